@@ -1,0 +1,212 @@
+//! Names for things: ours for ever (UUIDv7 newtypes), and what people key in ([`MeetingNumber`], [`PhoneNumber`]).
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps an identifier made elsewhere; the pure row makes none itself.
+            #[must_use]
+            pub fn new(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The identifier as such.
+            #[must_use]
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id! {
+    /// A customer of the server: a company or a public body.
+    SiteId
+}
+id! {
+    /// Somebody who can log in.
+    AccountId
+}
+id! {
+    /// One meeting, from booking to end.
+    MeetingId
+}
+id! {
+    /// One seat in one meeting, whatever it is reached by.
+    ParticipantId
+}
+id! {
+    /// One livestream of one meeting.
+    BroadcastId
+}
+
+/// What people key in to reach a meeting: nine digits, shown in threes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MeetingNumber(u32);
+
+/// Why a text is no [`MeetingNumber`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a meeting number is nine digits, the first of them not 0")]
+pub struct InvalidNumber;
+
+impl MeetingNumber {
+    /// Smallest and largest number: nine digits without a leading zero, so that no one wonders whether to key it.
+    pub const RANGE: std::ops::RangeInclusive<u32> = 100_000_000..=999_999_999;
+
+    /// A number within [`Self::RANGE`].
+    pub fn new(number: u32) -> Result<Self, InvalidNumber> {
+        if Self::RANGE.contains(&number) { Ok(Self(number)) } else { Err(InvalidNumber) }
+    }
+
+    /// The nine digits without spaces.
+    #[must_use]
+    pub fn digits(self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl fmt::Display for MeetingNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:03} {:03}", self.0 / 1_000_000, self.0 / 1_000 % 1_000, self.0 % 1_000)
+    }
+}
+
+impl fmt::Debug for MeetingNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for MeetingNumber {
+    type Err = InvalidNumber;
+
+    /// Spaces and hyphens between the digits don't count.
+    fn from_str(text: &str) -> Result<Self, InvalidNumber> {
+        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+        if digits.len() != 9 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(InvalidNumber);
+        }
+        Self::new(digits.parse().map_err(|_| InvalidNumber)?)
+    }
+}
+
+impl Serialize for MeetingNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.digits())
+    }
+}
+
+impl<'de> Deserialize<'de> for MeetingNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A caller's number or SIP user name. It prints only masked, so that no roster, log or report can leak it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PhoneNumber(String);
+
+impl PhoneNumber {
+    /// Whatever the network gave as the caller.
+    #[must_use]
+    pub fn new(raw: impl Into<String>) -> Self {
+        Self(raw.into())
+    }
+
+    /// The whole number, for dialling it and for nothing else.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// First three and last four of a long number, one at either end of a short one: `138****5678`, `1**3`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let chars: Vec<char> = self.0.chars().collect();
+        let (head, tail) = match chars.len() {
+            0..=2 => (0, 0),
+            3..=6 => (1, 1),
+            7..=10 => (2, 2),
+            _ => (3, 4),
+        };
+        let stars = "*".repeat((chars.len() - head - tail).clamp(2, 4));
+        chars[..head].iter().copied().chain(stars.chars()).chain(chars[chars.len() - tail..].iter().copied()).collect()
+    }
+}
+
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meeting_number_is_nine_digits() {
+        let check = |text: &str, digits: Option<&str>| {
+            assert_eq!(text.parse::<MeetingNumber>().ok().map(MeetingNumber::digits).as_deref(), digits, "{text:?}");
+        };
+        check("123456789", Some("123456789"));
+        check("123 456 789", Some("123456789"));
+        check("123-456-789", Some("123456789"));
+        check("023456789", None);
+        check("12345678", None);
+        check("1234567890", None);
+        check("+23456789", None);
+        check("", None);
+        assert_eq!("100020003".parse::<MeetingNumber>().unwrap().to_string(), "100 020 003");
+    }
+
+    // product: P5
+    #[test]
+    fn a_phone_number_never_prints_whole() {
+        let check = |raw: &str, masked: &str| {
+            assert_eq!(PhoneNumber::new(raw).to_string(), masked);
+            assert_eq!(format!("{:?}", PhoneNumber::new(raw)), masked);
+        };
+        check("13812345678", "138****5678");
+        check("+8613812345678", "+86****5678");
+        check("1001", "1**1");
+        check("anonymous", "an****us");
+        check("张", "**");
+        check("", "**");
+    }
+}

@@ -1,0 +1,12 @@
+//! The words every media path shares: frames of sound, levels, codecs, RTP packets as they look on the wire.
+//!
+//! Pure: no IO, no clock. Codecs themselves live in `mixer`, jitter and latching in `leg`, WebRTC in `sfu`.
+#![warn(missing_docs)]
+
+mod audio;
+mod codec;
+mod packet;
+
+pub use audio::{AudioLevel, Clip, FRAME_SAMPLES, Frame, SAMPLE_RATE, SILENCE, TICK};
+pub use codec::{AudioCodec, Codec, TrackKind, VideoCodec};
+pub use packet::{MediaPacket, PacketError, RtpPacket, SeqExtender, Ssrc};
