@@ -1,1 +1,146 @@
-//! `streaming`.
+//! Broadcasts: a meeting's picture and sound for an audience of any size.
+//!
+//! A [`Broadcast`] composes and encodes in a child process (`huitong-studio`), so that a crash in native code costs the
+//! audience seconds and the meeting nothing. What the child returns, coded pictures and sound, is cut into parts and
+//! segments here ([`hls`]) and served from memory by the [`Origin`]. The media worker puts packets into a [`Feed`],
+//! whoever runs the meeting says by [`Broadcast::show`] what is seen, and listens to [`BroadcastFact`]s.
+//!
+//! HTTP belongs to `api`, composing to `studio`, which shares nothing with this crate but [`wire`] and [`cadence`].
+
+mod broadcast;
+pub mod cadence;
+mod child;
+mod feed;
+mod hls;
+mod origin;
+mod scene;
+pub mod wire;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use model::BroadcastId;
+use tokio::sync::mpsc;
+
+pub use broadcast::{Broadcast, BroadcastFact};
+pub use feed::Feed;
+pub use origin::{CacheFor, HlsFile, Origin, OriginError};
+pub use scene::{Scene, Tile, TileKind};
+
+/// Broadcasts at once for each processor core. One of four tiles takes 0.4 core; at two a core the parts still came in
+/// time, at two and a half they began to be late.
+const BROADCASTS_PER_CORE: usize = 2;
+
+/// What broadcasts need of this machine.
+#[derive(Debug, Clone, Default)]
+pub struct StreamingConfig {
+    /// The program `huitong-studio`.
+    pub studio: PathBuf,
+    /// The font of the names on the tiles; Noto Sans CJK of the system, or what else is there, where not set.
+    pub font: Option<PathBuf>,
+}
+
+/// Starts broadcasts. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Streaming {
+    config: Arc<StreamingConfig>,
+    origin: Origin,
+    running: Arc<AtomicUsize>,
+    running_max: usize,
+}
+
+/// Why a broadcast can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamingError {
+    /// The studio's program is missing or can't be run.
+    #[error("{program} can't be started")]
+    Studio {
+        /// Its path.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The machine has as many broadcasts as it can carry.
+    #[error("{0} broadcasts are running, and this machine carries no more")]
+    Busy(usize),
+    /// A broadcast of this id runs or has run.
+    #[error("broadcast {0} is there already")]
+    Taken(BroadcastId),
+}
+
+impl Streaming {
+    /// Nothing is started yet.
+    #[must_use]
+    pub fn new(config: StreamingConfig) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            config: Arc::new(config),
+            origin: Origin::new(),
+            running: Arc::default(),
+            running_max: cores * BROADCASTS_PER_CORE,
+        }
+    }
+
+    /// Where players get their files from.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.origin.clone()
+    }
+
+    /// Starts a studio. `title` stands on the picture while the scene is empty. The facts end with
+    /// [`BroadcastFact::Ended`] or [`BroadcastFact::Failed`].
+    pub async fn start(
+        &self,
+        id: BroadcastId,
+        title: String,
+    ) -> Result<(Broadcast, mpsc::Receiver<BroadcastFact>), StreamingError> {
+        let place = Place::take(&self.running, self.running_max)?;
+        Broadcast::start(id, title, Arc::clone(&self.config), &self.origin, place).await
+    }
+}
+
+impl std::fmt::Debug for Streaming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streaming").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// One of the broadcasts this machine carries, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(running: &Arc<AtomicUsize>, max: usize) -> Result<Self, StreamingError> {
+        let more = |count| (count < max).then_some(count + 1);
+        running.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).map_err(StreamingError::Busy)?;
+        metrics::gauge!("streaming_broadcasts").increment(1);
+        Ok(Self(Arc::clone(running)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+        metrics::gauge!("streaming_broadcasts").decrement(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_and_given_back() {
+        let running = Arc::default();
+        let first = Place::take(&running, 2).unwrap();
+        let _second = Place::take(&running, 2).unwrap();
+        assert!(matches!(Place::take(&running, 2), Err(StreamingError::Busy(2))));
+        drop(first);
+        assert!(Place::take(&running, 2).is_ok());
+    }
+}

@@ -1,1 +1,176 @@
-//! `plane`.
+//! The media workers: threads, sockets and the 20 ms clock that join phone legs, WebRTC peers and mixers into meetings.
+//!
+//! A meeting's media lives on exactly one worker, so between socket and socket a packet meets no lock and no other
+//! thread. Commands go down through a bounded queue ([`Plane`], [`MeetingMedia`], [`LegMedia`]); facts come up by
+//! `try_send` and are never awaited. What a meeting *is* and who may do what is decided in `conference`, above; how
+//! sound is mixed and packets are rewritten, below, in `mixer`, `leg` and `sfu`.
+
+mod command;
+mod leg_media;
+mod meeting_media;
+mod ports;
+mod room;
+mod slots;
+mod socket;
+mod worker;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use model::MeetingId;
+use tokio::sync::mpsc;
+
+pub use command::{LegFact, LegId, LegSettings, MeetingFact, SlotAssigned};
+pub use leg_media::LegMedia;
+pub use meeting_media::MeetingMedia;
+pub use mixer::PlayId;
+
+use command::{Command, LegAddress};
+use ports::PortPool;
+use worker::WorkerHandle;
+
+/// How many facts may wait for a meeting or a call. Whoever falls this far behind loses facts (counted in
+/// `plane_facts_dropped`) rather than holding a media thread up.
+const FACTS_MAX: usize = 1024;
+
+/// Where media is received and what is announced to peers.
+#[derive(Debug, Clone)]
+pub struct PlaneConfig {
+    /// Media threads; a meeting's media lives on one of them.
+    pub workers: usize,
+    /// Ports of phone legs: RTP on even ones, RTCP on the odd one above (RFC 3550 §11).
+    pub rtp_ports: RangeInclusive<u16>,
+    /// The local address legs are bound to.
+    pub rtp_bind: IpAddr,
+    /// The address written into SDP for phones.
+    pub rtp_announced: IpAddr,
+    /// Address and port of the first worker's WebRTC socket; the next worker has the port above. Port 0 lets the
+    /// system choose.
+    pub webrtc_bind: SocketAddr,
+    /// The addresses browsers are told to reach the WebRTC sockets at (host candidates).
+    pub webrtc_announced: Vec<IpAddr>,
+}
+
+/// Why media could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaneError {
+    /// A socket could not be bound.
+    #[error("cannot bind {what} at {address}: {source}")]
+    Bind {
+        /// What it is for.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A worker thread or its poll could not be made.
+    #[error("cannot start a media worker: {0}")]
+    Worker(#[source] io::Error),
+    /// All RTP ports are taken.
+    #[error("no RTP port is free in {first}-{last}")]
+    NoPort {
+        /// First of the range.
+        first: u16,
+        /// Last of the range.
+        last: u16,
+    },
+    /// A session description could not be answered.
+    #[error("{0}")]
+    Sfu(#[from] sfu::SfuError),
+    /// The codec could not be set up.
+    #[error("{0}")]
+    Mixer(#[from] mixer::MixerError),
+    /// The meeting is not, or no longer, on this plane.
+    #[error("meeting {0} has no media here")]
+    NoMeeting(MeetingId),
+    /// The leg was closed, or has not been started.
+    #[error("leg {0:?} is not open")]
+    NoLeg(LegId),
+    /// The worker's queue is full or the worker has gone.
+    #[error("the media worker does not answer")]
+    WorkerGone,
+}
+
+/// All media workers of this node. Clones share them; they end with the last clone.
+#[derive(Clone)]
+pub struct Plane {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    workers: Vec<WorkerHandle>,
+    ports: PortPool,
+    announced: IpAddr,
+    next_leg: AtomicU64,
+    next_worker: AtomicUsize,
+    /// Where each open leg lives, for [`MeetingMedia::seat_leg`].
+    legs: Mutex<HashMap<LegId, Arc<LegAddress>>>,
+}
+
+impl Plane {
+    /// Binds the WebRTC sockets and starts the threads.
+    pub fn start(config: PlaneConfig) -> Result<Self, PlaneError> {
+        let workers = worker::start_all(&config)?;
+        let shared = Shared {
+            workers,
+            ports: PortPool::new(config.rtp_bind, config.rtp_ports),
+            announced: config.rtp_announced,
+            next_leg: AtomicU64::new(1),
+            next_worker: AtomicUsize::new(0),
+            legs: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The bound WebRTC sockets, one a worker.
+    #[must_use]
+    pub fn webrtc_addrs(&self) -> Vec<SocketAddr> {
+        self.shared.workers.iter().map(|worker| worker.webrtc).collect()
+    }
+
+    /// Makes room for a meeting's media on the next worker in turn.
+    pub async fn open_meeting(
+        &self,
+        id: MeetingId,
+    ) -> Result<(MeetingMedia, mpsc::Receiver<MeetingFact>), PlaneError> {
+        let (facts, receiver) = mpsc::channel(FACTS_MAX);
+        let worker = self.pick_worker();
+        self.shared.workers[worker].send(Command::OpenMeeting { id, facts }).await?;
+        Ok((MeetingMedia::new(self.clone(), id, worker), receiver))
+    }
+
+    /// Allocates an RTP port. The leg hears and plays nothing until [`LegMedia::start`].
+    pub async fn open_leg(&self) -> Result<(LegMedia, mpsc::Receiver<LegFact>), PlaneError> {
+        let sockets = self.shared.ports.allocate()?;
+        let local = SocketAddr::new(self.shared.announced, sockets.port);
+        let id = LegId(self.shared.next_leg.fetch_add(1, Ordering::Relaxed));
+        let worker = self.pick_worker();
+        let address = Arc::new(LegAddress::new(id, worker));
+        let (facts, receiver) = mpsc::channel(FACTS_MAX);
+        self.shared.workers[worker].send(Command::OpenLeg { address: Arc::clone(&address), sockets, facts }).await?;
+        self.legs().insert(id, Arc::clone(&address));
+        Ok((LegMedia::new(self.clone(), address, local), receiver))
+    }
+
+    fn pick_worker(&self) -> usize {
+        self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % self.shared.workers.len()
+    }
+
+    fn worker(&self, index: usize) -> &WorkerHandle {
+        &self.shared.workers[index]
+    }
+
+    fn legs(&self) -> std::sync::MutexGuard<'_, HashMap<LegId, Arc<LegAddress>>> {
+        // A map of handles is whole between any two operations, whoever panicked.
+        self.shared.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,65 @@
+# `make help` lists what there is. Release builds only: one build serves running, testing and measuring.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test web build run fmt lint deny test unit e2e bench doc ci clean
+
+# Node of the machine where it is new enough, else the one scripts/setup.sh brings.
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+export CARGO_TERM_COLOR ?= auto
+
+help: ## show this
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## /\1\t/' | expand -t 14
+
+setup: ## install what building and running need
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh test
+
+web/node_modules: web/package-lock.json
+	@echo "Fetching the web client's packages"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
+
+web: setup web/node_modules ## build the web client
+	@cd web && npm run --silent build
+
+build: web ## build the server in release
+	cargo build --release --locked -p huitong -p studio
+
+run: build ## start one server with demo data in ./data (Ctrl-C stops it)
+	@exec target/release/huitong serve --demo
+
+fmt: web/node_modules ## format everything
+	cargo fmt
+	cd web && npm run --silent format
+
+lint: setup-test web/node_modules deny ## formats, clippy, docs, licences, rows, web lint and types
+	cargo fmt --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
+	cd web && npm run --silent lint
+	cargo test --release --locked -p tests --test tidy
+
+deny: ## licences, duplicate versions and sources of all dependencies
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
+	else cargo test --release --locked -p tests --test dependencies; fi
+
+test: unit e2e ## everything: what it needs is installed first
+
+unit: setup-test web ## units, pure harnesses, the web client's own tests
+	cd web && npm test --silent
+	cargo test --release --locked --workspace --exclude tests
+
+e2e: setup-test build ## the real server with real phones, browsers and players; T=name picks one
+	cargo test --release --locked -p tests -- --test-threads=1 $(T)
+
+bench: build ## this machine's figures
+	cargo bench --locked --workspace --exclude tests
+	target/release/huitong bench mixer
+
+doc: ## the crates' documentation
+	cargo doc --locked --workspace --no-deps --open
+
+ci: lint test ## what CI runs
+
+clean: ## forget all that was built
+	rm -rf target web/dist web/node_modules .tools tests/.venv

@@ -1,0 +1,152 @@
+//! What is said to a worker, and what it says back.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use media::{AudioCodec, Clip, TrackKind};
+use mixer::PlayId;
+use model::{MeetingId, ParticipantId};
+use streaming::Feed;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{PlaneError, ports::RtpSockets, worker::LegSlot};
+
+/// One phone leg, unique while the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(pub(crate) u64);
+
+/// What offer and answer agreed on for a leg.
+#[derive(Debug, Clone)]
+pub struct LegSettings {
+    /// The codec of both directions.
+    pub codec: AudioCodec,
+    /// The number it has in SDP.
+    pub payload_type: u8,
+    /// The number of telephone-event (RFC 4733), where the peer has it.
+    pub telephone_event: Option<u8>,
+    /// Where the peer's SDP wants RTP to be sent; the latch may learn better.
+    pub remote: SocketAddr,
+}
+
+/// What happens on a phone leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegFact {
+    /// A key: `0`–`9`, `*`, `#`, `A`–`D`, each press once.
+    Digit(char),
+    /// A clip was played to its end; stopped or replaced ones are not told.
+    PlayDone(PlayId),
+    /// Media flows.
+    FirstPacket,
+    /// Nothing has come for a while.
+    NoMedia,
+    /// And now it comes again.
+    MediaBack,
+}
+
+/// What happens in a meeting's media.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeetingFact {
+    /// A browser's media connection stands (again).
+    Connected(ParticipantId),
+    /// A browser's media connection is lost.
+    Disconnected(ParticipantId),
+    /// Packets of a track have begun to come, or stopped.
+    Published {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which.
+        kind: TrackKind,
+        /// They come.
+        active: bool,
+    },
+    /// Somebody else speaks, or one fewer.
+    Speaking {
+        /// All who speak now.
+        speaking: Vec<ParticipantId>,
+        /// The one to show large.
+        active: Option<ParticipantId>,
+    },
+    /// A subscriber's slots carry other participants than before.
+    Slots {
+        /// The subscriber.
+        participant: ParticipantId,
+        /// All of his slots.
+        slots: Vec<SlotAssigned>,
+    },
+}
+
+/// What one receiving m-line carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotAssigned {
+    /// The media identification in SDP (RFC 9143).
+    pub mid: String,
+    /// Whose track; none while empty.
+    pub participant: Option<ParticipantId>,
+    /// Which of his tracks, or what the slot could carry.
+    pub kind: TrackKind,
+}
+
+/// Which worker a leg is on. It moves once or twice in a call, and a command that comes too late is sent after it.
+#[derive(Debug)]
+pub(crate) struct LegAddress {
+    pub(crate) id: LegId,
+    worker: AtomicUsize,
+}
+
+impl LegAddress {
+    pub(crate) fn new(id: LegId, worker: usize) -> Self {
+        Self { id, worker: AtomicUsize::new(worker) }
+    }
+
+    pub(crate) fn worker(&self) -> usize {
+        self.worker.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn moved_to(&self, worker: usize) {
+        self.worker.store(worker, Ordering::Release);
+    }
+}
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, PlaneError>>;
+
+pub(crate) enum Command {
+    OpenMeeting { id: MeetingId, facts: mpsc::Sender<MeetingFact> },
+    Meeting { id: MeetingId, command: MeetingCommand },
+    OpenLeg { address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact> },
+    Leg { address: Arc<LegAddress>, command: LegCommand },
+    /// A leg comes over from another worker to its meeting.
+    Adopt { slot: Box<LegSlot>, seat: SeatLeg },
+    Stop,
+}
+
+/// Where a leg is to sit.
+pub(crate) struct SeatLeg {
+    pub(crate) worker: usize,
+    pub(crate) meeting: MeetingId,
+    pub(crate) participant: ParticipantId,
+    pub(crate) reply: Reply<()>,
+}
+
+pub(crate) enum MeetingCommand {
+    Publish { participant: ParticipantId, offer: String, reply: Reply<String> },
+    Subscribe { participant: ParticipantId, offer: String, reply: Reply<String> },
+    SetMuted { participant: ParticipantId, muted: bool },
+    Remove { participant: ParticipantId },
+    StartFeed { feed: Feed },
+    StopFeed,
+    RequestKeyframe { participant: ParticipantId, kind: TrackKind },
+    Close,
+}
+
+pub(crate) enum LegCommand {
+    Start { settings: LegSettings, reply: Reply<()> },
+    Play { clip: Clip, looping: bool, reply: Reply<PlayId> },
+    StopPlaying,
+    Seat(SeatLeg),
+    Close,
+}

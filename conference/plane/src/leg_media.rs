@@ -1,0 +1,71 @@
+//! A call's way to its leg.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use media::Clip;
+use mixer::PlayId;
+use tokio::sync::oneshot;
+
+use crate::{
+    LegId, LegSettings, Plane, PlaneError,
+    command::{Command, LegAddress, LegCommand, Reply},
+};
+
+/// One phone leg. Dropping it closes the leg and gives its port back.
+pub struct LegMedia {
+    plane: Plane,
+    address: Arc<LegAddress>,
+    local: SocketAddr,
+}
+
+impl LegMedia {
+    pub(crate) fn new(plane: Plane, address: Arc<LegAddress>, local: SocketAddr) -> Self {
+        Self { plane, address, local }
+    }
+
+    /// Its name for [`crate::MeetingMedia::seat_leg`].
+    #[must_use]
+    pub fn id(&self) -> LegId {
+        self.address.id
+    }
+
+    /// Announced address and RTP port, for SDP.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Begins to receive and send; again after a re-INVITE, with what it changed.
+    pub async fn start(&self, settings: LegSettings) -> Result<(), PlaneError> {
+        self.ask(|reply| LegCommand::Start { settings, reply }).await
+    }
+
+    /// Plays to this leg alone, from the next tick on; what played before stops.
+    pub async fn play(&self, clip: Clip, looping: bool) -> Result<PlayId, PlaneError> {
+        self.ask(|reply| LegCommand::Play { clip, looping, reply }).await
+    }
+
+    /// Stops what plays.
+    pub fn stop_playing(&self) {
+        self.tell(LegCommand::StopPlaying);
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> LegCommand) -> Result<T, PlaneError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Leg { address: Arc::clone(&self.address), command: command(reply) };
+        self.plane.worker(self.address.worker()).send(command).await?;
+        answer.await.map_err(|_| PlaneError::NoLeg(self.address.id))?
+    }
+
+    fn tell(&self, command: LegCommand) {
+        let command = Command::Leg { address: Arc::clone(&self.address), command };
+        self.plane.worker(self.address.worker()).tell(command);
+    }
+}
+
+impl Drop for LegMedia {
+    fn drop(&mut self) {
+        self.plane.legs().remove(&self.address.id);
+        self.tell(LegCommand::Close);
+    }
+}

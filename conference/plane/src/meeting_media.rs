@@ -1,0 +1,87 @@
+//! A meeting's way to its media.
+
+use std::sync::Arc;
+
+use media::TrackKind;
+use model::{MeetingId, ParticipantId};
+use streaming::Feed;
+use tokio::sync::oneshot;
+
+use crate::{
+    LegId, Plane, PlaneError,
+    command::{Command, LegCommand, MeetingCommand, Reply, SeatLeg},
+};
+
+/// One meeting's media. Clones are handles to the same; [`MeetingMedia::close`] ends it for all.
+#[derive(Clone)]
+pub struct MeetingMedia {
+    plane: Plane,
+    id: MeetingId,
+    worker: usize,
+}
+
+impl MeetingMedia {
+    pub(crate) fn new(plane: Plane, id: MeetingId, worker: usize) -> Self {
+        Self { plane, id, worker }
+    }
+
+    /// Answers the offer of a browser's sending connection; an earlier one of his ends.
+    pub async fn publish(&self, participant: ParticipantId, offer: String) -> Result<String, PlaneError> {
+        self.ask(|reply| MeetingCommand::Publish { participant, offer, reply }).await
+    }
+
+    /// Answers the offer of a browser's receiving connection; an earlier one of his ends.
+    pub async fn subscribe(&self, participant: ParticipantId, offer: String) -> Result<String, PlaneError> {
+        self.ask(|reply| MeetingCommand::Subscribe { participant, offer, reply }).await
+    }
+
+    /// Brings a started leg into the meeting: from now on it hears and is heard.
+    pub async fn seat_leg(&self, participant: ParticipantId, leg: LegId) -> Result<(), PlaneError> {
+        let address = self.plane.legs().get(&leg).map(Arc::clone).ok_or(PlaneError::NoLeg(leg))?;
+        let (reply, answer) = oneshot::channel();
+        let seat = SeatLeg { worker: self.worker, meeting: self.id, participant, reply };
+        let worker = address.worker();
+        self.plane.worker(worker).send(Command::Leg { address, command: LegCommand::Seat(seat) }).await?;
+        answer.await.map_err(|_| PlaneError::NoLeg(leg))?
+    }
+
+    /// A muted participant is neither mixed nor forwarded, whatever he sends.
+    pub fn set_muted(&self, participant: ParticipantId, muted: bool) {
+        self.tell(MeetingCommand::SetMuted { participant, muted });
+    }
+
+    /// Ends his connections. A phone leg stays open, alone with what is played to it, until its call ends.
+    pub fn remove(&self, participant: ParticipantId) {
+        self.tell(MeetingCommand::Remove { participant });
+    }
+
+    /// Hands the program sound and all pictures to a broadcast.
+    pub fn start_feed(&self, feed: Feed) {
+        self.tell(MeetingCommand::StartFeed { feed });
+    }
+
+    /// Ends what [`Self::start_feed`] began.
+    pub fn stop_feed(&self) {
+        self.tell(MeetingCommand::StopFeed);
+    }
+
+    /// Asks the sender of a picture for a key frame; more than two a second are one.
+    pub fn request_keyframe(&self, participant: ParticipantId, kind: TrackKind) {
+        self.tell(MeetingCommand::RequestKeyframe { participant, kind });
+    }
+
+    /// Ends the meeting's media; legs go back to being alone.
+    pub fn close(&self) {
+        self.tell(MeetingCommand::Close);
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> MeetingCommand) -> Result<T, PlaneError> {
+        let (reply, answer) = oneshot::channel();
+        self.plane.worker(self.worker).send(Command::Meeting { id: self.id, command: command(reply) }).await?;
+        answer.await.map_err(|_| PlaneError::NoMeeting(self.id))?
+    }
+
+    fn tell(&self, command: MeetingCommand) {
+        self.plane.worker(self.worker).tell(Command::Meeting { id: self.id, command });
+    }
+}

@@ -1,0 +1,508 @@
+//! One meeting's media on its worker: who is mixed, who is forwarded to whom, who speaks.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use leg::{JitterBuffer, Pulled};
+use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
+use mixer::{Incoming, Mixer, SeatConfig, SeatKey, Speakers};
+use model::{MeetingId, ParticipantId};
+use sfu::{PeerKey, Sfu, Slot, SourceId};
+use streaming::Feed;
+use tokio::sync::mpsc;
+
+use crate::{
+    LegId, MeetingFact, PlaneError, SlotAssigned, slots,
+    worker::{Legs, PeerRole},
+};
+
+/// A track without packets for this long is off. Shorter would take a freezing camera's slot away, longer would show
+/// a frozen picture.
+const TRACK_IDLE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Room {
+    id: MeetingId,
+    facts: mpsc::Sender<MeetingFact>,
+    mixer: Mixer,
+    speakers: Speakers,
+    members: BTreeMap<ParticipantId, Member>,
+    seats: HashMap<SeatKey, ParticipantId>,
+    /// Who receives a source: peer and slot.
+    routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
+    active: Option<ParticipantId>,
+    feed: Option<Feed>,
+    members_ever: u64,
+    /// Slots must be assigned anew at the next tick.
+    stale: bool,
+}
+
+#[derive(Default)]
+struct Member {
+    /// Names his tracks; also the order of coming.
+    number: u64,
+    muted: bool,
+    publisher: Option<PeerKey>,
+    subscriber: Option<Subscriber>,
+    /// His input to the mixer.
+    seat: Option<SeatKey>,
+    leg: Option<LegId>,
+    /// A browser's sound on its way to the mixer.
+    tap: Option<JitterBuffer>,
+    level: Option<AudioLevel>,
+    /// When the last packet of each track came.
+    heard: [Option<Instant>; 3],
+    spoke: Option<Instant>,
+    voice: Voice,
+}
+
+/// The sending state of a phone's own track.
+#[derive(Default)]
+struct Voice {
+    packets: u64,
+    ticks: u32,
+    /// The tick of the packet before.
+    last: Option<u32>,
+}
+
+struct Subscriber {
+    peer: PeerKey,
+    slots: Vec<Slot>,
+    assigned: Vec<Option<SourceId>>,
+}
+
+/// What a removed participant leaves behind for the worker to put away.
+#[derive(Default)]
+pub(crate) struct Gone {
+    pub(crate) peers: Vec<PeerKey>,
+    pub(crate) leg: Option<LegId>,
+}
+
+const KINDS: [TrackKind; 3] = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
+
+impl Member {
+    fn source(&self, kind: TrackKind) -> SourceId {
+        SourceId::from(self.number * 4 + kind as u64)
+    }
+
+    fn is_on(&self, kind: TrackKind) -> bool {
+        self.heard[kind as usize].is_some()
+    }
+}
+
+impl Room {
+    pub(crate) fn new(id: MeetingId, facts: mpsc::Sender<MeetingFact>) -> Self {
+        Self {
+            id,
+            facts,
+            mixer: Mixer::new(),
+            speakers: Speakers::new(),
+            members: BTreeMap::new(),
+            seats: HashMap::new(),
+            routes: HashMap::new(),
+            active: None,
+            feed: None,
+            members_ever: 0,
+            stale: false,
+        }
+    }
+
+    pub(crate) fn mixer(&mut self) -> &mut Mixer {
+        &mut self.mixer
+    }
+
+    pub(crate) fn participants(&self) -> Vec<ParticipantId> {
+        self.members.keys().copied().collect()
+    }
+
+    pub(crate) fn tell(&self, fact: MeetingFact) {
+        if self.facts.try_send(fact).is_err() {
+            tracing::warn!(meeting_id = %self.id, "meeting does not take its facts");
+            metrics::counter!("plane_facts_dropped", "of" => "meeting").increment(1);
+        }
+    }
+
+    fn member(&mut self, participant: ParticipantId) -> &mut Member {
+        let ever = &mut self.members_ever;
+        self.members.entry(participant).or_insert_with(|| {
+            *ever += 1;
+            Member { number: *ever, ..Member::default() }
+        })
+    }
+
+    /// Returns his earlier connection.
+    pub(crate) fn set_publisher(
+        &mut self,
+        participant: ParticipantId,
+        peer: PeerKey,
+    ) -> Result<Option<PeerKey>, PlaneError> {
+        let member = self.member(participant);
+        let earlier = member.publisher.replace(peer);
+        // The new connection numbers its packets anew.
+        member.tap = Some(JitterBuffer::new(AudioCodec::Opus));
+        if member.seat.is_none() {
+            self.add_input(participant, AudioCodec::Opus, false)?;
+        }
+        self.stale = true;
+        Ok(earlier)
+    }
+
+    fn add_input(&mut self, participant: ParticipantId, codec: AudioCodec, phone: bool) -> Result<SeatKey, PlaneError> {
+        let config = SeatConfig { input: Some(codec), output: phone.then_some(codec), voice: phone, apart: false };
+        let seat = self.mixer.add(config)?;
+        self.seats.insert(seat, participant);
+        let member = self.member(participant);
+        member.seat = Some(seat);
+        let muted = member.muted;
+        self.mixer.set_muted(seat, muted);
+        Ok(seat)
+    }
+
+    /// Returns his earlier connection.
+    pub(crate) fn set_subscriber(
+        &mut self,
+        participant: ParticipantId,
+        peer: PeerKey,
+        slots: Vec<Slot>,
+    ) -> Option<PeerKey> {
+        let assigned = vec![None; slots.len()];
+        let subscriber = Subscriber { peer, slots, assigned };
+        self.stale = true;
+        self.tell_slots(participant, &subscriber);
+        self.member(participant).subscriber.replace(subscriber).map(|earlier| earlier.peer)
+    }
+
+    pub(crate) fn seat_leg(
+        &mut self,
+        participant: ParticipantId,
+        leg: LegId,
+        codec: AudioCodec,
+    ) -> Result<SeatKey, PlaneError> {
+        if let Some(seat) = self.member(participant).seat.take() {
+            self.remove_seat(seat);
+        }
+        let seat = self.add_input(participant, codec, true)?;
+        self.member(participant).leg = Some(leg);
+        self.stale = true;
+        Ok(seat)
+    }
+
+    pub(crate) fn change_leg_codec(&mut self, leg: LegId, codec: AudioCodec) -> Result<SeatKey, PlaneError> {
+        let of_leg = self.members.iter().find(|(_, member)| member.leg == Some(leg));
+        let participant = of_leg.map(|(participant, _)| *participant).ok_or(PlaneError::NoLeg(leg))?;
+        self.seat_leg(participant, leg, codec)
+    }
+
+    fn remove_seat(&mut self, seat: SeatKey) {
+        self.mixer.remove(seat);
+        self.seats.remove(&seat);
+    }
+
+    pub(crate) fn set_muted(&mut self, participant: ParticipantId, muted: bool) {
+        let member = self.member(participant);
+        member.muted = muted;
+        if let Some(seat) = member.seat {
+            self.mixer.set_muted(seat, muted);
+        }
+        self.stale = true;
+    }
+
+    pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
+        let member = self.members.remove(&participant)?;
+        if let Some(seat) = member.seat {
+            self.remove_seat(seat);
+        }
+        if self.active == Some(participant) {
+            self.active = None;
+        }
+        self.stale = true;
+        let peers = member.publisher.into_iter().chain(member.subscriber.map(|s| s.peer)).collect();
+        Some(Gone { peers, leg: member.leg })
+    }
+
+    /// The leg was closed or sits elsewhere; the participant may come back with another.
+    pub(crate) fn leg_gone(&mut self, leg: LegId) {
+        let Some(member) = self.members.values_mut().find(|member| member.leg == Some(leg)) else { return };
+        member.leg = None;
+        if let Some(seat) = member.seat.take() {
+            self.remove_seat(seat);
+        }
+        self.stale = true;
+    }
+
+    pub(crate) fn peer_gone(&mut self, participant: ParticipantId, role: PeerRole) {
+        let Some(member) = self.members.get_mut(&participant) else { return };
+        match role {
+            PeerRole::Publisher => member.publisher = None,
+            PeerRole::Subscriber => member.subscriber = None,
+        }
+        self.stale = true;
+        self.tell(MeetingFact::Disconnected(participant));
+    }
+
+    pub(crate) fn start_feed(&mut self, feed: Feed) {
+        self.mixer.set_program(true);
+        self.feed = Some(feed);
+    }
+
+    pub(crate) fn stop_feed(&mut self) {
+        self.mixer.set_program(false);
+        self.feed = None;
+    }
+
+    pub(crate) fn request_keyframe(&self, participant: ParticipantId, kind: TrackKind, sfu: &mut Sfu, now: Instant) {
+        if let Some(peer) = self.members.get(&participant).and_then(|member| member.publisher) {
+            sfu.request_keyframe(peer, kind, now);
+        }
+    }
+
+    /// A subscriber lost a picture.
+    pub(crate) fn keyframe_wanted(&self, subscriber: ParticipantId, slot: usize, sfu: &mut Sfu, now: Instant) {
+        let assigned = || self.members.get(&subscriber)?.subscriber.as_ref()?.assigned.get(slot).copied().flatten();
+        if let Some((participant, kind)) = assigned().and_then(|source| self.find(source)) {
+            self.request_keyframe(participant, kind, sfu, now);
+        }
+    }
+
+    fn find(&self, source: SourceId) -> Option<(ParticipantId, TrackKind)> {
+        let tracks = |(id, member): (&ParticipantId, &Member)| {
+            KINDS.into_iter().find(|kind| member.source(*kind) == source).map(|kind| (*id, kind))
+        };
+        self.members.iter().find_map(tracks)
+    }
+
+    /// A packet from a browser.
+    pub(crate) fn media(
+        &mut self,
+        participant: ParticipantId,
+        kind: TrackKind,
+        packet: &MediaPacket,
+        sfu: &mut Sfu,
+        now: Instant,
+    ) {
+        let Some(member) = self.members.get_mut(&participant) else { return };
+        if member.heard[kind as usize].replace(now).is_none() {
+            self.stale = true;
+            let fact = MeetingFact::Published { participant, kind, active: true };
+            if self.facts.try_send(fact).is_err() {
+                metrics::counter!("plane_facts_dropped", "of" => "meeting").increment(1);
+            }
+        }
+        match kind {
+            TrackKind::Audio if member.muted => return,
+            TrackKind::Audio => {
+                member.level = packet.level;
+                if let Some(tap) = &mut member.tap {
+                    tap.insert(packet.seq, packet.timestamp, packet.payload.clone(), now);
+                }
+            }
+            TrackKind::Camera | TrackKind::Screen => {
+                if let Some(feed) = &self.feed {
+                    feed.video(participant, kind, packet);
+                }
+            }
+        }
+        forward(&self.routes, member.source(kind), packet, sfu, now);
+    }
+
+    /// The 20 ms clock.
+    pub(crate) fn tick(&mut self, legs: &mut Legs, sfu: &mut Sfu, out: &mut Vec<u8>, now: Instant) {
+        self.pull_inputs(legs, now);
+        let tick = self.mixer.tick();
+        for (seat, payload) in &tick.outputs {
+            if let Some(slot) = leg_of(&self.seats, &self.members, *seat).and_then(|leg| legs.get_mut(&leg)) {
+                slot.send(payload, out, now);
+            }
+        }
+        for (seat, play) in &tick.finished {
+            if let Some(slot) = leg_of(&self.seats, &self.members, *seat).and_then(|leg| legs.get(&leg)) {
+                slot.play_done(*play);
+            }
+        }
+        for member in self.members.values_mut() {
+            member.voice.tick();
+        }
+        for (seat, payload, level) in &tick.voices {
+            let Some(member) = self.seats.get(seat).and_then(|id| self.members.get_mut(id)) else { continue };
+            let packet = member.voice.packet(payload.clone(), *level);
+            forward(&self.routes, member.source(TrackKind::Audio), &packet, sfu, now);
+        }
+        if let (Some(feed), Some(frame)) = (&self.feed, &tick.program) {
+            feed.program(frame);
+        }
+        if let Some(changed) = self.speakers.tick(&tick.levels) {
+            let speaking: Vec<_> = changed.speaking.iter().filter_map(|seat| self.seats.get(seat).copied()).collect();
+            for participant in &speaking {
+                if let Some(member) = self.members.get_mut(participant) {
+                    member.spoke = Some(now);
+                }
+            }
+            self.active = changed.active.and_then(|seat| self.seats.get(&seat).copied());
+            self.tell(MeetingFact::Speaking { speaking, active: self.active });
+            self.stale = true;
+        }
+        self.drop_idle_tracks(now);
+        if std::mem::take(&mut self.stale) {
+            self.assign_slots(sfu, now);
+        }
+    }
+
+    fn pull_inputs(&mut self, legs: &mut Legs, now: Instant) {
+        for member in self.members.values_mut() {
+            let Some(seat) = member.seat else { continue };
+            if let Some(slot) = member.leg.and_then(|leg| legs.get_mut(&leg)) {
+                slot.pull_into(&mut self.mixer, seat, now);
+            } else if let Some(tap) = &mut member.tap {
+                match tap.pull(now) {
+                    Pulled::Packet(payload) => self.mixer.push(seat, Incoming::Packet(&payload), member.level),
+                    Pulled::Lost => self.mixer.push(seat, Incoming::Lost, member.level),
+                    Pulled::Nothing => self.mixer.push(seat, Incoming::Nothing, None),
+                }
+            }
+        }
+    }
+
+    fn drop_idle_tracks(&mut self, now: Instant) {
+        for (participant, member) in &mut self.members {
+            for kind in [TrackKind::Camera, TrackKind::Screen] {
+                let heard = &mut member.heard[kind as usize];
+                if heard.is_some_and(|at| now.saturating_duration_since(at) > TRACK_IDLE) {
+                    *heard = None;
+                    self.stale = true;
+                    let fact = MeetingFact::Published { participant: *participant, kind, active: false };
+                    if self.facts.try_send(fact).is_err() {
+                        metrics::counter!("plane_facts_dropped", "of" => "meeting").increment(1);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decides anew who receives what, and tells whose slots changed.
+    fn assign_slots(&mut self, sfu: &mut Sfu, now: Instant) {
+        let voices = self.wanted_voices();
+        let pictures = self.wanted_pictures();
+        let mut changed_subscribers = Vec::new();
+        let mut wanted_keyframes = Vec::new();
+        for (participant, member) in &mut self.members {
+            let Some(subscriber) = &mut member.subscriber else { continue };
+            let mut changed = false;
+            for (audio, wanted) in [(true, &voices), (false, &pictures)] {
+                let own = |&&(owner, ..): &&(ParticipantId, TrackKind, SourceId)| owner != *participant;
+                let sources: Vec<SourceId> = wanted.iter().filter(own).map(|(.., source)| *source).collect();
+                let of_kind: Vec<usize> =
+                    (0..subscriber.slots.len()).filter(|&i| subscriber.slots[i].is_audio() == audio).collect();
+                let mut assigned: Vec<_> = of_kind.iter().map(|&i| subscriber.assigned[i]).collect();
+                for index in slots::assign(&mut assigned, &sources) {
+                    changed = true;
+                    subscriber.assigned[of_kind[index]] = assigned[index];
+                    sfu.assign(subscriber.peer, of_kind[index], assigned[index]);
+                    if !audio {
+                        wanted_keyframes.extend(assigned[index]);
+                    }
+                }
+            }
+            if changed {
+                changed_subscribers.push(*participant);
+            }
+        }
+        self.rebuild_routes();
+        for participant in changed_subscribers {
+            if let Some(subscriber) = self.members.get(&participant).and_then(|member| member.subscriber.as_ref()) {
+                self.tell_slots(participant, subscriber);
+            }
+        }
+        for (participant, kind) in wanted_keyframes.into_iter().filter_map(|source| self.find(source)) {
+            self.request_keyframe(participant, kind, sfu, now);
+        }
+    }
+
+    /// Voices by want: the unmuted before the muted, who spoke last before who spoke long ago.
+    fn wanted_voices(&self) -> Vec<(ParticipantId, TrackKind, SourceId)> {
+        let mut members: Vec<_> = self.members.iter().filter(|(_, member)| member.seat.is_some()).collect();
+        members.sort_by_key(|(_, member)| (member.muted, std::cmp::Reverse(member.spoke), member.number));
+        let voice = |(id, member): (&ParticipantId, &Member)| (*id, TrackKind::Audio, member.source(TrackKind::Audio));
+        members.into_iter().map(voice).collect()
+    }
+
+    /// Pictures by want: shared screens, who speaks, who spoke last.
+    fn wanted_pictures(&self) -> Vec<(ParticipantId, TrackKind, SourceId)> {
+        let mut members: Vec<_> = self.members.iter().collect();
+        members.sort_by_key(|(id, member)| {
+            (self.active != Some(**id), std::cmp::Reverse(member.spoke), member.number)
+        });
+        let of = |kind: TrackKind| {
+            let on = members.iter().filter(move |(_, member)| member.is_on(kind));
+            on.map(move |(id, member)| (**id, kind, member.source(kind))).collect::<Vec<_>>()
+        };
+        let mut wanted = of(TrackKind::Screen);
+        wanted.extend(of(TrackKind::Camera));
+        wanted
+    }
+
+    fn rebuild_routes(&mut self) {
+        self.routes.clear();
+        for subscriber in self.members.values().filter_map(|member| member.subscriber.as_ref()) {
+            for (slot, source) in subscriber.assigned.iter().enumerate() {
+                if let Some(source) = source {
+                    self.routes.entry(*source).or_default().push((subscriber.peer, slot));
+                }
+            }
+        }
+    }
+
+    fn tell_slots(&self, participant: ParticipantId, subscriber: &Subscriber) {
+        let told = subscriber.slots.iter().zip(&subscriber.assigned).map(|(slot, source)| {
+            let found = source.and_then(|source| self.find(source));
+            let empty = if slot.is_audio() { TrackKind::Audio } else { TrackKind::Camera };
+            SlotAssigned {
+                mid: slot.mid.clone(),
+                participant: found.map(|(participant, _)| participant),
+                kind: found.map_or(empty, |(_, kind)| kind),
+            }
+        });
+        self.tell(MeetingFact::Slots { participant, slots: told.collect() });
+    }
+}
+
+fn leg_of(
+    seats: &HashMap<SeatKey, ParticipantId>,
+    members: &BTreeMap<ParticipantId, Member>,
+    seat: SeatKey,
+) -> Option<LegId> {
+    members.get(seats.get(&seat)?)?.leg
+}
+
+fn forward(
+    routes: &HashMap<SourceId, Vec<(PeerKey, usize)>>,
+    source: SourceId,
+    packet: &MediaPacket,
+    sfu: &mut Sfu,
+    now: Instant,
+) {
+    for (peer, slot) in routes.get(&source).into_iter().flatten() {
+        sfu.write(*peer, *slot, packet, now);
+    }
+}
+
+impl Voice {
+    fn tick(&mut self) {
+        self.ticks = self.ticks.wrapping_add(1);
+    }
+
+    /// Time runs on in silence, sequence numbers don't: that is how RTP says discontinuous transmission (RFC 3551 §4.1).
+    fn packet(&mut self, payload: std::sync::Arc<[u8]>, level: AudioLevel) -> MediaPacket {
+        self.packets += 1;
+        // The first packet of a talk spurt is marked.
+        let marker = self.last.replace(self.ticks) != Some(self.ticks.wrapping_sub(1));
+        MediaPacket {
+            codec: Codec::Audio(AudioCodec::Opus),
+            seq: self.packets,
+            timestamp: self.ticks.wrapping_mul(AudioCodec::Opus.ticks_per_frame()),
+            marker,
+            level: Some(level),
+            payload,
+        }
+    }
+}

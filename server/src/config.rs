@@ -1,0 +1,254 @@
+//! The configuration: `huitong.toml`, overridden by `HUITONG_SECTION__KEY` variables. Every key is listed in
+//! `docs/reference/config.md`; unknown ones are refused with file and line.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use serde::Deserialize;
+
+/// Everything an operator can set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    pub(crate) web: Web,
+    pub(crate) sip: Sip,
+    pub(crate) media: Media,
+    pub(crate) data: Data,
+    pub(crate) metrics: Metrics,
+    pub(crate) studio: Studio,
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Web {
+    /// Plain HTTP: for localhost, where browsers trust it, and behind a reverse proxy.
+    pub(crate) http: SocketAddr,
+    /// HTTPS with a certificate the server makes for itself.
+    pub(crate) https: Option<SocketAddr>,
+    /// How people reach the web pages, for links; made from the address and port where not set.
+    pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sip {
+    pub(crate) udp: Vec<SocketAddr>,
+    pub(crate) tcp: Vec<SocketAddr>,
+    /// The host part of this server's SIP addresses; its IP address where not set.
+    pub(crate) domain: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Media {
+    /// Media threads; 0 is one per core, less one where there are more than two.
+    pub(crate) workers: usize,
+    /// First and last UDP port of phone legs, for example "20000-29999".
+    pub(crate) rtp_ports: PortRange,
+    /// Address and port of the first worker's WebRTC socket; the next worker has the next port.
+    pub(crate) webrtc: SocketAddr,
+    /// The addresses others reach this machine at; found out where empty.
+    pub(crate) announced: Vec<IpAddr>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Data {
+    /// Where the database and the certificate are kept.
+    pub(crate) dir: PathBuf,
+    /// The database; SQLite in `dir` where not set.
+    pub(crate) url: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Metrics {
+    /// Health and Prometheus metrics, for this machine alone by default.
+    pub(crate) bind: SocketAddr,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Studio {
+    /// The program that composes livestreams; `huitong-studio` beside this program where not set.
+    pub(crate) program: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// As of `tracing_subscriber::EnvFilter`.
+    pub(crate) filter: String,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// First and last port.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PortRange(pub(crate) RangeInclusive<u16>);
+
+impl TryFrom<String> for PortRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parse = || {
+            let (first, last) = text.split_once('-')?;
+            let range = first.trim().parse::<u16>().ok()?..=last.trim().parse::<u16>().ok()?;
+            (*range.start() > 0 && range.end().checked_sub(*range.start())? >= 3).then_some(Self(range))
+        };
+        parse().ok_or_else(|| format!("{text:?} is no range of ports: write first-last, at least four of them"))
+    }
+}
+
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+impl Default for Web {
+    fn default() -> Self {
+        Self { http: SocketAddr::new(ANY, 8080), https: Some(SocketAddr::new(ANY, 8443)), public_url: None }
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        let address = SocketAddr::new(ANY, 5060);
+        Self { udp: vec![address], tcp: vec![address], domain: None }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            workers: 0,
+            rtp_ports: PortRange(20_000..=29_999),
+            webrtc: SocketAddr::new(ANY, 7000),
+            announced: Vec::new(),
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("data"), url: None }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090) }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl Config {
+    /// Reads `file`, or `huitong.toml` in the working directory where that exists, then the environment.
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let path = file.unwrap_or_else(|| Path::new("huitong.toml"));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        Self::from_text(path, &text)
+    }
+
+    fn from_text(path: &Path, text: &str) -> anyhow::Result<Self> {
+        // Alone first: this parser's errors name line and column, those of the merged whole only the key.
+        if let Err(error) = toml::from_str::<Self>(text) {
+            let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            bail!("{}:{line}: {}", path.display(), error.message());
+        }
+        let environment = Env::prefixed("HUITONG_").filter(|key| key.as_str().contains("__")).split("__");
+        let config: Self = Figment::from(Toml::string(text)).merge(environment).extract().map_err(|error| {
+            anyhow::anyhow!("{} and the HUITONG_ environment: {error}", path.display())
+        })?;
+        Ok(config)
+    }
+
+    /// The addresses others are told to send to, the best first.
+    pub(crate) fn announced(&self) -> Vec<IpAddr> {
+        if !self.media.announced.is_empty() {
+            return self.media.announced.clone();
+        }
+        let bound = self.media.webrtc.ip();
+        if !bound.is_unspecified() {
+            return vec![bound];
+        }
+        let mut found: Vec<IpAddr> = [outgoing_address("192.0.2.1:9"), outgoing_address("[2001:db8::1]:9")]
+            .into_iter()
+            .flatten()
+            .filter(|ip| ip.is_ipv4() || bound.is_ipv6())
+            .collect();
+        // For a browser on this very machine while it has no network.
+        found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        found
+    }
+
+    pub(crate) fn media_workers(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        match self.media.workers {
+            0 if cores > 2 => cores - 1,
+            0 => cores,
+            workers => workers,
+        }
+    }
+}
+
+/// The local address the system would send from; connecting a UDP socket asks the routing table and sends nothing.
+fn outgoing_address(towards: &str) -> Option<IpAddr> {
+    let bind: SocketAddr = if towards.starts_with('[') { "[::]:0" } else { "0.0.0.0:0" }.parse().ok()?;
+    let socket = UdpSocket::bind(bind).ok()?;
+    socket.connect(towards).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Config::from_text(Path::new("huitong.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_file_and_line() {
+        let message = refused("[web]\nhttp = \"127.0.0.1:80\"\nhttpp = 1\n");
+        assert!(message.starts_with("huitong.toml:3:"), "{message}");
+        assert!(message.contains("httpp"), "{message}");
+        assert!(refused("\n[webb]\n").starts_with("huitong.toml:2:"));
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_file_and_line() {
+        let message = refused("[media]\nrtp_ports = \"20000\"\n");
+        assert!(message.starts_with("huitong.toml:2:") && message.contains("first-last"), "{message}");
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let config = Config::from_text(Path::new("huitong.toml"), "[media]\nrtp_ports = \"30000-30099\"\n").unwrap();
+        assert_eq!(config.media.rtp_ports, PortRange(30_000..=30_099));
+        assert_eq!(config.web.http.port(), 8080);
+        assert_eq!(config.sip.udp[0].port(), 5060);
+    }
+}

@@ -1,0 +1,160 @@
+//! `huitong serve`: starts the parts from the bottom row up, waits for the signal, stops them from the top down.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use api::{SipInfo, Web, WebConfig};
+use conference::{Conference, ConferenceConfig};
+use gateway::{Gateway, GatewayConfig};
+use plane::{Plane, PlaneConfig};
+use sipconf::Prompts;
+use store::Store;
+use streaming::{Streaming, StreamingConfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{config::Config, demo, telemetry};
+
+/// How long callers and viewers have to be told and hung up on. People wait for the prompt to come back: a longer
+/// goodbye would be cut off by their patience.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// How often histograms are folded together.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+pub(crate) fn run(file: Option<&Path>, demo: bool) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
+    telemetry::start_logs(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let result = runtime.block_on(serve(config, demo));
+    // Whatever still runs (a password hash, a slow disk) must not hold the exit up.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+    let metrics = telemetry::start_metrics()?;
+    // Several crates bring rustls; all of them use this one provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    std::fs::create_dir_all(&config.data.dir)
+        .with_context(|| format!("cannot make the data directory {}", config.data.dir.display()))?;
+    let announced = config.announced();
+    let announced_first = announced.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    let prompts = Prompts::load().context("cannot load the spoken prompts")?;
+    let store = Store::open(&config.database_url()).await.context("cannot open the database")?;
+    let plane = Plane::start(PlaneConfig {
+        workers: config.media_workers(),
+        rtp_ports: config.media.rtp_ports.0.clone(),
+        rtp_bind: config.media.webrtc.ip(),
+        rtp_announced: announced.iter().copied().find(IpAddr::is_ipv4).unwrap_or(announced_first),
+        webrtc_bind: config.media.webrtc,
+        webrtc_announced: announced.clone(),
+    })?;
+    let streaming = Streaming::new(StreamingConfig { studio: config.studio_program()? });
+    let conference = Conference::start(ConferenceConfig::default(), store, plane.clone(), streaming.clone()).await?;
+    let gateway = Gateway::start(
+        GatewayConfig {
+            udp: config.sip.udp.clone(),
+            tcp: config.sip.tcp.clone(),
+            announced: announced_first,
+            domain: config.sip.domain.clone(),
+        },
+        conference.clone(),
+        plane,
+        prompts,
+    )
+    .await?;
+    let sip = SipInfo {
+        host: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
+        udp: gateway.udp_addrs(),
+        tcp: gateway.tcp_addrs(),
+    };
+    let web = Web::start(
+        WebConfig {
+            http: config.web.http,
+            https: config.web.https,
+            data_dir: config.data.dir.clone(),
+            public_url: config.web.public_url.clone(),
+            sip: sip.clone(),
+        },
+        conference.clone(),
+        streaming.origin(),
+    )
+    .await?;
+    let health = serve_metrics(config.metrics.bind, metrics).await?;
+    tracing::info!(http = %web.http_addr(), metrics = %health, "serving");
+    if with_demo {
+        demo::prepare_and_print(&conference, &web, &sip, &announced).await?;
+    }
+
+    wait_for_signal().await?;
+    tracing::info!("stopping");
+    let drain = async {
+        conference.drain().await;
+        gateway.drain(DRAIN).await;
+        web.stop(Duration::from_millis(500)).await;
+    };
+    let hurried = async {
+        // A second signal means now.
+        let _ = wait_for_signal().await;
+    };
+    tokio::select! {
+        () = drain => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("not all had left in time"),
+        () = hurried => {}
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Health and metrics, on their own port so that a reverse proxy can't publish them by accident.
+async fn serve_metrics(
+    bind: SocketAddr,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+) -> anyhow::Result<SocketAddr> {
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            interval.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    let router = api::health_router(move || metrics.render());
+    let listener = tokio::net::TcpListener::bind(bind).await.with_context(|| format!("cannot bind metrics at {bind}"))?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        if let Err(error) = api::serve_health(listener, router).await {
+            tracing::error!(%error, "metrics have stopped");
+        }
+    });
+    Ok(address)
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+impl Config {
+    fn database_url(&self) -> String {
+        let file = || format!("sqlite://{}?mode=rwc", self.data.dir.join("huitong.db").display());
+        self.data.url.clone().unwrap_or_else(file)
+    }
+
+    fn studio_program(&self) -> anyhow::Result<PathBuf> {
+        if let Some(program) = &self.studio.program {
+            return Ok(program.clone());
+        }
+        let own = std::env::current_exe().context("cannot find this program's folder")?;
+        Ok(own.with_file_name("huitong-studio"))
+    }
+}

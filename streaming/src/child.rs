@@ -1,0 +1,161 @@
+//! One studio process: its start, and the socket between it and its broadcast.
+
+use std::{os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, process::ExitStatus, process::Stdio, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use media::{Codec, RtpPacket};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    process::{Child, Command},
+    sync::watch,
+    time::timeout,
+};
+use tokio_util::{codec::FramedRead, codec::LengthDelimitedCodec, sync::CancellationToken};
+
+use crate::{
+    StreamingConfig, StreamingError,
+    feed::{FeedQueues, VideoPacket},
+    wire::{self, FromStudio, Stage, ToStudio, WireError},
+};
+
+/// A studio says something at least each second. One that is silent for longer hangs in native code, or the machine
+/// has no time for it at all. It takes the better part of this to start on a busy machine.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
+
+/// How long a process may take to leave after its socket is closed.
+const LEAVING_MAX: Duration = Duration::from_secs(1);
+
+/// What is written at once when much waits.
+const WRITE_LEN: usize = 64 << 10;
+
+/// A running studio.
+pub(crate) struct Studio {
+    process: Child,
+    pub(crate) from: StudioReader,
+    pub(crate) to: StudioWriter,
+}
+
+impl Studio {
+    /// Starts the program; the socket is its standard input.
+    pub(crate) fn spawn(config: &StreamingConfig) -> Result<Self, StreamingError> {
+        let failed = |source| StreamingError::Studio { program: config.studio.clone(), source };
+        let (ours, theirs) = StdStream::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let mut command = Command::new(&config.studio);
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
+        if let Some(font) = &config.font {
+            command.arg("--font").arg(font);
+        }
+        let process = command.spawn().map_err(failed)?;
+        let (from, to) = UnixStream::from_std(ours).map_err(failed)?.into_split();
+        let codec = LengthDelimitedCodec::builder().max_frame_length(wire::FRAME_LEN_MAX).new_codec();
+        Ok(Self {
+            process,
+            from: StudioReader { frames: FramedRead::new(from, codec) },
+            to: StudioWriter { socket: to, pending: Vec::with_capacity(WRITE_LEN) },
+        })
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Sees it off: waits a moment for it to leave by itself, then makes it.
+    pub(crate) async fn leave(mut self) -> std::io::Result<ExitStatus> {
+        drop((self.from, self.to));
+        match timeout(LEAVING_MAX, self.process.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                self.process.kill().await?;
+                self.process.wait().await
+            }
+        }
+    }
+}
+
+/// What the studio says.
+pub(crate) struct StudioReader {
+    frames: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
+}
+
+/// Why no more is heard of a studio.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Hangup {
+    #[error("the studio is gone")]
+    Closed,
+    #[error("the studio has said nothing for {SILENCE_MAX:?}")]
+    Silent,
+    #[error("the studio's socket fails")]
+    Socket(#[from] std::io::Error),
+    #[error("the studio talks nonsense")]
+    Nonsense(#[from] WireError),
+}
+
+impl StudioReader {
+    pub(crate) async fn next(&mut self) -> Result<FromStudio, Hangup> {
+        match timeout(SILENCE_MAX, self.frames.next()).await {
+            Err(_) => Err(Hangup::Silent),
+            Ok(None) => Err(Hangup::Closed),
+            Ok(Some(frame)) => Ok(FromStudio::read(Bytes::from(frame?))?),
+        }
+    }
+}
+
+/// What is said to the studio.
+pub(crate) struct StudioWriter {
+    socket: OwnedWriteHalf,
+    pending: Vec<u8>,
+}
+
+impl StudioWriter {
+    /// Passes on scenes, sound and packets until `stop`, then closes this direction, which asks the studio to finish.
+    pub(crate) async fn pass_on(
+        &mut self,
+        stages: &mut watch::Receiver<Stage>,
+        queues: &mut FeedQueues,
+        stop: &CancellationToken,
+    ) -> std::io::Result<()> {
+        stages.mark_changed();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return self.socket.shutdown().await,
+                changed = stages.changed() => match changed {
+                    Ok(()) => ToStudio::write_stage(&stages.borrow_and_update(), &mut self.pending),
+                    // The broadcast's handle is gone, and `stop` follows.
+                    Err(_) => return self.socket.shutdown().await,
+                },
+                Some(sound) = queues.program.recv() => ToStudio::write_program(&sound, &mut self.pending),
+                Some(packet) = queues.video.recv() => self.video(&packet),
+                // Every feed is dropped; more scenes may come.
+                else => continue,
+            }
+            // One write for all that waits.
+            while self.pending.len() < WRITE_LEN
+                && let Ok(packet) = queues.video.try_recv()
+            {
+                self.video(&packet);
+            }
+            self.socket.write_all(&self.pending).await?;
+            self.pending.clear();
+        }
+    }
+
+    fn video(&mut self, VideoPacket { participant, kind, packet }: &VideoPacket) {
+        let Codec::Video(codec) = packet.codec else { return };
+        let rtp = RtpPacket {
+            payload_type: wire::PAYLOAD_TYPE,
+            marker: packet.marker,
+            seq: packet.seq as u16,
+            timestamp: packet.timestamp,
+            ssrc: wire::SSRC,
+            payload: &packet.payload,
+        };
+        ToStudio::write_video(*participant, *kind, codec, &rtp, &mut self.pending);
+    }
+}

@@ -1,0 +1,278 @@
+//! Where players get a broadcast from: playlists, parts and segments out of memory, and the waiting that low-latency
+//! HLS asks for (RFC 8216bis §6.2.5).
+//!
+//! HTTP is `api`'s: it puts the answers here into status codes and headers.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use model::BroadcastId;
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    hls::{Packager, Reach, Stored},
+    wire::Track,
+};
+
+/// How long a request for something to come is kept waiting: three target durations. A studio's restart fits in.
+const WAIT_MAX: Duration = Duration::from_secs(6);
+
+/// How long an ended broadcast can still be watched to its end, by players that lag or were paused.
+const KEPT_AFTER_END: Duration = Duration::from_secs(180);
+
+/// How many ended broadcasts are remembered as gone; older ones were never there.
+const GONE_MAX: usize = 1_000;
+
+/// How long what never changes may be cached on the way. Longer is of no use to anyone: it leaves the playlist.
+const CACHE_MEDIA: CacheFor = CacheFor::Seconds(300);
+
+/// Serves the files of all broadcasts. Clones serve the same.
+#[derive(Clone, Default)]
+pub struct Origin {
+    shelves: Arc<RwLock<Shelves>>,
+}
+
+/// A file of a broadcast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HlsFile {
+    /// The media type.
+    pub content_type: &'static str,
+    /// All of it.
+    pub body: Bytes,
+    /// How long it stays true.
+    pub cache: CacheFor,
+}
+
+/// How long an answer may be kept by browsers and proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheFor {
+    /// It changes all the time.
+    Nothing,
+    /// It never changes.
+    Seconds(u32),
+}
+
+/// Why there is no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// No such broadcast, or no such file in it.
+    #[error("no such broadcast or file")]
+    NotFound,
+    /// The broadcast is over.
+    #[error("the broadcast is over")]
+    Gone,
+    /// A delivery directive that makes no sense.
+    #[error("a delivery directive makes no sense")]
+    BadRequest,
+    /// A segment asked for that is too far in the future to wait for.
+    #[error("the segment asked for is too far in the future")]
+    TooFar,
+    /// It should have come by now: the studio is (re)starting or overloaded.
+    #[error("not there in time")]
+    NotYet,
+}
+
+impl Origin {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A file by its name, with the request's query. What is about to come is waited for, six seconds at most.
+    pub async fn get(&self, id: BroadcastId, file: &str, query: Option<&str>) -> Result<HlsFile, OriginError> {
+        let request = Request::parse(file, query)?;
+        let mut shelf = match self.shelves.read().unwrap_or_else(PoisonError::into_inner).broadcasts.get(&id) {
+            None => return Err(OriginError::NotFound),
+            Some(Shelf::Gone) => return Err(OriginError::Gone),
+            Some(Shelf::Filled(shelf)) => shelf.clone(),
+        };
+        let waiting = async {
+            loop {
+                let answer = request.answer(&shelf.borrow_and_update());
+                if let Some(answer) = answer {
+                    return answer;
+                }
+                if shelf.changed().await.is_err() {
+                    return Err(OriginError::NotFound);
+                }
+            }
+        };
+        timeout(WAIT_MAX, waiting).await.unwrap_or(Err(OriginError::NotYet))
+    }
+
+    /// A new broadcast; none if the id was used before.
+    pub(crate) fn open(&self, id: BroadcastId) -> Option<watch::Sender<Packager>> {
+        let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
+        if shelves.broadcasts.contains_key(&id) {
+            return None;
+        }
+        let (sender, receiver) = watch::channel(Packager::new());
+        shelves.broadcasts.insert(id, Shelf::Filled(receiver));
+        Some(sender)
+    }
+
+    /// The broadcast is over: its files stay for a while, then its memory is freed.
+    pub(crate) fn retire(&self, id: BroadcastId) {
+        let shelves = Arc::downgrade(&self.shelves);
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT_AFTER_END).await;
+            if let Some(shelves) = shelves.upgrade() {
+                shelves.write().unwrap_or_else(PoisonError::into_inner).clear(id);
+            }
+        });
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Origin")
+    }
+}
+
+#[derive(Default)]
+struct Shelves {
+    broadcasts: HashMap<BroadcastId, Shelf>,
+    gone: VecDeque<BroadcastId>,
+}
+
+enum Shelf {
+    Filled(watch::Receiver<Packager>),
+    Gone,
+}
+
+impl Shelves {
+    fn clear(&mut self, id: BroadcastId) {
+        self.broadcasts.insert(id, Shelf::Gone);
+        self.gone.push_back(id);
+        if self.gone.len() > GONE_MAX
+            && let Some(oldest) = self.gone.pop_front()
+        {
+            self.broadcasts.remove(&oldest);
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    Multivariant,
+    Playlist { track: Track, from: Option<(u64, Option<u64>)>, skip: bool },
+    Media(String),
+}
+
+impl Request {
+    fn parse(file: &str, query: Option<&str>) -> Result<Self, OriginError> {
+        let track = match file {
+            "index.m3u8" => return Ok(Self::Multivariant),
+            "video.m3u8" => Track::Video,
+            "audio.m3u8" => Track::Audio,
+            _ => return Ok(Self::Media(file.to_owned())),
+        };
+        let (mut msn, mut part, mut skip) = (None, None, false);
+        for pair in query.unwrap_or_default().split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let number = || value.parse::<u64>().map_err(|_| OriginError::BadRequest);
+            match key {
+                "_HLS_msn" => msn = Some(number()?),
+                "_HLS_part" => part = Some(number()?),
+                "_HLS_skip" if matches!(value, "YES" | "v2") => skip = true,
+                "_HLS_skip" => return Err(OriginError::BadRequest),
+                _ => {}
+            }
+        }
+        match (msn, part) {
+            (None, Some(_)) => Err(OriginError::BadRequest),
+            (msn, part) => Ok(Self::Playlist { track, from: msn.map(|msn| (msn, part)), skip }),
+        }
+    }
+
+    /// None while it is to be waited for.
+    fn answer(&self, packager: &Packager) -> Option<Result<HlsFile, OriginError>> {
+        let playlist = |body: Bytes| {
+            let content_type = "application/vnd.apple.mpegurl";
+            Some(Ok(HlsFile { content_type, body, cache: CacheFor::Nothing }))
+        };
+        match self {
+            Self::Media(name) => match packager.file(name) {
+                Stored::There(body) => {
+                    let content_type = if name.starts_with("audio") { "audio/mp4" } else { "video/mp4" };
+                    Some(Ok(HlsFile { content_type, body, cache: CACHE_MEDIA }))
+                }
+                Stored::Coming => None,
+                Stored::Missing => Some(Err(OriginError::NotFound)),
+            },
+            _ if !packager.is_playable() => packager.is_finished().then_some(Err(OriginError::NotFound)),
+            Self::Multivariant => playlist(packager.multivariant()),
+            Self::Playlist { track, from, skip } => {
+                let (msn, part) = from.map_or((0, None), |from| from);
+                match packager.reach(*track, msn, part) {
+                    Reach::There => playlist(packager.playlist(*track, *skip)),
+                    Reach::Coming => None,
+                    Reach::TooFar => Some(Err(OriginError::TooFar)),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> BroadcastId {
+        BroadcastId::new(uuid::Uuid::from_u128(1))
+    }
+
+    #[test]
+    fn delivery_directives_are_read() {
+        let check = |query: &str, expected: Result<(Option<(u64, Option<u64>)>, bool), OriginError>| {
+            let expected = expected.map(|(from, skip)| Request::Playlist { track: Track::Video, from, skip });
+            assert_eq!(Request::parse("video.m3u8", Some(query)), expected, "{query}");
+        };
+        check("", Ok((None, false)));
+        check("_HLS_msn=3", Ok((Some((3, None)), false)));
+        check("token=a&_HLS_msn=3&_HLS_part=2&_HLS_skip=YES", Ok((Some((3, Some(2))), true)));
+        check("_HLS_part=2", Err(OriginError::BadRequest));
+        check("_HLS_msn=-1", Err(OriginError::BadRequest));
+        check("_HLS_msn=99999999999999999999", Err(OriginError::BadRequest));
+        check("_HLS_skip=NO", Err(OriginError::BadRequest));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_comes_is_not_waited_for_for_ever() {
+        let origin = Origin::new();
+        assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));
+        let packager = origin.open(id()).unwrap();
+        assert!(origin.open(id()).is_none());
+        assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotYet));
+        assert_eq!(origin.get(id(), "../secret", None).await, Err(OriginError::NotFound));
+        packager.send_modify(Packager::finish);
+        assert_eq!(origin.get(id(), "video.m3u8", None).await, Err(OriginError::NotFound));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ended_broadcast_is_gone_after_a_while() {
+        let origin = Origin::new();
+        let packager = origin.open(id()).unwrap();
+        packager.send_modify(Packager::finish);
+        drop(packager);
+        origin.retire(id());
+        tokio::time::sleep(KEPT_AFTER_END - Duration::from_secs(1)).await;
+        assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::Gone));
+        assert!(origin.open(id()).is_none());
+    }
+
+    #[test]
+    fn only_so_many_gone_ones_are_remembered() {
+        let mut shelves = Shelves::default();
+        for number in 0..GONE_MAX as u128 * 2 {
+            shelves.clear(BroadcastId::new(uuid::Uuid::from_u128(number)));
+        }
+        assert_eq!((shelves.broadcasts.len(), shelves.gone.len()), (GONE_MAX, GONE_MAX));
+    }
+}

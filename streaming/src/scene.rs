@@ -1,0 +1,72 @@
+//! What a broadcast shows: who is on the picture, and how.
+
+use media::TrackKind;
+use model::ParticipantId;
+use serde::{Deserialize, Serialize};
+
+/// The picture at one time. The first tile is shown large, the next ones in a row of small tiles; what finds no place
+/// is not shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scene {
+    /// The speaker or the shared screen first.
+    pub tiles: Vec<Tile>,
+}
+
+impl Scene {
+    /// How many tiles are shown at most: one large and a row of five.
+    pub const TILES_MAX: usize = 6;
+
+    /// The tracks whose packets are needed for it.
+    pub fn tracks(&self) -> impl Iterator<Item = (ParticipantId, TrackKind)> {
+        self.tiles.iter().take(Self::TILES_MAX).filter_map(|tile| match tile.kind {
+            TileKind::Video(kind) => Some((tile.participant, kind)),
+            TileKind::Avatar => None,
+        })
+    }
+}
+
+/// One participant's place in the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tile {
+    /// Who.
+    pub participant: ParticipantId,
+    /// What stands on the tile: the name, or a caller's masked number.
+    pub name: String,
+    /// What is seen.
+    pub kind: TileKind,
+    /// Draws a ring around it.
+    pub speaking: bool,
+}
+
+/// What is seen on a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TileKind {
+    /// A track. Until its first picture, and when none has come for a while, the avatar stands in for it.
+    Video(#[serde(with = "track_kind")] TrackKind),
+    /// A coloured card with the name, for callers and people without a camera.
+    Avatar,
+}
+
+/// `media` has no serde: its words are not for the wire.
+mod track_kind {
+    use media::TrackKind;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(kind: &TrackKind, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match kind {
+            TrackKind::Audio => "audio",
+            TrackKind::Camera => "camera",
+            TrackKind::Screen => "screen",
+        })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TrackKind, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "audio" => Ok(TrackKind::Audio),
+            "camera" => Ok(TrackKind::Camera),
+            "screen" => Ok(TrackKind::Screen),
+            other => Err(D::Error::custom(format!("{other} is no track"))),
+        }
+    }
+}

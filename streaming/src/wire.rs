@@ -1,0 +1,426 @@
+//! What a broadcast and its studio process say to each other over their socket.
+//!
+//! Both ends are built from one source tree and started together, so there is no version in it. A frame is
+//!
+//! ```text
+//! |  length (32)  | tag (8) | body (length - 1 bytes) |       numbers are big-endian
+//!
+//! to the studio     1 stage    JSON of Stage
+//!                   2 video    participant (128) | kind (8) | codec (8) | RTP packet
+//!                   3 program  20 ms of mono sound at 48 kHz, 960 samples of 16 bits
+//! from the studio  16 video format  width (16) | height (16) | AVCDecoderConfigurationRecord (ISO 14496-15)
+//!                  17 sound format  rate (32) | channels (8) | AudioSpecificConfig (ISO 14496-3)
+//!                  18 unit     track (8) | key frame (8) | presentation time in ns (64) | coded picture or sound
+//!                  19 key frame wanted  participant (128) | kind (8)
+//!                  20 report   JSON of Report
+//! ```
+//!
+//! The studio reads the socket as its standard input and leaves when it closes.
+
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
+
+use bytes::{Buf, BufMut, Bytes};
+use media::{FRAME_SAMPLES, Frame, RtpPacket, Ssrc, TrackKind, VideoCodec};
+use model::ParticipantId;
+use serde::{Deserialize, Serialize};
+
+use crate::Scene;
+
+/// Longest frame either side reads. A key frame of the picture at its highest bit rate is a tenth of it.
+pub const FRAME_LEN_MAX: usize = 4 << 20;
+
+/// The studio's RTP streams need a source of some name; each has a pipeline of its own.
+pub const SSRC: Ssrc = Ssrc(1);
+
+/// The studio's RTP streams need a payload type of some number; the codec is said beside it.
+pub const PAYLOAD_TYPE: u8 = 96;
+
+/// What the studio is to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Stands alone on the picture while nobody is in it.
+    pub title: String,
+    /// Who is shown.
+    pub scene: Scene,
+}
+
+/// Said to the studio.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToStudio {
+    /// Show this from now on.
+    Stage(Stage),
+    /// A packet of a shown track.
+    Video {
+        /// Whose.
+        participant: ParticipantId,
+        /// Which.
+        kind: TrackKind,
+        /// How the payload is encoded.
+        codec: VideoCodec,
+        /// With its header, see [`SSRC`] and [`PAYLOAD_TYPE`].
+        rtp: Bytes,
+    },
+    /// The next 20 ms of all voices.
+    Program(Vec<i16>),
+}
+
+/// Said by the studio.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FromStudio {
+    /// Precedes the first unit of its track, and never changes in a studio's life.
+    Format(Format),
+    /// The next coded picture or sound.
+    Unit(AccessUnit),
+    /// A decoder waits for one.
+    KeyframeWanted(ParticipantId, TrackKind),
+    /// Once a second.
+    Report(Report),
+}
+
+/// A track of the broadcast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Track {
+    /// H.264.
+    Video,
+    /// AAC.
+    Audio,
+}
+
+/// What a player must know before the first unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// H.264 with lengths before its NAL units.
+    Video {
+        /// Pixels.
+        width: u16,
+        /// Pixels.
+        height: u16,
+        /// `AVCDecoderConfigurationRecord`, ISO 14496-15 §5.3.3.1.
+        avcc: Bytes,
+    },
+    /// Raw AAC.
+    Audio {
+        /// Samples a second.
+        rate: u32,
+        /// 1 or 2.
+        channels: u8,
+        /// `AudioSpecificConfig`, ISO 14496-3 §1.6.2.1.
+        config: Bytes,
+    },
+}
+
+/// One coded picture, or one coded frame of sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessUnit {
+    /// Which track it belongs to.
+    pub track: Track,
+    /// Since the studio's start; both tracks by the same clock.
+    pub pts: Duration,
+    /// Decoding can begin here.
+    pub keyframe: bool,
+    /// Without start codes or ADTS headers.
+    pub data: Bytes,
+}
+
+/// What a studio did in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Pictures composed.
+    pub ticks: u64,
+    /// Pictures left out for want of processor time.
+    pub ticks_skipped: u64,
+    /// Frames of silence put in because no sound came.
+    pub sound_missed: u64,
+    /// Frames of sound thrown away because too many came.
+    pub sound_dropped: u64,
+}
+
+/// Why a frame can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// It ends too early.
+    #[error("frame {tag} is cut short")]
+    Short {
+        /// Its first byte.
+        tag: u8,
+    },
+    /// No such message.
+    #[error("unknown frame {0}")]
+    Tag(u8),
+    /// A number that stands for nothing.
+    #[error("frame {tag} names {value} where that means nothing")]
+    Value {
+        /// Its first byte.
+        tag: u8,
+        /// What is said.
+        value: u8,
+    },
+    /// A body that is no JSON of its type.
+    #[error("frame body")]
+    Json(#[from] serde_json::Error),
+}
+
+impl ToStudio {
+    const STAGE: u8 = 1;
+    const VIDEO: u8 = 2;
+    const PROGRAM: u8 = 3;
+
+    /// Appends a stage to `out`.
+    pub fn write_stage(stage: &Stage, out: &mut Vec<u8>) {
+        frame(Self::STAGE, out, |out| serde_json::to_writer(out, stage).expect("a stage is plain data"));
+    }
+
+    /// Appends a packet to `out`.
+    pub fn write_video(
+        participant: ParticipantId,
+        kind: TrackKind,
+        codec: VideoCodec,
+        packet: &RtpPacket<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        frame(Self::VIDEO, out, |out| {
+            out.extend_from_slice(participant.uuid().as_bytes());
+            out.push(kind_number(kind));
+            out.push(codec_number(codec));
+            packet.write(out);
+        });
+    }
+
+    /// Appends a frame of sound to `out`; what is louder than full scale is clipped.
+    pub fn write_program(sound: &Frame, out: &mut Vec<u8>) {
+        frame(Self::PROGRAM, out, |out| {
+            for sample in sound {
+                out.extend_from_slice(&((sample * f32::from(i16::MAX)).round() as i16).to_be_bytes());
+            }
+        });
+    }
+
+    /// Reads a frame without its length.
+    pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
+        let tag = frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })?;
+        let short = |_| WireError::Short { tag };
+        match tag {
+            Self::STAGE => Ok(Self::Stage(serde_json::from_slice(&frame)?)),
+            Self::VIDEO => {
+                let participant = read_participant(tag, &mut frame)?;
+                let kind = read_kind(tag, &mut frame)?;
+                let codec = match frame.try_get_u8().map_err(short)? {
+                    0 => VideoCodec::Vp8,
+                    1 => VideoCodec::H264,
+                    2 => VideoCodec::Vp9,
+                    3 => VideoCodec::Av1,
+                    value => return Err(WireError::Value { tag, value }),
+                };
+                Ok(Self::Video { participant, kind, codec, rtp: frame })
+            }
+            Self::PROGRAM if frame.len() == FRAME_SAMPLES * 2 => {
+                Ok(Self::Program(frame.as_chunks::<2>().0.iter().map(|bytes| i16::from_be_bytes(*bytes)).collect()))
+            }
+            Self::PROGRAM => Err(WireError::Short { tag }),
+            other => Err(WireError::Tag(other)),
+        }
+    }
+}
+
+impl FromStudio {
+    const VIDEO_FORMAT: u8 = 16;
+    const AUDIO_FORMAT: u8 = 17;
+    const UNIT: u8 = 18;
+    const KEYFRAME_WANTED: u8 = 19;
+    const REPORT: u8 = 20;
+
+    /// Appends the message to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Format(Format::Video { width, height, avcc }) => frame(Self::VIDEO_FORMAT, out, |out| {
+                out.put_u16(*width);
+                out.put_u16(*height);
+                out.extend_from_slice(avcc);
+            }),
+            Self::Format(Format::Audio { rate, channels, config }) => frame(Self::AUDIO_FORMAT, out, |out| {
+                out.put_u32(*rate);
+                out.push(*channels);
+                out.extend_from_slice(config);
+            }),
+            Self::Unit(unit) => frame(Self::UNIT, out, |out| {
+                out.push(u8::from(unit.track == Track::Audio));
+                out.push(u8::from(unit.keyframe));
+                out.put_u64(u64::try_from(unit.pts.as_nanos()).unwrap_or(u64::MAX));
+                out.extend_from_slice(&unit.data);
+            }),
+            Self::KeyframeWanted(participant, kind) => frame(Self::KEYFRAME_WANTED, out, |out| {
+                out.extend_from_slice(participant.uuid().as_bytes());
+                out.push(kind_number(*kind));
+            }),
+            Self::Report(report) => frame(Self::REPORT, out, |out| {
+                serde_json::to_writer(out, report).expect("a report is plain data");
+            }),
+        }
+    }
+
+    /// Reads a frame without its length.
+    pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
+        let tag = frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })?;
+        let short = |_| WireError::Short { tag };
+        match tag {
+            Self::VIDEO_FORMAT => {
+                let (width, height) =
+                    (frame.try_get_u16().map_err(short)?, frame.try_get_u16().map_err(short)?);
+                Ok(Self::Format(Format::Video { width, height, avcc: frame }))
+            }
+            Self::AUDIO_FORMAT => {
+                let (rate, channels) = (frame.try_get_u32().map_err(short)?, frame.try_get_u8().map_err(short)?);
+                Ok(Self::Format(Format::Audio { rate, channels, config: frame }))
+            }
+            Self::UNIT => {
+                let track = match frame.try_get_u8().map_err(short)? {
+                    0 => Track::Video,
+                    1 => Track::Audio,
+                    value => return Err(WireError::Value { tag, value }),
+                };
+                let keyframe = frame.try_get_u8().map_err(short)? != 0;
+                let pts = Duration::from_nanos(frame.try_get_u64().map_err(short)?);
+                Ok(Self::Unit(AccessUnit { track, pts, keyframe, data: frame }))
+            }
+            Self::KEYFRAME_WANTED => {
+                Ok(Self::KeyframeWanted(read_participant(tag, &mut frame)?, read_kind(tag, &mut frame)?))
+            }
+            Self::REPORT => Ok(Self::Report(serde_json::from_slice(&frame)?)),
+            other => Err(WireError::Tag(other)),
+        }
+    }
+}
+
+/// Waits for the next frame, without its length; none at the end. For the end without async.
+pub fn read_frame(socket: &mut impl Read) -> io::Result<Option<Bytes>> {
+    let mut length = [0; 4];
+    match socket.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        result => result?,
+    }
+    let length = u32::from_be_bytes(length) as usize;
+    if length > FRAME_LEN_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes")));
+    }
+    let mut frame = vec![0; length];
+    socket.read_exact(&mut frame)?;
+    Ok(Some(frame.into()))
+}
+
+fn frame(tag: u8, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, tag]);
+    body(out);
+    let length = u32::try_from(out.len() - start - 4).expect("frames are far below 4 GiB");
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+fn kind_number(kind: TrackKind) -> u8 {
+    match kind {
+        TrackKind::Audio => 0,
+        TrackKind::Camera => 1,
+        TrackKind::Screen => 2,
+    }
+}
+
+fn codec_number(codec: VideoCodec) -> u8 {
+    match codec {
+        VideoCodec::Vp8 => 0,
+        VideoCodec::H264 => 1,
+        VideoCodec::Vp9 => 2,
+        VideoCodec::Av1 => 3,
+    }
+}
+
+fn read_participant(tag: u8, frame: &mut Bytes) -> Result<ParticipantId, WireError> {
+    let number = frame.try_get_u128().map_err(|_| WireError::Short { tag })?;
+    Ok(ParticipantId::new(uuid::Uuid::from_u128(number)))
+}
+
+fn read_kind(tag: u8, frame: &mut Bytes) -> Result<TrackKind, WireError> {
+    match frame.try_get_u8().map_err(|_| WireError::Short { tag })? {
+        0 => Ok(TrackKind::Audio),
+        1 => Ok(TrackKind::Camera),
+        2 => Ok(TrackKind::Screen),
+        value => Err(WireError::Value { tag, value }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::SILENCE;
+
+    use super::*;
+    use crate::{Tile, TileKind};
+
+    fn who() -> ParticipantId {
+        ParticipantId::new(uuid::Uuid::from_u128(7))
+    }
+
+    fn frames(mut bytes: &[u8]) -> Vec<Bytes> {
+        std::iter::from_fn(|| read_frame(&mut bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_said_to_the_studio_is_read() {
+        let kind = TileKind::Video(TrackKind::Screen);
+        let tile = Tile { participant: who(), name: "李雷".to_owned(), kind, speaking: true };
+        let stage = Stage { title: "例会".to_owned(), scene: Scene { tiles: vec![tile] } };
+        let packet = RtpPacket {
+            payload_type: PAYLOAD_TYPE,
+            marker: true,
+            seq: 9,
+            timestamp: 90_000,
+            ssrc: SSRC,
+            payload: &[1, 2, 3],
+        };
+        let mut loud = SILENCE;
+        loud[..3].copy_from_slice(&[1.0, -0.5, 7.0]);
+
+        let mut out = Vec::new();
+        ToStudio::write_stage(&stage, &mut out);
+        ToStudio::write_video(who(), TrackKind::Camera, VideoCodec::Vp8, &packet, &mut out);
+        ToStudio::write_program(&loud, &mut out);
+        let read: Vec<_> = frames(&out).into_iter().map(|frame| ToStudio::read(frame).unwrap()).collect();
+
+        assert_eq!(read[0], ToStudio::Stage(stage));
+        let ToStudio::Video { participant, kind, codec, rtp } = &read[1] else { panic!("{:?}", read[1]) };
+        assert_eq!((*participant, *kind, *codec), (who(), TrackKind::Camera, VideoCodec::Vp8));
+        assert_eq!(RtpPacket::parse(rtp).unwrap(), packet);
+        let ToStudio::Program(samples) = &read[2] else { panic!("{:?}", read[2]) };
+        assert_eq!((samples.len(), &samples[..4]), (FRAME_SAMPLES, &[32_767, -16_384, 32_767, 0][..]));
+    }
+
+    #[test]
+    fn what_the_studio_says_is_read() {
+        let data = Bytes::from_static(&[1, 2, 3]);
+        let said = [
+            FromStudio::Format(Format::Video { width: 1280, height: 720, avcc: data.clone() }),
+            FromStudio::Format(Format::Audio { rate: 48_000, channels: 1, config: data.clone() }),
+            FromStudio::Unit(AccessUnit { track: Track::Audio, pts: Duration::from_millis(40), keyframe: true, data }),
+            FromStudio::KeyframeWanted(who(), TrackKind::Camera),
+            FromStudio::Report(Report { ticks: 5, ..Report::default() }),
+        ];
+        let mut out = Vec::new();
+        said.iter().for_each(|message| message.write(&mut out));
+        let read: Vec<_> = frames(&out).into_iter().map(|frame| FromStudio::read(frame).unwrap()).collect();
+        assert_eq!(read, said);
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        let check = |bytes: &'static [u8]| {
+            assert!(ToStudio::read(Bytes::from_static(bytes)).is_err(), "{bytes:?}");
+            assert!(FromStudio::read(Bytes::from_static(bytes)).is_err(), "{bytes:?}");
+        };
+        for bytes in [&[][..], &[0], &[1, b'{'], &[2, 0], &[3, 0], &[16], &[17, 0], &[18, 9, 0], &[19], &[20], &[99]] {
+            check(bytes);
+        }
+        assert!(read_frame(&mut &[0xff; 8][..]).is_err());
+        assert!(read_frame(&mut &[0, 0, 0, 9, 1][..]).is_err());
+        assert!(read_frame(&mut &[][..]).unwrap().is_none());
+    }
+}
