@@ -1,0 +1,75 @@
+//! How many phone legs one core mixes: the figures behind `huitong bench mixer`.
+
+use std::time::Instant;
+
+use media::{AudioCodec, FRAME_SAMPLES, Frame, SAMPLE_RATE};
+
+use crate::{Incoming, Mixer, MixerError, SeatConfig, codec::Encoder, tones::sine};
+
+/// One meeting of phones.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Phones in the meeting.
+    pub legs: usize,
+    /// How many of them send voice in every tick; the others listen.
+    pub speaking: usize,
+    /// Of all legs, both ways.
+    pub codec: AudioCodec,
+    /// Ticks measured, after as many to warm up.
+    pub ticks: usize,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    /// Of one tick of the whole meeting, in microseconds.
+    pub tick_us_mean: f64,
+    /// The slowest of a hundred ticks, in microseconds.
+    pub tick_us_p99: f64,
+    /// Legs a core could carry in such meetings, by the mean.
+    pub legs_per_core: f64,
+}
+
+/// Mixes as fast as it can.
+pub fn run(options: Options) -> Result<Report, MixerError> {
+    let mut mixer = Mixer::new();
+    let config = SeatConfig { input: Some(options.codec), output: Some(options.codec), voice: true, apart: false };
+    let seats = (0..options.legs).map(|_| mixer.add(config)).collect::<Result<Vec<_>, _>>()?;
+    let payloads = payloads(options.codec)?;
+    let mut took = Vec::with_capacity(options.ticks);
+    for tick in 0..2 * options.ticks {
+        let start = Instant::now();
+        for (index, seat) in seats.iter().enumerate().take(options.speaking) {
+            mixer.push(*seat, Incoming::Packet(&payloads[(tick + index * 7) % payloads.len()]), None);
+        }
+        mixer.tick();
+        if tick >= options.ticks {
+            took.push(start.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    took.sort_by(f64::total_cmp);
+    let mean = took.iter().sum::<f64>() / took.len().max(1) as f64;
+    let p99 = took.get(took.len() * 99 / 100).copied().unwrap_or_default();
+    Ok(Report { tick_us_mean: mean, tick_us_p99: p99, legs_per_core: options.legs as f64 * 20_000.0 / mean })
+}
+
+/// A second of a voice-like sound: a chord whose loudness swings.
+fn payloads(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
+    let second = SAMPLE_RATE as usize + FRAME_SAMPLES;
+    let chord = [140.0, 280.0, 700.0, 2_100.0].map(|hz| sine(hz, 0.08, SAMPLE_RATE, second));
+    let swing = sine(3.0, 0.5, SAMPLE_RATE, second);
+    let mut encoder = Encoder::new(codec)?;
+    let frames = (0..50).map(|index| -> Frame {
+        std::array::from_fn(|n| {
+            let at = index * FRAME_SAMPLES + n;
+            chord.iter().map(|tone| tone[at]).sum::<f32>() * (0.5 + swing[at])
+        })
+    });
+    Ok(frames
+        .map(|frame| {
+            let mut payload = Vec::new();
+            encoder.encode(&frame, &mut payload);
+            payload
+        })
+        .collect())
+}
