@@ -158,7 +158,7 @@ struct Life {
 impl Life {
     async fn run(mut self, first: Studio) {
         tracing::info!("broadcast started");
-        let mut next = Ok(first);
+        let mut next: Result<_, StreamingError> = Ok(first);
         let mut failures = 0;
         let last = loop {
             let since = Instant::now();
@@ -203,10 +203,10 @@ impl Life {
                 hangup = &mut reading => End::Died(hangup),
                 written = writing => {
                     // What the studio still holds, or what a dying one had said before its end.
-                    let hangup = timeout(FINISH_MAX, &mut reading).await.unwrap_or(Hangup::Silent);
+                    let hangup = timeout(FINISH_MAX, &mut reading).await.unwrap_or(Hangup::Silent(FINISH_MAX));
                     match written {
                         Ok(()) => End::Stopped,
-                        Err(error) if matches!(hangup, Hangup::Silent) => End::Died(Hangup::Socket(error)),
+                        Err(error) if matches!(hangup, Hangup::Silent(_)) => End::Died(Hangup::Socket(error)),
                         Err(_) => End::Died(hangup),
                     }
                 }

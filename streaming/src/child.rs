@@ -1,6 +1,8 @@
 //! One studio process: its start, and the socket between it and its broadcast.
 
-use std::{os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, process::ExitStatus, process::Stdio, time::Duration};
+use std::{
+    os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, process::ExitStatus, process::Stdio, time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -23,9 +25,12 @@ use crate::{
     wire::{self, FromStudio, Stage, ToStudio, WireError},
 };
 
-/// A studio says something at least each second. One that is silent for longer hangs in native code, or the machine
-/// has no time for it at all. It takes the better part of this to start on a busy machine.
-const SILENCE_MAX: Duration = Duration::from_secs(4);
+/// How long a studio may take to its first word, on a busy machine with a cold cache of plugins.
+const START_MAX: Duration = Duration::from_secs(8);
+
+/// A studio says something several times a second. One that is silent for longer hangs in native code, or the machine
+/// has no time for it at all. With the restart after it, it is most of the six seconds a viewer may lose.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 
 /// How long a process may take to leave after its socket is closed.
 const LEAVING_MAX: Duration = Duration::from_secs(1);
@@ -56,7 +61,7 @@ impl Studio {
         let codec = LengthDelimitedCodec::builder().max_frame_length(wire::FRAME_LEN_MAX).new_codec();
         Ok(Self {
             process,
-            from: StudioReader { frames: FramedRead::new(from, codec) },
+            from: StudioReader { frames: FramedRead::new(from, codec), patience: START_MAX },
             to: StudioWriter { socket: to, pending: Vec::with_capacity(WRITE_LEN) },
         })
     }
@@ -81,6 +86,7 @@ impl Studio {
 /// What the studio says.
 pub(crate) struct StudioReader {
     frames: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
+    patience: Duration,
 }
 
 /// Why no more is heard of a studio.
@@ -88,8 +94,8 @@ pub(crate) struct StudioReader {
 pub(crate) enum Hangup {
     #[error("the studio is gone")]
     Closed,
-    #[error("the studio has said nothing for {SILENCE_MAX:?}")]
-    Silent,
+    #[error("the studio has said nothing for {0:?}")]
+    Silent(Duration),
     #[error("the studio's socket fails")]
     Socket(#[from] std::io::Error),
     #[error("the studio talks nonsense")]
@@ -98,11 +104,9 @@ pub(crate) enum Hangup {
 
 impl StudioReader {
     pub(crate) async fn next(&mut self) -> Result<FromStudio, Hangup> {
-        match timeout(SILENCE_MAX, self.frames.next()).await {
-            Err(_) => Err(Hangup::Silent),
-            Ok(None) => Err(Hangup::Closed),
-            Ok(Some(frame)) => Ok(FromStudio::read(Bytes::from(frame?))?),
-        }
+        let frame = timeout(self.patience, self.frames.next()).await.map_err(|_| Hangup::Silent(self.patience))?;
+        self.patience = SILENCE_MAX;
+        Ok(FromStudio::read(Bytes::from(frame.ok_or(Hangup::Closed)??))?)
     }
 }
 
@@ -132,8 +136,6 @@ impl StudioWriter {
                 },
                 Some(sound) = queues.program.recv() => ToStudio::write_program(&sound, &mut self.pending),
                 Some(packet) = queues.video.recv() => self.video(&packet),
-                // Every feed is dropped; more scenes may come.
-                else => continue,
             }
             // One write for all that waits.
             while self.pending.len() < WRITE_LEN

@@ -267,8 +267,7 @@ impl FromStudio {
         let short = |_| WireError::Short { tag };
         match tag {
             Self::VIDEO_FORMAT => {
-                let (width, height) =
-                    (frame.try_get_u16().map_err(short)?, frame.try_get_u16().map_err(short)?);
+                let (width, height) = (frame.try_get_u16().map_err(short)?, frame.try_get_u16().map_err(short)?);
                 Ok(Self::Format(Format::Video { width, height, avcc: frame }))
             }
             Self::AUDIO_FORMAT => {

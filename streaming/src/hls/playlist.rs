@@ -1,0 +1,167 @@
+//! Playlists as text (RFC 8216bis).
+
+use std::{
+    fmt::{Result, Write},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+
+use super::rendition::{Rendition, Segment};
+use crate::{
+    cadence,
+    wire::{Format, Track},
+};
+
+/// What no segment is longer than, to the nearest second.
+const TARGET_DURATION: Duration = cadence::SEGMENT;
+
+/// What no part is longer than. A little more than the cadence, for sound is cut at whole frames; but only so much that
+/// every part is at least 85 % of it.
+const PART_TARGET: Duration = Duration::from_millis(440);
+
+/// How far a player stays behind the newest part: the least that is allowed, three part targets.
+const PART_HOLD_BACK: Duration = Duration::from_millis(1320);
+
+/// How far a player without parts stays behind: the least that is allowed, three target durations.
+const HOLD_BACK: Duration = Duration::from_secs(6);
+
+/// What a player that has read the playlist before can do without: what is older than this, at least six target
+/// durations.
+const CAN_SKIP_UNTIL: Duration = Duration::from_secs(12);
+
+/// For how long parts stay named: at least three target durations.
+const PARTS_LISTED: Duration = Duration::from_secs(6);
+
+/// Most bits a second of a track, for players to choose by. The encoder's limit with what containers add.
+const VIDEO_BANDWIDTH: u32 = 2_400_000;
+const AUDIO_BANDWIDTH: u32 = 110_000;
+
+/// The playlist that names the others.
+pub(super) fn multivariant(video: Option<&Format>) -> Bytes {
+    let (width, height, codec) = match video {
+        Some(Format::Video { width, height, avcc }) => (*width, *height, avc_codec(avcc)),
+        _ => (1280, 720, avc_codec(&[])),
+    };
+    let bandwidth = VIDEO_BANDWIDTH + AUDIO_BANDWIDTH;
+    let frame_rate = 1.0 / cadence::TICK.as_secs_f64();
+    format!(
+        "#EXTM3U\n\
+         #EXT-X-VERSION:9\n\
+         #EXT-X-INDEPENDENT-SEGMENTS\n\
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"program\",NAME=\"Program\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"audio.m3u8\"\n\
+         #EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS=\"{codec},mp4a.40.2\",RESOLUTION={width}x{height},\
+         FRAME-RATE={frame_rate:.3},AUDIO=\"program\"\n\
+         video.m3u8\n"
+    )
+    .into()
+}
+
+/// One track's playlist. `skip` leaves out what its reader has read before (RFC 8216bis §6.2.5.1).
+pub(super) fn media(of: &Rendition, other: &Rendition, ended: bool, skip: bool) -> Bytes {
+    let mut out = String::with_capacity(4096);
+    write_media(&mut out, of, other, ended, skip).expect("writing to a string doesn't fail");
+    out.into()
+}
+
+/// The name of a track in file names.
+pub(super) fn name(track: Track) -> &'static str {
+    match track {
+        Track::Video => "video",
+        Track::Audio => "audio",
+    }
+}
+
+fn write_media(out: &mut String, of: &Rendition, other: &Rendition, ended: bool, skip: bool) -> Result {
+    let seconds = Duration::as_secs_f64;
+    writeln!(out, "#EXTM3U\n#EXT-X-VERSION:9")?;
+    writeln!(out, "#EXT-X-TARGETDURATION:{}", TARGET_DURATION.as_secs())?;
+    writeln!(
+        out,
+        "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={:.1},HOLD-BACK={:.1},PART-HOLD-BACK={:.2}",
+        seconds(&CAN_SKIP_UNTIL),
+        seconds(&HOLD_BACK),
+        seconds(&PART_HOLD_BACK),
+    )?;
+    writeln!(out, "#EXT-X-PART-INF:PART-TARGET={:.2}", seconds(&PART_TARGET))?;
+    let first = of.listed().next().map_or(0, |segment| segment.msn);
+    writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{first}")?;
+    writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", of.discontinuity_sequence())?;
+
+    let skipped = if skip { older_than(of, CAN_SKIP_UNTIL) } else { 0 };
+    if skipped > 0 {
+        writeln!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
+    }
+    let with_parts = if ended { usize::MAX } else { older_than(of, PARTS_LISTED) };
+    let mut run = None;
+    for (index, segment) in of.listed().enumerate().skip(skipped) {
+        if segment.discontinuity {
+            writeln!(out, "#EXT-X-DISCONTINUITY")?;
+        }
+        if run.replace(segment.run) != Some(segment.run) {
+            writeln!(out, "#EXT-X-MAP:URI=\"{}-init-{}.mp4\"", name(of.track()), segment.run)?;
+        }
+        writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", Wall(segment.wall))?;
+        if index >= with_parts {
+            write_parts(out, of.track(), segment)?;
+        }
+        if segment.whole.is_some() {
+            writeln!(out, "#EXTINF:{:.5},\n{}-{}.m4s", seconds(&segment.duration()), name(of.track()), segment.msn)?;
+        }
+    }
+    if ended {
+        return writeln!(out, "#EXT-X-ENDLIST");
+    }
+    // Always there: hls.js reloads without end where it is missing.
+    writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}-p{}.m4s\"", name(of.track()), of.next_part())?;
+    match other.position() {
+        (msn, parts @ 1..) => write_report(out, other.track(), msn, parts - 1),
+        (0, 0) => Ok(()),
+        (msn, 0) => {
+            let last = other.listed().next_back().map_or(0, |segment| segment.parts.len() as u64);
+            write_report(out, other.track(), msn - 1, last.saturating_sub(1))
+        }
+    }
+}
+
+fn write_parts(out: &mut String, track: Track, segment: &Segment) -> Result {
+    for part in &segment.parts {
+        let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
+        let (duration, name, number) = (part.duration.as_secs_f64(), name(track), part.number);
+        writeln!(out, "#EXT-X-PART:DURATION={duration:.5},URI=\"{name}-p{number}.m4s\"{independent}")?;
+    }
+    Ok(())
+}
+
+fn write_report(out: &mut String, track: Track, msn: u64, part: u64) -> Result {
+    writeln!(out, "#EXT-X-RENDITION-REPORT:URI=\"{}.m3u8\",LAST-MSN={msn},LAST-PART={part}", name(track))
+}
+
+/// How many listed segments end longer ago than this, by the playlist's end.
+fn older_than(of: &Rendition, age: Duration) -> usize {
+    let mut after = Duration::ZERO;
+    let newer = of.listed().rev().take_while(|segment| {
+        let is_newer = after < age;
+        after += segment.duration();
+        is_newer
+    });
+    of.listed().len() - newer.count()
+}
+
+/// `avc1.` and profile, constraints and level from the decoder configuration (RFC 6381 §3.3).
+fn avc_codec(avcc: &[u8]) -> String {
+    // Main profile at level 3.1 is what the encoder is set to.
+    let [profile, constraints, level] =
+        avcc.get(1..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0x4d, 0x40, 0x1f]);
+    format!("avc1.{profile:02x}{constraints:02x}{level:02x}")
+}
+
+/// A time as ISO 8601 has it, to the millisecond.
+struct Wall(SystemTime);
+
+impl std::fmt::Display for Wall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> Result {
+        let time = jiff::Timestamp::try_from(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write!(f, "{}", time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
+}

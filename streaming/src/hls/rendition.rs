@@ -1,0 +1,317 @@
+//! One track's recent past, cut into parts and segments.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::boxes::{self, Sample};
+use crate::{
+    cadence,
+    wire::{AccessUnit, Format, Track},
+};
+
+/// Segments in the playlist: half a minute to go back in, 8 MB at 2 Mbit/s. More is memory for every broadcast.
+pub(super) const LISTED: usize = 15;
+
+/// Segments kept after they left the playlist, for players that read it just before.
+const SPARE: usize = 3;
+
+/// A picture segment that finds no key frame ends here all the same: a longer one would break the promise of the target
+/// duration, which counts to the nearest second.
+const SEGMENT_MAX: Duration = Duration::from_millis(2400);
+
+/// One track. A *run* is the life of one studio; between runs there is a discontinuity.
+#[derive(Debug)]
+pub(super) struct Rendition {
+    track: Track,
+    format: Option<Format>,
+    run: u32,
+    run_start: Option<RunStart>,
+    inits: VecDeque<(u32, Bytes)>,
+    /// A sample's duration is the distance to the next one, so the newest waits for it. With a nominal duration,
+    /// dropped pictures would leave holes that players have to seek over.
+    held: Option<Sample>,
+    end: Duration,
+    open: Vec<Sample>,
+    open_part: u64,
+    open_segment: u64,
+    segments: VecDeque<Segment>,
+    segment_open: bool,
+    next_msn: u64,
+    next_part: u64,
+    fragments: u32,
+    discontinuities_removed: u64,
+}
+
+/// Where a run's time 0 is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunStart {
+    /// In the broadcast's time, which goes on over restarts.
+    pub(super) offset: Duration,
+    /// By the clock on the wall.
+    pub(super) wall: SystemTime,
+}
+
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// Media sequence number (RFC 8216 §3).
+    pub(super) msn: u64,
+    pub(super) run: u32,
+    pub(super) discontinuity: bool,
+    pub(super) wall: SystemTime,
+    pub(super) parts: Vec<Part>,
+    /// All of it, once it is whole; the parts are slices of it then.
+    pub(super) whole: Option<Bytes>,
+}
+
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Counted over the whole broadcast, not by segment: so the name of the next part is right even when a segment ends
+    /// early.
+    pub(super) number: u64,
+    pub(super) duration: Duration,
+    pub(super) independent: bool,
+    pub(super) bytes: Bytes,
+}
+
+impl Segment {
+    pub(super) fn duration(&self) -> Duration {
+        self.parts.iter().map(|part| part.duration).sum()
+    }
+}
+
+impl Rendition {
+    pub(super) fn new(track: Track) -> Self {
+        Self {
+            track,
+            format: None,
+            run: 0,
+            run_start: None,
+            inits: VecDeque::new(),
+            held: None,
+            end: Duration::ZERO,
+            open: Vec::new(),
+            open_part: 0,
+            open_segment: 0,
+            segments: VecDeque::new(),
+            segment_open: false,
+            next_msn: 0,
+            next_part: 0,
+            fragments: 0,
+            discontinuities_removed: 0,
+        }
+    }
+
+    pub(super) fn set_format(&mut self, format: Format) {
+        self.inits.retain(|(run, _)| *run != self.run);
+        self.inits.push_back((self.run, boxes::init_segment(&format)));
+        self.format = Some(format);
+    }
+
+    pub(super) fn format(&self) -> Option<&Format> {
+        self.format.as_ref()
+    }
+
+    /// Takes the next unit; true when a part was finished by it.
+    pub(super) fn push(&mut self, unit: AccessUnit, run: RunStart) -> bool {
+        let Some(format) = &self.format else { return false };
+        let timescale = boxes::timescale(format);
+        self.run_start = Some(run);
+        let start = in_ticks(run.offset + unit.pts, timescale);
+        let mut finished = false;
+        if let Some(mut held) = self.held.take() {
+            let Some(duration) = start.checked_sub(held.start).filter(|ticks| *ticks > 0) else {
+                // Time doesn't go back in a run.
+                self.held = Some(held);
+                return false;
+            };
+            held.duration = u32::try_from(duration).unwrap_or(u32::MAX);
+            finished = self.add(held, Some(&unit));
+        } else {
+            (self.open_part, self.open_segment) = self.place(unit.pts);
+        }
+        self.end = run.offset + unit.pts + cadence::TICK;
+        self.held = Some(Sample { start, duration: 0, keyframe: unit.keyframe, data: unit.data });
+        finished
+    }
+
+    /// The studio is gone: what is open is finished as it is.
+    pub(super) fn end_run(&mut self) {
+        if let Some(mut held) = self.held.take() {
+            held.duration = match self.track {
+                Track::Video => in_ticks(cadence::TICK, boxes::VIDEO_TIMESCALE) as u32,
+                Track::Audio => AAC_SAMPLES,
+            };
+            self.add(held, None);
+        }
+        self.close_segment();
+        self.format = None;
+        self.run_start = None;
+        self.run += 1;
+        // Who was promised the next part by the hint must not get one of another run under its name.
+        self.next_part += 1;
+    }
+
+    /// Where the broadcast's time has got to.
+    pub(super) fn end(&self) -> Duration {
+        self.end
+    }
+
+    pub(super) fn track(&self) -> Track {
+        self.track
+    }
+
+    /// This run has something to play.
+    pub(super) fn run_has_parts(&self) -> bool {
+        self.segments.back().is_some_and(|segment| segment.run == self.run)
+    }
+
+    pub(super) fn has_whole_segment(&self) -> bool {
+        self.segments.front().is_some_and(|segment| segment.whole.is_some())
+    }
+
+    /// What the playlist names, oldest first.
+    pub(super) fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
+        self.segments.range(self.unlisted()..)
+    }
+
+    /// How many discontinuities have left the playlist (EXT-X-DISCONTINUITY-SEQUENCE).
+    pub(super) fn discontinuity_sequence(&self) -> u64 {
+        let spare = self.segments.range(..self.unlisted()).filter(|segment| segment.discontinuity).count();
+        self.discontinuities_removed + spare as u64
+    }
+
+    pub(super) fn next_part(&self) -> u64 {
+        self.next_part
+    }
+
+    /// The segment that is open, or will be next, and how many parts of it are there.
+    pub(super) fn position(&self) -> (u64, u64) {
+        match self.segments.back() {
+            Some(last) if last.whole.is_none() => (last.msn, last.parts.len() as u64),
+            _ => (self.next_msn, 0),
+        }
+    }
+
+    pub(super) fn init(&self, run: u32) -> Option<Bytes> {
+        self.inits.iter().find(|(of, _)| *of == run).map(|(_, bytes)| bytes.clone())
+    }
+
+    pub(super) fn segment(&self, msn: u64) -> Option<Bytes> {
+        self.segments.iter().find(|segment| segment.msn == msn).and_then(|segment| segment.whole.clone())
+    }
+
+    pub(super) fn part(&self, number: u64) -> Option<Bytes> {
+        let parts = self.segments.iter().rev().flat_map(|segment| &segment.parts);
+        parts.into_iter().find(|part| part.number == number).map(|part| part.bytes.clone())
+    }
+
+    fn unlisted(&self) -> usize {
+        self.segments.len().saturating_sub(LISTED)
+    }
+
+    /// Adds a sample whose duration is known, and ends its part and segment if `next` belongs to others.
+    fn add(&mut self, sample: Sample, next: Option<&AccessUnit>) -> bool {
+        self.open.push(sample);
+        let Some(next) = next else {
+            self.close_part();
+            return true;
+        };
+        let (part, segment) = self.place(next.pts);
+        let ends_segment = segment > self.open_segment && (next.keyframe || self.open_duration() >= SEGMENT_MAX);
+        let ends_part = part > self.open_part || ends_segment;
+        if ends_part {
+            self.close_part();
+            self.open_part = part;
+        }
+        if ends_segment {
+            self.close_segment();
+            self.open_segment = segment;
+        }
+        ends_part
+    }
+
+    /// Part and segment of a unit. A frame of sound seldom begins right at an edge: the nearer side counts.
+    fn place(&self, pts: Duration) -> (u64, u64) {
+        let nearest = match self.track {
+            Track::Video => pts,
+            Track::Audio => pts + Duration::from_millis(10),
+        };
+        (cadence::part_at(nearest), cadence::segment_at(nearest))
+    }
+
+    fn timescale(&self) -> u32 {
+        self.format.as_ref().map_or(boxes::VIDEO_TIMESCALE, boxes::timescale)
+    }
+
+    fn open_duration(&self) -> Duration {
+        let ticks = self.open.iter().map(|sample| u64::from(sample.duration)).sum();
+        let parts = self.segments.back().filter(|last| last.whole.is_none()).map(Segment::duration);
+        parts.unwrap_or_default() + from_ticks(ticks, self.timescale())
+    }
+
+    fn close_part(&mut self) {
+        let (Some(first), Some(run)) = (self.open.first(), self.run_start) else { return };
+        let timescale = self.timescale();
+        let ticks: u64 = self.open.iter().map(|sample| u64::from(sample.duration)).sum();
+        let part = Part {
+            number: self.next_part,
+            duration: from_ticks(ticks, timescale),
+            independent: first.keyframe,
+            bytes: boxes::fragment(self.fragments, &self.open),
+        };
+        let wall = run.wall + from_ticks(first.start, timescale).saturating_sub(run.offset);
+        self.next_part += 1;
+        self.fragments = self.fragments.wrapping_add(1);
+        self.open.clear();
+        if !self.segment_open {
+            let discontinuity = self.segments.back().is_some_and(|last| last.run != self.run);
+            let (msn, run) = (self.next_msn, self.run);
+            self.segments.push_back(Segment { msn, run, discontinuity, wall, parts: Vec::new(), whole: None });
+            self.next_msn += 1;
+            self.segment_open = true;
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            segment.parts.push(part);
+        }
+    }
+
+    fn close_segment(&mut self) {
+        self.close_part();
+        if let Some(segment) = self.segments.back_mut().filter(|_| self.segment_open) {
+            let mut whole = BytesMut::with_capacity(segment.parts.iter().map(|part| part.bytes.len()).sum());
+            segment.parts.iter().for_each(|part| whole.extend_from_slice(&part.bytes));
+            let whole = whole.freeze();
+            let mut start = 0;
+            for part in &mut segment.parts {
+                let end = start + part.bytes.len();
+                part.bytes = whole.slice(start..end);
+                start = end;
+            }
+            segment.whole = Some(whole);
+        }
+        self.segment_open = false;
+        while self.segments.len() > LISTED + SPARE {
+            let removed = self.segments.pop_front();
+            self.discontinuities_removed += u64::from(removed.is_some_and(|segment| segment.discontinuity));
+        }
+        let oldest = self.segments.front().map_or(self.run, |segment| segment.run);
+        self.inits.retain(|(run, _)| *run >= oldest);
+    }
+}
+
+/// Samples in a frame of AAC.
+const AAC_SAMPLES: u32 = 1024;
+
+fn in_ticks(time: Duration, timescale: u32) -> u64 {
+    let ticks = (time.as_nanos() * u128::from(timescale) + 500_000_000) / 1_000_000_000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+fn from_ticks(ticks: u64, timescale: u32) -> Duration {
+    let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(timescale);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
