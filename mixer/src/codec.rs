@@ -1,6 +1,6 @@
 //! One direction of one codec, between 20 ms payloads and 48 kHz frames.
 
-use audio_codec::{Decoder as _, Encoder as _, g722, pcma, pcmu};
+use audio_codec::{g722, pcma, pcmu};
 use media::{AudioCodec, FRAME_SAMPLES, Frame, SAMPLE_RATE};
 use opus::{Application, Bitrate, Channels};
 

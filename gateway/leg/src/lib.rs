@@ -1,1 +1,368 @@
-//! `leg`.
+//! The RTP side of one call: whom to believe ([`Latch`](latch)), in which order packets play ([`JitterBuffer`]), which
+//! keys were pressed, what to report by RTCP. Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
+//! `mixer`'s, the call itself `gateway`'s.
+
+mod dtmf;
+mod jitter;
+mod latch;
+mod rtcp;
+
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use media::{AudioCodec, RtpPacket, SeqExtender, Ssrc};
+
+use dtmf::KeyReader;
+pub use jitter::{JitterBuffer, JitterStats, Pulled};
+use latch::{Latch, Verdict};
+use rtcp::Reports;
+
+/// A leg that has sent nothing for this long is told as dead. Shorter would hang up on phones that suppress silence.
+const NO_MEDIA: Duration = Duration::from_secs(10);
+
+/// Events that may wait to be polled; a phone can't press more keys between two ticks, a flood may.
+const EVENTS_MAX: usize = 32;
+
+/// What offer and answer agreed on.
+#[derive(Debug, Clone)]
+pub struct LegConfig {
+    /// Of both directions.
+    pub codec: AudioCodec,
+    /// The codec's number in SDP.
+    pub payload_type: u8,
+    /// The number of telephone-event (RFC 4733), where the peer has it.
+    pub telephone_event: Option<u8>,
+    /// Where the peer's SDP wants RTP.
+    pub remote: SocketAddr,
+    /// Where its SIP comes from: behind a NAT its RTP comes from there too, whatever its SDP says.
+    pub signalling: IpAddr,
+}
+
+/// What happens on a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegEvent {
+    /// A key, once a press.
+    Digit(char),
+    /// Media flows.
+    FirstPacket,
+    /// Nothing has come for ten seconds.
+    NoMedia,
+    /// And now it comes again.
+    MediaBack,
+}
+
+/// What a leg has seen, for the call's record.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct LegStats {
+    /// RTP packets accepted.
+    pub received: u64,
+    /// Packets that should have come, by their sequence numbers.
+    pub lost: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1), in milliseconds.
+    pub jitter_ms: f64,
+    /// Packets sent.
+    pub sent: u64,
+    /// Datagrams from somebody else.
+    pub dropped_stranger: u64,
+    /// Datagrams that are no RTP, or of no payload type agreed on.
+    pub dropped_nonsense: u64,
+    /// Round trip by RTCP, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+}
+
+/// One leg.
+pub struct Leg {
+    config: LegConfig,
+    ssrc: Ssrc,
+    latch: Latch,
+    jitter: JitterBuffer,
+    keys: KeyReader,
+    reports: Reports,
+    sequence: SeqExtender,
+    their_ssrc: Option<Ssrc>,
+    events: VecDeque<LegEvent>,
+    last_packet: Instant,
+    heard: bool,
+    told_no_media: bool,
+    next_seq: u16,
+    next_timestamp: u32,
+    /// The next packet begins a talk spurt.
+    marker: bool,
+    stats: LegStats,
+}
+
+impl Leg {
+    /// Sends from a random place in both number spaces, taken from `ssrc` (RFC 3550 §5.1).
+    #[must_use]
+    pub fn new(config: LegConfig, ssrc: Ssrc, now: Instant) -> Self {
+        Self {
+            latch: Latch::new(config.remote, config.signalling, now),
+            jitter: JitterBuffer::new(config.codec),
+            keys: KeyReader::default(),
+            reports: Reports::new(ssrc, config.codec, now),
+            sequence: SeqExtender::default(),
+            their_ssrc: None,
+            events: VecDeque::new(),
+            last_packet: now,
+            heard: false,
+            told_no_media: false,
+            next_seq: ssrc.0.rotate_left(11) as u16,
+            next_timestamp: ssrc.0.rotate_left(7),
+            marker: true,
+            stats: LegStats::default(),
+            config,
+            ssrc,
+        }
+    }
+
+    /// Of both directions.
+    #[must_use]
+    pub fn codec(&self) -> AudioCodec {
+        self.config.codec
+    }
+
+    /// After a re-INVITE with the same codec: the peer's address may be learned anew.
+    pub fn reconfigure(&mut self, config: LegConfig, now: Instant) {
+        self.latch = Latch::new(config.remote, config.signalling, now);
+        self.config = config;
+        self.last_packet = now;
+    }
+
+    /// Takes a datagram of the RTP socket.
+    pub fn handle_rtp(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
+        let Ok(packet) = RtpPacket::parse(datagram) else {
+            self.stats.dropped_nonsense += 1;
+            return;
+        };
+        let is_key = Some(packet.payload_type) == self.config.telephone_event;
+        if !is_key && packet.payload_type != self.config.payload_type {
+            self.stats.dropped_nonsense += 1;
+            return;
+        }
+        if self.latch.judge(from, &packet, now) == Verdict::Stranger {
+            self.stats.dropped_stranger += 1;
+            return;
+        }
+        self.note_arrival(&packet, now);
+        if is_key {
+            if let Some(key) = self.keys.read(&packet) {
+                self.tell(LegEvent::Digit(key));
+            }
+        } else {
+            self.take_sound(&packet, now);
+        }
+    }
+
+    fn note_arrival(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+        self.stats.received += 1;
+        self.last_packet = now;
+        if !std::mem::replace(&mut self.heard, true) {
+            self.tell(LegEvent::FirstPacket);
+        }
+        if std::mem::take(&mut self.told_no_media) {
+            self.tell(LegEvent::MediaBack);
+        }
+        if self.their_ssrc.replace(packet.ssrc) != Some(packet.ssrc) {
+            // A new stream from the same place: a transfer, a restarted phone.
+            self.sequence = SeqExtender::default();
+            self.jitter = JitterBuffer::new(self.config.codec);
+            self.reports.new_stream(packet.ssrc);
+        }
+    }
+
+    fn take_sound(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+        let seq = self.sequence.extend(packet.seq);
+        self.reports.received(seq, packet.timestamp, now);
+        let Some(bytes) = bytes_per_frame(self.config.codec) else {
+            return self.jitter.insert(seq, packet.timestamp, packet.payload.into(), now);
+        };
+        // Phones send 10 to 60 ms a packet; the buffer holds 20. A rest shorter than that waits for no one.
+        for (index, payload) in packet.payload.chunks_exact(bytes).enumerate() {
+            let offset = self.config.codec.ticks_per_frame().wrapping_mul(index as u32);
+            self.jitter.insert_part(seq, index as u64, packet.timestamp.wrapping_add(offset), payload.into(), now);
+        }
+    }
+
+    /// Takes a datagram of the RTCP socket; only where it comes from the same address as the sound.
+    pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
+        if from.ip() != self.latch.remote().ip() {
+            self.stats.dropped_stranger += 1;
+        } else if !self.reports.read(datagram, now) {
+            self.stats.dropped_nonsense += 1;
+        }
+    }
+
+    /// What has happened since the last call.
+    pub fn poll_event(&mut self) -> Option<LegEvent> {
+        self.events.pop_front()
+    }
+
+    /// Gives what plays in this tick; call it once in 20 ms.
+    pub fn pull(&mut self, now: Instant) -> Pulled {
+        if !self.told_no_media && now.saturating_duration_since(self.last_packet) >= NO_MEDIA {
+            self.told_no_media = true;
+            self.tell(LegEvent::NoMedia);
+        }
+        self.jitter.pull(now)
+    }
+
+    /// Appends a packet with this tick's payload to `out`, and says where it goes.
+    pub fn send(&mut self, payload: &[u8], out: &mut Vec<u8>) -> SocketAddr {
+        let packet = RtpPacket {
+            payload_type: self.config.payload_type,
+            marker: std::mem::take(&mut self.marker),
+            seq: self.next_seq,
+            timestamp: self.next_timestamp,
+            ssrc: self.ssrc,
+            payload,
+        };
+        packet.write(out);
+        self.reports.sent(self.next_timestamp, payload.len());
+        self.stats.sent += 1;
+        self.next_seq = self.next_seq.wrapping_add(1);
+        self.next_timestamp = self.next_timestamp.wrapping_add(self.config.codec.ticks_per_frame());
+        self.latch.remote()
+    }
+
+    /// A tick in which nothing is sent.
+    pub fn skip(&mut self) {
+        self.next_timestamp = self.next_timestamp.wrapping_add(self.config.codec.ticks_per_frame());
+        self.marker = true;
+    }
+
+    /// Appends a compound RTCP packet when one is due, about every five seconds.
+    pub fn poll_rtcp(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        if !self.reports.write_if_due(now, out) {
+            return None;
+        }
+        let remote = self.latch.remote();
+        Some(SocketAddr::new(remote.ip(), remote.port().checked_add(1)?))
+    }
+
+    /// What was seen so far.
+    #[must_use]
+    pub fn stats(&self) -> LegStats {
+        LegStats {
+            lost: self.reports.lost(),
+            jitter_ms: self.reports.jitter_ms(),
+            round_trip_ms: self.reports.round_trip_ms(),
+            ..self.stats
+        }
+    }
+
+    fn tell(&mut self, event: LegEvent) {
+        if self.events.len() < EVENTS_MAX {
+            self.events.push_back(event);
+        }
+    }
+}
+
+/// Bytes of 20 ms, for codecs where every sample has its place.
+fn bytes_per_frame(codec: AudioCodec) -> Option<usize> {
+    match codec {
+        AudioCodec::Pcmu | AudioCodec::Pcma | AudioCodec::G722 => Some(160),
+        AudioCodec::Opus => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(20);
+
+    fn config() -> LegConfig {
+        LegConfig {
+            codec: AudioCodec::Pcma,
+            payload_type: 8,
+            telephone_event: Some(101),
+            remote: "192.0.2.1:4000".parse().unwrap(),
+            signalling: "192.0.2.1".parse().unwrap(),
+        }
+    }
+
+    fn packet(payload_type: u8, seq: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        RtpPacket { payload_type, marker: false, seq, timestamp, ssrc: Ssrc(9), payload }.write(&mut bytes);
+        bytes
+    }
+
+    fn events(leg: &mut Leg) -> Vec<LegEvent> {
+        std::iter::from_fn(|| leg.poll_event()).collect()
+    }
+
+    #[test]
+    fn packets_of_other_lengths_are_cut_into_ticks() {
+        let start = Instant::now();
+        let mut leg = Leg::new(config(), Ssrc(1), start);
+        let mut pulled = Vec::new();
+        for n in 0..20u16 {
+            let now = start + TICK * 3 * u32::from(n);
+            let payload: Vec<u8> = [3 * n, 3 * n + 1, 3 * n + 2].iter().flat_map(|k| [*k as u8; 160]).collect();
+            leg.handle_rtp(config().remote, &packet(8, n, u32::from(n) * 480, &payload), now);
+            for tick in 0..3 {
+                if let Pulled::Packet(payload) = leg.pull(now + TICK * tick) {
+                    assert_eq!(payload.len(), 160);
+                    pulled.push(payload[0]);
+                }
+            }
+        }
+        assert!(pulled.len() > 50, "{pulled:?}");
+        assert!(pulled.windows(2).all(|pair| pair[1] == pair[0] + 1), "{pulled:?}");
+    }
+
+    #[test]
+    fn a_dead_leg_is_told_once_and_when_it_is_back() {
+        let start = Instant::now();
+        let mut leg = Leg::new(config(), Ssrc(1), start);
+        leg.handle_rtp(config().remote, &packet(8, 1, 0, &[0; 160]), start);
+        assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
+        leg.pull(start + Duration::from_millis(9_999));
+        assert_eq!(events(&mut leg), []);
+        leg.pull(start + Duration::from_secs(10));
+        leg.pull(start + Duration::from_secs(30));
+        assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
+        leg.handle_rtp(config().remote, &packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(31));
+        assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
+    }
+
+    #[test]
+    fn what_is_sent_runs_on() {
+        let mut leg = Leg::new(config(), Ssrc(0x1234_5678), Instant::now());
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        assert_eq!(leg.send(&[1; 160], &mut first), config().remote);
+        leg.skip();
+        leg.send(&[2; 160], &mut second);
+        let (first, second) = (RtpPacket::parse(&first).unwrap(), RtpPacket::parse(&second).unwrap());
+        assert!(first.marker && second.marker);
+        assert_eq!(second.seq, first.seq.wrapping_add(1));
+        assert_eq!(second.timestamp, first.timestamp.wrapping_add(320));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_may_come(datagrams in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200)), 0..50)) {
+            let start = Instant::now();
+            let mut leg = Leg::new(config(), Ssrc(1), start);
+            for (index, (rtp, mut datagram)) in datagrams.into_iter().enumerate() {
+                let now = start + TICK * index as u32;
+                if let Some(first) = datagram.first_mut() {
+                    *first = 0x80 | (*first & 0x3f);
+                }
+                if rtp {
+                    leg.handle_rtp(config().remote, &datagram, now);
+                    leg.handle_rtp(config().remote, &packet(8, u16::from_le_bytes([datagram.len() as u8, 7]), 5, &datagram), now);
+                } else {
+                    leg.handle_rtcp(config().remote, &datagram, now);
+                }
+                leg.pull(now);
+                while leg.poll_event().is_some() {}
+            }
+        }
+    }
+}

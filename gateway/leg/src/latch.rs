@@ -1,0 +1,124 @@
+//! Whose packets are believed. A stranger who sprays RTP over all ports must neither be heard nor be sent a call
+//! (CVE-2017-14099): the address of the SDP is believed at once; another one is learned only from the signalling or SDP
+//! host, soon after the answer, after several packets in order, and only once.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use media::{RtpPacket, Ssrc};
+
+/// After the answer, an address other than the SDP's may be learned for this long.
+const LEARN_WINDOW: Duration = Duration::from_secs(3);
+
+/// Packets of one source, numbers rising, before it is learned.
+const LEARN_PACKETS: u32 = 5;
+
+pub(crate) struct Latch {
+    remote: SocketAddr,
+    sdp_ip: IpAddr,
+    signalling: IpAddr,
+    deadline: Instant,
+    learned: bool,
+    candidate: Option<Candidate>,
+}
+
+struct Candidate {
+    from: SocketAddr,
+    ssrc: Ssrc,
+    seq: u16,
+    packets: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Peer,
+    Stranger,
+}
+
+impl Latch {
+    pub(crate) fn new(sdp: SocketAddr, signalling: IpAddr, now: Instant) -> Self {
+        Self {
+            remote: sdp,
+            sdp_ip: sdp.ip(),
+            signalling,
+            deadline: now + LEARN_WINDOW,
+            learned: false,
+            candidate: None,
+        }
+    }
+
+    /// Where to send.
+    pub(crate) fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    pub(crate) fn judge(&mut self, from: SocketAddr, packet: &RtpPacket<'_>, now: Instant) -> Verdict {
+        if from == self.remote {
+            return Verdict::Peer;
+        }
+        let may_learn =
+            !self.learned && now <= self.deadline && (from.ip() == self.signalling || from.ip() == self.sdp_ip);
+        if !may_learn {
+            return Verdict::Stranger;
+        }
+        let packets = match &self.candidate {
+            Some(last) if last.from == from && last.ssrc == packet.ssrc && last.seq.wrapping_add(1) == packet.seq => {
+                last.packets + 1
+            }
+            _ => 1,
+        };
+        self.candidate = Some(Candidate { from, ssrc: packet.ssrc, seq: packet.seq, packets });
+        if packets < LEARN_PACKETS {
+            return Verdict::Stranger;
+        }
+        self.remote = from;
+        self.learned = true;
+        Verdict::Peer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(latch: &mut Latch, from: &str, seqs: std::ops::Range<u16>, now: Instant) -> Verdict {
+        let mut verdict = Verdict::Stranger;
+        for seq in seqs {
+            let packet =
+                RtpPacket { payload_type: 0, marker: false, seq, timestamp: 0, ssrc: Ssrc(5), payload: &[0; 160] };
+            verdict = latch.judge(from.parse().unwrap(), &packet, now);
+        }
+        verdict
+    }
+
+    fn latch(now: Instant) -> Latch {
+        Latch::new("10.0.0.7:4000".parse().unwrap(), "203.0.113.9".parse().unwrap(), now)
+    }
+
+    #[test]
+    fn the_address_of_the_sdp_is_believed_at_once() {
+        let now = Instant::now();
+        assert_eq!(judge(&mut latch(now), "10.0.0.7:4000", 0..1, now), Verdict::Peer);
+    }
+
+    #[test]
+    fn the_signalling_host_is_learned_after_five_in_a_row() {
+        let now = Instant::now();
+        let mut latch = latch(now);
+        assert_eq!(judge(&mut latch, "203.0.113.9:9", 0..4, now), Verdict::Stranger);
+        assert_eq!(judge(&mut latch, "203.0.113.9:9", 4..5, now), Verdict::Peer);
+        assert_eq!(latch.remote(), "203.0.113.9:9".parse().unwrap());
+        assert_eq!(judge(&mut latch, "203.0.113.9:11", 0..50, now), Verdict::Stranger, "only once");
+    }
+
+    #[test]
+    fn a_sprayer_is_never_believed() {
+        let now = Instant::now();
+        let mut latch = latch(now);
+        assert_eq!(judge(&mut latch, "198.51.100.1:4000", 0..500, now), Verdict::Stranger);
+        assert_eq!(judge(&mut latch, "203.0.113.9:9", 0..500, now + Duration::from_secs(4)), Verdict::Stranger);
+        assert_eq!(latch.remote(), "10.0.0.7:4000".parse().unwrap());
+    }
+}

@@ -1,0 +1,231 @@
+//! Sender and receiver reports (RFC 3550 §6.4), a source description (§6.5) with each.
+
+use std::time::{Duration, Instant};
+
+use media::{AudioCodec, Ssrc};
+
+/// How often; five seconds is the RFC's least for a session of two (§6.2).
+const INTERVAL: Duration = Duration::from_secs(5);
+
+const SENDER_REPORT: u8 = 200;
+const RECEIVER_REPORT: u8 = 201;
+const SOURCE_DESCRIPTION: u8 = 202;
+
+pub(crate) struct Reports {
+    ssrc: Ssrc,
+    clock_rate: f64,
+    start: Instant,
+    due: Instant,
+    packets_sent: u32,
+    bytes_sent: u32,
+    last_sent_timestamp: u32,
+    their_ssrc: Option<Ssrc>,
+    first_seq: Option<u64>,
+    highest_seq: u64,
+    received: u64,
+    expected_before: u64,
+    received_before: u64,
+    /// In timestamp units.
+    jitter: f64,
+    last_transit: Option<f64>,
+    /// The middle of the NTP time of the last sender report, and when it came.
+    last_report: Option<(u32, Instant)>,
+    round_trip: Option<Duration>,
+}
+
+impl Reports {
+    pub(crate) fn new(ssrc: Ssrc, codec: AudioCodec, now: Instant) -> Self {
+        Self {
+            ssrc,
+            clock_rate: f64::from(codec.clock_rate()),
+            start: now,
+            due: now + INTERVAL,
+            packets_sent: 0,
+            bytes_sent: 0,
+            last_sent_timestamp: 0,
+            their_ssrc: None,
+            first_seq: None,
+            highest_seq: 0,
+            received: 0,
+            expected_before: 0,
+            received_before: 0,
+            jitter: 0.0,
+            last_transit: None,
+            last_report: None,
+            round_trip: None,
+        }
+    }
+
+    pub(crate) fn new_stream(&mut self, ssrc: Ssrc) {
+        self.their_ssrc = Some(ssrc);
+        self.first_seq = None;
+        self.received = 0;
+        self.expected_before = 0;
+        self.received_before = 0;
+        self.last_transit = None;
+        self.last_report = None;
+    }
+
+    pub(crate) fn sent(&mut self, timestamp: u32, bytes: usize) {
+        self.packets_sent = self.packets_sent.wrapping_add(1);
+        self.bytes_sent = self.bytes_sent.wrapping_add(bytes as u32);
+        self.last_sent_timestamp = timestamp;
+    }
+
+    pub(crate) fn received(&mut self, seq: u64, timestamp: u32, now: Instant) {
+        self.first_seq.get_or_insert(seq);
+        self.highest_seq = self.highest_seq.max(seq);
+        self.received += 1;
+        // RFC 3550 §A.8. The difference of two transits survives the timestamp's wrap but once, as a spike that fades.
+        let transit = now.saturating_duration_since(self.start).as_secs_f64() * self.clock_rate - f64::from(timestamp);
+        if let Some(last) = self.last_transit.replace(transit) {
+            let deviation = (transit - last).abs();
+            if deviation < self.clock_rate * 10.0 {
+                self.jitter += (deviation - self.jitter) / 16.0;
+            }
+        }
+    }
+
+    fn expected(&self) -> u64 {
+        self.first_seq.map_or(0, |first| self.highest_seq.saturating_sub(first) + 1)
+    }
+
+    pub(crate) fn lost(&self) -> u64 {
+        self.expected().saturating_sub(self.received)
+    }
+
+    pub(crate) fn jitter_ms(&self) -> f64 {
+        self.jitter / self.clock_rate * 1000.0
+    }
+
+    pub(crate) fn round_trip_ms(&self) -> Option<f64> {
+        self.round_trip.map(|round_trip| round_trip.as_secs_f64() * 1000.0)
+    }
+
+    /// False when the datagram is no RTCP.
+    pub(crate) fn read(&mut self, datagram: &[u8], now: Instant) -> bool {
+        let mut rest = datagram;
+        let mut any = false;
+        while let Some(([first, kind, len0, len1], _)) = rest.split_first_chunk::<4>() {
+            let len = 4 + 4 * usize::from(u16::from_be_bytes([*len0, *len1]));
+            let (Some(packet), true) = (rest.get(..len), first >> 6 == 2 && (192..=223).contains(kind)) else { break };
+            any = true;
+            let blocks = match *kind {
+                SENDER_REPORT => {
+                    if let Some([n0, n1, n2, n3]) = packet.get(10..14).and_then(|ntp| ntp.first_chunk::<4>()) {
+                        self.last_report = Some((u32::from_be_bytes([*n0, *n1, *n2, *n3]), now));
+                    }
+                    packet.get(28..)
+                }
+                RECEIVER_REPORT => packet.get(8..),
+                _ => None,
+            };
+            for block in blocks.unwrap_or_default().chunks_exact(24).take(usize::from(first & 0x1f)) {
+                self.read_block(block, now);
+            }
+            rest = &rest[len..];
+        }
+        any
+    }
+
+    /// A report on what we send: the round trip (RFC 3550 §6.4.1).
+    fn read_block(&mut self, block: &[u8], now: Instant) {
+        let word = |at: usize| block.get(at..at + 4)?.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
+        let (Some(about), Some(last), Some(delay)) = (word(0), word(16), word(20)) else { return };
+        if about != self.ssrc.0 || last == 0 {
+            return;
+        }
+        let ticks = (self.ntp_middle(now)).wrapping_sub(last).wrapping_sub(delay);
+        if ticks < 1 << 20 {
+            self.round_trip = Some(Duration::from_secs_f64(f64::from(ticks) / 65_536.0));
+        }
+    }
+
+    /// The middle 32 bits of an NTP time counted from the leg's start, which the RFC allows (§6.4.1).
+    fn ntp_middle(&self, now: Instant) -> u32 {
+        (self.ntp(now) >> 16) as u32
+    }
+
+    fn ntp(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.start);
+        // A second more, so that a report is never at time zero, which means none.
+        ((since.as_secs() + 1) << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
+    }
+
+    pub(crate) fn write_if_due(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        if now < self.due {
+            return false;
+        }
+        self.due = now + INTERVAL;
+        let blocks = u8::from(self.their_ssrc.is_some() && self.first_seq.is_some());
+        let words = 6 + 6 * u16::from(blocks);
+        out.extend([0x80 | blocks, SENDER_REPORT]);
+        out.extend(words.to_be_bytes());
+        out.extend(self.ssrc.0.to_be_bytes());
+        out.extend(self.ntp(now).to_be_bytes());
+        out.extend(self.last_sent_timestamp.to_be_bytes());
+        out.extend(self.packets_sent.to_be_bytes());
+        out.extend(self.bytes_sent.to_be_bytes());
+        if let Some(about) = self.their_ssrc.filter(|_| blocks == 1) {
+            self.write_block(about, now, out);
+        }
+        // The canonical name: eight characters, a zero to end the list, padded to a word.
+        let name = format!("{:08x}", self.ssrc.0);
+        out.extend([0x81, SOURCE_DESCRIPTION, 0, 4]);
+        out.extend(self.ssrc.0.to_be_bytes());
+        out.extend([1, 8]);
+        out.extend(name.as_bytes());
+        out.extend([0, 0]);
+        true
+    }
+
+    fn write_block(&mut self, about: Ssrc, now: Instant, out: &mut Vec<u8>) {
+        let expected = self.expected();
+        let expected_now = expected.saturating_sub(self.expected_before);
+        let received_now = self.received.saturating_sub(self.received_before);
+        self.expected_before = expected;
+        self.received_before = self.received;
+        let lost_now = expected_now.saturating_sub(received_now);
+        let fraction = (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8;
+        let [_, lost @ ..] = (self.lost().min(0x7f_ffff) as u32).to_be_bytes();
+        let (last, delay) = self.last_report.map_or((0, 0), |(middle, at)| {
+            (middle, (now.saturating_duration_since(at).as_secs_f64() * 65_536.0) as u32)
+        });
+        out.extend(about.0.to_be_bytes());
+        out.push(fraction);
+        out.extend(lost);
+        out.extend((self.highest_seq as u32).to_be_bytes());
+        out.extend((self.jitter as u32).to_be_bytes());
+        out.extend(last.to_be_bytes());
+        out.extend(delay.to_be_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 3550 §6.4
+    #[test]
+    fn two_legs_measure_each_other() {
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        let mut a = Reports::new(Ssrc(0xa), AudioCodec::Pcma, start);
+        let mut b = Reports::new(Ssrc(0xb), AudioCodec::Pcma, start);
+        b.new_stream(Ssrc(0xa));
+        for n in (0..250u32).filter(|n| n % 10 != 0) {
+            b.received(u64::from(n) + 65_536, n * 160, start + ms(20 * u64::from(n)));
+        }
+        let (mut from_a, mut from_b) = (Vec::new(), Vec::new());
+        assert!(!a.write_if_due(start + ms(4_999), &mut from_a));
+        assert!(a.write_if_due(start + ms(5_000), &mut from_a));
+        assert!(b.read(&from_a, start + ms(5_030)));
+        assert!(b.write_if_due(start + ms(5_100), &mut from_b));
+        assert_eq!(from_b.len() % 4, 0);
+        assert_eq!(from_b[32], 24, "24 of 249 packets, in 256ths");
+        assert!(a.read(&from_b, start + ms(5_130)));
+        assert!((a.round_trip_ms().unwrap() - 60.0).abs() < 1.0, "{:?}", a.round_trip_ms());
+        assert!(b.jitter_ms() < 1.0);
+        assert_eq!(b.lost(), 24, "the first one can't be missed");
+    }
+}
