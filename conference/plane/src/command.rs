@@ -1,7 +1,7 @@
 //! What is said to a worker, and what it says back.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -31,6 +31,8 @@ pub struct LegSettings {
     pub telephone_event: Option<u8>,
     /// Where the peer's SDP wants RTP to be sent; the latch may learn better.
     pub remote: SocketAddr,
+    /// The host its SIP comes from.
+    pub signalling: IpAddr,
 }
 
 /// What happens on a phone leg.
@@ -115,12 +117,28 @@ impl LegAddress {
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, PlaneError>>;
 
 pub(crate) enum Command {
-    OpenMeeting { id: MeetingId, facts: mpsc::Sender<MeetingFact> },
-    Meeting { id: MeetingId, command: MeetingCommand },
-    OpenLeg { address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact> },
-    Leg { address: Arc<LegAddress>, command: LegCommand },
+    OpenMeeting {
+        id: MeetingId,
+        facts: mpsc::Sender<MeetingFact>,
+    },
+    Meeting {
+        id: MeetingId,
+        command: MeetingCommand,
+    },
+    OpenLeg {
+        address: Arc<LegAddress>,
+        sockets: RtpSockets,
+        facts: mpsc::Sender<LegFact>,
+    },
+    Leg {
+        address: Arc<LegAddress>,
+        command: LegCommand,
+    },
     /// A leg comes over from another worker to its meeting.
-    Adopt { slot: Box<LegSlot>, seat: SeatLeg },
+    Adopt {
+        slot: Box<LegSlot>,
+        seat: SeatLeg,
+    },
     Stop,
 }
 

@@ -138,10 +138,7 @@ impl Plane {
     }
 
     /// Makes room for a meeting's media on the next worker in turn.
-    pub async fn open_meeting(
-        &self,
-        id: MeetingId,
-    ) -> Result<(MeetingMedia, mpsc::Receiver<MeetingFact>), PlaneError> {
+    pub async fn open_meeting(&self, id: MeetingId) -> Result<(MeetingMedia, mpsc::Receiver<MeetingFact>), PlaneError> {
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let worker = self.pick_worker();
         self.shared.workers[worker].send(Command::OpenMeeting { id, facts }).await?;

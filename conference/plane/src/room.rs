@@ -356,7 +356,9 @@ impl Room {
             } else if let Some(tap) = &mut member.tap {
                 match tap.pull(now) {
                     Pulled::Packet(payload) => self.mixer.push(seat, Incoming::Packet(&payload), member.level),
-                    Pulled::Lost => self.mixer.push(seat, Incoming::Lost, member.level),
+                    Pulled::Lost { next } => {
+                        self.mixer.push(seat, Incoming::Lost { next: next.as_deref() }, member.level);
+                    }
                     Pulled::Nothing => self.mixer.push(seat, Incoming::Nothing, None),
                 }
             }
@@ -429,9 +431,7 @@ impl Room {
     /// Pictures by want: shared screens, who speaks, who spoke last.
     fn wanted_pictures(&self) -> Vec<(ParticipantId, TrackKind, SourceId)> {
         let mut members: Vec<_> = self.members.iter().collect();
-        members.sort_by_key(|(id, member)| {
-            (self.active != Some(**id), std::cmp::Reverse(member.spoke), member.number)
-        });
+        members.sort_by_key(|(id, member)| (self.active != Some(**id), std::cmp::Reverse(member.spoke), member.number));
         let of = |kind: TrackKind| {
             let on = members.iter().filter(move |(_, member)| member.is_on(kind));
             on.map(move |(id, member)| (**id, kind, member.source(kind))).collect::<Vec<_>>()

@@ -93,8 +93,11 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
         if address.port() != 0 {
             address.set_port(address.port().wrapping_add(index as u16));
         }
-        let mut socket = WebRtcSocket::bind(address, &config.webrtc_announced)
-            .map_err(|source| PlaneError::Bind { what: "WebRTC", address, source })?;
+        let mut socket = WebRtcSocket::bind(address, &config.webrtc_announced).map_err(|source| PlaneError::Bind {
+            what: "WebRTC",
+            address,
+            source,
+        })?;
         let poll = Poll::new().map_err(PlaneError::Worker)?;
         poll.registry().register(socket.source(), WEBRTC, Interest::READABLE).map_err(PlaneError::Worker)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Worker)?);
@@ -169,7 +172,7 @@ impl LegSlot {
         let Some(leg) = &mut self.leg else { return };
         match leg.pull(now) {
             leg::Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(&payload), None),
-            leg::Pulled::Lost => mixer.push(seat, Incoming::Lost, None),
+            leg::Pulled::Lost { next } => mixer.push(seat, Incoming::Lost { next: next.as_deref() }, None),
             leg::Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
         }
     }
@@ -331,7 +334,11 @@ impl Worker {
             };
             let Some(leg) = &mut slot.leg else { continue };
             let handled = catch_unwind(AssertUnwindSafe(|| {
-                if is_rtp { leg.handle_rtp(from, &buffer[..len], now) } else { leg.handle_rtcp(from, &buffer[..len], now) }
+                if is_rtp {
+                    leg.handle_rtp(from, &buffer[..len], now)
+                } else {
+                    leg.handle_rtcp(from, &buffer[..len], now)
+                }
             }));
             if handled.is_err() {
                 tracing::error!(leg = ?id, "leg panicked and is closed");
@@ -484,6 +491,7 @@ impl Worker {
             payload_type: settings.payload_type,
             telephone_event: settings.telephone_event,
             remote: settings.remote,
+            signalling: settings.signalling,
         };
         let slot = self.legs.get_mut(&id).ok_or(PlaneError::NoLeg(id))?;
         if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == settings.codec) {
