@@ -19,6 +19,12 @@ macro_rules! id {
                 Self(uuid)
             }
 
+            /// For constants.
+            #[must_use]
+            pub const fn from_u128(bits: u128) -> Self {
+                Self(Uuid::from_u128(bits))
+            }
+
             /// The identifier as such.
             #[must_use]
             pub fn uuid(self) -> Uuid {
@@ -85,6 +91,12 @@ impl MeetingNumber {
     /// A number within [`Self::RANGE`].
     pub fn new(number: u32) -> Result<Self, InvalidNumber> {
         if Self::RANGE.contains(&number) { Ok(Self(number)) } else { Err(InvalidNumber) }
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn value(self) -> u32 {
+        self.0
     }
 
     /// The nine digits without spaces.

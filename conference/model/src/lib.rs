@@ -1,8 +1,19 @@
-//! The rules of meetings, pure: no IO, no clock, no async. `conference` carries out what is decided here.
+//! The rules of meetings, pure: no IO, no clock, no async.
+//!
+//! [`Meeting::handle`] decides, `conference` carries out. A meeting doesn't know sockets: the same command reaches a
+//! browser and a telephone, and only the [`Effect`] says which is to be told what.
 #![warn(missing_docs)]
 
 mod ids;
+mod meeting;
+mod participant;
+mod text;
+mod tries;
 
-pub use ids::{
-    AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, SiteId,
+pub use ids::{AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, SiteId};
+pub use meeting::{
+    Action, BroadcastState, BroadcastView, Command, Effect, EndReason, Event, Join, LeaveReason, Meeting, MeetingView,
+    Notice, Refusal, Rules, Snapshot,
 };
+pub use participant::{Participant, Role, Via, ViaKind};
+pub use text::{InvalidText, check_name, check_password, check_title};

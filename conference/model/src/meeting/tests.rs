@@ -1,0 +1,298 @@
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const OWNER: AccountId = account(1);
+const PASSWORD: &str = "135790";
+
+const fn account(n: u128) -> AccountId {
+    AccountId::from_u128(n)
+}
+
+fn seat(n: u128) -> ParticipantId {
+    ParticipantId::new(Uuid::from_u128(n))
+}
+
+fn meeting() -> Meeting {
+    Meeting::new(Rules {
+        id: MeetingId::new(Uuid::from_u128(7)),
+        number: "123456789".parse().unwrap(),
+        title: "周会".to_owned(),
+        password: Some(PASSWORD.to_owned()),
+        owner: OWNER,
+        capacity: 5,
+    })
+}
+
+fn web(n: u128, account: Option<AccountId>) -> Join {
+    Join {
+        participant: seat(n),
+        name: Some(format!("web {n}")),
+        via: Via::Web,
+        account,
+        password: Some(PASSWORD.to_owned()),
+        resume: None,
+        source: IpAddr::from([10, 0, 0, n as u8]),
+    }
+}
+
+fn phone(n: u128) -> Join {
+    let number = PhoneNumber::new(format!("1380000{n:04}"));
+    Join { name: None, via: Via::Phone(number), ..web(n, None) }
+}
+
+const NOW: Duration = Duration::ZERO;
+
+fn join(meeting: &mut Meeting, join: Join) -> ParticipantId {
+    let effects = meeting.handle(Command::Join(join), NOW).unwrap();
+    let seated = effects.iter().find_map(|effect| match effect {
+        Effect::Seated { participant, .. } => Some(*participant),
+        _ => None,
+    });
+    seated.unwrap()
+}
+
+fn act(meeting: &mut Meeting, by: ParticipantId, action: Action) -> Outcome {
+    meeting.handle(Command::Act { by, action }, NOW)
+}
+
+/// The owner in a browser (1), a guest in one (2), a caller (3).
+fn three() -> (Meeting, [ParticipantId; 3]) {
+    let mut meeting = meeting();
+    let ids = [web(1, Some(OWNER)), web(2, None), phone(3)].map(|who| join(&mut meeting, who));
+    (meeting, ids)
+}
+
+fn muted(meeting: &Meeting) -> Vec<bool> {
+    meeting.snapshot().participants.iter().map(|person| person.muted).collect()
+}
+
+// product: J2
+#[test]
+fn the_password_is_asked_of_all_but_the_owner() {
+    let mut meeting = meeting();
+    let refused = |meeting: &mut Meeting, password: Option<&str>| {
+        let who = Join { password: password.map(str::to_owned), ..web(2, None) };
+        meeting.handle(Command::Join(who), NOW).unwrap_err()
+    };
+    assert_eq!(refused(&mut meeting, None), Refusal::PasswordNeeded);
+    for _ in 0..10 {
+        assert_eq!(refused(&mut meeting, Some("000000")), Refusal::WrongPassword);
+    }
+    assert_eq!(refused(&mut meeting, Some(PASSWORD)), Refusal::TooManyTries);
+    join(&mut meeting, Join { password: None, ..web(1, Some(OWNER)) });
+}
+
+// product: J4
+#[test]
+fn a_full_meeting_refuses_the_next_and_a_locked_one_everybody() {
+    let (mut meeting, [host, ..]) = three();
+    join(&mut meeting, phone(4));
+    act(&mut meeting, host, Action::Lock { on: true }).unwrap();
+    assert_eq!(meeting.handle(Command::Join(phone(5)), NOW), Err(Refusal::Locked));
+    act(&mut meeting, host, Action::Lock { on: false }).unwrap();
+    join(&mut meeting, phone(5));
+    assert_eq!(meeting.handle(Command::Join(phone(6)), NOW), Err(Refusal::Full));
+}
+
+// product: J6
+#[test]
+fn a_lost_seat_is_kept_for_a_minute() {
+    let (mut meeting, [_, guest, caller]) = three();
+    act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
+    for id in [guest, caller] {
+        meeting.handle(Command::Lost(id), NOW).unwrap();
+        assert!(!meeting.participant(id).unwrap().connected);
+    }
+    let minute = Duration::from_secs(60);
+    meeting.handle(Command::Tick, minute - Duration::from_millis(1)).unwrap();
+    assert_eq!(join(&mut meeting, Join { resume: Some(guest), password: None, ..web(9, None) }), guest);
+    assert!(meeting.participant(guest).unwrap().muted, "as he was");
+    assert_eq!(join(&mut meeting, Join { participant: seat(10), password: None, ..phone(3) }), caller);
+    meeting.handle(Command::Lost(caller), minute).unwrap();
+    meeting.handle(Command::Tick, 2 * minute).unwrap();
+    assert_eq!(meeting.participant(caller), None);
+}
+
+// product: C6
+#[test]
+fn who_is_removed_does_not_come_back() {
+    let (mut meeting, [host, guest, caller]) = three();
+    for id in [guest, caller] {
+        let effects = act(&mut meeting, host, Action::Remove { participant: id }).unwrap();
+        assert_eq!(effects[0], Effect::Dismiss(id, EndReason::Removed));
+    }
+    for who in [web(2, None), phone(3), Join { resume: Some(guest), ..web(2, None) }] {
+        assert_eq!(meeting.handle(Command::Join(who), NOW), Err(Refusal::Removed));
+    }
+    join(&mut meeting, phone(4));
+}
+
+// product: C7, C8, P5
+#[test]
+fn the_host_opens_a_phone_and_asks_a_browser() {
+    let (mut meeting, [host, guest, caller]) = three();
+    for id in [guest, caller] {
+        let effects = act(&mut meeting, host, Action::Mute { participant: id }).unwrap();
+        assert!(effects.contains(&Effect::SetMuted(id, true)) && effects.contains(&Effect::Notify(id, Notice::Muted)));
+    }
+    let effects = act(&mut meeting, host, Action::Unmute { participant: caller }).unwrap();
+    assert!(effects.contains(&Effect::SetMuted(caller, false)));
+    let effects = act(&mut meeting, host, Action::Unmute { participant: guest }).unwrap();
+    assert_eq!(effects, [Effect::Notify(guest, Notice::AskedToUnmute)]);
+    assert!(meeting.participant(guest).unwrap().muted, "until he does it himself");
+    act(&mut meeting, guest, Action::Unmute { participant: guest }).unwrap();
+    assert_eq!(muted(&meeting), [false, false, false]);
+    assert_eq!(act(&mut meeting, guest, Action::Mute { participant: caller }), Err(Refusal::NotAllowed));
+}
+
+// product: C9, C10, C12
+#[test]
+fn mute_all_spares_the_host_and_may_forbid_unmuting() {
+    let (mut meeting, [host, guest, caller]) = three();
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    assert_eq!(muted(&meeting), [false, true, true]);
+    for id in [guest, caller] {
+        assert_eq!(act(&mut meeting, id, Action::Unmute { participant: id }), Err(Refusal::NotAllowed));
+    }
+    let newcomer = join(&mut meeting, phone(4));
+    assert!(meeting.participant(newcomer).unwrap().muted, "who comes later is as the others");
+    let effects = act(&mut meeting, host, Action::UnmuteAll).unwrap();
+    assert!(effects.contains(&Effect::SetMuted(caller, false)));
+    assert!(effects.contains(&Effect::Notify(guest, Notice::AskedToUnmute)));
+    act(&mut meeting, guest, Action::Unmute { participant: guest }).unwrap();
+}
+
+// product: C4, C16
+#[test]
+fn the_host_role_is_handed_over_and_passes_on() {
+    let (mut meeting, [host, guest, caller]) = three();
+    assert_eq!(act(&mut meeting, host, Action::MakeHost { participant: caller }), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, Action::MakeHost { participant: guest }).unwrap();
+    assert_eq!(act(&mut meeting, host, Action::End), Err(Refusal::NotAllowed));
+    act(&mut meeting, guest, Action::Leave).unwrap();
+    assert_eq!(meeting.hosts(), [host]);
+    act(&mut meeting, host, Action::Leave).unwrap();
+    assert!(meeting.hosts().is_empty(), "a caller alone is no host");
+    join(&mut meeting, web(1, Some(OWNER)));
+    assert_eq!(meeting.hosts(), [seat(1)]);
+}
+
+// product: C16
+#[test]
+fn the_end_is_told_to_all_and_stops_the_livestream() {
+    let (mut meeting, ids) = three();
+    act(&mut meeting, ids[0], Action::StartBroadcast).unwrap();
+    let effects = act(&mut meeting, ids[0], Action::End).unwrap();
+    for id in ids {
+        assert!(effects.contains(&Effect::Dismiss(id, EndReason::MeetingEnded)));
+    }
+    assert_eq!(effects[3..], [Effect::StopBroadcast, Effect::Close]);
+    assert_eq!(meeting.handle(Command::Join(phone(8)), NOW), Err(Refusal::NoSuchMeeting));
+}
+
+// product: B1
+#[test]
+fn a_livestream_is_started_once_and_its_state_is_told() {
+    let (mut meeting, [host, guest, _]) = three();
+    assert_eq!(act(&mut meeting, guest, Action::StartBroadcast), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    let Effect::StartBroadcast(id) = effects[0] else { panic!("{effects:?}") };
+    assert_eq!(act(&mut meeting, host, Action::StartBroadcast), Ok(vec![]));
+    meeting.handle(Command::Broadcast(id, Some(BroadcastState::Live)), NOW).unwrap();
+    assert_eq!(meeting.snapshot().broadcast.unwrap().state, BroadcastState::Live);
+    assert_eq!(act(&mut meeting, host, Action::StopBroadcast).unwrap()[0], Effect::StopBroadcast);
+    assert_eq!(meeting.handle(Command::Broadcast(id, None), NOW), Ok(vec![]));
+}
+
+#[test]
+fn actions_read_as_the_client_protocol_says() {
+    let id = seat(3);
+    let check = |json: String, action: Action| assert_eq!(serde_json::from_str::<Action>(&json).unwrap(), action);
+    check(format!(r#"{{"type":"mute","participant":"{id}"}}"#), Action::Mute { participant: id });
+    check(r#"{"type":"mute_all","self_unmute":true}"#.to_owned(), Action::MuteAll { self_unmute: true });
+    check(r#"{"type":"camera","on":false}"#.to_owned(), Action::Camera { on: false });
+    check(r#"{"type":"start_broadcast"}"#.to_owned(), Action::StartBroadcast);
+    assert!(serde_json::from_str::<Action>(r#"{"type":"fly"}"#).is_err());
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let who = || (1..9u128).prop_map(seat);
+    let action = prop_oneof![
+        who().prop_map(|participant| Action::Mute { participant }),
+        who().prop_map(|participant| Action::Unmute { participant }),
+        any::<bool>().prop_map(|self_unmute| Action::MuteAll { self_unmute }),
+        Just(Action::UnmuteAll),
+        any::<bool>().prop_map(|on| Action::Camera { on }),
+        any::<bool>().prop_map(|on| Action::Lock { on }),
+        who().prop_map(|participant| Action::Remove { participant }),
+        who().prop_map(|participant| Action::MakeHost { participant }),
+        Just(Action::StartBroadcast),
+        Just(Action::StopBroadcast),
+        Just(Action::Leave),
+    ];
+    prop_oneof![
+        3 => (1..9u128).prop_map(|n| Command::Join(match n {
+            1 => web(1, Some(OWNER)),
+            2..=5 => web(n, None),
+            _ => phone(n),
+        })),
+        8 => (who(), action).prop_map(|(by, action)| Command::Act { by, action }),
+        1 => who().prop_map(Command::Lost),
+        1 => Just(Command::Tick),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn whatever_happens_the_rules_hold(commands in prop::collection::vec((any_command(), 0..40u64), 1..60)) {
+        let mut meeting = meeting();
+        let mut now = Duration::ZERO;
+        let mut seen = meeting.snapshot();
+        let mut sound: BTreeMap<ParticipantId, bool> = BTreeMap::new();
+        for (command, seconds) in commands {
+            now += Duration::from_secs(seconds);
+            let was_mute_all = matches!(&command, Command::Act { action: Action::MuteAll { .. }, .. });
+            let Ok(effects) = meeting.handle(command, now) else { continue };
+            for effect in effects {
+                match effect {
+                    Effect::Tell(seq, event) => {
+                        // Numbered without a gap, and enough to follow the state.
+                        prop_assert_eq!(seq, seen.seq + 1);
+                        seen.seq = seq;
+                        follow(&mut seen, event);
+                    }
+                    Effect::SetMuted(id, muted) => { sound.insert(id, muted); }
+                    Effect::Dismiss(id, _) => { sound.remove(&id); }
+                    _ => {}
+                }
+            }
+            prop_assert_eq!(&seen, &meeting.snapshot());
+            prop_assert!(seen.participants.len() <= 5, "capacity");
+            prop_assert!(meeting.hosts().len() <= 1);
+            for person in &seen.participants {
+                prop_assert_eq!(sound.get(&person.id), Some(&person.muted), "media follows the roster");
+                if was_mute_all {
+                    prop_assert!(person.muted || person.role == Role::Host);
+                }
+            }
+        }
+    }
+}
+
+fn follow(seen: &mut Snapshot, event: Event) {
+    match event {
+        Event::ParticipantJoined { participant } => seen.participants.push(participant),
+        Event::ParticipantChanged { participant } => {
+            let known = seen.participants.iter_mut().find(|known| known.id == participant.id).unwrap();
+            *known = participant;
+        }
+        Event::ParticipantLeft { id, .. } => seen.participants.retain(|known| known.id != id),
+        Event::MeetingChanged { meeting } => seen.meeting = meeting,
+        Event::BroadcastChanged { broadcast } => seen.broadcast = broadcast,
+    }
+}

@@ -1,0 +1,59 @@
+//! Who is in a meeting, as the others see him.
+
+use serde::Serialize;
+
+use crate::{ParticipantId, PhoneNumber};
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// 主持人: every control.
+    Host,
+    /// Himself.
+    Member,
+}
+
+/// What somebody came by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A browser.
+    Web,
+    /// A telephone, with its number.
+    Phone(PhoneNumber),
+}
+
+/// [`Via`] without what is private in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViaKind {
+    /// A browser.
+    Web,
+    /// A telephone.
+    Phone,
+}
+
+/// One participant as all others see him.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Participant {
+    /// His seat.
+    pub id: ParticipantId,
+    /// As he or the host wrote it; a caller's masked number until then.
+    pub name: String,
+    /// What he may do.
+    pub role: Role,
+    /// What he came by.
+    pub via: ViaKind,
+    /// A caller's masked number.
+    pub number: Option<String>,
+    /// His sound counts for nobody.
+    pub muted: bool,
+    /// He shows his camera.
+    pub camera: bool,
+    /// He shares his screen.
+    pub screen: bool,
+    /// His hand is up.
+    pub hand: bool,
+    /// False while his network is gone and his seat is kept.
+    pub connected: bool,
+}
