@@ -78,7 +78,7 @@ impl Broadcast {
         origin: &Origin,
         place: Place,
     ) -> Result<(Self, mpsc::Receiver<BroadcastFact>), StreamingError> {
-        let studio = Studio::spawn(&config)?;
+        let studio = Studio::spawn(&config).await?;
         let packager = origin.open(id).ok_or(StreamingError::Taken(id))?;
         let (feed, queues) = Feed::new();
         let (stage, stages) = watch::channel(Stage { title, scene: Scene::default() });
@@ -182,7 +182,7 @@ impl Life {
                 () = self.stop.cancelled() => break BroadcastFact::Ended,
             }
             self.queues.clear();
-            next = Studio::spawn(&self.config);
+            next = Studio::spawn(&self.config).await;
         };
         if let BroadcastFact::Failed(reason) = &last {
             tracing::error!(reason, "broadcast given up");
@@ -265,7 +265,7 @@ impl Audience {
         self.tell(BroadcastFact::Restarting);
     }
 
-    fn end(&mut self, last: BroadcastFact) {
+    fn end(&self, last: BroadcastFact) {
         self.packager.send_modify(Packager::finish);
         self.tell(last);
     }

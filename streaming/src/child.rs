@@ -1,7 +1,10 @@
 //! One studio process: its start, and the socket between it and its broadcast.
 
 use std::{
-    os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, process::ExitStatus, process::Stdio, time::Duration,
+    io,
+    os::fd::OwnedFd,
+    process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -47,17 +50,20 @@ pub(crate) struct Studio {
 
 impl Studio {
     /// Starts the program; the socket is its standard input.
-    pub(crate) fn spawn(config: &StreamingConfig) -> Result<Self, StreamingError> {
+    pub(crate) async fn spawn(config: &StreamingConfig) -> Result<Self, StreamingError> {
         let failed = |source| StreamingError::Studio { program: config.studio.clone(), source };
-        let (ours, theirs) = StdStream::pair().map_err(failed)?;
-        ours.set_nonblocking(true).map_err(failed)?;
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let theirs = theirs.into_std().map_err(failed)?;
+        theirs.set_nonblocking(false).map_err(failed)?;
         let mut command = Command::new(&config.studio);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         if let Some(font) = &config.font {
             command.arg("--font").arg(font);
         }
-        let process = command.spawn().map_err(failed)?;
-        let (from, to) = UnixStream::from_std(ours).map_err(failed)?.into_split();
+        // A large server takes its time to fork.
+        let started = tokio::task::spawn_blocking(move || command.spawn()).await;
+        let process = started.map_err(io::Error::other).flatten().map_err(failed)?;
+        let (from, to) = ours.into_split();
         let codec = LengthDelimitedCodec::builder().max_frame_length(wire::FRAME_LEN_MAX).new_codec();
         Ok(Self {
             process,
@@ -71,7 +77,7 @@ impl Studio {
     }
 
     /// Sees it off: waits a moment for it to leave by itself, then makes it.
-    pub(crate) async fn leave(mut self) -> std::io::Result<ExitStatus> {
+    pub(crate) async fn leave(mut self) -> io::Result<ExitStatus> {
         drop((self.from, self.to));
         match timeout(LEAVING_MAX, self.process.wait()).await {
             Ok(status) => status,
@@ -97,7 +103,7 @@ pub(crate) enum Hangup {
     #[error("the studio has said nothing for {0:?}")]
     Silent(Duration),
     #[error("the studio's socket fails")]
-    Socket(#[from] std::io::Error),
+    Socket(#[from] io::Error),
     #[error("the studio talks nonsense")]
     Nonsense(#[from] WireError),
 }
@@ -123,7 +129,7 @@ impl StudioWriter {
         stages: &mut watch::Receiver<Stage>,
         queues: &mut FeedQueues,
         stop: &CancellationToken,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         stages.mark_changed();
         loop {
             tokio::select! {

@@ -47,11 +47,21 @@ pub(crate) enum Reach {
 }
 
 /// Whether a file is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Stored {
     There(Bytes),
     Coming,
     Missing,
+}
+
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::There(bytes) => write!(f, "There({} bytes)", bytes.len()),
+            Self::Coming => f.write_str("Coming"),
+            Self::Missing => f.write_str("Missing"),
+        }
+    }
 }
 
 impl Packager {

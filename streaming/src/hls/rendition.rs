@@ -105,7 +105,10 @@ impl Rendition {
         }
     }
 
+    /// A run begins.
     pub(super) fn set_format(&mut self, format: Format) {
+        // Who was promised the next part by the hint must not get one of another run under its name.
+        self.next_part += u64::from(self.run > 0);
         self.inits.retain(|(run, _)| *run != self.run);
         self.inits.push_back((self.run, boxes::init_segment(&format)));
         self.format = Some(format);
@@ -151,8 +154,6 @@ impl Rendition {
         self.format = None;
         self.run_start = None;
         self.run += 1;
-        // Who was promised the next part by the hint must not get one of another run under its name.
-        self.next_part += 1;
     }
 
     /// Where the broadcast's time has got to.

@@ -1,1 +1,465 @@
+//! The packager in virtual time: its playlists read by an independent parser and by the rules of RFC 8216bis, its files
+//! by an independent reader of ISO media.
+
+use std::io::Cursor;
+
+use mp4_atom::{Any, Codec, Decode, FourCC, ReadFrom};
+
 use super::*;
+
+const TICK: Duration = cadence::TICK;
+
+use crate::cadence;
+
+/// An encoder without a studio: a picture each tick with a key frame at each segment, and AAC beside it.
+struct Studio {
+    packager: Packager,
+    wall: SystemTime,
+    tick: u32,
+    sound: u64,
+}
+
+impl Studio {
+    fn new() -> Self {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
+        let mut studio = Self { packager: Packager::new(), wall, tick: 0, sound: 0 };
+        studio.say_formats();
+        studio
+    }
+
+    fn say_formats(&mut self) {
+        let avcc = Bytes::from_static(AVCC);
+        self.packager.handle_format(Format::Video { width: 1280, height: 720, avcc });
+        let config = Bytes::from_static(&[0x11, 0x88]);
+        self.packager.handle_format(Format::Audio { rate: 48_000, channels: 1, config });
+    }
+
+    fn run(&mut self, ticks: u32) {
+        (0..ticks).for_each(|_| self.tick(|_| true));
+    }
+
+    /// One tick; `seen` says whether the encoder gives its picture.
+    fn tick(&mut self, seen: impl Fn(u32) -> bool) {
+        let pts = TICK * self.tick;
+        let now = self.wall + pts;
+        let segment = cadence::segment_at(pts);
+        let keyframe = self.tick == 0 || segment > cadence::segment_at(pts.saturating_sub(TICK));
+        if seen(self.tick) {
+            let data = Bytes::from(vec![u8::from(keyframe); 2_000]);
+            self.packager.handle_unit(AccessUnit { track: Track::Video, pts, keyframe, data }, now);
+        }
+        self.tick += 1;
+        loop {
+            let pts = Duration::from_nanos(self.sound * 1_024 * 1_000_000_000 / 48_000);
+            if pts >= TICK * self.tick {
+                break;
+            }
+            let data = Bytes::from_static(&[7; 250]);
+            self.packager.handle_unit(AccessUnit { track: Track::Audio, pts, keyframe: true, data }, now);
+            self.sound += 1;
+        }
+    }
+
+    /// The studio dies, and the next one begins after `gap`.
+    fn die(&mut self, gap: Duration) {
+        self.packager.end_run();
+        self.wall += TICK * self.tick + gap;
+        (self.tick, self.sound) = (0, 0);
+        self.say_formats();
+    }
+
+    fn text(&self, track: Track) -> String {
+        String::from_utf8(self.packager.playlist(track, false).to_vec()).unwrap()
+    }
+
+    fn bytes(&self, name: &str) -> Bytes {
+        match self.packager.file(name) {
+            Stored::There(bytes) => bytes,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+/// Main profile, level 3.1, with a sequence and a picture parameter set of x264's.
+const AVCC: &[u8] = &[1, 0x4d, 0x40, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x4d, 0x40, 0x1f, 1, 0, 4, 0x68, 0xee, 0x3c, 0x80];
+
+/// What a playlist says, as far as the rules need it.
+#[derive(Debug, Default)]
+struct Read {
+    msn: u64,
+    segments: Vec<(f64, String)>,
+    /// Part durations, names and independence; with the index of their segment.
+    parts: Vec<(usize, f64, String, bool)>,
+    discontinuities: Vec<usize>,
+    hint: Option<String>,
+    ended: bool,
+    tags: Vec<String>,
+}
+
+fn attribute(line: &str, name: &str) -> Option<String> {
+    let rest = line.split_once(':')?.1;
+    let value = rest.split(',').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))?.1;
+    Some(value.trim_matches('"').to_owned())
+}
+
+fn read(text: &str) -> Read {
+    let mut read = Read::default();
+    let mut duration = None;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("#EXTINF:") {
+            duration = rest.trim_end_matches(',').parse().ok();
+        } else if line.starts_with("#EXT-X-PART:") {
+            let seconds = attribute(line, "DURATION").unwrap().parse().unwrap();
+            let independent = line.contains("INDEPENDENT=YES");
+            read.parts.push((read.segments.len(), seconds, attribute(line, "URI").unwrap(), independent));
+        } else if let Some(msn) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
+            read.msn = msn.parse().unwrap();
+        } else if line == "#EXT-X-DISCONTINUITY" {
+            read.discontinuities.push(read.segments.len());
+        } else if line.starts_with("#EXT-X-PRELOAD-HINT:") {
+            read.hint = attribute(line, "URI");
+        } else if line == "#EXT-X-ENDLIST" {
+            read.ended = true;
+        } else if !line.starts_with('#') {
+            read.segments.push((duration.take().expect("EXTINF before it"), line.to_owned()));
+        }
+        read.tags.push(line.split(':').next().unwrap_or_default().to_owned());
+    }
+    read
+}
+
+/// RFC 8216bis §4.4: target durations, parts, and what is promised about them.
+#[track_caller]
+fn check_rules(text: &str) -> Read {
+    m3u8_rs::parse_media_playlist_res(text.as_bytes()).expect("an independent parser reads it");
+    let read = read(text);
+    let part_target: f64 =
+        attribute(text.lines().find(|line| line.starts_with("#EXT-X-PART-INF")).unwrap(), "PART-TARGET")
+            .unwrap()
+            .parse()
+            .unwrap();
+    for (duration, name) in &read.segments {
+        assert!(duration.round() <= 2.0, "{name} of {duration} s");
+    }
+    for (index, (segment, duration, name, _)) in read.parts.iter().enumerate() {
+        assert!(*duration <= part_target, "{name} of {duration} s");
+        let last = read.parts.get(index + 1).is_none_or(|next| next.0 != *segment);
+        assert!(last || *duration >= part_target * 0.85, "{name} of {duration} s");
+    }
+    for (index, (segment, _)) in read.segments.iter().enumerate() {
+        let parts: Vec<_> = read.parts.iter().filter(|part| part.0 == index).collect();
+        if let Some(first) = parts.first() {
+            assert!(first.3, "a segment begins with a key frame");
+            let sum: f64 = parts.iter().map(|part| part.1).sum();
+            assert!((sum - segment).abs() < 0.001, "parts of {sum} s in a segment of {segment} s");
+        }
+    }
+    assert_eq!(read.hint.is_none(), read.ended);
+    read
+}
+
+// RFC 8216bis §4.4
+#[test]
+fn playlists_keep_the_rules_all_the_time() {
+    let mut studio = Studio::new();
+    for _ in 0..2_000 {
+        studio.run(1);
+        if studio.packager.is_playable() {
+            check_rules(&studio.text(Track::Video));
+            check_rules(&studio.text(Track::Audio));
+        }
+    }
+    let video = check_rules(&studio.text(Track::Video));
+    // The open one is listed as well, by its parts.
+    assert_eq!(video.segments.iter().map(|segment| segment.0).collect::<Vec<_>>(), [2.0; rendition::LISTED - 1]);
+    assert_eq!(video.msn as usize + video.segments.len(), 40, "two short ones, 38 of 2 s, and the open one make 80 s");
+    assert!(video.parts.iter().all(|part| (part.1 - 0.4).abs() < 0.000_01), "{:?}", video.parts);
+}
+
+#[test]
+fn the_first_segment_is_short_and_both_tracks_end_theirs_together() {
+    let mut studio = Studio::new();
+    studio.run(30);
+    assert!(!studio.packager.is_playable());
+    studio.run(2);
+    assert!(studio.packager.is_playable() && studio.packager.is_running());
+    studio.run(300);
+    let (video, audio) = (read(&studio.text(Track::Video)), read(&studio.text(Track::Audio)));
+    assert_eq!(video.segments[0].0, 1.2);
+    assert_eq!(video.segments[1].0, 0.8);
+    assert_eq!(video.segments.len(), audio.segments.len());
+    for (picture, sound) in video.segments.iter().zip(&audio.segments) {
+        assert!((picture.0 - sound.0).abs() < 0.025, "{} and {} s", picture.0, sound.0);
+    }
+}
+
+// RFC 8216bis §6.2.5.2
+#[test]
+fn blocking_reload_waits_for_the_right_part() {
+    let mut studio = Studio::new();
+    studio.run(32);
+    let reach = |studio: &Studio, msn, part| studio.packager.reach(Track::Video, msn, part);
+    // Segment 0 is whole, segment 1 open without a part.
+    assert_eq!(reach(&studio, 0, None), Reach::There);
+    assert_eq!(reach(&studio, 0, Some(99)), Reach::There);
+    assert_eq!(reach(&studio, 1, Some(0)), Reach::Coming);
+    assert_eq!(reach(&studio, 1, None), Reach::Coming);
+    assert_eq!(reach(&studio, 3, None), Reach::Coming);
+    assert_eq!(reach(&studio, 4, None), Reach::TooFar);
+    studio.run(9);
+    assert_eq!(reach(&studio, 1, Some(0)), Reach::There);
+    assert_eq!(reach(&studio, 1, Some(1)), Reach::Coming);
+    // The fifth part of a segment of two is the first of the next.
+    assert_eq!(reach(&studio, 1, Some(4)), Reach::Coming);
+    studio.run(10);
+    assert_eq!(reach(&studio, 1, None), Reach::There);
+    assert_eq!(reach(&studio, 1, Some(4)), Reach::There);
+    studio.packager.finish();
+    assert_eq!(reach(&studio, 99, None), Reach::There);
+}
+
+#[test]
+fn the_hinted_part_is_the_one_that_comes() {
+    let mut studio = Studio::new();
+    studio.run(40);
+    for _ in 0..200 {
+        let hint = read(&studio.text(Track::Video)).hint.unwrap();
+        assert_eq!(studio.packager.file(&hint), Stored::Coming);
+        studio.run(10);
+        assert!(matches!(studio.packager.file(&hint), Stored::There(_)), "{hint}");
+    }
+    let hint = read(&studio.text(Track::Video)).hint.unwrap();
+    studio.packager.end_run();
+    assert!(matches!(studio.packager.file(&hint), Stored::There(_)), "the last part is what there was of it");
+    let hint = read(&studio.text(Track::Video)).hint.unwrap();
+    studio.die(Duration::from_millis(300));
+    studio.run(12);
+    assert_eq!(studio.packager.file(&hint), Stored::Missing, "no part of another studio under a promised name");
+    let hint = read(&studio.text(Track::Video)).hint.unwrap();
+    studio.packager.finish();
+    assert!(matches!(studio.packager.file(&hint), Stored::There(_)));
+    assert_eq!(read(&studio.text(Track::Video)).hint, None);
+}
+
+#[test]
+fn files_are_found_by_their_names_only() {
+    let mut studio = Studio::new();
+    studio.run(200);
+    for name in [
+        "",
+        "video",
+        "video-",
+        "video-x.m4s",
+        "video-p.m4s",
+        "video-p-1.m4s",
+        "video-init-7.mp4",
+        "text-0.m4s",
+        "video-999.m4s",
+    ] {
+        assert_eq!(studio.packager.file(name), Stored::Missing, "{name}");
+    }
+    let parts: Vec<u8> = (0..3).flat_map(|part| studio.bytes(&format!("video-p{part}.m4s"))).collect();
+    assert_eq!(studio.bytes("video-0.m4s"), parts, "a segment is its parts");
+}
+
+// RFC 8216bis §6.2.5.1
+#[test]
+fn a_delta_leaves_out_what_is_old() {
+    let mut studio = Studio::new();
+    studio.run(2_000);
+    let full = studio.text(Track::Video);
+    let delta = String::from_utf8(studio.packager.playlist(Track::Video, true).to_vec()).unwrap();
+    assert!(delta.len() < full.len() * 8 / 10, "{} of {}", delta.len(), full.len());
+    let skipped: usize =
+        attribute(delta.lines().find(|line| line.starts_with("#EXT-X-SKIP")).unwrap(), "SKIPPED-SEGMENTS")
+            .unwrap()
+            .parse()
+            .unwrap();
+    let (full, delta) = (read(&full), read(&delta));
+    assert_eq!(skipped + delta.segments.len(), full.segments.len());
+    assert_eq!(full.segments[skipped..], delta.segments);
+    let kept: f64 = delta.segments.iter().map(|segment| segment.0).sum();
+    assert!(kept >= 12.0, "{kept} s are kept");
+}
+
+#[test]
+fn a_dead_studio_leaves_a_discontinuity_and_time_goes_on() {
+    let mut studio = Studio::new();
+    studio.run(117);
+    studio.die(Duration::from_millis(700));
+    studio.run(200);
+    for track in [Track::Video, Track::Audio] {
+        let text = studio.text(track);
+        let read = check_rules(&text);
+        let name = playlist::name(track);
+        assert_eq!(read.discontinuities.len(), 1, "{text}");
+        let (before, after) = text.split_once("#EXT-X-DISCONTINUITY\n").unwrap();
+        assert!(before.contains(&format!("#EXT-X-MAP:URI=\"{name}-init-0.mp4\"")));
+        assert!(after.starts_with(&format!("#EXT-X-MAP:URI=\"{name}-init-1.mp4\"")), "{after}");
+        studio.bytes(&format!("{name}-init-0.mp4"));
+        studio.bytes(&format!("{name}-init-1.mp4"));
+    }
+    let first = read(&studio.text(Track::Video)).discontinuities[0];
+    let fragment = fragments(&studio.bytes(&format!("video-{first}.m4s")))[0].0;
+    let gap = fragment as f64 / 90_000.0 - 117.0 * 0.04;
+    assert!((gap - 0.7).abs() < 0.05, "{gap} s after the end");
+
+    // It leaves the playlist with its segment, and is counted.
+    studio.run(2_000);
+    let text = studio.text(Track::Video);
+    assert!(text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:1\n") && read(&text).discontinuities.is_empty(), "{text}");
+    assert_eq!(studio.packager.file("video-init-0.mp4"), Stored::Missing);
+}
+
+#[test]
+fn the_clock_on_the_wall_may_go_back() {
+    let mut studio = Studio::new();
+    studio.run(100);
+    studio.wall -= Duration::from_secs(3_600);
+    studio.die(Duration::ZERO);
+    studio.run(100);
+    let first = read(&studio.text(Track::Video)).discontinuities[0];
+    let start = fragments(&studio.bytes(&format!("video-{first}.m4s")))[0].0 as f64 / 90_000.0;
+    assert!((4.0..4.1).contains(&start), "{start} s, where 4 s were there before");
+}
+
+// product: P3
+#[test]
+fn the_end_is_said_and_everything_before_it_is_there() {
+    let mut studio = Studio::new();
+    studio.run(163);
+    studio.packager.finish();
+    let read = check_rules(&studio.text(Track::Video));
+    assert!(read.ended && studio.packager.is_finished());
+    let length: f64 = read.segments.iter().map(|segment| segment.0).sum();
+    assert!((length - 163.0 * 0.04).abs() < 0.001, "{length} s of 6.52");
+    let late = AccessUnit { track: Track::Video, pts: TICK * 500, keyframe: true, data: Bytes::new() };
+    assert!(!studio.packager.handle_unit(late, studio.wall));
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut studio = Studio::new();
+    studio.run(25 * 600);
+    let kept = (0..400).filter(|msn| matches!(studio.packager.file(&format!("video-{msn}.m4s")), Stored::There(_)));
+    assert!(kept.count() <= rendition::LISTED + 3);
+}
+
+#[test]
+fn lost_pictures_leave_no_hole() {
+    let mut studio = Studio::new();
+    for _ in 0..500 {
+        studio.tick(|tick| tick % 10 == 0 || tick % 3 != 0);
+    }
+    let video = check_rules(&studio.text(Track::Video));
+    let mut next = None;
+    for (_, name) in &video.segments {
+        for (start, duration) in fragments(&studio.bytes(name)) {
+            assert_eq!(next.unwrap_or(start), start, "{name}");
+            next = Some(start + duration);
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_frame_doesnt_make_a_segment_too_long() {
+    let mut studio = Studio::new();
+    // The key frame of 4 s is lost.
+    for _ in 0..300 {
+        studio.tick(|tick| tick != 100);
+    }
+    let read = read(&studio.text(Track::Video));
+    assert!(read.segments.iter().all(|segment| segment.0.round() <= 2.0), "{:?}", read.segments);
+}
+
+#[test]
+fn time_going_back_is_ignored() {
+    let mut studio = Studio::new();
+    studio.run(100);
+    let before = studio.text(Track::Video);
+    let unit = AccessUnit { track: Track::Video, pts: TICK, keyframe: true, data: Bytes::from_static(&[1]) };
+    assert!(!studio.packager.handle_unit(unit, studio.wall));
+    assert_eq!(studio.text(Track::Video), before);
+}
+
+// ISO 14496-12, read by mp4-atom
+#[test]
+fn init_segments_describe_their_tracks() {
+    let mut studio = Studio::new();
+    studio.run(100);
+    let check = |name: &str, timescale: u32| {
+        let mut bytes = Cursor::new(studio.bytes(name));
+        let Any::Ftyp(ftyp) = Any::read_from(&mut bytes).unwrap() else { panic!("{name} begins with ftyp") };
+        assert_eq!(ftyp.major_brand, FourCC::new(b"iso6"));
+        let Any::Moov(moov) = Any::read_from(&mut bytes).unwrap() else { panic!("{name} goes on with moov") };
+        assert!(Option::<Any>::read_from(&mut bytes).unwrap().is_none());
+        let [track] = &moov.trak[..] else { panic!("one track in {name}") };
+        assert_eq!((track.tkhd.track_id, moov.mvex.unwrap().trex[0].track_id), (1, 1));
+        assert_eq!(track.mdia.mdhd.timescale, timescale);
+        track.mdia.minf.stbl.stsd.codecs[0].clone()
+    };
+    let Codec::Avc1(avc1) = check("video-init-0.mp4", 90_000) else { panic!("video is AVC") };
+    assert_eq!((avc1.visual.width, avc1.visual.height), (1280, 720));
+    assert_eq!((avc1.avcc.avc_profile_indication, avc1.avcc.avc_level_indication), (0x4d, 0x1f));
+    let Codec::Mp4a(mp4a) = check("audio-init-0.mp4", 48_000) else { panic!("audio is AAC") };
+    assert_eq!((mp4a.audio.channel_count, mp4a.audio.sample_size), (1, 16));
+    let decoder = &mp4a.esds.es_desc.dec_config;
+    assert_eq!((decoder.object_type_indication, decoder.dec_specific.as_ref().unwrap().profile), (0x40, 2));
+}
+
+#[test]
+fn parts_hold_their_samples() {
+    let mut studio = Studio::new();
+    studio.run(100);
+    let mut bytes = Cursor::new(studio.bytes("video-p1.m4s"));
+    let Any::Moof(moof) = Any::read_from(&mut bytes).unwrap() else { panic!("moof") };
+    let moof_len = bytes.position();
+    let Any::Mdat(mdat) = Any::read_from(&mut bytes).unwrap() else { panic!("mdat") };
+    let traf = &moof.traf[0];
+    assert_eq!(traf.tfdt.as_ref().unwrap().base_media_decode_time, 10 * 3_600);
+    let trun = &traf.trun[0];
+    assert_eq!(u64::from(trun.data_offset.unwrap().cast_unsigned()), moof_len + 8);
+    assert_eq!(trun.samples.len(), 10);
+    assert!(trun.samples.iter().all(|entry| entry.duration == Some(3_600) && entry.size == Some(2_000)));
+    assert_eq!(mdat.data.len(), 20_000);
+    let first = Any::decode(&mut Cursor::new(studio.bytes("video-p0.m4s"))).unwrap();
+    let Any::Moof(first) = first else { panic!("moof") };
+    let flags: Vec<_> = first.traf[0].trun[0].samples.iter().take(2).map(|entry| entry.flags.unwrap()).collect();
+    assert_eq!(flags, [0x0200_0000, 0x0101_0000]);
+}
+
+#[test]
+fn the_multivariant_playlist_names_both_tracks() {
+    let mut studio = Studio::new();
+    studio.run(100);
+    let text = studio.packager.multivariant();
+    let playlist = m3u8_rs::parse_master_playlist_res(&text).unwrap();
+    let [variant] = &playlist.variants[..] else { panic!("one variant") };
+    assert_eq!(variant.uri, "video.m3u8");
+    assert_eq!(variant.codecs.as_deref(), Some("avc1.4d401f,mp4a.40.2"));
+    assert_eq!(variant.audio.as_deref(), Some("program"));
+    assert_eq!(playlist.alternatives[0].uri.as_deref(), Some("audio.m3u8"));
+}
+
+#[test]
+fn times_on_the_wall_follow_the_run() {
+    let mut studio = Studio::new();
+    studio.run(200);
+    let text = studio.text(Track::Video);
+    let times: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).collect();
+    assert_eq!(times[..3], ["2026-09-21T14:13:20.123Z", "2026-09-21T14:13:21.323Z", "2026-09-21T14:13:22.123Z"]);
+}
+
+/// Start and length of each fragment of a file, in the track's timescale.
+fn fragments(bytes: &Bytes) -> Vec<(u64, u64)> {
+    let mut bytes = Cursor::new(bytes);
+    let mut fragments = Vec::new();
+    while let Some(atom) = Option::<Any>::read_from(&mut bytes).unwrap() {
+        if let Any::Moof(moof) = atom {
+            let traf = &moof.traf[0];
+            let length = traf.trun[0].samples.iter().map(|entry| u64::from(entry.duration.unwrap())).sum();
+            fragments.push((traf.tfdt.as_ref().unwrap().base_media_decode_time, length));
+        }
+    }
+    fragments
+}

@@ -1,1 +1,150 @@
-fn main() {}
+//! `huitong-studio`: one broadcast's picture and sound, composed and encoded.
+//!
+//! It is started by `huitong` with a socket as its standard input, speaks [`streaming::wire`] on it, logs to standard
+//! error, and leaves when the socket closes. All native media code of the product's livestreams runs in here, so that a
+//! crash in it ends nothing else.
+//!
+//! ```text
+//! socket ─► main: packets ─► Inputs: a pipeline for each track ─► Slot: its latest picture
+//!                 scenes, sound ─► Director: every tick  ◄────────┘
+//!                                  Composer, Program ─► Encoder ─► writer ─► socket
+//! ```
+
+mod composer;
+mod director;
+mod encoder;
+mod fault;
+mod input;
+mod layout;
+mod lettering;
+mod picture;
+mod sound;
+
+use std::{
+    io::{self, BufReader, Write},
+    net::Shutdown,
+    os::{fd::AsFd, unix::net::UnixStream},
+    path::PathBuf,
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    thread,
+};
+
+use anyhow::Context;
+use streaming::wire::{self, FromStudio, ToStudio};
+
+use crate::{
+    composer::Composer,
+    director::{Cue, Director},
+    encoder::Encoder,
+    input::Inputs,
+    lettering::Lettering,
+};
+
+/// Units on their way to the parent: several seconds of them. When it doesn't read, the encoders wait, and pictures are
+/// dropped before them.
+const SAID_QUEUE: usize = 256;
+
+/// Scenes and sound on their way to the director. When it has no time, sound is dropped and scenes wait.
+const CUES_QUEUE: usize = 64;
+
+fn main() -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let font = font_argument(std::env::args().skip(1))?;
+    let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
+    let socket = UnixStream::from(stdin);
+    socket.local_addr().context("standard input is no socket: this program is started by huitong")?;
+    gstreamer::init().context("GStreamer")?;
+
+    let (said, to_say) = sync_channel(SAID_QUEUE);
+    let writer = {
+        let socket = socket.try_clone().context("socket")?;
+        thread::Builder::new().name("writer".to_owned()).spawn(move || write(socket, &to_say))?
+    };
+    let (cues, cued) = sync_channel(CUES_QUEUE);
+    let composer = Composer::new(Lettering::load(font.as_deref()));
+    let director = Director { composer, encoder: Encoder::start(&said)?, said: said.clone() };
+    let director = {
+        let socket = socket.try_clone().context("socket")?;
+        thread::Builder::new().name("director".to_owned()).spawn(move || {
+            let ended = director.run(&cued);
+            if ended.is_err() {
+                // Wakes the reader below.
+                let _closed = socket.shutdown(Shutdown::Both);
+            }
+            ended
+        })?
+    };
+    let read = read(socket, Inputs::new(said), &cues);
+    drop(cues);
+    director.join().map_err(|_| anyhow::anyhow!("the director panicked"))??;
+    writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
+    read
+}
+
+/// The only argument there is: `--font FILE`.
+fn font_argument(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<PathBuf>> {
+    match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
+        (None, ..) => Ok(None),
+        (Some("--font"), Some(path), None) => Ok(Some(PathBuf::from(path))),
+        _ => anyhow::bail!("usage: huitong-studio [--font FILE], with a socket as standard input"),
+    }
+}
+
+/// Hands on what the parent says, until it closes the socket.
+fn read(socket: UnixStream, mut inputs: Inputs, cues: &SyncSender<Cue>) -> anyhow::Result<()> {
+    let mut socket = BufReader::with_capacity(64 << 10, socket);
+    while let Some(frame) = wire::read_frame(&mut socket)? {
+        match ToStudio::read(frame)? {
+            ToStudio::Video { participant, kind, codec, rtp } => inputs.packet((participant, kind), codec, rtp),
+            ToStudio::Program(frame) => {
+                if let Err(TrySendError::Disconnected(_)) = cues.try_send(Cue::Program(frame)) {
+                    break;
+                }
+            }
+            ToStudio::Stage(stage) => {
+                let roles = inputs.set_scene(&stage.scene);
+                if cues.send(Cue::Scene { title: stage.title, roles }).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Says everything there is to say with as few writes as possible; ends when nobody is left to say anything.
+fn write(mut socket: UnixStream, to_say: &Receiver<FromStudio>) {
+    let mut bytes = Vec::new();
+    while let Ok(message) = to_say.recv() {
+        bytes.clear();
+        message.write(&mut bytes);
+        while let Ok(message) = to_say.try_recv() {
+            message.write(&mut bytes);
+        }
+        if let Err(error) = socket.write_all(&bytes) {
+            tracing::debug!(%error, "the parent is gone");
+            // Wakes the reader.
+            let _closed = socket.shutdown(Shutdown::Both);
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_few() {
+        let check = |arguments: &[&str], expected: Option<Option<&str>>| {
+            let font = font_argument(arguments.iter().map(|argument| (*argument).to_owned())).ok();
+            assert_eq!(font, expected.map(|path| path.map(PathBuf::from)), "{arguments:?}");
+        };
+        check(&[], Some(None));
+        check(&["--font", "a.ttf"], Some(Some("a.ttf")));
+        check(&["--font"], None);
+        check(&["--help"], None);
+        check(&["--font", "a.ttf", "b"], None);
+    }
+}

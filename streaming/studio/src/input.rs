@@ -1,0 +1,351 @@
+//! The tracks that are shown: packets become pictures, the latest of which lies ready for the composer.
+//!
+//! Each track has a pipeline of its own, so what goes wrong in one costs one tile. It is built when the first packet
+//! tells the codec, and torn down when the scene no longer shows the track.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::SyncSender,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use bytes::Bytes;
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
+use gstreamer_video::{self as gst_video, VideoFrameExt};
+use media::{TrackKind, VideoCodec};
+use model::ParticipantId;
+use streaming::{Scene, Tile, TileKind, wire::FromStudio};
+
+use crate::{
+    layout::{self, Rect},
+    picture::View,
+};
+
+/// How long packets are waited for that came in disorder. Less loses pictures on home uplinks, more is delay.
+const JITTER_MS: u32 = 100;
+
+/// Packets between the socket and the jitter buffer; what is older gives way.
+const PACKETS_MAX: u64 = 512;
+
+/// The least time between two wishes for a key frame of one track. A key frame takes about this long to come.
+const KEYFRAME_PAUSE: Duration = Duration::from_millis(300);
+
+/// How long a track whose pipeline failed is left alone.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
+
+/// One track of one participant.
+type Key = (ParticipantId, TrackKind);
+
+/// A tile with its place, and where its pictures come from.
+pub(crate) struct Role {
+    pub(crate) tile: Tile,
+    pub(crate) place: Rect,
+    pub(crate) slot: Option<Arc<Slot>>,
+}
+
+/// A track's latest picture.
+#[derive(Default)]
+pub(crate) struct Slot(Mutex<Option<Shot>>);
+
+/// One decoded picture.
+#[derive(Clone)]
+pub(crate) struct Shot {
+    /// Counts the pictures of the slot.
+    pub(crate) number: u64,
+    /// When it was due.
+    pub(crate) at: Instant,
+    buffer: gst::Buffer,
+    info: gst_video::VideoInfo,
+}
+
+impl Slot {
+    pub(crate) fn latest(&self) -> Option<Shot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, sample: &gst::Sample) -> Option<()> {
+        let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
+        let buffer = sample.buffer_owned()?;
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = slot.as_ref().map_or(0, |shot| shot.number + 1);
+        *slot = Some(Shot { number, at: Instant::now(), buffer, info });
+        Some(())
+    }
+}
+
+impl Shot {
+    /// Shows the picture to `look`, if it can be read.
+    pub(crate) fn look(&self, look: impl FnOnce(View<'_>)) {
+        let Ok(frame) = gst_video::VideoFrameRef::from_buffer_ref_readable(&self.buffer, &self.info) else { return };
+        let plane = |index: u32| {
+            let stride = usize::try_from(*frame.plane_stride().get(index as usize)?).ok()?;
+            Some((frame.plane_data(index).ok()?, stride))
+        };
+        if let (Some(y), Some(u), Some(v)) = (plane(0), plane(1), plane(2)) {
+            look(View { width: frame.width() as usize, height: frame.height() as usize, planes: [y, u, v] });
+        }
+    }
+}
+
+/// All tracks that are shown.
+pub(crate) struct Inputs {
+    tracks: HashMap<Key, Input>,
+    said: SyncSender<FromStudio>,
+}
+
+impl Inputs {
+    pub(crate) fn new(said: SyncSender<FromStudio>) -> Self {
+        Self { tracks: HashMap::new(), said }
+    }
+
+    /// Opens what is shown now and was not, closes what is shown no longer.
+    pub(crate) fn set_scene(&mut self, scene: &Scene) -> Vec<Role> {
+        let places = layout::places(scene.tiles.len());
+        let roles: Vec<Role> = scene
+            .tiles
+            .iter()
+            .zip(places)
+            .map(|(tile, place)| {
+                let slot = match tile.kind {
+                    TileKind::Video(kind) => Some(self.show((tile.participant, kind), place)),
+                    TileKind::Avatar => None,
+                };
+                Role { tile: tile.clone(), place, slot }
+            })
+            .collect();
+        let shown = |slot: &Arc<Slot>| roles.iter().filter_map(|tile| tile.slot.as_ref()).any(|s| Arc::ptr_eq(s, slot));
+        self.tracks.retain(|_, input| shown(&input.slot));
+        roles
+    }
+
+    /// A packet with its RTP header. Those of tracks not shown are late ones, and dropped.
+    pub(crate) fn packet(&mut self, key: Key, codec: VideoCodec, rtp: Bytes) {
+        if let Some(input) = self.tracks.get_mut(&key) {
+            input.packet(key, codec, rtp, &self.said);
+        }
+    }
+
+    fn show(&mut self, key: Key, place: Rect) -> Arc<Slot> {
+        let said = &self.said;
+        let input = self.tracks.entry(key).or_insert_with(|| {
+            // The first packet will hardly be a key frame's: the wish saves a round through the decoder.
+            let _full = said.try_send(FromStudio::KeyframeWanted(key.0, key.1));
+            Input { slot: Arc::default(), place, decoder: None, failed: None }
+        });
+        input.set_place(place);
+        Arc::clone(&input.slot)
+    }
+}
+
+struct Input {
+    slot: Arc<Slot>,
+    place: Rect,
+    decoder: Option<Decoder>,
+    failed: Option<Instant>,
+}
+
+impl Input {
+    fn set_place(&mut self, place: Rect) {
+        if (self.place.width, self.place.height) != (place.width, place.height)
+            && let Some(decoder) = &self.decoder
+        {
+            decoder.size.set_property("caps", size_caps(place));
+        }
+        self.place = place;
+    }
+
+    fn packet(&mut self, key: Key, codec: VideoCodec, rtp: Bytes, said: &SyncSender<FromStudio>) {
+        if self.decoder.as_ref().is_some_and(|decoder| decoder.codec != codec || decoder.broken.load(Ordering::Acquire))
+        {
+            self.decoder = None;
+        }
+        if self.decoder.is_none() {
+            if self.failed.is_some_and(|since| since.elapsed() < FAILED_PAUSE) {
+                return;
+            }
+            // Should it break as well, the next one waits.
+            self.failed = Some(Instant::now());
+            match Decoder::start(key, codec, self.place, Arc::clone(&self.slot), said.clone()) {
+                Ok(decoder) => self.decoder = Some(decoder),
+                Err(error) => tracing::warn!(?key, %codec, error = format!("{error:#}"), "track can't be decoded"),
+            }
+        }
+        if let Some(decoder) = &self.decoder {
+            // It refuses only while it is being torn down.
+            let _flushing = decoder.packets.push_buffer(gst::Buffer::from_slice(rtp));
+        }
+    }
+}
+
+/// A pipeline from packets to pictures.
+struct Decoder {
+    codec: VideoCodec,
+    pipeline: gst::Pipeline,
+    packets: AppSrc,
+    size: gst::Element,
+    broken: Arc<AtomicBool>,
+}
+
+impl Decoder {
+    fn start(
+        key: Key,
+        codec: VideoCodec,
+        place: Rect,
+        slot: Arc<Slot>,
+        said: SyncSender<FromStudio>,
+    ) -> anyhow::Result<Self> {
+        let (encoding, decode) = match codec {
+            VideoCodec::Vp8 => ("VP8", "rtpvp8depay request-keyframe=true wait-for-keyframe=true ! vp8dec threads=1"),
+            VideoCodec::Vp9 => ("VP9", "rtpvp9depay request-keyframe=true wait-for-keyframe=true ! vp9dec threads=1"),
+            VideoCodec::H264 => {
+                ("H264", "rtph264depay request-keyframe=true wait-for-keyframe=true ! avdec_h264 max-threads=1")
+            }
+            VideoCodec::Av1 => anyhow::bail!("there is no depayloader for AV1 in this GStreamer"),
+        };
+        let payload_type = streaming::wire::PAYLOAD_TYPE;
+        let pipeline = gst::parse::launch(&format!(
+            "appsrc name=packets is-live=true format=time do-timestamp=true leaky-type=downstream max-bytes=0 \
+               max-buffers={PACKETS_MAX} \
+               caps=application/x-rtp,media=video,clock-rate=90000,encoding-name={encoding},payload={payload_type} \
+             ! rtpjitterbuffer latency={JITTER_MS} do-lost=true ! {decode} \
+             ! videoconvertscale add-borders=true n-threads=1 ! capsfilter name=size \
+             ! appsink name=pictures sync=true max-buffers=1 drop=true"
+        ))?;
+        let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("a pipeline is a pipeline")?;
+        let packets: AppSrc = element(&pipeline, "packets")?;
+        let pictures: AppSink = element(&pipeline, "pictures")?;
+        let size: gst::Element = element(&pipeline, "size")?;
+        size.set_property("caps", size_caps(place));
+
+        let wishes = Wishes { key, said, last: Mutex::new(None) };
+        let pad = packets.static_pad("src").context("appsrc has a source pad")?;
+        pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            if info.event().is_some_and(|event| gst_video::ForceKeyUnitEvent::is(event)) {
+                wishes.wish();
+            }
+            gst::PadProbeReturn::Ok
+        });
+        let shot = move |sink: &AppSink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            slot.put(&sample);
+            Ok(gst::FlowSuccess::Ok)
+        };
+        pictures.set_callbacks(AppSinkCallbacks::builder().new_sample(shot).build());
+
+        let broken = Arc::new(AtomicBool::new(false));
+        let breaks = Arc::clone(&broken);
+        let bus = pipeline.bus().context("a pipeline has a bus")?;
+        bus.set_sync_handler(move |_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                tracing::warn!(?key, error = %error.error(), debug = ?error.debug(), "a track's pipeline fails");
+                breaks.store(true, Ordering::Release);
+            }
+            // Nobody reads the bus: what is passed on would pile up.
+            gst::BusSyncReply::Drop
+        });
+        pipeline.set_state(gst::State::Playing)?;
+        tracing::debug!(?key, %codec, "track opened");
+        Ok(Self { codec, pipeline, packets, size, broken })
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        let pipeline = self.pipeline.clone();
+        // A decoder may take its time to stop, and the socket is not to wait for it.
+        let stop = move || pipeline.set_state(gst::State::Null);
+        if let Err(error) = thread::Builder::new().name("track-end".to_owned()).spawn(stop) {
+            tracing::warn!(%error, "no thread to end a track with");
+        }
+    }
+}
+
+/// Key frames a decoder asks for, at most one in [`KEYFRAME_PAUSE`].
+struct Wishes {
+    key: Key,
+    said: SyncSender<FromStudio>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Wishes {
+    fn wish(&self) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= KEYFRAME_PAUSE) {
+            *last = Some(Instant::now());
+            // When so much waits to be said, the depayloader will ask again.
+            let _full = self.said.try_send(FromStudio::KeyframeWanted(self.key.0, self.key.1));
+        }
+    }
+}
+
+/// An element of a pipeline by its name.
+pub(crate) fn element<T: IsA<gst::Element>>(pipeline: &gst::Pipeline, name: &str) -> anyhow::Result<T> {
+    let element = pipeline.by_name(name).with_context(|| format!("the pipeline has no {name}"))?;
+    element.downcast().map_err(|element| anyhow::anyhow!("{name} is a {}", element.type_()))
+}
+
+fn size_caps(place: Rect) -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", place.width as i32)
+        .field("height", place.height as i32)
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .build()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::picture::{Colour, Picture};
+
+    /// Puts a picture of one colour into a slot.
+    pub(crate) fn put(slot: &Slot, width: usize, height: usize, colour: Colour) {
+        gst::init().unwrap();
+        let picture = Picture::new(width, height, colour);
+        let place = Rect { x: 0, y: 0, width, height };
+        let buffer = gst::Buffer::from_slice(picture.data().to_vec());
+        let mut caps = size_caps(place);
+        caps.get_mut().unwrap().set("framerate", gst::Fraction::new(25, 1));
+        slot.put(&gst::Sample::builder().buffer(&buffer).caps(&caps).build()).unwrap();
+    }
+
+    #[test]
+    fn a_slot_keeps_the_latest_picture() {
+        let slot = Slot::default();
+        assert!(slot.latest().is_none());
+        put(&slot, 64, 36, Colour::BLACK);
+        put(&slot, 32, 18, Colour::WHITE);
+        let shot = slot.latest().unwrap();
+        let mut seen = None;
+        shot.look(|view| seen = Some((view.width, view.height, view.planes[0].0[0])));
+        assert_eq!((shot.number, seen), (1, Some((32, 18, 235))));
+    }
+
+    #[test]
+    fn tracks_come_and_go_with_the_scene() {
+        let (said, heard) = std::sync::mpsc::sync_channel(8);
+        let mut inputs = Inputs::new(said);
+        let who = ParticipantId::new(uuid::Uuid::from_u128(1));
+        let tile = |kind| Tile { participant: who, name: String::new(), kind, speaking: false };
+        let camera = TileKind::Video(TrackKind::Camera);
+        let roles = inputs.set_scene(&Scene { tiles: vec![tile(camera), tile(TileKind::Avatar)] });
+        assert_eq!(roles.iter().map(|tile| tile.slot.is_some()).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(heard.try_recv(), Ok(FromStudio::KeyframeWanted(who, TrackKind::Camera)));
+
+        // The same track goes on in the same slot, and is not asked again.
+        let slot = roles[0].slot.clone().unwrap();
+        let roles = inputs.set_scene(&Scene { tiles: vec![tile(camera)] });
+        assert!(Arc::ptr_eq(roles[0].slot.as_ref().unwrap(), &slot));
+        assert!(heard.try_recv().is_err());
+        inputs.set_scene(&Scene::default());
+        assert!(inputs.tracks.is_empty());
+        inputs.packet((who, TrackKind::Camera), VideoCodec::Vp8, Bytes::from_static(&[0; 40]));
+    }
+}
