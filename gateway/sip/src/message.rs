@@ -1,0 +1,344 @@
+//! Messages on the wire (RFC 3261 §7), read tolerantly and within limits.
+
+/// No message we need is longer; RFC 3261 §18.1.1 wants 65,535 to be possible, over UDP nothing longer is.
+pub const MESSAGE_BYTES_MAX: usize = 65_535;
+
+/// Header fields of one message. Real ones have thirty.
+const HEADERS_MAX: usize = 128;
+
+/// Bytes of one header field's value.
+const VALUE_BYTES_MAX: usize = 4096;
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartLine {
+    /// `INVITE sip:… SIP/2.0`.
+    Request {
+        /// As written: methods are case-sensitive.
+        method: String,
+        /// The Request-URI.
+        uri: String,
+    },
+    /// `SIP/2.0 200 OK`.
+    Response {
+        /// 100 to 699.
+        code: u16,
+    },
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What it is.
+    pub start: StartLine,
+    /// Long names in lower case, values unfolded and trimmed, in order.
+    headers: Vec<(String, String)>,
+    /// What follows the empty line, cut to Content-Length.
+    pub body: Vec<u8>,
+}
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Longer than [`MESSAGE_BYTES_MAX`], or more or longer header fields than anyone needs.
+    #[error("SIP message is too large")]
+    TooLarge,
+    /// The first line is neither a request's nor a response's.
+    #[error("SIP start line is malformed")]
+    StartLine,
+    /// A header field without a colon, or none at all.
+    #[error("SIP header is malformed")]
+    Header,
+    /// The version is not 2.0.
+    #[error("SIP version is not 2.0")]
+    Version,
+    /// The body is shorter than Content-Length says.
+    #[error("SIP body is cut short")]
+    Body,
+}
+
+impl Message {
+    /// Reads one datagram, or what [`frame`] cut out of a stream.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(ParseError::TooLarge);
+        }
+        let (head, rest) = split_head(bytes).ok_or(ParseError::Header)?;
+        // Names and display names may be in any encoding; what is no UTF-8 is shown as such.
+        let head = String::from_utf8_lossy(head);
+        let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        let start = start_line(lines.next().unwrap_or_default())?;
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for line in lines.filter(|line| !line.is_empty()) {
+            if line.starts_with([' ', '\t']) {
+                // A folded line goes on with the value before (§7.3.1).
+                let (_, value) = headers.last_mut().ok_or(ParseError::Header)?;
+                value.push(' ');
+                value.push_str(line.trim());
+            } else {
+                let (name, value) = line.split_once(':').ok_or(ParseError::Header)?;
+                headers.push((long_name(name.trim()), value.trim().to_owned()));
+            }
+            let too_long = headers.last().is_some_and(|(_, value)| value.len() > VALUE_BYTES_MAX);
+            if too_long || headers.len() > HEADERS_MAX {
+                return Err(ParseError::TooLarge);
+            }
+        }
+        let mut message = Self { start, headers, body: Vec::new() };
+        let length = match message.header("content-length") {
+            Some(text) => text.parse::<usize>().map_err(|_| ParseError::Header)?,
+            None => rest.len(),
+        };
+        message.body = rest.get(..length).ok_or(ParseError::Body)?.to_vec();
+        Ok(message)
+    }
+
+    /// The first value of a field, by its long name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a field, in order.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The method of a request, or the one in CSeq of a response.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        match &self.start {
+            StartLine::Request { method, .. } => method,
+            StartLine::Response { .. } => self.cseq().map_or("", |(_, method)| method),
+        }
+    }
+
+    /// Number and method (§20.16).
+    #[must_use]
+    pub fn cseq(&self) -> Option<(u32, &str)> {
+        let (number, method) = self.header("cseq")?.split_once([' ', '\t'])?;
+        Some((number.parse().ok().filter(|n| *n < 1 << 31)?, method.trim()))
+    }
+
+    /// The branch of the topmost Via (§8.1.1.7).
+    #[must_use]
+    pub fn branch(&self) -> Option<&str> {
+        parameter(first_of_list(self.header("via")?), "branch")
+    }
+
+    /// The tag of From or To.
+    #[must_use]
+    pub fn tag(&self, header: &str) -> Option<&str> {
+        let value = self.header(header)?;
+        // Parameters of the address stand behind the bracket; those inside belong to the URI.
+        parameter(value.rsplit_once('>').map_or(value, |(_, after)| after), "tag")
+    }
+
+    /// The URI of an address field (§20.10), without brackets.
+    #[must_use]
+    pub fn uri(&self, header: &str) -> Option<&str> {
+        Some(address_uri(first_of_list(self.header(header)?)))
+    }
+}
+
+/// The URI of a name-addr or addr-spec.
+pub(crate) fn address_uri(value: &str) -> &str {
+    match value.rfind('<').and_then(|open| value.get(open + 1..)) {
+        Some(rest) => rest.split('>').next().unwrap_or(rest),
+        None => value.split(';').next().unwrap_or(value).trim(),
+    }
+}
+
+/// The user part of a SIP URI, without parameters, unescaped.
+pub(crate) fn uri_user(uri: &str) -> Option<String> {
+    let rest = uri.split_once(':').map(|(_, rest)| rest)?;
+    let user = rest.split_once('@')?.0;
+    let user = user.split([':', ';']).next()?;
+    let bytes = user.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let escaped = (*byte == b'%').then(|| user.get(at + 1..at + 3)).flatten();
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(decoded) => {
+                plain.push(decoded);
+                at += 3;
+            }
+            None => {
+                plain.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    Some(String::from_utf8_lossy(&plain).into_owned())
+}
+
+/// The first of values separated by commas; commas in quotes and brackets don't separate.
+pub(crate) fn first_of_list(value: &str) -> &str {
+    let (mut quoted, mut bracketed) = (false, false);
+    for (at, c) in value.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '<' if !quoted => bracketed = true,
+            '>' if !quoted => bracketed = false,
+            ',' if !quoted && !bracketed => return value[..at].trim(),
+            _ => {}
+        }
+    }
+    value.trim()
+}
+
+fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+    value.split(';').skip(1).find_map(|parameter| {
+        let (key, value) = parameter.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+/// Head and body around the first empty line.
+fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let crlf = bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| (at, 4));
+    let (at, len) = crlf.or_else(|| bytes.windows(2).position(|window| window == b"\n\n").map(|at| (at, 2)))?;
+    Some((&bytes[..at], &bytes[at + len..]))
+}
+
+fn start_line(line: &str) -> Result<StartLine, ParseError> {
+    if let Some(rest) = line.strip_prefix("SIP/2.0 ") {
+        let code = rest.split(' ').next().and_then(|code| code.parse().ok());
+        let code = code.filter(|code| (100..700).contains(code)).ok_or(ParseError::StartLine)?;
+        return Ok(StartLine::Response { code });
+    }
+    let mut words = line.split(' ').filter(|word| !word.is_empty());
+    let (Some(method), Some(uri), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(ParseError::StartLine);
+    };
+    if !version.eq_ignore_ascii_case("SIP/2.0") {
+        return Err(ParseError::Version);
+    }
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+    if method.len() > 32 || !method.chars().all(is_token) {
+        return Err(ParseError::StartLine);
+    }
+    Ok(StartLine::Request { method: method.to_owned(), uri: uri.to_owned() })
+}
+
+/// Compact forms (§7.3.3) and letter case aside.
+fn long_name(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let long = match lower.as_str() {
+        "i" => "call-id",
+        "m" => "contact",
+        "l" => "content-length",
+        "c" => "content-type",
+        "f" => "from",
+        "t" => "to",
+        "v" => "via",
+        "k" => "supported",
+        _ => return lower,
+    };
+    long.to_owned()
+}
+
+/// Why a stream can't be cut into messages any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// No message is that long.
+    #[error("SIP message on a stream is too large")]
+    TooLarge,
+    /// Content-Length is missing or no number (§18.3).
+    #[error("SIP message on a stream has no length")]
+    NoLength,
+}
+
+/// How many bytes at the beginning of a stream's buffer are the next message; none while it isn't whole. Empty lines
+/// between messages (keep-alives) are a message of their own that [`Message::parse`] refuses.
+pub fn frame(buffer: &[u8]) -> Result<Option<usize>, FrameError> {
+    let blank = buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    if blank > 0 {
+        return Ok(Some(blank));
+    }
+    let Some((head, rest)) = split_head(buffer) else {
+        return if buffer.len() > MESSAGE_BYTES_MAX { Err(FrameError::TooLarge) } else { Ok(None) };
+    };
+    let text = String::from_utf8_lossy(head);
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (long_name(name.trim()) == "content-length").then(|| value.trim().parse::<usize>().ok())
+    });
+    let length = length.flatten().ok_or(FrameError::NoLength)?;
+    let total = (buffer.len() - rest.len()).saturating_add(length);
+    if total > MESSAGE_BYTES_MAX {
+        return Err(FrameError::TooLarge);
+    }
+    Ok((buffer.len() >= total).then_some(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const INVITE: &str = "INVITE sip:123456789@host SIP/2.0\r\nv: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKa, SIP/2.0/TCP b\r\n\
+        f: \"A, B\" <sip:%31001;x=y@h;tag=no>;tag=yes\r\nTo: <sip:123456789@host>\r\ni: abc\r\nCSeq: 7  INVITE\r\n\
+        Subject: one\r\n two\r\nl: 3\r\n\r\nbodyrest";
+
+    #[test]
+    fn compact_and_folded_forms_are_read() {
+        let message = Message::parse(INVITE.as_bytes()).unwrap();
+        assert_eq!(message.method(), "INVITE");
+        assert_eq!(message.branch(), Some("z9hG4bKa"));
+        assert_eq!(message.tag("from"), Some("yes"));
+        assert_eq!(message.tag("to"), None);
+        assert_eq!(message.header("subject"), Some("one two"));
+        assert_eq!(message.cseq(), Some((7, "INVITE")));
+        assert_eq!(uri_user(message.uri("from").unwrap()).as_deref(), Some("1001"));
+        assert_eq!(message.body, b"bod");
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        let check = |text: &str, error| assert_eq!(Message::parse(text.as_bytes()), Err(error), "{text:?}");
+        check("", ParseError::Header);
+        check("INVITE sip:a SIP/3.0\r\n\r\n", ParseError::Version);
+        check("INVITE SIP/2.0\r\n\r\n", ParseError::StartLine);
+        check("SIP/2.0 99 no\r\n\r\n", ParseError::StartLine);
+        check("OPTIONS sip:a SIP/2.0\r\nnonsense\r\n\r\n", ParseError::Header);
+        check("OPTIONS sip:a SIP/2.0\r\nContent-Length: 9\r\n\r\nshort", ParseError::Body);
+        check("OPTIONS sip:a SIP/2.0\r\nContent-Length: -1\r\n\r\n", ParseError::Header);
+    }
+
+    // RFC 3261 §18.3
+    #[test]
+    fn a_stream_is_cut_by_content_length() {
+        let message = &INVITE.as_bytes()[..INVITE.len() - 5];
+        assert_eq!(frame(INVITE.as_bytes()), Ok(Some(message.len())));
+        for len in 1..message.len() {
+            assert_eq!(frame(&message[..len]), Ok(None), "{len}");
+        }
+        assert_eq!(frame(b"\r\n\r\nOPTIONS"), Ok(Some(4)));
+        assert_eq!(frame(b"OPTIONS sip:a SIP/2.0\r\n\r\n"), Err(FrameError::NoLength));
+        assert_eq!(frame(b"A\r\nl: 99999\r\n\r\n"), Err(FrameError::TooLarge));
+        assert_eq!(frame(&[b'a'; MESSAGE_BYTES_MAX + 1]), Err(FrameError::TooLarge));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_may_come(cut in 0..INVITE.len(), at in 0..INVITE.len(), byte in any::<u8>()) {
+            let mut bytes = INVITE.as_bytes()[..cut].to_vec();
+            if let Some(changed) = bytes.get_mut(at) {
+                *changed = byte;
+            }
+            let _ = frame(&bytes);
+            if let Ok(message) = Message::parse(&bytes) {
+                for header in ["from", "to", "via", "contact"] {
+                    let _ = message.tag(header);
+                    message.uri(header).and_then(uri_user);
+                }
+                let _ = message.cseq();
+                let _ = message.branch();
+            }
+        }
+    }
+}

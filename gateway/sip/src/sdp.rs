@@ -1,0 +1,303 @@
+//! Offer and answer of sound (RFC 3264, RFC 8866): which codec, where to, which number telephone events have.
+
+use std::{
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+};
+
+/// Longer descriptions are refused unread.
+const BYTES_MAX: usize = 16 << 10;
+
+/// A codec we speak, by its name in SDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// RFC 7587.
+    Opus,
+    /// Static number 9.
+    G722,
+    /// Static number 8.
+    Pcma,
+    /// Static number 0.
+    Pcmu,
+}
+
+impl Codec {
+    /// Name, clock and channels of its rtpmap.
+    fn rtpmap(self) -> &'static str {
+        match self {
+            Self::Opus => "opus/48000/2",
+            Self::G722 => "G722/8000",
+            Self::Pcma => "PCMA/8000",
+            Self::Pcmu => "PCMU/8000",
+        }
+    }
+
+    fn clock(self) -> u32 {
+        if self == Self::Opus { 48_000 } else { 8_000 }
+    }
+}
+
+/// Who sends, from the offerer's side (RFC 3264 §6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Both.
+    SendRecv,
+    /// The offerer alone.
+    SendOnly,
+    /// We alone.
+    RecvOnly,
+    /// Nobody.
+    Inactive,
+}
+
+/// What offer and answer agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// Of both directions.
+    pub codec: Codec,
+    /// Its number.
+    pub payload_type: u8,
+    /// The number of telephone-event (RFC 4733) at the codec's clock, where offered.
+    pub telephone_event: Option<u8>,
+    /// Where the offerer wants RTP.
+    pub remote: SocketAddr,
+    /// Who sends.
+    pub direction: Direction,
+    /// The m-lines of the offer: kind, protocol, first format; and which one is ours.
+    lines: Vec<(String, String, String)>,
+    chosen: usize,
+}
+
+/// Why an offer can't be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OfferError {
+    /// It is no session description.
+    #[error("the offer is malformed")]
+    Malformed,
+    /// No codec of ours, no sound, or no address to send it to: 488.
+    #[error("the offer has no sound we can answer")]
+    NotAcceptable,
+}
+
+struct Media<'a> {
+    kind: &'a str,
+    port: u16,
+    protocol: &'a str,
+    formats: Vec<&'a str>,
+    address: Option<IpAddr>,
+    rtpmaps: Vec<(u8, String)>,
+    direction: Option<Direction>,
+}
+
+/// Reads an offer and chooses: the best codec of ours, whatever order the offerer prefers.
+pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
+    if offer.len() > BYTES_MAX {
+        return Err(OfferError::Malformed);
+    }
+    let text = String::from_utf8_lossy(offer);
+    let (session_address, session_direction, medias) = read(&text)?;
+    let usable = |media: &Media<'_>| media.kind == "audio" && media.port != 0 && media.protocol == "RTP/AVP";
+    let chosen = medias.iter().position(usable).ok_or(OfferError::NotAcceptable)?;
+    let media = &medias[chosen];
+    let offered: Vec<u8> = media.formats.iter().filter_map(|format| format.parse().ok()).collect();
+    let numbered = |codec: Codec| {
+        let fixed = match codec {
+            Codec::Pcmu => Some(0),
+            Codec::Pcma => Some(8),
+            Codec::G722 => Some(9),
+            Codec::Opus => None,
+        };
+        let mapped = media.rtpmaps.iter().find(|(_, map)| map.eq_ignore_ascii_case(codec.rtpmap()));
+        let number = mapped.map(|(number, _)| *number).or(fixed)?;
+        offered.contains(&number).then_some((codec, number))
+    };
+    let ours = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
+    let (codec, payload_type) = ours.into_iter().find_map(numbered).ok_or(OfferError::NotAcceptable)?;
+    let event = format!("telephone-event/{}", codec.clock());
+    let eight = "telephone-event/8000".to_owned();
+    let find = |name: &str| {
+        let known = |(number, map): &&(u8, String)| map.eq_ignore_ascii_case(name) && offered.contains(number);
+        media.rtpmaps.iter().find(known).map(|(number, _)| *number)
+    };
+    let address = media.address.or(session_address).ok_or(OfferError::NotAcceptable)?;
+    // No sound to where nobody can be (RFC 2543 hold) is silence, not an error; to a crowd it is refused.
+    if address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
+        return Err(OfferError::NotAcceptable);
+    }
+    let held = address.is_unspecified();
+    let direction = media.direction.or(session_direction).unwrap_or(Direction::SendRecv);
+    Ok(Agreed {
+        codec,
+        payload_type,
+        // Some phones offer events at 8 kHz alone, whatever the codec.
+        telephone_event: find(&event).or_else(|| find(&eight)),
+        remote: SocketAddr::new(address, media.port),
+        direction: if held { Direction::SendOnly } else { direction },
+        lines: medias
+            .iter()
+            .map(|media| {
+                let format = media.formats.first().copied().unwrap_or("0");
+                (media.kind.to_owned(), media.protocol.to_owned(), format.to_owned())
+            })
+            .collect(),
+        chosen,
+    })
+}
+
+impl Agreed {
+    /// The answer: our address, one codec, telephone events; other m-lines refused by port 0 (RFC 3264 §6).
+    #[must_use]
+    pub fn answer(&self, local: SocketAddr, session: u64, version: u64) -> String {
+        let family = if local.is_ipv4() { "IP4" } else { "IP6" };
+        let ip = local.ip();
+        let mut text =
+            format!("v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
+        for (index, (kind, protocol, format)) in self.lines.iter().enumerate() {
+            if index == self.chosen {
+                self.write_sound(local.port(), &mut text);
+            } else {
+                let _ = write!(text, "m={kind} 0 {protocol} {format}\r\n");
+            }
+        }
+        text
+    }
+
+    fn write_sound(&self, port: u16, text: &mut String) {
+        let number = self.payload_type;
+        let events = self.telephone_event.map(|event| format!(" {event}")).unwrap_or_default();
+        let _ =
+            write!(text, "m=audio {port} RTP/AVP {number}{events}\r\na=rtpmap:{number} {}\r\n", self.codec.rtpmap());
+        if self.codec == Codec::Opus {
+            let _ = write!(text, "a=fmtp:{number} useinbandfec=1;stereo=0;sprop-stereo=0\r\n");
+        }
+        if let Some(event) = self.telephone_event {
+            let _ = write!(text, "a=rtpmap:{event} telephone-event/{}\r\na=fmtp:{event} 0-15\r\n", self.codec.clock());
+        }
+        let direction = match self.direction {
+            Direction::SendRecv => "sendrecv",
+            Direction::SendOnly => "recvonly",
+            Direction::RecvOnly => "sendonly",
+            Direction::Inactive => "inactive",
+        };
+        let _ = write!(text, "a=ptime:20\r\na=maxptime:20\r\na={direction}\r\n");
+    }
+}
+
+type Read<'a> = (Option<IpAddr>, Option<Direction>, Vec<Media<'a>>);
+
+fn read(text: &str) -> Result<Read<'_>, OfferError> {
+    let mut session_address = None;
+    let mut session_direction = None;
+    let mut medias: Vec<Media<'_>> = Vec::new();
+    if !text.trim_start().starts_with("v=0") {
+        return Err(OfferError::Malformed);
+    }
+    for line in text.lines().map(str::trim) {
+        if let Some(value) = line.strip_prefix("m=") {
+            let mut words = value.split_whitespace();
+            let (Some(kind), Some(port), Some(protocol)) = (words.next(), words.next(), words.next()) else {
+                return Err(OfferError::Malformed);
+            };
+            let port = port.split('/').next().unwrap_or(port).parse().map_err(|_| OfferError::Malformed)?;
+            let formats = words.take(64).collect();
+            let (address, rtpmaps, direction) = (None, Vec::new(), None);
+            medias.push(Media { kind, port, protocol, formats, address, rtpmaps, direction });
+        } else if let Some(value) = line.strip_prefix("c=") {
+            // The address may have a TTL behind it.
+            let address = value.split_whitespace().nth(2).and_then(|text| text.split('/').next()?.parse().ok());
+            match medias.last_mut() {
+                Some(media) => media.address = address,
+                None => session_address = address,
+            }
+        } else if let Some(value) = line.strip_prefix("a=rtpmap:") {
+            let parsed =
+                value.split_once(' ').and_then(|(number, map)| Some((number.parse().ok()?, map.trim().to_owned())));
+            if let (Some(media), Some(parsed)) = (medias.last_mut().filter(|media| media.rtpmaps.len() < 64), parsed) {
+                media.rtpmaps.push(parsed);
+            }
+        } else if let Some(direction) = direction(line) {
+            match medias.last_mut() {
+                Some(media) => media.direction = Some(direction),
+                None => session_direction = Some(direction),
+            }
+        }
+    }
+    Ok((session_address, session_direction, medias))
+}
+
+fn direction(line: &str) -> Option<Direction> {
+    match line {
+        "a=sendrecv" => Some(Direction::SendRecv),
+        "a=sendonly" => Some(Direction::SendOnly),
+        "a=recvonly" => Some(Direction::RecvOnly),
+        "a=inactive" => Some(Direction::Inactive),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+        m=audio 4000 RTP/AVP 0 8 111 101 102\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n\
+        a=rtpmap:102 telephone-event/48000\r\nm=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n";
+
+    // product: P6
+    #[test]
+    fn the_best_codec_of_ours_is_chosen() {
+        let check = |offer: &str, codec, number, event| {
+            let agreed = agree(offer.as_bytes()).unwrap();
+            assert_eq!((agreed.codec, agreed.payload_type, agreed.telephone_event), (codec, number, event));
+        };
+        check(OFFER, Codec::Opus, 111, Some(102));
+        check(&OFFER.replace(" 111", ""), Codec::Pcma, 8, Some(101));
+        check(&OFFER.replace(" 8 111 101 102", ""), Codec::Pcmu, 0, None);
+        check(&OFFER.replace("0 8 111", "9"), Codec::G722, 9, Some(101));
+        check(&OFFER.replace(" 102", ""), Codec::Opus, 111, Some(101));
+    }
+
+    #[test]
+    fn the_answer_refuses_other_media() {
+        let answer = agree(OFFER.as_bytes()).unwrap().answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+        assert!(answer.contains("m=audio 20000 RTP/AVP 111 102\r\n") && answer.contains("m=video 0 RTP/AVP 96\r\n"));
+        assert!(answer.contains("a=sendrecv"));
+    }
+
+    // RFC 3264 §8.4
+    #[test]
+    fn a_hold_is_answered_as_one() {
+        let held = OFFER.replace("m=video", "a=sendonly\r\nm=video");
+        let agreed = agree(held.as_bytes()).unwrap();
+        assert_eq!(agreed.direction, Direction::SendOnly);
+        assert!(agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 2).contains("a=recvonly"));
+        assert_eq!(
+            agree(OFFER.replace("IP4 10.0.0.1", "IP4 0.0.0.0").as_bytes()).unwrap().direction,
+            Direction::SendOnly
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_said() {
+        let check = |offer: &str, error| assert_eq!(agree(offer.as_bytes()), Err(error), "{offer}");
+        check("hello", OfferError::Malformed);
+        check("v=0\r\n", OfferError::NotAcceptable);
+        check(&OFFER.replace("0 8 111 101 102", "18"), OfferError::NotAcceptable);
+        check(&OFFER.replace("RTP/AVP 0", "RTP/SAVP 0"), OfferError::NotAcceptable);
+        check(&OFFER.replace("c=IN IP4 10.0.0.1", "c=IN IP4 224.0.0.1"), OfferError::NotAcceptable);
+        check(&OFFER.replace("audio 4000", "audio 400000"), OfferError::Malformed);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_may_come(cut in 0..OFFER.len(), at in 0..OFFER.len(), byte in any::<u8>()) {
+            let mut bytes = OFFER.as_bytes()[..cut].to_vec();
+            if let Some(changed) = bytes.get_mut(at) {
+                *changed = byte;
+            }
+            let _ = agree(&bytes);
+        }
+    }
+}
