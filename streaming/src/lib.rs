@@ -2,7 +2,7 @@
 //!
 //! A [`Broadcast`] composes and encodes in a child process (`huitong-studio`), so that a crash in native code costs the
 //! audience seconds and the meeting nothing. What the child returns, coded pictures and sound, is cut into parts and
-//! segments here ([`hls`]) and served from memory by the [`Origin`]. The media worker puts packets into a [`Feed`],
+//! segments here (`hls`) and served from memory by the [`Origin`]. The media worker puts packets into a [`Feed`],
 //! whoever runs the meeting says by [`Broadcast::show`] what is seen, and listens to [`BroadcastFact`]s.
 //!
 //! HTTP belongs to `api`, composing to `studio`, which shares nothing with this crate but [`wire`] and [`cadence`].

@@ -118,7 +118,7 @@ impl Encoder {
         };
         buffer.make_mut().set_pts(clock_time(at));
         self.last = Some(buffer.clone());
-        self.pictures.push_buffer(buffer).map(drop).context("the picture's encoder takes no more")
+        offer(&self.pictures, buffer).context("the picture's encoder takes no more")
     }
 
     /// The next stretch of sound.
@@ -129,7 +129,7 @@ impl Encoder {
         let writable = buffer.get_mut().context("a fresh buffer has one owner")?;
         writable.set_pts(clock_time(at));
         writable.set_duration(clock_time(length));
-        self.sound.push_buffer(buffer).map(drop).context("the sound's encoder takes no more")
+        offer(&self.sound, buffer).context("the sound's encoder takes no more")
     }
 
     /// An error if the encoders have failed.
@@ -158,6 +158,18 @@ impl Drop for Encoder {
             tracing::warn!(%error, "the encoders don't stop");
         }
         let _inactive = self.pool.set_active(false);
+    }
+}
+
+/// Pushes a buffer, or drops it when the encoder is behind: a leaky source of GStreamer 1.22 answers that with EOS.
+fn offer(source: &AppSrc, buffer: gst::Buffer) -> Result<(), gst::FlowError> {
+    match source.push_buffer(buffer) {
+        Ok(_) => Ok(()),
+        Err(gst::FlowError::Eos) => {
+            tracing::debug!(source = %source.name(), "the encoder is behind");
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 
