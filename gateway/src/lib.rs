@@ -1,1 +1,107 @@
-//! `gateway`.
+//! The telephone edge: SIP over UDP and TCP, one task a call, the voice menu, and why calls end.
+//!
+//! SIP itself is `sip`'s, sound `plane`'s, meetings `conference`'s, prompts and keys `sipconf`'s.
+
+mod call;
+mod end_cause;
+mod ivr;
+mod line;
+mod switchboard;
+mod transport;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use conference::Conference;
+use plane::Plane;
+use sip::{Endpoint, EndpointConfig, Transport};
+use sipconf::Prompts;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use switchboard::Switchboard;
+
+/// Where SIP is spoken.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// UDP sockets.
+    pub udp: Vec<SocketAddr>,
+    /// TCP listeners.
+    pub tcp: Vec<SocketAddr>,
+    /// The address others reach us at, for Contact where a socket is bound to all.
+    pub announced: IpAddr,
+}
+
+/// Why the gateway could not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot bind SIP over {transport} at {address}: {source}")]
+pub struct GatewayError {
+    transport: &'static str,
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// What every call needs.
+pub(crate) struct House {
+    pub(crate) conference: Conference,
+    pub(crate) plane: Plane,
+    pub(crate) prompts: Prompts,
+    /// Set when the server stops: every call says so and ends.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// The running gateway.
+pub struct Gateway {
+    stopping: CancellationToken,
+    /// Set when nothing is to be sent any more.
+    closed: CancellationToken,
+    calls: TaskTracker,
+    local: Vec<(Transport, SocketAddr)>,
+}
+
+impl Gateway {
+    /// Binds all sockets and takes calls.
+    pub async fn start(
+        config: GatewayConfig,
+        conference: Conference,
+        plane: Plane,
+        prompts: Prompts,
+    ) -> Result<Self, GatewayError> {
+        let (stopping, closed, calls) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let sockets = transport::bind(&config.udp, &config.tcp, &closed).await?;
+        let local = sockets.local.clone();
+        let endpoint = Endpoint::new(EndpointConfig { announced: config.announced, seed: rand::random() });
+        let house = Arc::new(House { conference, plane, prompts, stopping: stopping.clone() });
+        let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone());
+        tokio::spawn(switchboard.run());
+        Ok(Self { stopping, closed, calls, local })
+    }
+
+    /// The bound UDP sockets.
+    #[must_use]
+    pub fn udp_addrs(&self) -> Vec<SocketAddr> {
+        self.bound(Transport::Udp)
+    }
+
+    /// The bound TCP listeners.
+    #[must_use]
+    pub fn tcp_addrs(&self) -> Vec<SocketAddr> {
+        self.bound(Transport::Tcp)
+    }
+
+    fn bound(&self, of: Transport) -> Vec<SocketAddr> {
+        self.local.iter().filter(|(transport, _)| *transport == of).map(|(_, address)| *address).collect()
+    }
+
+    /// Refuses new calls, tells every caller, hangs up, and waits at most so long.
+    pub async fn drain(&self, at_most: Duration) {
+        self.stopping.cancel();
+        self.calls.close();
+        if tokio::time::timeout(at_most, self.calls.wait()).await.is_err() {
+            tracing::warn!(calls = self.calls.len(), "not all callers were told in time");
+        }
+        self.closed.cancel();
+    }
+}

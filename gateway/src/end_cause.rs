@@ -1,0 +1,111 @@
+//! Why a call ended: SIP answer, metric and spoken words in one table.
+
+use conference::EndReason;
+use model::Refusal;
+use sipconf::Prompt;
+
+/// The one reason a call ended, by whichever side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndCause {
+    /// The caller hung up.
+    HungUp,
+    /// The caller gave up before the answer.
+    Canceled,
+    /// No codec of ours, or no offer.
+    NotAcceptable,
+    /// Three times a wrong number or nothing.
+    NoMeeting,
+    /// Three times a wrong password.
+    WrongPassword,
+    /// The meeting closed its door for a while.
+    TooManyTries,
+    Full,
+    Locked,
+    /// Removed by the host, now or before.
+    Removed,
+    MeetingEnded,
+    ServerStopping,
+    /// Nothing was heard of him.
+    NoMedia,
+    /// His seat was taken by a newer call, or he fell behind.
+    Replaced,
+    Failed,
+}
+
+impl EndCause {
+    /// Status code and reason phrase, where the call was not answered yet (RFC 3261 §21).
+    pub(crate) fn refusal(self) -> (u16, &'static str) {
+        match self {
+            Self::NotAcceptable => (488, "Not Acceptable Here"),
+            Self::NoMeeting => (404, "Not Found"),
+            Self::Full | Self::TooManyTries => (486, "Busy Here"),
+            Self::Locked | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
+            Self::ServerStopping => (503, "Service Unavailable"),
+            Self::HungUp | Self::Canceled => (487, "Request Terminated"),
+            Self::MeetingEnded | Self::NoMedia | Self::Replaced => (480, "Temporarily Unavailable"),
+            Self::Failed => (500, "Server Internal Error"),
+        }
+    }
+
+    /// The label in `gateway_calls_ended`.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::Canceled => "canceled",
+            Self::NotAcceptable => "not_acceptable",
+            Self::NoMeeting => "no_meeting",
+            Self::WrongPassword => "wrong_password",
+            Self::TooManyTries => "too_many_tries",
+            Self::Full => "full",
+            Self::Locked => "locked",
+            Self::Removed => "removed",
+            Self::MeetingEnded => "meeting_ended",
+            Self::ServerStopping => "server_stopping",
+            Self::NoMedia => "no_media",
+            Self::Replaced => "replaced",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What the caller hears before the line goes dead; nothing where nobody listens.
+    pub(crate) fn words(self) -> &'static [Prompt] {
+        match self {
+            Self::HungUp | Self::Canceled | Self::NotAcceptable | Self::NoMedia | Self::Replaced => &[],
+            Self::NoMeeting | Self::WrongPassword => &[Prompt::TooManyTries, Prompt::Goodbye],
+            Self::TooManyTries => &[Prompt::TooManyTries, Prompt::Goodbye],
+            Self::Full => &[Prompt::RefusedFull, Prompt::Goodbye],
+            Self::Locked => &[Prompt::RefusedLocked, Prompt::Goodbye],
+            Self::Removed => &[Prompt::Removed],
+            Self::MeetingEnded => &[Prompt::MeetingEnded],
+            Self::ServerStopping => &[Prompt::ServerStopping],
+            Self::Failed => &[Prompt::Failed, Prompt::Goodbye],
+        }
+    }
+}
+
+impl From<Refusal> for EndCause {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchMeeting | Refusal::NoSuchParticipant => Self::NoMeeting,
+            Refusal::PasswordNeeded | Refusal::WrongPassword => Self::WrongPassword,
+            Refusal::TooManyTries => Self::TooManyTries,
+            Refusal::Full => Self::Full,
+            Refusal::Locked => Self::Locked,
+            Refusal::Removed => Self::Removed,
+            Refusal::Draining => Self::ServerStopping,
+            Refusal::BadName | Refusal::NotAllowed | Refusal::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<EndReason> for EndCause {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::Removed => Self::Removed,
+            EndReason::MeetingEnded => Self::MeetingEnded,
+            EndReason::Left => Self::HungUp,
+            EndReason::Replaced | EndReason::TooSlow => Self::Replaced,
+            EndReason::ServerStopping => Self::ServerStopping,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The voice menu: greeting, language, meeting, password; three tries each.
+
+use std::{net::IpAddr, time::Duration};
+
+use conference::{Door, JoinRequest, Seat, Via};
+use model::{MeetingNumber, PhoneNumber, Refusal};
+use sipconf::{Language, Prompt};
+
+use crate::{end_cause::EndCause, line::Line};
+
+/// Tries at each question (P1).
+const TRIES: usize = 3;
+
+/// After the greeting, until a language is taken for granted.
+const LANGUAGE: Duration = Duration::from_secs(5);
+
+/// Digits of a meeting number, and of a password with room for other kinds.
+const NUMBER_DIGITS: usize = 9;
+/// See [`NUMBER_DIGITS`].
+const PASSWORD_DIGITS: usize = 12;
+
+/// From the answer to a seat.
+pub(crate) async fn identify(
+    line: &mut Line,
+    dialled: &str,
+    caller: &PhoneNumber,
+    source: IpAddr,
+) -> Result<Seat, EndCause> {
+    choose_language(line).await?;
+    let door = match find(line, dialled).await? {
+        // Dialled directly: `123456789@host`.
+        Some(door) => door,
+        None => ask_meeting(line).await?,
+    };
+    enter(line, &door, caller, source).await
+}
+
+async fn choose_language(line: &mut Line) -> Result<(), EndCause> {
+    let greeting = line.house.prompts.greeting(line.language);
+    let key = line.ask(greeting, LANGUAGE).await?;
+    if let Some(language) = key.and_then(Language::from_key) {
+        line.language = language;
+    }
+    Ok(())
+}
+
+async fn ask_meeting(line: &mut Line) -> Result<Door, EndCause> {
+    for _ in 0..TRIES {
+        let digits = line.gather(line.clip(Prompt::EnterMeeting), NUMBER_DIGITS).await?;
+        if digits.is_empty() {
+            line.say(Prompt::NothingEntered).await?;
+        } else if let Some(door) = find(line, &digits).await? {
+            return Ok(door);
+        } else {
+            line.say(Prompt::WrongMeeting).await?;
+        }
+    }
+    Err(EndCause::NoMeeting)
+}
+
+async fn find(line: &Line, digits: &str) -> Result<Option<Door>, EndCause> {
+    let Ok(number) = digits.parse::<MeetingNumber>() else { return Ok(None) };
+    line.house.conference.find(number).await.map_err(|error| {
+        tracing::error!(%error, "meeting can't be looked up");
+        EndCause::Failed
+    })
+}
+
+async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAddr) -> Result<Seat, EndCause> {
+    // Without one first: a caller who lost his line within the last minute has his seat again.
+    let mut password = None;
+    for attempt in 0..=TRIES {
+        let request = JoinRequest {
+            meeting: door.id,
+            password: password.take(),
+            name: None,
+            account: None,
+            via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
+            resume: None,
+            source,
+        };
+        let question = match line.house.conference.join(request).await {
+            Ok(seat) => return Ok(seat),
+            Err(Refusal::PasswordNeeded) => Prompt::EnterPassword,
+            Err(Refusal::WrongPassword) if attempt < TRIES => {
+                line.say(Prompt::WrongPassword).await?;
+                Prompt::EnterPassword
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
+        password = Some(line.gather(line.clip(question), PASSWORD_DIGITS).await?);
+    }
+    Err(EndCause::WrongPassword)
+}

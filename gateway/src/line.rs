@@ -1,0 +1,191 @@
+//! A caller on the line: what he hears, what he keys, when he goes.
+
+use std::{sync::Arc, time::Duration};
+
+use media::Clip;
+use plane::{LegFact, LegMedia, LegSettings, PlayId};
+use sip::sdp::{self, Agreed, Codec, Direction};
+use sipconf::{Language, Prompt};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    House,
+    end_cause::EndCause,
+    switchboard::{Order, Orders, Signal},
+};
+
+/// One answered call.
+pub(crate) struct Line {
+    pub(crate) house: Arc<House>,
+    pub(crate) language: Language,
+    pub(crate) leg: LegMedia,
+    pub(crate) orders: Orders,
+    pub(crate) signals: mpsc::Receiver<Signal>,
+    pub(crate) facts: mpsc::Receiver<LegFact>,
+    pub(crate) signalling: std::net::IpAddr,
+    pub(crate) session: u64,
+    pub(crate) version: u64,
+    /// Silence of a caller on hold is no lost line.
+    pub(crate) held: bool,
+}
+
+/// What a script waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Happening {
+    Digit(char),
+    PlayDone(PlayId),
+}
+
+impl Line {
+    /// The next key or end of a prompt; an error is the end of the call.
+    pub(crate) async fn next(&mut self) -> Result<Happening, EndCause> {
+        loop {
+            tokio::select! {
+                signal = self.signals.recv() => match signal {
+                    Some(Signal::Reoffered(offer)) => self.reoffered(&offer).await,
+                    Some(Signal::Confirmed) => {}
+                    Some(Signal::Canceled) => return Err(EndCause::Canceled),
+                    Some(Signal::Ended) | None => return Err(EndCause::HungUp),
+                },
+                fact = self.facts.recv() => match fact {
+                    Some(LegFact::Digit(key)) => return Ok(Happening::Digit(key)),
+                    Some(LegFact::PlayDone(id)) => return Ok(Happening::PlayDone(id)),
+                    Some(LegFact::NoMedia) if !self.held => return Err(EndCause::NoMedia),
+                    Some(LegFact::NoMedia | LegFact::FirstPacket | LegFact::MediaBack) => {}
+                    None => return Err(EndCause::Failed),
+                },
+                () = self.house.stopping.cancelled() => return Err(EndCause::ServerStopping),
+            }
+        }
+    }
+
+    /// Hold, resume, another address or codec.
+    async fn reoffered(&mut self, offer: &[u8]) {
+        let answer = match sdp::agree(offer) {
+            Ok(agreed) => match self.leg.start(settings(&agreed, self.signalling)).await {
+                Ok(()) => {
+                    self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
+                        || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
+                    self.version += 1;
+                    Some(agreed.answer(self.leg.local(), self.session, self.version))
+                }
+                Err(_) => None,
+            },
+            Err(_) => None,
+        };
+        self.orders.give(Order::AnswerReoffer(answer)).await;
+    }
+
+    pub(crate) fn clip(&self, prompt: Prompt) -> Clip {
+        self.house.prompts.clip(self.language, prompt)
+    }
+
+    pub(crate) async fn play(&self, clip: Clip) -> Result<PlayId, EndCause> {
+        self.leg.play(clip, false).await.map_err(|_| EndCause::Failed)
+    }
+
+    /// Says something to the end; keys are ignored.
+    pub(crate) async fn say(&mut self, prompt: Prompt) -> Result<(), EndCause> {
+        let playing = self.play(self.clip(prompt)).await?;
+        while self.next().await? != Happening::PlayDone(playing) {}
+        Ok(())
+    }
+
+    /// Says the last words of a call that is over for its script: only hanging up stops them.
+    pub(crate) async fn say_last(&mut self, prompts: &[Prompt], at_most: Duration) {
+        let deadline = Instant::now() + at_most;
+        for prompt in prompts {
+            let Ok(playing) = self.play(self.clip(*prompt)).await else { return };
+            loop {
+                tokio::select! {
+                    signal = self.signals.recv() => if matches!(signal, None | Some(Signal::Ended | Signal::Canceled)) {
+                        return;
+                    },
+                    fact = self.facts.recv() => match fact {
+                        Some(LegFact::PlayDone(id)) if id == playing => break,
+                        Some(_) => {}
+                        None => return,
+                    },
+                    () = sleep_until(deadline) => return,
+                }
+            }
+        }
+    }
+
+    /// Plays, and stops at the first key (barge-in). The key, or none after `patience` of silence.
+    pub(crate) async fn ask(&mut self, clip: Clip, patience: Duration) -> Result<Option<char>, EndCause> {
+        let playing = self.play(clip).await?;
+        let mut deadline = None;
+        loop {
+            let waited = async {
+                match deadline {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                happening = self.next() => match happening? {
+                    Happening::Digit(key) => {
+                        self.leg.stop_playing();
+                        return Ok(Some(key));
+                    }
+                    Happening::PlayDone(id) if id == playing => deadline = Some(Instant::now() + patience),
+                    Happening::PlayDone(_) => {}
+                },
+                () = waited => return Ok(None),
+            }
+        }
+    }
+
+    /// Plays, then gathers digits up to `#`, `max`, or a pause. Empty when nothing was keyed.
+    pub(crate) async fn gather(&mut self, clip: Clip, max: usize) -> Result<String, EndCause> {
+        let mut digits = String::new();
+        let mut key = self.ask(clip, FIRST_KEY).await?;
+        while let Some(pressed) = key.filter(|pressed| *pressed != '#') {
+            if pressed.is_ascii_digit() {
+                digits.push(pressed);
+            }
+            if digits.len() > max {
+                break;
+            }
+            key = self.key_within(BETWEEN_KEYS).await?;
+        }
+        Ok(digits)
+    }
+
+    async fn key_within(&mut self, patience: Duration) -> Result<Option<char>, EndCause> {
+        let deadline = Instant::now() + patience;
+        loop {
+            tokio::select! {
+                happening = self.next() => if let Happening::Digit(key) = happening? {
+                    return Ok(Some(key));
+                },
+                () = sleep_until(deadline) => return Ok(None),
+            }
+        }
+    }
+}
+
+/// After a prompt, until the first key: time to look a number up.
+const FIRST_KEY: Duration = Duration::from_secs(8);
+
+/// Between keys: time to look at the next digit.
+const BETWEEN_KEYS: Duration = Duration::from_secs(5);
+
+pub(crate) fn settings(agreed: &Agreed, signalling: std::net::IpAddr) -> LegSettings {
+    LegSettings {
+        codec: match agreed.codec {
+            Codec::Opus => media::AudioCodec::Opus,
+            Codec::G722 => media::AudioCodec::G722,
+            Codec::Pcma => media::AudioCodec::Pcma,
+            Codec::Pcmu => media::AudioCodec::Pcmu,
+        },
+        payload_type: agreed.payload_type,
+        telephone_event: agreed.telephone_event,
+        remote: agreed.remote,
+        signalling,
+    }
+}

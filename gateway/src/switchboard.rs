@@ -1,0 +1,159 @@
+//! The one owner of the SIP endpoint: messages and orders in, messages and signals out.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use sip::{CallKey, Endpoint, Event, Incoming};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    House, call,
+    transport::{Arrived, Sockets},
+};
+
+/// Orders of all calls that may wait; calls wait in turn beyond it.
+const ORDERS_MAX: usize = 1024;
+
+/// Signals that may wait for one call. A call that takes none of so many is broken and is hung up.
+const SIGNALS_MAX: usize = 16;
+
+/// What a call wants said to its caller.
+pub(crate) enum Order {
+    Ring,
+    Answer(String),
+    Reject(u16, &'static str),
+    AnswerReoffer(Option<String>),
+    HangUp,
+}
+
+/// What the caller's side did.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    Canceled,
+    Confirmed,
+    Reoffered(Vec<u8>),
+    Ended,
+}
+
+/// A call's way to the switchboard.
+#[derive(Clone)]
+pub(crate) struct Orders {
+    key: CallKey,
+    queue: mpsc::Sender<(CallKey, Order)>,
+}
+
+impl Orders {
+    pub(crate) async fn give(&self, order: Order) {
+        // Without a switchboard there is nobody to tell.
+        let _ = self.queue.send((self.key, order)).await;
+    }
+}
+
+pub(crate) struct Switchboard {
+    endpoint: Endpoint,
+    sockets: Sockets,
+    house: Arc<House>,
+    calls: TaskTracker,
+    closed: CancellationToken,
+    signals: HashMap<CallKey, mpsc::Sender<Signal>>,
+    orders: mpsc::Receiver<(CallKey, Order)>,
+    queue: mpsc::Sender<(CallKey, Order)>,
+}
+
+impl Switchboard {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        sockets: Sockets,
+        house: Arc<House>,
+        calls: TaskTracker,
+        closed: CancellationToken,
+    ) -> Self {
+        let (queue, orders) = mpsc::channel(ORDERS_MAX);
+        Self { endpoint, sockets, house, calls, closed, signals: HashMap::new(), orders, queue }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            let wake = self.endpoint.poll_timeout();
+            let timer = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                // Calls that stand before calls that come: orders are few and bounded by the calls.
+                biased;
+                Some((call, order)) = self.orders.recv() => self.obey(call, order),
+                arrived = self.sockets.arrived.recv() => match arrived {
+                    Some(Arrived::Message(source, message)) => self.endpoint.handle(source, message, Instant::now()),
+                    Some(Arrived::Opened(peer, answers)) => self.sockets.opened(peer, answers),
+                    Some(Arrived::Closed(peer)) => self.sockets.closed(peer),
+                    None => return,
+                },
+                () = timer => self.endpoint.handle_timeout(Instant::now()),
+                () = self.closed.cancelled() => return self.flush(),
+            }
+            while let Some(event) = self.endpoint.poll_event() {
+                self.take(event);
+            }
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.sockets.send(transmit);
+        }
+    }
+
+    fn obey(&mut self, call: CallKey, order: Order) {
+        let now = Instant::now();
+        match order {
+            Order::Ring => self.endpoint.ring(call),
+            Order::Answer(description) => self.endpoint.answer(call, &description, now),
+            Order::Reject(code, reason) => self.endpoint.reject(call, code, reason, now),
+            Order::AnswerReoffer(description) => self.endpoint.answer_reoffer(call, description.as_deref(), now),
+            Order::HangUp => {
+                self.endpoint.hang_up(call, now);
+                self.signals.remove(&call);
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Incoming(incoming) => self.incoming(incoming),
+            Event::Canceled(call) => {
+                self.signal(call, Signal::Canceled);
+                self.signals.remove(&call);
+            }
+            Event::Confirmed(call) => self.signal(call, Signal::Confirmed),
+            Event::Reoffered(call, offer) => self.signal(call, Signal::Reoffered(offer)),
+            Event::Ended(call) => {
+                self.signal(call, Signal::Ended);
+                self.signals.remove(&call);
+            }
+        }
+    }
+
+    fn incoming(&mut self, incoming: Incoming) {
+        if self.house.stopping.is_cancelled() {
+            let (code, reason) = crate::end_cause::EndCause::ServerStopping.refusal();
+            return self.endpoint.reject(incoming.call, code, reason, Instant::now());
+        }
+        let (signals, taken) = mpsc::channel(SIGNALS_MAX);
+        self.signals.insert(incoming.call, signals);
+        let orders = Orders { key: incoming.call, queue: self.queue.clone() };
+        self.calls.spawn(call::run(incoming, Arc::clone(&self.house), orders, taken));
+    }
+
+    fn signal(&mut self, call: CallKey, signal: Signal) {
+        let Some(signals) = self.signals.get(&call) else { return };
+        if signals.try_send(signal).is_err() {
+            tracing::warn!("call takes no signals and is hung up");
+            self.endpoint.hang_up(call, Instant::now());
+            self.signals.remove(&call);
+        }
+    }
+}

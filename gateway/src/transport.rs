@@ -1,0 +1,195 @@
+//! Datagrams and streams: every message goes to the switchboard through one bounded queue, every answer back by the
+//! socket it came on. A bad stream is closed alone; a bad datagram is counted and dropped.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UdpSocket},
+    sync::mpsc,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::GatewayError;
+
+/// Messages that may wait for the switchboard. Datagrams beyond it are dropped, as the network would; streams wait.
+const MESSAGES_MAX: usize = 1024;
+
+/// Streams at once; more are closed at once.
+const STREAMS_MAX: usize = 1024;
+
+/// Answers that may wait for a stream's peer. One that does not read loses its connection.
+const ANSWERS_MAX: usize = 64;
+
+/// A stream without a byte for so long is closed. Phones send keep-alives each two minutes or more often.
+const IDLE: Duration = Duration::from_secs(300);
+
+pub(crate) enum Arrived {
+    Message(Source, Message),
+    Opened(SocketAddr, mpsc::Sender<Vec<u8>>),
+    Closed(SocketAddr),
+}
+
+pub(crate) struct Sockets {
+    pub(crate) local: Vec<(Transport, SocketAddr)>,
+    pub(crate) arrived: mpsc::Receiver<Arrived>,
+    udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    streams: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
+}
+
+pub(crate) async fn bind(
+    udp: &[SocketAddr],
+    tcp: &[SocketAddr],
+    closed: &CancellationToken,
+) -> Result<Sockets, GatewayError> {
+    let (queue, arrived) = mpsc::channel(MESSAGES_MAX);
+    let mut sockets = Sockets { local: Vec::new(), arrived, udp: Vec::new(), streams: HashMap::new() };
+    for address in udp {
+        let failed = |source| GatewayError { transport: "UDP", address: *address, source };
+        let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
+        let local = socket.local_addr().map_err(failed)?;
+        sockets.local.push((Transport::Udp, local));
+        sockets.udp.push((local, Arc::clone(&socket)));
+        tokio::spawn(closed.clone().run_until_cancelled_owned(read_datagrams(socket, local, queue.clone())));
+    }
+    for address in tcp {
+        let failed = |source| GatewayError { transport: "TCP", address: *address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
+        sockets.local.push((Transport::Tcp, local));
+        let accepting = accept(listener, local, queue.clone(), closed.clone());
+        tokio::spawn(closed.clone().run_until_cancelled_owned(accepting));
+    }
+    Ok(sockets)
+}
+
+impl Sockets {
+    pub(crate) fn opened(&mut self, peer: SocketAddr, answers: mpsc::Sender<Vec<u8>>) {
+        if self.streams.len() < STREAMS_MAX {
+            self.streams.insert(peer, answers);
+        } else {
+            // Dropping the queue closes the stream.
+            metrics::counter!("gateway_streams_refused").increment(1);
+        }
+    }
+
+    pub(crate) fn closed(&mut self, peer: SocketAddr) {
+        self.streams.remove(&peer);
+    }
+
+    /// Never waits.
+    pub(crate) fn send(&mut self, transmit: Transmit) {
+        match transmit.to.transport {
+            Transport::Udp => {
+                let socket = self.udp.iter().find(|(local, _)| *local == transmit.to.local);
+                let sent = socket.map(|(_, socket)| socket.try_send_to(&transmit.bytes, transmit.to.peer));
+                if !matches!(sent, Some(Ok(_))) {
+                    metrics::counter!("gateway_send_failed").increment(1);
+                }
+            }
+            Transport::Tcp => {
+                let peer = transmit.to.peer;
+                let sent = self.streams.get(&peer).map(|answers| answers.try_send(transmit.bytes));
+                if !matches!(sent, Some(Ok(()))) {
+                    self.streams.remove(&peer);
+                    metrics::counter!("gateway_send_failed").increment(1);
+                }
+            }
+        }
+    }
+}
+
+async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>) {
+    let mut buffer = vec![0; MESSAGE_BYTES_MAX];
+    loop {
+        // An earlier datagram's ICMP answer is an error here and concerns no one.
+        let Ok((len, peer)) = socket.recv_from(&mut buffer).await else { continue };
+        match Message::parse(&buffer[..len]) {
+            Ok(message) => {
+                let source = Source { transport: Transport::Udp, peer, local };
+                if queue.try_send(Arrived::Message(source, message)).is_err() {
+                    metrics::counter!("gateway_messages_dropped", "why" => "busy").increment(1);
+                }
+            }
+            // Keep-alives are a few line ends.
+            Err(_) if buffer[..len].iter().all(u8::is_ascii_whitespace) => {}
+            Err(error) => {
+                tracing::trace!(%peer, %error, "not SIP");
+                metrics::counter!("gateway_messages_dropped", "why" => "malformed").increment(1);
+            }
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Arrived>, closed: CancellationToken) {
+    loop {
+        let Ok((stream, peer)) = listener.accept().await else {
+            // Out of descriptors: others must close first.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
+        if queue.send(Arrived::Opened(peer, answers)).await.is_err() {
+            return;
+        }
+        let source = Source { transport: Transport::Tcp, peer, local };
+        let queue = queue.clone();
+        let serving = async move {
+            serve_stream(stream, source, &queue, waiting).await;
+            // The switchboard that is gone needs no telling.
+            let _ = queue.send(Arrived::Closed(peer)).await;
+        };
+        tokio::spawn(closed.clone().run_until_cancelled_owned(serving));
+    }
+}
+
+async fn serve_stream(
+    mut stream: TcpStream,
+    source: Source,
+    queue: &mpsc::Sender<Arrived>,
+    mut waiting: mpsc::Receiver<Vec<u8>>,
+) {
+    let (mut reader, mut writer) = stream.split();
+    let mut buffer = Vec::new();
+    loop {
+        tokio::select! {
+            answer = waiting.recv() => {
+                let Some(answer) = answer else { return };
+                if !matches!(timeout(IDLE, writer.write_all(&answer)).await, Ok(Ok(()))) {
+                    return;
+                }
+            }
+            read = timeout(IDLE, reader.read_buf(&mut buffer)) => {
+                if !matches!(read, Ok(Ok(1..))) || !take_messages(&mut buffer, source, queue).await {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// False when the stream can't be read any further.
+async fn take_messages(buffer: &mut Vec<u8>, source: Source, queue: &mpsc::Sender<Arrived>) -> bool {
+    loop {
+        match frame(buffer) {
+            Ok(None) => return true,
+            Ok(Some(len)) => {
+                let bytes: Vec<u8> = buffer.drain(..len).collect();
+                if let Ok(message) = Message::parse(&bytes) {
+                    if queue.send(Arrived::Message(source, message)).await.is_err() {
+                        return false;
+                    }
+                } else if !bytes.iter().all(u8::is_ascii_whitespace) {
+                    metrics::counter!("gateway_messages_dropped", "why" => "malformed").increment(1);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(peer = %source.peer, %error, "stream closed");
+                metrics::counter!("gateway_streams_closed").increment(1);
+                return false;
+            }
+        }
+    }
+}
