@@ -179,9 +179,10 @@ impl Config {
             bail!("{}:{line}: {}", path.display(), error.message());
         }
         let environment = Env::prefixed("HUITONG_").filter(|key| key.as_str().contains("__")).split("__");
-        let config: Self = Figment::from(Toml::string(text)).merge(environment).extract().map_err(|error| {
-            anyhow::anyhow!("{} and the HUITONG_ environment: {error}", path.display())
-        })?;
+        let config: Self = Figment::from(Toml::string(text))
+            .merge(environment)
+            .extract()
+            .map_err(|error| anyhow::anyhow!("{} and the HUITONG_ environment: {error}", path.display()))?;
         Ok(config)
     }
 

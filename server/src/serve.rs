@@ -54,15 +54,10 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         webrtc_bind: config.media.webrtc,
         webrtc_announced: announced.clone(),
     })?;
-    let streaming = Streaming::new(StreamingConfig { studio: config.studio_program()? });
+    let streaming = Streaming::new(StreamingConfig { studio: config.studio_program()?, font: None });
     let conference = Conference::start(ConferenceConfig::default(), store, plane.clone(), streaming.clone()).await?;
     let gateway = Gateway::start(
-        GatewayConfig {
-            udp: config.sip.udp.clone(),
-            tcp: config.sip.tcp.clone(),
-            announced: announced_first,
-            domain: config.sip.domain.clone(),
-        },
+        GatewayConfig { udp: config.sip.udp.clone(), tcp: config.sip.tcp.clone(), announced: announced_first },
         conference.clone(),
         plane,
         prompts,
@@ -70,14 +65,15 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     .await?;
     let sip = SipInfo {
         host: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
-        udp: gateway.udp_addrs(),
-        tcp: gateway.tcp_addrs(),
+        udp: gateway.udp_addrs().first().map(SocketAddr::port),
+        tcp: gateway.tcp_addrs().first().map(SocketAddr::port),
     };
     let web = Web::start(
         WebConfig {
             http: config.web.http,
             https: config.web.https,
             data_dir: config.data.dir.clone(),
+            announced: announced.clone(),
             public_url: config.web.public_url.clone(),
             sip: sip.clone(),
         },
@@ -94,9 +90,11 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     wait_for_signal().await?;
     tracing::info!("stopping");
     let drain = async {
-        conference.drain().await;
-        gateway.drain(DRAIN).await;
-        web.stop(Duration::from_millis(500)).await;
+        // Callers hear it, browsers are told by their meetings; the database is closed by the last.
+        tokio::join!(gateway.drain(DRAIN), async {
+            conference.drain().await;
+            web.stop(Duration::from_millis(500)).await;
+        });
     };
     let hurried = async {
         // A second signal means now.
@@ -125,7 +123,8 @@ async fn serve_metrics(
         }
     });
     let router = api::health_router(move || metrics.render());
-    let listener = tokio::net::TcpListener::bind(bind).await.with_context(|| format!("cannot bind metrics at {bind}"))?;
+    let listener =
+        tokio::net::TcpListener::bind(bind).await.with_context(|| format!("cannot bind metrics at {bind}"))?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         if let Err(error) = api::serve_health(listener, router).await {

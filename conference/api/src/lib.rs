@@ -1,1 +1,216 @@
-//! `api`.
+//! The web edge: REST, the client WebSocket, HLS, the embedded pages. The only crate that knows HTTP status codes.
+//!
+//! Routes are in `docs/reference/api.md`, the WebSocket in `docs/reference/client-protocol.md`.
+
+mod live;
+mod pages;
+mod problem;
+mod rest;
+mod session;
+mod tls;
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use axum_server::Handle;
+use conference::Conference;
+use streaming::Origin;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use tls::CertificateError;
+
+/// Bodies longer than this are refused with 413. Nothing we take is a tenth of it.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Scripts, styles and connections of our own alone; nothing inline but styles (the player and the design system set
+/// some).
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
+     style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; worker-src 'self' blob:; \
+     frame-ancestors 'self'; base-uri 'none'; form-action 'self'; object-src 'none'";
+
+/// How the web is served.
+#[derive(Debug, Clone)]
+pub struct WebConfig {
+    /// Plain HTTP.
+    pub http: SocketAddr,
+    /// HTTPS with the server's own certificate.
+    pub https: Option<SocketAddr>,
+    /// Where the certificate is kept.
+    pub data_dir: PathBuf,
+    /// Names and addresses in the certificate.
+    pub announced: Vec<IpAddr>,
+    /// How people reach the pages, where it is set.
+    pub public_url: Option<String>,
+    /// How telephones reach us.
+    pub sip: SipInfo,
+}
+
+/// How telephones reach this server.
+#[derive(Debug, Clone)]
+pub struct SipInfo {
+    /// Host part of SIP addresses.
+    pub host: String,
+    /// Port over UDP.
+    pub udp: Option<u16>,
+    /// Port over TCP.
+    pub tcp: Option<u16>,
+}
+
+impl SipInfo {
+    /// A meeting's SIP address; the port only where it isn't the usual one.
+    #[must_use]
+    pub fn address(&self, user: &str) -> String {
+        match self.udp.or(self.tcp) {
+            Some(5060) | None => format!("sip:{user}@{}", self.host),
+            Some(port) => format!("sip:{user}@{}:{port}", self.host),
+        }
+    }
+}
+
+/// Why the web could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// A port is taken.
+    #[error("cannot bind the web at {0}: {1}")]
+    Bind(SocketAddr, #[source] io::Error),
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) conference: Conference,
+    pub(crate) origin: Origin,
+    pub(crate) sip: Arc<SipInfo>,
+    pub(crate) public_url: Option<Arc<str>>,
+}
+
+/// The running web edge.
+pub struct Web {
+    http: SocketAddr,
+    https: Option<SocketAddr>,
+    handles: Vec<Handle<SocketAddr>>,
+}
+
+impl Web {
+    /// Binds and serves.
+    pub async fn start(config: WebConfig, conference: Conference, origin: Origin) -> Result<Self, WebError> {
+        let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
+        let app = App { conference, origin, sip: Arc::new(config.sip), public_url };
+        let router = router(app);
+        let mut web = Self { http: config.http, https: None, handles: Vec::new() };
+        let listener = bind(config.http)?;
+        web.http = listener.local_addr().map_err(|error| WebError::Bind(config.http, error))?;
+        let handle = Handle::new();
+        web.handles.push(handle.clone());
+        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum_server::from_tcp(listener).map_err(|error| WebError::Bind(config.http, error))?;
+        tokio::spawn(report(server.handle(handle).serve(service)));
+        if let Some(address) = config.https {
+            let tls = tls::own_certificate(&config.data_dir, &config.announced)?;
+            let listener = bind(address)?;
+            web.https = listener.local_addr().ok();
+            let handle = Handle::new();
+            web.handles.push(handle.clone());
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let server = axum_server::from_tcp_rustls(listener, tls).map_err(|error| WebError::Bind(address, error))?;
+            tokio::spawn(report(server.handle(handle).serve(service)));
+        }
+        Ok(web)
+    }
+
+    /// The bound plain port.
+    #[must_use]
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The bound TLS port.
+    #[must_use]
+    pub fn https_addr(&self) -> Option<SocketAddr> {
+        self.https
+    }
+
+    /// Takes no new connections and waits at most so long for those that are.
+    pub async fn stop(&self, at_most: Duration) {
+        for handle in &self.handles {
+            handle.graceful_shutdown(Some(at_most));
+        }
+        let all_gone = async {
+            while self.handles.iter().any(|handle| handle.connection_count() > 0) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Who still holds on is cut off by the process's end.
+        let _ = tokio::time::timeout(at_most, all_gone).await;
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, WebError> {
+    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| WebError::Bind(address, error))
+}
+
+async fn report(serving: impl Future<Output = io::Result<()>>) {
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "web has stopped");
+    }
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .nest("/api/v1", rest::routes())
+        .route("/live/{broadcast}/{file}", get(live::file))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(|| async { "ok" }))
+        .fallback(pages::page)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(headers))
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}
+
+/// On every answer.
+async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let all = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in all {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Health and metrics for the loopback port.
+pub fn health_router(metrics: impl Fn() -> String + Clone + Send + Sync + 'static) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(|| async { "ok" }))
+        .route("/metrics", get(move || async move { metrics() }))
+}
+
+/// Serves [`health_router`].
+pub async fn serve_health(listener: tokio::net::TcpListener, router: Router) -> io::Result<()> {
+    axum::serve(listener, router).await
+}

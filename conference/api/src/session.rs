@@ -1,0 +1,289 @@
+//! The client WebSocket: one participant's words, both ways. `docs/reference/client-protocol.md` is its contract.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{
+        Path, Query, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket, close_code},
+    },
+    response::{IntoResponse, Response},
+};
+use conference::{Account, Action, EndReason, Event, JoinRequest, Notice, Seat, SeatEvent, Snapshot, Via};
+use model::{MeetingId, ParticipantId};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, interval, timeout};
+
+use crate::{
+    App,
+    problem::{Code, Language, Problem},
+    rest::Caller,
+};
+
+/// The longest frame: an offer of thirty m-lines is 30 KiB.
+const FRAME_BYTES_MAX: usize = 64 << 10;
+
+/// Frames in a row that can't be understood until the connection ends.
+const NONSENSE_MAX: u32 = 20;
+
+/// How often a ping goes out, and how long silence is believed. Phones' browsers sleep; shorter would hang up on them.
+const PING: Duration = Duration::from_secs(15);
+/// See [`PING`].
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// A client that doesn't take a frame for so long is gone.
+const SEND: Duration = Duration::from_secs(10);
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ClientMessage {
+    Join { name: String, password: Option<String>, resume: Option<String> },
+    Publish { id: u64, sdp: String },
+    Subscribe { id: u64, sdp: String },
+    Command { id: u64, command: Action },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ServerMessage<'a> {
+    Joined {
+        you: ParticipantId,
+        resume: &'a str,
+        #[serde(flatten)]
+        snapshot: &'a Snapshot,
+    },
+    Answer {
+        id: u64,
+        sdp: &'a str,
+    },
+    Done {
+        id: u64,
+    },
+    Refused {
+        id: Option<u64>,
+        problem: ProblemView,
+    },
+    Event {
+        seq: u64,
+        event: &'a Event,
+    },
+    Slots {
+        slots: Vec<SlotView>,
+    },
+    Speaking {
+        participants: &'a [ParticipantId],
+        active: Option<ParticipantId>,
+    },
+    Notice {
+        notice: Notice,
+    },
+    Ended {
+        reason: EndReason,
+    },
+}
+
+#[derive(Serialize)]
+struct ProblemView {
+    code: &'static str,
+    title: &'static str,
+}
+
+#[derive(Serialize)]
+struct SlotView {
+    mid: String,
+    participant: Option<ParticipantId>,
+    kind: &'static str,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Options {
+    lang: Option<String>,
+}
+
+pub(crate) async fn upgrade(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(options): Query<Options>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
+    let language = options.lang.as_deref().map_or(caller.language, Language::from_tag);
+    let meeting: MeetingId = id.parse().map_err(|_| Problem::new(Code::NoSuchMeeting, language))?;
+    let account = caller.account(&app).await?;
+    let source = caller.source;
+    let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
+    let serve = move |socket| async move {
+        let mut client = Client { socket, language, nonsense: 0, heard: Instant::now() };
+        if client.serve(&app, meeting, account, source).await.is_err() {
+            tracing::debug!(meeting_id = %meeting, "client's connection ended");
+        }
+    };
+    Ok(upgrade.on_upgrade(serve).into_response())
+}
+
+/// The connection is no more.
+struct Gone;
+
+struct Client {
+    socket: WebSocket,
+    language: Language,
+    nonsense: u32,
+    heard: Instant,
+}
+
+impl Client {
+    async fn serve(
+        &mut self,
+        app: &App,
+        meeting: MeetingId,
+        account: Option<Account>,
+        source: std::net::IpAddr,
+    ) -> Result<(), Gone> {
+        let mut pings = interval(PING);
+        let mut seat: Option<Seat> = None;
+        loop {
+            tokio::select! {
+                frame = self.socket.recv() => {
+                    let Some(message) = self.understand(frame).await? else { continue };
+                    match (message, &seat) {
+                        (ClientMessage::Join { name, password, resume }, None) => {
+                            let via = Via::Web;
+                            let (name, account) = (Some(name), account.clone());
+                            let request = JoinRequest { meeting, password, name, account, via, resume, source };
+                            match app.conference.join(request).await {
+                                Ok(joined) => {
+                                    let (you, resume, snapshot) = (joined.participant, &joined.resume, &joined.snapshot);
+                                    self.say(&ServerMessage::Joined { you, resume, snapshot }).await?;
+                                    seat = Some(joined);
+                                }
+                                Err(refusal) => self.refuse(None, refusal.into()).await?,
+                            }
+                        }
+                        (message, Some(seat)) => self.obey(seat, message).await?,
+                        (_, None) => self.refuse(None, Code::BadMessage).await?,
+                    }
+                }
+                event = next_event(&mut seat) => {
+                    let Some(event) = event else { return self.close(close_code::POLICY, "").await };
+                    if self.tell(event).await?.is_break() {
+                        return self.close(close_code::NORMAL, "").await;
+                    }
+                }
+                _ = pings.tick() => {
+                    if self.heard.elapsed() > SILENCE {
+                        return Err(Gone);
+                    }
+                    self.send(Message::Ping(axum::body::Bytes::new())).await?;
+                }
+            }
+        }
+    }
+
+    /// None for what needs no answer or has had one.
+    async fn understand(&mut self, frame: Option<Result<Message, axum::Error>>) -> Result<Option<ClientMessage>, Gone> {
+        let text = match frame {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                self.heard = Instant::now();
+                return Ok(None);
+            }
+            Some(Ok(Message::Binary(_))) => Default::default(),
+            Some(Ok(Message::Close(_))) | None => return Err(Gone),
+            Some(Err(_)) => {
+                self.close(close_code::SIZE, "").await?;
+                return Err(Gone);
+            }
+        };
+        self.heard = Instant::now();
+        if let Ok(message) = serde_json::from_str(&text) {
+            self.nonsense = 0;
+            return Ok(Some(message));
+        }
+        self.nonsense += 1;
+        self.refuse(None, Code::BadMessage).await?;
+        if self.nonsense >= NONSENSE_MAX {
+            self.close(close_code::POLICY, "").await?;
+            return Err(Gone);
+        }
+        Ok(None)
+    }
+
+    async fn obey(&mut self, seat: &Seat, message: ClientMessage) -> Result<(), Gone> {
+        let (who, handle) = (seat.participant, &seat.handle);
+        match message {
+            ClientMessage::Join { .. } => self.refuse(None, Code::BadMessage).await,
+            ClientMessage::Publish { id, sdp } => self.answer(id, handle.publish(who, sdp).await).await,
+            ClientMessage::Subscribe { id, sdp } => self.answer(id, handle.subscribe(who, sdp).await).await,
+            ClientMessage::Command { id, command } => match handle.command(who, command).await {
+                Ok(()) => self.say(&ServerMessage::Done { id }).await,
+                Err(refusal) => self.refuse(Some(id), refusal.into()).await,
+            },
+        }
+    }
+
+    async fn answer(&mut self, id: u64, answer: Result<String, conference::MediaRefused>) -> Result<(), Gone> {
+        match answer {
+            Ok(sdp) => self.say(&ServerMessage::Answer { id, sdp: &sdp }).await,
+            Err(error) => {
+                tracing::debug!(%error, "offer refused");
+                self.refuse(Some(id), Code::BadOffer).await
+            }
+        }
+    }
+
+    /// Breaks after the last event.
+    async fn tell(&mut self, event: SeatEvent) -> Result<std::ops::ControlFlow<()>, Gone> {
+        match &event {
+            SeatEvent::Event { seq, event } => self.say(&ServerMessage::Event { seq: *seq, event }).await?,
+            SeatEvent::Speaking { participants, active } => {
+                self.say(&ServerMessage::Speaking { participants, active: *active }).await?;
+            }
+            SeatEvent::Slots(slots) => {
+                let view = |slot: &conference::SlotAssigned| SlotView {
+                    mid: slot.mid.clone(),
+                    participant: slot.participant,
+                    kind: match slot.kind {
+                        media::TrackKind::Audio => "audio",
+                        media::TrackKind::Camera => "camera",
+                        media::TrackKind::Screen => "screen",
+                    },
+                };
+                self.say(&ServerMessage::Slots { slots: slots.iter().map(view).collect() }).await?;
+            }
+            SeatEvent::Notice(notice) => self.say(&ServerMessage::Notice { notice: *notice }).await?,
+            SeatEvent::Ended(reason) => {
+                self.say(&ServerMessage::Ended { reason: *reason }).await?;
+                return Ok(std::ops::ControlFlow::Break(()));
+            }
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    }
+
+    async fn refuse(&mut self, id: Option<u64>, code: Code) -> Result<(), Gone> {
+        let problem = ProblemView { code: code.code(), title: code.title(self.language) };
+        self.say(&ServerMessage::Refused { id, problem }).await
+    }
+
+    async fn say(&mut self, message: &ServerMessage<'_>) -> Result<(), Gone> {
+        let text = serde_json::to_string(message).expect("our own messages have a JSON form");
+        self.send(Message::Text(text.into())).await
+    }
+
+    async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
+        self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Gone> {
+        match timeout(SEND, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}
+
+async fn next_event(seat: &mut Option<Seat>) -> Option<SeatEvent> {
+    match seat {
+        Some(seat) => seat.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
