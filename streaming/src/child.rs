@@ -57,6 +57,8 @@ impl Studio {
         theirs.set_nonblocking(false).map_err(failed)?;
         let mut command = Command::new(&config.studio);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
+        // Ctrl-C in a terminal goes to a whole group: the studio is to leave when its broadcast is stopped, not before.
+        command.process_group(0);
         if let Some(font) = &config.font {
             command.arg("--font").arg(font);
         }

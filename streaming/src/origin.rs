@@ -275,4 +275,17 @@ mod tests {
         }
         assert_eq!((shelves.broadcasts.len(), shelves.gone.len()), (GONE_MAX, GONE_MAX));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_request_is_too_strange(
+            file in "((video|audio|index)[-.](p|init-)?[0-9]{0,25}(.m4s|.mp4|.m3u8)?)|.*",
+            query in "(_HLS_(msn|part|skip)=[0-9YES]{0,25}&?){0,4}|.*",
+        ) {
+            if let Ok(request) = Request::parse(&file, Some(&query)) {
+                let answer = request.answer(&Packager::new());
+                proptest::prop_assert!(!matches!(answer, Some(Ok(_))), "nothing is there yet");
+            }
+        }
+    }
 }

@@ -422,4 +422,12 @@ mod tests {
         assert!(read_frame(&mut &[0, 0, 0, 9, 1][..]).is_err());
         assert!(read_frame(&mut &[][..]).unwrap().is_none());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(tag in 0_u8..24, body: Vec<u8>) {
+            let bytes: Bytes = [vec![tag], body].concat().into();
+            let _read = (ToStudio::read(bytes.clone()).is_ok(), FromStudio::read(bytes).is_ok());
+        }
+    }
 }

@@ -348,4 +348,57 @@ pub(crate) mod tests {
         assert!(inputs.tracks.is_empty());
         inputs.packet((who, TrackKind::Camera), VideoCodec::Vp8, Bytes::from_static(&[0; 40]));
     }
+
+    /// Two seconds of a test picture as a browser would send it.
+    fn film(encode: &str) -> Vec<Bytes> {
+        gst::init().unwrap();
+        let pipeline = gst::parse::launch(&format!(
+            "videotestsrc num-buffers=50 pattern=white ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
+             ! {encode} pt=96 mtu=1200 ! appsink name=packets sync=false"
+        ));
+        let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
+        let packets: AppSink = element(&pipeline, "packets").unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let sample = || packets.pull_sample().ok();
+        let bytes = |sample: gst::Sample| Bytes::copy_from_slice(&sample.buffer().unwrap().map_readable().unwrap());
+        let film = std::iter::from_fn(sample).map(bytes).collect();
+        pipeline.set_state(gst::State::Null).unwrap();
+        film
+    }
+
+    /// Waits for a picture, for five seconds at most.
+    fn shot(slot: &Slot) -> Option<Shot> {
+        let until = Instant::now() + Duration::from_secs(5);
+        while slot.latest().is_none() && Instant::now() < until {
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        slot.latest()
+    }
+
+    #[test]
+    fn every_codec_is_decoded_and_nonsense_breaks_none() {
+        let codecs = [
+            (VideoCodec::Vp8, "vp8enc deadline=1 ! rtpvp8pay"),
+            (VideoCodec::Vp9, "vp9enc deadline=1 cpu-used=8 ! rtpvp9pay"),
+            (VideoCodec::H264, "x264enc tune=zerolatency speed-preset=ultrafast ! rtph264pay config-interval=-1"),
+        ];
+        for (codec, encode) in codecs {
+            let (said, _heard) = std::sync::mpsc::sync_channel(64);
+            let mut inputs = Inputs::new(said);
+            let participant = ParticipantId::new(uuid::Uuid::from_u128(1));
+            let key = (participant, TrackKind::Screen);
+            let kind = TileKind::Video(TrackKind::Screen);
+            let tile = Tile { participant, name: String::new(), kind, speaking: false };
+            let roles = inputs.set_scene(&Scene { tiles: vec![tile] });
+            for length in [0, 1, 12, 13, 40, 1_400] {
+                inputs.packet(key, codec, vec![0x80; length].into());
+            }
+            film(encode).into_iter().for_each(|packet| inputs.packet(key, codec, packet));
+            let shot = shot(roles[0].slot.as_ref().unwrap()).unwrap_or_else(|| panic!("{codec} shows nothing"));
+            shot.look(|view| {
+                assert_eq!((view.width, view.height), (layout::WIDTH, layout::HEIGHT), "{codec} fills its tile");
+                assert!(view.planes[0].0[0] > 200, "{codec} is white");
+            });
+        }
+    }
 }
