@@ -12,7 +12,7 @@ use crate::{
     House,
     end_cause::EndCause,
     ivr,
-    line::{Happening, Line, settings},
+    line::{Happening, Line, reachable, settings},
     switchboard::{Order, Orders, Signal},
 };
 
@@ -65,7 +65,8 @@ async fn answer(
     leg.start(settings(&agreed, signalling)).await.map_err(failed)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());
-    orders.give(Order::Answer(agreed.answer(leg.local(), session, 1))).await;
+    let local = reachable(leg.local(), signalling);
+    orders.give(Order::Answer(agreed.answer(local, session, 1))).await;
     let line = Line {
         house,
         language: Language::ZhCn,

@@ -1,6 +1,10 @@
 //! A caller on the line: what he hears, what he keys, when he goes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use media::Clip;
 use plane::{LegFact, LegMedia, LegSettings, PlayId};
@@ -25,7 +29,7 @@ pub(crate) struct Line {
     pub(crate) orders: Orders,
     pub(crate) signals: mpsc::Receiver<Signal>,
     pub(crate) facts: mpsc::Receiver<LegFact>,
-    pub(crate) signalling: std::net::IpAddr,
+    pub(crate) signalling: IpAddr,
     pub(crate) session: u64,
     pub(crate) version: u64,
     /// Silence of a caller on hold is no lost line.
@@ -70,7 +74,7 @@ impl Line {
                     self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
                         || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
                     self.version += 1;
-                    Some(agreed.answer(self.leg.local(), self.session, self.version))
+                    Some(agreed.answer(reachable(self.leg.local(), self.signalling), self.session, self.version))
                 }
                 Err(_) => None,
             },
@@ -175,7 +179,16 @@ const FIRST_KEY: Duration = Duration::from_secs(8);
 /// Between keys: time to look at the next digit.
 const BETWEEN_KEYS: Duration = Duration::from_secs(5);
 
-pub(crate) fn settings(agreed: &Agreed, signalling: std::net::IpAddr) -> LegSettings {
+/// Our address as this caller is to use it: a telephone program on this very machine that calls the loopback address
+/// sends from there, and would be a stranger if it sent from another.
+pub(crate) fn reachable(local: SocketAddr, caller: IpAddr) -> SocketAddr {
+    if caller.is_loopback() && caller.is_ipv4() == local.is_ipv4() {
+        return SocketAddr::new(caller, local.port());
+    }
+    local
+}
+
+pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr) -> LegSettings {
     LegSettings {
         codec: match agreed.codec {
             Codec::Opus => media::AudioCodec::Opus,

@@ -590,6 +590,9 @@ impl Worker {
         let Some(mut slot) = self.legs.remove(&id) else { return };
         self.leave_place(&mut slot);
         slot.deregister(self.poll.registry());
+        if let Some(leg) = &slot.leg {
+            tracing::info!(leg = id.0, codec = %leg.codec(), stats = ?leg.stats(), "leg closed");
+        }
     }
 
     fn take_sfu_events(&mut self, now: Instant) {

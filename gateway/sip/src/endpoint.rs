@@ -581,10 +581,19 @@ fn clean(value: &str) -> String {
     value.chars().filter(|c| !c.is_control()).collect()
 }
 
+/// The address we are reached at by who is on this way: on the loopback, that.
+fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
+    let ip = match source.local.ip() {
+        ip if !ip.is_unspecified() => ip,
+        _ if source.peer.ip().is_loopback() => source.peer.ip(),
+        _ => config.announced,
+    };
+    SocketAddr::new(ip, source.local.port())
+}
+
 fn contact(config: &EndpointConfig, source: Source) -> String {
-    let ip = if source.local.ip().is_unspecified() { config.announced } else { source.local.ip() };
     let transport = if source.transport == Transport::Tcp { ";transport=tcp" } else { "" };
-    format!("Contact: <sip:huitong@{}{transport}>\r\n", SocketAddr::new(ip, source.local.port()))
+    format!("Contact: <sip:huitong@{}{transport}>\r\n", our_address(config, source))
 }
 
 /// §8.2.6; `fields` are whole lines.
@@ -660,9 +669,8 @@ fn return_address(to: &Message, source: Source) -> SocketAddr {
 fn bye(config: &EndpointConfig, call: &Call, branch: &str) -> Transmit {
     let invite = &call.invite;
     let source = call.source;
-    let ip = if source.local.ip().is_unspecified() { config.announced } else { source.local.ip() };
     let transport = if source.transport == Transport::Tcp { "TCP" } else { "UDP" };
-    let our = SocketAddr::new(ip, source.local.port());
+    let our = our_address(config, source);
     let mut text =
         format!("BYE {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n", clean(&call.target));
     text.push_str("Max-Forwards: 70\r\n");
