@@ -1,1 +1,10 @@
-//! `tests`.
+//! What the end-to-end tests are told in: a server, telephones, what they hear. Everything is real: the program as it is
+//! installed, sockets, a SIP phone of somebody else's making.
+
+mod baresip;
+mod client;
+mod server;
+
+pub use baresip::{Baresip, Codec, Heard};
+pub use client::Client;
+pub use server::{Server, command};

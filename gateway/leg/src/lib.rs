@@ -147,12 +147,14 @@ impl Leg {
             return;
         }
         self.note_arrival(&packet, now);
+        let seq = self.sequence.extend(packet.seq);
+        self.reports.arrived(seq);
         if is_key {
             if let Some(key) = self.keys.read(&packet) {
                 self.tell(LegEvent::Digit(key));
             }
         } else {
-            self.take_sound(&packet, now);
+            self.take_sound(seq, &packet, now);
         }
     }
 
@@ -173,9 +175,8 @@ impl Leg {
         }
     }
 
-    fn take_sound(&mut self, packet: &RtpPacket<'_>, now: Instant) {
-        let seq = self.sequence.extend(packet.seq);
-        self.reports.received(seq, packet.timestamp, now);
+    fn take_sound(&mut self, seq: u64, packet: &RtpPacket<'_>, now: Instant) {
+        self.reports.sounded(packet.timestamp, now);
         let Some(bytes) = bytes_per_frame(self.config.codec) else {
             return self.jitter.insert(seq, packet.timestamp, packet.payload.into(), now);
         };

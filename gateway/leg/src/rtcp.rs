@@ -72,10 +72,15 @@ impl Reports {
         self.last_sent_timestamp = timestamp;
     }
 
-    pub(crate) fn received(&mut self, seq: u64, timestamp: u32, now: Instant) {
+    /// Any packet of the stream.
+    pub(crate) fn arrived(&mut self, seq: u64) {
         self.first_seq.get_or_insert(seq);
         self.highest_seq = self.highest_seq.max(seq);
         self.received += 1;
+    }
+
+    /// One with sound: keys repeat their timestamp and would look like jitter.
+    pub(crate) fn sounded(&mut self, timestamp: u32, now: Instant) {
         // RFC 3550 §A.8. The difference of two transits survives the timestamp's wrap but once, as a spike that fades.
         let transit = now.saturating_duration_since(self.start).as_secs_f64() * self.clock_rate - f64::from(timestamp);
         if let Some(last) = self.last_transit.replace(transit) {
@@ -214,7 +219,8 @@ mod tests {
         let mut b = Reports::new(Ssrc(0xb), AudioCodec::Pcma, start);
         b.new_stream(Ssrc(0xa));
         for n in (0..250u32).filter(|n| n % 10 != 0) {
-            b.received(u64::from(n) + 65_536, n * 160, start + ms(20 * u64::from(n)));
+            b.arrived(u64::from(n) + 65_536);
+            b.sounded(n * 160, start + ms(20 * u64::from(n)));
         }
         let (mut from_a, mut from_b) = (Vec::new(), Vec::new());
         assert!(!a.write_if_due(start + ms(4_999), &mut from_a));

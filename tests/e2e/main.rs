@@ -1,0 +1,5 @@
+//! End to end: the real server, real phones, real sockets. Run one after the other: two cores carry one story at a time.
+
+mod operation;
+mod phone;
+mod strangers;

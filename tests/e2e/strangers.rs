@@ -1,0 +1,116 @@
+//! Bad input: a clear answer or a counted drop, and nobody else notices.
+
+use std::{
+    io::Write,
+    net::{TcpStream, UdpSocket},
+    time::Duration,
+};
+
+use anyhow::Result;
+use serde_json::json;
+use tests::{Client, Server};
+
+fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
+    let local = socket.local_addr()?;
+    let body = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n{media}");
+    let text = format!(
+        "INVITE sip:{}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKstranger{};rport\r\nFrom: <sip:1@x>;tag=a\r\n\
+         To: <sip:2@x>\r\nCall-ID: {}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@{local}>\r\nMax-Forwards: 70\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        server.meeting,
+        server.sip,
+        media.len(),
+        media.len(),
+        body.len()
+    );
+    socket.send_to(text.as_bytes(), server.sip)?;
+    let mut buffer = [0; 4096];
+    loop {
+        let (len, _) = socket.recv_from(&mut buffer)?;
+        let line = String::from_utf8_lossy(&buffer[..len]).lines().next().unwrap_or_default().to_owned();
+        if !line.starts_with("SIP/2.0 1") {
+            return Ok(line);
+        }
+    }
+}
+
+fn options(server: &Server, socket: &UdpSocket) -> Result<String> {
+    let text = format!(
+        "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {1};branch=z9hG4bKo;rport\r\nFrom: <sip:1@x>;tag=a\r\nTo: <sip:2@x>\r\n\
+         Call-ID: o\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+        server.sip,
+        socket.local_addr()?
+    );
+    socket.send_to(text.as_bytes(), server.sip)?;
+    let mut buffer = [0; 4096];
+    let (len, _) = socket.recv_from(&mut buffer)?;
+    Ok(String::from_utf8_lossy(&buffer[..len]).lines().next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_call_without_a_codec_of_ours_is_refused() -> Result<()> {
+    let server = Server::start()?;
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    assert_eq!(invite(&server, &socket, "m=audio 4000 RTP/AVP 18\r\n")?, "SIP/2.0 488 Not Acceptable Here");
+    assert_eq!(invite(&server, &socket, "m=video 4000 RTP/AVP 96\r\n\r\n")?, "SIP/2.0 488 Not Acceptable Here");
+    Ok(())
+}
+
+#[tokio::test]
+async fn garbage_on_every_port_harms_nobody() -> Result<()> {
+    let mut server = Server::start()?;
+    let join = json!({"type": "join", "name": "guest", "password": server.password});
+    let mut guest = Client::join(server.web, &server.meeting, join, None).await?;
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut state = 1u32;
+    let mut garbage = || {
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let mut bytes: Vec<u8> = std::iter::repeat_with(next).take(300).collect();
+        bytes.truncate(usize::from(bytes[0]) + 1);
+        bytes
+    };
+    for _ in 0..3_000 {
+        for port in [server.sip.port(), server.webrtc.port(), server.rtp_first] {
+            // A port nobody listens on answers with an error; that is no one's concern.
+            let _ = socket.send_to(&garbage(), ("127.0.0.1", port));
+        }
+    }
+    let mut stream = TcpStream::connect(server.sip)?;
+    // The server may close on it at any byte.
+    let _ = stream.write_all(&[b'x'; 200_000]);
+    assert_eq!(options(&server, &socket)?, "SIP/2.0 200 OK");
+    assert_eq!(guest.command(json!({"type": "hand", "up": true})).await?["type"], "done");
+    assert!(server.is_running());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_unknown_is_said() -> Result<()> {
+    let server = Server::start()?;
+    let web = format!("http://{}", server.web);
+    let http = reqwest::Client::new();
+    let large = json!({"name": "x".repeat(100_000), "password": ""});
+    assert_eq!(http.post(format!("{web}/api/v1/login")).json(&large).send().await?.status(), 413);
+    assert_eq!(http.get(format!("{web}/api/v1/meetings/by-number/100000000")).send().await?.status(), 404);
+    let foreign = http.post(format!("{web}/api/v1/login")).header("origin", "https://evil.example");
+    assert_eq!(foreign.json(&json!({"name": "host", "password": "x"})).send().await?.status(), 403);
+
+    let wrong = json!({"type": "join", "name": "guest", "password": "000000"});
+    let mut guest = Client::join(server.web, &server.meeting, wrong, None).await?;
+    assert_eq!(guest.joined["problem"]["code"], "wrong_password");
+    guest.send(&json!({"type": "dance"})).await?;
+    assert_eq!(guest.next(|message| message["type"] == "refused").await?["problem"]["code"], "bad_message");
+    guest.send(&json!({"type": "join", "name": "guest", "password": server.password})).await?;
+    guest.next(|message| message["type"] == "joined").await?;
+    let offer = json!({"type": "publish", "id": 1, "sdp": "v=0\r\nnonsense"});
+    guest.send(&offer).await?;
+    assert_eq!(guest.next(|message| message["id"] == 1).await?["problem"]["code"], "bad_offer");
+    guest.send(&json!({"type": "join", "name": "x".repeat(100_000)})).await?;
+    assert!(guest.next(|message| message["type"] == "never").await.is_err(), "a frame too long ends the connection");
+    Ok(())
+}

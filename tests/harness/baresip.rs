@@ -1,0 +1,231 @@
+//! baresip, a SIP phone of somebody else's making, driven over its control port. It plays a tone of its own for ever and
+//! writes all it hears to a file.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use mixer::tones::{amplitude, sine};
+use tempfile::TempDir;
+
+const RATE: u32 = 48_000;
+
+/// What the phone speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    Pcma,
+    Pcmu,
+    Opus,
+}
+
+impl Codec {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pcma => "pcma",
+            Self::Pcmu => "pcmu",
+            Self::Opus => "opus",
+        }
+    }
+}
+
+/// One phone.
+pub struct Baresip {
+    child: Child,
+    folder: TempDir,
+    control: TcpStream,
+    unread: String,
+}
+
+/// What a phone heard in one call.
+pub struct Heard(Vec<f32>);
+
+impl Heard {
+    /// How loud a tone was in the last `seconds`, full scale 1.
+    pub fn tone(&self, hz: f32, seconds: f32) -> f32 {
+        let samples = ((seconds * RATE as f32) as usize).min(self.0.len());
+        amplitude(&self.0[self.0.len() - samples..], hz, RATE)
+    }
+
+    /// Loudness of all it heard between two times since the call began, root mean square.
+    pub fn level(&self, from: f32, to: f32) -> f32 {
+        let at = |seconds: f32| ((seconds * RATE as f32) as usize).min(self.0.len());
+        let part = &self.0[at(from)..at(to)];
+        (part.iter().map(|s| s * s).sum::<f32>() / part.len().max(1) as f32).sqrt()
+    }
+}
+
+impl Baresip {
+    /// A phone with a number, a codec and a tone.
+    pub fn start(number: &str, codec: Codec, hz: f32) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: RATE,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut tone = hound::WavWriter::create(folder.path().join("tone.wav"), spec)?;
+        for sample in sine(hz, 0.2, RATE, 90 * RATE as usize) {
+            tone.write_sample((sample * 32_767.0) as i16)?;
+        }
+        tone.finalize()?;
+        fs::write(folder.path().join("config"), config(folder.path(), control)?)?;
+        let account = format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={};dtmfmode=rtpevent\n", codec.name());
+        fs::write(folder.path().join("accounts"), account)?;
+        fs::write(folder.path().join("contacts"), "")?;
+        let log = fs::File::create(folder.path().join("log"))?;
+        let child = Command::new("baresip")
+            .arg("-f")
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("baresip doesn't start; scripts/setup.sh test installs it")?;
+        let control = connect(control)?;
+        Ok(Self { child, folder, control, unread: String::new() })
+    }
+
+    fn command(&mut self, command: &str, params: &str) -> Result<()> {
+        let text = format!(r#"{{"command":"{command}","params":"{params}"}}"#);
+        Ok(write!(self.control, "{}:{text},", text.len())?)
+    }
+
+    /// Waits until the phone tells an event of this type, 30 s at most.
+    pub fn wait_for(&mut self, event: &str) -> Result<()> {
+        let wanted = format!(r#""type":"{event}""#);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(at) = self.unread.find(&wanted) {
+                self.unread.drain(..at + wanted.len());
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("no {event}; heard of {}", self.unread);
+            }
+            self.control.set_read_timeout(Some(left))?;
+            let mut buffer = [0; 4096];
+            match self.control.read(&mut buffer) {
+                Ok(0) => bail!("the phone is gone"),
+                Ok(len) => self.unread.push_str(&String::from_utf8_lossy(&buffer[..len])),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Calls and waits for the answer.
+    pub fn dial(&mut self, user: &str, server: SocketAddr, transport: &str) -> Result<()> {
+        self.command("dial", &format!("sip:{user}@{server};transport={transport}"))?;
+        self.wait_for("CALL_ESTABLISHED")
+    }
+
+    /// Presses keys, as fast as fingers do.
+    pub fn press(&mut self, keys: &str) -> Result<()> {
+        for key in keys.chars() {
+            self.command("sndcode", &key.to_string())?;
+            // The phone sends each key for so long; the next one would cut it off.
+            self.talk(Duration::from_millis(300))?;
+        }
+        Ok(())
+    }
+
+    /// Lets the call go on: sound needs its time.
+    pub fn talk(&mut self, duration: Duration) -> Result<()> {
+        let deadline = Instant::now() + duration;
+        let mut buffer = [0; 4096];
+        while let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.control.set_read_timeout(Some(left))?;
+            match self.control.read(&mut buffer) {
+                Ok(0) => bail!("the phone is gone"),
+                Ok(len) => self.unread.push_str(&String::from_utf8_lossy(&buffer[..len])),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys the meeting's password as the voice menu asks for it, in English.
+    pub fn enter(&mut self, password: &str) -> Result<()> {
+        self.press(&format!("2{password}#"))
+    }
+
+    /// Hangs up; what was heard since the answer.
+    pub fn hang_up(mut self) -> Result<Heard> {
+        self.command("hangup", "")?;
+        self.heard()
+    }
+
+    /// What was heard in a call that has ended.
+    pub fn heard(mut self) -> Result<Heard> {
+        self.talk(Duration::from_millis(300))?;
+        self.command("quit", "")?;
+        self.child.wait()?;
+        for entry in fs::read_dir(self.folder.path())? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with("-dec.wav") {
+                return read(&path);
+            }
+        }
+        bail!("the phone wrote nothing down")
+    }
+}
+
+impl Drop for Baresip {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(path: &Path) -> Result<Heard> {
+    let mut reader = hound::WavReader::open(path)?;
+    let spec = reader.spec();
+    let all: Vec<f32> = match spec.sample_format {
+        hound::SampleFormat::Int => reader.samples::<i16>().map(|s| s.map(|s| f32::from(s) / 32_768.0)).collect::<Result<_, _>>()?,
+        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
+    };
+    // Left alone; the tests' rate whatever the codec's.
+    let mono: Vec<f32> = all.into_iter().step_by(usize::from(spec.channels)).collect();
+    let ratio = (RATE / spec.sample_rate) as usize;
+    Ok(Heard(mono.into_iter().flat_map(|sample| std::iter::repeat_n(sample, ratio)).collect()))
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if Instant::now() > deadline => return Err(error).context("baresip's control port"),
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+}
+
+fn config(folder: &Path, control: SocketAddr) -> Result<String> {
+    let folder = folder.display();
+    let mut text = format!(
+        "poll_method epoll\nnet_interface 127.0.0.1\nsip_listen 127.0.0.1:0\naudio_source aufile,{folder}/tone.wav\n\
+         audio_player aufile,{folder}/player.wav\nausrc_srate 48000\nauplay_srate 48000\nausrc_channels 1\n\
+         auplay_channels 1\nopus_bitrate 32000\nctrl_tcp_listen {control}\nsnd_path {folder}\n\
+         module_path /usr/lib/baresip/modules\n"
+    );
+    for module in ["opus", "g711", "aufile", "sndfile"] {
+        writeln!(text, "module {module}.so")?;
+    }
+    for module in ["account", "menu", "ctrl_tcp"] {
+        writeln!(text, "module_app {module}.so")?;
+    }
+    Ok(text)
+}

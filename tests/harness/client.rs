@@ -1,0 +1,85 @@
+//! A participant at the WebSocket: what a browser says, without its media.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One participant.
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The `joined` message.
+    pub joined: Value,
+    last_id: u64,
+}
+
+impl Client {
+    /// Logs in and gives the cookie.
+    pub async fn login(web: SocketAddr, name: &str, password: &str) -> Result<String> {
+        let body = json!({"name": name, "password": password});
+        let answer = reqwest::Client::new().post(format!("http://{web}/api/v1/login")).json(&body).send().await?;
+        if !answer.status().is_success() {
+            bail!("login: {} {}", answer.status(), answer.text().await?);
+        }
+        let cookie = answer.headers().get("set-cookie").context("a cookie")?.to_str()?;
+        Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+    }
+
+    /// Opens the WebSocket of the meeting with this number and joins.
+    pub async fn join(web: SocketAddr, number: &str, join: Value, cookie: Option<&str>) -> Result<Self> {
+        let door = reqwest::get(format!("http://{web}/api/v1/meetings/by-number/{number}")).await?;
+        let door: Value = door.error_for_status()?.json().await?;
+        let id = door["id"].as_str().context("an id")?;
+        let url = format!("ws://{web}/api/v1/meetings/{id}/session?lang=en");
+        let mut request = url.into_client_request()?;
+        if let Some(cookie) = cookie {
+            request.headers_mut().insert("cookie", cookie.parse()?);
+        }
+        let (socket, _) = connect_async(request).await?;
+        let mut client = Self { socket, joined: Value::Null, last_id: 0 };
+        client.send(&join).await?;
+        client.joined = client.next(|message| message["type"] == "joined" || message["type"] == "refused").await?;
+        Ok(client)
+    }
+
+    /// Sends any message.
+    pub async fn send(&mut self, message: &Value) -> Result<()> {
+        Ok(self.socket.send(Message::text(message.to_string())).await?)
+    }
+
+    /// Sends a command; its answer.
+    pub async fn command(&mut self, command: Value) -> Result<Value> {
+        self.last_id += 1;
+        let id = self.last_id;
+        self.send(&json!({"type": "command", "id": id, "command": command})).await?;
+        self.next(|message| message["id"] == id).await
+    }
+
+    /// The next message that is wanted; others pass by.
+    pub async fn next(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        let search = async {
+            while let Some(message) = self.socket.next().await {
+                match message? {
+                    Message::Text(text) => {
+                        let message: Value = serde_json::from_str(&text)?;
+                        if wanted(&message) {
+                            return Ok(message);
+                        }
+                    }
+                    Message::Close(frame) => bail!("closed: {frame:?}"),
+                    _ => {}
+                }
+            }
+            bail!("the connection ended")
+        };
+        timeout(PATIENCE, search).await.context("it did not come in 20 s")?
+    }
+}

@@ -1,0 +1,158 @@
+//! The real `huitong serve --demo`, on free ports, with its data in a folder of its own.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+/// How long a start may take: a debug build on a loaded machine hashes two passwords in it.
+const START: Duration = Duration::from_secs(60);
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    folder: TempDir,
+    pub web: SocketAddr,
+    pub sip: SocketAddr,
+    pub webrtc: SocketAddr,
+    pub rtp_first: u16,
+    pub meeting: String,
+    pub password: String,
+}
+
+impl Server {
+    /// Starts one with fresh data.
+    pub fn start() -> Result<Self> {
+        Self::start_in(tempfile::tempdir()?)
+    }
+
+    fn start_in(folder: TempDir) -> Result<Self> {
+        let web = free_tcp()?;
+        let sip = free_both()?;
+        let webrtc = free_udp()?;
+        let metrics = free_tcp()?;
+        let rtp_first = free_udp()?.port() & !1;
+        let mut child = command()?
+            .args(["serve", "--demo"])
+            .current_dir(folder.path())
+            .env("HUITONG_WEB__HTTP", web.to_string())
+            .env("HUITONG_WEB__HTTPS", free_tcp()?.to_string())
+            .env("HUITONG_SIP__UDP", format!("[\"{sip}\"]"))
+            .env("HUITONG_SIP__TCP", format!("[\"{sip}\"]"))
+            .env("HUITONG_MEDIA__WEBRTC", webrtc.to_string())
+            .env("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first.saturating_add(200)))
+            .env("HUITONG_METRICS__BIND", metrics.to_string())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(folder.path().join("log"))?)
+            .spawn()
+            .context("the server doesn't start")?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let (lines, printed) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if lines.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut server = Self {
+            child,
+            folder,
+            web,
+            sip,
+            webrtc,
+            rtp_first,
+            meeting: String::new(),
+            password: String::new(),
+        };
+        let deadline = Instant::now() + START;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = printed.recv_timeout(left).with_context(|| format!("no greeting; its log:\n{}", server.log()))?;
+            if let Some(rest) = line.trim().strip_prefix("Meeting") {
+                let (number, password) = rest.split_once("password").context("number and password")?;
+                server.meeting = number.replace(' ', "");
+                password.trim().clone_into(&mut server.password);
+            }
+            if line.contains("Ctrl-C") {
+                return Ok(server);
+            }
+        }
+    }
+
+    /// What it wrote to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Interrupts it as Ctrl-C does; how long it took to go.
+    pub fn interrupt(&mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status()?;
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("it ended with {status}; its log:\n{}", self.log());
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// Interrupts it and starts it again on the same data.
+    pub fn restart(mut self) -> Result<Self> {
+        self.interrupt()?;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        Self::start_in(folder)
+    }
+
+    /// It still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program as built: `HUITONG_BIN`, or beside this test.
+pub fn command() -> Result<Command> {
+    let built = || -> Option<PathBuf> {
+        let folder = std::env::current_exe().ok()?.parent()?.parent()?.to_path_buf();
+        Some(folder.join("huitong"))
+    };
+    let path = std::env::var_os("HUITONG_BIN").map(PathBuf::from).or_else(built).context("no program")?;
+    if !path.exists() {
+        bail!("{} is not built: cargo build -p huitong -p studio", path.display());
+    }
+    Ok(Command::new(path))
+}
+
+fn free_tcp() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+fn free_udp() -> Result<SocketAddr> {
+    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// A port that is free on UDP and TCP.
+fn free_both() -> Result<SocketAddr> {
+    for _ in 0..100 {
+        let address = free_udp()?;
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port is free on both")
+}
