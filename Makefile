@@ -1,4 +1,4 @@
-# `make help` lists what there is. Release builds only: one build serves running, testing and measuring.
+# `make help` lists what there is. Tests run the development build, whose dependencies are optimised: one build less.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test web build run fmt lint deny test unit e2e bench doc ci clean
 
@@ -32,25 +32,27 @@ fmt: web/node_modules ## format everything
 	cargo fmt
 	cd web && npm run --silent format
 
-lint: setup-test web/node_modules deny ## formats, clippy, docs, licences, rows, web lint and types
+lint: setup-test web/node_modules ## formats, clippy, docs, licences, rows, web lint and types
 	cargo fmt --check
-	cargo clippy --release --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --document-private-items
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cd web && npm run --silent lint
-	cargo test --release --locked -p tests --test tidy
+	cargo test --locked -p tests --test tidy
+	$(MAKE) deny
 
 deny: ## licences, duplicate versions and sources of all dependencies
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
-	else cargo test --release --locked -p tests --test dependencies; fi
+	else cargo test --locked -p tests --test dependencies; fi
 
 test: unit e2e ## everything: what it needs is installed first
 
 unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
-	cargo test --release --locked --workspace --exclude tests
+	cargo test --locked --workspace --exclude tests
 
-e2e: setup-test build ## the real server with real phones, browsers and players; T=name picks one
-	cargo test --release --locked -p tests -- --test-threads=1 $(T)
+e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
+	cargo build --locked -p huitong -p studio
+	cargo test --locked -p tests --test e2e -- --test-threads=1 $(T)
 
 bench: build ## this machine's figures
 	cargo bench --locked --workspace --exclude tests

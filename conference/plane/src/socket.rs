@@ -95,7 +95,7 @@ impl WebRtcSocket {
     /// The candidate a datagram was sent to: the address it arrived at where that is announced, else (behind a NAT)
     /// the first announced one of the same family.
     fn announced_for(&self, destination: Option<IpAddr>) -> SocketAddr {
-        let ip = destination.unwrap_or(self.local.ip());
+        let ip = destination.unwrap_or_else(|| self.local.ip());
         let exact = self.candidates.iter().find(|candidate| candidate.ip() == ip);
         let family = || self.candidates.iter().find(|candidate| candidate.is_ipv4() == ip.is_ipv4());
         exact.or_else(family).copied().unwrap_or(self.local)

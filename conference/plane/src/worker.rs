@@ -411,7 +411,7 @@ impl Worker {
             self.sfu.remove(peer);
         }
         if let Some(leg) = gone.leg {
-            self.to_lobby(leg);
+            self.seat_in_lobby(leg);
         }
     }
 
@@ -500,10 +500,10 @@ impl Worker {
         }
         slot.leg = Some(Leg::new(config, Ssrc(rand::random()), now));
         match slot.place {
-            Place::Nowhere => self.to_lobby(id),
+            Place::Nowhere => self.seat_in_lobby(id),
             Place::Lobby(seat) => {
                 self.lobby.remove(seat);
-                self.to_lobby(id);
+                self.seat_in_lobby(id);
             }
             Place::Meeting(meeting, _) => {
                 if let Some(room) = self.rooms.get_mut(&meeting) {
@@ -524,7 +524,7 @@ impl Worker {
         }
     }
 
-    fn to_lobby(&mut self, id: LegId) {
+    fn seat_in_lobby(&mut self, id: LegId) {
         let Some(slot) = self.legs.get_mut(&id) else { return };
         let Some(codec) = slot.leg.as_ref().map(Leg::codec) else { return };
         let config = SeatConfig { input: Some(codec), output: Some(codec), voice: false, apart: true };
@@ -582,7 +582,7 @@ impl Worker {
         self.legs.insert(id, *slot);
         self.seat_leg(id, seat);
         if self.legs.get(&id).is_some_and(|slot| matches!(slot.place, Place::Nowhere)) {
-            self.to_lobby(id);
+            self.seat_in_lobby(id);
         }
     }
 
