@@ -1,0 +1,27 @@
+import { Group, Progress, Text } from '@mantine/core';
+import { Mic, MicOff } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { useLevel } from './useLevel';
+
+/** Shows that one is heard. */
+export function LevelMeter({ track }: { track: MediaStreamTrack | null }) {
+  const { t } = useTranslation();
+  const level = useLevel(track);
+  return (
+    <Group gap="sm" wrap="nowrap">
+      {track ? <Mic size={18} /> : <MicOff size={18} />}
+      <Progress
+        flex={1}
+        value={level * 100}
+        color="teal"
+        transitionDuration={80}
+        aria-label={t('prejoin.level')}
+        data-testid="mic-level"
+        data-level={level.toFixed(2)}
+      />
+      <Text fz="xs" c="dimmed" w={72} ta="right">
+        {!track ? t('prejoin.off') : level > 0.15 ? t('prejoin.heard') : t('prejoin.speak')}
+      </Text>
+    </Group>
+  );
+}

@@ -1,0 +1,151 @@
+import { create } from 'zustand';
+import { useSettings } from '../settings';
+
+/** Why a device can't be used, as far as browsers tell. */
+export type Trouble = 'denied' | 'missing' | 'busy' | 'insecure' | 'failed';
+
+type Capture = 'microphone' | 'camera';
+
+/**
+ * One's own devices, from the preview to the end of the meeting. Tracks are opened and closed here and nowhere else:
+ * a camera's lamp goes out when the camera is off.
+ */
+interface LocalMedia {
+  microphone: MediaStreamTrack | null;
+  camera: MediaStreamTrack | null;
+  screen: MediaStreamTrack | null;
+  trouble: Partial<Record<Capture, Trouble>>;
+  devices: MediaDeviceInfo[];
+  /** Opens a device (the one of the settings), or opens it anew. Null if that can't be. */
+  open: (capture: Capture) => Promise<MediaStreamTrack | null>;
+  close: (capture: Capture | 'screen') => void;
+  /** Asks what to share; null if the answer is nothing. */
+  openScreen: () => Promise<MediaStreamTrack | null>;
+  closeAll: () => void;
+  listDevices: () => Promise<void>;
+}
+
+/** 540p: clear in a tile and still bearable for a computer that encodes in software. */
+const PICTURE: MediaTrackConstraints = {
+  width: { ideal: 960 },
+  height: { ideal: 540 },
+  frameRate: { ideal: 30, max: 30 },
+};
+
+const SOUND: MediaTrackConstraints = {
+  echoCancellation: true,
+  noiseSuppression: true,
+  autoGainControl: true,
+};
+
+function constraints(capture: Capture): MediaStreamConstraints {
+  const id = useSettings.getState()[capture];
+  // Ideal, not exact: a headset that was left at home must not keep anyone out.
+  const device = id ? { deviceId: { ideal: id } } : {};
+  return capture === 'microphone' ? { audio: { ...SOUND, ...device } } : { video: { ...PICTURE, ...device } };
+}
+
+function troubleOf(thrown: unknown): Trouble {
+  switch (thrown instanceof DOMException ? thrown.name : '') {
+    case 'NotAllowedError':
+    case 'SecurityError':
+      return 'denied';
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'missing';
+    case 'NotReadableError':
+    case 'AbortError':
+      return 'busy';
+    default:
+      return 'failed';
+  }
+}
+
+/** Browsers hide devices from pages that came over plain HTTP from another machine. */
+export const isInsecure = (): boolean => !window.isSecureContext;
+
+export const canShareScreen = (): boolean => !isInsecure() && 'getDisplayMedia' in navigator.mediaDevices;
+
+/** Counts what was asked of each device: an answer to an older question is no longer wanted. */
+const asked = { microphone: 0, camera: 0 };
+
+export const useLocalMedia = create<LocalMedia>((set, get) => ({
+  microphone: null,
+  camera: null,
+  screen: null,
+  trouble: {},
+  devices: [],
+
+  open: async capture => {
+    const say = (trouble: Trouble | undefined) => {
+      const told = { ...get().trouble };
+      if (trouble) told[capture] = trouble;
+      else Reflect.deleteProperty(told, capture);
+      set({ trouble: told });
+    };
+    if (isInsecure()) {
+      say('insecure');
+      return null;
+    }
+    const question = ++asked[capture];
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia(constraints(capture));
+      const [track] = stream.getTracks();
+      if (!track) return null;
+      if (question !== asked[capture]) {
+        track.stop();
+        return null;
+      }
+      get().close(capture);
+      // Unplugged: the system's choice takes its place, if there is one.
+      track.onended = () => {
+        if (get()[capture] !== track) return;
+        get().close(capture);
+        void get().open(capture);
+      };
+      set({ [capture]: track });
+      say(undefined);
+      void get().listDevices();
+      return track;
+    } catch (thrown) {
+      say(troubleOf(thrown));
+      return null;
+    }
+  },
+
+  close: capture => {
+    if (capture !== 'screen') asked[capture]++;
+    const track = get()[capture];
+    if (!track) return;
+    track.onended = null;
+    track.stop();
+    set({ [capture]: null });
+  },
+
+  openScreen: async () => {
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15 } } });
+      const [track] = stream.getVideoTracks();
+      if (!track) return null;
+      get().close('screen');
+      track.onended = () => get().close('screen');
+      set({ screen: track });
+      return track;
+    } catch {
+      // Whoever closes the browser's question wants nothing said about it.
+      return null;
+    }
+  },
+
+  closeAll: () => {
+    for (const capture of ['microphone', 'camera', 'screen'] as const) get().close(capture);
+    set({ trouble: {} });
+  },
+
+  listDevices: async () => {
+    if (isInsecure()) return;
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    // Before permission browsers list devices without names.
+    set({ devices: devices.filter(({ deviceId, label }) => deviceId && label) });
+  },
+}));

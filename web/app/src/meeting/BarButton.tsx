@@ -1,0 +1,36 @@
+import { type ButtonHTMLAttributes, type ReactNode, forwardRef } from 'react';
+import styles from './Bar.module.css';
+
+interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
+  icon: ReactNode;
+  label: string;
+  /** A small number on the icon. */
+  count?: number;
+  tone?: 'off' | 'on' | 'danger' | undefined;
+}
+
+/** An icon with its word below; on a phone the icon alone. */
+export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
+  { icon, label, count, tone, ...rest },
+  ref,
+) {
+  return (
+    <button
+      ref={ref}
+      type="button"
+      className={styles.button}
+      data-tone={tone}
+      aria-label={label}
+      title={label}
+      {...rest}
+    >
+      <span className={styles.icon}>
+        {icon}
+        {count !== undefined && <span className={styles.count}>{count}</span>}
+      </span>
+      <span className={styles.label} aria-hidden>
+        {label}
+      </span>
+    </button>
+  );
+});

@@ -1,0 +1,53 @@
+import { Button, Loader } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import styles from './Room.module.css';
+import { useMeeting, useMeetingState } from './useMeeting';
+
+/** A connection takes a tenth of a second; before this nothing need be said. */
+const PATIENCE_MS = 2_500;
+
+/** After so long it is more than a moment, and people may want to know what to look for. */
+const WORRY_MS = 12_000;
+
+/** Says that the network is gone, or that words pass but media doesn't. */
+export function Connection() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isLost = useMeetingState(({ phase }) => phase === 'reconnecting');
+  const isSilent = useMeetingState(({ sending, receiving }) => !sending || !receiving);
+  const since = useSince(isLost || isSilent);
+  if (isLost) {
+    return (
+      <div className={styles.banner} role="alert" data-testid="reconnecting">
+        <Loader size={16} color="white" />
+        <span>{t('meeting.reconnecting')}</span>
+        <Button size="compact-xs" variant="white" color="dark" onClick={() => meeting.reconnect()}>
+          {t('meeting.reconnectNow')}
+        </Button>
+      </div>
+    );
+  }
+  if (!isSilent || since < PATIENCE_MS) return null;
+  return (
+    <div className={styles.banner} role="alert" data-testid="media-connecting">
+      <Loader size={16} color="white" />
+      <span>{since < WORRY_MS ? t('meeting.mediaConnecting') : t('meeting.mediaBlocked')}</span>
+    </div>
+  );
+}
+
+/** For how many milliseconds something has been so, in steps of half a second. */
+function useSince(holds: boolean): number {
+  const [since, setSince] = useState(0);
+  useEffect(() => {
+    if (!holds) return;
+    const began = Date.now();
+    const timer = setInterval(() => setSince(Date.now() - began), 500);
+    return () => {
+      clearInterval(timer);
+      setSince(0);
+    };
+  }, [holds]);
+  return since;
+}

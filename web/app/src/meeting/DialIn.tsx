@@ -1,0 +1,60 @@
+import type { Info, MeetingView } from '@huitong/sdk';
+import { ActionIcon, CopyButton, Group, Stack, Text } from '@mantine/core';
+import { Check, Copy } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { inThrees } from '../numbers';
+import { rest } from '../rest';
+
+/** How to come into this meeting: by link, by telephone, from a room system. */
+export function DialIn({ meeting, password }: { meeting: MeetingView; password: string | undefined }) {
+  const { t } = useTranslation();
+  const [info, setInfo] = useState<Info | null>(null);
+  useEffect(() => {
+    rest.info().then(setInfo, () => undefined);
+  }, []);
+  const { number } = meeting;
+  return (
+    <Stack gap="xs">
+      <Line label={t('dial.link')} value={`${location.origin}/j/${number}`} />
+      <Line label={t('join.number')} value={inThrees(number)} copied={number} />
+      {password && <Line label={t('join.password')} value={password} />}
+      {info && <Line label={t('dial.sip')} value={sipAddress(info, number)} />}
+      <Line label={t('dial.keys')} value={`${number}#${password ? `,,${password}#` : ''}`} />
+    </Stack>
+  );
+}
+
+/** A meeting's SIP address; the port only where it isn't the usual one. */
+export function sipAddress({ sip }: Info, number: string): string {
+  const port = sip.udp ?? sip.tcp ?? 5060;
+  return `sip:${number}@${sip.host}${port === 5060 ? '' : `:${port}`}`;
+}
+
+function Line({ label, value, copied = value }: { label: string; value: string; copied?: string }) {
+  const { t } = useTranslation();
+  return (
+    <Group justify="space-between" wrap="nowrap" gap="xs">
+      <div style={{ minWidth: 0 }}>
+        <Text fz="xs" c="dimmed">
+          {label}
+        </Text>
+        <Text fz="sm" style={{ overflowWrap: 'anywhere' }}>
+          {value}
+        </Text>
+      </div>
+      <CopyButton value={copied} timeout={3000}>
+        {({ copied: done, copy }) => (
+          <ActionIcon
+            variant="subtle"
+            color={done ? 'teal' : 'gray'}
+            aria-label={t('dial.copy', { what: label })}
+            onClick={copy}
+          >
+            {done ? <Check size={16} /> : <Copy size={16} />}
+          </ActionIcon>
+        )}
+      </CopyButton>
+    </Group>
+  );
+}

@@ -1,0 +1,93 @@
+import { ActionIcon, Anchor, CopyButton, Popover, Text, Tooltip } from '@mantine/core';
+import { Check, Copy, Grid2x2, Info, Lock, Presentation } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { inThrees } from '../numbers';
+import { useSettings } from '../settings';
+import { DialIn } from './DialIn';
+import styles from './Head.module.css';
+import { useMeetingState } from './useMeeting';
+
+/** What meeting this is, how others come in, and whether it is broadcast. */
+export function Head({ password }: { password: string | undefined }) {
+  const { t } = useTranslation();
+  const meeting = useMeetingState(state => state.meeting);
+  const { layout, remember } = useSettings();
+  const other = layout === 'speaker' ? 'gallery' : 'speaker';
+  return (
+    <header className={styles.head}>
+      <div className={styles.title}>
+        <Text fw={600} truncate component="h1" fz="md">
+          {meeting.title}
+        </Text>
+        {meeting.locked && <Lock size={15} aria-label={t('meeting.locked')} />}
+        <Text fz="sm" c="dimmed" className={styles.number}>
+          {inThrees(meeting.number)}
+        </Text>
+        <Popover position="bottom-start" shadow="md" width={320} withArrow>
+          <Popover.Target>
+            <ActionIcon variant="subtle" color="gray" aria-label={t('dial.title')} data-testid="dial-in">
+              <Info size={18} />
+            </ActionIcon>
+          </Popover.Target>
+          <Popover.Dropdown data-testid="dial-in-info">
+            <DialIn meeting={meeting} password={password} />
+          </Popover.Dropdown>
+        </Popover>
+      </div>
+      <div className={styles.title}>
+        <BroadcastBadge />
+        <Tooltip label={t(`meeting.${other}`)}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label={t(`meeting.${other}`)}
+            onClick={() => remember({ layout: other })}
+            data-testid="toggle-layout"
+          >
+            {other === 'gallery' ? <Grid2x2 size={19} /> : <Presentation size={19} />}
+          </ActionIcon>
+        </Tooltip>
+      </div>
+    </header>
+  );
+}
+
+function BroadcastBadge() {
+  const { t } = useTranslation();
+  const broadcast = useMeetingState(state => state.broadcast);
+  if (!broadcast) return null;
+  const address = new URL(broadcast.watch, location.origin).href;
+  return (
+    <div className={styles.broadcast} data-testid="broadcast" data-state={broadcast.state}>
+      <span className={styles.live} data-state={broadcast.state}>
+        {t(`broadcast.${broadcast.state}`)}
+      </span>
+      <Anchor
+        href={address}
+        target="_blank"
+        rel="noopener"
+        fz="sm"
+        data-testid="watch-link"
+        className={styles.link}
+      >
+        {t('broadcast.watch')}
+      </Anchor>
+      <CopyButton value={address} timeout={3000}>
+        {({ copied, copy }) => (
+          <Tooltip label={copied ? t('broadcast.copied') : t('broadcast.copy')}>
+            <ActionIcon
+              variant="subtle"
+              color={copied ? 'teal' : 'gray'}
+              aria-label={t('broadcast.copy')}
+              onClick={copy}
+              data-testid="watch-copy"
+            >
+              {copied ? <Check size={16} /> : <Copy size={16} />}
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </CopyButton>
+    </div>
+  );
+}

@@ -1,0 +1,222 @@
+import type { Participant } from '@huitong/sdk';
+import { ActionIcon, Badge, Button, Checkbox, CloseButton, Menu, Text, Title, Tooltip } from '@mantine/core';
+import { Crown, EllipsisVertical, Hand, Mic, MicOff, PenLine, Phone, UserX, Video } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import styles from './Participants.module.css';
+import { Rename } from './Rename';
+import { attempt } from './controls';
+import { inPanelOrder } from './people';
+import { useIsHost, useMeeting, useMeetingState } from './useMeeting';
+
+/** 管理参会者: who is here, and for the host what to do about it. */
+export function Participants({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const participants = useMeetingState(state => state.participants);
+  const isHost = useIsHost();
+  const [renamed, setRenamed] = useState<Participant | null>(null);
+  return (
+    <aside className={styles.panel} aria-label={t('meeting.participants')} data-testid="participants">
+      <header className={styles.head}>
+        <Title order={2} fz="md">
+          {t('meeting.participantsCount', { count: participants.length })}
+        </Title>
+        <CloseButton aria-label={t('meeting.close')} onClick={onClose} />
+      </header>
+      <ul className={styles.list}>
+        {inPanelOrder(participants, meeting.you).map(participant => (
+          <Row key={participant.id} participant={participant} onRename={() => setRenamed(participant)} />
+        ))}
+      </ul>
+      {isHost && <All />}
+      <Rename participant={renamed} onClose={() => setRenamed(null)} />
+    </aside>
+  );
+}
+
+function Row({ participant, onRename }: { participant: Participant; onRename: () => void }) {
+  const { t } = useTranslation();
+  const { id, name, number, via, role, muted, camera, hand, connected } = participant;
+  const meeting = useMeeting();
+  const isSelf = id === meeting.you;
+  const isHost = useIsHost();
+  const isSpeaking = useMeetingState(({ speaking }) => speaking.includes(id)) && !muted;
+  const details = [
+    role === 'host' && t('meeting.host'),
+    number !== name && number,
+    !connected && t('meeting.lost'),
+  ].filter(detail => typeof detail === 'string');
+  return (
+    <li
+      className={styles.row}
+      data-lost={!connected || undefined}
+      data-testid="participant-row"
+      data-participant={id}
+      data-name={name}
+      data-via={via}
+      data-role={role}
+      data-muted={muted}
+      data-speaking={isSpeaking}
+    >
+      <span className={styles.who}>
+        <Text fz="sm" truncate>
+          {name}
+          {isSelf && ` ${t('meeting.you')}`}
+        </Text>
+        {details.length > 0 && (
+          <Text fz="xs" c="dimmed" truncate>
+            {details.join(' · ')}
+          </Text>
+        )}
+      </span>
+      {hand && <Hand size={16} className={styles.hand} aria-label={t('meeting.handUp')} />}
+      {via === 'phone' && <Phone size={16} className={styles.via} aria-label={t('meeting.byPhone')} />}
+      {camera && <Video size={16} className={styles.via} aria-label={t('meeting.cameraOn')} />}
+      <Sound participant={participant} isSpeaking={isSpeaking} mayControl={isHost && !isSelf} />
+      {isHost && !isSelf && (
+        <Tooltip label={t('meeting.remove')}>
+          <ActionIcon
+            className={styles.wide}
+            variant="subtle"
+            color="red"
+            aria-label={t('meeting.removeWhom', { name })}
+            onClick={() => void attempt(() => meeting.remove(id))}
+            data-testid="row-remove"
+          >
+            <UserX size={17} />
+          </ActionIcon>
+        </Tooltip>
+      )}
+      {(isHost || isSelf) && (
+        <Menu position="bottom-end" width={190} shadow="md">
+          <Menu.Target>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t('meeting.moreAbout', { name })}
+              data-testid="row-more"
+            >
+              <EllipsisVertical size={17} />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item leftSection={<PenLine size={16} />} onClick={onRename} data-testid="row-rename">
+              {t('meeting.rename')}
+            </Menu.Item>
+            {isHost && !isSelf && via === 'web' && (
+              <Menu.Item
+                leftSection={<Crown size={16} />}
+                onClick={() => void attempt(() => meeting.makeHost(id))}
+                data-testid="row-make-host"
+              >
+                {t('meeting.makeHost')}
+              </Menu.Item>
+            )}
+            {isHost && !isSelf && (
+              <Menu.Item
+                color="red"
+                leftSection={<UserX size={16} />}
+                onClick={() => void attempt(() => meeting.remove(id))}
+              >
+                {t('meeting.remove')}
+              </Menu.Item>
+            )}
+          </Menu.Dropdown>
+        </Menu>
+      )}
+    </li>
+  );
+}
+
+interface SoundProps {
+  participant: Participant;
+  isSpeaking: boolean;
+  mayControl: boolean;
+}
+
+/** The microphone as others hear it; the host's way to change that. */
+function Sound({ participant: { id, name, muted, via }, isSpeaking, mayControl }: SoundProps) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const icon = muted ? <MicOff size={17} /> : <Mic size={17} />;
+  if (!mayControl) {
+    return (
+      <span
+        className={styles.sound}
+        data-muted={muted}
+        data-speaking={isSpeaking}
+        role="img"
+        aria-label={muted ? t('meeting.muted') : t('meeting.unmuted')}
+      >
+        {icon}
+      </span>
+    );
+  }
+  // A telephone is opened, a browser is asked (C8).
+  const label = !muted ? t('meeting.mute') : via === 'phone' ? t('meeting.unmute') : t('meeting.askUnmute');
+  return (
+    <Tooltip label={label}>
+      <ActionIcon
+        variant="subtle"
+        color={muted ? 'red' : isSpeaking ? 'teal' : 'gray'}
+        aria-label={`${label}: ${name}`}
+        onClick={() => void attempt(() => (muted ? meeting.unmute(id) : meeting.mute(id)))}
+        data-testid={muted ? 'row-unmute' : 'row-mute'}
+      >
+        {icon}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+/** 全体静音, 全体解除静音. */
+function All() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isLocked = useMeetingState(state => state.meeting.locked);
+  const selfUnmute = useMeetingState(state => state.meeting.self_unmute);
+  const [wanted, setWanted] = useState<boolean | null>(null);
+  const allowed = wanted ?? selfUnmute;
+  return (
+    <footer className={styles.foot}>
+      {isLocked && (
+        <Badge variant="light" color="yellow">
+          {t('meeting.locked')}
+        </Badge>
+      )}
+      <Checkbox
+        size="xs"
+        label={t('meeting.allowSelfUnmute')}
+        checked={allowed}
+        onChange={event => setWanted(event.currentTarget.checked)}
+        data-testid="allow-self-unmute"
+      />
+      <div className={styles.all}>
+        <Button
+          flex={1}
+          variant="default"
+          size="xs"
+          leftSection={<MicOff size={15} />}
+          onClick={() => void attempt(() => meeting.muteAll(allowed))}
+          data-testid="mute-all"
+        >
+          {t('meeting.muteAll')}
+        </Button>
+        <Button
+          flex={1}
+          variant="default"
+          size="xs"
+          leftSection={<Mic size={15} />}
+          onClick={() => {
+            setWanted(null);
+            void attempt(() => meeting.unmuteAll());
+          }}
+          data-testid="unmute-all"
+        >
+          {t('meeting.unmuteAll')}
+        </Button>
+      </div>
+    </footer>
+  );
+}

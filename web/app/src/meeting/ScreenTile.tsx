@@ -1,0 +1,28 @@
+import type { Participant } from '@huitong/sdk';
+import { MonitorUp } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { LiveVideo } from '../media/LiveVideo';
+import { useLocalMedia } from '../media/local';
+import styles from './Tile.module.css';
+import { useMeeting, useMeetingState } from './useMeeting';
+
+/** What somebody shares. */
+export function ScreenTile({ participant }: { participant: Participant }) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isOwn = participant.id === meeting.you;
+  const own = useLocalMedia(state => state.screen);
+  const received = useMeetingState(() => meeting.stream(participant.id, 'screen'));
+  return (
+    <article className={styles.tile} data-testid="screen-tile" data-participant={participant.id}>
+      {isOwn && own && <LiveVideo key="own" track={own} whole />}
+      {!isOwn && received && <LiveVideo key="received" stream={received} whole />}
+      <footer className={styles.name}>
+        <MonitorUp size={14} />
+        <span className={styles.text}>
+          {isOwn ? t('meeting.youShare') : t('meeting.shares', { name: participant.name })}
+        </span>
+      </footer>
+    </article>
+  );
+}

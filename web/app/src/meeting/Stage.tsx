@@ -1,0 +1,105 @@
+import { ActionIcon } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
+import { ChevronLeft, ChevronRight } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useSettings } from '../settings';
+import { ScreenTile } from './ScreenTile';
+import styles from './Stage.module.css';
+import { Tile } from './Tile';
+import { gridFor } from './grid';
+import { spotlight } from './people';
+import { useMeetingState } from './useMeeting';
+
+const GAP = 10;
+
+/** Tiles a gallery page shows: as many pictures as are received and oneself; on a phone as many as can be told apart. */
+const PAGE = 10;
+const PAGE_NARROW = 6;
+
+/** 演讲者视图 or 画廊视图 (C19); a shared screen is always large. */
+export function Stage() {
+  const layout = useSettings(state => state.layout);
+  const hasScreen = useMeetingState(({ participants }) => participants.some(({ screen }) => screen));
+  return (
+    <section className={styles.stage} data-testid="stage" data-layout={layout}>
+      {layout === 'gallery' && !hasScreen ? <Gallery /> : <Speaker />}
+    </section>
+  );
+}
+
+function Gallery() {
+  const { t } = useTranslation();
+  const { ref, width, height } = useElementSize();
+  const participants = useMeetingState(state => state.participants);
+  const [wantedPage, setPage] = useState(0);
+  const size = width < 600 ? PAGE_NARROW : PAGE;
+  const pages = Math.max(1, Math.ceil(participants.length / size));
+  const page = Math.min(wantedPage, pages - 1);
+  const shown = participants.slice(page * size, (page + 1) * size);
+  const grid = gridFor(shown.length, width, height, GAP);
+  return (
+    <div className={styles.gallery}>
+      <div ref={ref} className={styles.grid} style={{ gap: GAP }}>
+        {width > 0 &&
+          shown.map(participant => (
+            <Tile
+              key={participant.id}
+              participant={participant}
+              style={{ width: grid.width, height: grid.height }}
+            />
+          ))}
+      </div>
+      {pages > 1 && (
+        <nav className={styles.pages}>
+          <ActionIcon
+            variant="default"
+            aria-label={t('meeting.previousPage')}
+            disabled={page === 0}
+            onClick={() => setPage(page - 1)}
+          >
+            <ChevronLeft size={18} />
+          </ActionIcon>
+          <span>{t('meeting.page', { page: page + 1, pages })}</span>
+          <ActionIcon
+            variant="default"
+            aria-label={t('meeting.nextPage')}
+            disabled={page === pages - 1}
+            onClick={() => setPage(page + 1)}
+          >
+            <ChevronRight size={18} />
+          </ActionIcon>
+        </nav>
+      )}
+    </div>
+  );
+}
+
+function Speaker() {
+  const [before, setBefore] = useState<string | null>(null);
+  const participants = useMeetingState(state => state.participants);
+  const chosen = useMeetingState(state => spotlight(state, before));
+  // Whoever spoke last stays until somebody else speaks.
+  if (chosen !== before) setBefore(chosen);
+  const sharer = participants.findLast(({ screen }) => screen);
+  const large = participants.find(({ id }) => id === chosen);
+  const others = sharer ? participants : participants.filter(({ id }) => id !== chosen);
+  return (
+    <div className={styles.speaker}>
+      <div className={styles.large}>
+        {sharer ? (
+          <ScreenTile key={sharer.id} participant={sharer} />
+        ) : (
+          large && <Tile key={large.id} participant={large} large />
+        )}
+      </div>
+      {others.length > 0 && (
+        <div className={styles.strip}>
+          {others.map(participant => (
+            <Tile key={participant.id} participant={participant} />
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}

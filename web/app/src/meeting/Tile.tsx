@@ -1,0 +1,70 @@
+import type { Participant } from '@huitong/sdk';
+import { Hand, MicOff, Phone } from 'lucide-react';
+import { type CSSProperties, memo } from 'react';
+import { useTranslation } from 'react-i18next';
+import { LiveVideo } from '../media/LiveVideo';
+import { useLocalMedia } from '../media/local';
+import styles from './Tile.module.css';
+import { hueOf, initials } from './people';
+import { useMeeting, useMeetingState } from './useMeeting';
+
+interface TileProps {
+  participant: Participant;
+  style?: CSSProperties | undefined;
+  /** The one shown large. */
+  large?: boolean;
+}
+
+/** One participant: the picture or what stands for it, the name, and who speaks. */
+export const Tile = memo(function Tile({ participant, style, large }: TileProps) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isSelf = participant.id === meeting.you;
+  const isSpeaking =
+    useMeetingState(({ speaking }) => speaking.includes(participant.id)) && !participant.muted;
+  const received = useMeetingState(() => meeting.stream(participant.id, 'camera'));
+  const ownCamera = useLocalMedia(state => state.camera);
+  const showsPicture = isSelf ? ownCamera !== null : participant.camera && received !== null;
+  const { name, number, via, muted, hand, connected } = participant;
+  return (
+    <article
+      className={styles.tile}
+      style={style}
+      data-large={large || undefined}
+      data-lost={!connected || undefined}
+      data-testid="tile"
+      data-participant={participant.id}
+      data-name={name}
+      data-via={via}
+      data-speaking={isSpeaking}
+      data-muted={muted}
+    >
+      {showsPicture && isSelf && ownCamera && <LiveVideo key="own" track={ownCamera} mirrored />}
+      {showsPicture && !isSelf && received && <LiveVideo key="received" stream={received} />}
+      {!showsPicture && (
+        <div
+          className={styles.avatar}
+          style={{ '--hue': hueOf(participant.id) } as CSSProperties}
+          aria-hidden
+        >
+          {via === 'phone' ? <Phone className={styles.phone} /> : initials(name)}
+        </div>
+      )}
+      {hand && (
+        <span className={styles.hand} title={t('meeting.handUp')}>
+          <Hand size={17} />
+        </span>
+      )}
+      {!connected && <span className={styles.lost}>{t('meeting.lost')}</span>}
+      <footer className={styles.name}>
+        {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
+        {via === 'phone' && <Phone size={13} aria-label={t('meeting.byPhone')} />}
+        <span className={styles.text}>
+          {name}
+          {isSelf && ` ${t('meeting.you')}`}
+        </span>
+        {number && number !== name && <span className={styles.number}>{number}</span>}
+      </footer>
+    </article>
+  );
+});

@@ -1,0 +1,40 @@
+import { Problem, type Notice } from '@huitong/sdk';
+import { create } from 'zustand';
+
+/** How long a notice stays; one that asks something stays until it is answered. */
+const SHOWN_MS = 6_000;
+
+/** More at once would cover the meeting: the oldest goes. */
+const SHOWN_MAX = 3;
+
+export type Told =
+  | { kind: Notice }
+  | { kind: 'problem'; problem: Problem }
+  | { kind: 'trouble'; device: 'microphone' | 'camera' };
+
+interface Notices {
+  shown: (Told & { id: number })[];
+  tell: (told: Told) => void;
+  tellProblem: (thrown: unknown) => void;
+  tellTrouble: (device: 'microphone' | 'camera') => void;
+  dismiss: (id: number) => void;
+  clear: () => void;
+}
+
+let lastId = 0;
+
+/** What the page says to its user in passing. */
+export const useNotices = create<Notices>((set, get) => ({
+  shown: [],
+  tell: told => {
+    const id = ++lastId;
+    // The same said again replaces what was said.
+    const others = get().shown.filter(({ kind }) => kind !== told.kind);
+    set({ shown: [...others, { ...told, id }].slice(-SHOWN_MAX) });
+    if (told.kind !== 'asked_to_unmute') setTimeout(() => get().dismiss(id), SHOWN_MS);
+  },
+  tellProblem: thrown => get().tell({ kind: 'problem', problem: Problem.from(thrown) }),
+  tellTrouble: device => get().tell({ kind: 'trouble', device }),
+  dismiss: id => set({ shown: get().shown.filter(notice => notice.id !== id) }),
+  clear: () => set({ shown: [] }),
+}));

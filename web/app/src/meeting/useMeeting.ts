@@ -1,0 +1,27 @@
+import type { Meeting, MeetingState, Participant } from '@huitong/sdk';
+import { createContext, useCallback, useContext, useSyncExternalStore } from 'react';
+
+const MeetingContext = createContext<Meeting | null>(null);
+export const MeetingProvider = MeetingContext.Provider;
+
+/** The meeting one is in. */
+export function useMeeting(): Meeting {
+  const meeting = useContext(MeetingContext);
+  if (!meeting) throw new Error('there is no meeting around this component');
+  return meeting;
+}
+
+/** A part of its state; what is selected is compared by identity. */
+export function useMeetingState<Part>(select: (state: MeetingState) => Part): Part {
+  const meeting = useMeeting();
+  const subscribe = useCallback((changed: () => void) => meeting.on('change', changed), [meeting]);
+  return useSyncExternalStore(subscribe, () => select(meeting.state));
+}
+
+export function useMe(): Participant | undefined {
+  return useMeetingState(({ participants, you }) => participants.find(({ id }) => id === you));
+}
+
+export function useIsHost(): boolean {
+  return useMe()?.role === 'host';
+}

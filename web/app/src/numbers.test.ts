@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { digitsOf, inThrees, isComplete } from './numbers';
+
+// product: J1
+it('finds the meeting number in whatever is typed or pasted', () => {
+  expect(digitsOf('123 456 789')).toBe('123456789');
+  expect(digitsOf(' 123-456-7890 ')).toBe('123456789');
+  expect(digitsOf('https://meet.example:8443/j/987654321?x=1')).toBe('987654321');
+  expect(digitsOf('会议 ID：123')).toBe('123');
+  expect(isComplete('12345678')).toBe(false);
+  expect(isComplete('123456789')).toBe(true);
+});
+
+it('shows it in threes, while it is typed too', () => {
+  expect(['', '12', '123', '1234', '123456789'].map(inThrees)).toEqual([
+    '',
+    '12',
+    '123',
+    '123 4',
+    '123 456 789',
+  ]);
+});

@@ -1,0 +1,17 @@
+/** Digits of a meeting number. */
+const LENGTH = 9;
+
+/** The digits of what somebody typed or pasted: a number with or without spaces, or an invitation's link. */
+export function digitsOf(text: string): string {
+  const link = /\/j\/(\d+)/.exec(text);
+  return (link?.[1] ?? text.replace(/\D/g, '')).slice(0, LENGTH);
+}
+
+export function isComplete(digits: string): boolean {
+  return digits.length === LENGTH;
+}
+
+/** As it is read aloud: in threes. */
+export function inThrees(digits: string): string {
+  return digits.replace(/(\d{3})(?=\d)/g, '$1 ');
+}

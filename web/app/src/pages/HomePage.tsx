@@ -1,0 +1,106 @@
+import type { Account, OwnMeeting } from '@huitong/sdk';
+import { Box, Button, Card, Divider, Group, Modal, Text, Title } from '@mantine/core';
+import { LogIn, Video } from 'lucide-react';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useNavigate } from 'react-router';
+import { useAccount } from '../account';
+import { InstantMeeting } from '../parts/InstantMeeting';
+import { type Entry, JoinForm } from '../parts/JoinForm';
+import { LoginForm } from '../parts/LoginForm';
+import { MeetingList } from '../parts/MeetingList';
+import { Page } from '../parts/Page';
+import styles from './HomePage.module.css';
+
+export function HomePage() {
+  const account = useAccount(state => state.account);
+  const navigate = useNavigate();
+  // Until it is known whether somebody is logged in there is nothing right to show.
+  if (account === undefined) return null;
+
+  const enter = (entry: Entry) => void navigate(`/j/${entry.door.number}`, { state: entry });
+  return account ? <Desk account={account} onEntry={enter} /> : <Reception onEntry={enter} />;
+}
+
+/** For whoever is not logged in: come in by number, or log in. */
+function Reception({ onEntry }: { onEntry: (entry: Entry) => void }) {
+  const { t } = useTranslation();
+  return (
+    <Page width={860}>
+      <Box className={styles.welcome}>
+        <Title order={1} fz={30}>
+          {t('home.welcome')}
+        </Title>
+        <Text c="dimmed" mt={6}>
+          {t('home.welcomeText')}
+        </Text>
+      </Box>
+      <Card withBorder padding={0} radius="lg" shadow="sm">
+        <div className={styles.doors}>
+          <section className={styles.door} aria-labelledby="join-title">
+            <Title order={2} fz="lg" mb="md" id="join-title">
+              {t('home.join')}
+            </Title>
+            <JoinForm onEntry={onEntry} />
+          </section>
+          <Divider orientation="vertical" className={styles.upright} />
+          <Divider className={styles.level} />
+          <section className={styles.door} aria-labelledby="login-title">
+            <Title order={2} fz="lg" mb="md" id="login-title">
+              {t('login.title')}
+            </Title>
+            <LoginForm />
+          </section>
+        </div>
+      </Card>
+    </Page>
+  );
+}
+
+/** For whoever is: meetings of one's own. */
+function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) => void }) {
+  const { t } = useTranslation();
+  const [form, setForm] = useState<'instant' | 'join' | null>(null);
+  const close = () => setForm(null);
+  const start = (meeting: OwnMeeting) => {
+    const { id, number, title, state } = meeting;
+    const password = meeting.password ?? undefined;
+    const door = { id, number, title, state, needs_password: password !== undefined };
+    onEntry({ door, name: account.display_name, password });
+  };
+  return (
+    <Page width={820}>
+      <div className={styles.tiles}>
+        <Button
+          className={styles.tile}
+          leftSection={<Video size={24} />}
+          onClick={() => setForm('instant')}
+          data-testid="instant-open"
+        >
+          {t('instant.name')}
+        </Button>
+        <Button
+          className={styles.tile}
+          variant="default"
+          leftSection={<LogIn size={24} />}
+          onClick={() => setForm('join')}
+          data-testid="join-open"
+        >
+          {t('home.join')}
+        </Button>
+      </div>
+      <Group mt={36} mb="sm">
+        <Title order={1} fz="lg">
+          {t('home.meetings')}
+        </Title>
+      </Group>
+      <MeetingList onStart={start} />
+      <Modal opened={form === 'instant'} onClose={close} title={t('instant.name')} centered>
+        <InstantMeeting owner={account.display_name} onStart={start} />
+      </Modal>
+      <Modal opened={form === 'join'} onClose={close} title={t('home.join')} centered>
+        <JoinForm onEntry={onEntry} />
+      </Modal>
+    </Page>
+  );
+}

@@ -1,0 +1,60 @@
+import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { type SubmitEvent, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useAccount } from '../account';
+import { problemText } from '../problems';
+
+export function LoginForm() {
+  const { t } = useTranslation();
+  const login = useAccount(state => state.login);
+  const [name, setName] = useState('');
+  const [password, setPassword] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    try {
+      await login(name.trim(), password);
+    } catch (thrown) {
+      setProblem(thrown);
+      setBusy(false);
+    }
+  };
+
+  return (
+    <form onSubmit={event => void submit(event)}>
+      <Stack>
+        <TextInput
+          label={t('login.name')}
+          autoComplete="username"
+          autoCapitalize="none"
+          required
+          withAsterisk={false}
+          value={name}
+          onChange={event => setName(event.currentTarget.value)}
+          data-testid="login-name"
+        />
+        <PasswordInput
+          label={t('login.password')}
+          autoComplete="current-password"
+          required
+          withAsterisk={false}
+          value={password}
+          onChange={event => setPassword(event.currentTarget.value)}
+          data-testid="login-password"
+        />
+        {problem !== null && (
+          <Alert color="red" variant="light" data-testid="login-problem">
+            {problemText(t, problem)}
+          </Alert>
+        )}
+        <Button type="submit" variant="default" loading={busy} data-testid="login-submit">
+          {t('login.submit')}
+        </Button>
+      </Stack>
+    </form>
+  );
+}

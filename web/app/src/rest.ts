@@ -1,0 +1,4 @@
+import { Rest } from '@huitong/sdk';
+
+/** The server this page came from. */
+export const rest = new Rest();

@@ -1,0 +1,41 @@
+import { createTheme, type MantineColorsTuple } from '@mantine/core';
+
+/** Lake: the one accent. Shade 7 carries white text at 4.9:1. */
+const lake: MantineColorsTuple = [
+  '#eaf6f8',
+  '#d5eaef',
+  '#a9d5df',
+  '#79bece',
+  '#52abbf',
+  '#3a9fb6',
+  '#2a93ab',
+  '#17788d',
+  '#0f6678',
+  '#075565',
+];
+
+/** Greys of the dark scheme with a trace of the lake in them. */
+const dark: MantineColorsTuple = [
+  '#dfe4e7',
+  '#b6bfc5',
+  '#919ca4',
+  '#6d7981',
+  '#465058',
+  '#374148',
+  '#2a3238',
+  '#1d2429',
+  '#171d21',
+  '#101518',
+];
+
+export const theme = createTheme({
+  colors: { lake, dark },
+  primaryColor: 'lake',
+  primaryShade: 7,
+  defaultRadius: 'md',
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  fontFamily:
+    "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif",
+  headings: { fontWeight: '600' },
+});

@@ -1,0 +1,107 @@
+import { backoff } from './backoff';
+import { Problem } from './problem';
+
+/** Short gaps heal by themselves (RFC 7675: consent is lost after 30 s); what lasts longer is begun anew. */
+const DISCONNECTED_MS_MAX = 3_000;
+
+/** A connection that isn't there by then won't come: it takes a tenth of a second where nothing is in the way. */
+const CONNECT_MS_MAX = 10_000;
+
+export interface ConnectionHandlers {
+  /** Adds the m-lines to a new peer connection. */
+  build: (peer: RTCPeerConnection) => void;
+  /** Sends an offer, gives the answer. */
+  offer: (sdp: string) => Promise<string>;
+  /** Media flows, or doesn't any more. */
+  connected: (connected: boolean) => void;
+  /** The offer was not answered: the words' connection is lost as well. */
+  unanswered: () => void;
+}
+
+/**
+ * A peer connection that is begun anew whenever it fails. It is offered once and never renegotiated; the server's
+ * candidate is in the answer, and it learns ours from our checks, so that nothing is trickled.
+ */
+export class MediaConnection {
+  readonly #handlers: ConnectionHandlers;
+  #peer: RTCPeerConnection | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #attempt = 0;
+  #connected = false;
+
+  constructor(handlers: ConnectionHandlers) {
+    this.#handlers = handlers;
+  }
+
+  get peer(): RTCPeerConnection | null {
+    return this.#peer;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Begins, or begins anew. */
+  async start(): Promise<void> {
+    this.close();
+    const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.#peer = peer;
+    peer.onconnectionstatechange = () => {
+      if (this.#peer === peer) this.#follow(peer.connectionState);
+    };
+    this.#after(CONNECT_MS_MAX);
+    try {
+      this.#handlers.build(peer);
+      await peer.setLocalDescription();
+      const sdp = await this.#handlers.offer(peer.localDescription?.sdp ?? '');
+      if (this.#peer === peer) await peer.setRemoteDescription({ type: 'answer', sdp });
+    } catch (thrown) {
+      if (this.#peer !== peer) return;
+      const problem = Problem.from(thrown);
+      if (problem.code === 'timeout') this.#handlers.unanswered();
+      else if (problem.code !== 'offline') this.#retry();
+    }
+  }
+
+  /** Ends; `start` begins again. */
+  close(): void {
+    clearTimeout(this.#timer);
+    const peer = this.#peer;
+    this.#peer = null;
+    peer?.close();
+    this.#tell(false);
+  }
+
+  #follow(state: RTCPeerConnectionState): void {
+    switch (state) {
+      case 'connected':
+        clearTimeout(this.#timer);
+        this.#attempt = 0;
+        this.#tell(true);
+        break;
+      case 'disconnected':
+        this.#tell(false);
+        this.#after(DISCONNECTED_MS_MAX);
+        break;
+      case 'failed':
+      case 'closed':
+        this.#retry();
+    }
+  }
+
+  #retry(): void {
+    this.#tell(false);
+    this.#after(backoff(this.#attempt++));
+  }
+
+  #after(wait: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.start(), wait);
+  }
+
+  #tell(connected: boolean): void {
+    if (this.#connected === connected) return;
+    this.#connected = connected;
+    this.#handlers.connected(connected);
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * The client of Huitong meetings for browsers: REST, the meeting itself, its media. Without any framework.
+ *
+ * `Rest` finds a meeting, `Meeting.join` comes into it; from there on `meeting.state` and its `change` event say what
+ * to show, and its methods do what can be done.
+ */
+export { Meeting } from './meeting';
+export type { Ended, JoinOptions, MeetingEvents, MeetingState } from './meeting';
+export { Problem } from './problem';
+export type {
+  Broadcast,
+  Command,
+  EndReason,
+  LeaveReason,
+  MeetingEvent,
+  MeetingView,
+  Notice,
+  Participant,
+  ParticipantId,
+  Role,
+  Slot,
+  TrackKind,
+  Via,
+} from './protocol';
+export type { Source } from './publisher';
+export { Rest } from './rest';
+export type { Account, BroadcastInfo, Door, Info, OwnMeeting } from './rest';
+export type { ConnectionStats, MeetingStats, ReceivedStats, SentStats } from './stats';
+export type { Received } from './subscriber';

@@ -1,0 +1,353 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Ended, type JoinOptions, Meeting } from './meeting';
+import { Problem } from './problem';
+import type { ClientMessage, Notice, Participant, ServerMessage } from './protocol';
+
+/** The server's end of a WebSocket, in the test's hands. */
+class FakeSocket {
+  static readonly OPEN = 1;
+  static all: FakeSocket[] = [];
+  /** False: nobody answers. */
+  static reachable = true;
+  static get last(): FakeSocket {
+    const last = FakeSocket.all.at(-1);
+    if (!last) throw new Error('nobody has connected');
+    return last;
+  }
+
+  readyState = 0;
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  readonly sent: ClientMessage[] = [];
+
+  constructor(readonly url: string) {
+    FakeSocket.all.push(this);
+    queueMicrotask(() => {
+      if (!FakeSocket.reachable) return this.drop();
+      this.readyState = 1;
+      this.onopen?.();
+    });
+  }
+
+  send(text: string): void {
+    const message = JSON.parse(text) as ClientMessage;
+    this.sent.push(message);
+    if (message.type === 'publish' || message.type === 'subscribe') {
+      if (FakePeer.answered)
+        queueMicrotask(() => this.say({ type: 'answer', id: message.id, sdp: 'answer' }));
+    } else if (message.type === 'command') {
+      queueMicrotask(() => this.say({ type: 'done', id: message.id }));
+    }
+  }
+
+  say(message: ServerMessage): void {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+
+  /** The network is gone. */
+  drop(): void {
+    this.readyState = 3;
+    this.onclose?.();
+  }
+
+  commands(): string[] {
+    return this.sent.flatMap(message => (message.type === 'command' ? [message.command.type] : []));
+  }
+}
+
+class FakePeer {
+  static all: FakePeer[] = [];
+  static answered = true;
+  connectionState: RTCPeerConnectionState = 'new';
+  onconnectionstatechange: (() => void) | null = null;
+  localDescription: { sdp: string } | null = null;
+  readonly lines: { mid: string | null; kind: string; direction: string }[] = [];
+
+  constructor() {
+    FakePeer.all.push(this);
+  }
+
+  addTransceiver(track: { kind: string } | string, { direction }: { direction: string }) {
+    const kind = typeof track === 'string' ? track : track.kind;
+    const line = { mid: null as string | null, kind, direction };
+    this.lines.push(line);
+    return Object.assign(line, {
+      setCodecPreferences: vi.fn(),
+      sender: { replaceTrack: vi.fn(() => Promise.resolve()) },
+      receiver: { track: { kind } },
+    });
+  }
+
+  setLocalDescription() {
+    this.lines.forEach((line, index) => (line.mid = `${index}`));
+    this.localDescription = { sdp: `${this.lines.length} lines` };
+    return Promise.resolve();
+  }
+
+  setRemoteDescription() {
+    this.become('connected');
+    return Promise.resolve();
+  }
+
+  close() {
+    this.connectionState = 'closed';
+  }
+
+  become(state: RTCPeerConnectionState) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}
+
+class FakeStream {
+  constructor(readonly tracks: unknown[]) {}
+}
+
+const me: Participant = {
+  id: 'me',
+  name: '李雷',
+  role: 'member',
+  via: 'web',
+  number: null,
+  muted: false,
+  camera: false,
+  screen: false,
+  hand: false,
+  connected: true,
+};
+
+function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
+  socket.say({
+    type: 'joined',
+    you: 'me',
+    resume: 'secret',
+    meeting: { id: 'm', number: '123456789', title: '周会', locked: false, self_unmute: true },
+    seq: 0,
+    participants: [{ ...me, ...more }],
+    broadcast: null,
+  });
+}
+
+/** Lets promises run that wait for nothing but each other. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+async function join(more: Partial<JoinOptions> = {}) {
+  const joining = Meeting.join({ meeting: 'm', name: '李雷', server: 'https://meet.example', ...more });
+  await settle();
+  welcome();
+  const meeting = await joining;
+  await settle();
+  const ends: Ended[] = [];
+  meeting.on('ended', ended => ends.push(ended));
+  return { meeting, ends };
+}
+
+const track = (kind: string) => ({ kind, enabled: true, contentHint: '' }) as unknown as MediaStreamTrack;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  FakeSocket.all = [];
+  FakeSocket.reachable = true;
+  FakePeer.all = [];
+  FakePeer.answered = true;
+  vi.stubGlobal('WebSocket', FakeSocket);
+  vi.stubGlobal('RTCPeerConnection', FakePeer);
+  vi.stubGlobal('MediaStream', FakeStream);
+  vi.stubGlobal('addEventListener', vi.fn());
+  vi.stubGlobal('removeEventListener', vi.fn());
+  for (const name of ['RTCRtpSender', 'RTCRtpReceiver']) {
+    vi.stubGlobal(name, { getCapabilities: () => ({ codecs: [] }) });
+  }
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe('joining', () => {
+  it('says who one is and offers both connections once', async () => {
+    const { meeting } = await join({ password: '135790', language: 'zh-CN' });
+    expect(FakeSocket.last.url).toBe('wss://meet.example/api/v1/meetings/m/session?lang=zh-CN');
+    expect(FakeSocket.last.sent.map(({ type }) => type)).toEqual(['join', 'publish', 'subscribe']);
+    expect(FakeSocket.last.sent[0]).toEqual({ type: 'join', name: '李雷', password: '135790' });
+    expect(meeting.state).toMatchObject({ phase: 'joined', sending: true, receiving: true, you: 'me' });
+  });
+
+  it('sends microphone, camera and screen in this order, and receives six voices and nine pictures', async () => {
+    await join();
+    const [publish, subscribe] = FakePeer.all;
+    expect(publish?.lines.map(({ kind }) => kind)).toEqual(['audio', 'video', 'video']);
+    expect(publish?.lines.every(({ direction }) => direction === 'sendonly')).toBe(true);
+    expect(subscribe?.lines.filter(({ kind }) => kind === 'audio')).toHaveLength(6);
+    expect(subscribe?.lines.filter(({ kind }) => kind === 'video')).toHaveLength(9);
+  });
+
+  it('fails with the server’s words', async () => {
+    const joining = Meeting.join({ meeting: 'm', name: '李雷', server: 'https://meet.example' });
+    const outcome = expect(joining).rejects.toMatchObject({ code: 'wrong_password', title: '会议密码错误' });
+    await settle();
+    FakeSocket.last.say({ type: 'refused', problem: { code: 'wrong_password', title: '会议密码错误' } });
+    await outcome;
+    expect(FakeSocket.last.readyState).toBe(3);
+  });
+
+  it('fails where nobody answers, and where the connection ends before the answer', async () => {
+    FakeSocket.reachable = false;
+    const unreachable = { name: 'Problem', code: 'unreachable' };
+    await expect(Meeting.join({ meeting: 'm', name: 'a', server: 'https://x' })).rejects.toMatchObject(
+      unreachable,
+    );
+    FakeSocket.reachable = true;
+    const joining = Meeting.join({ meeting: 'm', name: 'a', server: 'https://x' });
+    const outcome = expect(joining).rejects.toMatchObject(unreachable);
+    await settle();
+    FakeSocket.last.drop();
+    await outcome;
+  });
+});
+
+describe('in the meeting', () => {
+  it('carries commands out and passes refusals on', async () => {
+    const { meeting } = await join();
+    await meeting.muteAll(false);
+    expect(FakeSocket.last.commands()).toEqual(['mute_all']);
+    FakeSocket.last.send = () => undefined;
+    const refused = expect(meeting.end()).rejects.toBeInstanceOf(Problem);
+    FakeSocket.last.say({ type: 'refused', id: 4, problem: { code: 'not_allowed', title: '您没有此权限' } });
+    await refused;
+    expect(meeting.state.phase).toBe('joined');
+  });
+
+  // product: C7
+  it('stops the microphone as soon as the host has muted it', async () => {
+    const microphone = track('audio');
+    const { meeting } = await join({ tracks: { microphone } });
+    const notices: Notice[] = [];
+    meeting.on('notice', notice => notices.push(notice));
+    expect(microphone.enabled).toBe(true);
+    const event = { type: 'participant_changed', participant: { ...me, muted: true } } as const;
+    FakeSocket.last.say({ type: 'event', seq: 1, event });
+    FakeSocket.last.say({ type: 'notice', notice: 'muted' });
+    expect(microphone.enabled).toBe(false);
+    expect(notices).toEqual(['muted']);
+  });
+
+  it('finds the stream of whoever is in a slot', async () => {
+    const { meeting } = await join();
+    FakeSocket.last.say({
+      type: 'slots',
+      slots: [
+        { mid: '0', participant: 'phone', kind: 'audio' },
+        { mid: '6', participant: null, kind: 'camera' },
+        { mid: '99', participant: 'ghost', kind: 'camera' },
+      ],
+    });
+    expect(meeting.stream('phone', 'audio')).not.toBeNull();
+    expect(meeting.stream('ghost', 'camera')).toBeNull();
+    expect(meeting.state.received).toHaveLength(2);
+  });
+
+  it('ends when the host ends it, and stays ended', async () => {
+    const { meeting, ends } = await join();
+    FakeSocket.last.say({ type: 'ended', reason: 'meeting_ended' });
+    FakeSocket.last.drop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ends).toEqual([{ reason: 'meeting_ended' }]);
+    expect(meeting.state.phase).toBe('ended');
+    expect(FakeSocket.all).toHaveLength(1);
+  });
+});
+
+describe('a lost network', () => {
+  // product: J6
+  it('gives the same seat again, with both connections and what one showed', async () => {
+    const { meeting, ends } = await join();
+    await meeting.setCamera(track('video'));
+    FakeSocket.last.drop();
+    expect(meeting.state.phase).toBe('reconnecting');
+    await expect(meeting.mute()).rejects.toMatchObject({ code: 'offline' });
+    await settle();
+    await settle();
+    expect(FakeSocket.all).toHaveLength(2);
+    expect(FakeSocket.last.sent[0]).toEqual({ type: 'join', name: '李雷', resume: 'secret' });
+    welcome();
+    await settle();
+    expect(meeting.state).toMatchObject({ phase: 'joined', sending: true, receiving: true });
+    expect(FakeSocket.last.commands()).toEqual(['camera']);
+    expect(FakePeer.all).toHaveLength(4);
+    expect(ends).toEqual([]);
+  });
+
+  // product: J6
+  it('is tried again until it is there', async () => {
+    const { meeting } = await join();
+    FakeSocket.reachable = false;
+    FakeSocket.last.drop();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(meeting.state.phase).toBe('reconnecting');
+    const tries = FakeSocket.all.length;
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(15);
+    FakeSocket.reachable = true;
+    await vi.advanceTimersByTimeAsync(7_000);
+    welcome();
+    await settle();
+    expect(meeting.state.phase).toBe('joined');
+  });
+
+  it('ends where the seat is no longer to be had', async () => {
+    const { ends } = await join();
+    FakeSocket.last.drop();
+    await settle();
+    await settle();
+    FakeSocket.last.say({ type: 'refused', problem: { code: 'removed', title: '' } });
+    await settle();
+    expect(ends).toMatchObject([{ reason: 'refused', problem: { code: 'removed' } }]);
+  });
+
+  // product: J6
+  it('of media alone is offered again over the same connection', async () => {
+    const { meeting } = await join();
+    FakePeer.all[0]?.become('failed');
+    expect(meeting.state.sending).toBe(false);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(FakePeer.all).toHaveLength(3);
+    expect(FakeSocket.all).toHaveLength(1);
+    expect(meeting.state.sending).toBe(true);
+  });
+
+  // product: J6
+  it('that nobody has noticed is found out by an offer that stays unanswered', async () => {
+    const { meeting } = await join();
+    FakePeer.answered = false;
+    FakePeer.all[1]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(FakePeer.all).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(8_010);
+    expect(meeting.state.phase).toBe('reconnecting');
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  it('of a server that stops is waited for', async () => {
+    const { meeting, ends } = await join();
+    FakeSocket.last.say({ type: 'ended', reason: 'server_stopping' });
+    await settle();
+    expect(meeting.state.phase).toBe('reconnecting');
+    FakeSocket.reachable = false;
+    FakeSocket.last.drop();
+    await vi.advanceTimersByTimeAsync(150_000);
+    expect(ends).toMatchObject([{ reason: 'unreachable' }]);
+  });
+
+  it('between two events is mended by coming back', async () => {
+    const { meeting } = await join();
+    FakeSocket.last.say({ type: 'event', seq: 5, event: { type: 'broadcast_changed', broadcast: null } });
+    expect(meeting.state.phase).toBe('reconnecting');
+  });
+});

@@ -1,0 +1,400 @@
+import { backoff } from './backoff';
+import { MediaConnection } from './connection';
+import { Emitter } from './emitter';
+import { Problem } from './problem';
+import type {
+  Command,
+  EndReason,
+  Joined,
+  MeetingEvent,
+  Notice,
+  Participant,
+  ParticipantId,
+  ServerMessage,
+  TrackKind,
+} from './protocol';
+import { Publisher, type Source } from './publisher';
+import { type Roster, applyEvent, rosterOf } from './roster';
+import { Signalling } from './signalling';
+import { type MeetingStats, receivedStats, sentStats } from './stats';
+import { type Received, Subscriber } from './subscriber';
+
+/** Tries to come back end after so long: the seat is given away after a minute, a server is updated within two. */
+const COME_BACK_MS_MAX = 120_000;
+
+/** How long a goodbye may take before one simply goes. */
+const GOODBYE_MS_MAX = 1_000;
+
+/** Refusals that another try may not meet. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'offline', 'timeout', 'draining', 'failed']);
+
+/** Ends after which one wants to be back: the seat is kept, or a new server waits. */
+const COME_BACK_AFTER: ReadonlySet<EndReason> = new Set(['server_stopping', 'too_slow']);
+
+export interface JoinOptions {
+  /** The meeting's id, as `Rest.meetingByNumber` gives it. */
+  meeting: string;
+  name: string;
+  password?: string | undefined;
+  /** The secret of an earlier seat, to have it again. */
+  resume?: string | undefined;
+  /** What to send from the beginning. */
+  tracks?: Partial<Record<Source, MediaStreamTrack | null>>;
+  /** Come in muted. */
+  muted?: boolean;
+  /** Language of problems, as a BCP 47 tag. */
+  language?: string;
+  /** The server's origin where it isn't the page's. */
+  server?: string;
+}
+
+/** All there is to show. Never changed, only replaced: compare by identity. */
+export interface MeetingState extends Roster {
+  readonly phase: 'joined' | 'reconnecting' | 'ended';
+  /** Whether media flows: what one sends, what one receives. */
+  readonly sending: boolean;
+  readonly receiving: boolean;
+  readonly speaking: readonly ParticipantId[];
+  /** Who is shown large. */
+  readonly active: ParticipantId | null;
+  readonly received: readonly Received[];
+}
+
+/** Why one is no longer in the meeting. */
+export type Ended = { reason: EndReason } | { reason: 'refused' | 'unreachable'; problem: Problem };
+
+export interface MeetingEvents {
+  /** `state` is another. */
+  change: MeetingState;
+  notice: Notice;
+  /** What all were told; `state` has it already. */
+  event: MeetingEvent;
+  ended: Ended;
+}
+
+/** One participant's part in a meeting: comes back by itself when the network does. */
+export class Meeting extends Emitter<MeetingEvents> {
+  readonly #options: JoinOptions;
+  readonly #publisher = new Publisher();
+  readonly #subscriber = new Subscriber();
+  readonly #publishing: MediaConnection;
+  readonly #subscribing: MediaConnection;
+  #signalling: Signalling | null = null;
+  #resume: string | undefined;
+  #state!: MeetingState;
+  #wake: (() => void) | null = null;
+  #welcome: ((joined: Joined) => void) | null = null;
+  #rejection: ((problem: Problem) => void) | null = null;
+
+  /** Comes in, or says why not by a {@link Problem}. */
+  static async join(options: JoinOptions): Promise<Meeting> {
+    const meeting = new Meeting(options);
+    meeting.#sitDown(await meeting.#connect());
+    if (options.muted && !meeting.me?.muted) await meeting.mute();
+    return meeting;
+  }
+
+  private constructor(options: JoinOptions) {
+    super();
+    this.#options = options;
+    this.#resume = options.resume;
+    for (const [source, track] of Object.entries(options.tracks ?? {})) {
+      void this.#publisher.replace(source as Source, track);
+    }
+    const offer = (type: 'publish' | 'subscribe') => (sdp: string) =>
+      this.#signalling?.request({ type, sdp }) ?? Promise.reject(Problem.local('offline'));
+    const unanswered = () => this.#signalling?.close();
+    this.#publishing = new MediaConnection({
+      build: peer => this.#publisher.build(peer),
+      offer: offer('publish'),
+      connected: sending => this.#set({ sending }),
+      unanswered,
+    });
+    this.#subscribing = new MediaConnection({
+      build: peer => this.#subscriber.build(peer),
+      offer: offer('subscribe'),
+      connected: receiving => this.#set({ receiving }),
+      unanswered,
+    });
+  }
+
+  get state(): MeetingState {
+    return this.#state;
+  }
+
+  get you(): ParticipantId {
+    return this.#state.you;
+  }
+
+  /** Oneself as the others see one. */
+  get me(): Participant | undefined {
+    return this.participant(this.you);
+  }
+
+  /** The secret to have the same seat again after a crash: keep it where only this tab reads it. */
+  get resume(): string | undefined {
+    return this.#resume;
+  }
+
+  participant(id: ParticipantId): Participant | undefined {
+    return this.#state.participants.find(participant => participant.id === id);
+  }
+
+  /** Somebody's sound or picture while it is received. */
+  stream(participant: ParticipantId, kind: TrackKind): MediaStream | null {
+    return this.#subscriber.stream(participant, kind);
+  }
+
+  /** What is sent now. */
+  track(source: Source): MediaStreamTrack | null {
+    return this.#publisher.track(source);
+  }
+
+  /** Sends this microphone, or none. Whether it is heard is `mute`'s and the host's. */
+  async setMicrophone(track: MediaStreamTrack | null): Promise<void> {
+    if (track) track.enabled = this.me?.muted === false;
+    await this.#publisher.replace('microphone', track);
+  }
+
+  /** Shows this camera, or none. */
+  async setCamera(track: MediaStreamTrack | null): Promise<void> {
+    await this.#publisher.replace('camera', track);
+    await this.command({ type: 'camera', on: track !== null });
+  }
+
+  /** Shares this screen, or none. */
+  async setScreen(track: MediaStreamTrack | null): Promise<void> {
+    await this.#publisher.replace('screen', track);
+    await this.command({ type: 'screen', on: track !== null });
+  }
+
+  /** Mutes somebody; oneself if nobody is named. */
+  mute(participant: ParticipantId = this.you): Promise<void> {
+    return this.command({ type: 'mute', participant });
+  }
+
+  /** Unmutes oneself, opens a telephone, asks a browser. */
+  unmute(participant: ParticipantId = this.you): Promise<void> {
+    return this.command({ type: 'unmute', participant });
+  }
+
+  muteAll(selfUnmute: boolean): Promise<void> {
+    return this.command({ type: 'mute_all', self_unmute: selfUnmute });
+  }
+
+  unmuteAll(): Promise<void> {
+    return this.command({ type: 'unmute_all' });
+  }
+
+  remove(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'remove', participant });
+  }
+
+  rename(participant: ParticipantId, name: string): Promise<void> {
+    return this.command({ type: 'rename', participant, name });
+  }
+
+  makeHost(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'make_host', participant });
+  }
+
+  raiseHand(up: boolean): Promise<void> {
+    return this.command({ type: 'hand', up });
+  }
+
+  lock(on: boolean): Promise<void> {
+    return this.command({ type: 'lock', on });
+  }
+
+  startBroadcast(): Promise<void> {
+    return this.command({ type: 'start_broadcast' });
+  }
+
+  stopBroadcast(): Promise<void> {
+    return this.command({ type: 'stop_broadcast' });
+  }
+
+  /** Gives the seat up. */
+  leave(): Promise<void> {
+    return this.#goodbye({ type: 'leave' });
+  }
+
+  /** Ends the meeting for all. */
+  async end(): Promise<void> {
+    await this.command({ type: 'end' });
+    this.#finish({ reason: 'meeting_ended' });
+  }
+
+  /** Carries a command out, or rejects with a {@link Problem}. */
+  async command(command: Command): Promise<void> {
+    if (!this.#signalling) throw Problem.local('offline');
+    await this.#signalling.request({ type: 'command', command });
+  }
+
+  /** Drops the connection and comes back, as after a lost network. */
+  reconnect(): void {
+    if (this.#signalling) this.#signalling.close();
+    else this.#wake?.();
+  }
+
+  async getStats(): Promise<MeetingStats> {
+    const [publish, subscribe] = await Promise.all([
+      sentStats(this.#publishing.peer),
+      receivedStats(this.#subscribing.peer, this.#subscriber.received),
+    ]);
+    return { publish, subscribe };
+  }
+
+  async #goodbye(command: Command): Promise<void> {
+    const patience = new Promise<void>(resolve => setTimeout(resolve, GOODBYE_MS_MAX));
+    await Promise.race([this.command(command).catch(() => undefined), patience]);
+    this.#finish({ reason: 'left' });
+  }
+
+  /** Opens the WebSocket and asks for the seat. */
+  async #connect(): Promise<Joined> {
+    const { meeting, name, password, language, server = location.origin } = this.#options;
+    const url = new URL(`/api/v1/meetings/${encodeURIComponent(meeting)}/session`, server);
+    url.protocol = url.protocol.replace('http', 'ws');
+    if (language) url.searchParams.set('lang', language);
+    const welcomed = new Promise<Joined>((resolve, reject) => {
+      this.#welcome = resolve;
+      this.#rejection = reject;
+    });
+    // Whoever awaits it is further down; until then its rejection is no stray one.
+    welcomed.catch(() => undefined);
+    const signalling = await Signalling.open(url.href, {
+      message: message => this.#receive(message),
+      closed: () => this.#lose(),
+    });
+    this.#signalling = signalling;
+    const resume = this.#resume;
+    signalling.send({ type: 'join', name, ...(password && { password }), ...(resume && { resume }) });
+    const timer = setTimeout(() => this.#rejection?.(Problem.local('timeout')), 8_000);
+    try {
+      return await welcomed;
+    } catch (thrown) {
+      this.#signalling = null;
+      signalling.close();
+      throw thrown;
+    } finally {
+      clearTimeout(timer);
+      this.#welcome = this.#rejection = null;
+    }
+  }
+
+  #sitDown(joined: Joined): void {
+    this.#resume = joined.resume;
+    this.#subscriber.clear();
+    const quiet = { sending: false, receiving: false, speaking: [], active: null, received: [] };
+    this.#replace({ ...rosterOf(joined), ...quiet, phase: 'joined' });
+    void this.#publishing.start();
+    void this.#subscribing.start();
+    for (const source of ['camera', 'screen'] as const) {
+      if (this.#publisher.track(source))
+        this.command({ type: source, on: true }).catch((thrown: unknown) => Problem.from(thrown));
+    }
+  }
+
+  #receive(message: ServerMessage): void {
+    switch (message.type) {
+      case 'joined':
+        this.#welcome?.(message);
+        break;
+      case 'refused':
+        this.#rejection?.(new Problem(message.problem));
+        break;
+      case 'event': {
+        const roster = applyEvent(this.#state, message.seq, message.event);
+        if (!roster) return this.reconnect();
+        this.#replace({ ...this.#state, ...roster });
+        this.emit('event', message.event);
+        break;
+      }
+      case 'slots':
+        this.#subscriber.assign(message.slots);
+        this.#set({ received: this.#subscriber.received });
+        break;
+      case 'speaking':
+        this.#set({ speaking: message.participants, active: message.active });
+        break;
+      case 'notice':
+        this.emit('notice', message.notice);
+        break;
+      case 'ended':
+        if (COME_BACK_AFTER.has(message.reason)) this.reconnect();
+        else this.#finish({ reason: message.reason });
+    }
+  }
+
+  /** The words' connection is gone; the pictures' goes on until it is replaced or gives up. */
+  #lose(): void {
+    // Whoever is coming in deals with it himself.
+    if (this.#rejection) return this.#rejection(Problem.local('unreachable'));
+    if (!this.#signalling) return;
+    this.#signalling = null;
+    if (this.#state.phase === 'joined') void this.#comeBack();
+  }
+
+  async #comeBack(): Promise<void> {
+    this.#set({ phase: 'reconnecting' });
+    const began = Date.now();
+    const hurry = () => this.#wake?.();
+    globalThis.addEventListener('online', hurry);
+    try {
+      for (let attempt = 0; Date.now() - began < COME_BACK_MS_MAX; attempt++) {
+        await this.#pause(backoff(attempt));
+        if (this.#isOver()) return;
+        try {
+          const joined = await this.#connect();
+          if (this.#isOver()) return this.#signalling?.close();
+          return this.#sitDown(joined);
+        } catch (thrown) {
+          const problem = Problem.from(thrown);
+          if (!PASSING.has(problem.code)) return this.#finish({ reason: 'refused', problem });
+        }
+      }
+      this.#finish({ reason: 'unreachable', problem: Problem.local('unreachable') });
+    } finally {
+      globalThis.removeEventListener('online', hurry);
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#state.phase === 'ended';
+  }
+
+  async #pause(wait: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>(resolve => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, wait);
+    });
+    this.#wake = null;
+    clearTimeout(timer);
+  }
+
+  #finish(ended: Ended): void {
+    if (this.#isOver()) return;
+    this.#set({ phase: 'ended' });
+    this.#publishing.close();
+    this.#subscribing.close();
+    const signalling = this.#signalling;
+    this.#signalling = null;
+    signalling?.close();
+    this.#wake?.();
+    this.emit('ended', ended);
+  }
+
+  #set(changes: Partial<MeetingState>): void {
+    if (this.#state as MeetingState | undefined) this.#replace({ ...this.#state, ...changes });
+  }
+
+  #replace(state: MeetingState): void {
+    this.#state = state;
+    const microphone = this.#publisher.track('microphone');
+    // Whoever is muted by the host must not be sending either, whatever the page shows.
+    if (microphone) microphone.enabled = this.me?.muted === false;
+    this.emit('change', state);
+  }
+}

@@ -1,0 +1,33 @@
+import type { ProblemBody } from './protocol';
+
+/** Codes of our own, for what never reached the server. */
+export type LocalCode = 'offline' | 'timeout' | 'unreachable';
+
+/** Why something was not done: the server's problem, or one of {@link LocalCode}. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  /** Stable, for programs. */
+  readonly code: string;
+  /** For people, in their language; empty where the server had no say. */
+  readonly title: string;
+  /** Seconds until another try makes sense. */
+  readonly retryAfter: number | null;
+
+  constructor(problem: ProblemBody, retryAfter: number | null = null) {
+    super(problem.title ? `${problem.code}: ${problem.title}` : problem.code);
+    this.code = problem.code;
+    this.title = problem.title;
+    this.retryAfter = retryAfter;
+  }
+
+  static local(code: LocalCode): Problem {
+    return new Problem({ code, title: '' });
+  }
+
+  /** Whatever was thrown, as a problem. */
+  static from(thrown: unknown): Problem {
+    if (thrown instanceof Problem) return thrown;
+    console.error(thrown);
+    return new Problem({ code: 'failed', title: '' });
+  }
+}

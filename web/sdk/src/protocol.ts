@@ -1,0 +1,128 @@
+/**
+ * The words of the client protocol, as `docs/reference/client-protocol.md` has them. Nothing here does anything but
+ * tell our messages from nonsense.
+ */
+
+/** A seat in a meeting; the same after coming back. */
+export type ParticipantId = string;
+
+export type Role = 'host' | 'member';
+export type Via = 'web' | 'phone';
+export type TrackKind = 'audio' | 'camera' | 'screen';
+
+export interface Participant {
+  id: ParticipantId;
+  name: string;
+  role: Role;
+  via: Via;
+  /** A phone's number with its middle hidden. */
+  number: string | null;
+  muted: boolean;
+  camera: boolean;
+  screen: boolean;
+  hand: boolean;
+  /** False while the network is gone and the seat is kept. */
+  connected: boolean;
+}
+
+export interface MeetingView {
+  id: string;
+  /** Nine digits, shown in threes. */
+  number: string;
+  title: string;
+  locked: boolean;
+  /** Whether members may unmute themselves. */
+  self_unmute: boolean;
+}
+
+export interface Broadcast {
+  id: string;
+  state: 'starting' | 'live' | 'restarting';
+  /** Path of the watch page. */
+  watch: string;
+}
+
+export type Command =
+  | { type: 'mute' | 'unmute' | 'remove' | 'make_host'; participant: ParticipantId }
+  | { type: 'mute_all'; self_unmute: boolean }
+  | { type: 'camera' | 'screen' | 'lock'; on: boolean }
+  | { type: 'rename'; participant: ParticipantId; name: string }
+  | { type: 'hand'; up: boolean }
+  | { type: 'unmute_all' | 'start_broadcast' | 'stop_broadcast' | 'leave' | 'end' };
+
+export type LeaveReason = 'left' | 'removed' | 'lost';
+
+export type MeetingEvent =
+  | { type: 'participant_joined' | 'participant_changed'; participant: Participant }
+  | { type: 'participant_left'; id: ParticipantId; reason: LeaveReason }
+  | { type: 'meeting_changed'; meeting: MeetingView }
+  | { type: 'broadcast_changed'; broadcast: Broadcast | null };
+
+/** What a receiving m-line carries now. */
+export interface Slot {
+  mid: string;
+  participant: ParticipantId | null;
+  kind: TrackKind;
+}
+
+export type Notice = 'muted' | 'unmuted' | 'asked_to_unmute';
+
+export type EndReason = 'removed' | 'meeting_ended' | 'left' | 'replaced' | 'server_stopping' | 'too_slow';
+
+export interface ProblemBody {
+  /** Stable, for programs. */
+  code: string;
+  /** For people, in their language. */
+  title: string;
+}
+
+export type ClientMessage =
+  | { type: 'join'; name: string; password?: string; resume?: string }
+  | { type: 'publish' | 'subscribe'; id: number; sdp: string }
+  | { type: 'command'; id: number; command: Command };
+
+export interface Joined {
+  type: 'joined';
+  you: ParticipantId;
+  /** The secret that gives the same seat again. */
+  resume: string;
+  meeting: MeetingView;
+  seq: number;
+  participants: Participant[];
+  broadcast: Broadcast | null;
+}
+
+export type ServerMessage =
+  | Joined
+  | { type: 'answer'; id: number; sdp: string }
+  | { type: 'done'; id: number }
+  | { type: 'refused'; id?: number | null; problem: ProblemBody }
+  | { type: 'event'; seq: number; event: MeetingEvent }
+  | { type: 'slots'; slots: Slot[] }
+  | { type: 'speaking'; participants: ParticipantId[]; active: ParticipantId | null }
+  | { type: 'notice'; notice: Notice }
+  | { type: 'ended'; reason: EndReason };
+
+const KNOWN: ReadonlySet<string> = new Set<ServerMessage['type']>([
+  'joined',
+  'answer',
+  'done',
+  'refused',
+  'event',
+  'slots',
+  'speaking',
+  'notice',
+  'ended',
+]);
+
+/** A frame's message; null for what a newer server may say and we don't understand. */
+export function parseServerMessage(text: string): ServerMessage | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null || !('type' in value)) return null;
+  return typeof value.type === 'string' && KNOWN.has(value.type) ? (value as ServerMessage) : null;
+}

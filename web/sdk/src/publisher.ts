@@ -1,0 +1,50 @@
+import { preferOurs } from './codecs';
+
+/** What can be sent, in the order of the m-lines. */
+export const SOURCES = ['microphone', 'camera', 'screen'] as const;
+export type Source = (typeof SOURCES)[number];
+
+/**
+ * A voice is clear at 40 kbit/s; 900 kbit/s is 540p of a face, and a receiver may get nine of them; text on a shared
+ * screen wants more bits and fewer pictures.
+ */
+const ENCODINGS: Record<Source, RTCRtpEncodingParameters> = {
+  microphone: { maxBitrate: 40_000 },
+  camera: { maxBitrate: 900_000, maxFramerate: 30 },
+  screen: { maxBitrate: 2_500_000, maxFramerate: 15 },
+};
+
+/** The tracks one sends: they outlive every connection they are sent by. */
+export class Publisher {
+  readonly #tracks: Record<Source, MediaStreamTrack | null> = {
+    microphone: null,
+    camera: null,
+    screen: null,
+  };
+  #senders: Partial<Record<Source, RTCRtpSender>> = {};
+
+  track(source: Source): MediaStreamTrack | null {
+    return this.#tracks[source];
+  }
+
+  /** Adds the three m-lines with what is sent now. */
+  build(peer: RTCPeerConnection): void {
+    this.#senders = {};
+    for (const source of SOURCES) {
+      const kind = source === 'microphone' ? 'audio' : 'video';
+      const transceiver = peer.addTransceiver(this.#tracks[source] ?? kind, {
+        direction: 'sendonly',
+        sendEncodings: [ENCODINGS[source]],
+      });
+      preferOurs(transceiver, kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
+      this.#senders[source] = transceiver.sender;
+    }
+  }
+
+  /** Sends another track, or none. */
+  async replace(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    if (track && source === 'screen') track.contentHint = 'detail';
+    this.#tracks[source] = track;
+    await this.#senders[source]?.replaceTrack(track);
+  }
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { backoff } from './backoff';
+import { wantedCodecs } from './codecs';
+import { type Joined, type Participant, parseServerMessage } from './protocol';
+import { applyEvent, rosterOf } from './roster';
+
+const person = (id: string, more: Partial<Participant> = {}): Participant => ({
+  id,
+  name: id,
+  role: 'member',
+  via: 'web',
+  number: null,
+  muted: false,
+  camera: false,
+  screen: false,
+  hand: false,
+  connected: true,
+  ...more,
+});
+
+const joined: Joined = {
+  type: 'joined',
+  you: 'a',
+  resume: 'secret',
+  meeting: { id: 'm', number: '123456789', title: '周会', locked: false, self_unmute: true },
+  seq: 7,
+  participants: [person('a')],
+  broadcast: null,
+};
+
+describe('the roster', () => {
+  const roster = rosterOf(joined);
+
+  it('follows who comes, changes and goes', () => {
+    const phone = person('b', { via: 'phone', number: '138****5678' });
+    const came = applyEvent(roster, 8, { type: 'participant_joined', participant: phone });
+    expect(came?.participants.map(({ id }) => id)).toEqual(['a', 'b']);
+    const muted =
+      came && applyEvent(came, 9, { type: 'participant_changed', participant: { ...phone, muted: true } });
+    expect(muted?.participants[1]).toMatchObject({ id: 'b', muted: true });
+    const went = muted && applyEvent(muted, 10, { type: 'participant_left', id: 'b', reason: 'removed' });
+    expect(went?.participants).toHaveLength(1);
+    expect(went?.seq).toBe(10);
+  });
+
+  it('leaves alone what it knows already and asks anew for what it missed', () => {
+    const event = { type: 'participant_joined', participant: person('b') } as const;
+    expect(applyEvent(roster, 7, event)).toBe(roster);
+    expect(applyEvent(roster, 9, event)).toBeNull();
+  });
+
+  it('counts events of a newer server', () => {
+    const unknown = { type: 'poll_opened' } as never;
+    expect(applyEvent(roster, 8, unknown)).toEqual({ ...roster, seq: 8 });
+  });
+});
+
+describe('messages', () => {
+  it('are told from nonsense', () => {
+    expect(parseServerMessage('{"type":"done","id":3}')).toEqual({ type: 'done', id: 3 });
+    for (const text of ['', '3', 'null', '[]', '{"type":7}', '{"type":"unheard_of"}', '{"id":1']) {
+      expect(parseServerMessage(text), text).toBeNull();
+    }
+  });
+});
+
+describe('coming back', () => {
+  it('is tried at once, then ever more slowly, never slower than the seat is kept', () => {
+    const waits = Array.from({ length: 12 }, (_, attempt) => backoff(attempt, () => 1));
+    expect(waits[0]).toBe(0);
+    expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    expect(Math.max(...waits)).toBeLessThan(10_000);
+  });
+});
+
+describe('codecs', () => {
+  const codec = (mimeType: string, clockRate = 90_000) => ({ mimeType, clockRate });
+
+  it('are VP8 with its retransmission, and Opus', () => {
+    const video = ['video/H264', 'video/VP8', 'video/rtx', 'video/AV1'].map(type => codec(type));
+    expect(wantedCodecs('video', video).map(({ mimeType }) => mimeType)).toEqual(['video/VP8', 'video/rtx']);
+    const audio = ['audio/red', 'audio/opus', 'audio/PCMU'].map(type => codec(type, 48_000));
+    expect(wantedCodecs('audio', audio).map(({ mimeType }) => mimeType)).toEqual(['audio/opus']);
+  });
+
+  it('are the browser’s choice where it has none of ours', () => {
+    expect(wantedCodecs('video', [codec('video/H264'), codec('video/rtx')])).toEqual([]);
+  });
+});

@@ -1,0 +1,50 @@
+import type { Broadcast, Joined, MeetingEvent, MeetingView, Participant, ParticipantId } from './protocol';
+
+/** What all in a meeting know, after event `seq`. Never changed, only replaced. */
+export interface Roster {
+  readonly you: ParticipantId;
+  readonly seq: number;
+  readonly meeting: MeetingView;
+  /** In order of coming. */
+  readonly participants: readonly Participant[];
+  readonly broadcast: Broadcast | null;
+}
+
+/** The state one comes into. */
+export function rosterOf(joined: Joined): Roster {
+  const { you, seq, meeting, participants, broadcast } = joined;
+  return { you, seq, meeting, participants, broadcast };
+}
+
+/**
+ * The roster after an event. Events already in it change nothing; `null` means that one is missing between, so that
+ * the whole must be asked for again.
+ */
+export function applyEvent(roster: Roster, seq: number, event: MeetingEvent): Roster | null {
+  if (seq <= roster.seq) return roster;
+  if (seq !== roster.seq + 1) return null;
+  return { ...roster, ...changes(roster, event), seq };
+}
+
+function changes(roster: Roster, event: MeetingEvent): Partial<Roster> {
+  switch (event.type) {
+    case 'participant_joined':
+    case 'participant_changed': {
+      const { participant } = event;
+      const known = roster.participants.some(({ id }) => id === participant.id);
+      const participants = known
+        ? roster.participants.map(other => (other.id === participant.id ? participant : other))
+        : [...roster.participants, participant];
+      return { participants };
+    }
+    case 'participant_left':
+      return { participants: roster.participants.filter(({ id }) => id !== event.id) };
+    case 'meeting_changed':
+      return { meeting: event.meeting };
+    case 'broadcast_changed':
+      return { broadcast: event.broadcast };
+    default:
+      // A newer server's event: its number counts, its content is beyond us.
+      return {};
+  }
+}

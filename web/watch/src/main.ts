@@ -1,0 +1,142 @@
+import type { Player, Playing } from './player';
+import { type Known, type View, askAgainAfter, viewOf } from './watching';
+import { type Word, currentLanguage, otherLanguage, startWords, word } from './words';
+
+/** `/watch/{id}`: finds the livestream, plays it, and says what there is to say when it can't. */
+
+interface BroadcastInfo {
+  title: string;
+  state: string;
+  playlist: string;
+}
+
+function element(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no ${id}`);
+  return found;
+}
+
+const video = element('video') as HTMLVideoElement;
+const parts = {
+  title: element('title'),
+  language: element('language'),
+  badges: element('badges'),
+  live: element('live'),
+  latency: element('latency'),
+  unmute: element('unmute'),
+  state: element('state'),
+  spinner: element('spinner'),
+  words: element('words'),
+  retry: element('retry'),
+};
+
+const id = /^\/watch\/([^/]+)/.exec(location.pathname)?.[1] ?? '';
+let info: BroadcastInfo | null = null;
+let known: Known = 'unknown';
+let playing: Playing | null = null;
+let player: Player | null = null;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+startWords();
+parts.language.onclick = () => {
+  otherLanguage();
+  render();
+};
+parts.live.onclick = () => player?.toEdge();
+parts.retry.onclick = () => location.reload();
+parts.unmute.onclick = () => {
+  video.muted = false;
+  parts.unmute.hidden = true;
+  void video.play();
+};
+video.onvolumechange = () => {
+  if (!video.muted) parts.unmute.hidden = true;
+};
+setInterval(renderLatency, 500);
+// The player's code is on its way while the server is asked; the page doesn't wait for either to appear.
+const loadPlayer = import('./player');
+void ask();
+render();
+
+/** Asks the server how the livestream does, and goes on asking. */
+async function ask(): Promise<void> {
+  clearTimeout(timer);
+  known = await fetchKnown();
+  if (known === 'live' && info && (!player || playing === 'broken')) await start(info.playlist);
+  render();
+  timer = setTimeout(() => void ask(), askAgainAfter(view()));
+}
+
+async function fetchKnown(): Promise<Known> {
+  try {
+    const response = await fetch(`/api/v1/broadcasts/${encodeURIComponent(id)}`, {
+      headers: { Accept: 'application/json' },
+      cache: 'no-store',
+    });
+    if (response.status === 404) return 'missing';
+    if (!response.ok) return 'unreachable';
+    info = (await response.json()) as BroadcastInfo;
+    return info.state === 'live' || info.state === 'ended' ? info.state : 'waiting';
+  } catch {
+    return 'unreachable';
+  }
+}
+
+async function start(playlist: string): Promise<void> {
+  player?.destroy();
+  playing = 'loading';
+  const { play } = await loadPlayer;
+  player = play(video, playlist, now => {
+    playing = now;
+    render();
+    if (now === 'broken') void ask();
+  });
+  playAloud().catch(() => undefined);
+}
+
+/** With sound where the browser lets us, else silently with a button for it. */
+async function playAloud(): Promise<void> {
+  try {
+    await video.play();
+  } catch (thrown) {
+    if (!(thrown instanceof DOMException) || thrown.name !== 'NotAllowedError') return;
+    video.muted = true;
+    parts.unmute.hidden = false;
+    await video.play();
+  }
+}
+
+function view(): View {
+  return viewOf(known, playing);
+}
+
+function render(): void {
+  const now = view();
+  document.documentElement.lang = currentLanguage();
+  document.title = info?.title ?? word('brand');
+  parts.title.textContent = info?.title ?? word('brand');
+  parts.language.textContent = word('other');
+  parts.unmute.textContent = word('unmute');
+  parts.retry.textContent = word('retry');
+  const isPlaying = now === 'playing';
+  parts.state.dataset['state'] = now;
+  parts.state.style.visibility = isPlaying ? 'hidden' : 'visible';
+  parts.state.toggleAttribute('data-over-picture', video.readyState >= 2 && now !== 'ended');
+  parts.words.textContent = isPlaying ? '' : word(now satisfies Word);
+  parts.spinner.hidden = !['loading', 'buffering', 'resuming', 'unreachable'].includes(now);
+  parts.retry.hidden = !['missing', 'unplayable'].includes(now);
+  parts.badges.hidden = !isPlaying && now !== 'buffering';
+  renderLatency();
+}
+
+function renderLatency(): void {
+  const latency = player?.latency() ?? null;
+  const isAtEdge = player?.isAtEdge() ?? false;
+  parts.live.dataset['edge'] = `${isAtEdge}`;
+  parts.live.textContent = isAtEdge ? word('live') : word('toLive');
+  parts.latency.hidden = latency === null;
+  if (latency !== null) {
+    parts.latency.textContent = word('latency', latency.toFixed(1));
+    parts.latency.dataset['seconds'] = latency.toFixed(2);
+  }
+}

@@ -1,0 +1,108 @@
+import Hls, { type ErrorData, Events, ErrorTypes } from 'hls.js';
+
+/** How the picture does. */
+export type Playing = 'loading' | 'playing' | 'buffering' | 'broken' | 'ended' | 'unplayable';
+
+/** Further behind than this it is no longer what "live" means, and going back to the edge is offered. */
+const EDGE_S_MAX = 8;
+
+/** Plays one playlist until it is destroyed; whoever made it makes another when it breaks. */
+export interface Player {
+  /** Seconds from the studio to the viewer; null while unknown. */
+  latency: () => number | null;
+  isAtEdge: () => boolean;
+  toEdge: () => void;
+  destroy: () => void;
+}
+
+export function play(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Player {
+  const listeners = follow(video, tell);
+  const player = Hls.isSupported() ? withHls(video, playlist, tell) : natively(video, playlist, tell);
+  return {
+    latency: player.latency,
+    isAtEdge: () => (player.latency() ?? 0) < EDGE_S_MAX,
+    toEdge: () => {
+      player.toEdge();
+      void video.play();
+    },
+    destroy: () => {
+      listeners.abort();
+      player.destroy();
+    },
+  };
+}
+
+function follow(video: HTMLVideoElement, tell: (playing: Playing) => void): AbortController {
+  const listeners = new AbortController();
+  const on = (event: string, playing: Playing) =>
+    video.addEventListener(event, () => tell(playing), { signal: listeners.signal });
+  on('playing', 'playing');
+  on('waiting', 'buffering');
+  on('ended', 'ended');
+  return listeners;
+}
+
+type Engine = Omit<Player, 'isAtEdge'>;
+
+function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Engine {
+  const hls = new Hls({
+    lowLatencyMode: true,
+    // At the default of 1 a viewer who has stalled once stays behind for good.
+    maxLiveSyncPlaybackRate: 1.5,
+    backBufferLength: 30,
+    // The page watches the state itself and begins anew: long silent retries would only hide that.
+    manifestLoadPolicy: quick(),
+    playlistLoadPolicy: quick(),
+  });
+  let isMended = false;
+  hls.on(Events.ERROR, (_, { fatal, type }: ErrorData) => {
+    if (!fatal) return;
+    if (type === ErrorTypes.MEDIA_ERROR && !isMended) {
+      isMended = true;
+      hls.recoverMediaError();
+    } else {
+      tell('broken');
+    }
+  });
+  hls.loadSource(playlist);
+  hls.attachMedia(video);
+  return {
+    latency: () => (hls.levels.length > 0 && hls.latency > 0 ? hls.latency : null),
+    toEdge: () => {
+      if (hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
+    },
+    destroy: () => hls.destroy(),
+  };
+}
+
+/** A request may be held back by the server until there is something new: six seconds and a margin. */
+function quick() {
+  const retry = { maxNumRetry: 3, retryDelayMs: 500, maxRetryDelayMs: 2_000 };
+  return {
+    default: { maxTimeToFirstByteMs: 10_000, maxLoadTimeMs: 15_000, timeoutRetry: retry, errorRetry: retry },
+  };
+}
+
+/** Safari on phones plays HLS itself and has no place for a script to do it. */
+function natively(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Engine {
+  if (!video.canPlayType('application/vnd.apple.mpegurl')) tell('unplayable');
+  const broken = () => tell('broken');
+  video.addEventListener('error', broken);
+  video.src = playlist;
+  return {
+    latency: () => {
+      // What EXT-X-PROGRAM-DATE-TIME says the picture's time is; only Safari has this.
+      const start = (video as { getStartDate?: () => Date }).getStartDate?.().getTime() ?? Number.NaN;
+      return Number.isNaN(start) ? null : Math.max(0, (Date.now() - start) / 1000 - video.currentTime);
+    },
+    toEdge: () => {
+      const { seekable } = video;
+      if (seekable.length > 0) video.currentTime = seekable.end(seekable.length - 1) - 2;
+    },
+    destroy: () => {
+      video.removeEventListener('error', broken);
+      video.removeAttribute('src');
+      video.load();
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { askAgainAfter, viewOf } from './watching';
+import { preferredLanguage } from './words';
+
+// product: B1
+it('waits for a livestream to begin and asks often enough to play it within three seconds', () => {
+  expect(viewOf('unknown', null)).toBe('loading');
+  expect(viewOf('waiting', null)).toBe('waiting');
+  expect(askAgainAfter('waiting')).toBeLessThanOrEqual(1_000);
+});
+
+it('tells an interruption from the end', () => {
+  expect(viewOf('live', 'broken')).toBe('resuming');
+  expect(viewOf('waiting', 'broken')).toBe('resuming');
+  expect(viewOf('live', 'buffering')).toBe('buffering');
+  expect(viewOf('live', 'ended')).toBe('ended');
+  expect(viewOf('ended', 'broken')).toBe('ended');
+});
+
+it('goes on playing what plays', () => {
+  expect(viewOf('unreachable', 'playing')).toBe('playing');
+  expect(viewOf('waiting', 'playing')).toBe('playing');
+  expect(viewOf('unreachable', 'broken')).toBe('unreachable');
+  expect(viewOf('missing', null)).toBe('missing');
+});
+
+// product: A7
+it('speaks the language that was chosen, else the browser’s', () => {
+  expect(preferredLanguage(null, 'zh-TW')).toBe('zh-CN');
+  expect(preferredLanguage(null, 'de-DE')).toBe('en');
+  expect(preferredLanguage('zh-CN', 'en-GB')).toBe('zh-CN');
+  expect(preferredLanguage('nonsense', 'zh')).toBe('zh-CN');
+});

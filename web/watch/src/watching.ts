@@ -1,0 +1,50 @@
+import type { Playing } from './player';
+
+/** What the server says of the livestream. */
+export type Known = 'unknown' | 'live' | 'waiting' | 'ended' | 'missing' | 'unreachable';
+
+/** What the page shows. */
+export type View =
+  | 'loading'
+  | 'waiting'
+  | 'playing'
+  | 'buffering'
+  | 'resuming'
+  | 'ended'
+  | 'missing'
+  | 'unreachable'
+  | 'unplayable';
+
+/** The server's word and the player's, as one. */
+export function viewOf(known: Known, playing: Playing | null): View {
+  // What plays, plays: a server that is out of reach for a moment is the player's to notice.
+  if (playing === 'playing' || playing === 'unplayable') return playing;
+  if (playing === 'ended' || known === 'ended') return 'ended';
+  switch (known) {
+    case 'unknown':
+      return 'loading';
+    case 'waiting':
+      // It was on a moment ago: rather an accident than the end.
+      return playing === null ? 'waiting' : 'resuming';
+    case 'live':
+      return playing === 'buffering' ? 'buffering' : playing === 'broken' ? 'resuming' : 'loading';
+    default:
+      return known;
+  }
+}
+
+/** Milliseconds until the server is asked again. */
+export function askAgainAfter(view: View): number {
+  switch (view) {
+    case 'playing':
+      return 10_000;
+    case 'ended':
+    case 'missing':
+    case 'unplayable':
+      // It may be started again, and whoever left the page open wants to see it.
+      return 5_000;
+    default:
+      // The picture is to be there within three seconds of the start.
+      return 1_000;
+  }
+}

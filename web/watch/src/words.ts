@@ -1,0 +1,67 @@
+/** What the watch page says; it has no need of the app's catalogues and their machinery. */
+const WORDS = {
+  'zh-CN': {
+    brand: '会通直播',
+    live: '直播',
+    toLive: '回到直播',
+    latency: '延迟 {} 秒',
+    unmute: '点击播放声音',
+    loading: '正在打开…',
+    waiting: '直播尚未开始，开始后会自动播放。',
+    buffering: '正在缓冲…',
+    resuming: '直播中断，正在恢复…',
+    ended: '直播已结束',
+    missing: '没有这场直播。请检查链接是否完整。',
+    unreachable: '无法连接服务器，正在重试…',
+    unplayable: '此浏览器无法播放直播。请换用 Chrome、Edge、Safari 或 Firefox 的新版本。',
+    retry: '重试',
+    other: 'English',
+  },
+  en: {
+    brand: 'Huitong live',
+    live: 'LIVE',
+    toLive: 'Go to live',
+    latency: '{} s behind',
+    unmute: 'Click to hear it',
+    loading: 'Opening…',
+    waiting: 'Not live yet. It plays by itself once it is.',
+    buffering: 'Buffering…',
+    resuming: 'The stream was interrupted and is coming back…',
+    ended: 'This livestream has ended',
+    missing: 'There is no such livestream. Is the link complete?',
+    unreachable: 'The server can’t be reached; trying again…',
+    unplayable: 'This browser can’t play the stream. A current Chrome, Edge, Safari or Firefox can.',
+    retry: 'Try again',
+    other: '中文',
+  },
+} as const;
+
+export type Language = keyof typeof WORDS;
+export type Word = keyof (typeof WORDS)['zh-CN'];
+
+const CHOSEN = 'huitong.language';
+
+/** What was chosen here (or in the app) before, else the browser's first language. */
+export function preferredLanguage(chosen: string | null, browser: string): Language {
+  if (chosen === 'zh-CN' || chosen === 'en') return chosen;
+  return browser.toLowerCase().startsWith('zh') ? 'zh-CN' : 'en';
+}
+
+let language: Language = 'zh-CN';
+
+export function startWords(): void {
+  language = preferredLanguage(localStorage.getItem(CHOSEN), navigator.language);
+}
+
+export function otherLanguage(): void {
+  language = language === 'en' ? 'zh-CN' : 'en';
+  localStorage.setItem(CHOSEN, language);
+}
+
+export function currentLanguage(): Language {
+  return language;
+}
+
+export function word(name: Word, value = ''): string {
+  return WORDS[language][name].replace('{}', value);
+}
