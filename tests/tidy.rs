@@ -17,6 +17,8 @@ const ROWS: &[(&str, &[&str])] = &[
 /// Imports that the rows would refuse, each with its reason.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("sipconf", "media", "prompts are clips of sound, and `media` is the word for that"),
+    ("studio", "media", "tracks are named by its words on the wire"),
+    ("studio", "model", "participants are named by its words on the wire"),
     ("studio", "streaming", "the wire between the two processes is written once, in `streaming::wire`"),
 ];
 

@@ -19,9 +19,13 @@ use conference::Conference;
 use plane::Plane;
 use sip::{Endpoint, EndpointConfig, Transport};
 use sipconf::Prompts;
+use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use switchboard::Switchboard;
+
+/// How long streams may take to send what is left. A peer that doesn't read it now won't.
+const STREAMS_FLUSH: Duration = Duration::from_millis(300);
 
 /// Where SIP is spoken.
 #[derive(Debug, Clone)]
@@ -58,6 +62,8 @@ pub struct Gateway {
     /// Set when nothing is to be sent any more.
     closed: CancellationToken,
     calls: TaskTracker,
+    streams: TaskTracker,
+    switchboard: Mutex<Option<JoinHandle<()>>>,
     local: Vec<(Transport, SocketAddr)>,
 }
 
@@ -69,14 +75,15 @@ impl Gateway {
         plane: Plane,
         prompts: Prompts,
     ) -> Result<Self, GatewayError> {
-        let (stopping, closed, calls) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let sockets = transport::bind(&config.udp, &config.tcp, &closed).await?;
+        let (stopping, closed) = (CancellationToken::new(), CancellationToken::new());
+        let (calls, streams) = (TaskTracker::new(), TaskTracker::new());
+        let sockets = transport::bind(&config.udp, &config.tcp, &closed, &streams).await?;
         let local = sockets.local.clone();
         let endpoint = Endpoint::new(EndpointConfig { announced: config.announced, seed: rand::random() });
         let house = Arc::new(House { conference, plane, prompts, stopping: stopping.clone() });
         let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone());
-        tokio::spawn(switchboard.run());
-        Ok(Self { stopping, closed, calls, local })
+        let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
+        Ok(Self { stopping, closed, calls, streams, switchboard, local })
     }
 
     /// The bound UDP sockets.
@@ -102,6 +109,15 @@ impl Gateway {
         if tokio::time::timeout(at_most, self.calls.wait()).await.is_err() {
             tracing::warn!(calls = self.calls.len(), "not all callers were told in time");
         }
+        // The last goodbyes are in the switchboard's queue, then in the streams'.
         self.closed.cancel();
+        let switchboard = self.switchboard.lock().await.take();
+        if let Some(Err(error)) = async { Some(switchboard?.await) }.await {
+            tracing::error!(%error, "switchboard ended badly");
+        }
+        self.streams.close();
+        if tokio::time::timeout(STREAMS_FLUSH, self.streams.wait()).await.is_err() {
+            tracing::debug!(streams = self.streams.len(), "streams were cut off");
+        }
     }
 }

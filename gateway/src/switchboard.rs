@@ -92,13 +92,17 @@ impl Switchboard {
                     None => return,
                 },
                 () = timer => self.endpoint.handle_timeout(Instant::now()),
-                () = self.closed.cancelled() => return self.flush(),
+                () = self.closed.cancelled() => break,
             }
             while let Some(event) = self.endpoint.poll_event() {
                 self.take(event);
             }
             self.flush();
         }
+        while let Ok((call, order)) = self.orders.try_recv() {
+            self.obey(call, order);
+        }
+        self.flush();
     }
 
     fn flush(&mut self) {

@@ -10,7 +10,7 @@ use tokio::{
     sync::mpsc,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::GatewayError;
 
@@ -43,6 +43,7 @@ pub(crate) async fn bind(
     udp: &[SocketAddr],
     tcp: &[SocketAddr],
     closed: &CancellationToken,
+    streams: &TaskTracker,
 ) -> Result<Sockets, GatewayError> {
     let (queue, arrived) = mpsc::channel(MESSAGES_MAX);
     let mut sockets = Sockets { local: Vec::new(), arrived, udp: Vec::new(), streams: HashMap::new() };
@@ -59,7 +60,7 @@ pub(crate) async fn bind(
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         sockets.local.push((Transport::Tcp, local));
-        let accepting = accept(listener, local, queue.clone(), closed.clone());
+        let accepting = accept(listener, local, queue.clone(), streams.clone());
         tokio::spawn(closed.clone().run_until_cancelled_owned(accepting));
     }
     Ok(sockets)
@@ -123,7 +124,7 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
     }
 }
 
-async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Arrived>, closed: CancellationToken) {
+async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Arrived>, streams: TaskTracker) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // Out of descriptors: others must close first.
@@ -141,7 +142,8 @@ async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Ar
             // The switchboard that is gone needs no telling.
             let _ = queue.send(Arrived::Closed(peer)).await;
         };
-        tokio::spawn(closed.clone().run_until_cancelled_owned(serving));
+        // They end when the switchboard does, after what is left is sent.
+        streams.spawn(serving);
     }
 }
 

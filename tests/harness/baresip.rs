@@ -198,7 +198,7 @@ fn read(path: &Path) -> Result<Heard> {
         }
         hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
     };
-    // Left alone; the tests' rate whatever the codec's.
+    // The left channel, at the tests' rate whatever the codec's.
     let mono: Vec<f32> = all.into_iter().step_by(usize::from(spec.channels)).collect();
     let ratio = (RATE / spec.sample_rate) as usize;
     Ok(Heard(mono.into_iter().flat_map(|sample| std::iter::repeat_n(sample, ratio)).collect()))
