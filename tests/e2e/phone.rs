@@ -29,7 +29,6 @@ fn callers_of_any_codec_and_transport_hear_all_but_themselves() -> Result<()> {
         phones.push(phone);
     }
     phones[2].talk(TALK + TALK)?;
-    println!("{}", server.log());
     for (phone, (_, codec, own, _)) in phones.into_iter().zip(parties) {
         let heard = phone.hang_up()?;
         for (_, _, hz, _) in parties {

@@ -63,6 +63,8 @@ pub struct Agreed {
     pub remote: SocketAddr,
     /// Who sends.
     pub direction: Direction,
+    /// The clock the offerer gave its telephone events: some phones offer 8 kHz alone, whatever the codec.
+    event_clock: u32,
     /// The m-lines of the offer: kind, protocol, first format; and which one is ours.
     lines: Vec<(String, String, String)>,
     chosen: usize,
@@ -113,12 +115,12 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     };
     let ours = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
     let (codec, payload_type) = ours.into_iter().find_map(numbered).ok_or(OfferError::NotAcceptable)?;
-    let event = format!("telephone-event/{}", codec.clock());
-    let eight = "telephone-event/8000".to_owned();
-    let find = |name: &str| {
-        let known = |(number, map): &&(u8, String)| map.eq_ignore_ascii_case(name) && offered.contains(number);
-        media.rtpmaps.iter().find(known).map(|(number, _)| *number)
+    let find = |clock: u32| {
+        let name = format!("telephone-event/{clock}");
+        let known = |(number, map): &&(u8, String)| map.eq_ignore_ascii_case(&name) && offered.contains(number);
+        media.rtpmaps.iter().find(known).map(|(number, _)| (*number, clock))
     };
+    let event = find(codec.clock()).or_else(|| find(8_000));
     let address = media.address.or(session_address).ok_or(OfferError::NotAcceptable)?;
     // No sound to where nobody can be (RFC 2543 hold) is silence, not an error; to a crowd it is refused.
     if address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
@@ -129,8 +131,8 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     Ok(Agreed {
         codec,
         payload_type,
-        // Some phones offer events at 8 kHz alone, whatever the codec.
-        telephone_event: find(&event).or_else(|| find(&eight)),
+        telephone_event: event.map(|(number, _)| number),
+        event_clock: event.map_or(8_000, |(_, clock)| clock),
         remote: SocketAddr::new(address, media.port),
         direction: if held { Direction::SendOnly } else { direction },
         lines: medias
@@ -171,7 +173,7 @@ impl Agreed {
             let _ = write!(text, "a=fmtp:{number} useinbandfec=1;stereo=0;sprop-stereo=0\r\n");
         }
         if let Some(event) = self.telephone_event {
-            let _ = write!(text, "a=rtpmap:{event} telephone-event/{}\r\na=fmtp:{event} 0-15\r\n", self.codec.clock());
+            let _ = write!(text, "a=rtpmap:{event} telephone-event/{}\r\na=fmtp:{event} 0-15\r\n", self.event_clock);
         }
         let direction = match self.direction {
             Direction::SendRecv => "sendrecv",
@@ -263,7 +265,9 @@ mod tests {
     fn the_answer_refuses_other_media() {
         let answer = agree(OFFER.as_bytes()).unwrap().answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
         assert!(answer.contains("m=audio 20000 RTP/AVP 111 102\r\n") && answer.contains("m=video 0 RTP/AVP 96\r\n"));
-        assert!(answer.contains("a=sendrecv"));
+        assert!(answer.contains("a=sendrecv") && answer.contains("a=rtpmap:102 telephone-event/48000"));
+        let eight = agree(OFFER.replace(" 102", "").as_bytes()).unwrap().answer("192.0.2.1:1".parse().unwrap(), 7, 1);
+        assert!(eight.contains("a=rtpmap:101 telephone-event/8000"), "as it was offered: {eight}");
     }
 
     // RFC 3264 §8.4
