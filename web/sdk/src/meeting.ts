@@ -378,6 +378,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     if (this.#isOver()) return;
     this.#set({ phase: 'ended' });
     this.#publishing.close();
+    this.#publisher.detach();
     this.#subscribing.close();
     const signalling = this.#signalling;
     this.#signalling = null;

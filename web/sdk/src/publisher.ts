@@ -41,6 +41,11 @@ export class Publisher {
     }
   }
 
+  /** The connection is closed for good. */
+  detach(): void {
+    this.#senders = {};
+  }
+
   /** Sends another track, or none. */
   async replace(source: Source, track: MediaStreamTrack | null): Promise<void> {
     if (track && source === 'screen') track.contentHint = 'detail';

@@ -18,6 +18,7 @@ function element(id: string): HTMLElement {
 
 const video = element('video') as HTMLVideoElement;
 const parts = {
+  player: element('player'),
   title: element('title'),
   language: element('language'),
   badges: element('badges'),
@@ -119,7 +120,7 @@ function render(): void {
   parts.unmute.textContent = word('unmute');
   parts.retry.textContent = word('retry');
   const isPlaying = now === 'playing';
-  parts.state.dataset['state'] = now;
+  parts.player.dataset['state'] = now;
   parts.state.style.visibility = isPlaying ? 'hidden' : 'visible';
   parts.state.toggleAttribute('data-over-picture', video.readyState >= 2 && now !== 'ended');
   parts.words.textContent = isPlaying ? '' : word(now satisfies Word);

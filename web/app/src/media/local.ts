@@ -19,6 +19,8 @@ interface LocalMedia {
   /** Opens a device (the one of the settings), or opens it anew. Null if that can't be. */
   open: (capture: Capture) => Promise<MediaStreamTrack | null>;
   close: (capture: Capture | 'screen') => void;
+  /** Waits for devices that are being opened, but no longer than people like to wait. */
+  settled: () => Promise<void>;
   /** Asks what to share; null if the answer is nothing. */
   openScreen: () => Promise<MediaStreamTrack | null>;
   closeAll: () => void;
@@ -66,6 +68,12 @@ export const isInsecure = (): boolean => !window.isSecureContext;
 
 export const canShareScreen = (): boolean => !isInsecure() && 'getDisplayMedia' in navigator.mediaDevices;
 
+/** Whoever hasn't answered the browser's question by then comes in without. */
+const SETTLED_MS_MAX = 4_000;
+
+/** Devices being opened. */
+const opening = new Set<Promise<unknown>>();
+
 /** Counts what was asked of each device: an answer to an older question is no longer wanted. */
 const asked = { microphone: 0, camera: 0 };
 
@@ -89,14 +97,16 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
     }
     const question = ++asked[capture];
     try {
-      const stream = await navigator.mediaDevices.getUserMedia(constraints(capture));
+      const asking = navigator.mediaDevices.getUserMedia(constraints(capture));
+      opening.add(asking);
+      const stream = await asking.finally(() => opening.delete(asking));
       const [track] = stream.getTracks();
       if (!track) return null;
       if (question !== asked[capture]) {
         track.stop();
         return null;
       }
-      get().close(capture);
+      const before = get()[capture];
       // Unplugged: the system's choice takes its place, if there is one.
       track.onended = () => {
         if (get()[capture] !== track) return;
@@ -104,6 +114,10 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
         void get().open(capture);
       };
       set({ [capture]: track });
+      if (before) {
+        before.onended = null;
+        before.stop();
+      }
       say(undefined);
       void get().listDevices();
       return track;
@@ -120,6 +134,11 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
     track.onended = null;
     track.stop();
     set({ [capture]: null });
+  },
+
+  settled: async () => {
+    const patience = new Promise(resolve => setTimeout(resolve, SETTLED_MS_MAX));
+    await Promise.race([Promise.allSettled([...opening]), patience]);
   },
 
   openScreen: async () => {

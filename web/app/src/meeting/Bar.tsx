@@ -48,7 +48,7 @@ export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
 
   useHotkeys([
     ['m', () => void toggleMicrophone(meeting)],
-    ['v', () => void toggleCamera(meeting)],
+    ['v', () => void toggleCamera()],
     ['p', onPanel],
   ]);
 
@@ -68,7 +68,7 @@ export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
           label={camera ? t('meeting.stopVideo') : t('meeting.startVideo')}
           tone={camera ? undefined : 'off'}
           aria-pressed={camera !== null}
-          onClick={() => void toggleCamera(meeting)}
+          onClick={() => void toggleCamera()}
           data-testid="toggle-camera"
         />
       </div>
@@ -79,7 +79,7 @@ export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
             label={screen ? t('meeting.stopShare') : t('meeting.share')}
             tone={screen ? 'on' : undefined}
             aria-pressed={screen !== null}
-            onClick={() => void toggleScreen(meeting)}
+            onClick={() => void toggleScreen()}
             data-testid="toggle-screen"
           />
         )}

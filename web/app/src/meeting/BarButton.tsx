@@ -11,14 +11,14 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 /** An icon with its word below; on a phone the icon alone. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
-  { icon, label, count, tone, ...rest },
+  { icon, label, count, tone, className = '', ...rest },
   ref,
 ) {
   return (
     <button
       ref={ref}
       type="button"
-      className={styles.button}
+      className={`${styles.button} ${className}`}
       data-tone={tone}
       aria-label={label}
       title={label}

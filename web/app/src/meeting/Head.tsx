@@ -23,7 +23,7 @@ export function Head({ password }: { password: string | undefined }) {
         <Text fz="sm" c="dimmed" className={styles.number}>
           {inThrees(meeting.number)}
         </Text>
-        <Popover position="bottom-start" shadow="md" width={320} withArrow>
+        <Popover position="bottom-start" shadow="md" width={330} withArrow trapFocus returnFocus>
           <Popover.Target>
             <ActionIcon variant="subtle" color="gray" aria-label={t('dial.title')} data-testid="dial-in">
               <Info size={18} />

@@ -24,7 +24,9 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
     useMeetingState(({ speaking }) => speaking.includes(participant.id)) && !participant.muted;
   const received = useMeetingState(() => meeting.stream(participant.id, 'camera'));
   const ownCamera = useLocalMedia(state => state.camera);
-  const showsPicture = isSelf ? ownCamera !== null : participant.camera && received !== null;
+  const picture = isSelf
+    ? ownCamera && <LiveVideo key="own" track={ownCamera} mirrored />
+    : participant.camera && received && <LiveVideo key="received" stream={received} />;
   const { name, number, via, muted, hand, connected } = participant;
   return (
     <article
@@ -39,17 +41,11 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
       data-speaking={isSpeaking}
       data-muted={muted}
     >
-      {showsPicture && isSelf && ownCamera && <LiveVideo key="own" track={ownCamera} mirrored />}
-      {showsPicture && !isSelf && received && <LiveVideo key="received" stream={received} />}
-      {!showsPicture && (
-        <div
-          className={styles.avatar}
-          style={{ '--hue': hueOf(participant.id) } as CSSProperties}
-          aria-hidden
-        >
-          {via === 'phone' ? <Phone className={styles.phone} /> : initials(name)}
-        </div>
-      )}
+      {/* The picture covers it as soon as there is one. */}
+      <div className={styles.avatar} style={{ '--hue': hueOf(participant.id) } as CSSProperties} aria-hidden>
+        {via === 'phone' ? <Phone className={styles.phone} /> : initials(name)}
+      </div>
+      {picture}
       {hand && (
         <span className={styles.hand} title={t('meeting.handUp')}>
           <Hand size={17} />

@@ -4,60 +4,36 @@ import { useSettings } from '../settings';
 import { useNotices } from './notices';
 
 /*
- * One's own microphone, camera and screen in a meeting: devices, what is sent, and what all are told, in the right
- * order. Failures become notices.
+ * One's own microphone, camera and screen in a meeting. The switches open and close devices; what is open is sent and
+ * told to all by `followDevices`. Failures become notices.
  */
 
 /** Mutes or unmutes oneself; the microphone is opened when it is first wanted. */
 export async function toggleMicrophone(meeting: Meeting): Promise<void> {
   const wanted = meeting.me?.muted ?? false;
-  await attempt(async () => {
-    if (!wanted) {
-      await meeting.mute();
-    } else if (await openMicrophone(meeting)) {
-      await meeting.unmute();
-    }
-    useSettings.getState().remember({ microphoneOn: wanted });
-  });
+  if (wanted && !(await isOpen('microphone'))) return;
+  await attempt(() => (wanted ? meeting.unmute() : meeting.mute()));
+  useSettings.getState().remember({ microphoneOn: wanted });
 }
 
-async function openMicrophone(meeting: Meeting): Promise<boolean> {
-  const { microphone, open } = useLocalMedia.getState();
-  const track = microphone ?? (await open('microphone'));
-  if (!track) {
-    useNotices.getState().tellTrouble('microphone');
-    return false;
-  }
-  if (meeting.track('microphone') !== track) await meeting.setMicrophone(track);
-  return true;
+export async function toggleCamera(): Promise<void> {
+  const { camera, close } = useLocalMedia.getState();
+  if (camera) close('camera');
+  else if (!(await isOpen('camera'))) return;
+  useSettings.getState().remember({ cameraOn: !camera });
 }
 
-export async function toggleCamera(meeting: Meeting): Promise<void> {
-  const { camera, open, close } = useLocalMedia.getState();
-  await attempt(async () => {
-    if (camera) {
-      close('camera');
-      await meeting.setCamera(null);
-    } else {
-      const track = await open('camera');
-      if (!track) return useNotices.getState().tellTrouble('camera');
-      await meeting.setCamera(track);
-    }
-    useSettings.getState().remember({ cameraOn: !camera });
-  });
+async function isOpen(capture: 'microphone' | 'camera'): Promise<boolean> {
+  const { [capture]: open, open: ask } = useLocalMedia.getState();
+  const track = open ?? (await ask(capture));
+  if (!track) useNotices.getState().tellTrouble(capture);
+  return track !== null;
 }
 
-export async function toggleScreen(meeting: Meeting): Promise<void> {
+export async function toggleScreen(): Promise<void> {
   const { screen, openScreen, close } = useLocalMedia.getState();
-  await attempt(async () => {
-    if (screen) {
-      close('screen');
-      await meeting.setScreen(null);
-      return;
-    }
-    const track = await openScreen();
-    if (track) await meeting.setScreen(track);
-  });
+  if (screen) close('screen');
+  else await openScreen();
 }
 
 /**
@@ -65,15 +41,19 @@ export async function toggleScreen(meeting: Meeting): Promise<void> {
  * screen share. Gives back what ends it.
  */
 export function followDevices(meeting: Meeting): () => void {
-  return useLocalMedia.subscribe((now, before) => {
-    const changed = (source: 'microphone' | 'camera' | 'screen') =>
-      now[source] !== before[source] && now[source] !== meeting.track(source);
+  const follow = () => {
+    if (meeting.state.phase === 'ended') return;
+    const now = useLocalMedia.getState();
+    const changed = (source: 'microphone' | 'camera' | 'screen') => now[source] !== meeting.track(source);
     void attempt(async () => {
       if (changed('microphone')) await meeting.setMicrophone(now.microphone);
       if (changed('camera')) await meeting.setCamera(now.camera);
       if (changed('screen')) await meeting.setScreen(now.screen);
     });
-  });
+  };
+  // Something may have been opened while one came in.
+  follow();
+  return useLocalMedia.subscribe(follow);
 }
 
 /** Does something; if it can't be done, says why. */

@@ -8,7 +8,7 @@ export interface Grid {
 
 /** Widest and narrowest a tile may be: a camera's own form, and what still shows a face in an upright phone. */
 const WIDE = 16 / 9;
-const NARROW = 1;
+const NARROW = 4 / 3;
 
 /** The arrangement that shows `count` tiles largest in a box; all lengths in pixels. */
 export function gridFor(count: number, width: number, height: number, gap: number): Grid {

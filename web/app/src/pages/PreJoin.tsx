@@ -27,7 +27,7 @@ const WANTS_PASSWORD: ReadonlySet<string> = new Set(['password_needed', 'wrong_p
 export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
   const { t, i18n } = useTranslation();
   const { microphoneOn, cameraOn } = useSettings();
-  const { microphone, camera, open, close } = useLocalMedia();
+  const { microphone, open, close, settled } = useLocalMedia();
   const [password, setPassword] = useState(entry.password);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -47,6 +47,8 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
     setBusy(true);
     setProblem(null);
     try {
+      await settled();
+      const { microphone, camera } = useLocalMedia.getState();
       const meeting = await Meeting.join({
         meeting: entry.door.id,
         name: entry.name,
