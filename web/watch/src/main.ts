@@ -63,7 +63,9 @@ render();
 async function ask(): Promise<void> {
   clearTimeout(timer);
   known = await fetchKnown();
-  if (known === 'live' && info && (!player || playing === 'broken')) await start(info.playlist);
+  if (known === 'live' && info && (!player || playing === 'broken' || playing === 'ended')) {
+    await start(info.playlist);
+  }
   render();
   timer = setTimeout(() => void ask(), askAgainAfter(view()));
 }
@@ -77,10 +79,25 @@ async function fetchKnown(): Promise<Known> {
     if (response.status === 404) return 'missing';
     if (!response.ok) return 'unreachable';
     info = (await response.json()) as BroadcastInfo;
-    return info.state === 'live' || info.state === 'ended' ? info.state : 'waiting';
+    if (info.state !== 'live') return info.state === 'ended' ? 'ended' : 'waiting';
+    return playing !== 'playing' && (await isOver(info.playlist)) ? 'ended' : 'live';
   } catch {
     return 'unreachable';
   }
+}
+
+/** The playlists of an ended livestream stay for a while, for viewers who are behind. */
+async function isOver(playlist: string): Promise<boolean> {
+  const master = await fetchText(playlist);
+  const media = master.split('\n').find(line => line.trim() && !line.startsWith('#'));
+  const text = media ? await fetchText(new URL(media.trim(), new URL(playlist, location.href)).href) : master;
+  return text.includes('#EXT-X-ENDLIST');
+}
+
+async function fetchText(address: string): Promise<string> {
+  const response = await fetch(address, { cache: 'no-store' });
+  if (!response.ok) throw new Error(`${address} is answered by ${response.status}`);
+  return response.text();
 }
 
 async function start(playlist: string): Promise<void> {

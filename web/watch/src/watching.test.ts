@@ -15,6 +15,7 @@ it('tells an interruption from the end', () => {
   expect(viewOf('live', 'buffering')).toBe('buffering');
   expect(viewOf('live', 'ended')).toBe('ended');
   expect(viewOf('ended', 'broken')).toBe('ended');
+  expect(viewOf('ended', null)).toBe('ended');
 });
 
 it('goes on playing what plays', () => {

@@ -19,7 +19,7 @@ export type View =
 export function viewOf(known: Known, playing: Playing | null): View {
   // What plays, plays: a server that is out of reach for a moment is the player's to notice.
   if (playing === 'playing' || playing === 'unplayable') return playing;
-  if (playing === 'ended' || known === 'ended') return 'ended';
+  if (playing === 'ended') return 'ended';
   switch (known) {
     case 'unknown':
       return 'loading';
