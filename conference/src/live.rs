@@ -252,10 +252,10 @@ impl Live {
                 fact = self.facts.recv() => match fact {
                     Some(fact) => self.take_fact(fact),
                     // The media worker lost this meeting.
-                    None => self.do_all(Command::Stop).await,
+                    None => self.do_all(Command::Stop),
                 },
-                fact = broadcast_fact(&mut self.livestream) => self.take_broadcast_fact(fact).await,
-                _ = ticks.tick() => self.tick().await,
+                fact = broadcast_fact(&mut self.livestream) => self.take_broadcast_fact(fact),
+                _ = ticks.tick() => self.tick(),
             }
             self.show();
         }
@@ -274,11 +274,11 @@ impl Live {
                 let _ = answer.send(seat);
             }
             Request::Act { by, action, answer } => {
-                let result = self.decide(Command::Act { by, action }).await;
+                let result = self.decide(Command::Act { by, action });
                 let _ = answer.send(result);
             }
-            Request::Livestream(id, livestream) => self.livestream_is_there(id, livestream).await,
-            Request::Stop => self.do_all(Command::Stop).await,
+            Request::Livestream(id, livestream) => self.livestream_is_there(id, livestream),
+            Request::Stop => self.do_all(Command::Stop),
         }
     }
 
@@ -298,7 +298,7 @@ impl Live {
             && let Err(error) = self.media.seat_leg(participant, leg).await
         {
             tracing::error!(%participant, %error, "caller's sound can't be brought in");
-            self.do_all(Command::Act { by: participant, action: Action::Leave }).await;
+            self.do_all(Command::Act { by: participant, action: Action::Leave });
             return Err(Refusal::Failed);
         }
         let resume = hex::encode(rand::random::<[u8; 16]>());
@@ -308,7 +308,7 @@ impl Live {
             // The newest connection wins; one that is full sees its channel end.
             let _ = earlier.try_send(SeatEvent::Ended(EndReason::Replaced));
         }
-        self.carry_out(effects).await;
+        self.carry_out(effects);
         // From here on he follows by himself: what was told so far is in the snapshot.
         let snapshot = self.meeting.snapshot();
         if let Some(chair) = self.seats.get_mut(&participant) {
@@ -322,19 +322,19 @@ impl Live {
     }
 
     /// For commands whose refusal concerns nobody.
-    async fn do_all(&mut self, command: Command) {
-        if let Err(refusal) = self.decide(command).await {
+    fn do_all(&mut self, command: Command) {
+        if let Err(refusal) = self.decide(command) {
             tracing::debug!(%refusal, "refused");
         }
     }
 
-    async fn decide(&mut self, command: Command) -> Result<(), Refusal> {
+    fn decide(&mut self, command: Command) -> Result<(), Refusal> {
         let effects = self.meeting.handle(command, self.begun.elapsed())?;
-        self.carry_out(effects).await;
+        self.carry_out(effects);
         Ok(())
     }
 
-    async fn carry_out(&mut self, effects: Vec<Effect>) {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Seated { .. } => {}
@@ -377,7 +377,7 @@ impl Live {
         });
     }
 
-    async fn livestream_is_there(&mut self, id: BroadcastId, livestream: Option<Livestream>) {
+    fn livestream_is_there(&mut self, id: BroadcastId, livestream: Option<Livestream>) {
         match livestream {
             Some(livestream) if self.awaited == Some(id) => {
                 self.awaited = None;
@@ -386,11 +386,11 @@ impl Live {
             }
             // Stopped while it was being started.
             Some(livestream) => drop(tokio::spawn(livestream.stop())),
-            None => self.do_all(Command::Broadcast(id, None)).await,
+            None => self.do_all(Command::Broadcast(id, None)),
         }
     }
 
-    async fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
+    fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
         let Some(id) = self.livestream.as_ref().map(|livestream| livestream.id) else { return };
         let fact = fact.unwrap_or(BroadcastFact::Ended);
         if let BroadcastFact::KeyframeWanted(participant, kind) = fact {
@@ -404,7 +404,7 @@ impl Live {
             self.media.stop_feed();
             self.livestream = None;
         }
-        self.do_all(Command::Broadcast(id, state)).await;
+        self.do_all(Command::Broadcast(id, state));
     }
 
     fn take_fact(&mut self, fact: MeetingFact) {
@@ -423,7 +423,7 @@ impl Live {
         }
     }
 
-    async fn tick(&mut self) {
+    fn tick(&mut self) {
         // A dropped receiver is a lost connection.
         let is_lost = |chair: &Chair| chair.events.as_ref().is_some_and(mpsc::Sender::is_closed);
         let lost: Vec<_> = self.seats.iter().filter(|(_, chair)| is_lost(chair)).map(|(id, _)| *id).collect();
@@ -431,13 +431,13 @@ impl Live {
             if let Some(chair) = self.seats.get_mut(&participant) {
                 chair.events = None;
             }
-            self.do_all(Command::Lost(participant)).await;
+            self.do_all(Command::Lost(participant));
         }
-        self.do_all(Command::Tick).await;
+        self.do_all(Command::Tick);
         if !self.meeting.is_empty() {
             self.empty_since = None;
         } else if self.empty_since.get_or_insert_with(Instant::now).elapsed() > EMPTY_KEPT {
-            self.do_all(Command::Stop).await;
+            self.do_all(Command::Stop);
         }
     }
 

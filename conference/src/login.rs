@@ -122,7 +122,7 @@ impl Logins {
         if wrong.len() >= REMEMBERED_MAX {
             wrong.clear();
         }
-        let entry = wrong.entry(key).or_insert(Wrong { count: 0, last: Instant::now() });
+        let entry = wrong.entry(key).or_insert_with(|| Wrong { count: 0, last: Instant::now() });
         if entry.last.elapsed() >= LOCKED_FOR {
             entry.count = 0;
         }

@@ -79,8 +79,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         },
         conference.clone(),
         streaming.origin(),
-    )
-    .await?;
+    )?;
     let health = serve_metrics(config.metrics.bind, metrics).await?;
     tracing::info!(http = %web.http_addr(), metrics = %health, "serving");
     if with_demo {

@@ -109,7 +109,7 @@ pub struct Web {
 
 impl Web {
     /// Binds and serves.
-    pub async fn start(config: WebConfig, conference: Conference, origin: Origin) -> Result<Self, WebError> {
+    pub fn start(config: WebConfig, conference: Conference, origin: Origin) -> Result<Self, WebError> {
         let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
         let app = App { conference, origin, sip: Arc::new(config.sip), public_url };
         let router = router(app);

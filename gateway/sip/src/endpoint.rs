@@ -233,7 +233,6 @@ impl Endpoint {
         self.calls.get(&call).is_some_and(|call| Some(call.tag.as_str()) == message.tag("to"))
     }
 
-    #[expect(clippy::too_many_lines, reason = "one request, its cases in the order the RFC checks them")]
     fn invite(
         &mut self,
         source: Source,

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test needs some point in time to count from")]
+
 use proptest::prelude::*;
 
 use super::*;
