@@ -35,7 +35,7 @@ fmt: web/node_modules ## format everything
 lint: setup-test web/node_modules ## formats, clippy, docs, licences, rows, web lint and types
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 	cd web && npm run --silent lint
 	cargo test --locked -p tests --test tidy
 	$(MAKE) deny

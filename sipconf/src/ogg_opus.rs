@@ -6,7 +6,7 @@ use media::SAMPLE_RATE;
 use ogg::PacketReader;
 use opus::Channels;
 
-/// An Opus packet never holds more than 120 ms (RFC 6716 §3.2.5 [R5]).
+/// An Opus packet never holds more than 120 ms (RFC 6716 §3.2.5, requirement R5).
 const PACKET_SAMPLES_MAX: usize = 5_760;
 
 /// No prompt is longer; it bounds what a file can make us hold.

@@ -1,4 +1,4 @@
-//! The RTP side of one call: whom to believe ([`Latch`](latch)), in which order packets play ([`JitterBuffer`]), which
+//! The RTP side of one call: whom to believe (`latch`), in which order packets play ([`JitterBuffer`]), which
 //! keys were pressed, what to report by RTCP. Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
 //! `mixer`'s, the call itself `gateway`'s.
 
