@@ -4,40 +4,48 @@
 //! directly; rows are written to `store` here and nowhere else.
 
 mod broadcast;
+mod chairs;
 mod demo;
+mod handle;
 mod live;
+mod lockout;
 mod login;
+mod registry;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use model::{
-    AccountId, Join, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, Refusal, Rules, Via as ModelVia,
-    check_password, check_title,
+    AccountId, BroadcastId, Join, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, Refusal, check_password,
+    check_title,
 };
-use plane::{LegId, Plane, PlaneError};
+use plane::{LegId, Plane};
 use store::{Store, StoreError};
 use streaming::Streaming;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub use demo::DemoSite;
-pub use live::{MeetingHandle, Seat, SeatEvent};
+pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use plane::SlotAssigned;
 
-use live::Opening;
+use handle::Request;
+use live::Resources;
 use login::Logins;
+use registry::Registry;
 
-/// How long the server waits, at its end, for meetings to have told everyone.
-const DRAIN: Duration = Duration::from_secs(2);
+/// How long the server waits, at its end, for meetings to have told everyone and for studios to have written their last
+/// pictures (two seconds). The server as a whole has five.
+const DRAIN: Duration = Duration::from_millis(2_500);
+
+/// Meeting numbers that are drawn until one is free.
+const NUMBER_TRIES: usize = 10;
+
+/// Meetings that may end under the hands of somebody who wants to come in, until he is told that something is wrong.
+const JOIN_TRIES: usize = 3;
 
 /// Settings of the core.
 #[derive(Debug, Clone)]
@@ -164,17 +172,6 @@ pub enum ConferenceError {
     Hash(String),
 }
 
-/// Why media could not be answered.
-#[derive(Debug, thiserror::Error)]
-pub enum MediaRefused {
-    /// The offer is bad, or there is no room for it.
-    #[error(transparent)]
-    Plane(#[from] PlaneError),
-    /// The meeting has ended.
-    #[error("the meeting has ended")]
-    Ended,
-}
-
 /// The core. Clones are handles to the same.
 #[derive(Clone)]
 pub struct Conference {
@@ -183,12 +180,9 @@ pub struct Conference {
 
 struct Shared {
     config: ConferenceConfig,
-    store: Store,
-    plane: Plane,
-    streaming: Streaming,
+    resources: Resources,
     logins: Logins,
-    live: Mutex<HashMap<MeetingId, MeetingHandle>>,
-    draining: AtomicBool,
+    registry: Arc<Registry>,
 }
 
 impl Conference {
@@ -199,57 +193,61 @@ impl Conference {
         plane: Plane,
         streaming: Streaming,
     ) -> Result<Self, ConferenceError> {
-        let logins = Logins::new().await?;
-        let live = Mutex::default();
-        let draining = AtomicBool::new(false);
-        Ok(Self { shared: Arc::new(Shared { config, store, plane, streaming, logins, live, draining }) })
+        let resources = Resources { store, plane, streaming };
+        let (logins, registry) = (Logins::new().await?, Arc::default());
+        Ok(Self { shared: Arc::new(Shared { config, resources, logins, registry }) })
     }
 
     /// Logs in (L1); the wrong password and the unknown name are answered alike and after the same time.
     pub async fn login(&self, name: &str, password: String, client: IpAddr) -> Result<Session, LoginRefused> {
         let shared = &self.shared;
-        shared.logins.login(&shared.store, shared.config.session, name, password, client).await
+        shared.logins.login(self.store(), shared.config.session, name, password, client).await
     }
 
     /// Whose session a token is.
     pub async fn session(&self, token: &str) -> Result<Option<Account>, StoreError> {
-        login::session(&self.shared.store, token).await
+        login::session(self.store(), token).await
     }
 
     /// Ends a session (L7).
     pub async fn logout(&self, token: &str) -> Result<(), StoreError> {
-        self.shared.store.remove_session(&login::sha256(token)).await
+        self.store().remove_session(&login::sha256(token)).await
     }
 
     /// Creates an instant meeting (即时会议) with a number of its own.
     pub async fn create_meeting(&self, by: &Account, new: NewMeeting) -> Result<MeetingInfo, CreateRefused> {
         let title = check_title(&new.title).map_err(CreateRefused::Title)?;
-        let password =
-            new.password.filter(|password| !password.is_empty()).map(|password| check_password(&password)).transpose();
-        let password = password.map_err(CreateRefused::Password)?;
+        let password = new.password.filter(|password| !password.is_empty());
+        let password = password.map(|password| check_password(&password)).transpose();
+        let new = NewMeeting { title, password: password.map_err(CreateRefused::Password)? };
+        Ok(self.add_meeting(MeetingId::new(Uuid::now_v7()), by, new).await?)
+    }
+
+    async fn add_meeting(&self, id: MeetingId, by: &Account, new: NewMeeting) -> Result<MeetingInfo, StoreError> {
+        let mut meeting = store::Meeting {
+            id,
+            owner: by.id,
+            number: draw_number(),
+            title: new.title,
+            password: new.password,
+            capacity: self.shared.config.capacity,
+            created_ms: now_ms(),
+        };
+        let mut tries = 0;
         loop {
-            let number = rand::random_range(MeetingNumber::RANGE);
-            let meeting = store::Meeting {
-                id: MeetingId::new(Uuid::now_v7()),
-                owner: by.id,
-                number: MeetingNumber::new(number).expect("drawn from its range"),
-                title: title.clone(),
-                password: password.clone(),
-                capacity: self.shared.config.capacity,
-                created_ms: now_ms(),
-            };
-            match self.shared.store.add_meeting(&meeting).await {
+            tries += 1;
+            match self.store().add_meeting(&meeting).await {
                 Ok(()) => return Ok(self.info(meeting)),
-                // Somebody has the number: one in nine hundred million, draw again.
-                Err(StoreError::Exists(_)) => {}
-                Err(error) => return Err(error.into()),
+                // Somebody has the number, once in nine hundred million.
+                Err(StoreError::Exists(_)) if tries < NUMBER_TRIES => meeting.number = draw_number(),
+                Err(error) => return Err(error),
             }
         }
     }
 
     /// One's own meetings, newest first.
     pub async fn meetings(&self, of: &Account) -> Result<Vec<MeetingInfo>, StoreError> {
-        let meetings = self.shared.store.meetings_of(of.id).await?;
+        let meetings = self.store().meetings_of(of.id).await?;
         Ok(meetings.into_iter().map(|meeting| self.info(meeting)).collect())
     }
 
@@ -260,13 +258,14 @@ impl Conference {
 
     /// What the number leads to.
     pub async fn find(&self, number: MeetingNumber) -> Result<Option<Door>, StoreError> {
-        let meeting = self.shared.store.meeting_by_number(number).await?;
+        let meeting = self.store().meeting_by_number(number).await?;
         Ok(meeting.map(|meeting| self.door(meeting)))
     }
 
-    /// The same by id: for the watch page.
+    /// The same by id, of the meeting or of a livestream of it: for the watch page.
     pub async fn door_by_id(&self, id: MeetingId) -> Result<Option<Door>, StoreError> {
-        Ok(self.shared.store.meeting(id).await?.map(|meeting| self.door(meeting)))
+        let id = self.shared.registry.meeting_of(BroadcastId::new(id.uuid()));
+        Ok(self.store().meeting(id).await?.map(|meeting| self.door(meeting)))
     }
 
     fn door(&self, meeting: store::Meeting) -> Door {
@@ -280,20 +279,18 @@ impl Conference {
     }
 
     fn is_live(&self, id: MeetingId) -> bool {
-        self.lock().get(&id).is_some_and(MeetingHandle::is_open)
+        self.shared.registry.is_occupied(id)
     }
 
     /// Comes in: a seat, or why not.
     pub async fn join(&self, request: JoinRequest) -> Result<Seat, Refusal> {
-        // The task of a meeting may end between finding and asking it; then it is opened anew, once.
-        for _ in 0..2 {
-            if self.shared.draining.load(Ordering::Acquire) {
-                return Err(Refusal::Draining);
-            }
-            let handle = self.open(request.meeting).await?;
+        // A meeting may end before it answers; then it is opened anew.
+        for _ in 0..JOIN_TRIES {
+            let open = |entry, queue| live::start(entry, queue, self.shared.resources.clone());
+            let way = self.shared.registry.way(request.meeting, open).ok_or(Refusal::Draining)?;
             let (via, leg) = match request.via.clone() {
-                Via::Web => (ModelVia::Web, None),
-                Via::Phone { number, leg } => (ModelVia::Phone(number), Some(leg)),
+                Via::Web => (model::Via::Web, None),
+                Via::Phone { number, leg } => (model::Via::Phone(number), Some(leg)),
             };
             let join = Join {
                 participant: ParticipantId::new(Uuid::now_v7()),
@@ -304,69 +301,42 @@ impl Conference {
                 resume: None,
                 source: request.source,
             };
-            if let Some(answer) = handle.join(join, request.resume.clone(), leg).await {
-                return answer;
+            let (answer, answered) = oneshot::channel();
+            let asked = Request::Join { join, resume: request.resume.clone(), leg, answer };
+            if way.requests.send(asked).await.is_ok()
+                && let Ok(seat) = answered.await
+            {
+                return seat;
             }
-            self.forget(request.meeting);
+            way.ended.cancelled().await;
         }
         Err(Refusal::Failed)
     }
 
-    async fn open(&self, id: MeetingId) -> Result<MeetingHandle, Refusal> {
-        if let Some(handle) = self.lock().get(&id).filter(|handle| handle.is_open()) {
-            return Ok(handle.clone());
-        }
-        let failed = |error: &dyn std::fmt::Display| {
-            tracing::error!(meeting_id = %id, %error, "meeting can't be opened");
-            Refusal::Failed
-        };
-        let found = self.shared.store.meeting(id).await.map_err(|error| failed(&error))?;
-        let row = found.ok_or(Refusal::NoSuchMeeting)?;
-        let (media, facts) = self.shared.plane.open_meeting(id).await.map_err(|error| failed(&error))?;
-        let rules = Rules {
-            id,
-            number: row.number,
-            title: row.title,
-            password: row.password,
-            owner: row.owner,
-            capacity: row.capacity as usize,
-        };
-        let mut live = self.lock();
-        // Somebody else may have been quicker.
-        if let Some(handle) = live.get(&id).filter(|handle| handle.is_open()) {
-            return Ok(handle.clone());
-        }
-        let handle = live::start(Opening { rules, media, facts, streaming: self.shared.streaming.clone() });
-        live.insert(id, handle.clone());
-        Ok(handle)
-    }
-
-    fn forget(&self, id: MeetingId) {
-        self.lock().retain(|known, handle| *known != id || handle.is_open());
-    }
-
-    /// Takes nobody new, tells everyone, and waits until all meetings have ended.
+    /// Takes nobody new, tells everyone, and waits until all meetings and livestreams have ended.
     pub async fn drain(&self) {
-        self.shared.draining.store(true, Ordering::Release);
-        let handles: Vec<MeetingHandle> = self.lock().drain().map(|(_, handle)| handle).collect();
-        for handle in &handles {
-            handle.stop().await;
-        }
+        let registry = &self.shared.registry;
         let ended = async {
-            for handle in &handles {
-                handle.closed().await;
+            for way in registry.drain() {
+                // One that has ended already needs no telling.
+                let _ = way.requests.send(Request::Stop).await;
             }
+            registry.tasks.close();
+            registry.tasks.wait().await;
         };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("not all meetings ended in time");
         }
-        self.shared.store.close().await;
+        self.store().close().await;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<MeetingId, MeetingHandle>> {
-        // A map of handles is whole between any two operations, whoever panicked.
-        self.shared.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> &Store {
+        &self.shared.resources.store
     }
+}
+
+fn draw_number() -> MeetingNumber {
+    MeetingNumber::new(rand::random_range(MeetingNumber::RANGE)).expect("drawn from its range")
 }
 
 /// Milliseconds since 1970, UTC.

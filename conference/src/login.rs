@@ -1,9 +1,8 @@
 //! Passwords and sessions. Hashing is slow on purpose and memory-hungry: it runs off the async threads, a few at a time.
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,12 +10,12 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use model::AccountId;
+use model::{AccountId, network_of};
 use sha2::{Digest, Sha256};
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::{Account, ConferenceError, now_ms};
+use crate::{Account, ConferenceError, lockout::Lockout, now_ms};
 
 /// argon2id: 19 MiB, two passes (OWASP's choice for servers).
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -26,14 +25,14 @@ const PASSES: u32 = 2;
 /// Passwords hashed at once: more would only fight for the cores that carry calls.
 const AT_ONCE: usize = 2;
 
-/// Wrong passwords until an account is locked, and for how long (L4).
-const WRONG_MAX: u32 = 3;
-/// See [`WRONG_MAX`].
-const LOCKED_FOR: Duration = Duration::from_secs(180);
+/// Logins that may wait for their turn at hashing; the next one is told to come again. 64 are three seconds of it.
+const WAITING_MAX: usize = 64;
 
-/// Names remembered for their wrong passwords; beyond it the oldest are forgotten. A stranger who tries more names than
-/// this in three minutes has waited for hundreds of seconds of hashing.
-const REMEMBERED_MAX: usize = 10_000;
+/// What a login is told that finds no room to wait.
+const COME_AGAIN: Duration = Duration::from_secs(2);
+
+/// The longest login name that is looked up, in bytes.
+const NAME_MAX: usize = 200;
 
 /// Somebody has logged in.
 pub struct Session {
@@ -49,7 +48,7 @@ pub enum LoginRefused {
     /// The name or the password.
     #[error("the name or the password is wrong")]
     Wrong,
-    /// Too many wrong ones.
+    /// Not now, but in so long: too many wrong ones, or too many logins at once.
     #[error("locked for {0:?} more")]
     Locked(Duration),
     /// The database.
@@ -61,22 +60,22 @@ pub enum LoginRefused {
 }
 
 pub(crate) struct Logins {
-    slots: Semaphore,
+    /// Logins let in to wait or to hash.
+    room: Arc<Semaphore>,
+    hashing: Arc<Semaphore>,
     /// Hash of nobody's password, checked for unknown names so that they take as long.
     nobody: String,
-    /// By name and source: a stranger elsewhere can't lock the owner out.
-    wrong: Mutex<HashMap<(String, IpAddr), Wrong>>,
-}
-
-struct Wrong {
-    count: u32,
-    last: Instant,
+    lockout: Mutex<Lockout>,
 }
 
 impl Logins {
     pub(crate) async fn new() -> Result<Self, ConferenceError> {
-        let nobody = hash(hex::encode(rand::random::<[u8; 16]>())).await?;
-        Ok(Self { slots: Semaphore::new(AT_ONCE), nobody, wrong: Mutex::default() })
+        Ok(Self {
+            room: Arc::new(Semaphore::new(WAITING_MAX + AT_ONCE)),
+            hashing: Arc::new(Semaphore::new(AT_ONCE)),
+            nobody: hash(hex::encode(rand::random::<[u8; 16]>())).await?,
+            lockout: Mutex::default(),
+        })
     }
 
     pub(crate) async fn login(
@@ -87,51 +86,40 @@ impl Logins {
         password: String,
         client: IpAddr,
     ) -> Result<Session, LoginRefused> {
-        let key = (name.trim().to_lowercase(), client);
-        if let Some(left) = self.locked_for(&key) {
-            return Err(LoginRefused::Locked(left));
+        let name = name.trim().to_lowercase();
+        if name.len() > NAME_MAX {
+            return Err(LoginRefused::Wrong);
         }
-        let found = store.account_by_name(&key.0).await?;
+        let network = network_of(client);
+        self.check_lock(&name, network)?;
+        let _room = self.room.try_acquire().map_err(|_| LoginRefused::Locked(COME_AGAIN))?;
+        let found = store.account_by_name(&name).await?;
         let hash = found.as_ref().map_or_else(|| self.nobody.clone(), |account| account.password_hash.clone());
-        let right = {
-            let _slot = self.slots.acquire().await.map_err(|_| LoginRefused::Failed)?;
-            tokio::task::spawn_blocking(move || verify(&password, &hash)).await.map_err(|_| LoginRefused::Failed)?
-        };
-        let Some(account) = found.filter(|_| right) else {
-            self.note_wrong(key);
+        let slot = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| LoginRefused::Failed)?;
+        // Others may have been wrong meanwhile.
+        self.check_lock(&name, network)?;
+        // The slot goes along: who hangs up meanwhile does not make room for more hashing at once.
+        let verified = tokio::task::spawn_blocking(move || (verify(&password, &hash), slot)).await;
+        let (is_right, _slot) = verified.map_err(|_| LoginRefused::Failed)?;
+        let Some(account) = found.filter(|_| is_right) else {
+            self.lock().note_wrong(&name, network, Instant::now());
             return Err(LoginRefused::Wrong);
         };
-        self.lock().remove(&key);
+        self.lock().note_right(&name);
         let token = hex::encode(rand::random::<[u8; 32]>());
         let expires = now_ms() + lasts.as_millis() as i64;
         store.add_session(&sha256(&token), account.id, now_ms(), expires).await?;
         Ok(Session { token, account: with_site(store, account).await? })
     }
 
-    fn locked_for(&self, key: &(String, IpAddr)) -> Option<Duration> {
-        let wrong = self.lock();
-        let entry = wrong.get(key).filter(|entry| entry.count >= WRONG_MAX)?;
-        LOCKED_FOR.checked_sub(entry.last.elapsed()).filter(|left| !left.is_zero())
+    fn check_lock(&self, name: &str, network: IpAddr) -> Result<(), LoginRefused> {
+        let left = self.lock().locked_for(name, network, Instant::now());
+        left.map_or(Ok(()), |left| Err(LoginRefused::Locked(left)))
     }
 
-    fn note_wrong(&self, key: (String, IpAddr)) {
-        let mut wrong = self.lock();
-        if wrong.len() >= REMEMBERED_MAX {
-            wrong.retain(|_, entry| entry.last.elapsed() < LOCKED_FOR);
-        }
-        if wrong.len() >= REMEMBERED_MAX {
-            wrong.clear();
-        }
-        let entry = wrong.entry(key).or_insert_with(|| Wrong { count: 0, last: Instant::now() });
-        if entry.last.elapsed() >= LOCKED_FOR {
-            entry.count = 0;
-        }
-        entry.count += 1;
-        entry.last = Instant::now();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, IpAddr), Wrong>> {
-        self.wrong.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Lockout> {
+        // Counters are whole between any two operations, whoever panicked.
+        self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

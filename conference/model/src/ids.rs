@@ -160,6 +160,13 @@ impl PhoneNumber {
         &self.0
     }
 
+    /// Nothing that tells one caller from another (RFC 3323 §4.1.1.3, and what carriers write instead).
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        const WITHHELD: [&str; 6] = ["", "anonymous", "unknown", "unavailable", "restricted", "private"];
+        WITHHELD.iter().any(|word| self.0.trim().eq_ignore_ascii_case(word))
+    }
+
     /// First three and last four of a long number, one at either end of a short one: `138****5678`, `1**3`.
     #[must_use]
     pub fn masked(&self) -> String {
@@ -220,5 +227,13 @@ mod tests {
         check("anonymous", "an****us");
         check("张", "**");
         check("", "**");
+    }
+
+    #[test]
+    fn a_withheld_number_names_nobody() {
+        for withheld in ["anonymous", "Anonymous", "", " ", "unavailable"] {
+            assert!(PhoneNumber::new(withheld).is_withheld(), "{withheld:?}");
+        }
+        assert!(!PhoneNumber::new("1001").is_withheld());
     }
 }

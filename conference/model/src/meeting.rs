@@ -6,334 +6,15 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    AccountId, BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, Role, Via, ViaKind,
-    check_name, tries::Tries,
+    AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, Effect, EndReason, Event, Join,
+    LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot, Via,
+    ViaKind, check_name, network_of,
+    tries::{Source, Tries},
 };
 
 /// How long a lost participant's seat is kept (J6).
 const SEAT_KEPT: Duration = Duration::from_secs(60);
-
-/// What was agreed on when the meeting was booked.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// Its identity.
-    pub id: MeetingId,
-    /// What people key in.
-    pub number: MeetingNumber,
-    /// The topic.
-    pub title: String,
-    /// Six digits, where there is one.
-    pub password: Option<String>,
-    /// Who booked it: the host whenever he is in.
-    pub owner: AccountId,
-    /// The most participants at once (方数).
-    pub capacity: usize,
-}
-
-/// Somebody at the door.
-#[derive(Debug, Clone)]
-pub struct Join {
-    /// The seat he gets unless he has one already.
-    pub participant: ParticipantId,
-    /// What he calls himself; callers have none.
-    pub name: Option<String>,
-    /// What he comes by.
-    pub via: Via,
-    /// Who he is, where he is logged in.
-    pub account: Option<AccountId>,
-    /// What he keyed in.
-    pub password: Option<String>,
-    /// The seat whose secret he has.
-    pub resume: Option<ParticipantId>,
-    /// Where he comes from.
-    pub source: IpAddr,
-}
-
-/// What can be asked of a meeting.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// To come in.
-    Join(Join),
-    /// A participant does something.
-    Act {
-        /// Who.
-        by: ParticipantId,
-        /// What.
-        action: Action,
-    },
-    /// A participant's connection is lost.
-    Lost(ParticipantId),
-    /// What became of the broadcast.
-    Broadcast(BroadcastId, Option<BroadcastState>),
-    /// Time has passed.
-    Tick,
-    /// The server stops.
-    Stop,
-}
-
-/// What participants do, as the client protocol has it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Action {
-    /// C7, or oneself.
-    Mute {
-        /// Whom.
-        participant: ParticipantId,
-    },
-    /// C8, or oneself.
-    Unmute {
-        /// Whom.
-        participant: ParticipantId,
-    },
-    /// C9.
-    MuteAll {
-        /// Whether they may unmute themselves.
-        self_unmute: bool,
-    },
-    /// C10.
-    UnmuteAll,
-    /// C18.
-    Camera {
-        /// Shown.
-        on: bool,
-    },
-    /// C20.
-    Screen {
-        /// Shared.
-        on: bool,
-    },
-    /// C6.
-    Remove {
-        /// Whom.
-        participant: ParticipantId,
-    },
-    /// C5.
-    Rename {
-        /// Whom.
-        participant: ParticipantId,
-        /// To what.
-        name: String,
-    },
-    /// C4.
-    MakeHost {
-        /// Whom.
-        participant: ParticipantId,
-    },
-    /// C17.
-    Hand {
-        /// Up.
-        up: bool,
-    },
-    /// C13.
-    Lock {
-        /// Locked.
-        on: bool,
-    },
-    /// B1.
-    StartBroadcast,
-    /// B1.
-    StopBroadcast,
-    /// C24.
-    Leave,
-    /// C16.
-    End,
-}
-
-/// Why something is not done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// There is none with this number or id.
-    #[error("there is no such meeting")]
-    NoSuchMeeting,
-    /// It has a password and none was given.
-    #[error("this meeting has a password")]
-    PasswordNeeded,
-    /// Another one was given.
-    #[error("the password is wrong")]
-    WrongPassword,
-    /// Too many wrong ones.
-    #[error("too many wrong passwords")]
-    TooManyTries,
-    /// All seats are taken (J4).
-    #[error("the meeting is full")]
-    Full,
-    /// The host locked it.
-    #[error("the meeting is locked")]
-    Locked,
-    /// The host removed him (C6).
-    #[error("the host has removed you")]
-    Removed,
-    /// The name is empty, too long or has strange characters.
-    #[error("the name is not allowed")]
-    BadName,
-    /// He may not.
-    #[error("you may not do that")]
-    NotAllowed,
-    /// Nobody has that seat.
-    #[error("there is no such participant")]
-    NoSuchParticipant,
-    /// The server is about to stop.
-    #[error("the server is stopping")]
-    Draining,
-    /// Something of ours broke.
-    #[error("something failed on the server")]
-    Failed,
-}
-
-/// What is to be carried out, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Whoever asked to come in has this seat; `again` when he had it before.
-    Seated {
-        /// His seat.
-        participant: ParticipantId,
-        /// It was kept for him.
-        again: bool,
-    },
-    /// Tell all, with its number.
-    Tell(u64, Event),
-    /// Tell one.
-    Notify(ParticipantId, Notice),
-    /// His sound counts, or doesn't.
-    SetMuted(ParticipantId, bool),
-    /// Take his seat away.
-    Dismiss(ParticipantId, EndReason),
-    /// Begin a livestream.
-    StartBroadcast(BroadcastId),
-    /// End it.
-    StopBroadcast,
-    /// Nothing more follows.
-    Close,
-}
-
-/// What all are told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
-    /// Somebody came.
-    ParticipantJoined {
-        /// Who.
-        participant: Participant,
-    },
-    /// Somebody is not as before.
-    ParticipantChanged {
-        /// As he is now.
-        participant: Participant,
-    },
-    /// Somebody went.
-    ParticipantLeft {
-        /// Who.
-        id: ParticipantId,
-        /// How.
-        reason: LeaveReason,
-    },
-    /// The meeting is not as before.
-    MeetingChanged {
-        /// As it is now.
-        meeting: MeetingView,
-    },
-    /// The livestream is not as before.
-    BroadcastChanged {
-        /// As it is now.
-        broadcast: Option<BroadcastView>,
-    },
-}
-
-/// How somebody went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LeaveReason {
-    /// By himself.
-    Left,
-    /// By the host.
-    Removed,
-    /// His network did not come back.
-    Lost,
-}
-
-/// Why a participant's session ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EndReason {
-    /// C6.
-    Removed,
-    /// C16.
-    MeetingEnded,
-    /// C24.
-    Left,
-    /// He has the seat again from elsewhere.
-    Replaced,
-    /// The server stops.
-    ServerStopping,
-    /// He does not take what he is told.
-    TooSlow,
-}
-
-/// What one participant is told alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Notice {
-    /// The host muted him.
-    Muted,
-    /// The host unmuted him.
-    Unmuted,
-    /// The host asks him to unmute himself.
-    AskedToUnmute,
-}
-
-/// A meeting as its participants see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MeetingView {
-    /// Its identity.
-    pub id: MeetingId,
-    /// What people key in.
-    pub number: MeetingNumber,
-    /// The topic.
-    pub title: String,
-    /// Nobody else gets in.
-    pub locked: bool,
-    /// Members may unmute themselves.
-    pub self_unmute: bool,
-}
-
-/// A livestream as participants see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BroadcastView {
-    /// Its identity.
-    pub id: BroadcastId,
-    /// How it does.
-    pub state: BroadcastState,
-    /// The watch page, from the server's root.
-    pub watch: String,
-}
-
-/// How a livestream does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BroadcastState {
-    /// The first picture is being made.
-    Starting,
-    /// It can be watched.
-    Live,
-    /// Its studio broke and is begun anew.
-    Restarting,
-}
-
-/// All there is to know when one comes in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Snapshot {
-    /// The meeting.
-    pub meeting: MeetingView,
-    /// Events after this number are not in it.
-    pub seq: u64,
-    /// Everyone, in order of coming.
-    pub participants: Vec<Participant>,
-    /// The livestream.
-    pub broadcast: Option<BroadcastView>,
-}
 
 /// One live meeting.
 #[derive(Debug)]
@@ -346,6 +27,8 @@ pub struct Meeting {
     broadcast: Option<BroadcastView>,
     tries: Tries,
     banned: BTreeSet<Ban>,
+    /// The host left and only callers stayed: the role waits for the next browser.
+    adrift: bool,
     closed: bool,
 }
 
@@ -354,14 +37,17 @@ struct Seat {
     person: Participant,
     order: u64,
     account: Option<AccountId>,
-    number: Option<PhoneNumber>,
+    via: Via,
     source: IpAddr,
     lost_at: Option<Duration>,
+    /// The host asked him to unmute himself: he may, whatever `self_unmute` says.
+    asked: bool,
 }
 
-/// Who can't come back: by account, by telephone number, or by name and address.
+/// Who can't come back: by the secret of his seat, and by account, telephone number, or name and network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Ban {
+    Seat(ParticipantId),
     Account(AccountId),
     Number(String),
     Guest(IpAddr, String),
@@ -389,6 +75,7 @@ impl Meeting {
             broadcast: None,
             tries: Tries::default(),
             banned: BTreeSet::new(),
+            adrift: false,
             closed: false,
         }
     }
@@ -400,7 +87,7 @@ impl Meeting {
         }
         match command {
             Command::Join(join) => self.join(join, now),
-            Command::Act { by, action } => self.act(by, action),
+            Command::Act { by, action, livestream } => self.act(by, action, livestream),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
             Command::Tick => Ok(self.tick(now)),
@@ -427,10 +114,10 @@ impl Meeting {
         self.seats.get(&id).map(|seat| &seat.person)
     }
 
-    /// Nobody has a seat.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+    /// Nobody has a seat, and no wrong password is held against anybody: a stranger who could close the meeting by
+    /// waiting would try passwords for ever.
+    pub fn is_idle(&mut self, now: Duration) -> bool {
+        self.seats.is_empty() && self.tries.is_clean(now)
     }
 
     fn join(&mut self, join: Join, now: Duration) -> Outcome {
@@ -439,20 +126,29 @@ impl Meeting {
             (None, Via::Phone(number)) => number.masked(),
             (None, Via::Web) => return Err(Refusal::BadName),
         };
-        if bans(&join, &name).iter().any(|ban| self.banned.contains(ban)) {
+        let seat_ban = join.resume.map(Ban::Seat);
+        if seat_ban.is_some_and(|ban| self.banned.contains(&ban)) {
             return Err(Refusal::Removed);
         }
-        if let Some(participant) = self.kept_seat(&join) {
+        if let Some(participant) = join.resume.filter(|seat| self.seats.contains_key(seat)) {
+            return Ok(self.sit_down_again(participant));
+        }
+        let person_ban = Ban::of_person(&join.via, join.account, join.source, &name);
+        if person_ban.is_some_and(|ban| self.banned.contains(&ban)) {
+            return Err(Refusal::Removed);
+        }
+        if let Some(participant) = self.seat_of_number(&join.via) {
             return Ok(self.sit_down_again(participant));
         }
         let is_owner = join.account == Some(self.rules.owner);
         if let Some(password) = self.rules.password.as_ref().filter(|_| !is_owner) {
             let given = join.password.as_ref().ok_or(Refusal::PasswordNeeded)?;
-            if !self.tries.is_open(join.source, now) {
+            let source = Source::of(&join);
+            if !self.tries.is_open(&source, now) {
                 return Err(Refusal::TooManyTries);
             }
             if given != password {
-                self.tries.note_wrong(join.source, now);
+                self.tries.note_wrong(source, now);
                 return Err(Refusal::WrongPassword);
             }
         }
@@ -469,13 +165,10 @@ impl Meeting {
         Ok(self.sit_down(join, name, is_owner))
     }
 
-    /// The seat that was kept for him: by its secret, or for a caller by his number.
-    fn kept_seat(&self, join: &Join) -> Option<ParticipantId> {
-        if let Some(resume) = join.resume {
-            return self.seats.contains_key(&resume).then_some(resume);
-        }
-        let Via::Phone(number) = &join.via else { return None };
-        let of_number = |seat: &Seat| seat.lost_at.is_some() && seat.number.as_ref() == Some(number);
+    /// The seat that was kept for a caller (J6).
+    fn seat_of_number(&self, via: &Via) -> Option<ParticipantId> {
+        let number = via.number().filter(|number| !number.is_withheld())?;
+        let of_number = |seat: &Seat| seat.lost_at.is_some() && seat.via.number() == Some(number);
         self.seats.iter().find(|(_, seat)| of_number(seat)).map(|(id, _)| *id)
     }
 
@@ -500,25 +193,31 @@ impl Meeting {
                 effects.extend(self.set_role(host, Role::Member));
             }
         }
-        let number = match join.via {
-            Via::Web => None,
-            Via::Phone(number) => Some(number),
-        };
+        let via = join.via.kind();
+        let is_host = is_owner || (self.adrift && via == ViaKind::Web);
+        self.adrift &= !is_host;
         let person = Participant {
             id: join.participant,
             name,
-            role: if is_owner { Role::Host } else { Role::Member },
-            via: if number.is_some() { ViaKind::Phone } else { ViaKind::Web },
-            number: number.as_ref().map(PhoneNumber::masked),
-            muted: !self.view.self_unmute && !is_owner,
+            role: if is_host { Role::Host } else { Role::Member },
+            via,
+            number: join.via.number().map(PhoneNumber::masked),
+            muted: !self.view.self_unmute && !is_host,
             camera: false,
             screen: false,
             hand: false,
             connected: true,
         };
         self.seats_ever += 1;
-        let (order, account, source) = (self.seats_ever, join.account, join.source);
-        let seat = Seat { person: person.clone(), order, account, number, source, lost_at: None };
+        let seat = Seat {
+            person: person.clone(),
+            order: self.seats_ever,
+            account: join.account,
+            via: join.via,
+            source: join.source,
+            lost_at: None,
+            asked: false,
+        };
         self.seats.insert(join.participant, seat);
         effects.push(Effect::Seated { participant: join.participant, again: false });
         effects.push(Effect::SetMuted(join.participant, person.muted));
@@ -526,9 +225,10 @@ impl Meeting {
         effects
     }
 
-    fn act(&mut self, by: ParticipantId, action: Action) -> Outcome {
-        let actor = &self.seats.get(&by).ok_or(Refusal::NoSuchParticipant)?.person;
-        let is_host = actor.role == Role::Host;
+    fn act(&mut self, by: ParticipantId, action: Action, livestream: BroadcastId) -> Outcome {
+        let actor = self.seats.get(&by).ok_or(Refusal::NoSuchParticipant)?;
+        let (is_host, is_asked) = (actor.person.role == Role::Host, actor.asked);
+        let sees = actor.person.via == ViaKind::Web;
         let host = || if is_host { Ok(()) } else { Err(Refusal::NotAllowed) };
         let host_or_self = |whom: ParticipantId| if whom == by { Ok(()) } else { host() };
         match action {
@@ -538,7 +238,7 @@ impl Meeting {
                 Ok(self.set_muted(participant, true, by != participant))
             }
             Action::Unmute { participant } if participant == by => {
-                if !is_host && !self.view.self_unmute {
+                if !is_host && !is_asked && !self.view.self_unmute {
                     return Err(Refusal::NotAllowed);
                 }
                 Ok(self.set_muted(by, false, false))
@@ -560,6 +260,7 @@ impl Meeting {
                 }
                 Ok(effects)
             }
+            Action::Camera { .. } | Action::Screen { .. } if !sees => Err(Refusal::NotAllowed),
             Action::Camera { on } => Ok(self.change(by, |person| person.camera = on)),
             Action::Screen { on } => Ok(self.change(by, |person| person.screen = on)),
             Action::Hand { up } => Ok(self.change(by, |person| person.hand = up)),
@@ -579,10 +280,7 @@ impl Meeting {
             }
             Action::MakeHost { participant } => {
                 host()?;
-                let heir = self.exists(participant)?;
-                if heir.via == ViaKind::Phone {
-                    return Err(Refusal::NotAllowed);
-                }
+                self.exists(participant)?;
                 let mut effects = self.set_role(participant, Role::Host);
                 if participant != by {
                     effects.extend(self.set_role(by, Role::Member));
@@ -591,12 +289,11 @@ impl Meeting {
             }
             Action::Lock { on } => {
                 host()?;
-                self.view.locked = on;
-                Ok(vec![self.tell_meeting()])
+                Ok(self.change_meeting(|meeting| meeting.locked = on))
             }
             Action::StartBroadcast => {
                 host()?;
-                Ok(self.start_broadcast())
+                Ok(self.start_broadcast(livestream))
             }
             Action::StopBroadcast => {
                 host()?;
@@ -636,24 +333,32 @@ impl Meeting {
         let end = if reason == LeaveReason::Removed { EndReason::Removed } else { EndReason::Left };
         let mut effects = vec![Effect::Dismiss(id, end), self.tell(Event::ParticipantLeft { id, reason })];
         if seat.person.role == Role::Host && self.hosts().is_empty() {
-            // C16: who has an account before who hasn't, who came first before who came later.
-            let mut heirs: Vec<&Seat> =
-                self.seats.values().filter(|seat| seat.person.via == ViaKind::Web && seat.lost_at.is_none()).collect();
-            heirs.sort_by_key(|seat| (seat.account.is_none(), seat.order));
-            if let Some(heir) = heirs.first().map(|seat| seat.person.id) {
-                effects.extend(self.set_role(heir, Role::Host));
+            effects.extend(self.pass_role_on());
+        }
+        // Nobody is left for whom it waits.
+        self.adrift &= !self.seats.is_empty();
+        effects
+    }
+
+    /// C16: to a browser, for a telephone has few of the host's keys. Who is there before who is lost, who has an
+    /// account before who hasn't, who came first before who came later.
+    fn pass_role_on(&mut self) -> Vec<Effect> {
+        let browsers = self.seats.values().filter(|seat| seat.person.via == ViaKind::Web);
+        let heir = browsers.min_by_key(|seat| (seat.lost_at.is_some(), seat.account.is_none(), seat.order));
+        match heir.map(|seat| seat.person.id) {
+            Some(heir) => self.set_role(heir, Role::Host),
+            None => {
+                self.adrift = true;
+                // Nobody is there to unmute the callers: they may do it themselves.
+                self.set_self_unmute(true)
             }
         }
-        effects
     }
 
     fn remove(&mut self, id: ParticipantId) -> Vec<Effect> {
         if let Some(seat) = self.seats.get(&id) {
-            self.banned.extend(match (&seat.number, seat.account) {
-                (Some(number), _) => Some(Ban::Number(number.reveal().to_owned())),
-                (None, Some(account)) => Some(Ban::Account(account)),
-                (None, None) => Some(Ban::Guest(seat.source, seat.person.name.clone())),
-            });
+            self.banned.insert(Ban::Seat(id));
+            self.banned.extend(Ban::of_person(&seat.via, seat.account, seat.source, &seat.person.name));
         }
         self.leave(id, LeaveReason::Removed)
     }
@@ -675,7 +380,12 @@ impl Meeting {
         match (seat.person.muted, seat.person.via) {
             (false, _) => Vec::new(),
             (true, ViaKind::Phone) => self.set_muted(id, false, true),
-            (true, ViaKind::Web) => vec![Effect::Notify(id, Notice::AskedToUnmute)],
+            (true, ViaKind::Web) => {
+                if let Some(seat) = self.seats.get_mut(&id) {
+                    seat.asked = true;
+                }
+                vec![Effect::Notify(id, Notice::AskedToUnmute)]
+            }
         }
     }
 
@@ -690,13 +400,13 @@ impl Meeting {
     }
 
     fn set_self_unmute(&mut self, allowed: bool) -> Vec<Effect> {
-        if std::mem::replace(&mut self.view.self_unmute, allowed) == allowed {
-            return Vec::new();
-        }
-        vec![self.tell_meeting()]
+        self.change_meeting(|meeting| meeting.self_unmute = allowed)
     }
 
     fn set_muted(&mut self, id: ParticipantId, muted: bool, by_host: bool) -> Vec<Effect> {
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.asked = false;
+        }
         if self.is_muted(id) == muted {
             return Vec::new();
         }
@@ -712,12 +422,10 @@ impl Meeting {
         self.change(id, |person| person.role = role)
     }
 
-    fn start_broadcast(&mut self) -> Vec<Effect> {
+    fn start_broadcast(&mut self, id: BroadcastId) -> Vec<Effect> {
         if self.broadcast.is_some() {
             return Vec::new();
         }
-        // One livestream at a time: its id is the meeting's, so that its watch address can be known before it starts.
-        let id = BroadcastId::new(self.rules.id.uuid());
         let view = BroadcastView { id, state: BroadcastState::Starting, watch: format!("/watch/{id}") };
         self.broadcast = Some(view.clone());
         vec![Effect::StartBroadcast(id), self.tell(Event::BroadcastChanged { broadcast: Some(view) })]
@@ -746,8 +454,13 @@ impl Meeting {
         self.tell(Event::ParticipantChanged { participant })
     }
 
-    fn tell_meeting(&mut self) -> Effect {
-        self.tell(Event::MeetingChanged { meeting: self.view.clone() })
+    fn change_meeting(&mut self, change: impl FnOnce(&mut MeetingView)) -> Vec<Effect> {
+        let before = self.view.clone();
+        change(&mut self.view);
+        if self.view == before {
+            return Vec::new();
+        }
+        vec![self.tell(Event::MeetingChanged { meeting: self.view.clone() })]
     }
 
     fn tell(&mut self, event: Event) -> Effect {
@@ -772,13 +485,15 @@ impl Meeting {
     }
 }
 
-fn bans(join: &Join, name: &str) -> Vec<Ban> {
-    let number = match &join.via {
-        Via::Web => None,
-        Via::Phone(number) => Some(Ban::Number(number.reveal().to_owned())),
-    };
-    let guest = (number.is_none() && join.account.is_none()).then(|| Ban::Guest(join.source, name.to_owned()));
-    number.or(guest).into_iter().chain(join.account.map(Ban::Account)).collect()
+impl Ban {
+    /// None for a caller who can't be told from others.
+    fn of_person(via: &Via, account: Option<AccountId>, source: IpAddr, name: &str) -> Option<Self> {
+        match (via.number(), account) {
+            (Some(number), _) => (!number.is_withheld()).then(|| Self::Number(number.reveal().to_owned())),
+            (None, Some(account)) => Some(Self::Account(account)),
+            (None, None) => Some(Self::Guest(network_of(source), name.to_owned())),
+        }
+    }
 }
 
 #[cfg(test)]

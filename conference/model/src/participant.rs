@@ -23,6 +23,26 @@ pub enum Via {
     Phone(PhoneNumber),
 }
 
+impl Via {
+    /// Without what is private in it.
+    #[must_use]
+    pub fn kind(&self) -> ViaKind {
+        match self {
+            Self::Web => ViaKind::Web,
+            Self::Phone(_) => ViaKind::Phone,
+        }
+    }
+
+    /// A caller's number.
+    #[must_use]
+    pub fn number(&self) -> Option<&PhoneNumber> {
+        match self {
+            Self::Web => None,
+            Self::Phone(number) => Some(number),
+        }
+    }
+}
+
 /// [`Via`] without what is private in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -72,6 +72,9 @@ impl Store {
             })
             .connect_with(options)
             .await?;
+        if is_sqlite {
+            check(&pool).await?;
+        }
         sqlx::migrate!("./migrations").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -123,14 +126,15 @@ impl Store {
         now_ms: i64,
         expires_ms: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM sessions WHERE expires_ms <= $1").bind(now_ms).execute(&self.pool).await?;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("DELETE FROM sessions WHERE expires_ms <= $1").bind(now_ms).execute(&mut *transaction).await?;
         sqlx::query("INSERT INTO sessions (token_sha256, account_id, expires_ms) VALUES ($1, $2, $3)")
             .bind(token_sha256)
             .bind(account.to_string())
             .bind(expires_ms)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// Whose session it is, if it isn't over.
@@ -179,6 +183,12 @@ impl Store {
         let query = sqlx::query(rows::MEETINGS_OF).bind(owner.to_string());
         query.fetch_all(&self.pool).await?.iter().map(rows::meeting).collect()
     }
+}
+
+/// A damaged file is found at the start and not in the middle of a meeting.
+async fn check(pool: &AnyPool) -> Result<(), StoreError> {
+    let said: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(pool).await?;
+    if said == "ok" { Ok(()) } else { Err(StoreError::Corrupt("damaged pages; restore a backup")) }
 }
 
 fn exists<T>(what: &'static str, result: Result<T, sqlx::Error>) -> Result<(), StoreError> {
@@ -250,6 +260,27 @@ mod tests {
         assert!(matches!(store.add_account(&account(3, "HOST")).await, Err(StoreError::Exists("account"))));
         store.add_meeting(&meeting(3, "100000001")).await.unwrap();
         assert!(matches!(store.add_meeting(&meeting(4, "100000001")).await, Err(StoreError::Exists("meeting"))));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder).await;
+        store.add_site(&Site { id: SiteId::from_u128(1), name: "演示".to_owned() }).await.unwrap();
+        store.close().await;
+        let path = folder.path().join("test.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        // All pages but the first two, which hold the schema.
+        bytes[2 * 4096..].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        assert!(Store::open(&url).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_database_of_another_kind_is_refused() {
+        let refused = Store::open("mysql://nowhere").await;
+        assert!(matches!(refused, Err(StoreError::Address(_) | StoreError::Database(_))));
     }
 
     // product: L7

@@ -71,7 +71,7 @@ pub(crate) const MEETING_BY_NUMBER: &str =
 
 pub(crate) const MEETINGS_OF: &str =
     "SELECT id, owner_id, number, title, password, capacity, created_ms FROM meetings WHERE owner_id = $1
-     ORDER BY created_ms DESC LIMIT 100";
+     ORDER BY created_ms DESC, id DESC LIMIT 100";
 
 pub(crate) fn number(number: MeetingNumber) -> i64 {
     i64::from(number.value())

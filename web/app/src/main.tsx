@@ -9,7 +9,7 @@ import { startI18n } from './i18n';
 import { HomePage } from './pages/HomePage';
 import { JoinPage } from './pages/JoinPage';
 import { NotFoundPage } from './pages/NotFoundPage';
-import { theme } from './theme';
+import { theme, variables } from './theme';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no root');
@@ -18,7 +18,7 @@ void useAccount.getState().load();
 await startI18n();
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
       <BrowserRouter>
         <Routes>
           <Route path="/" element={<HomePage />} />

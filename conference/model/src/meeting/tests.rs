@@ -4,9 +4,11 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::MeetingId;
 
 const OWNER: AccountId = account(1);
 const PASSWORD: &str = "135790";
+const LIVESTREAM: BroadcastId = BroadcastId::from_u128(8);
 
 const fn account(n: u128) -> AccountId {
     AccountId::from_u128(n)
@@ -56,7 +58,7 @@ fn join(meeting: &mut Meeting, join: Join) -> ParticipantId {
 }
 
 fn act(meeting: &mut Meeting, by: ParticipantId, action: Action) -> Outcome {
-    meeting.handle(Command::Act { by, action }, NOW)
+    meeting.handle(Command::Act { by, action, livestream: LIVESTREAM }, NOW)
 }
 
 /// The owner in a browser (1), a guest in one (2), a caller (3).
@@ -84,6 +86,34 @@ fn the_password_is_asked_of_all_but_the_owner() {
     }
     assert_eq!(refused(&mut meeting, Some(PASSWORD)), Refusal::TooManyTries);
     join(&mut meeting, Join { password: None, ..web(1, Some(OWNER)) });
+}
+
+// product: J2
+#[test]
+fn callers_of_one_carrier_try_each_for_himself() {
+    let mut meeting = meeting();
+    let carrier = IpAddr::from([10, 9, 9, 9]);
+    let mut call = |who: Join, password: &str| {
+        let who = Join { source: carrier, password: Some(password.to_owned()), ..who };
+        meeting.handle(Command::Join(who), NOW).map(|_| ())
+    };
+    for _ in 0..10 {
+        assert_eq!(call(phone(3), "000000"), Err(Refusal::WrongPassword));
+    }
+    assert_eq!(call(phone(3), PASSWORD), Err(Refusal::TooManyTries));
+    assert_eq!(call(phone(4), PASSWORD), Ok(()));
+}
+
+// product: J2
+#[test]
+fn a_meeting_does_not_forget_wrong_passwords_by_being_empty() {
+    let mut meeting = meeting();
+    assert!(meeting.is_idle(NOW));
+    let wrong = Join { password: Some("000000".to_owned()), ..web(2, None) };
+    meeting.handle(Command::Join(wrong), NOW).unwrap_err();
+    assert!(!meeting.is_idle(Duration::from_secs(600)) && meeting.is_idle(Duration::from_secs(601)));
+    join(&mut meeting, web(1, Some(OWNER)));
+    assert!(!meeting.is_idle(Duration::from_secs(601)));
 }
 
 // product: J4
@@ -125,10 +155,23 @@ fn who_is_removed_does_not_come_back() {
         let effects = act(&mut meeting, host, Action::Remove { participant: id }).unwrap();
         assert_eq!(effects[0], Effect::Dismiss(id, EndReason::Removed));
     }
-    for who in [web(2, None), phone(3), Join { resume: Some(guest), ..web(2, None) }] {
+    let renamed = Join { name: Some("another".to_owned()), resume: Some(guest), ..web(2, None) };
+    for who in [web(2, None), phone(3), renamed] {
         assert_eq!(meeting.handle(Command::Join(who), NOW), Err(Refusal::Removed));
     }
     join(&mut meeting, phone(4));
+}
+
+// product: C6, J6
+#[test]
+fn callers_who_withhold_their_number_are_not_taken_for_each_other() {
+    let (mut meeting, [host, ..]) = three();
+    let withheld = |n| Join { via: Via::Phone(PhoneNumber::new("anonymous")), ..phone(n) };
+    let first = join(&mut meeting, withheld(4));
+    meeting.handle(Command::Lost(first), NOW).unwrap();
+    assert_eq!(join(&mut meeting, withheld(5)), seat(5), "not the lost one's seat");
+    act(&mut meeting, host, Action::Remove { participant: first }).unwrap();
+    assert_eq!(join(&mut meeting, withheld(6)), seat(6), "one removed, not all");
 }
 
 // product: C7, C8, P5
@@ -166,11 +209,52 @@ fn mute_all_spares_the_host_and_may_forbid_unmuting() {
     act(&mut meeting, guest, Action::Unmute { participant: guest }).unwrap();
 }
 
+// product: C8, C12
+#[test]
+fn who_is_asked_to_unmute_may_do_so_once() {
+    let (mut meeting, [host, guest, _]) = three();
+    let unmute = Action::Unmute { participant: guest };
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    act(&mut meeting, host, unmute.clone()).unwrap();
+    act(&mut meeting, guest, unmute.clone()).unwrap();
+    act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
+    assert_eq!(act(&mut meeting, guest, unmute.clone()), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, unmute.clone()).unwrap();
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    assert_eq!(act(&mut meeting, guest, unmute), Err(Refusal::NotAllowed), "the newest word counts");
+}
+
+// product: C4, P5
+#[test]
+fn a_caller_may_be_made_host() {
+    let (mut meeting, [host, guest, caller]) = three();
+    act(&mut meeting, host, Action::MakeHost { participant: caller }).unwrap();
+    act(&mut meeting, caller, Action::MuteAll { self_unmute: false }).unwrap();
+    assert_eq!(muted(&meeting), [true, true, false]);
+    assert_eq!(act(&mut meeting, caller, Action::Camera { on: true }), Err(Refusal::NotAllowed));
+    meeting.handle(Command::Lost(host), NOW).unwrap();
+    act(&mut meeting, caller, Action::Leave).unwrap();
+    assert_eq!(meeting.hosts(), [guest], "who is there before who is lost");
+}
+
+// product: C16
+#[test]
+fn the_role_waits_for_a_browser_when_only_callers_stay() {
+    let (mut meeting, [host, guest, caller]) = three();
+    act(&mut meeting, guest, Action::Leave).unwrap();
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    act(&mut meeting, host, Action::Leave).unwrap();
+    act(&mut meeting, caller, Action::Unmute { participant: caller }).unwrap();
+    join(&mut meeting, phone(4));
+    assert!(meeting.hosts().is_empty());
+    let next = join(&mut meeting, web(5, None));
+    assert_eq!(meeting.hosts(), [next]);
+}
+
 // product: C4, C16
 #[test]
 fn the_host_role_is_handed_over_and_passes_on() {
-    let (mut meeting, [host, guest, caller]) = three();
-    assert_eq!(act(&mut meeting, host, Action::MakeHost { participant: caller }), Err(Refusal::NotAllowed));
+    let (mut meeting, [host, guest, _]) = three();
     act(&mut meeting, host, Action::MakeHost { participant: guest }).unwrap();
     assert_eq!(act(&mut meeting, host, Action::End), Err(Refusal::NotAllowed));
     act(&mut meeting, guest, Action::Leave).unwrap();
@@ -200,7 +284,8 @@ fn a_livestream_is_started_once_and_its_state_is_told() {
     let (mut meeting, [host, guest, _]) = three();
     assert_eq!(act(&mut meeting, guest, Action::StartBroadcast), Err(Refusal::NotAllowed));
     let effects = act(&mut meeting, host, Action::StartBroadcast).unwrap();
-    let Effect::StartBroadcast(id) = effects[0] else { panic!("{effects:?}") };
+    let id = LIVESTREAM;
+    assert_eq!(effects[0], Effect::StartBroadcast(id));
     assert_eq!(act(&mut meeting, host, Action::StartBroadcast), Ok(vec![]));
     meeting.handle(Command::Broadcast(id, Some(BroadcastState::Live)), NOW).unwrap();
     assert_eq!(meeting.snapshot().broadcast.unwrap().state, BroadcastState::Live);
@@ -219,6 +304,33 @@ fn actions_read_as_the_client_protocol_says() {
     assert!(serde_json::from_str::<Action>(r#"{"type":"fly"}"#).is_err());
 }
 
+#[test]
+fn what_is_told_reads_as_the_client_protocol_says() {
+    let (mut meeting, [host, _, caller]) = three();
+    act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    let snapshot = serde_json::to_value(meeting.snapshot()).unwrap();
+    assert_eq!(
+        snapshot["participants"][2],
+        serde_json::json!({
+            "id": caller.to_string(), "name": "138****0003", "role": "member", "via": "phone", "number": "138****0003",
+            "muted": false, "camera": false, "screen": false, "hand": false, "connected": true
+        })
+    );
+    let id = MeetingId::from_u128(7).to_string();
+    let view =
+        serde_json::json!({"id": id, "number": "123456789", "title": "周会", "locked": false, "self_unmute": true});
+    assert_eq!(snapshot["meeting"], view);
+    let watch = format!("/watch/{LIVESTREAM}");
+    let broadcast = serde_json::json!({"id": LIVESTREAM.to_string(), "state": "starting", "watch": watch});
+    assert_eq!(snapshot["broadcast"], broadcast);
+    assert_eq!(snapshot["seq"], 4);
+    let event = Event::ParticipantLeft { id: caller, reason: LeaveReason::Lost };
+    let told = serde_json::json!({"type": "participant_left", "id": caller.to_string(), "reason": "lost"});
+    assert_eq!(serde_json::to_value(event).unwrap(), told);
+    assert_eq!(serde_json::to_value(Notice::AskedToUnmute).unwrap(), "asked_to_unmute");
+    assert_eq!(serde_json::to_value(EndReason::ServerStopping).unwrap(), "server_stopping");
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     let who = || (1..9u128).prop_map(seat);
     let action = prop_oneof![
@@ -234,13 +346,15 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Action::StopBroadcast),
         Just(Action::Leave),
     ];
+    // The owner is busy enough that there mostly is a host.
+    let who = || prop_oneof![1 => Just(seat(1)), 2 => who()];
     prop_oneof![
         3 => (1..9u128).prop_map(|n| Command::Join(match n {
             1 => web(1, Some(OWNER)),
             2..=5 => web(n, None),
             _ => phone(n),
         })),
-        8 => (who(), action).prop_map(|(by, action)| Command::Act { by, action }),
+        8 => (who(), action).prop_map(|(by, action)| Command::Act { by, action, livestream: LIVESTREAM }),
         1 => who().prop_map(Command::Lost),
         1 => Just(Command::Tick),
     ]
@@ -254,8 +368,10 @@ proptest! {
         let mut now = Duration::ZERO;
         let mut seen = meeting.snapshot();
         let mut sound: BTreeMap<ParticipantId, bool> = BTreeMap::new();
+        let mut had_host = false;
         for (command, seconds) in commands {
             now += Duration::from_secs(seconds);
+            let (before, asked) = (meeting.snapshot(), command.clone());
             let was_mute_all = matches!(&command, Command::Act { action: Action::MuteAll { .. }, .. });
             let Ok(effects) = meeting.handle(command, now) else { continue };
             for effect in effects {
@@ -273,14 +389,33 @@ proptest! {
             }
             prop_assert_eq!(&seen, &meeting.snapshot());
             prop_assert!(seen.participants.len() <= 5, "capacity");
+            let has_browser = seen.participants.iter().any(|person| person.via == ViaKind::Web);
+            had_host = !seen.participants.is_empty() && (had_host || !meeting.hosts().is_empty());
             prop_assert!(meeting.hosts().len() <= 1);
+            prop_assert_eq!(had_host && has_browser && meeting.hosts().is_empty(), false, "the role never lapses");
             for person in &seen.participants {
                 prop_assert_eq!(sound.get(&person.id), Some(&person.muted), "media follows the roster");
+                let was_muted = |known: &&Participant| known.id == person.id && known.muted;
+                if !person.muted && before.participants.iter().any(|known| was_muted(&known)) {
+                    prop_assert!(may_have_opened(&before, person, &asked), "{:?} unmuted {:?}", asked, person);
+                }
                 if was_mute_all {
                     prop_assert!(person.muted || person.role == Role::Host);
                 }
             }
         }
+    }
+}
+
+/// C7–C12: a browser opens only himself, a caller is opened by himself or by the host.
+fn may_have_opened(before: &Snapshot, opened: &Participant, command: &Command) -> bool {
+    let Command::Act { by, action, .. } = command else { return false };
+    let by_host = before.participants.iter().any(|person| person.id == *by && person.role == Role::Host);
+    match action {
+        Action::Unmute { participant } if participant == by => opened.id == *by,
+        Action::Unmute { participant } => by_host && opened.id == *participant && opened.via == ViaKind::Phone,
+        Action::UnmuteAll => by_host && opened.via == ViaKind::Phone,
+        _ => false,
     }
 }
 

@@ -1,0 +1,227 @@
+//! The seats' other side: who is told what, by which secret a seat is had again, and who asks too often.
+
+use std::{collections::HashMap, time::Duration};
+
+use model::{EndReason, ParticipantId, ViaKind};
+use tokio::sync::mpsc;
+
+use crate::{SeatEvent, login::sha256};
+
+/// Events that may wait for one participant. Who falls further behind is ended with `too_slow`; the others notice
+/// nothing. 256 are some seconds of the liveliest meeting.
+const EVENTS_MAX: usize = 256;
+
+/// Actions one participant may ask for in the long run. A person's fingers are slower; a program that is not would fill
+/// everybody's queue with what it does.
+const ACTION_EVERY: Duration = Duration::from_millis(50);
+
+/// Actions he may ask for at once before he is slowed down: a host who mutes a room one by one.
+const ACTIONS_AT_ONCE: u32 = 100;
+
+/// Secrets of removed participants that are remembered, so that they can't be used again. Whose secret is forgotten is
+/// still kept out by his number, account, or name.
+const REMOVED_MAX: usize = 1_000;
+
+/// All seats of one meeting.
+#[derive(Default)]
+pub(crate) struct Chairs {
+    chairs: HashMap<ParticipantId, Chair>,
+    /// Hashed secret of each removed participant.
+    removed: HashMap<String, ParticipantId>,
+    /// Who no longer listens, until the meeting was told.
+    gone: Vec<ParticipantId>,
+}
+
+struct Chair {
+    /// None while he is lost.
+    events: Option<mpsc::Sender<SeatEvent>>,
+    secret_sha256: String,
+    /// When, after the meeting's beginning, his newest action would have been due at [`ACTION_EVERY`].
+    due: Duration,
+    _counted: Counted,
+}
+
+impl Chairs {
+    /// Whose seat the secret gives, or gave until he was removed.
+    pub(crate) fn owner_of(&self, secret: &str) -> Option<ParticipantId> {
+        let secret = sha256(secret);
+        let owner = self.chairs.iter().find(|(_, chair)| chair.secret_sha256 == secret);
+        owner.map(|(participant, _)| *participant).or_else(|| self.removed.get(&secret).copied())
+    }
+
+    /// He listens from now on. Returns the new secret of his seat; an earlier listener is told that he is replaced.
+    pub(crate) fn place(&mut self, participant: ParticipantId, via: ViaKind) -> (String, mpsc::Receiver<SeatEvent>) {
+        let secret = hex::encode(rand::random::<[u8; 16]>());
+        let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        let chair = Chair {
+            events: Some(events),
+            secret_sha256: sha256(&secret),
+            due: self.chairs.get(&participant).map_or(Duration::ZERO, |chair| chair.due),
+            _counted: Counted::new(via),
+        };
+        if let Some(earlier) = self.chairs.insert(participant, chair).and_then(|chair| chair.events) {
+            end(&earlier, EndReason::Replaced);
+        }
+        (secret, receiver)
+    }
+
+    /// Tells one.
+    pub(crate) fn tell(&mut self, participant: ParticipantId, event: SeatEvent) {
+        let Some(chair) = self.chairs.get_mut(&participant) else { return };
+        let Some(events) = &chair.events else { return };
+        // The last place is kept for the end.
+        let is_full = events.capacity() <= 1;
+        if is_full {
+            tracing::warn!(%participant, "participant does not take his events");
+            metrics::counter!("conference_too_slow").increment(1);
+            end(events, EndReason::TooSlow);
+        }
+        if is_full || events.try_send(event).is_err() {
+            chair.events = None;
+            self.gone.push(participant);
+        }
+    }
+
+    /// Tells all.
+    pub(crate) fn tell_all(&mut self, event: &SeatEvent) {
+        let all: Vec<ParticipantId> = self.chairs.keys().copied().collect();
+        for participant in all {
+            self.tell(participant, event.clone());
+        }
+    }
+
+    /// Takes a seat away.
+    pub(crate) fn dismiss(&mut self, participant: ParticipantId, reason: EndReason) {
+        let Some(chair) = self.chairs.remove(&participant) else { return };
+        if let Some(events) = &chair.events {
+            end(events, reason);
+        }
+        if reason == EndReason::Removed && self.removed.len() < REMOVED_MAX {
+            self.removed.insert(chair.secret_sha256, participant);
+        }
+    }
+
+    /// Finds those whose edge has let go of their events.
+    pub(crate) fn look_for_gone(&mut self) {
+        for (participant, chair) in &mut self.chairs {
+            if chair.events.take_if(|events| events.is_closed()).is_some() {
+                self.gone.push(*participant);
+            }
+        }
+    }
+
+    /// Who is gone and was not reported yet.
+    pub(crate) fn next_gone(&mut self) -> Option<ParticipantId> {
+        // Whoever has come back meanwhile is not gone.
+        while let Some(participant) = self.gone.pop() {
+            if self.chairs.get(&participant).is_some_and(|chair| chair.events.is_none()) {
+                return Some(participant);
+            }
+        }
+        None
+    }
+
+    /// How long the answer to an action of his is to be held back; nothing for a person.
+    pub(crate) fn pace(&mut self, participant: ParticipantId, now: Duration) -> Duration {
+        let Some(chair) = self.chairs.get_mut(&participant) else { return Duration::ZERO };
+        chair.due = chair.due.max(now) + ACTION_EVERY;
+        (chair.due - now).saturating_sub(ACTION_EVERY * ACTIONS_AT_ONCE)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.chairs.len()
+    }
+}
+
+fn end(events: &mpsc::Sender<SeatEvent>, reason: EndReason) {
+    // There is a place unless nobody listens.
+    let _ = events.try_send(SeatEvent::Ended(reason));
+}
+
+/// One seat in `conference_participants`, until it is dropped: by leaving, by the meeting's end, by its panic.
+struct Counted(metrics::Gauge);
+
+impl Counted {
+    fn new(via: ViaKind) -> Self {
+        let via = match via {
+            ViaKind::Web => "web",
+            ViaKind::Phone => "phone",
+        };
+        let gauge = metrics::gauge!("conference_participants", "via" => via);
+        gauge.increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Notice;
+
+    use super::*;
+
+    const ME: ParticipantId = ParticipantId::from_u128(1);
+    const OTHER: ParticipantId = ParticipantId::from_u128(2);
+
+    fn drain(events: &mut mpsc::Receiver<SeatEvent>) -> Vec<SeatEvent> {
+        std::iter::from_fn(|| events.try_recv().ok()).collect()
+    }
+
+    #[test]
+    fn who_does_not_listen_is_ended_and_the_others_notice_nothing() {
+        let mut chairs = Chairs::default();
+        let (_, mut slow) = chairs.place(ME, ViaKind::Web);
+        let (_, mut other) = chairs.place(OTHER, ViaKind::Web);
+        let mut heard = 0;
+        for _ in 0..1_000 {
+            chairs.tell_all(&SeatEvent::Notice(Notice::Muted));
+            heard += drain(&mut other).len();
+        }
+        assert_eq!(heard, 1_000);
+        assert_eq!((chairs.next_gone(), chairs.next_gone()), (Some(ME), None));
+        let said = drain(&mut slow);
+        assert_eq!(said.len(), EVENTS_MAX);
+        assert!(matches!(said.last(), Some(SeatEvent::Ended(EndReason::TooSlow))));
+        assert!(slow.try_recv().is_err() && slow.is_closed());
+    }
+
+    // product: J6
+    #[test]
+    fn the_newest_listener_has_the_seat() {
+        let mut chairs = Chairs::default();
+        let (first, mut earlier) = chairs.place(ME, ViaKind::Web);
+        let (second, newest) = chairs.place(ME, ViaKind::Web);
+        assert!(matches!(drain(&mut earlier)[..], [SeatEvent::Ended(EndReason::Replaced)]));
+        assert_eq!((chairs.owner_of(&first), chairs.owner_of(&second)), (None, Some(ME)));
+        drop(newest);
+        chairs.look_for_gone();
+        let (_, _newest) = chairs.place(ME, ViaKind::Web);
+        assert_eq!(chairs.next_gone(), None, "he is back");
+    }
+
+    // product: C6
+    #[test]
+    fn a_removed_ones_secret_is_known_as_his() {
+        let mut chairs = Chairs::default();
+        let (removed, _events) = chairs.place(ME, ViaKind::Web);
+        let (left, _events) = chairs.place(OTHER, ViaKind::Phone);
+        chairs.dismiss(ME, EndReason::Removed);
+        chairs.dismiss(OTHER, EndReason::Left);
+        assert_eq!((chairs.owner_of(&removed), chairs.owner_of(&left)), (Some(ME), None));
+    }
+
+    #[test]
+    fn only_a_program_is_slowed_down() {
+        let mut chairs = Chairs::default();
+        let (_, _events) = chairs.place(ME, ViaKind::Web);
+        let minute = Duration::from_secs(60);
+        assert!((0..100).all(|_| chairs.pace(ME, minute).is_zero()), "a host mutes a room one by one");
+        assert_eq!(chairs.pace(ME, minute), ACTION_EVERY);
+        assert!(chairs.pace(ME, 2 * minute).is_zero());
+    }
+}

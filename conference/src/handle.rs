@@ -1,0 +1,120 @@
+//! A participant's seat and the way to his meeting, as the edges hold them.
+
+use std::sync::Arc;
+
+use model::{Action, BroadcastId, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot};
+use plane::{LegId, MeetingMedia, PlaneError, SlotAssigned};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::broadcast::Livestream;
+
+/// What a participant's edge is told.
+#[derive(Debug, Clone)]
+pub enum SeatEvent {
+    /// Something changed for all.
+    Event {
+        /// Grows by one.
+        seq: u64,
+        /// What.
+        event: Arc<Event>,
+    },
+    /// Who speaks.
+    Speaking {
+        /// All who speak now.
+        participants: Vec<ParticipantId>,
+        /// The one to show large.
+        active: Option<ParticipantId>,
+    },
+    /// What the receiving m-lines carry.
+    Slots(Vec<SlotAssigned>),
+    /// For him alone.
+    Notice(Notice),
+    /// The last one. Events that end without it: the meeting broke.
+    Ended(EndReason),
+}
+
+/// Somebody is in.
+pub struct Seat {
+    /// Who he is there.
+    pub participant: ParticipantId,
+    /// The secret that gives the seat again.
+    pub resume: String,
+    /// The way to the meeting.
+    pub handle: MeetingHandle,
+    /// The state events follow on.
+    pub snapshot: Snapshot,
+    /// Dropped without [`Action::Leave`], the seat is kept for a minute.
+    pub events: mpsc::Receiver<SeatEvent>,
+}
+
+/// Why media could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaRefused {
+    /// The offer is bad, or there is no room for it.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+    /// The meeting has ended.
+    #[error("the meeting has ended")]
+    Ended,
+}
+
+/// The way to a live meeting.
+#[derive(Clone)]
+pub struct MeetingHandle {
+    pub(crate) id: MeetingId,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) media: MeetingMedia,
+}
+
+impl MeetingHandle {
+    /// Which meeting.
+    #[must_use]
+    pub fn id(&self) -> MeetingId {
+        self.id
+    }
+
+    /// Does what a participant wants, where he may. Who wants more than he could mean is answered late: an edge that
+    /// waits for answers, as it should, is slowed down by that, and the others' queues are spared.
+    pub async fn command(&self, by: ParticipantId, action: Action) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.requests.send(Request::Act { by, action, answer }).await;
+        sent.map_err(|_| Refusal::NoSuchMeeting)?;
+        answered.await.map_err(|_| Refusal::NoSuchMeeting)?
+    }
+
+    /// Answers the offer of a participant's sending connection.
+    pub async fn publish(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
+        self.is_open()?;
+        Ok(self.media.publish(participant, offer).await?)
+    }
+
+    /// Answers the offer of a participant's receiving connection.
+    pub async fn subscribe(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
+        self.is_open()?;
+        Ok(self.media.subscribe(participant, offer).await?)
+    }
+
+    fn is_open(&self) -> Result<(), MediaRefused> {
+        if self.requests.is_closed() { Err(MediaRefused::Ended) } else { Ok(()) }
+    }
+}
+
+/// What a meeting's task is asked.
+pub(crate) enum Request {
+    Join {
+        join: Join,
+        resume: Option<String>,
+        leg: Option<LegId>,
+        answer: oneshot::Sender<Result<Seat, Refusal>>,
+    },
+    Act {
+        by: ParticipantId,
+        action: Action,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A livestream that was being started; none if it can't be.
+    Livestream(BroadcastId, Option<Livestream>),
+    Stop,
+    #[cfg(test)]
+    Panic,
+}

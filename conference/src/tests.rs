@@ -1,0 +1,347 @@
+//! Stories of a conference with a real database and real media workers, as the edges live them.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Instant,
+};
+
+use media::AudioCodec;
+use model::{BroadcastState, LeaveReason, Role};
+use plane::{LegFact, LegMedia, LegSettings, PlaneConfig};
+use streaming::StreamingConfig;
+use tokio::sync::mpsc;
+
+use super::*;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// An event that does not come within this time never does.
+const SOON: Duration = Duration::from_secs(10);
+
+struct House {
+    conference: Conference,
+    plane: Plane,
+    demo: DemoSite,
+    host: Account,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn open() -> Self {
+        Self::open_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn open_in(folder: tempfile::TempDir) -> Self {
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let plane = Plane::start(PlaneConfig {
+            workers: 2,
+            rtp_ports: 42_000..=42_999,
+            rtp_bind: LOOPBACK,
+            rtp_announced: LOOPBACK,
+            webrtc_bind: SocketAddr::new(LOOPBACK, 0),
+            webrtc_announced: vec![LOOPBACK],
+        });
+        let plane = plane.unwrap();
+        let streaming = Streaming::new(StreamingConfig { studio: "/nowhere/huitong-studio".into(), font: None });
+        let config = ConferenceConfig::default();
+        let conference = Conference::start(config, store, plane.clone(), streaming).await.unwrap();
+        let demo = conference.ensure_demo().await.unwrap();
+        let (name, password) = demo.host;
+        let session = conference.login(name, password.to_owned(), LOOPBACK).await.unwrap();
+        Self { conference, plane, demo, host: session.account, folder }
+    }
+
+    fn request(&self, name: &str) -> JoinRequest {
+        JoinRequest {
+            meeting: self.demo.meeting.id,
+            password: self.demo.meeting.password.clone(),
+            name: Some(name.to_owned()),
+            account: None,
+            via: Via::Web,
+            resume: None,
+            source: LOOPBACK,
+        }
+    }
+
+    async fn join(&self, name: &str) -> Seat {
+        self.conference.join(self.request(name)).await.unwrap()
+    }
+
+    async fn join_host(&self) -> Seat {
+        let request = JoinRequest { account: Some(self.host.clone()), ..self.request("host") };
+        self.conference.join(request).await.unwrap()
+    }
+
+    async fn call(&self) -> (LegMedia, mpsc::Receiver<LegFact>) {
+        let (leg, facts) = self.plane.open_leg().await.unwrap();
+        let settings = LegSettings {
+            codec: AudioCodec::Pcma,
+            payload_type: 8,
+            telephone_event: Some(101),
+            remote: SocketAddr::new(LOOPBACK, 9),
+            signalling: LOOPBACK,
+        };
+        leg.start(settings).await.unwrap();
+        (leg, facts)
+    }
+
+    fn phone(&self, number: &str, leg: &LegMedia) -> JoinRequest {
+        let via = Via::Phone { number: PhoneNumber::new(number), leg: leg.id() };
+        JoinRequest { name: None, via, ..self.request("") }
+    }
+}
+
+/// The first event that `pick` takes; what comes before it is of no interest.
+async fn next<T>(seat: &mut Seat, pick: impl Fn(&SeatEvent) -> Option<T>) -> T {
+    let find = async {
+        loop {
+            let event = seat.events.recv().await.expect("the meeting goes on");
+            if let Some(found) = pick(&event) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, find).await.expect("the event comes")
+}
+
+async fn ended(seat: &mut Seat) -> EndReason {
+    next(seat, |event| if let SeatEvent::Ended(reason) = event { Some(*reason) } else { None }).await
+}
+
+async fn changed(seat: &mut Seat, of: ParticipantId, is: impl Fn(&model::Participant) -> bool) {
+    next(seat, |event| match event {
+        SeatEvent::Event { event, .. } => match event.as_ref() {
+            Event::ParticipantChanged { participant } => (participant.id == of && is(participant)).then_some(()),
+            _ => None,
+        },
+        _ => None,
+    })
+    .await;
+}
+
+// product: L1, L7
+#[tokio::test]
+async fn who_logs_in_has_a_session_until_he_logs_out() {
+    let house = House::open().await;
+    let conference = &house.conference;
+    let session = conference.login(" MEMBER", "Huitong-2026".to_owned(), LOOPBACK).await.unwrap();
+    assert_eq!((session.account.display_name.as_str(), session.account.site.as_str()), ("李雷", "会通演示"));
+    assert_eq!(conference.session(&session.token).await.unwrap(), Some(session.account));
+    assert_eq!(conference.session("guessed").await.unwrap(), None);
+    conference.logout(&session.token).await.unwrap();
+    assert_eq!(conference.session(&session.token).await.unwrap(), None);
+    for name in ["member", "nobody", &"long".repeat(1_000)] {
+        let refused = conference.login(name, "wrong".to_owned(), LOOPBACK).await;
+        assert!(matches!(refused, Err(LoginRefused::Wrong)), "{name:.10}");
+    }
+}
+
+// product: L4
+#[tokio::test]
+async fn guessing_at_once_gains_no_tries() {
+    let house = House::open().await;
+    let guess = |n: u32| house.conference.login("member", format!("guess {n}"), IpAddr::from(n.to_be_bytes()));
+    let answers = futures_util::future::join_all((0..100).map(guess)).await;
+    let wrong = answers.iter().filter(|answer| matches!(answer, Err(LoginRefused::Wrong))).count();
+    let locked = answers.iter().filter(|answer| matches!(answer, Err(LoginRefused::Locked(_)))).count();
+    // One more may have been at its hashing when the third came out wrong.
+    assert!((3..=4).contains(&wrong) && wrong + locked == 100, "{wrong} wrong, {locked} locked");
+    let right = house.conference.login("member", "Huitong-2026".to_owned(), LOOPBACK).await;
+    assert!(matches!(right, Err(LoginRefused::Locked(left)) if left > Duration::from_secs(170)));
+}
+
+#[tokio::test]
+async fn an_instant_meeting_is_found_by_its_number() {
+    let house = House::open().await;
+    let (conference, host) = (&house.conference, &house.host);
+    let new = |title: &str, password: &str| NewMeeting { title: title.to_owned(), password: Some(password.to_owned()) };
+    let open = conference.create_meeting(host, new("晨会", "")).await.unwrap();
+    let closed = conference.create_meeting(host, new("例会", "246810")).await.unwrap();
+    let door = conference.find(open.number).await.unwrap().unwrap();
+    assert_eq!((door.id, door.needs_password, door.live), (open.id, false, false));
+    assert!(conference.find(closed.number).await.unwrap().unwrap().needs_password);
+    let request = JoinRequest { meeting: open.id, password: None, ..house.request("李雷") };
+    let _seat = conference.join(request).await.unwrap();
+    assert!(conference.find(open.number).await.unwrap().unwrap().live);
+    let mine: Vec<_> = conference.meetings(host).await.unwrap().iter().map(|meeting| meeting.id).collect();
+    assert_eq!(mine.len(), 3);
+    assert!(mine.contains(&open.id) && mine.contains(&closed.id));
+    let bad = conference.create_meeting(host, new("<b>", "")).await;
+    assert!(matches!(bad, Err(CreateRefused::Title(InvalidText::Character('<')))));
+    let bad = conference.create_meeting(host, new("周会", "12345")).await;
+    assert!(matches!(bad, Err(CreateRefused::Password(InvalidText::NotSixDigits))));
+    let nowhere = JoinRequest { meeting: MeetingId::from_u128(1), ..house.request("李雷") };
+    assert_eq!(conference.join(nowhere).await.err(), Some(Refusal::NoSuchMeeting));
+}
+
+#[tokio::test]
+async fn all_who_come_at_once_are_in_the_same_meeting() {
+    let house = House::open().await;
+    let names: Vec<_> = (0..20).map(|n| format!("guest {n}")).collect();
+    let mut seats = futures_util::future::join_all(names.iter().map(|name| house.join(name))).await;
+    let last = house.join_host().await;
+    assert_eq!(last.snapshot.participants.len(), 21);
+    last.handle.command(last.participant, Action::End).await.unwrap();
+    for seat in &mut seats {
+        assert_eq!(ended(seat).await, EndReason::MeetingEnded);
+    }
+}
+
+// product: C16
+#[tokio::test]
+async fn a_meeting_that_ended_is_opened_anew_at_once() {
+    let house = House::open().await;
+    for _ in 0..10 {
+        let mut host = house.join_host().await;
+        assert_eq!((host.snapshot.participants.len(), host.snapshot.participants[0].role), (1, Role::Host));
+        let (leg, _facts) = house.call().await;
+        house.conference.join(house.phone("13812345678", &leg)).await.unwrap();
+        host.handle.command(host.participant, Action::End).await.unwrap();
+        assert_eq!(ended(&mut host).await, EndReason::MeetingEnded);
+    }
+}
+
+// product: J6
+#[tokio::test]
+async fn a_seat_is_had_again_by_its_secret() {
+    let house = House::open().await;
+    let (mut host, guest) = (house.join_host().await, house.join("李雷").await);
+    let (participant, resume) = (guest.participant, Some(guest.resume));
+    drop(guest.events);
+    changed(&mut host, participant, |person| !person.connected).await;
+    let again = |resume| house.conference.join(JoinRequest { resume, password: None, ..house.request("李雷") });
+    let mut guest = again(resume.clone()).await.unwrap();
+    assert_eq!(guest.participant, participant);
+    changed(&mut host, participant, |person| person.connected).await;
+    assert_eq!(again(resume).await.err(), Some(Refusal::PasswordNeeded), "each secret is good once");
+    let newest = again(Some(guest.resume.clone())).await.unwrap();
+    assert_eq!(ended(&mut guest).await, EndReason::Replaced);
+    assert_eq!(newest.participant, participant);
+}
+
+// product: C6
+#[tokio::test]
+async fn who_was_removed_has_no_way_back() {
+    let house = House::open().await;
+    let (host, mut guest) = (house.join_host().await, house.join("李雷").await);
+    host.handle.command(host.participant, Action::Remove { participant: guest.participant }).await.unwrap();
+    assert_eq!(ended(&mut guest).await, EndReason::Removed);
+    let again = JoinRequest { resume: Some(guest.resume), ..house.request("another name") };
+    assert_eq!(house.conference.join(again).await.err(), Some(Refusal::Removed));
+    assert_eq!(guest.handle.command(guest.participant, Action::Leave).await, Err(Refusal::NoSuchParticipant));
+}
+
+// product: P5, J6
+#[tokio::test]
+async fn a_caller_is_a_participant_like_any_other() {
+    let house = House::open().await;
+    let mut host = house.join_host().await;
+    let (leg, _facts) = house.call().await;
+    let mut caller = house.conference.join(house.phone("13812345678", &leg)).await.unwrap();
+    assert_eq!(caller.snapshot.participants[1].name, "138****5678");
+    let participant = caller.participant;
+    host.handle.command(host.participant, Action::Mute { participant }).await.unwrap();
+    let muted = |event: &SeatEvent| matches!(event, SeatEvent::Notice(Notice::Muted)).then_some(());
+    next(&mut caller, muted).await;
+    // His line breaks, and he redials without keying the password.
+    drop((caller.events, leg));
+    changed(&mut host, participant, |person| !person.connected).await;
+    let (leg, _facts) = house.call().await;
+    let request = JoinRequest { password: None, ..house.phone("13812345678", &leg) };
+    let caller = house.conference.join(request).await.unwrap();
+    assert_eq!(caller.participant, participant);
+    assert!(caller.snapshot.participants[1].muted, "as he was");
+    host.handle.command(participant, Action::Leave).await.unwrap();
+    let left = |event: &SeatEvent| match event {
+        SeatEvent::Event { event, .. } => match event.as_ref() {
+            Event::ParticipantLeft { id, reason } => Some((*id, *reason)),
+            _ => None,
+        },
+        _ => None,
+    };
+    assert_eq!(next(&mut host, left).await, (participant, LeaveReason::Left));
+}
+
+#[tokio::test]
+async fn a_caller_without_a_line_gets_no_seat_and_the_others_miss_no_number() {
+    let house = House::open().await;
+    let mut host = house.join_host().await;
+    let (leg, _facts) = house.call().await;
+    let request = house.phone("13812345678", &leg);
+    drop(leg);
+    assert_eq!(house.conference.join(request).await.err(), Some(Refusal::Failed));
+    let seq = |event: &SeatEvent| if let SeatEvent::Event { seq, .. } = event { Some(*seq) } else { None };
+    let first = host.snapshot.seq + 1;
+    assert_eq!((next(&mut host, seq).await, next(&mut host, seq).await), (first, first + 1));
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_meeting_and_no_other() {
+    let house = House::open().await;
+    let new = NewMeeting { title: "例会".to_owned(), password: None };
+    let other = house.conference.create_meeting(&house.host, new).await.unwrap();
+    let request = JoinRequest { meeting: other.id, ..house.request("韩梅梅") };
+    let spared = house.conference.join(request).await.unwrap();
+    let mut struck = house.join("李雷").await;
+    struck.handle.requests.send(Request::Panic).await.unwrap();
+    let last = async { while struck.events.recv().await.is_some() {} };
+    tokio::time::timeout(SOON, last).await.expect("his events end");
+    let hand = Action::Hand { up: true };
+    assert_eq!(struck.handle.command(struck.participant, hand.clone()).await, Err(Refusal::NoSuchMeeting));
+    assert_eq!(spared.handle.command(spared.participant, hand).await, Ok(()));
+    assert_eq!(house.join("李雷").await.snapshot.participants.len(), 1, "and it is opened anew");
+}
+
+// product: B1
+#[tokio::test]
+async fn a_livestream_that_cannot_start_is_over_and_may_be_tried_again() {
+    let house = House::open().await;
+    let mut host = house.join_host().await;
+    let told = |event: &SeatEvent| match event {
+        SeatEvent::Event { event, .. } => match event.as_ref() {
+            Event::BroadcastChanged { broadcast } => Some(broadcast.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        host.handle.command(host.participant, Action::StartBroadcast).await.unwrap();
+        let starting = next(&mut host, told).await.unwrap();
+        assert_eq!((starting.state, &starting.watch), (BroadcastState::Starting, &format!("/watch/{}", starting.id)));
+        let door = house.conference.door_by_id(MeetingId::new(starting.id.uuid())).await.unwrap().unwrap();
+        assert_eq!(door.id, house.demo.meeting.id);
+        assert_eq!(next(&mut host, told).await, None);
+        ids.push(starting.id);
+    }
+    assert_ne!(ids[0], ids[1], "players and proxies must not take one for the other");
+}
+
+// product: A5
+#[tokio::test]
+async fn draining_tells_everybody_and_lets_nobody_in() {
+    let house = House::open().await;
+    let mut seats = vec![house.join_host().await, house.join("李雷").await];
+    let begun = Instant::now();
+    house.conference.drain().await;
+    assert!(begun.elapsed() < DRAIN, "nobody was waited for in vain");
+    for seat in &mut seats {
+        assert_eq!(ended(seat).await, EndReason::ServerStopping);
+    }
+    assert_eq!(house.conference.join(house.request("韩梅梅")).await.err(), Some(Refusal::Draining));
+}
+
+#[tokio::test]
+async fn the_demo_is_the_same_after_a_restart() {
+    let house = House::open().await;
+    for n in 0..110 {
+        let new = NewMeeting { title: format!("例会 {n}"), password: None };
+        house.conference.create_meeting(&house.host, new).await.unwrap();
+    }
+    let meeting = house.demo.meeting.clone();
+    house.conference.drain().await;
+    let again = House::open_in(house.folder).await;
+    assert_eq!(again.demo.meeting, meeting);
+    assert_eq!(again.demo.host, ("host", "Huitong-2026"));
+}
