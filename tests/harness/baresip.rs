@@ -43,10 +43,14 @@ pub struct Baresip {
     unread: String,
 }
 
-/// What a phone heard in one call.
+/// What was heard, at 48 kHz.
 pub struct Heard(Vec<f32>);
 
 impl Heard {
+    pub(crate) fn new(samples: impl Iterator<Item = f32>) -> Self {
+        Self(samples.collect())
+    }
+
     /// How loud a tone was in the last `seconds`, full scale 1.
     pub fn tone(&self, hz: f32, seconds: f32) -> f32 {
         let samples = ((seconds * RATE as f32) as usize).min(self.0.len());

@@ -2,9 +2,11 @@
 //! installed, sockets, a SIP phone of somebody else's making.
 
 mod baresip;
+mod browser;
 mod client;
 mod server;
 
 pub use baresip::{Baresip, Codec, Heard};
+pub use browser::{Browser, Colour, by_id};
 pub use client::Client;
 pub use server::{Server, command};

@@ -1,7 +1,7 @@
 //! One meeting's media on its worker: who is mixed, who is forwarded to whom, who speaks.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,9 @@ use crate::{
 /// a frozen picture.
 const TRACK_IDLE: Duration = Duration::from_secs(2);
 
+/// How often it is looked who still waits for a key frame: the request, or the key frame, may have been lost.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
 pub(crate) struct Room {
     id: MeetingId,
     facts: mpsc::Sender<MeetingFact>,
@@ -34,6 +37,10 @@ pub(crate) struct Room {
     active: Option<ParticipantId>,
     feed: Option<Feed>,
     members_ever: u64,
+    /// Pictures somebody waits for the key frame of.
+    wanting: BTreeSet<SourceId>,
+    /// When it was looked who waits.
+    looked: Instant,
     /// Slots must be assigned anew at the next tick.
     stale: bool,
 }
@@ -68,6 +75,8 @@ struct Voice {
 
 struct Subscriber {
     peer: PeerKey,
+    /// Media can flow; a key frame that came before would be lost on him.
+    connected: bool,
     slots: Vec<Slot>,
     assigned: Vec<Option<SourceId>>,
 }
@@ -104,6 +113,8 @@ impl Room {
             active: None,
             feed: None,
             members_ever: 0,
+            wanting: BTreeSet::new(),
+            looked: Instant::now(),
             stale: false,
         }
     }
@@ -167,7 +178,7 @@ impl Room {
         slots: Vec<Slot>,
     ) -> Option<PeerKey> {
         let assigned = vec![None; slots.len()];
-        let subscriber = Subscriber { peer, slots, assigned };
+        let subscriber = Subscriber { peer, connected: false, slots, assigned };
         self.stale = true;
         self.tell_slots(participant, &subscriber);
         self.member(participant).subscriber.replace(subscriber).map(|earlier| earlier.peer)
@@ -251,17 +262,47 @@ impl Room {
         self.feed = None;
     }
 
-    pub(crate) fn request_keyframe(&self, participant: ParticipantId, kind: TrackKind, sfu: &mut Sfu, now: Instant) {
-        if let Some(peer) = self.members.get(&participant).and_then(|member| member.publisher) {
-            sfu.request_keyframe(peer, kind, now);
+    pub(crate) fn connected(&mut self, participant: ParticipantId, role: PeerRole) {
+        let Some(member) = self.members.get_mut(&participant) else { return };
+        if let Some(subscriber) = member.subscriber.as_mut().filter(|_| role == PeerRole::Subscriber) {
+            subscriber.connected = true;
+            self.stale = true;
+        }
+        self.tell(MeetingFact::Connected(participant));
+    }
+
+    pub(crate) fn want_keyframe(&mut self, participant: ParticipantId, kind: TrackKind) {
+        if let Some(member) = self.members.get(&participant) {
+            self.wanting.insert(member.source(kind));
         }
     }
 
     /// A subscriber lost a picture.
-    pub(crate) fn keyframe_wanted(&self, subscriber: ParticipantId, slot: usize, sfu: &mut Sfu, now: Instant) {
+    pub(crate) fn keyframe_wanted(&mut self, subscriber: ParticipantId, slot: usize) {
         let assigned = || self.members.get(&subscriber)?.subscriber.as_ref()?.assigned.get(slot).copied().flatten();
-        if let Some((participant, kind)) = assigned().and_then(|source| self.find(source)) {
-            self.request_keyframe(participant, kind, sfu, now);
+        self.wanting.extend(assigned());
+    }
+
+    /// Asks for the key frames that are wanted, each once for all who want it.
+    fn request_keyframes(&mut self, sfu: &mut Sfu, now: Instant) {
+        if now.saturating_duration_since(self.looked) >= LOOK_INTERVAL {
+            self.looked = now;
+            let subscribers = self.members.values().filter_map(|member| member.subscriber.as_ref());
+            for subscriber in subscribers {
+                for (slot, source) in subscriber.assigned.iter().enumerate() {
+                    if let Some(source) = source.filter(|_| sfu.waits_for_keyframe(subscriber.peer, slot)) {
+                        self.wanting.insert(source);
+                    }
+                }
+            }
+        }
+        for source in std::mem::take(&mut self.wanting) {
+            let Some((participant, kind)) = self.find(source) else { continue };
+            let publisher = self.members.get(&participant).and_then(|member| member.publisher);
+            // What was asked for a moment ago is asked for again when it may be.
+            if publisher.is_some_and(|peer| !sfu.request_keyframe(peer, kind, now)) {
+                self.wanting.insert(source);
+            }
         }
     }
 
@@ -344,8 +385,9 @@ impl Room {
         }
         self.drop_idle_tracks(now);
         if std::mem::take(&mut self.stale) {
-            self.assign_slots(sfu, now);
+            self.assign_slots(sfu);
         }
+        self.request_keyframes(sfu, now);
     }
 
     fn pull_inputs(&mut self, legs: &mut Legs, now: Instant) {
@@ -382,13 +424,12 @@ impl Room {
     }
 
     /// Decides anew who receives what, and tells whose slots changed.
-    fn assign_slots(&mut self, sfu: &mut Sfu, now: Instant) {
+    fn assign_slots(&mut self, sfu: &mut Sfu) {
         let voices = self.wanted_voices();
         let pictures = self.wanted_pictures();
         let mut changed_subscribers = Vec::new();
-        let mut wanted_keyframes = Vec::new();
         for (participant, member) in &mut self.members {
-            let Some(subscriber) = &mut member.subscriber else { continue };
+            let Some(subscriber) = member.subscriber.as_mut().filter(|subscriber| subscriber.connected) else { continue };
             let mut changed = false;
             for (audio, wanted) in [(true, &voices), (false, &pictures)] {
                 let own = |&&(owner, ..): &&(ParticipantId, TrackKind, SourceId)| owner != *participant;
@@ -401,7 +442,7 @@ impl Room {
                     subscriber.assigned[of_kind[index]] = assigned[index];
                     sfu.assign(subscriber.peer, of_kind[index], assigned[index]);
                     if !audio {
-                        wanted_keyframes.extend(assigned[index]);
+                        self.wanting.extend(assigned[index]);
                     }
                 }
             }
@@ -414,9 +455,6 @@ impl Room {
             if let Some(subscriber) = self.members.get(&participant).and_then(|member| member.subscriber.as_ref()) {
                 self.tell_slots(participant, subscriber);
             }
-        }
-        for (participant, kind) in wanted_keyframes.into_iter().filter_map(|source| self.find(source)) {
-            self.request_keyframe(participant, kind, sfu, now);
         }
     }
 

@@ -21,7 +21,7 @@ use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
-    LegFact, LegId, LegSettings, MeetingFact, PlaneConfig, PlaneError,
+    LegFact, LegId, LegSettings, PlaneConfig, PlaneError,
     command::{Command, LegAddress, LegCommand, MeetingCommand, SeatLeg},
     ports::RtpSockets,
     room::Room,
@@ -398,7 +398,7 @@ impl Worker {
             MeetingCommand::StartFeed { feed } => room.start_feed(feed),
             MeetingCommand::StopFeed => room.stop_feed(),
             MeetingCommand::RequestKeyframe { participant, kind } => {
-                room.request_keyframe(participant, kind, &mut self.sfu, now);
+                room.want_keyframe(participant, kind);
             }
             MeetingCommand::Close => self.close_room(id),
         }
@@ -606,14 +606,14 @@ impl Worker {
                 }
                 SfuEvent::KeyframeWanted { peer, slot } => {
                     let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
-                    if let Some(room) = self.rooms.get(meeting) {
-                        room.keyframe_wanted(*participant, slot, &mut self.sfu, now);
+                    if let Some(room) = self.rooms.get_mut(meeting) {
+                        room.keyframe_wanted(*participant, slot);
                     }
                 }
                 SfuEvent::Connected(peer) => {
-                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
+                    let Some((meeting, participant, role)) = self.peers.get(&peer) else { continue };
                     if let Some(room) = self.rooms.get_mut(meeting) {
-                        room.tell(MeetingFact::Connected(*participant));
+                        room.connected(*participant, *role);
                     }
                 }
                 SfuEvent::Disconnected(peer) => {

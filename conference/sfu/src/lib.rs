@@ -272,12 +272,20 @@ impl Sfu {
         }
     }
 
-    /// Asks a publisher for a key frame, at most twice a second.
-    pub fn request_keyframe(&mut self, key: PeerKey, kind: TrackKind, now: Instant) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.request_keyframe(kind, KEYFRAME_INTERVAL, now) && !peer.mark_dirty() {
+    /// Asks a publisher for a key frame; false when that was done less than half a second ago, or he sends none.
+    pub fn request_keyframe(&mut self, key: PeerKey, kind: TrackKind, now: Instant) -> bool {
+        let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let asked = peer.request_keyframe(kind, KEYFRAME_INTERVAL, now);
+        if asked && !peer.mark_dirty() {
             self.dirty.push(key);
         }
+        asked
+    }
+
+    /// The slot has a source whose key frame has not come.
+    #[must_use]
+    pub fn waits_for_keyframe(&self, key: PeerKey, slot: usize) -> bool {
+        self.peers.get(&key).is_some_and(|peer| peer.waits_for_keyframe(slot))
     }
 
     /// What was dropped.

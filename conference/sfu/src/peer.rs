@@ -327,6 +327,10 @@ impl Peer {
         }
     }
 
+    pub(crate) fn waits_for_keyframe(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.rewriter.waits_for_keyframe())
+    }
+
     /// True when something is to be drained.
     pub(crate) fn write(&mut self, slot: usize, packet: &MediaPacket, now: Instant) -> bool {
         let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return false };

@@ -1,0 +1,124 @@
+// A browser at the other end of a pipe: one JSON call a line on stdin, one answer a line on stdout. The stories are told
+// in Rust (tests/harness/browser.rs); here is only what must be done where Playwright and the page are.
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const require = createRequire(new URL('../../web/package.json', import.meta.url));
+const { chromium } = require('playwright-core');
+
+const [tone, picture] = process.argv.slice(2);
+const PATIENCE_MS = 30_000;
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--autoplay-policy=no-user-gesture-required',
+    '--allow-loopback-in-peer-connection',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-audio-capture=${tone}`,
+    `--use-file-for-fake-video-capture=${picture}`,
+    '--auto-select-desktop-capture-source=Entire screen',
+  ],
+});
+const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } });
+await context.grantPermissions(['camera', 'microphone', 'clipboard-read', 'clipboard-write']).catch(() => undefined);
+// The tones of these tests are just what the suppression of noise takes out.
+await context.addInitScript(() => {
+  const devices = navigator.mediaDevices;
+  if (!devices) return;
+  const open = devices.getUserMedia.bind(devices);
+  const off = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  devices.getUserMedia = wanted => open({ ...wanted, ...(wanted.audio && { audio: { ...wanted.audio, ...off } }) });
+});
+const page = await context.newPage();
+page.setDefaultTimeout(PATIENCE_MS);
+const said = [];
+page.on('console', message => said.push(`${message.type()}: ${message.text()}`));
+page.on('pageerror', error => said.push(`thrown: ${error.stack ?? error}`));
+
+/** Everything the page plays, in one: seconds of it as 16-bit samples at 48 kHz. */
+async function hear(seconds) {
+  return page.evaluate(async seconds => {
+    const context = new AudioContext({ sampleRate: 48_000 });
+    await context.resume();
+    const sum = context.createGain();
+    for (const element of document.querySelectorAll('audio, video')) {
+      const stream = element.srcObject;
+      if (element.muted) continue;
+      if (stream?.getAudioTracks().length) context.createMediaStreamSource(stream).connect(sum);
+      else if (!stream && element.captureStream) context.createMediaStreamSource(element.captureStream()).connect(sum);
+    }
+    // Deprecated, but a worklet is a script of its own, which the page's security policy forbids.
+    const ear = context.createScriptProcessor(4_096, 1, 1);
+    const samples = new Int16Array(seconds * 48_000);
+    let filled = 0;
+    const full = new Promise(resolve => {
+      ear.onaudioprocess = ({ inputBuffer }) => {
+        for (const sample of inputBuffer.getChannelData(0)) {
+          if (filled < samples.length) samples[filled++] = Math.max(-1, Math.min(1, sample)) * 32_767;
+        }
+        if (filled === samples.length) resolve();
+      };
+    });
+    sum.connect(ear).connect(context.destination);
+    await full;
+    await context.close();
+    return Array.from(samples);
+  }, seconds);
+}
+
+/** The mean colour of the middle of a playing picture, as red, green and blue from 0 to 255. */
+async function colour(selector) {
+  return page.evaluate(selector => {
+    const video = document.querySelector(selector);
+    if (!video || video.readyState < 2) return null;
+    const canvas = new OffscreenCanvas(16, 16);
+    const context = canvas.getContext('2d');
+    const { videoWidth: width, videoHeight: height } = video;
+    context.drawImage(video, width / 4, height / 4, width / 2, height / 2, 0, 0, 16, 16);
+    const { data } = context.getImageData(0, 0, 16, 16);
+    const sum = [0, 0, 0];
+    data.forEach((value, at) => at % 4 < 3 && (sum[at % 4] += value));
+    return sum.map(value => value / 256);
+  }, selector);
+}
+
+const calls = {
+  open: url => page.goto(url),
+  click: selector => page.click(selector),
+  fill: (selector, text) => page.fill(selector, text),
+  press: key => page.keyboard.press(key),
+  see: selector => page.waitForSelector(selector, { state: 'visible' }),
+  miss: selector => page.waitForSelector(selector, { state: 'hidden' }),
+  text: selector => page.innerText(selector),
+  until: expression => page.waitForFunction(expression, undefined, { polling: 50 }),
+  evaluate: expression => page.evaluate(expression),
+  size: (width, height) => page.setViewportSize({ width, height }),
+  dark: on => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),
+  offline: on => context.setOffline(on),
+  screenshot: path => page.screenshot({ path }),
+  said: () => said,
+  hear,
+  colour,
+};
+
+console.log('{}');
+for await (const line of createInterface({ input: process.stdin })) {
+  const { call, args } = JSON.parse(line);
+  try {
+    const answer = await calls[call](...args);
+    const plain = ['text', 'evaluate', 'said', 'hear', 'colour'].includes(call);
+    console.log(JSON.stringify({ answer: plain ? answer : null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: `${error.message ?? error}\n${said.slice(-10).join('\n')}` }));
+  }
+}
+await browser.close();

@@ -1,0 +1,247 @@
+//! Chromium, headless, with a camera that shows one colour and a microphone that hears one tone.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+use mixer::tones::sine;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::Heard;
+
+const RATE: u32 = 48_000;
+
+/// What the camera shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    Red,
+    Green,
+    Blue,
+}
+
+impl Colour {
+    /// Y', Cb, Cr of BT.601.
+    fn yuv(self) -> [u8; 3] {
+        match self {
+            Self::Red => [81, 90, 240],
+            Self::Green => [145, 54, 34],
+            Self::Blue => [41, 240, 110],
+        }
+    }
+
+    /// Whether a mean colour is this one: its own channel leads the others by far.
+    pub fn is(self, [red, green, blue]: [f32; 3]) -> bool {
+        let (own, others) = match self {
+            Self::Red => (red, green.max(blue)),
+            Self::Green => (green, red.max(blue)),
+            Self::Blue => (blue, red.max(green)),
+        };
+        own > others + 80.0
+    }
+}
+
+/// One browser with one page.
+pub struct Browser {
+    child: Child,
+    calls: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    _folder: TempDir,
+}
+
+impl Browser {
+    /// Starts one; `hz` is what its microphone hears, at 0.2 of full scale.
+    pub fn start(hz: f32, colour: Colour) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (tone, picture) = (folder.path().join("tone.wav"), folder.path().join("picture.y4m"));
+        write_tone(&tone, hz)?;
+        write_picture(&picture, colour)?;
+        let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/bot.mjs");
+        let mut child = Command::new("node")
+            .arg(bot)
+            .args([tone, picture])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("node doesn't start; scripts/setup.sh test installs it")?;
+        let calls = child.stdin.take().context("its input is piped")?;
+        let answers = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let mut browser = Self { child, calls, answers, _folder: folder };
+        browser.answer().context("Chromium doesn't start; scripts/setup.sh test installs it")?;
+        Ok(browser)
+    }
+
+    fn answer(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            bail!("the browser is gone");
+        }
+        let mut answer: Value = serde_json::from_str(&line)?;
+        match answer["error"].as_str() {
+            Some(error) => bail!("{error}"),
+            None => Ok(answer["answer"].take()),
+        }
+    }
+
+    fn call(&mut self, call: &str, args: &Value) -> Result<Value> {
+        writeln!(self.calls, "{}", json!({"call": call, "args": args}))?;
+        self.answer().with_context(|| format!("{call} {args}"))
+    }
+
+    pub fn open(&mut self, url: &str) -> Result<()> {
+        self.call("open", &json!([url])).map(drop)
+    }
+
+    /// Clicks what carries this test id.
+    pub fn click(&mut self, id: &str) -> Result<()> {
+        self.call("click", &json!([by_id(id)])).map(drop)
+    }
+
+    pub fn fill(&mut self, id: &str, text: &str) -> Result<()> {
+        self.call("fill", &json!([by_id(id), text])).map(drop)
+    }
+
+    /// Waits until something is to be seen, by CSS.
+    pub fn see(&mut self, selector: &str) -> Result<()> {
+        self.call("see", &json!([selector])).map(drop)
+    }
+
+    /// Waits until nothing of the kind is to be seen.
+    pub fn miss(&mut self, selector: &str) -> Result<()> {
+        self.call("miss", &json!([selector])).map(drop)
+    }
+
+    pub fn text(&mut self, selector: &str) -> Result<String> {
+        Ok(self.call("text", &json!([selector]))?.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Waits until an expression of JavaScript holds in the page.
+    pub fn until(&mut self, expression: &str) -> Result<()> {
+        self.call("until", &json!([expression])).map(drop)
+    }
+
+    pub fn evaluate(&mut self, expression: &str) -> Result<Value> {
+        self.call("evaluate", &json!([expression]))
+    }
+
+    /// Cuts the network off, or gives it back.
+    pub fn set_offline(&mut self, on: bool) -> Result<()> {
+        self.call("offline", &json!([on])).map(drop)
+    }
+
+    /// Listens to all that the page plays.
+    pub fn hear(&mut self, seconds: u32) -> Result<Heard> {
+        let samples: Vec<i16> = serde_json::from_value(self.call("hear", &json!([seconds]))?)?;
+        Ok(Heard::new(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0)))
+    }
+
+    /// The mean colour of a playing picture's middle; none while nothing plays.
+    pub fn colour(&mut self, selector: &str) -> Result<Option<[f32; 3]>> {
+        Ok(serde_json::from_value(self.call("colour", &json!([selector]))?)?)
+    }
+
+    /// Waits until a picture shows this colour.
+    pub fn see_colour(&mut self, selector: &str, colour: Colour) -> Result<()> {
+        self.see(selector)?;
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let mut last = None;
+        while std::time::Instant::now() < deadline {
+            last = self.colour(selector)?;
+            if last.is_some_and(|seen| colour.is(seen)) {
+                return Ok(());
+            }
+        }
+        let stats = self.evaluate("window.huitong?.getStats()")?;
+        bail!("{selector} shows {last:?}, not {colour:?}; {stats}")
+    }
+
+    /// Keeps what is on the screen, for people to look at.
+    pub fn screenshot(&mut self, path: &Path) -> Result<()> {
+        self.call("screenshot", &json!([path])).map(drop)
+    }
+
+    pub fn resize(&mut self, width: u32, height: u32) -> Result<()> {
+        self.call("size", &json!([width, height])).map(drop)
+    }
+
+    pub fn set_dark(&mut self, on: bool) -> Result<()> {
+        self.call("dark", &json!([on])).map(drop)
+    }
+
+    /// What the page wrote to its console, errors thrown included.
+    pub fn said(&mut self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.call("said", &json!([]))?)?)
+    }
+
+    /// Comes into a meeting by its number.
+    pub fn join(&mut self, web: std::net::SocketAddr, number: &str, name: &str, password: &str) -> Result<()> {
+        self.open(&format!("http://{web}/j/{number}"))?;
+        self.enter(name, password)
+    }
+
+    /// Fills the form of the meeting's page and goes in.
+    pub fn enter(&mut self, name: &str, password: &str) -> Result<()> {
+        self.fill("join-name", name)?;
+        if !password.is_empty() {
+            self.fill("join-password", password)?;
+        }
+        self.click("join-submit")?;
+        self.click("prejoin-join")?;
+        self.see(&by_id("room"))?;
+        self.until("window.huitong?.state.sending && window.huitong.state.receiving")
+    }
+
+    /// Logs in at the start page.
+    pub fn login(&mut self, web: std::net::SocketAddr, name: &str, password: &str) -> Result<()> {
+        self.open(&format!("http://{web}/"))?;
+        self.fill("login-name", name)?;
+        self.fill("login-password", password)?;
+        self.click("login-submit")?;
+        self.see(&by_id("logout"))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // The bot ends with its input; one that hangs is ended. Neither is a failure of the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A selector of what carries a test id.
+pub fn by_id(id: &str) -> String {
+    format!("[data-testid={id}]")
+}
+
+fn write_tone(path: &Path, hz: f32) -> Result<()> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut tone = hound::WavWriter::create(path, spec)?;
+    for sample in sine(hz, 0.2, RATE, 10 * RATE as usize) {
+        tone.write_sample((sample * 32_767.0) as i16)?;
+    }
+    Ok(tone.finalize()?)
+}
+
+fn write_picture(path: &Path, colour: Colour) -> Result<()> {
+    const WIDTH: usize = 640;
+    const HEIGHT: usize = 360;
+    let [luma, cb, cr] = colour.yuv();
+    let mut file = b"YUV4MPEG2 W640 H360 F30:1 Ip A1:1 C420mpeg2\n".to_vec();
+    for _ in 0..30 {
+        file.extend_from_slice(b"FRAME\n");
+        file.resize(file.len() + WIDTH * HEIGHT, luma);
+        file.resize(file.len() + WIDTH * HEIGHT / 4, cb);
+        file.resize(file.len() + WIDTH * HEIGHT / 4, cr);
+    }
+    Ok(fs::write(path, file)?)
+}
