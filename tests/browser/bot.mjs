@@ -2,6 +2,7 @@
 // in Rust (tests/harness/browser.rs); here is only what must be done where Playwright and the page are.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
@@ -91,6 +92,14 @@ async function colour(selector) {
   }, selector);
 }
 
+/** Playwright's own waiting compiles in the page, which its security policy forbids. */
+async function until(expression) {
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await setTimeout(50)) {
+    if (await page.evaluate(expression)) return;
+  }
+  throw new Error(`${expression} never holds`);
+}
+
 const calls = {
   open: url => page.goto(url),
   click: selector => page.click(selector),
@@ -99,7 +108,7 @@ const calls = {
   see: selector => page.waitForSelector(selector, { state: 'visible' }),
   miss: selector => page.waitForSelector(selector, { state: 'hidden' }),
   text: selector => page.innerText(selector),
-  until: expression => page.waitForFunction(expression, undefined, { polling: 50 }),
+  until,
   evaluate: expression => page.evaluate(expression),
   size: (width, height) => page.setViewportSize({ width, height }),
   dark: on => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),

@@ -1,7 +1,9 @@
 //! Browsers among themselves and with a caller.
 
+use std::{process::Command, time::Instant};
+
 use anyhow::Result;
-use tests::{Baresip, Browser, Codec, Colour, Heard, Server, by_id};
+use tests::{Baresip, Browser, Codec, Colour, Heard, Server};
 
 /// What stands for a heard tone and for none: tones are sent at 0.2.
 const LOUD: f32 = 0.05;
@@ -48,12 +50,87 @@ fn two_browsers_and_a_caller_see_and_hear_each_other() -> Result<()> {
     }
     hears("the host", &host.hear(3)?, &[GUEST, PHONE], &[HOST]);
     hears("the guest", &guest.hear(3)?, &[HOST, PHONE], &[GUEST]);
-    host.screenshot("/tmp/host.png".as_ref())?;
-    guest.screenshot("/tmp/guest.png".as_ref())?;
-    host.click("toggle-participants")?;
-    host.screenshot("/tmp/host2.png".as_ref())?;
-    println!("{:?}", host.said()?);
-    let _ = by_id("x");
-    hears("the phone", &phone.hang_up()?, &[HOST, GUEST], &[PHONE]);
+
+    // The host's hand, from the page.
+    let row = "[data-testid=participant-row][data-via=phone]";
+    host.click_at(&format!("{row} [data-testid=row-mute]"))?;
+    guest.see(&format!("{row}[data-muted=true]"))?;
+    hears("the guest", &guest.hear(3)?, &[HOST], &[GUEST, PHONE]);
+    host.click_at(&format!("{row} [data-testid=row-unmute]"))?;
+    guest.see(&format!("{row}[data-muted=false]"))?;
+    hears("the guest", &guest.hear(3)?, &[HOST, PHONE], &[GUEST]);
+    hears("the phone", &phone.listen(3.0)?, &[HOST, GUEST], &[PHONE]);
+
+    host.click("mute-all")?;
+    guest.until("window.huitong.me.muted")?;
+    hears("the host", &host.hear(3)?, &[], &[HOST, GUEST, PHONE]);
+    hears("the phone", &phone.listen(3.0)?, &[HOST], &[GUEST, PHONE]);
+    guest.click("toggle-mic")?;
+    guest.until("!window.huitong.me.muted")?;
+    hears("the host", &host.hear(3)?, &[GUEST], &[HOST, PHONE]);
+
+    host.click_at(&format!("{row} [data-testid=row-remove]"))?;
+    guest.miss(row)?;
+    phone.wait_for("CALL_CLOSED")?;
+    for page in [&mut host, &mut guest] {
+        let thrown: Vec<_> = page.said()?.into_iter().filter(|line| line.starts_with("thrown")).collect();
+        assert!(thrown.is_empty(), "{thrown:?}");
+    }
+    Ok(())
+}
+
+fn now_playing() -> &'static str {
+    "(() => { const video = document.querySelector('[data-testid=watch-video]'); \
+     return video.readyState > 2 && !video.paused && video.currentTime > 0 })()"
+}
+
+// product: B1, B3, B4
+#[test]
+fn a_livestream_shows_who_speaks_with_all_voices_and_outlives_its_studio() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(HOST, Colour::Red)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    let mut phone = Baresip::start("13812345678", Codec::Opus, PHONE)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.enter(&server.password)?;
+    host.see("[data-testid=tile][data-via=phone]")?;
+
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+    let watch = watch.as_str().unwrap_or_default().to_owned();
+    let mut viewer = Browser::start(GUEST, Colour::Green)?;
+    let opened = Instant::now();
+    viewer.open(&watch)?;
+    viewer.until(now_playing())?;
+    println!("the watch page plays after {:.1} s", opened.elapsed().as_secs_f64());
+    viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+    hears("the viewer", &viewer.hear(3)?, &[HOST, PHONE], &[]);
+
+    // Another program's opinion of what is streamed.
+    let id = watch.rsplit('/').next().unwrap_or_default();
+    let playlist = viewer.evaluate(&format!("fetch('/api/v1/broadcasts/{id}').then(r => r.json()).then(b => b.playlist)"))?;
+    let playlist = format!("http://{}{}", server.web, playlist.as_str().unwrap_or_default());
+    let probe = Command::new("ffprobe").args(["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", &playlist]).output()?;
+    let (codecs, said) = (String::from_utf8_lossy(&probe.stdout), String::from_utf8_lossy(&probe.stderr));
+    assert!(codecs.contains("h264") && codecs.contains("aac") && said.is_empty(), "{codecs} {said}");
+
+    // A fault in the studio: the call hears nothing of it, the viewers see it again.
+    let before = viewer.evaluate("document.querySelector('video').currentTime")?.as_f64().unwrap_or_default();
+    server.fault_studio()?;
+    let faulted = Instant::now();
+    host.see("[data-testid=broadcast][data-state=restarting]")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    hears("the phone", &phone.listen(3.0)?, &[HOST], &[PHONE]);
+    viewer.until(&format!("document.querySelector('video').currentTime > {}", before + 8.0))?;
+    println!("8 s of picture took {:.1} s with the studio's fault", faulted.elapsed().as_secs_f64());
+    viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+    hears("the viewer", &viewer.hear(3)?, &[HOST, PHONE], &[]);
+
+    host.click("stop-broadcast")?;
+    viewer.see("[data-state=ended]")?;
+    host.miss("[data-testid=broadcast]")?;
+    phone.hang_up()?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -16,6 +16,9 @@ use mixer::tones::{amplitude, sine};
 use tempfile::TempDir;
 
 const RATE: u32 = 48_000;
+
+/// What a WAV file of 16-bit samples begins with.
+const HEADER: usize = 44;
 
 /// What the phone speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +167,38 @@ impl Baresip {
         self.press(&format!("2{password}#"))
     }
 
+    /// Listens for so long, in the middle of a call.
+    pub fn listen(&mut self, seconds: f32) -> Result<Heard> {
+        let path = self.recording()?;
+        let spec = hound::WavReader::open(&path)?.spec();
+        let frame = usize::from(spec.channels) * 2;
+        let wanted = (seconds * spec.sample_rate as f32) as usize * frame;
+        let begun = fs::metadata(&path)?.len() as usize;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // The file's header is written at its end: until then its length tells how much there is.
+        while (fs::metadata(&path)?.len() as usize) < begun + wanted {
+            if Instant::now() > deadline {
+                bail!("the phone hears nothing more");
+            }
+            self.talk(Duration::from_millis(50))?;
+        }
+        let bytes = fs::read(&path)?;
+        let whole = HEADER + (bytes.len() - HEADER) / frame * frame;
+        let frames = bytes[whole - wanted..whole].chunks_exact(frame);
+        let left = frames.map(|frame| f32::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0);
+        Ok(upsampled(left, spec.sample_rate))
+    }
+
+    fn recording(&self) -> Result<PathBuf> {
+        for entry in fs::read_dir(self.folder.path())? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with("-dec.wav") {
+                return Ok(path);
+            }
+        }
+        bail!("the phone wrote nothing down")
+    }
+
     /// Hangs up; what was heard since the answer.
     pub fn hang_up(mut self) -> Result<Heard> {
         self.command("hangup", "")?;
@@ -175,13 +210,7 @@ impl Baresip {
         self.talk(Duration::from_millis(300))?;
         self.command("quit", "")?;
         self.child.wait()?;
-        for entry in fs::read_dir(self.folder.path())? {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with("-dec.wav") {
-                return read(&path);
-            }
-        }
-        bail!("the phone wrote nothing down")
+        read(&self.recording()?)
     }
 }
 
@@ -204,8 +233,12 @@ fn read(path: &Path) -> Result<Heard> {
     };
     // The left channel, at the tests' rate whatever the codec's.
     let mono: Vec<f32> = all.into_iter().step_by(usize::from(spec.channels)).collect();
-    let ratio = (RATE / spec.sample_rate) as usize;
-    Ok(Heard(mono.into_iter().flat_map(|sample| std::iter::repeat_n(sample, ratio)).collect()))
+    Ok(upsampled(mono.into_iter(), spec.sample_rate))
+}
+
+fn upsampled(samples: impl Iterator<Item = f32>, rate: u32) -> Heard {
+    let ratio = (RATE / rate) as usize;
+    Heard::new(samples.flat_map(|sample| std::iter::repeat_n(sample, ratio)))
 }
 
 fn connect(address: SocketAddr) -> Result<TcpStream> {

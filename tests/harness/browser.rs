@@ -101,6 +101,11 @@ impl Browser {
         self.call("click", &json!([by_id(id)])).map(drop)
     }
 
+    /// Clicks the first thing of the kind, by CSS.
+    pub fn click_at(&mut self, selector: &str) -> Result<()> {
+        self.call("click", &json!([selector])).map(drop)
+    }
+
     pub fn fill(&mut self, id: &str, text: &str) -> Result<()> {
         self.call("fill", &json!([by_id(id), text])).map(drop)
     }

@@ -104,6 +104,16 @@ impl Server {
         Self::start_in(folder)
     }
 
+    /// Makes its studio touch memory that isn't there.
+    pub fn fault_studio(&self) -> Result<()> {
+        let parent = self.child.id().to_string();
+        let status = Command::new("pkill").args(["-SEGV", "-P", &parent, "huitong-studio"]).status()?;
+        if !status.success() {
+            bail!("there is no studio");
+        }
+        Ok(())
+    }
+
     /// It still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
