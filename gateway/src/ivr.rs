@@ -37,7 +37,7 @@ pub(crate) async fn identify(
 
 async fn choose_language(line: &mut Line) -> Result<(), EndCause> {
     let greeting = line.house.prompts.greeting(line.language);
-    let key = line.ask(greeting, LANGUAGE).await?;
+    let key = line.ask(&[greeting], LANGUAGE).await?;
     if let Some(language) = key.and_then(Language::from_key) {
         line.language = language;
     }
@@ -45,15 +45,18 @@ async fn choose_language(line: &mut Line) -> Result<(), EndCause> {
 }
 
 async fn ask_meeting(line: &mut Line) -> Result<Door, EndCause> {
+    let mut question: &[Prompt] = &[Prompt::EnterMeeting];
     for _ in 0..TRIES {
-        let digits = line.gather(line.clip(Prompt::EnterMeeting), NUMBER_DIGITS).await?;
-        if digits.is_empty() {
-            line.say(Prompt::NothingEntered).await?;
-        } else if let Some(door) = find(line, &digits).await? {
+        let digits = line.gather(question, NUMBER_DIGITS).await?;
+        if let Some(door) = find(line, &digits).await? {
             return Ok(door);
-        } else {
-            line.say(Prompt::WrongMeeting).await?;
         }
+        // Who knows better keys on while he is told so.
+        question = if digits.is_empty() {
+            &[Prompt::NothingEntered, Prompt::EnterMeeting]
+        } else {
+            &[Prompt::WrongMeeting, Prompt::EnterMeeting]
+        };
     }
     Err(EndCause::NoMeeting)
 }
@@ -79,16 +82,13 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
             resume: None,
             source,
         };
-        let question = match line.house.conference.join(request).await {
+        let question: &[Prompt] = match line.house.conference.join(request).await {
             Ok(seat) => return Ok(seat),
-            Err(Refusal::PasswordNeeded) => Prompt::EnterPassword,
-            Err(Refusal::WrongPassword) if attempt < TRIES => {
-                line.say(Prompt::WrongPassword).await?;
-                Prompt::EnterPassword
-            }
+            Err(Refusal::PasswordNeeded) => &[Prompt::EnterPassword],
+            Err(Refusal::WrongPassword) if attempt < TRIES => &[Prompt::WrongPassword, Prompt::EnterPassword],
             Err(refusal) => return Err(refusal.into()),
         };
-        password = Some(line.gather(line.clip(question), PASSWORD_DIGITS).await?);
+        password = Some(line.gather(question, PASSWORD_DIGITS).await?);
     }
     Err(EndCause::WrongPassword)
 }

@@ -91,13 +91,6 @@ impl Line {
         self.leg.play(clip, false).await.map_err(|_| EndCause::Failed)
     }
 
-    /// Says something to the end; keys are ignored.
-    pub(crate) async fn say(&mut self, prompt: Prompt) -> Result<(), EndCause> {
-        let playing = self.play(self.clip(prompt)).await?;
-        while self.next().await? != Happening::PlayDone(playing) {}
-        Ok(())
-    }
-
     /// Says the last words of a call that is over for its script: only hanging up stops them.
     pub(crate) async fn say_last(&mut self, prompts: &[Prompt], at_most: Duration) {
         let deadline = Instant::now() + at_most;
@@ -119,35 +112,29 @@ impl Line {
         }
     }
 
-    /// Plays, and stops at the first key (barge-in). The key, or none after `patience` of silence.
-    pub(crate) async fn ask(&mut self, clip: Clip, patience: Duration) -> Result<Option<char>, EndCause> {
-        let playing = self.play(clip).await?;
-        let mut deadline = None;
-        loop {
-            let waited = async {
-                match deadline {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                happening = self.next() => match happening? {
+    /// Plays one after the other, and stops at the first key (barge-in). The key, or none after `patience` of silence.
+    pub(crate) async fn ask(&mut self, clips: &[Clip], patience: Duration) -> Result<Option<char>, EndCause> {
+        for clip in clips {
+            let playing = self.play(clip.clone()).await?;
+            loop {
+                match self.next().await? {
                     Happening::Digit(key) => {
                         self.leg.stop_playing();
                         return Ok(Some(key));
                     }
-                    Happening::PlayDone(id) if id == playing => deadline = Some(Instant::now() + patience),
+                    Happening::PlayDone(id) if id == playing => break,
                     Happening::PlayDone(_) => {}
-                },
-                () = waited => return Ok(None),
+                }
             }
         }
+        self.key_within(patience).await
     }
 
-    /// Plays, then gathers digits up to `#`, `max`, or a pause. Empty when nothing was keyed.
-    pub(crate) async fn gather(&mut self, clip: Clip, max: usize) -> Result<String, EndCause> {
+    /// Asks, then gathers digits up to `#`, `max`, or a pause. Empty when nothing was keyed.
+    pub(crate) async fn gather(&mut self, prompts: &[Prompt], max: usize) -> Result<String, EndCause> {
+        let clips: Vec<Clip> = prompts.iter().map(|prompt| self.clip(*prompt)).collect();
         let mut digits = String::new();
-        let mut key = self.ask(clip, FIRST_KEY).await?;
+        let mut key = self.ask(&clips, FIRST_KEY).await?;
         while let Some(pressed) = key.filter(|pressed| *pressed != '#') {
             if pressed.is_ascii_digit() {
                 digits.push(pressed);

@@ -110,9 +110,12 @@ fn a_livestream_shows_who_speaks_with_all_voices_and_outlives_its_studio() -> Re
 
     // Another program's opinion of what is streamed.
     let id = watch.rsplit('/').next().unwrap_or_default();
-    let playlist = viewer.evaluate(&format!("fetch('/api/v1/broadcasts/{id}').then(r => r.json()).then(b => b.playlist)"))?;
+    let playlist =
+        viewer.evaluate(&format!("fetch('/api/v1/broadcasts/{id}').then(r => r.json()).then(b => b.playlist)"))?;
     let playlist = format!("http://{}{}", server.web, playlist.as_str().unwrap_or_default());
-    let probe = Command::new("ffprobe").args(["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", &playlist]).output()?;
+    let probe = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", &playlist])
+        .output()?;
     let (codecs, said) = (String::from_utf8_lossy(&probe.stdout), String::from_utf8_lossy(&probe.stderr));
     assert!(codecs.contains("h264") && codecs.contains("aac") && said.is_empty(), "{codecs} {said}");
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use tests::{Baresip, Client, Codec, Server};
+use tests::{Baresip, Client, Codec, Heard, Pjsua, Server};
 
 const TALK: Duration = Duration::from_secs(4);
 
@@ -14,7 +14,7 @@ const SILENT: f32 = 0.01;
 
 // product: P1, P6
 #[test]
-fn callers_of_any_codec_and_transport_hear_all_but_themselves() -> Result<()> {
+fn callers_of_any_program_codec_and_transport_hear_all_but_themselves() -> Result<()> {
     let server = Server::start()?;
     let parties = [
         ("13800000001", Codec::Pcma, 600.0, "udp"),
@@ -28,19 +28,50 @@ fn callers_of_any_codec_and_transport_hear_all_but_themselves() -> Result<()> {
         phone.enter(&server.password)?;
         phones.push(phone);
     }
-    phones[2].talk(TALK + TALK)?;
-    for (phone, (_, codec, own, _)) in phones.into_iter().zip(parties) {
-        let heard = phone.hang_up()?;
-        for (_, _, hz, _) in parties {
-            // Those before have hung up by now: each is listened to while all were there.
-            let tone = heard.tone(hz, 3.0);
-            if hz == own {
-                assert!(tone < SILENT, "{codec:?} hears itself at {tone}");
-            } else if hz > own {
-                assert!(tone > LOUD, "{codec:?} hears {hz} Hz at {tone}");
-            }
-        }
+    let mut pjsua = Vec::new();
+    for (number, hz, transport) in [("13800000004", 1_700.0, "udp"), ("13800000005", 2_100.0, "tcp")] {
+        let mut phone = Pjsua::start(number, hz)?;
+        phone.dial(&server.meeting, server.sip, transport)?;
+        phone.press(&format!("2{}#", server.password))?;
+        pjsua.push(phone);
     }
+    let all = [600.0, 900.0, 1_300.0, 1_700.0, 2_100.0];
+    let judge = |who: &str, own: f32, heard: &Heard| {
+        for hz in all {
+            let tone = heard.tone(hz, 3.0);
+            assert!(if hz == own { tone < SILENT } else { tone > LOUD }, "{who} hears {hz} Hz at {tone}");
+        }
+    };
+    for phone in &mut pjsua {
+        phone.wait_to_hear(600.0)?;
+    }
+    for (phone, (_, codec, own, _)) in phones.iter_mut().zip(parties) {
+        judge(&format!("{codec:?}"), own, &phone.listen(3.0)?);
+    }
+    for (phone, own) in pjsua.iter_mut().zip([1_700.0, 2_100.0]) {
+        judge("PJSIP", own, &phone.listen(3.0)?);
+    }
+    Ok(())
+}
+
+// product: P1
+#[test]
+fn the_meeting_is_asked_for_three_times() -> Result<()> {
+    let server = Server::start()?;
+    let mut other = Pjsua::start("13800000002", 900.0)?;
+    other.dial(&server.meeting, server.sip, "udp")?;
+    other.press(&format!("2{}#", server.password))?;
+    // Wrong twice, keyed on while it is said; the third is right.
+    let mut phone = Pjsua::start("13800000001", 600.0)?;
+    phone.dial("meet", server.sip, "udp")?;
+    phone.press(&format!("211#22#{}#{}#", server.meeting, server.password))?;
+    phone.wait_to_hear(900.0)?;
+
+    let mut phone = Pjsua::start("13800000003", 600.0)?;
+    phone.dial("meet", server.sip, "udp")?;
+    phone.press("211#22#33#")?;
+    phone.wait_for("closed")?;
+    assert!(server.log().contains("no_meeting"), "{}", server.log());
     Ok(())
 }
 
@@ -50,12 +81,7 @@ fn three_wrong_passwords_end_the_call_with_words() -> Result<()> {
     let server = Server::start()?;
     let mut phone = Baresip::start("13800000001", Codec::Pcma, 600.0)?;
     phone.dial(&server.meeting, server.sip, "udp")?;
-    phone.press("2")?;
-    for _ in 0..3 {
-        phone.press("000000#")?;
-        // "That is not the password" is said to the end before it is asked again.
-        phone.talk(Duration::from_secs(6))?;
-    }
+    phone.press("2000000#000000#000000#")?;
     phone.wait_for("CALL_CLOSED")?;
     let log = server.log();
     assert!(log.contains("wrong_password"), "{log}");

@@ -73,17 +73,7 @@ impl Baresip {
     pub fn start(number: &str, codec: Codec, hz: f32) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let spec = hound::WavSpec {
-            channels: 1,
-            sample_rate: RATE,
-            bits_per_sample: 16,
-            sample_format: hound::SampleFormat::Int,
-        };
-        let mut tone = hound::WavWriter::create(folder.path().join("tone.wav"), spec)?;
-        for sample in sine(hz, 0.2, RATE, 90 * RATE as usize) {
-            tone.write_sample((sample * 32_767.0) as i16)?;
-        }
-        tone.finalize()?;
+        write_tone(&folder.path().join("tone.wav"), hz, RATE)?;
         fs::write(folder.path().join("config"), config(folder.path(), control)?)?;
         let account = format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={};dtmfmode=rtpevent\n", codec.name());
         fs::write(folder.path().join("accounts"), account)?;
@@ -171,22 +161,7 @@ impl Baresip {
     pub fn listen(&mut self, seconds: f32) -> Result<Heard> {
         let path = self.recording()?;
         let spec = hound::WavReader::open(&path)?.spec();
-        let frame = usize::from(spec.channels) * 2;
-        let wanted = (seconds * spec.sample_rate as f32) as usize * frame;
-        let begun = fs::metadata(&path)?.len() as usize;
-        let deadline = Instant::now() + Duration::from_secs(30);
-        // The file's header is written at its end: until then its length tells how much there is.
-        while (fs::metadata(&path)?.len() as usize) < begun + wanted {
-            if Instant::now() > deadline {
-                bail!("the phone hears nothing more");
-            }
-            self.talk(Duration::from_millis(50))?;
-        }
-        let bytes = fs::read(&path)?;
-        let whole = HEADER + (bytes.len() - HEADER) / frame * frame;
-        let frames = bytes[whole - wanted..whole].chunks_exact(frame);
-        let left = frames.map(|frame| f32::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0);
-        Ok(upsampled(left, spec.sample_rate))
+        listen(&path, spec.sample_rate, spec.channels, seconds)
     }
 
     fn recording(&self) -> Result<PathBuf> {
@@ -222,7 +197,18 @@ impl Drop for Baresip {
     }
 }
 
-fn read(path: &Path) -> Result<Heard> {
+/// A tone at 0.2 of full scale, long enough for any test.
+pub(crate) fn write_tone(path: &Path, hz: f32, rate: u32) -> Result<()> {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut tone = hound::WavWriter::create(path, spec)?;
+    for sample in sine(hz, 0.2, rate, 90 * rate as usize) {
+        tone.write_sample((sample * 32_767.0) as i16)?;
+    }
+    Ok(tone.finalize()?)
+}
+
+pub(crate) fn read(path: &Path) -> Result<Heard> {
     let mut reader = hound::WavReader::open(path)?;
     let spec = reader.spec();
     let all: Vec<f32> = match spec.sample_format {
@@ -234,6 +220,26 @@ fn read(path: &Path) -> Result<Heard> {
     // The left channel, at the tests' rate whatever the codec's.
     let mono: Vec<f32> = all.into_iter().step_by(usize::from(spec.channels)).collect();
     Ok(upsampled(mono.into_iter(), spec.sample_rate))
+}
+
+/// Waits until so much more is written to a recording; that.
+pub(crate) fn listen(path: &Path, rate: u32, channels: u16, seconds: f32) -> Result<Heard> {
+    let frame = usize::from(channels) * 2;
+    let wanted = (seconds * rate as f32) as usize * frame;
+    let begun = (fs::metadata(path)?.len() as usize).max(HEADER);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // The file's header is written at its end: until then its length tells how much there is.
+    while (fs::metadata(path)?.len() as usize) < begun + wanted {
+        if Instant::now() > deadline {
+            bail!("the phone hears nothing more");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let bytes = fs::read(path)?;
+    let whole = HEADER + (bytes.len() - HEADER) / frame * frame;
+    let frames = bytes[whole - wanted..whole].chunks_exact(frame);
+    let left = frames.map(|frame| f32::from(i16::from_le_bytes([frame[0], frame[1]])) / 32_768.0);
+    Ok(upsampled(left, rate))
 }
 
 fn upsampled(samples: impl Iterator<Item = f32>, rate: u32) -> Heard {

@@ -8,11 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use mixer::tones::sine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::Heard;
+use crate::{Heard, baresip};
 
 const RATE: u32 = 48_000;
 
@@ -58,7 +57,7 @@ impl Browser {
     pub fn start(hz: f32, colour: Colour) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (tone, picture) = (folder.path().join("tone.wav"), folder.path().join("picture.y4m"));
-        write_tone(&tone, hz)?;
+        baresip::write_tone(&tone, hz, RATE)?;
         write_picture(&picture, colour)?;
         let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/bot.mjs");
         let mut child = Command::new("node")
@@ -221,20 +220,6 @@ impl Drop for Browser {
 /// A selector of what carries a test id.
 pub fn by_id(id: &str) -> String {
     format!("[data-testid={id}]")
-}
-
-fn write_tone(path: &Path, hz: f32) -> Result<()> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut tone = hound::WavWriter::create(path, spec)?;
-    for sample in sine(hz, 0.2, RATE, 10 * RATE as usize) {
-        tone.write_sample((sample * 32_767.0) as i16)?;
-    }
-    Ok(tone.finalize()?)
 }
 
 fn write_picture(path: &Path, colour: Colour) -> Result<()> {

@@ -4,9 +4,11 @@
 mod baresip;
 mod browser;
 mod client;
+mod pjsua;
 mod server;
 
 pub use baresip::{Baresip, Codec, Heard};
 pub use browser::{Browser, Colour, by_id};
 pub use client::Client;
+pub use pjsua::Pjsua;
 pub use server::{Server, command};

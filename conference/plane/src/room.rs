@@ -429,7 +429,9 @@ impl Room {
         let pictures = self.wanted_pictures();
         let mut changed_subscribers = Vec::new();
         for (participant, member) in &mut self.members {
-            let Some(subscriber) = member.subscriber.as_mut().filter(|subscriber| subscriber.connected) else { continue };
+            let Some(subscriber) = member.subscriber.as_mut().filter(|subscriber| subscriber.connected) else {
+                continue;
+            };
             let mut changed = false;
             for (audio, wanted) in [(true, &voices), (false, &pictures)] {
                 let own = |&&(owner, ..): &&(ParticipantId, TrackKind, SourceId)| owner != *participant;

@@ -1,0 +1,76 @@
+"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `hangup`. Answers on stdout, a line each:
+`established`, `closed CODE REASON`. It plays one file for ever and writes what it hears to another."""
+
+import os
+import select
+import sys
+
+import pjsua2 as pj
+
+number, tone, heard = sys.argv[1:4]
+
+
+class Call(pj.Call):
+    def onCallState(self, prm):
+        info = self.getInfo()
+        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            print("established", flush=True)
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            print("closed", info.lastStatusCode, info.lastReason, flush=True)
+
+    def onCallMediaState(self, prm):
+        media = self.getAudioMedia(-1)
+        player.startTransmit(media)
+        media.startTransmit(recorder)
+
+
+endpoint = pj.Endpoint()
+endpoint.libCreate()
+config = pj.EpConfig()
+config.uaConfig.threadCnt = 0
+config.uaConfig.mainThreadOnly = True
+config.logConfig.level = 0
+config.logConfig.consoleLevel = 0
+config.medConfig.clockRate = 8000
+# Silence is sent like sound: the tests look for both.
+config.medConfig.noVad = True
+endpoint.libInit(config)
+endpoint.audDevManager().setNullDev()
+for transport in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP):
+    local = pj.TransportConfig()
+    local.boundAddress = "127.0.0.1"
+    endpoint.transportCreate(transport, local)
+endpoint.libStart()
+
+player = pj.AudioMediaPlayer()
+player.createPlayer(tone)
+recorder = pj.AudioMediaRecorder()
+recorder.createRecorder(heard)
+account_config = pj.AccountConfig()
+account_config.idUri = f"sip:{number}@127.0.0.1"
+account = pj.Account()
+account.create(account_config)
+
+call = None
+unread = b""
+print("ready", flush=True)
+while True:
+    endpoint.libHandleEvents(10)
+    if not select.select([0], [], [], 0)[0]:
+        continue
+    data = os.read(0, 4096)
+    if not data:
+        break
+    *lines, unread = (unread + data).split(b"\n")
+    for line in lines:
+        word, _, rest = line.decode().partition(" ")
+        if word == "dial":
+            call = Call(account)
+            call.makeCall(rest, pj.CallOpParam(True))
+        elif word == "press":
+            call.dialDtmf(rest)
+        elif word == "hangup":
+            call.hangup(pj.CallOpParam(True))
+# The library wants its own things gone before it goes itself.
+del call, account, recorder, player
+endpoint.libDestroy()
