@@ -1,6 +1,6 @@
 # `make help` lists what there is. Tests run the development build, whose dependencies are optimised: one build less.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test web build run fmt lint deny test unit e2e bench doc ci clean
+.PHONY: help setup setup-test web build run fmt lint deny test unit e2e pictures bench doc ci clean
 
 # Node of the machine where it is new enough, else the one scripts/setup.sh brings.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -53,6 +53,10 @@ unit: setup-test web ## units, pure harnesses, the web client's own tests
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked -p huitong -p studio
 	cargo test --locked -p tests --test e2e -- --test-threads=1 $(T)
+
+pictures: setup-test web ## the pictures of docs/, made anew: look at them
+	cargo build --locked -p huitong -p studio
+	cargo test --locked -p tests --test e2e -- --ignored pictures
 
 bench: build ## this machine's figures
 	cargo bench --locked --workspace --exclude tests

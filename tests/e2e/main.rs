@@ -3,4 +3,5 @@
 mod browser;
 mod operation;
 mod phone;
+mod pictures;
 mod strangers;

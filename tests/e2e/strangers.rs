@@ -3,12 +3,12 @@
 use std::{
     io::Write,
     net::{TcpStream, UdpSocket},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Client, Server};
+use tests::{Client, Pjsua, Server};
 
 fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
     let local = socket.local_addr()?;
@@ -54,6 +54,50 @@ fn a_call_without_a_codec_of_ours_is_refused() -> Result<()> {
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
     assert_eq!(invite(&server, &socket, "m=audio 4000 RTP/AVP 18\r\n")?, "SIP/2.0 488 Not Acceptable Here");
     assert_eq!(invite(&server, &socket, "m=video 4000 RTP/AVP 96\r\n\r\n")?, "SIP/2.0 488 Not Acceptable Here");
+    Ok(())
+}
+
+// product: P1
+#[test]
+fn a_call_that_sends_nothing_is_ended() -> Result<()> {
+    let server = Server::start()?;
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    assert_eq!(invite(&server, &socket, "m=audio 4000 RTP/AVP 8\r\n")?, "SIP/2.0 200 OK");
+    let answered = Instant::now();
+    let mut buffer = [0; 4096];
+    loop {
+        let (len, _) = socket.recv_from(&mut buffer)?;
+        if buffer[..len].starts_with(b"BYE ") {
+            break;
+        }
+    }
+    println!("silent for {:.1} s", answered.elapsed().as_secs_f32());
+    let log = server.log();
+    assert!(log.contains("no_media"), "{log}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_meeting_takes_nobody_more() -> Result<()> {
+    let server = Server::start()?;
+    let join = json!({"type": "join", "name": "guest", "password": server.password});
+    let mut guests = Vec::new();
+    for _ in 0..100 {
+        guests.push(Client::join(server.web, &server.meeting, join.clone(), None).await?);
+    }
+    let refused = Client::join(server.web, &server.meeting, join.clone(), None).await?;
+    assert_eq!(refused.joined["problem"]["code"], "full", "{}", refused.joined);
+    let mut phone = Pjsua::start("13800000001", 600.0)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.press(&format!("2{}#", server.password))?;
+    phone.wait_for("closed")?;
+    assert!(server.log().contains("full"), "{}", server.log());
+    // Who leaves makes room.
+    let mut last = guests.pop().context("a hundred")?;
+    last.command(json!({"type": "leave"})).await?;
+    let taken = Client::join(server.web, &server.meeting, join, None).await?;
+    assert_eq!(taken.joined["type"], "joined", "{}", taken.joined);
     Ok(())
 }
 

@@ -56,13 +56,19 @@ impl Browser {
     /// Starts one; `hz` is what its microphone hears, at 0.2 of full scale.
     pub fn start(hz: f32, colour: Colour) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (tone, picture) = (folder.path().join("tone.wav"), folder.path().join("picture.y4m"));
-        baresip::write_tone(&tone, hz, RATE)?;
+        let picture = folder.path().join("picture.y4m");
         write_picture(&picture, colour)?;
+        Self::start_with(hz, &picture, folder)
+    }
+
+    /// Starts one whose camera shows this film (Y4M).
+    pub fn start_with(hz: f32, picture: &Path, folder: TempDir) -> Result<Self> {
+        let tone = folder.path().join("tone.wav");
+        baresip::write_tone(&tone, hz, RATE)?;
         let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/bot.mjs");
         let mut child = Command::new("node")
             .arg(bot)
-            .args([tone, picture])
+            .args([tone.as_path(), picture])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
