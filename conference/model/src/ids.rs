@@ -67,6 +67,10 @@ id! {
     MeetingId
 }
 id! {
+    /// One of a site's shared rooms.
+    RoomId
+}
+id! {
     /// One seat in one meeting, whatever it is reached by.
     ParticipantId
 }

@@ -4,18 +4,31 @@
 //! browser and a telephone, and only the [`Effect`] says which is to be told what.
 #![warn(missing_docs)]
 
+mod account;
+mod booking;
 mod command;
 mod event;
 mod ids;
+mod ledger;
 mod meeting;
 mod participant;
+mod recurrence;
 mod text;
 mod tries;
 
+pub use account::{AccountRole, Actor, BookingMode, Object, Permission, authorize};
+pub use booking::{
+    BadBooking, Booker, BookingRequest, CAPACITY_MAX, DURATION_MIN_DEFAULT, DURATION_MIN_MAX, Opening, Options, Plan,
+    opening, plan, slots, span,
+};
 pub use command::{Action, Command, Join, Refusal, Rules};
 pub use event::{BroadcastState, BroadcastView, Effect, EndReason, Event, LeaveReason, MeetingView, Notice, Snapshot};
-pub use ids::{AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, SiteId};
+pub use ids::{
+    AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, RoomId, SiteId,
+};
+pub use ledger::{Demand, Ledger, NoCapacity, Span, Taken};
 pub use meeting::Meeting;
 pub use participant::{Participant, Role, Via, ViaKind};
-pub use text::{InvalidText, check_name, check_password, check_title};
+pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
+pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
 pub use tries::network_of;

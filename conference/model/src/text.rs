@@ -1,5 +1,7 @@
 //! What people may write into names, topics and passwords.
 
+use std::ops::RangeInclusive;
+
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
@@ -12,9 +14,9 @@ pub enum InvalidText {
     /// A character that is not allowed.
     #[error("has the character {0:?}, which is not allowed")]
     Character(char),
-    /// Not six digits.
-    #[error("is not six digits")]
-    NotSixDigits,
+    /// Shorter than this many characters.
+    #[error("is shorter than {0} characters")]
+    TooShort(usize),
 }
 
 /// The longest name, in characters.
@@ -33,10 +35,53 @@ pub fn check_title(text: &str) -> Result<String, InvalidText> {
     check(text, TITLE_MAX, |c| matches!(c, '"' | '\'' | '<' | '>' | '\\'))
 }
 
-/// A meeting's password: six digits, so that a telephone can key it.
+/// Digits of a meeting password: fewer are guessed, more are miskeyed.
+pub const PASSWORD_DIGITS: RangeInclusive<usize> = 4..=10;
+
+/// A meeting's password: digits alone, so that a telephone can key it.
 pub fn check_password(text: &str) -> Result<String, InvalidText> {
-    let good = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if good { Ok(text.to_owned()) } else { Err(InvalidText::NotSixDigits) }
+    if let Some(bad) = text.chars().find(|c| !c.is_ascii_digit()) {
+        return Err(InvalidText::Character(bad));
+    }
+    match text.len() {
+        len if len < *PASSWORD_DIGITS.start() => Err(InvalidText::TooShort(*PASSWORD_DIGITS.start())),
+        len if len > *PASSWORD_DIGITS.end() => Err(InvalidText::TooLong(*PASSWORD_DIGITS.end())),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// The shortest login password, in characters (L6).
+const LOGIN_MIN: usize = 8;
+/// The longest: hashing is not to be given a book to read.
+const LOGIN_MAX: usize = 128;
+
+/// Why a new login password is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WeakPassword {
+    /// Shorter than eight characters.
+    #[error("a password has at least {LOGIN_MIN} characters")]
+    TooShort,
+    /// Longer than 128.
+    #[error("a password has at most {LOGIN_MAX} characters")]
+    TooLong,
+    /// Fewer than three of: upper case, lower case, digits, symbols.
+    #[error("a password has three of: upper case, lower case, digits, symbols; it has {0}")]
+    TooPlain(usize),
+}
+
+/// A new login password (L6).
+pub fn check_login_password(text: &str) -> Result<(), WeakPassword> {
+    let length = text.chars().count();
+    if length < LOGIN_MIN {
+        return Err(WeakPassword::TooShort);
+    }
+    if length > LOGIN_MAX {
+        return Err(WeakPassword::TooLong);
+    }
+    let has = |kind: fn(char) -> bool| usize::from(text.chars().any(kind));
+    let kinds =
+        has(char::is_uppercase) + has(char::is_lowercase) + has(char::is_numeric) + has(|c| !c.is_alphanumeric());
+    if kinds < 3 { Err(WeakPassword::TooPlain(kinds)) } else { Ok(()) }
 }
 
 fn check(text: &str, max: usize, also_bad: impl Fn(char) -> bool) -> Result<String, InvalidText> {
@@ -68,6 +113,19 @@ mod tests {
         }
         assert_eq!(check_title("  "), Err(InvalidText::Empty));
         assert_eq!(check_name(&"长".repeat(41)), Err(InvalidText::TooLong(40)));
-        assert_eq!(check_password("12345a"), Err(InvalidText::NotSixDigits));
+        assert_eq!(check_password("12345a"), Err(InvalidText::Character('a')));
+        assert_eq!(check_password("123"), Err(InvalidText::TooShort(4)));
+        assert_eq!(check_password("1234567890"), Ok("1234567890".to_owned()));
+    }
+
+    // product: L6
+    #[test]
+    fn a_login_password_has_eight_characters_of_three_kinds() {
+        assert_eq!(check_login_password("Aa1bbbb"), Err(WeakPassword::TooShort));
+        assert_eq!(check_login_password("aaaabbbb1"), Err(WeakPassword::TooPlain(2)));
+        for good in ["Aaaabbb1", "aaaa-bb1", "AAAA-BB1", "密码Aa12345"] {
+            assert_eq!(check_login_password(good), Ok(()), "{good}");
+        }
+        assert_eq!(check_login_password(&"Aa1".repeat(43)), Err(WeakPassword::TooLong));
     }
 }
