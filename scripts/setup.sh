@@ -8,7 +8,7 @@ build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgst
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav fonts-noto-cjk"
-check="chromium ffmpeg baresip-core procps"
+check="chromium ffmpeg baresip-core procps postgresql"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"
@@ -41,9 +41,10 @@ if ! { command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_
   fi
 fi
 
-# PJSIP, the second telephone of the tests.
-if [ "$purpose" = test ] && ! tests/.venv/bin/python -c 'import pjsua2' 2>/dev/null; then
-  echo "Installing PJSIP into tests/.venv"
+# What the tests have from PyPI: a second telephone, a mail server, readers of calendars.
+if [ "$purpose" = test ] && ! cmp -s tests/requirements.txt tests/.venv/installed.txt; then
+  echo "Installing the tests' programs into tests/.venv"
   python3 -m venv tests/.venv
-  tests/.venv/bin/pip install --quiet --disable-pip-version-check pjsua2-python==2.15.1.post1
+  tests/.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+  cp tests/requirements.txt tests/.venv/installed.txt
 fi

@@ -3,46 +3,51 @@
 //! The edges (`api`, `gateway`) hold a [`Conference`] and, for each participant, a [`Seat`]. Media is told to `plane`
 //! directly; rows are written to `store` here and nowhere else.
 
+mod accounts;
+mod booking;
 mod broadcast;
 mod chairs;
 mod demo;
 mod handle;
+mod invitation;
 mod live;
 mod lockout;
 mod login;
+mod outbox;
 mod registry;
 #[cfg(test)]
 mod tests;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use model::{
-    AccountId, BroadcastId, Join, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, Refusal, check_password,
-    check_title,
-};
+use model::{BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal};
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
 use streaming::Streaming;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
+pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy};
+pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use demo::DemoSite;
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
+pub use invitation::{InviteRefused, Invitee, Reach, Tongue};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, EndReason, Event, InvalidText, Notice, Snapshot};
+pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
+pub use store::{Answer, AuditEntry, Occurrence, Page, Period, Room, Site, Webhook};
 
 use handle::Request;
 use live::Resources;
 use login::Logins;
+use outbox::News;
 use registry::Registry;
 
 /// How long the server waits, at its end, for meetings to have told everyone and for studios to have written their last
 /// pictures (two seconds). The server as a whole has five.
 const DRAIN: Duration = Duration::from_millis(2_500);
-
-/// Meeting numbers that are drawn until one is free.
-const NUMBER_TRIES: usize = 10;
 
 /// Meetings that may end under the hands of somebody who wants to come in, until he is told that something is wrong.
 const JOIN_TRIES: usize = 3;
@@ -50,44 +55,18 @@ const JOIN_TRIES: usize = 3;
 /// Settings of the core.
 #[derive(Debug, Clone)]
 pub struct ConferenceConfig {
-    /// The most participants of an instant meeting.
-    pub capacity: u32,
     /// How long a login lasts.
     pub session: Duration,
+    /// How the server is reached.
+    pub reach: Reach,
+    /// How mail and short messages leave.
+    pub outbox: OutboxConfig,
 }
 
 impl Default for ConferenceConfig {
     fn default() -> Self {
-        Self { capacity: 100, session: Duration::from_secs(7 * 24 * 3600) }
+        Self { session: Duration::from_secs(7 * 24 * 3600), reach: Reach::default(), outbox: OutboxConfig::default() }
     }
-}
-
-/// Somebody logged in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// For ever.
-    pub id: AccountId,
-    /// What he types at the login.
-    pub name: String,
-    /// As others read it.
-    pub display_name: String,
-    /// Its name.
-    pub site: String,
-}
-
-/// A meeting as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeetingInfo {
-    /// For ever.
-    pub id: MeetingId,
-    /// What people key in.
-    pub number: MeetingNumber,
-    /// The topic.
-    pub title: String,
-    /// Six digits, where there is one.
-    pub password: Option<String>,
-    /// Somebody is in it.
-    pub live: bool,
 }
 
 /// What a stranger who knows the number may know.
@@ -103,29 +82,6 @@ pub struct Door {
     pub needs_password: bool,
     /// Somebody is in it.
     pub live: bool,
-}
-
-/// A meeting to be created.
-#[derive(Debug, Clone)]
-pub struct NewMeeting {
-    /// The topic.
-    pub title: String,
-    /// Six digits.
-    pub password: Option<String>,
-}
-
-/// Why a meeting is not created.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateRefused {
-    /// The topic.
-    #[error("the topic {0}")]
-    Title(InvalidText),
-    /// The password.
-    #[error("the password {0}")]
-    Password(InvalidText),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// What somebody comes by.
@@ -183,6 +139,11 @@ struct Shared {
     resources: Resources,
     logins: Logins,
     registry: Arc<Registry>,
+    /// Something is in the outbox.
+    outbox: Notify,
+    /// What runs for as long as the server, and its end.
+    background: TaskTracker,
+    stopping: CancellationToken,
 }
 
 impl Conference {
@@ -193,15 +154,41 @@ impl Conference {
         plane: Plane,
         streaming: Streaming,
     ) -> Result<Self, ConferenceError> {
-        let resources = Resources { store, plane, streaming };
-        let (logins, registry) = (Logins::new().await?, Arc::default());
-        Ok(Self { shared: Arc::new(Shared { config, resources, logins, registry }) })
+        // For what is sent over TLS; another part of the program may have chosen it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (news, told) = News::new();
+        let resources = Resources { store, plane, streaming, news };
+        let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
+        let (background, stopping) = (TaskTracker::new(), CancellationToken::new());
+        let shared = Shared { config, resources, logins, registry, outbox: Notify::new(), background, stopping };
+        let conference = Self { shared: Arc::new(shared) };
+        let background = &conference.shared.background;
+        background.spawn(conference.clone().keep_sending());
+        background.spawn(conference.clone().keep_telling(told));
+        Ok(conference)
     }
 
     /// Logs in (L1); the wrong password and the unknown name are answered alike and after the same time.
-    pub async fn login(&self, name: &str, password: String, client: IpAddr) -> Result<Session, LoginRefused> {
+    /// `device` is what an earlier session of this browser was given.
+    pub async fn login(
+        &self,
+        name: &str,
+        password: String,
+        device: Option<&str>,
+        client: IpAddr,
+    ) -> Result<Session, LoginRefused> {
         let shared = &self.shared;
-        shared.logins.login(self.store(), shared.config.session, name, password, client).await
+        shared.logins.login(self.store(), shared.config.session, name, password, device, client).await
+    }
+
+    /// The answer that was given to a request under this key.
+    pub async fn answer(&self, to: &Account, key: &str) -> Result<Option<Answer>, StoreError> {
+        self.store().answer(to.id, key).await
+    }
+
+    /// Keeps an answer for the request to come again.
+    pub async fn keep_answer(&self, to: &Account, key: &str, answer: &Answer) -> Result<(), StoreError> {
+        self.store().keep_answer(to.id, key, answer, now_ms()).await
     }
 
     /// Whose session a token is.
@@ -212,48 +199,6 @@ impl Conference {
     /// Ends a session (L7).
     pub async fn logout(&self, token: &str) -> Result<(), StoreError> {
         self.store().remove_session(&login::sha256(token)).await
-    }
-
-    /// Creates an instant meeting (即时会议) with a number of its own.
-    pub async fn create_meeting(&self, by: &Account, new: NewMeeting) -> Result<MeetingInfo, CreateRefused> {
-        let title = check_title(&new.title).map_err(CreateRefused::Title)?;
-        let password = new.password.filter(|password| !password.is_empty());
-        let password = password.map(|password| check_password(&password)).transpose();
-        let new = NewMeeting { title, password: password.map_err(CreateRefused::Password)? };
-        Ok(self.add_meeting(MeetingId::new(Uuid::now_v7()), by, new).await?)
-    }
-
-    async fn add_meeting(&self, id: MeetingId, by: &Account, new: NewMeeting) -> Result<MeetingInfo, StoreError> {
-        let mut meeting = store::Meeting {
-            id,
-            owner: by.id,
-            number: draw_number(),
-            title: new.title,
-            password: new.password,
-            capacity: self.shared.config.capacity,
-            created_ms: now_ms(),
-        };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.store().add_meeting(&meeting).await {
-                Ok(()) => return Ok(self.info(meeting)),
-                // Somebody has the number, once in nine hundred million.
-                Err(StoreError::Exists(_)) if tries < NUMBER_TRIES => meeting.number = draw_number(),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// One's own meetings, newest first.
-    pub async fn meetings(&self, of: &Account) -> Result<Vec<MeetingInfo>, StoreError> {
-        let meetings = self.store().meetings_of(of.id).await?;
-        Ok(meetings.into_iter().map(|meeting| self.info(meeting)).collect())
-    }
-
-    fn info(&self, meeting: store::Meeting) -> MeetingInfo {
-        let live = self.is_live(meeting.id);
-        MeetingInfo { id: meeting.id, number: meeting.number, title: meeting.title, password: meeting.password, live }
     }
 
     /// What the number leads to.
@@ -284,6 +229,19 @@ impl Conference {
 
     /// Comes in: a seat, or why not.
     pub async fn join(&self, request: JoinRequest) -> Result<Seat, Refusal> {
+        if self.shared.registry.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        let found = self.store().meeting(request.meeting).await.map_err(|error| {
+            tracing::error!(%error, "meeting can't be looked up");
+            Refusal::Failed
+        })?;
+        let meeting = found.ok_or(Refusal::NoSuchMeeting)?;
+        match self.opening(&meeting).await.map_err(|_| Refusal::Failed)? {
+            Opening::Open { .. } => {}
+            Opening::NotYet { .. } => return Err(Refusal::NotYet),
+            Opening::Over => return Err(Refusal::NoSuchMeeting),
+        }
         // A meeting may end before it answers; then it is opened anew.
         for _ in 0..JOIN_TRIES {
             let open = |entry, queue| live::start(entry, queue, self.shared.resources.clone());
@@ -323,6 +281,9 @@ impl Conference {
             }
             registry.tasks.close();
             registry.tasks.wait().await;
+            self.shared.stopping.cancel();
+            self.shared.background.close();
+            self.shared.background.wait().await;
         };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("not all meetings ended in time");
@@ -339,7 +300,11 @@ fn draw_number() -> MeetingNumber {
     MeetingNumber::new(rand::random_range(MeetingNumber::RANGE)).expect("drawn from its range")
 }
 
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// Milliseconds since 1970, UTC.
 fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    now().as_millisecond()
 }

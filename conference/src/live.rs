@@ -7,8 +7,12 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use model::{Action, BroadcastId, Command, Effect, Event, Join, Meeting, MeetingId, ParticipantId, Refusal, Rules};
+use model::{
+    Action, BroadcastId, BroadcastState, Command, Effect, Event, Join, Meeting, MeetingId, ParticipantId, Refusal,
+    Rules,
+};
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
+use serde_json::json;
 use store::Store;
 use streaming::{BroadcastFact, Streaming};
 use tokio::sync::mpsc;
@@ -18,6 +22,7 @@ use crate::{
     broadcast::{Livestream, state_of},
     chairs::Chairs,
     handle::{MeetingHandle, Request, Seat, SeatEvent},
+    outbox::{Happened, News},
     registry::{Entry, Registry, Way},
 };
 
@@ -33,6 +38,7 @@ pub(crate) struct Resources {
     pub(crate) store: Store,
     pub(crate) plane: Plane,
     pub(crate) streaming: Streaming,
+    pub(crate) news: News,
 }
 
 /// Begins the task of a meeting that is not live yet. Whoever asks it meanwhile waits until it is, or hears why not.
@@ -50,7 +56,7 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
     let gauge = metrics::gauge!("conference_meetings");
     gauge.increment(1);
     tracing::info!("meeting opened");
-    let live = Live::new(&entry, rules, media.clone(), facts, resources.streaming);
+    let live = Live::new(&entry, rules, media.clone(), facts, resources.streaming, resources.news);
     // A panic in one meeting ends that meeting: its participants see their events end.
     if AssertUnwindSafe(live.run(&mut queue)).catch_unwind().await.is_err() {
         tracing::error!("meeting panicked and is ended");
@@ -102,6 +108,7 @@ struct Live {
     media: MeetingMedia,
     facts: mpsc::Receiver<MeetingFact>,
     streaming: Streaming,
+    news: News,
     registry: Arc<Registry>,
     way: Way,
     chairs: Chairs,
@@ -123,6 +130,7 @@ impl Live {
         media: MeetingMedia,
         facts: mpsc::Receiver<MeetingFact>,
         streaming: Streaming,
+        news: News,
     ) -> Self {
         Self {
             id: rules.id,
@@ -131,6 +139,7 @@ impl Live {
             media,
             facts,
             streaming,
+            news,
             registry: Arc::clone(&entry.registry),
             way: entry.way.clone(),
             chairs: Chairs::default(),
@@ -169,6 +178,9 @@ impl Live {
             self.show();
         }
         self.end_livestream();
+        if self.seats_ever > 0 {
+            self.news.tell(self.id, Happened::MeetingEnded, json!({"participants": self.seats_ever}));
+        }
         let (seconds, seats, at_once) = (self.begun.elapsed().as_secs(), self.seats_ever, self.seats_at_once);
         tracing::info!(seconds, seats, at_once, "meeting closed");
     }
@@ -222,6 +234,9 @@ impl Live {
         let told = SeatEvent::Speaking { participants: self.speaking.clone(), active: self.active };
         self.chairs.tell(participant, told);
         metrics::counter!("conference_joins").increment(1);
+        if self.seats_ever == 0 {
+            self.news.tell(self.id, Happened::MeetingStarted, json!({}));
+        }
         self.seats_ever += u64::from(!again);
         tracing::info!(%participant, ?via, again, "participant joined");
         let handle = MeetingHandle { id: self.id, requests: self.way.requests.clone(), media: self.media.clone() };
@@ -267,6 +282,22 @@ impl Live {
     }
 
     fn tell_all(&mut self, seq: u64, event: Event) {
+        match &event {
+            Event::ParticipantJoined { participant } => {
+                self.news.tell(self.id, Happened::ParticipantJoined, json!({"participant": participant}));
+            }
+            Event::ParticipantLeft { id, reason } => {
+                let data = json!({"participant": {"id": id}, "reason": reason});
+                self.news.tell(self.id, Happened::ParticipantLeft, data);
+            }
+            Event::BroadcastChanged { broadcast: Some(view) } if view.state == BroadcastState::Live => {
+                self.news.tell(self.id, Happened::LivestreamStarted, json!({"livestream": view}));
+            }
+            Event::BroadcastChanged { broadcast: None } => {
+                self.news.tell(self.id, Happened::LivestreamEnded, json!({}));
+            }
+            _ => {}
+        }
         self.chairs.tell_all(&SeatEvent::Event { seq, event: Arc::new(event) });
     }
 

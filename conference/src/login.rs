@@ -10,7 +10,8 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use model::{AccountId, network_of};
+use hmac::{Hmac, KeyInit, Mac};
+use model::network_of;
 use sha2::{Digest, Sha256};
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
@@ -38,6 +39,8 @@ const NAME_MAX: usize = 200;
 pub struct Session {
     /// Opaque; goes into the cookie and is known to nobody else.
     pub token: String,
+    /// Tells this browser from strangers' when somebody tries his name's passwords (L4).
+    pub device: String,
     /// Who.
     pub account: Account,
 }
@@ -66,11 +69,14 @@ pub(crate) struct Logins {
     /// Hash of nobody's password, checked for unknown names so that they take as long.
     nobody: String,
     lockout: Mutex<Lockout>,
+    /// Signs devices.
+    secret: String,
 }
 
 impl Logins {
-    pub(crate) async fn new() -> Result<Self, ConferenceError> {
+    pub(crate) async fn new(store: &Store) -> Result<Self, ConferenceError> {
         Ok(Self {
+            secret: store.secret("devices", &hex::encode(rand::random::<[u8; 32]>())).await?,
             room: Arc::new(Semaphore::new(WAITING_MAX + AT_ONCE)),
             hashing: Arc::new(Semaphore::new(AT_ONCE)),
             nobody: hash(hex::encode(rand::random::<[u8; 16]>())).await?,
@@ -84,32 +90,64 @@ impl Logins {
         lasts: Duration,
         name: &str,
         password: String,
+        device: Option<&str>,
         client: IpAddr,
     ) -> Result<Session, LoginRefused> {
+        let account = self.verify(store, name, password, device, client).await?;
+        let token = hex::encode(rand::random::<[u8; 32]>());
+        let expires = now_ms() + lasts.as_millis() as i64;
+        store.add_session(&sha256(&token), account.id, now_ms(), expires).await?;
+        let device = self.sign(&account.name, &hex::encode(rand::random::<[u8; 16]>()));
+        Ok(Session { token, device, account: with_site(store, account).await? })
+    }
+
+    /// Checks a password, within all limits.
+    pub(crate) async fn verify(
+        &self,
+        store: &Store,
+        name: &str,
+        password: String,
+        device: Option<&str>,
+        client: IpAddr,
+    ) -> Result<store::Account, LoginRefused> {
         let name = name.trim().to_lowercase();
         if name.len() > NAME_MAX {
             return Err(LoginRefused::Wrong);
         }
         let network = network_of(client);
-        self.check_lock(&name, network)?;
+        let counter = self.counter(&name, device);
+        self.check_lock(&counter, network)?;
         let _room = self.room.try_acquire().map_err(|_| LoginRefused::Locked(COME_AGAIN))?;
         let found = store.account_by_name(&name).await?;
         let hash = found.as_ref().map_or_else(|| self.nobody.clone(), |account| account.password_hash.clone());
         let slot = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| LoginRefused::Failed)?;
         // Others may have been wrong meanwhile.
-        self.check_lock(&name, network)?;
+        self.check_lock(&counter, network)?;
         // The slot goes along: who hangs up meanwhile does not make room for more hashing at once.
         let verified = tokio::task::spawn_blocking(move || (verify(&password, &hash), slot)).await;
         let (is_right, _slot) = verified.map_err(|_| LoginRefused::Failed)?;
-        let Some(account) = found.filter(|_| is_right) else {
-            self.lock().note_wrong(&name, network, Instant::now());
+        let Some(account) = found.filter(|account| is_right && !account.disabled) else {
+            self.lock().note_wrong(&counter, network, Instant::now());
             return Err(LoginRefused::Wrong);
         };
-        self.lock().note_right(&name);
-        let token = hex::encode(rand::random::<[u8; 32]>());
-        let expires = now_ms() + lasts.as_millis() as i64;
-        store.add_session(&sha256(&token), account.id, now_ms(), expires).await?;
-        Ok(Session { token, account: with_site(store, account).await? })
+        self.lock().note_right(&counter);
+        Ok(account)
+    }
+
+    /// What wrong passwords are counted by: a browser that has logged in with this name has a counter of its own, so that
+    /// strangers who try the name lock only each other.
+    fn counter(&self, name: &str, device: Option<&str>) -> String {
+        let nonce = device.and_then(|device| device.split_once('.')).map(|(nonce, _)| nonce);
+        match nonce.filter(|nonce| device == Some(self.sign(name, nonce).as_str())) {
+            Some(nonce) => format!("{name} {nonce}"),
+            None => name.to_owned(),
+        }
+    }
+
+    fn sign(&self, name: &str, nonce: &str) -> String {
+        let mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("any length is a key");
+        let tag = mac.chain_update(format!("{name} {nonce}")).finalize().into_bytes();
+        format!("{nonce}.{}", hex::encode(tag))
     }
 
     fn check_lock(&self, name: &str, network: IpAddr) -> Result<(), LoginRefused> {
@@ -132,7 +170,7 @@ pub(crate) async fn session(store: &Store, token: &str) -> Result<Option<Account
 
 async fn with_site(store: &Store, account: store::Account) -> Result<Account, StoreError> {
     let site = store.site(account.site).await?.map(|site| site.name).unwrap_or_default();
-    Ok(Account { id: account.id, name: account.name, display_name: account.display_name, site })
+    Ok(Account::of(account, site))
 }
 
 pub(crate) fn sha256(token: &str) -> String {
@@ -154,22 +192,4 @@ pub(crate) async fn hash(password: String) -> Result<String, ConferenceError> {
 
 fn verify(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
-}
-
-/// An account to be added by hand or by the demo.
-pub(crate) async fn new_account(
-    id: AccountId,
-    site: model::SiteId,
-    name: &str,
-    display_name: &str,
-    password: &str,
-) -> Result<store::Account, ConferenceError> {
-    Ok(store::Account {
-        id,
-        site,
-        name: name.to_owned(),
-        display_name: display_name.to_owned(),
-        password_hash: hash(password.to_owned()).await?,
-        initial_password: true,
-    })
 }

@@ -81,6 +81,11 @@ impl Registry {
         self.lock().get(&id).is_some_and(|way| way.seats.load(Ordering::Acquire) > 0)
     }
 
+    /// No meeting is opened any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
     /// From now on no meeting is opened. Returns the ways to all that are.
     pub(crate) fn drain(&self) -> Vec<Way> {
         let meetings = self.lock();

@@ -21,6 +21,8 @@ pub(crate) enum EndCause {
     TooManyTries,
     Full,
     Locked,
+    /// Its time has not come.
+    NotYet,
     /// Removed by the host, now or before.
     Removed,
     MeetingEnded,
@@ -42,7 +44,7 @@ impl EndCause {
             Self::Locked | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
             Self::ServerStopping => (503, "Service Unavailable"),
             Self::HungUp | Self::Canceled => (487, "Request Terminated"),
-            Self::MeetingEnded | Self::NoMedia | Self::Replaced => (480, "Temporarily Unavailable"),
+            Self::MeetingEnded | Self::NotYet | Self::NoMedia | Self::Replaced => (480, "Temporarily Unavailable"),
             Self::Failed => (500, "Server Internal Error"),
         }
     }
@@ -58,6 +60,7 @@ impl EndCause {
             Self::TooManyTries => "too_many_tries",
             Self::Full => "full",
             Self::Locked => "locked",
+            Self::NotYet => "not_yet",
             Self::Removed => "removed",
             Self::MeetingEnded => "meeting_ended",
             Self::ServerStopping => "server_stopping",
@@ -75,6 +78,7 @@ impl EndCause {
             Self::TooManyTries => &[Prompt::TooManyTries, Prompt::Goodbye],
             Self::Full => &[Prompt::RefusedFull, Prompt::Goodbye],
             Self::Locked => &[Prompt::RefusedLocked, Prompt::Goodbye],
+            Self::NotYet => &[Prompt::NotStarted, Prompt::Goodbye],
             Self::Removed => &[Prompt::Removed],
             Self::MeetingEnded => &[Prompt::MeetingEnded],
             Self::ServerStopping => &[Prompt::ServerStopping],
@@ -92,6 +96,7 @@ impl From<Refusal> for EndCause {
             Refusal::Full => Self::Full,
             Refusal::Locked => Self::Locked,
             Refusal::Removed => Self::Removed,
+            Refusal::NotYet => Self::NotYet,
             Refusal::Draining => Self::ServerStopping,
             Refusal::BadName | Refusal::NotAllowed | Refusal::Failed => Self::Failed,
         }

@@ -24,7 +24,49 @@ pub(crate) struct Config {
     pub(crate) data: Data,
     pub(crate) metrics: Metrics,
     pub(crate) studio: Studio,
+    pub(crate) mail: Mail,
+    pub(crate) sms: Sms,
+    pub(crate) webhooks: Webhooks,
+    /// Telephone numbers that lead here, for invitations.
+    pub(crate) phones: Vec<Phone>,
     pub(crate) log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Mail {
+    /// `smtp://host:port`, `smtp://user:password@host:587?tls=required` or `smtps://user:password@host`; mail waits
+    /// where not set.
+    pub(crate) smtp: Option<String>,
+    /// The sender, as `Name <address>`.
+    pub(crate) from: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sms {
+    /// Short messages are posted there; they wait where not set.
+    pub(crate) url: Option<String>,
+    /// The JSON that is posted, with `{to}`, `{text}` and `{code}`.
+    pub(crate) body: Option<String>,
+    /// The `Authorization` field.
+    pub(crate) authorization: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Webhooks {
+    /// Private addresses and plain HTTP are allowed.
+    pub(crate) private: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Phone {
+    /// As people read it, for example 北京.
+    pub(crate) name: String,
+    /// As people dial it.
+    pub(crate) number: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -117,6 +159,12 @@ impl TryFrom<String> for PortRange {
 }
 
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self { smtp: None, from: "Huitong <huitong@localhost>".to_owned() }
+    }
+}
 
 impl Default for Web {
     fn default() -> Self {

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use api::{SipInfo, Web, WebConfig};
-use conference::{Conference, ConferenceConfig};
+use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SmsConfig};
 use gateway::{Gateway, GatewayConfig};
 use plane::{Plane, PlaneConfig};
 use sipconf::Prompts;
@@ -55,7 +55,12 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         webrtc_announced: announced.clone(),
     })?;
     let streaming = Streaming::new(StreamingConfig { studio: config.studio_program()?, font: None });
-    let conference = Conference::start(ConferenceConfig::default(), store, plane.clone(), streaming.clone()).await?;
+    let conference_config = ConferenceConfig {
+        reach: config.reach(announced_first),
+        outbox: config.outbox(),
+        ..ConferenceConfig::default()
+    };
+    let conference = Conference::start(conference_config, store, plane.clone(), streaming.clone()).await?;
     let gateway = Gateway::start(
         GatewayConfig { udp: config.sip.udp.clone(), tcp: config.sip.tcp.clone(), announced: announced_first },
         conference.clone(),
@@ -146,6 +151,32 @@ impl Config {
     fn database_url(&self) -> String {
         let file = || format!("sqlite://{}?mode=rwc", self.data.dir.join("huitong.db").display());
         self.data.url.clone().unwrap_or_else(file)
+    }
+
+    /// For links in mail, where nobody's browser says how it reached us.
+    fn reach(&self, announced: IpAddr) -> Reach {
+        let host = self.sip.domain.clone().unwrap_or_else(|| announced.to_string());
+        let web = match (&self.web.public_url, self.web.https) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(https)) => format!("https://{announced}:{}", https.port()),
+            (None, None) => format!("http://{announced}:{}", self.web.http.port()),
+        };
+        let phones = self.phones.iter().map(|phone| (phone.name.clone(), phone.number.clone())).collect();
+        Reach { web, sip: format!("sip:{{number}}@{host}"), phones }
+    }
+
+    fn outbox(&self) -> OutboxConfig {
+        let body = || r#"{"to": "{to}", "text": "{text}"}"#.to_owned();
+        OutboxConfig {
+            smtp: self.mail.smtp.clone(),
+            mail_from: self.mail.from.clone(),
+            sms: self.sms.url.clone().map(|url| SmsConfig {
+                url,
+                body: self.sms.body.clone().unwrap_or_else(body),
+                authorization: self.sms.authorization.clone(),
+            }),
+            private_webhooks: self.webhooks.private,
+        }
     }
 
     fn studio_program(&self) -> anyhow::Result<PathBuf> {

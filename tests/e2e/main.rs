@@ -1,5 +1,6 @@
 //! End to end: the real server, real phones, real sockets. Run one after the other: two cores carry one story at a time.
 
+mod api;
 mod browser;
 mod operation;
 mod phone;

@@ -36,7 +36,7 @@ impl Pjsua {
         baresip::write_tone(&tone, hz, RATE)?;
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut child = Command::new(tests.join(".venv/bin/python"))
-            .arg(tests.join("phones/pjsua.py"))
+            .arg(tests.join("python/pjsua.py"))
             .arg(number)
             .args([&tone, &heard])
             .stdin(Stdio::piped())

@@ -30,10 +30,15 @@ pub struct Server {
 impl Server {
     /// Starts one with fresh data.
     pub fn start() -> Result<Self> {
-        Self::start_in(tempfile::tempdir()?)
+        Self::start_with(&[])
     }
 
-    fn start_in(folder: TempDir) -> Result<Self> {
+    /// Starts one with more in its environment.
+    pub fn start_with(environment: &[(&str, &str)]) -> Result<Self> {
+        Self::start_in(tempfile::tempdir()?, environment)
+    }
+
+    fn start_in(folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
         let web = free_tcp()?;
         let sip = free_both()?;
         let webrtc = free_udp()?;
@@ -49,6 +54,7 @@ impl Server {
             .env("HUITONG_MEDIA__WEBRTC", webrtc.to_string())
             .env("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first.saturating_add(200)))
             .env("HUITONG_METRICS__BIND", metrics.to_string())
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(folder.path().join("log"))?)
             .spawn()
@@ -101,7 +107,7 @@ impl Server {
     pub fn restart(mut self) -> Result<Self> {
         self.interrupt()?;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
-        Self::start_in(folder)
+        Self::start_in(folder, &[])
     }
 
     /// Makes its studio touch memory that isn't there.

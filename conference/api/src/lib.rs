@@ -7,6 +7,7 @@ mod pages;
 mod problem;
 mod rest;
 mod session;
+mod throttle;
 mod tls;
 
 use std::{
@@ -29,7 +30,9 @@ use axum_server::Handle;
 use conference::Conference;
 use streaming::Origin;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_swagger_ui::SwaggerUi;
 
+use throttle::Throttle;
 pub use tls::CertificateError;
 
 /// Bodies longer than this are refused with 413. Nothing we take is a tenth of it.
@@ -98,6 +101,15 @@ pub(crate) struct App {
     pub(crate) origin: Origin,
     pub(crate) sip: Arc<SipInfo>,
     pub(crate) public_url: Option<Arc<str>>,
+    /// Who asks for new passwords.
+    pub(crate) forgotten: Arc<Throttle>,
+}
+
+impl App {
+    /// How the pages are reached, for links.
+    pub(crate) fn base(&self, caller: &rest::Caller) -> String {
+        self.public_url.as_deref().map_or_else(|| caller.base(), str::to_owned)
+    }
 }
 
 /// The running web edge.
@@ -111,7 +123,7 @@ impl Web {
     /// Binds and serves.
     pub fn start(config: WebConfig, conference: Conference, origin: Origin) -> Result<Self, WebError> {
         let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
-        let app = App { conference, origin, sip: Arc::new(config.sip), public_url };
+        let app = App { conference, origin, sip: Arc::new(config.sip), public_url, forgotten: Arc::default() };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http)?;
@@ -176,8 +188,10 @@ async fn report(serving: impl Future<Output = io::Result<()>>) {
 }
 
 fn router(app: App) -> Router {
+    let (routes, document) = rest::routes(&app);
     Router::new()
-        .nest("/api/v1", rest::routes())
+        .nest("/api/v1", routes)
+        .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", document))
         .route("/live/{broadcast}/{file}", get(live::file))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(|| async { "ok" }))

@@ -1,5 +1,7 @@
 //! What outsiders are told when something is not done (RFC 9457): one table of code, status and title.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use axum::{
     Json,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -7,6 +9,10 @@ use axum::{
 };
 use model::Refusal;
 use serde::Serialize;
+use utoipa::{
+    IntoResponses, PartialSchema, ToSchema,
+    openapi::{self, RefOr},
+};
 
 /// The reader's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +40,6 @@ macro_rules! problems {
         pub(crate) enum Code { $($name,)+ }
 
         impl Code {
-            #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
 
             pub(crate) fn code(self) -> &'static str {
@@ -73,7 +78,32 @@ problems! {
     LoginLocked = "locked_out", TOO_MANY_REQUESTS, "密码错误次数过多，账号已锁定三分钟", "Too many wrong passwords; locked for three minutes";
     NotLoggedIn = "not_logged_in", UNAUTHORIZED, "请先登录", "Please log in";
     BadTitle = "bad_title", BAD_REQUEST, "会议主题不能为空，最多80个字，不能包含引号、尖括号、反斜杠等特殊字符", "A topic has 1 to 80 characters, without quotes, angle brackets or backslashes";
-    BadPassword = "bad_password", BAD_REQUEST, "会议密码应为6位数字", "A meeting password has six digits";
+    BadPassword = "bad_password", BAD_REQUEST, "会议密码应为4至10位数字", "A meeting password has 4 to 10 digits";
+    NotYet = "not_yet", CONFLICT, "会议时间未到，不能启会", "The meeting's time has not come";
+    WeakPassword = "weak_password", BAD_REQUEST, "密码至少8位，且必须包含大写字母、小写字母、数字、符号中的三种", "A password has at least 8 characters and three of: upper case, lower case, digits, symbols";
+    WrongSecret = "wrong_secret", FORBIDDEN, "原密码或验证码错误，或已失效", "The password or the code is wrong, or no longer valid";
+    NameTaken = "name_taken", CONFLICT, "该登录名已被使用", "This login name is taken";
+    BadEmail = "bad_email", BAD_REQUEST, "邮箱地址不正确", "This is no mail address";
+    BadMobile = "bad_mobile", BAD_REQUEST, "手机号应为5至15位数字", "A mobile number has 5 to 15 digits";
+    BadAvatar = "bad_avatar", BAD_REQUEST, "头像应为不超过48KB的PNG、JPEG或WebP图片", "An avatar is a PNG, JPEG or WebP picture of at most 48 KB";
+    BadRange = "bad_range", BAD_REQUEST, "数值或时区超出范围", "A number or a time zone is out of range";
+    Changed = "changed", PRECONDITION_FAILED, "内容已被他人修改，请刷新后重试", "It has been changed meanwhile; read it again";
+    BadStart = "bad_start", BAD_REQUEST, "开始时间不能早于当前时间，也不能晚于两年后", "The start is in the past or more than two years ahead";
+    BadDuration = "bad_duration", BAD_REQUEST, "会议时长应为15分钟至24小时", "A meeting lasts from 15 minutes to 24 hours";
+    BadEarlyStart = "bad_early_start", BAD_REQUEST, "提前启会只能为不提前、30分钟或60分钟", "The early start is 0, 30 or 60 minutes";
+    BadCapacity = "bad_capacity", BAD_REQUEST, "会议方数超出范围", "The capacity is out of range";
+    BadRoom = "bad_room", BAD_REQUEST, "请选择会议室", "Choose a shared room";
+    NoLivestream = "no_livestream", CONFLICT, "本站点未开通互动直播", "This site has no livestream";
+    BadZone = "bad_zone", BAD_REQUEST, "未知时区", "There is no such time zone";
+    BadRecurrence = "bad_recurrence", BAD_REQUEST, "周期规则不正确：应为每天、每周或每月，有结束条件，且各次会议不重叠", "The recurrence must be daily, weekly or monthly, have an end, and not overlap itself";
+    RoomTaken = "room_taken", CONFLICT, "该时间段会议室已被占用", "The room is taken at that time";
+    NoPorts = "no_ports", CONFLICT, "该时间段可用方数不足", "Not enough ports are free at that time";
+    FixedTime = "fixed_time", CONFLICT, "不能修改会议开始时间和时长", "Start and duration can't be changed";
+    BadUrl = "bad_url", BAD_REQUEST, "地址应为公网https地址", "The address must be https and outside the server's network";
+    BadEvent = "bad_event", BAD_REQUEST, "未知事件", "There is no such event";
+    BadAddress = "bad_address", BAD_REQUEST, "邮箱或手机号不正确", "This is neither a mail address nor a mobile number";
+    TooMany = "too_many", CONFLICT, "数量已达上限", "There are too many already";
+    KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "同一Idempotency-Key用于了不同的请求", "The Idempotency-Key was used for another request";
     WrongOrigin = "wrong_origin", FORBIDDEN, "请求来自其他网站，已拒绝", "The request comes from another site";
     NotFound = "not_found", NOT_FOUND, "找不到该页面", "There is nothing here";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "请求内容过大", "The request is too large";
@@ -92,6 +122,7 @@ impl From<Refusal> for Code {
             Refusal::BadName => Self::BadName,
             Refusal::NotAllowed => Self::NotAllowed,
             Refusal::NoSuchParticipant => Self::NoSuchParticipant,
+            Refusal::NotYet => Self::NotYet,
             Refusal::Draining => Self::Draining,
             Refusal::Failed => Self::Failed,
         }
@@ -103,26 +134,52 @@ impl From<Refusal> for Code {
 pub(crate) struct Problem {
     pub(crate) code: Code,
     pub(crate) language: Language,
-    pub(crate) retry_after_s: Option<u64>,
+    /// What exactly, in the reader's language.
+    detail: Option<String>,
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, language: Language) -> Self {
-        Self { code, language, retry_after_s: None }
+        Self { code, language, detail: None, retry_after_s: None }
+    }
+
+    pub(crate) fn because(self, detail: String) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+
+    /// Rounded up: who comes at the second is not refused again.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after_s: Some(wait.as_secs() + 1), ..self }
     }
 }
 
-#[derive(Serialize)]
+/// A problem (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 struct Body {
+    /// Where it is explained.
+    r#type: String,
+    /// Stable, for programs.
     code: &'static str,
+    /// For people, in the language asked for.
     title: &'static str,
+    /// What exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
     status: u16,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let body = Body { code: self.code.code(), title: self.code.title(self.language), status: status.as_u16() };
+        let body = Body {
+            r#type: format!("/api/docs#{}", self.code.code()),
+            code: self.code.code(),
+            title: self.code.title(self.language),
+            detail: self.detail,
+            status: status.as_u16(),
+        };
         let mut response = (status, Json(body)).into_response();
         let json = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
@@ -130,6 +187,25 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
+    }
+}
+
+/// What every route may answer.
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let mut codes: Vec<Code> = Code::ALL.to_vec();
+        codes.sort_by_key(|code| code.status().as_u16());
+        let mut responses = openapi::ResponsesBuilder::new();
+        for same in codes.chunk_by(|a, b| a.status() == b.status()) {
+            let names: Vec<_> = same.iter().map(|code| code.code()).collect();
+            let content = openapi::ContentBuilder::new().schema(Some(Body::schema())).build();
+            let response = openapi::ResponseBuilder::new()
+                .description(names.join(", "))
+                .content("application/problem+json", content)
+                .build();
+            responses = responses.response(same[0].status().as_str(), response);
+        }
+        responses.build().into()
     }
 }
 

@@ -28,6 +28,36 @@ pub enum AccountRole {
     Member,
 }
 
+impl BookingMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Dedicated, Self::Shared, Self::Concurrent];
+
+    /// As it is written in the database and in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dedicated => "dedicated",
+            Self::Shared => "shared",
+            Self::Concurrent => "concurrent",
+        }
+    }
+}
+
+impl AccountRole {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::Administrator, Self::Member];
+
+    /// As it is written in the database and in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Administrator => "administrator",
+            Self::Member => "member",
+        }
+    }
+}
+
 /// Somebody logged in who wants something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Actor {

@@ -14,13 +14,13 @@ pub const CAPACITY_MAX: u32 = 500;
 pub const DURATION_MIN_MAX: u32 = 24 * 60;
 
 /// The shortest, in minutes.
-pub const DURATION_MIN_MIN: u32 = 15;
+pub(crate) const DURATION_MIN_MIN: u32 = 15;
 
 /// What is taken for granted where none is given: an hour.
 pub const DURATION_MIN_DEFAULT: u32 = 60;
 
 /// An instant meeting's size where more is free (S).
-pub const INSTANT_CAPACITY: u32 = 10;
+const INSTANT_CAPACITY: u32 = 10;
 
 /// How far ahead a booking may begin: two years.
 const AHEAD_MS_MAX: i64 = 2 * 366 * 24 * 60 * MINUTE_MS;

@@ -170,6 +170,9 @@ pub enum Refusal {
     /// Nobody has that seat.
     #[error("there is no such participant")]
     NoSuchParticipant,
+    /// Its time has not come (会议时间未到，不能启会).
+    #[error("the meeting has not begun")]
+    NotYet,
     /// The server is about to stop.
     #[error("the server is stopping")]
     Draining,

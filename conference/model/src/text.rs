@@ -36,7 +36,7 @@ pub fn check_title(text: &str) -> Result<String, InvalidText> {
 }
 
 /// Digits of a meeting password: fewer are guessed, more are miskeyed.
-pub const PASSWORD_DIGITS: RangeInclusive<usize> = 4..=10;
+const PASSWORD_DIGITS: RangeInclusive<usize> = 4..=10;
 
 /// A meeting's password: digits alone, so that a telephone can key it.
 pub fn check_password(text: &str) -> Result<String, InvalidText> {

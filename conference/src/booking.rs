@@ -1,0 +1,451 @@
+//! Booking (预约会议): what the rules of `model` allow is written into the ledger, and changes are told to who was invited.
+
+use model::{
+    AccountId, BadBooking, Booker, BookingMode, BookingRequest, Demand, Ledger, MeetingId, MeetingNumber, NoCapacity,
+    Object, Opening, Options, Permission, Plan, RoomId, Span,
+};
+use store::{BookError, Occurrence, Page, StoreError};
+use uuid::Uuid;
+
+use crate::{Account, Conference, draw_number, now_ms};
+
+/// Meeting numbers that are drawn until one is free.
+const NUMBER_TRIES: usize = 10;
+
+/// A meeting that is never over has an occurrence that long for lists: whoever looks at them sees it until then.
+const INSTANT_DEDICATED_MIN: u32 = 24 * 60;
+
+/// A meeting as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeetingInfo {
+    /// For ever.
+    pub id: MeetingId,
+    /// Who booked it.
+    pub owner: AccountId,
+    /// What people key in.
+    pub number: MeetingNumber,
+    /// The topic.
+    pub title: String,
+    /// Digits, where there is one.
+    pub password: Option<String>,
+    /// As the owner's was when he booked.
+    pub mode: BookingMode,
+    /// 方数.
+    pub capacity: u32,
+    /// The shared room.
+    pub room: Option<RoomId>,
+    /// S1.
+    pub options: Options,
+    /// IANA.
+    pub zone: String,
+    /// The value of an RRULE property.
+    pub recurrence: Option<String>,
+    /// The first time.
+    pub start_ms: i64,
+    /// In minutes.
+    pub duration_min: u32,
+    /// In minutes.
+    pub early_start_min: u32,
+    /// It has the account's personal number and never ends.
+    pub personal: bool,
+    /// Raised by each change.
+    pub version: i64,
+    /// Somebody is in it.
+    pub live: bool,
+}
+
+/// Why nothing is booked.
+#[derive(Debug, thiserror::Error)]
+pub enum BookRefused {
+    /// It can't be, whatever is free.
+    #[error(transparent)]
+    Bad(#[from] BadBooking),
+    /// There is no room for it.
+    #[error(transparent)]
+    NoCapacity(#[from] NoCapacity),
+    /// Start and duration of a shared or concurrent booking stay as they are.
+    #[error("start and duration can't be changed")]
+    FixedTime,
+    /// Somebody has changed it meanwhile.
+    #[error("it has been changed meanwhile")]
+    Changed,
+    /// There is none, or it is another's.
+    #[error("there is no such meeting")]
+    Missing,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<BookError> for BookRefused {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::NoCapacity(error) => Self::NoCapacity(error),
+            BookError::Changed => Self::Changed,
+            BookError::Missing => Self::Missing,
+            BookError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// One start of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreeSlot {
+    /// Milliseconds since 1970, UTC.
+    pub start_ms: i64,
+    /// It can be booked.
+    pub free: bool,
+}
+
+/// What is free at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capacity {
+    /// Ports of the site that are free throughout.
+    pub ports_free: u32,
+    /// The shared rooms, the smallest first, each with whether it is free throughout (可用/不可用).
+    pub rooms: Vec<(store::Room, bool)>,
+}
+
+impl Conference {
+    /// Books a meeting (S1–S5), or begins one now (即时会议).
+    pub async fn book(&self, by: &Account, request: BookingRequest) -> Result<MeetingInfo, BookRefused> {
+        let plan = self.plan(by, &request).await?;
+        if request.start_ms.is_none() && by.mode == BookingMode::Dedicated {
+            return self.open_personal(by, plan, &request).await;
+        }
+        let mut meeting = store::Meeting {
+            id: MeetingId::new(Uuid::now_v7()),
+            owner: by.id,
+            site: by.site_id,
+            number: draw_number(),
+            title: plan.title.clone(),
+            password: plan.password.clone(),
+            capacity: plan.capacity,
+            mode: by.mode,
+            room: request.room.filter(|_| by.mode == BookingMode::Shared),
+            options: options_text(request.options),
+            zone: request.zone.clone(),
+            recurrence: request.recurrence.clone(),
+            start_ms: plan.starts_ms[0],
+            duration_min: plan.duration_min,
+            early_start_min: plan.early_start_min,
+            personal: false,
+            created_ms: now_ms(),
+            version: 1,
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.store().book(&meeting, plan.demand, &times(&plan)).await {
+                Ok(()) => break,
+                // Somebody has the number, once in nine hundred million.
+                Err(BookError::Store(StoreError::Exists(_))) if tries < NUMBER_TRIES => meeting.number = draw_number(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.note(by.site_id, Some(by.id), "meeting.book", &format!("meeting {}", meeting.id)).await;
+        Ok(self.info(meeting))
+    }
+
+    /// A dedicated account's instant meeting has its personal number, always the same.
+    async fn open_personal(
+        &self,
+        by: &Account,
+        plan: Plan,
+        request: &BookingRequest,
+    ) -> Result<MeetingInfo, BookRefused> {
+        let known = match self.store().personal_meeting(by.id).await? {
+            Some(meeting) => meeting,
+            None => self.make_personal(MeetingId::new(Uuid::now_v7()), by, &plan.title, None).await?,
+        };
+        let meeting = store::Meeting {
+            title: plan.title,
+            password: plan.password,
+            capacity: plan.capacity,
+            options: options_text(request.options),
+            ..known
+        };
+        self.store().rebook(&meeting, Demand::Nothing, &[], now_ms()).await?;
+        Ok(self.info(store::Meeting { version: meeting.version + 1, ..meeting }))
+    }
+
+    /// The meeting that has a dedicated account's personal number.
+    pub(crate) async fn make_personal(
+        &self,
+        id: MeetingId,
+        by: &Account,
+        title: &str,
+        password: Option<String>,
+    ) -> Result<store::Meeting, BookRefused> {
+        let now = now_ms();
+        let mut meeting = store::Meeting {
+            id,
+            owner: by.id,
+            site: by.site_id,
+            number: draw_number(),
+            title: title.to_owned(),
+            password,
+            capacity: by.capacity,
+            mode: BookingMode::Dedicated,
+            room: None,
+            options: options_text(Options::default()),
+            zone: "Asia/Shanghai".to_owned(),
+            recurrence: None,
+            start_ms: now,
+            duration_min: INSTANT_DEDICATED_MIN,
+            early_start_min: 0,
+            personal: true,
+            created_ms: now,
+            version: 1,
+        };
+        for _ in 0..NUMBER_TRIES {
+            match self.store().book(&meeting, Demand::Nothing, &[]).await {
+                Ok(()) => return Ok(meeting),
+                Err(BookError::Store(StoreError::Exists(_))) => meeting.number = draw_number(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Exists("meeting").into())
+    }
+
+    async fn plan(&self, by: &Account, request: &BookingRequest) -> Result<Plan, BookRefused> {
+        let now = now_ms();
+        let site = self.store().site(by.site_id).await?.ok_or(BookRefused::Missing)?;
+        let room = match request.room {
+            Some(room) => self.store().room(room).await?.filter(|room| room.site == by.site_id),
+            None => None,
+        };
+        let start = request.start_ms.unwrap_or(now);
+        let duration = request.duration_min.unwrap_or(model::DURATION_MIN_DEFAULT).min(model::DURATION_MIN_MAX);
+        // A start far out of range is refused by the rules, not by arithmetic.
+        let start = start.clamp(0, now.saturating_mul(2));
+        let within = model::span(start, duration, request.early_start_min.min(60));
+        let taken = self.store().taken(by.site_id, within).await?;
+        let booker = Booker {
+            mode: by.mode,
+            own_capacity: by.capacity,
+            livestream: site.livestream,
+            room_capacity: room.map(|room| room.capacity),
+            ports_free: Ledger::new(site.ports, &taken).ports_free(within, None),
+        };
+        Ok(model::plan(request, &booker, now)?)
+    }
+
+    /// Changes a booking. What a shared or concurrent one takes of the site is fixed in time (S).
+    pub async fn rebook(
+        &self,
+        by: &Account,
+        id: MeetingId,
+        version: Option<i64>,
+        request: BookingRequest,
+    ) -> Result<MeetingInfo, BookRefused> {
+        let known = self.owned(by, id, Permission::Write).await?;
+        if version.is_some_and(|version| version != known.version) {
+            return Err(BookRefused::Changed);
+        }
+        let owner = self.owner_of(&known).await?;
+        let moves = request.start_ms.is_some_and(|start| start != known.start_ms)
+            || request.duration_min.is_some_and(|duration| duration != known.duration_min);
+        if known.mode != BookingMode::Dedicated && moves {
+            return Err(BookRefused::FixedTime);
+        }
+        let now = now_ms();
+        let has_begun = known.start_ms < now;
+        let request = BookingRequest {
+            // What has begun is planned from now on; the past is kept by the ledger.
+            start_ms: Some(request.start_ms.unwrap_or(known.start_ms)).filter(|_| !has_begun || moves),
+            duration_min: Some(request.duration_min.unwrap_or(known.duration_min)),
+            capacity: request.capacity.or(Some(known.capacity)),
+            ..request
+        };
+        let fixed = has_begun && !moves;
+        let as_owner = Account { mode: known.mode, ..owner };
+        let plan = self.plan(&as_owner, &request).await?;
+        let meeting = store::Meeting {
+            title: plan.title.clone(),
+            password: plan.password.clone(),
+            capacity: plan.capacity,
+            room: request.room.filter(|_| known.mode == BookingMode::Shared),
+            options: options_text(request.options),
+            zone: request.zone.clone(),
+            recurrence: request.recurrence.clone(),
+            start_ms: if fixed { known.start_ms } else { plan.starts_ms[0] },
+            duration_min: plan.duration_min,
+            early_start_min: plan.early_start_min,
+            ..known.clone()
+        };
+        let times = if fixed {
+            let starts = model::starts(known.start_ms, &meeting.zone, meeting.recurrence.as_deref());
+            let starts = starts.map_err(BadBooking::Recurrence)?;
+            starts.into_iter().map(|start| (start, plan.span(start))).collect()
+        } else {
+            times(&plan)
+        };
+        self.store().rebook(&meeting, plan.demand, &times, now).await?;
+        self.note(by.site_id, Some(by.id), "meeting.change", &format!("meeting {id}")).await;
+        let meeting = store::Meeting { version: meeting.version + 1, ..meeting };
+        self.tell_invited(&meeting, false).await?;
+        Ok(self.info(meeting))
+    }
+
+    /// Deletes a booking (S6): it is gone from every list, and who was invited is told.
+    pub async fn cancel(&self, by: &Account, id: MeetingId) -> Result<(), BookRefused> {
+        let known = self.owned(by, id, Permission::Write).await?;
+        self.tell_invited(&known, true).await?;
+        if !self.store().delete_meeting(id, now_ms()).await? {
+            return Err(BookRefused::Missing);
+        }
+        self.note(by.site_id, Some(by.id), "meeting.delete", &format!("meeting {id}")).await;
+        Ok(())
+    }
+
+    /// Moves one time of a series to another start, or cancels it (S5).
+    pub async fn move_occurrence(
+        &self,
+        by: &Account,
+        id: MeetingId,
+        original_ms: i64,
+        to_ms: Option<i64>,
+    ) -> Result<(), BookRefused> {
+        let known = self.owned(by, id, Permission::Write).await?;
+        if to_ms.is_some_and(|to| to < now_ms()) {
+            return Err(BadBooking::Start.into());
+        }
+        let to = to_ms.map(|start| (start, model::span(start, known.duration_min, known.early_start_min)));
+        self.store().move_occurrence(&known, original_ms, to).await?;
+        self.note(by.site_id, Some(by.id), "meeting.move", &format!("meeting {id}")).await;
+        Ok(self.tell_invited(&known, false).await?)
+    }
+
+    /// A booking, for somebody who may look at it.
+    pub async fn booking(&self, by: &Account, id: MeetingId) -> Result<MeetingInfo, BookRefused> {
+        Ok(self.info(self.owned(by, id, Permission::Read).await?))
+    }
+
+    pub(crate) async fn owned(
+        &self,
+        by: &Account,
+        id: MeetingId,
+        permission: Permission,
+    ) -> Result<store::Meeting, BookRefused> {
+        let found = self.store().meeting(id).await?;
+        let may =
+            |meeting: &store::Meeting| by.may(permission, Object::Owned { site: meeting.site, owner: meeting.owner });
+        found.filter(may).ok_or(BookRefused::Missing)
+    }
+
+    async fn owner_of(&self, meeting: &store::Meeting) -> Result<Account, BookRefused> {
+        let owner = self.store().account(meeting.owner).await?.ok_or(BookRefused::Missing)?;
+        Ok(Account::of(owner, String::new()))
+    }
+
+    /// When a booking is held, in order.
+    pub async fn occurrences(&self, by: &Account, id: MeetingId) -> Result<Vec<Occurrence>, BookRefused> {
+        let known = self.owned(by, id, Permission::Read).await?;
+        Ok(self.store().occurrences(known.id).await?)
+    }
+
+    /// One's own bookings (S6), and the personal meeting.
+    pub async fn agenda(&self, of: &Account, page: &Page<'_>) -> Result<Vec<(MeetingInfo, Occurrence)>, StoreError> {
+        let found = self.store().meetings_of(of.id, now_ms(), page).await?;
+        Ok(found.into_iter().map(|(meeting, occurrence)| (self.info(meeting), occurrence)).collect())
+    }
+
+    /// A dedicated account's own meeting, made when it is first asked for.
+    pub async fn personal_meeting(&self, of: &Account) -> Result<Option<MeetingInfo>, BookRefused> {
+        if of.mode != BookingMode::Dedicated {
+            return Ok(None);
+        }
+        let meeting = match self.store().personal_meeting(of.id).await? {
+            Some(meeting) => meeting,
+            None => {
+                let title = format!("{} 的会议", of.display_name);
+                let title = model::check_title(&title).unwrap_or_else(|_| "会议".to_owned());
+                self.make_personal(MeetingId::new(Uuid::now_v7()), of, &title, None).await?
+            }
+        };
+        Ok(Some(self.info(meeting)))
+    }
+
+    /// The starts of a day at which a meeting of this size and duration can be booked (S3).
+    pub async fn free_slots(
+        &self,
+        by: &Account,
+        day: Span,
+        capacity: u32,
+        duration_min: u32,
+    ) -> Result<Vec<FreeSlot>, BookRefused> {
+        let site = self.store().site(by.site_id).await?.ok_or(BookRefused::Missing)?;
+        let rooms = self.store().rooms(by.site_id).await?;
+        let rooms: Vec<RoomId> = rooms.iter().filter(|room| room.capacity >= capacity).map(|room| room.id).collect();
+        let within = Span { until_ms: day.until_ms + i64::from(duration_min) * 60_000, ..day };
+        let taken = self.store().taken(by.site_id, within).await?;
+        let ledger = Ledger::new(site.ports, &taken);
+        let now = now_ms();
+        let is_free = |span: Span| {
+            span.from_ms >= now
+                && match by.mode {
+                    BookingMode::Dedicated => true,
+                    BookingMode::Shared => rooms.iter().any(|room| ledger.room_taken(*room, span, None).is_none()),
+                    BookingMode::Concurrent => ledger.ports_free(span, None) >= capacity,
+                }
+        };
+        let slots = model::slots(day, duration_min, is_free);
+        Ok(slots.into_iter().map(|(start_ms, free)| FreeSlot { start_ms, free }).collect())
+    }
+
+    /// What is free throughout a time.
+    pub async fn capacity(&self, by: &Account, within: Span) -> Result<Capacity, BookRefused> {
+        let site = self.store().site(by.site_id).await?.ok_or(BookRefused::Missing)?;
+        let rooms = self.store().rooms(by.site_id).await?;
+        let taken = self.store().taken(by.site_id, within).await?;
+        let ledger = Ledger::new(site.ports, &taken);
+        let is_free = |room: &store::Room| ledger.room_taken(room.id, within, None).is_none();
+        let rooms = rooms.into_iter().map(|room| (room.clone(), is_free(&room))).collect();
+        Ok(Capacity { ports_free: ledger.ports_free(within, None), rooms })
+    }
+
+    /// Whether a meeting may be entered now.
+    pub(crate) async fn opening(&self, meeting: &store::Meeting) -> Result<Opening, StoreError> {
+        if meeting.mode == BookingMode::Dedicated {
+            return Ok(model::opening(meeting.mode, &[], now_ms()));
+        }
+        let spans: Vec<Span> = self.store().occurrences(meeting.id).await?.iter().map(|held| held.span).collect();
+        Ok(model::opening(meeting.mode, &spans, now_ms()))
+    }
+
+    pub(crate) fn info(&self, meeting: store::Meeting) -> MeetingInfo {
+        MeetingInfo {
+            live: self.is_live(meeting.id),
+            options: options_of(&meeting.options),
+            id: meeting.id,
+            owner: meeting.owner,
+            number: meeting.number,
+            title: meeting.title,
+            password: meeting.password,
+            mode: meeting.mode,
+            capacity: meeting.capacity,
+            room: meeting.room,
+            zone: meeting.zone,
+            recurrence: meeting.recurrence,
+            start_ms: meeting.start_ms,
+            duration_min: meeting.duration_min,
+            early_start_min: meeting.early_start_min,
+            personal: meeting.personal,
+            version: meeting.version,
+        }
+    }
+}
+
+fn times(plan: &Plan) -> Vec<(i64, Span)> {
+    plan.starts_ms.iter().map(|start| (*start, plan.span(*start))).collect()
+}
+
+fn options_text(options: Options) -> String {
+    serde_json::to_string(&options).expect("flags have a JSON form")
+}
+
+/// What an older server wrote lacks the newer options; they have their defaults.
+pub(crate) fn options_of(text: &str) -> Options {
+    serde_json::from_str(text).unwrap_or_default()
+}

@@ -1,0 +1,374 @@
+//! Invitations (S7): a text in Chinese and English, a calendar entry (RFC 5545, RFC 5546), and who has had which.
+
+use std::fmt::Write as _;
+
+use jiff::{
+    Timestamp,
+    tz::{Dst, Offset, TimeZone},
+};
+use model::MeetingId;
+use serde_json::json;
+use store::{Invitation, Occurrence, StoreError};
+use uuid::Uuid;
+
+use crate::{
+    Account, BookRefused, Conference, MeetingInfo,
+    accounts::{check_email, check_mobile},
+    now_ms,
+    outbox::Kind,
+};
+
+/// How the server is reached, for links and dial strings.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// `https://meet.example.com`.
+    pub web: String,
+    /// `sip:{number}@meet.example.com`, with `{number}` where the meeting's goes.
+    pub sip: String,
+    /// Telephone numbers with their names, as people read them.
+    pub phones: Vec<(String, String)>,
+}
+
+/// An invitation's language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tongue {
+    /// 中文.
+    Chinese,
+    /// English.
+    English,
+}
+
+impl Tongue {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh",
+            Self::English => "en",
+        }
+    }
+
+    fn of(code: &str) -> Self {
+        if code == "en" { Self::English } else { Self::Chinese }
+    }
+}
+
+/// Somebody to be invited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invitee {
+    /// By mail.
+    Email(String),
+    /// By short message.
+    Sms(String),
+}
+
+/// Why nobody was invited.
+#[derive(Debug, thiserror::Error)]
+pub enum InviteRefused {
+    /// The meeting.
+    #[error(transparent)]
+    Book(#[from] BookRefused),
+    /// This is no address or number.
+    #[error("{0:?} is no mail address and no telephone number")]
+    Address(String),
+}
+
+impl Conference {
+    /// The text of an invitation, for the time zone of its reader.
+    pub async fn invitation_text(
+        &self,
+        by: &Account,
+        id: MeetingId,
+        tongue: Tongue,
+        zone: Option<&str>,
+    ) -> Result<String, BookRefused> {
+        let meeting = self.booking(by, id).await?;
+        let next = self.next_start(&meeting).await?;
+        let host = self.host_name(&meeting).await?;
+        Ok(text(&meeting, next, &host, &self.shared.config.reach, tongue, zone.unwrap_or(&meeting.zone)))
+    }
+
+    /// The calendar entry of a booking.
+    pub async fn calendar(&self, by: &Account, id: MeetingId) -> Result<String, BookRefused> {
+        let meeting = self.booking(by, id).await?;
+        let occurrences = self.store().occurrences(id).await?;
+        let host = self.host_name(&meeting).await?;
+        Ok(calendar(&meeting, &occurrences, &host, &self.shared.config.reach, Method::Publish, meeting.version, None))
+    }
+
+    /// Invites people; each gets his message, and is told of changes.
+    pub async fn invite(
+        &self,
+        by: &Account,
+        id: MeetingId,
+        invitees: Vec<Invitee>,
+        tongue: Tongue,
+    ) -> Result<usize, InviteRefused> {
+        let known = self.owned(by, id, model::Permission::Write).await?;
+        let mut invitations = Vec::new();
+        for invitee in invitees {
+            let (kind, address) = match invitee {
+                Invitee::Email(address) => (Kind::Email, check_email(address.clone()).ok().flatten().ok_or(address)),
+                Invitee::Sms(number) => (Kind::Sms, check_mobile(number.clone()).ok().flatten().ok_or(number)),
+            };
+            invitations.push(Invitation {
+                id: Uuid::now_v7().to_string(),
+                meeting: id,
+                kind: kind.as_str().to_owned(),
+                address: address.map_err(InviteRefused::Address)?,
+                language: tongue.code().to_owned(),
+                sequence: 0,
+            });
+        }
+        for invitation in &invitations {
+            self.store().add_invitation(invitation, now_ms()).await.map_err(BookRefused::from)?;
+            self.send_invitation(&known, invitation, Method::Request).await.map_err(BookRefused::from)?;
+        }
+        self.note(by.site_id, Some(by.id), "meeting.invite", &format!("meeting {id}")).await;
+        Ok(invitations.len())
+    }
+
+    /// Tells all who were invited that a booking has changed, or that it is off.
+    pub(crate) async fn tell_invited(&self, meeting: &store::Meeting, is_off: bool) -> Result<(), StoreError> {
+        let method = if is_off { Method::Cancel } else { Method::Request };
+        for invitation in self.store().invitations(meeting.id).await? {
+            let sequence = self.store().next_sequence(&invitation.id).await?;
+            self.send_invitation(meeting, &Invitation { sequence, ..invitation }, method).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_invitation(
+        &self,
+        meeting: &store::Meeting,
+        invitation: &Invitation,
+        method: Method,
+    ) -> Result<(), StoreError> {
+        let info = self.info(meeting.clone());
+        let reach = &self.shared.config.reach;
+        let tongue = Tongue::of(&invitation.language);
+        let next = self.next_start(&info).await?;
+        let host = self.host_name(&info).await?;
+        let words = text(&info, next, &host, reach, tongue, &info.zone);
+        let (off, changed) = match tongue {
+            Tongue::Chinese => ("【已取消】", "【已更新】"),
+            Tongue::English => ("Cancelled: ", "Updated: "),
+        };
+        let prefix = match method {
+            Method::Cancel => off,
+            _ if invitation.sequence > 0 => changed,
+            _ => "",
+        };
+        if invitation.kind == Kind::Sms.as_str() {
+            let message = json!({"to": invitation.address, "text": format!("{prefix}{words}")});
+            return self.send(Kind::Sms, &message).await;
+        }
+        let occurrences = self.store().occurrences(meeting.id).await?;
+        let attendee = Some(invitation.address.as_str());
+        let entry = calendar(&info, &occurrences, &host, reach, method, invitation.sequence, attendee);
+        let message = json!({
+            "to": invitation.address,
+            "subject": format!("{prefix}{}", info.title),
+            "text": words,
+            "calendar": entry,
+            "method": method.as_str(),
+        });
+        self.send(Kind::Email, &message).await
+    }
+
+    async fn next_start(&self, meeting: &MeetingInfo) -> Result<Option<i64>, StoreError> {
+        if meeting.personal {
+            return Ok(None);
+        }
+        let now = now_ms();
+        let occurrences = self.store().occurrences(meeting.id).await?;
+        Ok(occurrences.iter().find(|held| held.span.until_ms > now).map(|held| held.start_ms))
+    }
+
+    async fn host_name(&self, meeting: &MeetingInfo) -> Result<String, StoreError> {
+        Ok(self.store().account(meeting.owner).await?.map(|owner| owner.display_name).unwrap_or_default())
+    }
+}
+
+/// The whole invitation as people send it on.
+fn text(meeting: &MeetingInfo, next_ms: Option<i64>, host: &str, reach: &Reach, tongue: Tongue, zone: &str) -> String {
+    let chinese = tongue == Tongue::Chinese;
+    let say = |zh: &'static str, en: &'static str| if chinese { zh } else { en };
+    let digits = meeting.number.digits();
+    let mut text = String::new();
+    let mut line = |label: &str, value: &str| {
+        // Writing into a String can't fail.
+        let _ = writeln!(text, "{label}{}{value}", if chinese { "：" } else { ": " });
+    };
+    line(say("会议主题", "Topic"), &meeting.title);
+    line(say("主持人", "Host"), host);
+    if let Some(start) = next_ms {
+        line(say("会议时间", "Time"), &when(start, meeting.duration_min, zone));
+    }
+    if let Some(rule) = &meeting.recurrence {
+        line(say("周期", "Recurrence"), rule);
+    }
+    line(say("入会链接", "Link"), &link(meeting, reach));
+    line(say("会议 ID", "Meeting ID"), &meeting.number.to_string());
+    if let Some(password) = &meeting.password {
+        line(say("会议密码", "Password"), password);
+    }
+    let password = meeting.password.as_ref().map(|password| format!(",,{password}#")).unwrap_or_default();
+    for (name, number) in &reach.phones {
+        line(&format!("{} {name}", say("电话入会", "Phone")), &format!("{number},,{digits}#{password}"));
+    }
+    line("SIP", &reach.sip.replace("{number}", &digits));
+    text
+}
+
+/// The password goes into the fragment, which no server and no log along the way sees.
+fn link(meeting: &MeetingInfo, reach: &Reach) -> String {
+    let password = meeting.password.as_ref().map(|password| format!("#p={password}")).unwrap_or_default();
+    format!("{}/j/{}{password}", reach.web, meeting.number.digits())
+}
+
+fn zoned(ms: i64, zone: &str) -> jiff::Zoned {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone)
+}
+
+fn when(start_ms: i64, duration_min: u32, zone: &str) -> String {
+    let (start, end) = (zoned(start_ms, zone), zoned(start_ms + i64::from(duration_min) * 60_000, zone));
+    format!("{}–{} ({zone}, UTC{})", start.strftime("%Y-%m-%d %H:%M"), end.strftime("%H:%M"), start.strftime("%:z"))
+}
+
+/// What a calendar is to do with an entry (RFC 5546 §1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Publish,
+    Request,
+    Cancel,
+}
+
+impl Method {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "PUBLISH",
+            Self::Request => "REQUEST",
+            Self::Cancel => "CANCEL",
+        }
+    }
+}
+
+/// A calendar with one entry and the zone it is told in.
+fn calendar(
+    meeting: &MeetingInfo,
+    occurrences: &[Occurrence],
+    host: &str,
+    reach: &Reach,
+    method: Method,
+    sequence: i64,
+    attendee: Option<&str>,
+) -> String {
+    let mut ics = Ics::default();
+    let local = |ms: i64| zoned(ms, &meeting.zone).strftime("%Y%m%dT%H%M%S").to_string();
+    let utc = |ms: i64| zoned(ms, "UTC").strftime("%Y%m%dT%H%M%SZ").to_string();
+    ics.line("BEGIN:VCALENDAR");
+    ics.line("VERSION:2.0");
+    ics.line("PRODID:-//Huitong//Huitong//EN");
+    ics.line(&format!("METHOD:{}", method.as_str()));
+    let last = occurrences.last().map_or(meeting.start_ms, |held| held.start_ms);
+    time_zone(&mut ics, &meeting.zone, meeting.start_ms, last);
+    ics.line("BEGIN:VEVENT");
+    ics.line(&format!("UID:{}@huitong", meeting.id));
+    ics.line(&format!("SEQUENCE:{sequence}"));
+    ics.line(&format!("DTSTAMP:{}", utc(now_ms())));
+    ics.line(&format!("DTSTART;TZID={}:{}", meeting.zone, local(meeting.start_ms)));
+    let end = meeting.start_ms + i64::from(meeting.duration_min) * 60_000;
+    ics.line(&format!("DTEND;TZID={}:{}", meeting.zone, local(end)));
+    if let Some(rule) = &meeting.recurrence {
+        ics.line(&format!("RRULE:{rule}"));
+        // Each time that was moved or cancelled is taken out of the rule, and where it was moved to is put in.
+        let by_rule = model::starts(meeting.start_ms, &meeting.zone, Some(rule)).unwrap_or_default();
+        for start in by_rule.iter().filter(|start| !occurrences.iter().any(|held| held.start_ms == **start)) {
+            ics.line(&format!("EXDATE;TZID={}:{}", meeting.zone, local(*start)));
+        }
+        for held in occurrences.iter().filter(|held| held.start_ms != held.original_ms) {
+            ics.line(&format!("RDATE;TZID={}:{}", meeting.zone, local(held.start_ms)));
+        }
+    }
+    ics.text("SUMMARY", &meeting.title);
+    ics.text("DESCRIPTION", &text(meeting, None, host, reach, Tongue::Chinese, &meeting.zone));
+    ics.text("LOCATION", &link(meeting, reach));
+    ics.line(&format!("ORGANIZER;CN={}:mailto:{}", parameter(host), organizer(reach)));
+    if let Some(address) = attendee {
+        ics.line(&format!("ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=FALSE:mailto:{address}"));
+    }
+    ics.line(if method == Method::Cancel { "STATUS:CANCELLED" } else { "STATUS:CONFIRMED" });
+    ics.line("END:VEVENT");
+    ics.line("END:VCALENDAR");
+    ics.0
+}
+
+/// Calendars want an address; nobody is to answer to it.
+fn organizer(reach: &Reach) -> String {
+    let host = reach.web.split_once("://").map_or(reach.web.as_str(), |(_, rest)| rest);
+    let host = host.split([':', '/']).next().filter(|host| host.contains('.')).unwrap_or("huitong.invalid");
+    format!("noreply@{host}")
+}
+
+/// The zone's offsets from the first time to the last (RFC 5545 §3.6.5), each change as an observance of its own.
+fn time_zone(ics: &mut Ics, zone: &str, first_ms: i64, last_ms: i64) {
+    let Ok(tz) = TimeZone::get(zone) else { return };
+    let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    ics.line("BEGIN:VTIMEZONE");
+    ics.line(&format!("TZID:{zone}"));
+    let info = tz.to_offset_info(at(first_ms));
+    let began = tz.preceding(at(first_ms)).next().map_or(Timestamp::UNIX_EPOCH, |change| change.timestamp());
+    let mut offset = info.offset();
+    observance(ics, began, offset, offset, info.dst(), info.abbreviation());
+    for change in tz.following(at(first_ms)).take_while(|change| change.timestamp() <= at(last_ms)) {
+        observance(ics, change.timestamp(), offset, change.offset(), change.dst(), change.abbreviation());
+        offset = change.offset();
+    }
+    ics.line("END:VTIMEZONE");
+}
+
+fn observance(ics: &mut Ics, start: Timestamp, from: Offset, to: Offset, dst: Dst, name: &str) {
+    let text = |offset: Offset| {
+        let seconds = offset.seconds();
+        format!("{}{:02}{:02}", if seconds < 0 { '-' } else { '+' }, seconds.abs() / 3600, seconds.abs() / 60 % 60)
+    };
+    let kind = if dst.is_dst() { "DAYLIGHT" } else { "STANDARD" };
+    ics.line(&format!("BEGIN:{kind}"));
+    // Local time, by the offset that held before.
+    ics.line(&format!("DTSTART:{}", from.to_datetime(start).strftime("%Y%m%dT%H%M%S")));
+    ics.line(&format!("TZOFFSETFROM:{}", text(from)));
+    ics.line(&format!("TZOFFSETTO:{}", text(to)));
+    ics.line(&format!("TZNAME:{name}"));
+    ics.line(&format!("END:{kind}"));
+}
+
+/// A parameter's value: in quotes, which it can't contain (RFC 5545 §3.2).
+fn parameter(text: &str) -> String {
+    format!("\"{}\"", text.replace(['"', '\r', '\n'], ""))
+}
+
+/// Lines of iCalendar.
+#[derive(Default)]
+struct Ics(String);
+
+impl Ics {
+    /// Folded after 75 octets, never within a character (RFC 5545 §3.1).
+    fn line(&mut self, line: &str) {
+        let mut octets = 0;
+        for character in line.chars() {
+            if octets + character.len_utf8() > 75 {
+                self.0.push_str("\r\n ");
+                octets = 1;
+            }
+            self.0.push(character);
+            octets += character.len_utf8();
+        }
+        self.0.push_str("\r\n");
+    }
+
+    /// A property of type TEXT (RFC 5545 §3.3.11).
+    fn text(&mut self, name: &str, value: &str) {
+        let escaped = value.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,").replace('\n', "\\n");
+        self.line(&format!("{name}:{escaped}"));
+    }
+}

@@ -1,0 +1,338 @@
+//! Booking: whatever takes of a site's capacity does it here, one after the other, and only if it fits (S4, C14).
+//!
+//! Each transaction raises the site's `ledger` first. That is a write, so the next one waits for it on either engine;
+//! what is read after it is what all before have written.
+
+use model::{Demand, Ledger, MeetingId, NoCapacity, RoomId, SiteId, Span, Taken};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
+
+use crate::{Meeting, Store, StoreError, count, exists, id, maybe};
+
+/// Occurrences end at most so long after they begin: a day, and an hour's early start. It bounds the search.
+const SPAN_MS_MAX: i64 = 25 * 3_600_000;
+
+/// Why something is not booked.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// There is no room for it.
+    #[error(transparent)]
+    NoCapacity(#[from] NoCapacity),
+    /// Somebody has changed it meanwhile.
+    #[error("the meeting has been changed meanwhile")]
+    Changed,
+    /// It is not there, or is not held then.
+    #[error("there is no such meeting then")]
+    Missing,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for BookError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// One row of the ledger.
+struct Booked {
+    original_ms: i64,
+    site: SiteId,
+    taken: Taken,
+}
+
+fn demand(row: &AnyRow) -> Result<Demand, StoreError> {
+    Ok(match (maybe(row, "room_id")?, count(row, "ports")?) {
+        (Some(_), _) => Demand::Room(id(row, "room_id")?),
+        (None, 0) => Demand::Nothing,
+        (None, ports) => Demand::Ports(ports),
+    })
+}
+
+fn columns(demand: Demand) -> (String, i64) {
+    match demand {
+        Demand::Nothing => (String::new(), 0),
+        Demand::Room(room) => (room.to_string(), 0),
+        Demand::Ports(ports) => (String::new(), i64::from(ports)),
+    }
+}
+
+impl Store {
+    /// Writes a meeting and all its times, or nothing. Its number must be new.
+    pub async fn book(&self, meeting: &Meeting, demand: Demand, times: &[(i64, Span)]) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let ports = lock(&mut transaction, meeting.site).await?;
+        let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
+        check(&mut transaction, meeting.site, ports, demand, &spans, None).await?;
+        let query = sqlx::query(
+            "INSERT INTO meetings (id, owner_id, site_id, number, title, password, capacity, mode, room_id, options,
+               zone, recurrence, start_ms, duration_min, early_start_min, personal, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        )
+        .bind(meeting.id.to_string())
+        .bind(meeting.owner.to_string())
+        .bind(meeting.site.to_string())
+        .bind(i64::from(meeting.number.value()))
+        .bind(&meeting.title)
+        .bind(meeting.password.as_deref().unwrap_or_default())
+        .bind(i64::from(meeting.capacity))
+        .bind(meeting.mode.as_str())
+        .bind(room_text(meeting.room))
+        .bind(&meeting.options)
+        .bind(&meeting.zone)
+        .bind(meeting.recurrence.as_deref().unwrap_or_default())
+        .bind(meeting.start_ms)
+        .bind(i64::from(meeting.duration_min))
+        .bind(i64::from(meeting.early_start_min))
+        .bind(i64::from(meeting.personal))
+        .bind(meeting.created_ms);
+        exists("meeting", query.execute(&mut *transaction).await)?;
+        write(&mut transaction, meeting, demand, times).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Writes a meeting anew, and its times from `now_ms` on; what has begun stays. The version must be the one that
+    /// was read.
+    pub async fn rebook(
+        &self,
+        meeting: &Meeting,
+        demand: Demand,
+        times: &[(i64, Span)],
+        now_ms: i64,
+    ) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let ports = lock(&mut transaction, meeting.site).await?;
+        let times: Vec<_> = times.iter().copied().filter(|(_, span)| span.from_ms > now_ms).collect();
+        let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
+        check(&mut transaction, meeting.site, ports, demand, &spans, Some(meeting.id)).await?;
+        let query = sqlx::query(
+            "UPDATE meetings SET title = $3, password = $4, capacity = $5, room_id = $6, options = $7, zone = $8,
+               recurrence = $9, start_ms = $10, duration_min = $11, early_start_min = $12, version = version + 1
+             WHERE id = $1 AND version = $2 AND deleted_ms = 0",
+        )
+        .bind(meeting.id.to_string())
+        .bind(meeting.version)
+        .bind(&meeting.title)
+        .bind(meeting.password.as_deref().unwrap_or_default())
+        .bind(i64::from(meeting.capacity))
+        .bind(room_text(meeting.room))
+        .bind(&meeting.options)
+        .bind(&meeting.zone)
+        .bind(meeting.recurrence.as_deref().unwrap_or_default())
+        .bind(meeting.start_ms)
+        .bind(i64::from(meeting.duration_min))
+        .bind(i64::from(meeting.early_start_min));
+        if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Err(BookError::Changed);
+        }
+        let gone = sqlx::query("DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2");
+        gone.bind(meeting.id.to_string()).bind(now_ms).execute(&mut *transaction).await?;
+        write(&mut transaction, meeting, demand, &times).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Deletes a meeting: it is gone from every list, and what it had taken is free.
+    pub async fn delete_meeting(&self, id: MeetingId, now_ms: i64) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let deleted = sqlx::query("UPDATE meetings SET deleted_ms = $2 WHERE id = $1 AND deleted_ms = 0");
+        let deleted = deleted.bind(id.to_string()).bind(now_ms).execute(&mut *transaction).await?;
+        let free = sqlx::query("DELETE FROM occurrences WHERE meeting_id = $1 AND until_ms > $2");
+        free.bind(id.to_string()).bind(now_ms).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(deleted.rows_affected() == 1)
+    }
+
+    /// Undoes a deletion while what it had taken is still free.
+    pub async fn restore_meeting(
+        &self,
+        meeting: &Meeting,
+        demand: Demand,
+        times: &[(i64, Span)],
+    ) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let ports = lock(&mut transaction, meeting.site).await?;
+        let query = sqlx::query("UPDATE meetings SET deleted_ms = 0 WHERE id = $1 AND deleted_ms > 0");
+        if query.bind(meeting.id.to_string()).execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Err(BookError::Missing);
+        }
+        let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
+        check(&mut transaction, meeting.site, ports, demand, &spans, Some(meeting.id)).await?;
+        write(&mut transaction, meeting, demand, times).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Moves one time of a series, or cancels it.
+    pub async fn move_occurrence(
+        &self,
+        meeting: &Meeting,
+        original_ms: i64,
+        to: Option<(i64, Span)>,
+    ) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let ports = lock(&mut transaction, meeting.site).await?;
+        let row = occurrence(&mut transaction, meeting.id, "original_ms = $2", original_ms).await?;
+        match to {
+            None => {
+                let query = sqlx::query("DELETE FROM occurrences WHERE meeting_id = $1 AND original_ms = $2");
+                query.bind(meeting.id.to_string()).bind(original_ms).execute(&mut *transaction).await?;
+            }
+            Some((start_ms, span)) => {
+                check_apart(&mut transaction, &row, ports, row.taken.demand, span).await?;
+                let query = sqlx::query(
+                    "UPDATE occurrences SET start_ms = $3, from_ms = $4, until_ms = $5
+                     WHERE meeting_id = $1 AND original_ms = $2",
+                );
+                let query = query.bind(meeting.id.to_string()).bind(original_ms).bind(start_ms);
+                query.bind(span.from_ms).bind(span.until_ms).execute(&mut *transaction).await?;
+            }
+        }
+        let version = sqlx::query("UPDATE meetings SET version = version + 1 WHERE id = $1");
+        version.bind(meeting.id.to_string()).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The occurrence that runs at `now_ms` ends at `until_ms` instead: extended (C14), or over before its time.
+    pub async fn set_end(&self, meeting: &Meeting, now_ms: i64, until_ms: i64) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let ports = lock(&mut transaction, meeting.site).await?;
+        let row = running(&mut transaction, meeting.id, now_ms).await?;
+        let span = Span { from_ms: row.taken.span.from_ms, until_ms };
+        if until_ms > row.taken.span.until_ms {
+            check_apart(&mut transaction, &row, ports, row.taken.demand, span).await?;
+        }
+        let query = sqlx::query("UPDATE occurrences SET until_ms = $3 WHERE meeting_id = $1 AND original_ms = $2");
+        let query = query.bind(meeting.id.to_string()).bind(row.original_ms).bind(until_ms);
+        query.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The occurrence that runs at `now_ms` takes so many ports instead (C14).
+    pub async fn set_ports(&self, meeting: &Meeting, now_ms: i64, wanted: u32) -> Result<(), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let ports = lock(&mut transaction, meeting.site).await?;
+        let row = running(&mut transaction, meeting.id, now_ms).await?;
+        let rest = Span { from_ms: now_ms, ..row.taken.span };
+        check_apart(&mut transaction, &row, ports, Demand::Ports(wanted), rest).await?;
+        let query = sqlx::query("UPDATE occurrences SET ports = $3 WHERE meeting_id = $1 AND original_ms = $2");
+        let query = query.bind(meeting.id.to_string()).bind(row.original_ms).bind(i64::from(wanted));
+        query.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// What of a site is taken within a time.
+    pub async fn taken(&self, site: SiteId, within: Span) -> Result<Vec<Taken>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let rows = select(&mut connection, site, within).await?;
+        Ok(rows.into_iter().map(|row| row.taken).collect())
+    }
+}
+
+/// Waits for whoever books on this site; its ports.
+async fn lock(transaction: &mut Transaction<'static, Any>, site: SiteId) -> Result<u32, StoreError> {
+    let query = sqlx::query("UPDATE sites SET ledger = ledger + 1 WHERE id = $1 RETURNING ports");
+    let row = query.bind(site.to_string()).fetch_optional(&mut **transaction).await?;
+    row.as_ref().map_or(Err(StoreError::Corrupt("a meeting of no site")), |row| count(row, "ports"))
+}
+
+async fn select(connection: &mut sqlx::AnyConnection, site: SiteId, within: Span) -> Result<Vec<Booked>, StoreError> {
+    let text = "SELECT meeting_id, original_ms, site_id, from_ms, until_ms, room_id, ports FROM occurrences
+         WHERE site_id = $1 AND until_ms > $2 AND until_ms < $3 AND from_ms < $4";
+    let query = sqlx::query(text)
+        .bind(site.to_string())
+        .bind(within.from_ms)
+        .bind(within.until_ms.saturating_add(SPAN_MS_MAX))
+        .bind(within.until_ms);
+    query.fetch_all(connection).await?.iter().map(of_row).collect()
+}
+
+fn of_row(row: &AnyRow) -> Result<Booked, StoreError> {
+    let span = Span { from_ms: row.try_get("from_ms")?, until_ms: row.try_get("until_ms")? };
+    let taken = Taken { meeting: id(row, "meeting_id")?, span, demand: demand(row)? };
+    Ok(Booked { original_ms: row.try_get("original_ms")?, site: id(row, "site_id")?, taken })
+}
+
+async fn check(
+    transaction: &mut Transaction<'static, Any>,
+    site: SiteId,
+    ports: u32,
+    demand: Demand,
+    spans: &[Span],
+    except: Option<MeetingId>,
+) -> Result<(), BookError> {
+    let (Some(first), Some(last)) = (spans.iter().min(), spans.iter().map(|span| span.until_ms).max()) else {
+        return Ok(());
+    };
+    if demand == Demand::Nothing {
+        return Ok(());
+    }
+    let within = Span { from_ms: first.from_ms, until_ms: last };
+    let taken: Vec<Taken> = select(transaction, site, within).await?.into_iter().map(|row| row.taken).collect();
+    Ok(Ledger::new(ports, &taken).check(demand, spans, except)?)
+}
+
+/// The same for one occurrence that is there already: only it doesn't count, others of its meeting do.
+async fn check_apart(
+    transaction: &mut Transaction<'static, Any>,
+    row: &Booked,
+    ports: u32,
+    demand: Demand,
+    span: Span,
+) -> Result<(), BookError> {
+    let itself = (row.taken.meeting, row.original_ms);
+    let all = select(transaction, row.site, span).await?;
+    let taken: Vec<Taken> = all
+        .into_iter()
+        .filter(|other| (other.taken.meeting, other.original_ms) != itself)
+        .map(|other| other.taken)
+        .collect();
+    Ok(Ledger::new(ports, &taken).check(demand, &[span], None)?)
+}
+
+async fn running(transaction: &mut Transaction<'static, Any>, of: MeetingId, now_ms: i64) -> Result<Booked, BookError> {
+    occurrence(transaction, of, "from_ms <= $2 AND until_ms > $2", now_ms).await
+}
+
+async fn occurrence(
+    transaction: &mut Transaction<'static, Any>,
+    of: MeetingId,
+    condition: &str,
+    value: i64,
+) -> Result<Booked, BookError> {
+    let text = format!(
+        "SELECT meeting_id, original_ms, site_id, from_ms, until_ms, room_id, ports FROM occurrences
+         WHERE meeting_id = $1 AND {condition}"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(of.to_string()).bind(value);
+    let row = query.fetch_optional(&mut **transaction).await?.ok_or(BookError::Missing)?;
+    Ok(of_row(&row)?)
+}
+
+async fn write(
+    transaction: &mut Transaction<'static, Any>,
+    meeting: &Meeting,
+    demand: Demand,
+    times: &[(i64, Span)],
+) -> Result<(), StoreError> {
+    let (room, ports) = columns(demand);
+    for (start_ms, span) in times {
+        let query = sqlx::query(
+            "INSERT INTO occurrences (meeting_id, original_ms, owner_id, site_id, start_ms, from_ms, until_ms, room_id, ports)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (meeting_id, original_ms) DO NOTHING",
+        )
+        .bind(meeting.id.to_string())
+        .bind(*start_ms)
+        .bind(meeting.owner.to_string())
+        .bind(meeting.site.to_string())
+        .bind(*start_ms)
+        .bind(span.from_ms)
+        .bind(span.until_ms)
+        .bind(&room)
+        .bind(ports);
+        query.execute(&mut **transaction).await?;
+    }
+    Ok(())
+}
+
+fn room_text(room: Option<RoomId>) -> String {
+    room.map(|room| room.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,404 @@
+//! Booking, accounts and what is sent out, at the REST API.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener},
+    sync::mpsc::{self, Receiver},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tests::{Client, Server};
+
+const PASSWORD: &str = "Huitong-2026";
+
+/// Somebody logged in.
+struct User {
+    web: SocketAddr,
+    cookie: String,
+}
+
+/// Status, ETag and body.
+struct Answer {
+    status: u16,
+    etag: Option<String>,
+    body: Value,
+}
+
+impl User {
+    async fn login(server: &Server, name: &str) -> Result<Self> {
+        Ok(Self { web: server.web, cookie: Client::login(server.web, name, PASSWORD).await? })
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Value, fields: &[(&str, &str)]) -> Result<Answer> {
+        let url = format!("http://{}/api/v1{path}", self.web);
+        let mut request = reqwest::Client::new().request(method, url).header("cookie", &self.cookie);
+        request = request.header("accept-language", "zh-CN");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        let etag = answer.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let status = answer.status().as_u16();
+        Ok(Answer { status, etag, body: answer.json().await.unwrap_or_default() })
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.ask(Method::GET, path, Value::Null, &[]).await?;
+        if answer.status != 200 {
+            bail!("{path}: {} {}", answer.status, answer.body);
+        }
+        Ok(answer.body)
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Result<Answer> {
+        self.ask(Method::POST, path, body, &[]).await
+    }
+}
+
+/// In so many hours, on the hour.
+fn in_hours(hours: i64) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    jiff::Timestamp::from_second((now / 3600 + hours) * 3600).expect("a time of this century").to_string()
+}
+
+// product: S1, S2, S3, S4, S5, S6, L8
+#[tokio::test]
+async fn each_mode_books_by_its_own_rules() -> Result<()> {
+    let server = Server::start()?;
+    let concurrent = User::login(&server, "concurrent").await?;
+    let shared = User::login(&server, "shared").await?;
+    let start = in_hours(48);
+
+    // Concurrent: the ports of the site, never more.
+    let wish = |capacity: u32| json!({"title": "周会", "start": start, "duration": 60, "capacity": capacity});
+    let booked = concurrent.post("/meetings", wish(150)).await?;
+    assert_eq!((booked.status, &booked.body["capacity"]), (201, &json!(150)), "{}", booked.body);
+    let refused = concurrent.post("/meetings", wish(60)).await?;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("no_ports")));
+    assert!(refused.body["detail"].as_str().is_some_and(|detail| detail.contains("仅剩50方")), "{}", refused.body);
+    let free = concurrent.get(&format!("/capacity?start={start}&duration=60")).await?;
+    assert_eq!((&free["ports_free"], &free["rooms"][0]["free"]), (&json!(50), &json!(true)), "{free}");
+    let day = &start[..10];
+    let slots = concurrent.get(&format!("/free-slots?day={day}&zone=UTC&duration=60&capacity=60")).await?;
+    let slots = slots["items"].as_array().context("slots")?;
+    let at = slots.iter().find(|slot| slot["start"] == json!(start)).context("that hour")?;
+    assert_eq!((slots.len(), &at["free"]), (48, &json!(false)));
+
+    // Shared: one of the rooms, alone.
+    let site = shared.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let rooms = shared.get(&format!("/sites/{site}/rooms")).await?;
+    let room = rooms["items"][1]["id"].as_str().context("rooms")?.to_owned();
+    let wish = json!({"title": "例会", "start": start, "room": room, "recurrence": "FREQ=DAILY;COUNT=3"});
+    let series = shared.post("/meetings", wish.clone()).await?;
+    assert_eq!((series.status, &series.body["capacity"]), (201, &json!(20)), "{}", series.body);
+    let refused = shared.post("/meetings", wish.clone()).await?;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("room_taken")));
+    let id = series.body["id"].as_str().context("an id")?;
+    let mine = shared.get("/meetings?search=例会").await?;
+    assert_eq!(mine["items"].as_array().map(Vec::len), Some(3), "each time by itself");
+    let second = mine["items"][1]["occurrence"].as_str().context("an occurrence")?.to_owned();
+    let path = format!("/meetings/{id}/occurrences/{second}");
+    assert_eq!(shared.ask(Method::DELETE, &path, Value::Null, &[]).await?.status, 204);
+    assert_eq!(shared.get(&format!("/meetings/{id}/occurrences")).await?["items"].as_array().map(Vec::len), Some(2));
+
+    // Whoever changes it must have read it as it is; start and duration stay.
+    let read = shared.ask(Method::GET, &format!("/meetings/{id}"), Value::Null, &[]).await?;
+    let etag = read.etag.context("an ETag")?;
+    let change =
+        |title: &str| json!({"title": title, "start": start, "room": room, "recurrence": "FREQ=DAILY;COUNT=3"});
+    let stale = shared.ask(Method::PUT, &format!("/meetings/{id}"), change("月会"), &[("if-match", "\"1\"")]).await?;
+    assert_eq!(stale.status, 412);
+    let fresh = shared.ask(Method::PUT, &format!("/meetings/{id}"), change("月会"), &[("if-match", &etag)]).await?;
+    assert_eq!((fresh.status, &fresh.body["title"]), (200, &json!("月会")), "{}", fresh.body);
+    let later = json!({"title": "月会", "start": in_hours(50), "room": room});
+    let refused = shared.ask(Method::PUT, &format!("/meetings/{id}"), later, &[]).await?;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("fixed_time")));
+
+    // What is another's is not there; an operator sees it.
+    assert_eq!(concurrent.ask(Method::GET, &format!("/meetings/{id}"), Value::Null, &[]).await?.status, 404);
+    let operator = User::login(&server, "host").await?;
+    operator.get(&format!("/meetings/{id}")).await?;
+    assert_eq!(shared.ask(Method::DELETE, &format!("/meetings/{id}"), Value::Null, &[]).await?.status, 204);
+    assert_eq!(shared.get("/meetings?search=月会").await?["items"], json!([]));
+
+    // What is wrong is named.
+    let bad = shared.post("/meetings", json!({"title": "a<b", "start": start})).await?;
+    assert_eq!((bad.status, &bad.body["code"]), (400, &json!("bad_title")));
+    assert!(bad.body["detail"].as_str().is_some_and(|detail| detail.contains('<')), "{}", bad.body);
+    Ok(())
+}
+
+// product: S1, S4
+#[tokio::test]
+async fn a_meeting_opens_in_its_time_and_an_instant_one_at_once() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "concurrent").await?;
+    let later = user.post("/meetings", json!({"title": "周会", "start": in_hours(3), "capacity": 10})).await?;
+    let join = json!({"type": "join", "name": "韩梅梅"});
+    let number = later.body["number"].as_str().context("a number")?;
+    let early = Client::join(server.web, number, join.clone(), None).await?;
+    assert_eq!(early.joined["problem"]["code"], "not_yet");
+
+    // Repeated by a client that did not hear the answer: one meeting, one answer.
+    let instant = json!({"title": "即时"});
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let booked = user.ask(Method::POST, "/meetings", instant.clone(), &[("idempotency-key", "k1")]).await?;
+        assert_eq!(booked.status, 201, "{}", booked.body);
+        numbers.push(booked.body["number"].as_str().context("a number")?.to_owned());
+    }
+    assert_eq!(numbers[0], numbers[1]);
+    let reused = user.ask(Method::POST, "/meetings", json!({"title": "x"}), &[("idempotency-key", "k1")]).await?;
+    assert_eq!((reused.status, &reused.body["code"]), (422, &json!("key_reused")));
+    let inside = Client::join(server.web, &numbers[0], join, None).await?;
+    assert_eq!(inside.joined["type"], "joined", "{}", inside.joined);
+    Ok(())
+}
+
+// product: L2, L5, L6, L8
+#[tokio::test]
+async fn accounts_are_made_by_administrators_and_changed_by_their_owners() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let member = User::login(&server, "member").await?;
+    let me = operator.get("/me").await?;
+    assert_eq!(me["account"]["initial_password"], true, "he is to be asked for another");
+    let site = me["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let path = format!("/sites/{site}/accounts");
+    let new = json!({"name": "Lucy", "display_name": "露西", "password": PASSWORD, "mode": "shared"});
+    assert_eq!(member.post(&path, new.clone()).await?.status, 403);
+    let made = operator.post(&path, new.clone()).await?;
+    assert_eq!((made.status, &made.body["account"]["name"]), (201, &json!("lucy")), "{}", made.body);
+    assert_eq!(operator.post(&path, new).await?.body["code"], "name_taken");
+
+    let lucy = User::login(&server, "lucy").await?;
+    let elsewhere = User::login(&server, "lucy").await?;
+    let change = |change: Value| lucy.ask(Method::PATCH, "/me", change, &[]);
+    let changed = change(json!({"display_name": "Lucy L.", "avatar": "data:image/png;base64,AAAA"})).await?;
+    assert_eq!((changed.status, &changed.body["account"]["display_name"]), (200, &json!("Lucy L.")));
+    assert_eq!(change(json!({"avatar": "data:image/svg+xml;base64,AAAA"})).await?.body["code"], "bad_avatar");
+    assert_eq!(change(json!({"role": "administrator"})).await?.body["code"], "not_allowed");
+    let weak = json!({"old_password": PASSWORD, "new_password": "abcdefgh"});
+    assert_eq!(lucy.post("/me/password", weak).await?.body["code"], "weak_password");
+    let good = json!({"old_password": PASSWORD, "new_password": "Another-2026"});
+    assert_eq!(lucy.post("/me/password", good).await?.status, 204);
+    assert_eq!(elsewhere.ask(Method::GET, "/me", Value::Null, &[]).await?.status, 401, "the other sessions end");
+    assert_eq!(lucy.get("/me").await?["account"]["initial_password"], false);
+
+    let log = operator.get(&format!("/sites/{site}/audit")).await?;
+    let actions: Vec<_> =
+        log["items"].as_array().context("a log")?.iter().map(|entry| entry["action"].clone()).collect();
+    assert_eq!(actions[..2], [json!("account.password"), json!("account.change")], "{actions:?}");
+    assert_eq!(member.ask(Method::GET, &format!("/sites/{site}/audit"), Value::Null, &[]).await?.status, 403);
+    Ok(())
+}
+
+/// Answers every request of a listener, and gives what came.
+fn receive(listener: TcpListener, answers: &'static [u16]) -> Receiver<(Vec<String>, String)> {
+    let (came, coming) = mpsc::channel();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let mut reader = BufReader::new(stream);
+            let mut head = Vec::new();
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).is_err() || line.trim().is_empty() {
+                    break;
+                }
+                head.push(line.trim().to_owned());
+            }
+            let length =
+                head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            let mut body = vec![0; length.unwrap_or(0)];
+            if reader.read_exact(&mut body).is_err() {
+                return;
+            }
+            let status = answers[number.min(answers.len() - 1)];
+            // Who has gone meanwhile comes again.
+            let _ = write!(reader.get_mut(), "HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            if came.send((head, String::from_utf8_lossy(&body).into_owned())).is_err() {
+                return;
+            }
+        }
+    });
+    coming
+}
+
+// product: A2
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_signed_and_tried_again() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_WEBHOOKS__PRIVATE", "true")])?;
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/hook", listener.local_addr()?);
+    let coming = receive(listener, &[500, 200]);
+    let events = json!(["meeting.started", "participant.left"]);
+    let made = operator.post(&format!("/sites/{site}/webhooks"), json!({"url": url, "events": events})).await?;
+    let secret = made.body["secret"].as_str().context("a secret")?.to_owned();
+    let join = json!({"type": "join", "name": "李雷", "password": server.password});
+    let mut guest = Client::join(server.web, &server.meeting, join, None).await?;
+    guest.command(json!({"type": "leave"})).await?;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let (head, body) = coming.recv_timeout(Duration::from_secs(30))?;
+        let field = |name: &str| {
+            head.iter().find_map(|line| line.split_once(": ").filter(|(field, _)| field.eq_ignore_ascii_case(name)))
+        };
+        let (_, signature) = field("huitong-signature").context("a signature")?;
+        let (at, given) = signature.trim_start_matches("t=").split_once(",v1=").context("its parts")?;
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?.chain_update(format!("{at}.{body}"));
+        assert_eq!(given, hex::encode(mac.finalize().into_bytes()));
+        let (_, id) = field("huitong-event-id").context("an id")?;
+        let told: Value = serde_json::from_str(&body)?;
+        assert_eq!(told["meeting"]["number"].as_str(), Some(server.meeting.as_str()), "{told}");
+        seen.push((id.to_owned(), told["type"].as_str().unwrap_or_default().to_owned()));
+    }
+    assert!(seen[1..].iter().any(|again| *again == seen[0]), "what was refused comes again: {seen:?}");
+    let kinds: std::collections::BTreeSet<_> = seen.iter().map(|(_, kind)| kind.as_str()).collect();
+    assert_eq!(kinds, ["meeting.started", "participant.left"].into());
+    Ok(())
+}
+
+/// A mail server of somebody else's making: aiosmtpd, which prints what comes.
+struct MailServer {
+    child: std::process::Child,
+    address: SocketAddr,
+    lines: Receiver<String>,
+}
+
+impl MailServer {
+    fn start() -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+        let mut child = std::process::Command::new(python)
+            .args([
+                "-u",
+                "-m",
+                "aiosmtpd",
+                "-n",
+                "-l",
+                &address.to_string(),
+                "-c",
+                "aiosmtpd.handlers.Debugging",
+                "stdout",
+            ])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .context("aiosmtpd doesn't start; scripts/setup.sh test installs it")?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let (came, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if came.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { child, address, lines })
+    }
+
+    /// The next mail, whole.
+    fn next(&self) -> Result<String> {
+        let mut mail = String::new();
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(60)).context("no mail")?;
+            if line.starts_with("------------ END MESSAGE") {
+                return Ok(mail);
+            }
+            mail.push_str(&line);
+            mail.push('\n');
+        }
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a mail's parts say, by Python's own reader: text first, then the calendar as a second reader understands it.
+fn read_mail(mail: &str) -> Result<Value> {
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut child = std::process::Command::new(tests.join(".venv/bin/python"))
+        .arg(tests.join("python/read_mail.py"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()?;
+    child.stdin.take().context("its input is piped")?.write_all(mail.as_bytes())?;
+    Ok(serde_json::from_slice(&child.wait_with_output()?.stdout)?)
+}
+
+// product: S7, L3
+#[tokio::test(flavor = "multi_thread")]
+async fn invitations_and_new_passwords_come_by_mail() -> Result<()> {
+    let mail = MailServer::start()?;
+    let smtp = format!("smtp://{}", mail.address);
+    let server = Server::start_with(&[("HUITONG_MAIL__SMTP", &smtp), ("HUITONG_SIP__DOMAIN", "meet.example.com")])?;
+    let user = User::login(&server, "shared").await?;
+    let site = user.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let room = user.get(&format!("/sites/{site}/rooms")).await?["items"][0]["id"].clone();
+    let body = json!({"title": "周会，第一次", "password": "246810", "start": in_hours(30), "room": room,
+        "zone": "Europe/Berlin", "recurrence": "FREQ=WEEKLY;COUNT=4"});
+    let booked = user.post("/meetings", body).await?;
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    let (id, number) = (booked.body["id"].as_str().context("an id")?, booked.body["number"].as_str().context("one")?);
+    let invited = user.post(&format!("/meetings/{id}/invitations"), json!({"emails": ["lucy@example.com"]})).await?;
+    assert_eq!((invited.status, &invited.body["invited"]), (202, &json!(1)), "{}", invited.body);
+    let read = read_mail(&mail.next()?)?;
+    let text = read["text"].as_str().unwrap_or_default();
+    for part in ["周会，第一次", "246810", &format!("/j/{number}#p=246810"), &format!("sip:{number}@meet.example.com")]
+    {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert_eq!((&read["method"], &read["summary"]), (&json!("REQUEST"), &json!("周会，第一次")), "{read}");
+    assert_eq!((&read["occurrences"], &read["zone"]), (&json!(4), &json!("Europe/Berlin")), "{read}");
+
+    assert_eq!(user.ask(Method::DELETE, &format!("/meetings/{id}"), Value::Null, &[]).await?.status, 204);
+    let read = read_mail(&mail.next()?)?;
+    assert_eq!((&read["method"], &read["sequence"]), (&json!("CANCEL"), &json!(1)), "{read}");
+
+    // A forgotten password: the same answer for all, a mail for who is there.
+    assert_eq!(user.ask(Method::PATCH, "/me", json!({"email": "lin@example.com"}), &[]).await?.status, 200);
+    let nobody = User { web: server.web, cookie: String::new() };
+    for name in ["nobody", "shared"] {
+        let asked = nobody.post("/password-resets", json!({"name": name, "by": "email"})).await?;
+        assert_eq!((asked.status, asked.body), (202, Value::Null));
+    }
+    let read = read_mail(&mail.next()?)?;
+    let text = read["text"].as_str().unwrap_or_default();
+    let token = text.split("/reset#").nth(1).and_then(|rest| rest.split_whitespace().next()).context("a link")?;
+    let reset = async |secret: &str| {
+        let body = json!({"secret": secret, "new_password": "Another-2026"});
+        anyhow::Ok(nobody.ask(Method::PUT, "/password-resets", body, &[]).await?.status)
+    };
+    assert_eq!(reset("guessed").await?, 403);
+    assert_eq!(reset(token).await?, 204);
+    assert_eq!(reset(token).await?, 403, "it works once");
+    Client::login(server.web, "shared", "Another-2026").await?;
+    Ok(())
+}
+
+// product: A2
+#[tokio::test]
+async fn the_api_describes_itself_without_the_internet() -> Result<()> {
+    let server = Server::start()?;
+    let document: Value = reqwest::get(format!("http://{}/api/v1/openapi.json", server.web)).await?.json().await?;
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{document}");
+    assert!(document["paths"]["/api/v1/meetings"]["post"]["responses"]["409"].is_object(), "{document}");
+    let page = reqwest::get(format!("http://{}/api/docs/", server.web)).await?;
+    assert_eq!(page.status(), 200);
+    assert!(!page.text().await?.contains("https://"), "nothing comes from elsewhere");
+    Ok(())
+}
