@@ -1,4 +1,5 @@
 # `make help` lists what there is. Tests run the development build, whose dependencies are optimised: one build less.
+# They always name the whole workspace: cargo builds the dependencies anew for each set of packages it is asked for.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test web build run fmt lint deny test unit e2e pictures bench doc ci clean
 
@@ -37,26 +38,26 @@ lint: setup-test web/node_modules ## formats, clippy, docs, licences, rows, web 
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
 	cd web && npm run --silent lint
-	cargo test --locked -p tests --test tidy
+	cargo test --locked --workspace --test tidy
 	$(MAKE) deny
 
 deny: ## licences, duplicate versions and sources of all dependencies
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; \
-	else cargo test --locked -p tests --test dependencies; fi
+	else cargo test --locked --workspace --test dependencies; fi
 
 test: unit e2e ## everything: what it needs is installed first
 
 unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
-	cargo test --locked --workspace --exclude tests
+	cargo test --locked --workspace --lib --bins --test broadcast
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
-	cargo build --locked -p huitong -p studio
-	cargo test --locked -p tests --test e2e -- --test-threads=1 $(T)
+	cargo build --locked --workspace --bins --tests
+	cargo test --locked --workspace --test e2e -- --test-threads=1 $(T)
 
 pictures: setup-test web ## the pictures of docs/, made anew: look at them
-	cargo build --locked -p huitong -p studio
-	cargo test --locked -p tests --test e2e -- --ignored pictures
+	cargo build --locked --workspace --bins --tests
+	cargo test --locked --workspace --test e2e -- --ignored pictures
 
 bench: build ## this machine's figures
 	cargo bench --locked --workspace --exclude tests

@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::{Client, Server};
+use tests::{Client, Server, http};
 
 const PASSWORD: &str = "Huitong-2026";
 
@@ -36,7 +36,7 @@ impl User {
 
     async fn ask(&self, method: Method, path: &str, body: Value, fields: &[(&str, &str)]) -> Result<Answer> {
         let url = format!("http://{}/api/v1{path}", self.web);
-        let mut request = reqwest::Client::new().request(method, url).header("cookie", &self.cookie);
+        let mut request = http().request(method, url).header("cookie", &self.cookie);
         request = request.header("accept-language", "zh-CN");
         for (name, value) in fields {
             request = request.header(*name, *value);
@@ -394,10 +394,10 @@ async fn invitations_and_new_passwords_come_by_mail() -> Result<()> {
 #[tokio::test]
 async fn the_api_describes_itself_without_the_internet() -> Result<()> {
     let server = Server::start()?;
-    let document: Value = reqwest::get(format!("http://{}/api/v1/openapi.json", server.web)).await?.json().await?;
+    let document: Value = http().get(format!("http://{}/api/v1/openapi.json", server.web)).send().await?.json().await?;
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{document}");
     assert!(document["paths"]["/api/v1/meetings"]["post"]["responses"]["409"].is_object(), "{document}");
-    let page = reqwest::get(format!("http://{}/api/docs/", server.web)).await?;
+    let page = http().get(format!("http://{}/api/docs/", server.web)).send().await?;
     assert_eq!(page.status(), 200);
     assert!(!page.text().await?.contains("https://"), "nothing comes from elsewhere");
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use tests::{Baresip, Client, Codec, Server};
+use tests::{Baresip, Client, Codec, Server, http};
 
 // product: A3
 #[test]
@@ -38,17 +38,17 @@ fn an_unknown_key_is_refused_with_file_and_line() -> Result<()> {
 async fn logging_in_is_guarded() -> Result<()> {
     let server = Server::start()?;
     let me = |cookie: &str| {
-        let request = reqwest::Client::new().get(format!("http://{}/api/v1/me", server.web));
+        let request = http().get(format!("http://{}/api/v1/me", server.web));
         request.header("cookie", cookie.to_owned()).send()
     };
     let cookie = Client::login(server.web, "host", "Huitong-2026").await?;
     assert_eq!(me(&cookie).await?.status(), 200);
-    let logout = reqwest::Client::new().post(format!("http://{}/api/v1/logout", server.web));
+    let logout = http().post(format!("http://{}/api/v1/logout", server.web));
     assert_eq!(logout.header("cookie", &cookie).send().await?.status(), 204);
     assert_eq!(me(&cookie).await?.status(), 401);
 
     let login = |password: &str| {
-        let request = reqwest::Client::new().post(format!("http://{}/api/v1/login", server.web));
+        let request = http().post(format!("http://{}/api/v1/login", server.web));
         request.header("accept-language", "en").json(&json!({"name": "member", "password": password})).send()
     };
     for _ in 0..3 {

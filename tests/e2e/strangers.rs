@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Client, Pjsua, Server};
+use tests::{Client, Pjsua, Server, http};
 
 fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
     let local = socket.local_addr()?;
@@ -137,7 +137,7 @@ async fn garbage_on_every_port_harms_nobody() -> Result<()> {
 async fn what_is_too_large_or_unknown_is_said() -> Result<()> {
     let server = Server::start()?;
     let web = format!("http://{}", server.web);
-    let http = reqwest::Client::new();
+    let http = http();
     let large = json!({"name": "x".repeat(100_000), "password": ""});
     assert_eq!(http.post(format!("{web}/api/v1/login")).json(&large).send().await?.status(), 413);
     assert_eq!(http.get(format!("{web}/api/v1/meetings/by-number/100000000")).send().await?.status(), 404);

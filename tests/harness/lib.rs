@@ -9,6 +9,6 @@ mod server;
 
 pub use baresip::{Baresip, Codec, Heard};
 pub use browser::{Browser, Colour, by_id};
-pub use client::Client;
+pub use client::{Client, http};
 pub use pjsua::Pjsua;
 pub use server::{Server, command};
