@@ -1,7 +1,7 @@
 //! A meeting's livestream: started and stopped by the meeting's task, shown by who speaks.
 
 use media::TrackKind;
-use model::{BroadcastId, BroadcastState, ParticipantId, Snapshot, ViaKind};
+use model::{BroadcastId, BroadcastState, Layout, Participant, ParticipantId, Snapshot, ViaKind};
 use streaming::{Broadcast, BroadcastFact, Scene, Streaming, StreamingError, Tile, TileKind};
 use tokio::sync::mpsc;
 
@@ -49,21 +49,24 @@ pub(crate) fn state_of(fact: &BroadcastFact) -> Option<Option<BroadcastState>> {
 
 /// Who is seen: a shared screen first, then who speaks, then the others in the order they came.
 fn scene(meeting: &Snapshot, speaking: &[ParticipantId], active: Option<ParticipantId>) -> Scene {
+    let layout = meeting.broadcast.as_ref().map(|broadcast| broadcast.layout).unwrap_or_default();
     let mut tiles = Vec::new();
     let mut people: Vec<_> = meeting.participants.iter().filter(|person| person.connected).collect();
-    // A stable sort: who came first stays first among equals.
-    people.sort_by_key(|person| (active != Some(person.id), !person.camera && person.via == ViaKind::Web));
+    // A stable sort: who came first stays first among equals. In a gallery everyone keeps his place, whoever speaks.
+    let leads = |person: &Participant| layout != Layout::Gallery && active == Some(person.id);
+    people.sort_by_key(|person| (!leads(person), !person.camera && person.via == ViaKind::Web));
     for person in people.iter().filter(|person| person.screen) {
-        tiles.push(tile(person.id, &person.name, TileKind::Video(TrackKind::Screen), false));
+        tiles.push(tile(person, TileKind::Video(TrackKind::Screen), false));
     }
     for person in people {
         let kind = if person.camera { TileKind::Video(TrackKind::Camera) } else { TileKind::Avatar };
-        tiles.push(tile(person.id, &person.name, kind, speaking.contains(&person.id)));
+        tiles.push(tile(person, kind, speaking.contains(&person.id)));
     }
-    tiles.truncate(Scene::TILES_MAX);
-    Scene { tiles }
+    tiles.truncate(Scene::tiles_max(layout));
+    Scene { layout, tiles }
 }
 
-fn tile(participant: ParticipantId, name: &str, kind: TileKind, speaking: bool) -> Tile {
-    Tile { participant, name: name.to_owned(), kind, speaking }
+fn tile(person: &Participant, kind: TileKind, speaking: bool) -> Tile {
+    let phone = person.via == ViaKind::Phone;
+    Tile { participant: person.id, name: person.name.clone(), kind, speaking, phone }
 }

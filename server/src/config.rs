@@ -123,6 +123,12 @@ pub(crate) struct Metrics {
 pub(crate) struct Studio {
     /// The program that composes livestreams; `huitong-studio` beside this program where not set.
     pub(crate) program: Option<PathBuf>,
+    /// The font of the names; one of the system's where not set.
+    pub(crate) font: Option<PathBuf>,
+    /// PNG or JPEG: in the corner of livestreams, behind their tiles, and while nobody is there.
+    pub(crate) logo: Option<PathBuf>,
+    pub(crate) background: Option<PathBuf>,
+    pub(crate) poster: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -54,7 +54,13 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         webrtc_bind: config.media.webrtc,
         webrtc_announced: announced.clone(),
     })?;
-    let streaming = Streaming::new(StreamingConfig { studio: config.studio_program()?, font: None });
+    let streaming = Streaming::new(StreamingConfig {
+        studio: config.studio_program()?,
+        font: config.studio.font.clone(),
+        logo: config.studio.logo.clone(),
+        background: config.studio.background.clone(),
+        poster: config.studio.poster.clone(),
+    });
     let conference_config = ConferenceConfig {
         reach: config.reach(announced_first),
         outbox: config.outbox(),

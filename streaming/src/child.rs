@@ -59,8 +59,16 @@ impl Studio {
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
         // Ctrl-C in a terminal goes to a whole group: the studio is to leave when its broadcast is stopped, not before.
         command.process_group(0);
-        if let Some(font) = &config.font {
-            command.arg("--font").arg(font);
+        let files = [
+            ("--font", &config.font),
+            ("--logo", &config.logo),
+            ("--background", &config.background),
+            ("--poster", &config.poster),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                command.arg(name).arg(file);
+            }
         }
         // A large server takes its time to fork.
         let started = tokio::task::spawn_blocking(move || command.spawn()).await;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::Scene;
 
-/// Packets on their way to the studio. At six tiles of 150 packets a second it lasts half a second, which outlives
+/// Packets on their way to the studio. At six tiles of 150 packets a second it lasts half a second, at sixteen small ones of 60 as long, which outlives
 /// a restart; more would only show older pictures after it. What doesn't fit is dropped and counted, and the studio
 /// asks for a key frame.
 const VIDEO_QUEUE: usize = 512;
@@ -104,7 +104,8 @@ mod tests {
     }
 
     fn scene(participant: ParticipantId, kind: TileKind) -> Scene {
-        Scene { tiles: vec![Tile { participant, name: "a".to_owned(), kind, speaking: false }] }
+        let tile = Tile { participant, name: "a".to_owned(), kind, speaking: false, phone: false };
+        Scene { tiles: vec![tile], ..Scene::default() }
     }
 
     #[test]

@@ -44,6 +44,12 @@ pub struct StreamingConfig {
     pub studio: PathBuf,
     /// The font of the names on the tiles; Noto Sans CJK of the system, or what else is there, where not set.
     pub font: Option<PathBuf>,
+    /// A picture in the corner of every livestream: PNG or JPEG, seen through where it is transparent.
+    pub logo: Option<PathBuf>,
+    /// A picture behind the tiles instead of a plain colour.
+    pub background: Option<PathBuf>,
+    /// What is seen, with the title, while nobody is there.
+    pub poster: Option<PathBuf>,
 }
 
 /// Starts broadcasts. Clones are handles to the same.

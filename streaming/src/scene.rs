@@ -1,24 +1,33 @@
 //! What a broadcast shows: who is on the picture, and how.
 
 use media::TrackKind;
-use model::ParticipantId;
+use model::{Layout, ParticipantId};
 use serde::{Deserialize, Serialize};
 
-/// The picture at one time. The first tile is shown large, the next ones in a row of small tiles; what finds no place
-/// is not shown.
+/// The picture at one time. What finds no place in the layout is not shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scene {
-    /// The speaker or the shared screen first.
+    /// How the tiles are put together.
+    pub layout: Layout,
+    /// The shared screen or the speaker first.
     pub tiles: Vec<Tile>,
 }
 
 impl Scene {
-    /// How many tiles are shown at most: one large and a row of five.
-    pub const TILES_MAX: usize = 6;
+    /// How many tiles a layout shows at most.
+    #[must_use]
+    pub fn tiles_max(layout: Layout) -> usize {
+        match layout {
+            // One large and a row of five.
+            Layout::Speaker => 6,
+            Layout::Gallery => 16,
+            Layout::PictureInPicture => 2,
+        }
+    }
 
     /// The tracks whose packets are needed for it.
     pub fn tracks(&self) -> impl Iterator<Item = (ParticipantId, TrackKind)> {
-        self.tiles.iter().take(Self::TILES_MAX).filter_map(|tile| match tile.kind {
+        self.tiles.iter().take(Self::tiles_max(self.layout)).filter_map(|tile| match tile.kind {
             TileKind::Video(kind) => Some((tile.participant, kind)),
             TileKind::Avatar => None,
         })
@@ -36,6 +45,8 @@ pub struct Tile {
     pub kind: TileKind,
     /// Draws a ring around it.
     pub speaking: bool,
+    /// He is on the telephone: the avatar says so.
+    pub phone: bool,
 }
 
 /// What is seen on a tile.

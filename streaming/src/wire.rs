@@ -366,8 +366,9 @@ mod tests {
     #[test]
     fn what_is_said_to_the_studio_is_read() {
         let kind = TileKind::Video(TrackKind::Screen);
-        let tile = Tile { participant: who(), name: "李雷".to_owned(), kind, speaking: true };
-        let stage = Stage { title: "例会".to_owned(), scene: Scene { tiles: vec![tile] } };
+        let tile = Tile { participant: who(), name: "李雷".to_owned(), kind, speaking: true, phone: true };
+        let scene = Scene { layout: model::Layout::Gallery, tiles: vec![tile] };
+        let stage = Stage { title: "例会".to_owned(), scene };
         let packet = RtpPacket {
             payload_type: PAYLOAD_TYPE,
             marker: true,

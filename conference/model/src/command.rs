@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use crate::{AccountId, BroadcastId, BroadcastState, MeetingId, MeetingNumber, ParticipantId, Via};
+use crate::{AccountId, BroadcastId, BroadcastState, Layout, MeetingId, MeetingNumber, ParticipantId, Via};
 
 /// What was agreed on when the meeting was booked.
 #[derive(Debug, Clone)]
@@ -131,6 +131,11 @@ pub enum Action {
     StartBroadcast,
     /// B1.
     StopBroadcast,
+    /// B2, while there is a livestream.
+    Layout {
+        /// How its picture is put together.
+        layout: Layout,
+    },
     /// C24.
     Leave,
     /// C16.

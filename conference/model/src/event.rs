@@ -1,6 +1,6 @@
 //! What a meeting decides, and what its participants are told.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId};
 
@@ -129,6 +129,21 @@ pub struct BroadcastView {
     pub state: BroadcastState,
     /// The watch page, from the server's root.
     pub watch: String,
+    /// How its picture is put together.
+    pub layout: Layout,
+}
+
+/// How the audience's picture is put together (B2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Who speaks, or a shared screen, large; the others in a row below.
+    #[default]
+    Speaker,
+    /// All alike, sixteen at most.
+    Gallery,
+    /// A shared screen, or who speaks, fills the picture; one face stands in its corner.
+    PictureInPicture,
 }
 
 /// How a livestream does.

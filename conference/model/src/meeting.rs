@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, Effect, EndReason, Event, Join,
-    LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot, Via,
+    Layout, LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot, Via,
     ViaKind, check_name, network_of,
     tries::{Source, Tries},
 };
@@ -302,6 +302,10 @@ impl Meeting {
                     running.then(|| [Effect::StopBroadcast, self.tell(Event::BroadcastChanged { broadcast: None })]);
                 Ok(stop.into_iter().flatten().collect())
             }
+            Action::Layout { layout } => {
+                host()?;
+                Ok(self.change_broadcast(|view| view.layout = layout))
+            }
             Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
             Action::End => {
                 host()?;
@@ -426,17 +430,30 @@ impl Meeting {
         if self.broadcast.is_some() {
             return Vec::new();
         }
-        let view = BroadcastView { id, state: BroadcastState::Starting, watch: format!("/watch/{id}") };
+        let view = BroadcastView { id, state: BroadcastState::Starting, watch: format!("/watch/{id}"), layout: Layout::default() };
         self.broadcast = Some(view.clone());
         vec![Effect::StartBroadcast(id), self.tell(Event::BroadcastChanged { broadcast: Some(view) })]
     }
 
     fn broadcast_is(&mut self, id: BroadcastId, state: Option<BroadcastState>) -> Vec<Effect> {
-        let Some(view) = self.broadcast.as_mut().filter(|view| view.id == id) else { return Vec::new() };
+        if self.broadcast.as_ref().is_none_or(|view| view.id != id) {
+            return Vec::new();
+        }
         match state {
-            Some(state) if state == view.state => return Vec::new(),
-            Some(state) => view.state = state,
-            None => self.broadcast = None,
+            Some(state) => self.change_broadcast(|view| view.state = state),
+            None => {
+                self.broadcast = None;
+                vec![self.tell(Event::BroadcastChanged { broadcast: None })]
+            }
+        }
+    }
+
+    fn change_broadcast(&mut self, change: impl FnOnce(&mut BroadcastView)) -> Vec<Effect> {
+        let Some(view) = &mut self.broadcast else { return Vec::new() };
+        let before = view.clone();
+        change(view);
+        if *view == before {
+            return Vec::new();
         }
         let broadcast = self.broadcast.clone();
         vec![self.tell(Event::BroadcastChanged { broadcast })]

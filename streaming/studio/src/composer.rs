@@ -10,6 +10,7 @@ use std::{
 use model::ParticipantId;
 
 use crate::{
+    image::Image,
     input::Role,
     layout::{HEIGHT, Rect, WIDTH},
     lettering::Lettering,
@@ -39,9 +40,24 @@ const DISCS: [Colour; 8] = [
     Colour::rgb(158, 78, 138),
 ];
 
+/// The logo is at most this large, and so far from the edges.
+const LOGO_MAX: (usize, usize) = (200, 80);
+const LOGO_MARGIN: usize = 20;
+
+/// What the operator has set.
+#[derive(Default)]
+pub(crate) struct Dress {
+    pub(crate) logo: Option<Image>,
+    pub(crate) background: Option<Image>,
+    pub(crate) poster: Option<Image>,
+}
+
 /// Puts tiles onto a canvas.
 pub(crate) struct Composer {
     lettering: Lettering,
+    logo: Option<Image>,
+    backdrop: Picture,
+    poster: Option<Picture>,
     canvas: Picture,
     tiles: Vec<Placed>,
     /// Drawn once, for as long as they are shown.
@@ -49,7 +65,7 @@ pub(crate) struct Composer {
     changed: bool,
 }
 
-type CardKey = (ParticipantId, String, (usize, usize));
+type CardKey = (ParticipantId, String, bool, (usize, usize));
 
 struct Placed {
     role: Role,
@@ -66,16 +82,25 @@ enum Shown {
 }
 
 impl Composer {
-    pub(crate) fn new(lettering: Lettering) -> Self {
-        let canvas = Picture::new(WIDTH, HEIGHT, BACKGROUND);
-        Self { lettering, canvas, tiles: Vec::new(), cards: HashMap::new(), changed: true }
+    pub(crate) fn new(lettering: Lettering, dress: Dress) -> Self {
+        let covered = |image: Image| {
+            let mut picture = Picture::new(WIDTH, HEIGHT, BACKGROUND);
+            image.cover(&mut picture);
+            picture
+        };
+        let backdrop = dress.background.map(covered).unwrap_or_else(|| Picture::new(WIDTH, HEIGHT, BACKGROUND));
+        let (canvas, poster) = (backdrop.clone(), dress.poster.map(covered));
+        let (tiles, cards) = (Vec::new(), HashMap::new());
+        Self { lettering, logo: dress.logo, backdrop, poster, canvas, tiles, cards, changed: true }
     }
 
     /// Another scene. `title` is seen while nobody is.
     pub(crate) fn set(&mut self, title: &str, roles: Vec<Role>) {
-        self.canvas.fill(Rect { x: 0, y: 0, width: WIDTH, height: HEIGHT }, BACKGROUND);
+        let behind = self.poster.as_ref().filter(|_| roles.is_empty()).unwrap_or(&self.backdrop);
+        self.canvas.put(Rect::FULL, behind.view());
         if roles.is_empty() {
-            self.lettering.centred(title, 56, (WIDTH / 2, HEIGHT / 2), &mut self.canvas);
+            let middle = if self.poster.is_some() { HEIGHT * 5 / 6 } else { HEIGHT / 2 };
+            self.lettering.centred(title, 56, (WIDTH / 2, middle), &mut self.canvas);
         }
         let alone = roles.len() == 1;
         let mut cards = std::mem::take(&mut self.cards);
@@ -91,12 +116,21 @@ impl Composer {
             })
             .collect();
         self.changed = true;
+        if self.tiles.is_empty() {
+            self.draw_logo();
+        }
     }
 
     /// Brings the canvas up to date; true if it is another picture than before.
     pub(crate) fn compose(&mut self, now: Instant) -> bool {
         let mut changed = std::mem::take(&mut self.changed);
-        for tile in &mut self.tiles {
+        let logo = self.logo_place();
+        let mut logo_is_covered = changed;
+        for index in 0..self.tiles.len() {
+            let (tile, before_it) = match self.tiles.split_at_mut(index + 1) {
+                ([.., tile], before_it) => (tile, before_it),
+                ([], _) => break,
+            };
             let fresh = |at: Instant| now.saturating_duration_since(at) < STALE_AFTER;
             let shot = tile.role.slot.as_ref().and_then(|slot| slot.latest()).filter(|shot| fresh(shot.at));
             let show = shot.as_ref().map_or(Shown::Card, |shot| Shown::Shot(shot.number));
@@ -122,8 +156,26 @@ impl Composer {
             }
             tile.shown = Some(show);
             changed = true;
+            logo_is_covered |= logo.is_some_and(|logo| logo.overlaps(&place));
+            // Whoever stands before it is drawn again.
+            before_it.iter_mut().filter(|other| other.role.place.overlaps(&place)).for_each(|other| other.shown = None);
+        }
+        if logo_is_covered {
+            self.draw_logo();
         }
         changed
+    }
+
+    /// At the right, above.
+    fn logo_place(&self) -> Option<Rect> {
+        let (width, height) = self.logo.as_ref()?.fitted(LOGO_MAX.0, LOGO_MAX.1);
+        Some(Rect { x: WIDTH - LOGO_MARGIN - width, y: LOGO_MARGIN, width, height })
+    }
+
+    fn draw_logo(&mut self) {
+        if let (Some(place), Some(logo)) = (self.logo_place(), &self.logo) {
+            logo.draw((place.width, place.height), (place.x, place.y), &mut self.canvas);
+        }
     }
 
     /// All of I420, rows without gaps.
@@ -133,16 +185,21 @@ impl Composer {
 }
 
 fn card_key(role: &Role) -> CardKey {
-    (role.tile.participant, role.tile.name.clone(), (role.place.width, role.place.height))
+    (role.tile.participant, role.tile.name.clone(), role.tile.phone, (role.place.width, role.place.height))
 }
 
-/// A coloured disc with the name's first letter.
+/// A coloured disc with the name's first letter, or with a telephone for who is on one: a number's first digit would say
+/// nothing.
 fn card(lettering: &Lettering, role: &Role) -> Picture {
     let Rect { width, height, .. } = role.place;
     let mut card = Picture::new(width, height, CARD);
     let seed = role.tile.participant.uuid().as_bytes().iter().fold(0, |sum: usize, byte| sum + usize::from(*byte));
     let centre = (width / 2, height * 9 / 20);
     card.disc(centre, height / 4, DISCS[seed % DISCS.len()]);
+    if role.tile.phone {
+        card.handset(centre, height / 8, Colour::WHITE);
+        return card;
+    }
     let letter = role.tile.name.trim().chars().next();
     let letter = letter.map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     lettering.centred(&letter, height / 4, centre, &mut card);
@@ -154,10 +211,12 @@ mod tests {
     use std::sync::Arc;
 
     use media::TrackKind;
+    use model::Layout;
     use streaming::{Tile, TileKind};
 
     use super::*;
     use crate::{
+        image::tests::png,
         input::{Slot, tests::put},
         layout,
     };
@@ -171,13 +230,13 @@ mod tests {
     fn tile(slot: Option<&Arc<Slot>>, of: usize, index: usize, speaking: bool) -> Role {
         let participant = ParticipantId::new(uuid::Uuid::from_u128(index as u128));
         let kind = slot.map_or(TileKind::Avatar, |_| TileKind::Video(TrackKind::Camera));
-        let tile = Tile { participant, name: "李雷".to_owned(), kind, speaking };
-        Role { tile, place: layout::places(of)[index], slot: slot.cloned() }
+        let tile = Tile { participant, name: "李雷".to_owned(), kind, speaking, phone: false };
+        Role { tile, place: layout::places(Layout::Speaker, of)[index], slot: slot.cloned() }
     }
 
     #[test]
     fn a_picture_is_shown_and_nothing_is_done_twice() {
-        let mut composer = Composer::new(Lettering::load(None));
+        let mut composer = Composer::new(Lettering::load(None), Dress::default());
         let slot = Arc::new(Slot::default());
         let now = Instant::now();
         assert!(composer.compose(now));
@@ -195,7 +254,7 @@ mod tests {
     // product: P3
     #[test]
     fn a_source_that_stalls_keeps_its_last_picture_then_gives_way_to_the_card() {
-        let mut composer = Composer::new(Lettering::load(None));
+        let mut composer = Composer::new(Lettering::load(None), Dress::default());
         let slot = Arc::new(Slot::default());
         composer.set("", vec![tile(Some(&slot), 1, 0, false)]);
         put(&slot, WIDTH, HEIGHT, RED);
@@ -209,11 +268,11 @@ mod tests {
 
     #[test]
     fn who_speaks_has_a_ring_unless_alone() {
-        let mut composer = Composer::new(Lettering::load(None));
+        let mut composer = Composer::new(Lettering::load(None), Dress::default());
         let now = Instant::now();
         composer.set("", vec![tile(None, 2, 0, false), tile(None, 2, 1, true)]);
         composer.compose(now);
-        let (large, small) = (layout::places(2)[0], layout::places(2)[1]);
+        let (large, small) = (layout::places(Layout::Speaker, 2)[0], layout::places(Layout::Speaker, 2)[1]);
         assert_eq!(luma(&composer, large.x, large.y), CARD.y);
         assert_eq!(luma(&composer, small.x, small.y), RING.y);
         composer.set("", vec![tile(None, 1, 0, true)]);
@@ -224,10 +283,75 @@ mod tests {
 
     #[test]
     fn the_title_stands_alone() {
-        let mut composer = Composer::new(Lettering::load(None));
+        let mut composer = Composer::new(Lettering::load(None), Dress::default());
         composer.set("季度例会", Vec::new());
         assert!(composer.compose(Instant::now()));
         let bright = composer.canvas()[..WIDTH * HEIGHT].iter().filter(|value| **value > 180).count();
         assert!(bright > 500, "{bright}");
+    }
+
+    // product: B2
+    #[test]
+    fn the_picture_in_the_picture_stays_before_the_other() {
+        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let (screen, face) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
+        let places = layout::places(Layout::PictureInPicture, 2);
+        let role = |slot, index: usize| Role { place: places[index], ..tile(Some(slot), 2, index, false) };
+        composer.set("", vec![role(&screen, 0), role(&face, 1)]);
+        let now = Instant::now();
+        put(&face, places[1].width, places[1].height, RED);
+        put(&screen, WIDTH, HEIGHT, Colour::WHITE);
+        let corner = (places[1].x + places[1].width / 2, places[1].y + 4);
+        for _ in 0..3 {
+            // The screen goes on and the face doesn't.
+            put(&screen, WIDTH, HEIGHT, Colour::WHITE);
+            assert!(composer.compose(now));
+            assert_eq!(luma(&composer, corner.0, corner.1), RED.y);
+            assert_eq!(luma(&composer, 4, 4), Colour::WHITE.y);
+        }
+    }
+
+    // product: B2
+    #[test]
+    fn a_caller_has_a_telephone_instead_of_a_digit() {
+        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let mut caller = tile(None, 1, 0, false);
+        composer.set("", vec![Role { tile: caller.tile.clone(), ..tile(None, 1, 0, false) }]);
+        composer.compose(Instant::now());
+        let letter = composer.canvas().to_vec();
+        caller.tile.phone = true;
+        composer.set("", vec![caller]);
+        composer.compose(Instant::now());
+        assert_ne!(composer.canvas(), letter);
+        let (x, y, reach) = (WIDTH / 2, HEIGHT * 9 / 20, HEIGHT / 4);
+        let inside = (y - reach / 2..y + reach / 2).flat_map(|y| (x - reach / 2..x + reach / 2).map(move |x| (x, y)));
+        let bright = inside.filter(|(x, y)| luma(&composer, *x, *y) > 200).count();
+        assert!((500..20_000).contains(&bright), "{bright} bright pixels");
+    }
+
+    // product: B2
+    #[test]
+    fn logo_background_and_poster_are_the_operators() {
+        let folder = tempfile::tempdir().unwrap();
+        let image = |size, colour| Image::load(&png(folder.path(), size, colour));
+        let dress = Dress {
+            logo: image((40, 20), [255, 255, 255]),
+            background: image((320, 180), [10, 10, 90]),
+            poster: image((64, 64), [120, 120, 20]),
+        };
+        let mut composer = Composer::new(Lettering::load(None), dress);
+        let near = |seen: u8, colour: Colour| seen.abs_diff(colour.y) < 4;
+        let logo = (WIDTH - LOGO_MARGIN - 10, LOGO_MARGIN + 10);
+        composer.set("", Vec::new());
+        composer.compose(Instant::now());
+        assert!(near(luma(&composer, 100, 100), Colour::rgb(120, 120, 20)), "the poster while nobody is there");
+        assert!(near(luma(&composer, logo.0, logo.1), Colour::WHITE));
+        let slot = Arc::new(Slot::default());
+        composer.set("", vec![tile(Some(&slot), 2, 0, false), tile(None, 2, 1, false)]);
+        put(&slot, 1024, 576, RED);
+        composer.compose(Instant::now());
+        assert!(near(luma(&composer, 4, 700), Colour::rgb(10, 10, 90)), "the background beside the tiles");
+        assert!(near(luma(&composer, 640, 300), RED));
+        assert!(near(luma(&composer, logo.0, logo.1), Colour::WHITE), "the logo before them");
     }
 }

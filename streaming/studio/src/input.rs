@@ -107,7 +107,7 @@ impl Inputs {
 
     /// Opens what is shown now and was not, closes what is shown no longer.
     pub(crate) fn set_scene(&mut self, scene: &Scene) -> Vec<Role> {
-        let places = layout::places(scene.tiles.len());
+        let places = layout::places(scene.layout, scene.tiles.len());
         let roles: Vec<Role> = scene
             .tiles
             .iter()
@@ -316,6 +316,10 @@ pub(crate) mod tests {
         slot.put(&gst::Sample::builder().buffer(&buffer).caps(&caps).build()).unwrap();
     }
 
+    fn scene(tiles: Vec<Tile>) -> Scene {
+        Scene { tiles, ..Scene::default() }
+    }
+
     #[test]
     fn a_slot_keeps_the_latest_picture() {
         let slot = Slot::default();
@@ -333,15 +337,15 @@ pub(crate) mod tests {
         let (said, heard) = std::sync::mpsc::sync_channel(8);
         let mut inputs = Inputs::new(said);
         let who = ParticipantId::new(uuid::Uuid::from_u128(1));
-        let tile = |kind| Tile { participant: who, name: String::new(), kind, speaking: false };
+        let tile = |kind| Tile { participant: who, name: String::new(), kind, speaking: false, phone: false };
         let camera = TileKind::Video(TrackKind::Camera);
-        let roles = inputs.set_scene(&Scene { tiles: vec![tile(camera), tile(TileKind::Avatar)] });
+        let roles = inputs.set_scene(&scene(vec![tile(camera), tile(TileKind::Avatar)]));
         assert_eq!(roles.iter().map(|tile| tile.slot.is_some()).collect::<Vec<_>>(), [true, false]);
         assert_eq!(heard.try_recv(), Ok(FromStudio::KeyframeWanted(who, TrackKind::Camera)));
 
         // The same track goes on in the same slot, and is not asked again.
         let slot = roles[0].slot.clone().unwrap();
-        let roles = inputs.set_scene(&Scene { tiles: vec![tile(camera)] });
+        let roles = inputs.set_scene(&scene(vec![tile(camera)]));
         assert!(Arc::ptr_eq(roles[0].slot.as_ref().unwrap(), &slot));
         assert!(heard.try_recv().is_err());
         inputs.set_scene(&Scene::default());
@@ -388,8 +392,8 @@ pub(crate) mod tests {
             let participant = ParticipantId::new(uuid::Uuid::from_u128(1));
             let key = (participant, TrackKind::Screen);
             let kind = TileKind::Video(TrackKind::Screen);
-            let tile = Tile { participant, name: String::new(), kind, speaking: false };
-            let roles = inputs.set_scene(&Scene { tiles: vec![tile] });
+            let tile = Tile { participant, name: String::new(), kind, speaking: false, phone: false };
+            let roles = inputs.set_scene(&scene(vec![tile]));
             for length in [0, 1, 12, 13, 40, 1_400] {
                 inputs.packet(key, codec, vec![0x80; length].into());
             }

@@ -14,6 +14,7 @@ mod composer;
 mod director;
 mod encoder;
 mod fault;
+mod image;
 mod input;
 mod layout;
 mod lettering;
@@ -33,9 +34,10 @@ use anyhow::Context;
 use streaming::wire::{self, FromStudio, ToStudio};
 
 use crate::{
-    composer::Composer,
+    composer::{Composer, Dress},
     director::{Cue, Director},
     encoder::Encoder,
+    image::Image,
     input::Inputs,
     lettering::Lettering,
 };
@@ -50,7 +52,7 @@ const CUES_QUEUE: usize = 64;
 fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    let font = font_argument(std::env::args().skip(1))?;
+    let files = Files::parse(std::env::args().skip(1))?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
     let socket = UnixStream::from(stdin);
     socket.local_addr().context("standard input is no socket: this program is started by huitong")?;
@@ -62,7 +64,10 @@ fn main() -> anyhow::Result<()> {
         thread::Builder::new().name("writer".to_owned()).spawn(move || write(socket, &to_say))?
     };
     let (cues, cued) = sync_channel(CUES_QUEUE);
-    let composer = Composer::new(Lettering::load(font.as_deref()));
+    let image = |path: Option<PathBuf>| path.as_deref().and_then(Image::load);
+    let lettering = Lettering::load(files.font.as_deref());
+    let dress = Dress { logo: image(files.logo), background: image(files.background), poster: image(files.poster) };
+    let composer = Composer::new(lettering, dress);
     let director = Director { composer, encoder: Encoder::start(&said)?, said: said.clone() };
     let director = {
         let socket = socket.try_clone().context("socket")?;
@@ -82,12 +87,29 @@ fn main() -> anyhow::Result<()> {
     read
 }
 
-/// The only argument there is: `--font FILE`.
-fn font_argument(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<PathBuf>> {
-    match (arguments.next().as_deref(), arguments.next(), arguments.next()) {
-        (None, ..) => Ok(None),
-        (Some("--font"), Some(path), None) => Ok(Some(PathBuf::from(path))),
-        _ => anyhow::bail!("usage: huitong-studio [--font FILE], with a socket as standard input"),
+/// What the arguments name: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Files {
+    font: Option<PathBuf>,
+    logo: Option<PathBuf>,
+    background: Option<PathBuf>,
+    poster: Option<PathBuf>,
+}
+
+impl Files {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut files = Self::default();
+        while let Some(name) = arguments.next() {
+            let file = match name.as_str() {
+                "--font" => &mut files.font,
+                "--logo" => &mut files.logo,
+                "--background" => &mut files.background,
+                "--poster" => &mut files.poster,
+                _ => anyhow::bail!("huitong-studio doesn't know {name}; a socket is its standard input"),
+            };
+            *file = Some(PathBuf::from(arguments.next().with_context(|| format!("{name} names a file"))?));
+        }
+        Ok(files)
     }
 }
 
@@ -136,15 +158,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_few() {
-        let check = |arguments: &[&str], expected: Option<Option<&str>>| {
-            let font = font_argument(arguments.iter().map(|argument| (*argument).to_owned())).ok();
-            assert_eq!(font, expected.map(|path| path.map(PathBuf::from)), "{arguments:?}");
-        };
-        check(&[], Some(None));
-        check(&["--font", "a.ttf"], Some(Some("a.ttf")));
-        check(&["--font"], None);
-        check(&["--help"], None);
-        check(&["--font", "a.ttf", "b"], None);
+    fn arguments_name_files() {
+        let parse = |arguments: &[&str]| Files::parse(arguments.iter().map(|argument| (*argument).to_owned()));
+        assert_eq!(parse(&[]).unwrap(), Files::default());
+        let files = parse(&["--logo", "a.png", "--font", "b.ttf"]).unwrap();
+        assert_eq!((files.logo, files.font), (Some("a.png".into()), Some("b.ttf".into())));
+        assert!(parse(&["--font"]).is_err() && parse(&["--help"]).is_err() && parse(&["a.ttf"]).is_err());
     }
 }

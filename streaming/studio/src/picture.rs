@@ -142,6 +142,23 @@ impl Picture {
         }
     }
 
+    /// A telephone's receiver, lying: a bow with a bulb at each end. `radius` is half its width.
+    pub(crate) fn handset(&mut self, centre: (usize, usize), radius: usize, colour: Colour) {
+        let reach = radius as f32;
+        let (thick, bulb) = (reach * 0.22, reach * 0.36);
+        for y in centre.1.saturating_sub(radius * 2)..(centre.1 + radius * 2).min(self.height) {
+            for x in centre.0.saturating_sub(radius * 2)..(centre.0 + radius * 2).min(self.width) {
+                let (dx, dy) = (x as f32 - centre.0 as f32, y as f32 - centre.1 as f32 - reach * 0.3);
+                let from_bow = if dy < 0.0 { (dx.hypot(dy) - reach).abs() - thick } else { f32::MAX };
+                let from_bulb = (dx.abs() - reach).hypot(dy) - bulb;
+                let outside = from_bow.min(from_bulb);
+                if outside < 1.0 {
+                    self.paint(x, y, colour, 0.5 - outside);
+                }
+            }
+        }
+    }
+
     fn plane(&mut self, index: usize) -> (&mut [u8], usize) {
         let (y, colours) = self.data.split_at_mut(self.width * self.height);
         let half = colours.len() / 2;

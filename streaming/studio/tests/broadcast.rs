@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Camera, Parts, Voice, assert_colour, follow, pictures, pitch, probe, processor_time, save, sound};
+use harness::{Camera, Parts, Voice, assert_colour, follow, picture_times, pictures, pitch, probe, processor_time, save, sound};
 use media::TrackKind;
-use model::{BroadcastId, ParticipantId};
+use model::{BroadcastId, Layout, ParticipantId};
 use streaming::{BroadcastFact, OriginError, Scene, Streaming, StreamingConfig, StreamingError, Tile, TileKind};
 use tokio::{
     sync::{mpsc, watch},
@@ -44,10 +44,10 @@ fn broadcast_id() -> BroadcastId {
 }
 
 fn scene(kind: TileKind) -> Scene {
-    let camera = Tile { participant: participant(1), name: "韩梅梅".to_owned(), kind, speaking: true };
-    let phone =
-        Tile { participant: participant(2), name: "138****5678".to_owned(), kind: TileKind::Avatar, speaking: false };
-    Scene { tiles: vec![camera, phone] }
+    let camera = Tile { participant: participant(1), name: "韩梅梅".to_owned(), kind, speaking: true, phone: false };
+    let name = "138****5678".to_owned();
+    let phone = Tile { participant: participant(2), name, kind: TileKind::Avatar, speaking: false, phone: true };
+    Scene { tiles: vec![camera, phone], ..Scene::default() }
 }
 
 /// Sends key frames when they are wanted, and tells what else happens.
@@ -188,6 +188,50 @@ async fn a_broadcast_is_seen_and_heard_survives_a_crash_and_ends() {
         back - crash,
         used.as_secs_f64() / 4.0,
     );
+}
+
+// product: B2
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_and_layouts_come_and_go_and_the_picture_never_stops() {
+    let streaming = streaming();
+    let (broadcast, facts) = streaming.start(broadcast_id(), "例会".to_owned()).await.unwrap();
+    let camera = Arc::new(Camera::start(broadcast.feed(), participant(1)));
+    camera.see(RED);
+    let mut facts = attend(facts, Arc::clone(&camera));
+    let tile = |number: u128| Tile {
+        participant: participant(number),
+        name: format!("{number}"),
+        kind: if number == 1 { TileKind::Video(TrackKind::Camera) } else { TileKind::Avatar },
+        speaking: number == 2,
+        phone: number.is_multiple_of(3),
+    };
+    let layouts = [Layout::Speaker, Layout::Gallery, Layout::PictureInPicture];
+    fact(&mut facts, 0, BroadcastFact::Live).await;
+    for step in 0..60 {
+        let tiles = (1..=(step * 7 % 18) as u128).map(tile).collect();
+        broadcast.show(Scene { layout: layouts[step % 3], tiles });
+        sleep(Duration::from_millis(100)).await;
+    }
+    broadcast.show(Scene { layout: Layout::Gallery, tiles: (1..=4).map(tile).collect() });
+    sleep(Duration::from_millis(1_500)).await;
+    broadcast.stop().await;
+    fact(&mut facts, 1, BroadcastFact::Ended).await;
+    let folder = tempfile::tempdir().unwrap();
+    save(&streaming.origin(), broadcast_id(), folder.path()).await;
+    if let Some(out) = std::env::var_os("HUITONG_TEST_OUT") {
+        Command::new("cp").arg("-r").arg(folder.path()).arg(out).status().unwrap();
+    }
+
+    // Each picture begins where the one before ends, and none stands longer than a part, whose first is never left out.
+    let times = picture_times(folder.path());
+    let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(times.len() > 150 && steps.iter().all(|step| (0.039..=0.401).contains(step)), "{steps:?}");
+    let frames = pictures(folder.path());
+    let last = frames.last().unwrap();
+    // A gallery of four: the camera in the first quarter, cards in the others.
+    assert_colour(last, (40, 10), RED);
+    assert_colour(last, (90, 10), [38, 41, 50]);
+    assert_colour(last, (10, 60), [38, 41, 50]);
 }
 
 #[tokio::test]

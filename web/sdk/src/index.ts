@@ -9,6 +9,7 @@ export type { Ended, JoinOptions, MeetingEvents, MeetingState } from './meeting'
 export { Problem } from './problem';
 export type {
   Broadcast,
+  BroadcastLayout,
   Command,
   EndReason,
   LeaveReason,

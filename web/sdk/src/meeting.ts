@@ -3,6 +3,7 @@ import { MediaConnection } from './connection';
 import { Emitter } from './emitter';
 import { Problem } from './problem';
 import type {
+  BroadcastLayout,
   Command,
   EndReason,
   Joined,
@@ -212,6 +213,11 @@ export class Meeting extends Emitter<MeetingEvents> {
 
   stopBroadcast(): Promise<void> {
     return this.command({ type: 'stop_broadcast' });
+  }
+
+  /** Puts the livestream's picture together in another way. */
+  layout(layout: BroadcastLayout): Promise<void> {
+    return this.command({ type: 'layout', layout });
   }
 
   /** Gives the seat up. */

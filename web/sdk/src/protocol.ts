@@ -40,7 +40,11 @@ export interface Broadcast {
   state: 'starting' | 'live' | 'restarting';
   /** Path of the watch page. */
   watch: string;
+  layout: BroadcastLayout;
 }
+
+/** How the audience's picture is put together. */
+export type BroadcastLayout = 'speaker' | 'gallery' | 'picture_in_picture';
 
 export type Command =
   | { type: 'mute' | 'unmute' | 'remove' | 'make_host'; participant: ParticipantId }
@@ -48,6 +52,7 @@ export type Command =
   | { type: 'camera' | 'screen' | 'lock'; on: boolean }
   | { type: 'rename'; participant: ParticipantId; name: string }
   | { type: 'hand'; up: boolean }
+  | { type: 'layout'; layout: BroadcastLayout }
   | { type: 'unmute_all' | 'start_broadcast' | 'stop_broadcast' | 'leave' | 'end' };
 
 export type LeaveReason = 'left' | 'removed' | 'lost';

@@ -293,6 +293,21 @@ fn a_livestream_is_started_once_and_its_state_is_told() {
     assert_eq!(meeting.handle(Command::Broadcast(id, None), NOW), Ok(vec![]));
 }
 
+// product: B2
+#[test]
+fn the_host_chooses_the_livestreams_layout_and_all_are_told() {
+    let (mut meeting, [host, guest, _]) = three();
+    let gallery = Action::Layout { layout: Layout::Gallery };
+    assert_eq!(act(&mut meeting, host, gallery.clone()), Ok(vec![]), "there is no livestream");
+    act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    assert_eq!(meeting.snapshot().broadcast.unwrap().layout, Layout::Speaker);
+    assert_eq!(act(&mut meeting, guest, gallery.clone()), Err(Refusal::NotAllowed));
+    let told = act(&mut meeting, host, gallery.clone()).unwrap();
+    let [Effect::Tell(_, Event::BroadcastChanged { broadcast: Some(view) })] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(view.layout, Layout::Gallery);
+    assert_eq!(act(&mut meeting, host, gallery), Ok(vec![]), "nothing has changed");
+}
+
 #[test]
 fn actions_read_as_the_client_protocol_says() {
     let id = seat(3);
@@ -301,6 +316,8 @@ fn actions_read_as_the_client_protocol_says() {
     check(r#"{"type":"mute_all","self_unmute":true}"#.to_owned(), Action::MuteAll { self_unmute: true });
     check(r#"{"type":"camera","on":false}"#.to_owned(), Action::Camera { on: false });
     check(r#"{"type":"start_broadcast"}"#.to_owned(), Action::StartBroadcast);
+    let layout = Layout::PictureInPicture;
+    check(r#"{"type":"layout","layout":"picture_in_picture"}"#.to_owned(), Action::Layout { layout });
     assert!(serde_json::from_str::<Action>(r#"{"type":"fly"}"#).is_err());
 }
 
@@ -321,7 +338,7 @@ fn what_is_told_reads_as_the_client_protocol_says() {
         serde_json::json!({"id": id, "number": "123456789", "title": "周会", "locked": false, "self_unmute": true});
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");
-    let broadcast = serde_json::json!({"id": LIVESTREAM.to_string(), "state": "starting", "watch": watch});
+    let broadcast = serde_json::json!({"id": LIVESTREAM.to_string(), "state": "starting", "layout": "speaker", "watch": watch});
     assert_eq!(snapshot["broadcast"], broadcast);
     assert_eq!(snapshot["seq"], 4);
     let event = Event::ParticipantLeft { id: caller, reason: LeaveReason::Lost };

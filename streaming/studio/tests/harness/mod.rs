@@ -215,6 +215,18 @@ pub(crate) fn pictures(folder: &Path) -> Vec<Vec<[u8; 3]>> {
     bytes.chunks_exact(160 * 90 * 3).map(|picture| picture.as_chunks::<3>().0.to_vec()).collect()
 }
 
+/// When each picture is shown, in seconds, as ffprobe reads it.
+pub(crate) fn picture_times(folder: &Path) -> Vec<f64> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v"])
+        .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0"])
+        .arg(folder.join("index.m3u8"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| line.trim_matches(',').parse().ok()).collect()
+}
+
 /// All decoded sound.
 pub(crate) fn sound(folder: &Path) -> Vec<f32> {
     let bytes = decode(folder, &["-map", "0:a", "-ac", "1", "-ar", "48000", "-f", "f32le"]);

@@ -1,6 +1,8 @@
+import type { BroadcastLayout } from '@huitong/sdk';
 import { Menu } from '@mantine/core';
 import { useHotkeys, useMediaQuery } from '@mantine/hooks';
 import {
+  Check,
   Ellipsis,
   Grid2x2,
   Hand,
@@ -134,6 +136,34 @@ function BroadcastButton() {
   );
 }
 
+const LAYOUTS: BroadcastLayout[] = ['speaker', 'gallery', 'picture_in_picture'];
+
+/** What the audience sees, for the host to choose. */
+function BroadcastLayouts() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const shown = useMeetingState(({ broadcast }) => broadcast?.layout);
+  return (
+    <>
+      <Menu.Divider />
+      <Menu.Label>{t('broadcast.layout')}</Menu.Label>
+      {LAYOUTS.map(layout => (
+        <Menu.Item
+          key={layout}
+          role="menuitemradio"
+          aria-checked={shown === layout}
+          leftSection={shown === layout ? <Check size={16} /> : <Radio size={16} />}
+          onClick={() => void attempt(() => meeting.layout(layout))}
+          data-testid={`broadcast-layout-${layout}`}
+        >
+          {t(`broadcast.${layout}`)}
+        </Menu.Item>
+      ))}
+      <Menu.Divider />
+    </>
+  );
+}
+
 function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => void }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
@@ -186,6 +216,7 @@ function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => voi
             {isBroadcast ? t('broadcast.stop') : t('broadcast.start')}
           </Menu.Item>
         )}
+        {isHost && isBroadcast && <BroadcastLayouts />}
         <PreferenceItems />
       </Menu.Dropdown>
     </Menu>
