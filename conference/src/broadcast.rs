@@ -2,25 +2,60 @@
 
 use media::TrackKind;
 use model::{BroadcastId, BroadcastState, Layout, Participant, ParticipantId, Snapshot, ViaKind};
-use streaming::{Broadcast, BroadcastFact, Scene, Streaming, StreamingError, Tile, TileKind};
+use streaming::{Broadcast, BroadcastFact, NewRecording, Scene, Streaming, StreamingError, Tile, TileKind};
 use tokio::sync::mpsc;
 
-/// A running livestream and what it says.
+/// A running studio: what it makes goes to an audience, into a recording, or both.
 pub(crate) struct Livestream {
-    pub(crate) id: BroadcastId,
     broadcast: Broadcast,
     pub(crate) facts: mpsc::Receiver<BroadcastFact>,
     shown: Scene,
+    /// Under which id it is public.
+    pub(crate) published: Option<BroadcastId>,
+    recording: Option<Recorded>,
 }
 
+/// Whether what is recorded was public.
+type Recorded = Option<BroadcastId>;
+
 impl Livestream {
-    pub(crate) async fn start(streaming: &Streaming, id: BroadcastId, title: String) -> Result<Self, StreamingError> {
-        let (broadcast, facts) = streaming.start(id, title).await?;
-        Ok(Self { id, broadcast, facts, shown: Scene::default() })
+    pub(crate) async fn start(streaming: &Streaming, title: String) -> Result<Self, StreamingError> {
+        let (broadcast, facts) = streaming.start_unpublished(title).await?;
+        Ok(Self { broadcast, facts, shown: Scene::default(), published: None, recording: None })
     }
 
     pub(crate) fn feed(&self) -> streaming::Feed {
         self.broadcast.feed()
+    }
+
+    /// Is seen by the public under this id, or by nobody.
+    pub(crate) fn publish(&mut self, id: Option<BroadcastId>) -> Result<(), StreamingError> {
+        if self.published != id {
+            match id {
+                Some(id) => self.broadcast.publish(id)?,
+                None => self.broadcast.unpublish(),
+            }
+            self.published = id;
+        }
+        Ok(())
+    }
+
+    /// Records, or doesn't. What is said after the livestream's end is not the public's: it becomes a recording of its
+    /// own, as what was said before its beginning is.
+    pub(crate) fn record(&mut self, wanted: Option<NewRecording>) -> Result<(), StreamingError> {
+        match wanted {
+            Some(new) if self.recording.is_none() || (self.published.is_none() && self.recording != Some(None)) => {
+                self.recording = Some(self.published);
+                self.broadcast.record(NewRecording { broadcast: self.published, ..new })?;
+            }
+            Some(_) => {}
+            None => {
+                if self.recording.take().is_some() {
+                    self.broadcast.stop_recording();
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Shows the meeting as it is now, if that is another picture than before.
@@ -37,14 +72,9 @@ impl Livestream {
     }
 }
 
-/// The state participants see for what the studio says; none when it is over.
-pub(crate) fn state_of(fact: &BroadcastFact) -> Option<Option<BroadcastState>> {
-    match fact {
-        BroadcastFact::Live => Some(Some(BroadcastState::Live)),
-        BroadcastFact::Restarting => Some(Some(BroadcastState::Restarting)),
-        BroadcastFact::Ended | BroadcastFact::Failed(_) => Some(None),
-        BroadcastFact::KeyframeWanted(..) => None,
-    }
+/// The state participants see.
+pub(crate) fn state_of(fact: &BroadcastFact) -> BroadcastState {
+    if *fact == BroadcastFact::Live { BroadcastState::Live } else { BroadcastState::Restarting }
 }
 
 /// Who is seen: a shared screen first, then who speaks, then the others in the order they came.

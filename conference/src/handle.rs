@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Action, BroadcastId, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot};
+use model::{Action, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot};
 use plane::{LegId, MeetingMedia, PlaneError, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
 
@@ -113,7 +113,7 @@ pub(crate) enum Request {
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
     /// A livestream that was being started; none if it can't be.
-    Livestream(BroadcastId, Option<Livestream>),
+    Livestream(Option<Livestream>),
     Stop,
     #[cfg(test)]
     Panic,

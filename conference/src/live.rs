@@ -8,13 +8,13 @@ use std::{
 
 use futures_util::FutureExt;
 use model::{
-    Action, BroadcastId, BroadcastState, Command, Effect, Event, Join, Meeting, MeetingId, ParticipantId, Refusal,
-    Rules,
+    AccountId, Action, BroadcastId, BroadcastState, Command, Effect, Event, Join, Meeting, MeetingId, ParticipantId,
+    Refusal, Rules,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
 use store::Store;
-use streaming::{BroadcastFact, Streaming};
+use streaming::{BroadcastFact, NewRecording, Streaming};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -113,8 +113,13 @@ struct Live {
     way: Way,
     chairs: Chairs,
     livestream: Option<Livestream>,
-    /// The livestream that was asked for and is not there yet.
-    awaited: Option<BroadcastId>,
+    /// The livestream that is wanted.
+    broadcast: Option<BroadcastId>,
+    /// A recording is wanted.
+    recording: bool,
+    /// A studio is being started for one or both.
+    is_starting: bool,
+    owner: AccountId,
     speaking: Vec<ParticipantId>,
     active: Option<ParticipantId>,
     empty_since: Option<Instant>,
@@ -132,6 +137,7 @@ impl Live {
         streaming: Streaming,
         news: News,
     ) -> Self {
+        let owner = rules.owner;
         Self {
             id: rules.id,
             meeting: Meeting::new(rules),
@@ -144,7 +150,10 @@ impl Live {
             way: entry.way.clone(),
             chairs: Chairs::default(),
             livestream: None,
-            awaited: None,
+            broadcast: None,
+            recording: false,
+            is_starting: false,
+            owner,
             speaking: Vec::new(),
             active: None,
             empty_since: None,
@@ -204,7 +213,7 @@ impl Live {
                     });
                 }
             }
-            Request::Livestream(id, livestream) => self.livestream_is_there(id, livestream),
+            Request::Livestream(livestream) => self.livestream_is_there(livestream),
             Request::Stop => self.try_decide(Command::Stop),
             #[cfg(test)]
             Request::Panic => panic!("asked for by a test"),
@@ -274,8 +283,13 @@ impl Live {
                     self.count_seats();
                     tracing::info!(%participant, ?reason, "participant left");
                 }
-                Effect::StartBroadcast(id) => self.start_livestream(id),
-                Effect::StopBroadcast => self.end_livestream(),
+                Effect::StartBroadcast(id) => {
+                    self.registry.note_livestream(id, self.id);
+                    self.want(Some(id), self.recording);
+                }
+                Effect::StopBroadcast => self.want(None, self.recording),
+                Effect::StartRecording => self.want(self.broadcast, true),
+                Effect::StopRecording => self.want(self.broadcast, false),
                 Effect::Close => self.closed = true,
             }
         }
@@ -307,38 +321,79 @@ impl Live {
         self.way.seats.store(seats, Ordering::Release);
     }
 
-    fn start_livestream(&mut self, id: BroadcastId) {
-        self.awaited = Some(id);
-        self.registry.note_livestream(id, self.id);
+    /// Livestream and recording share one studio, which runs as long as one of them is wanted.
+    fn want(&mut self, broadcast: Option<BroadcastId>, recording: bool) {
+        (self.broadcast, self.recording) = (broadcast, recording);
+        if broadcast.is_none() && !recording {
+            return self.end_livestream();
+        }
+        match &self.livestream {
+            Some(_) => self.apply_wishes(),
+            None if !self.is_starting => self.start_studio(),
+            None => {}
+        }
+    }
+
+    fn start_studio(&mut self) {
+        self.is_starting = true;
         let title = self.meeting.snapshot().meeting.title;
         let (streaming, own) = (self.streaming.clone(), self.way.requests.clone());
         // A program starts: the meeting doesn't wait for it.
         let start = async move {
-            let started = Livestream::start(&streaming, id, title).await;
+            let started = Livestream::start(&streaming, title).await;
             if let Err(error) = &started {
-                tracing::error!(broadcast_id = %id, %error, "livestream can't start");
+                tracing::error!(%error, "studio can't start");
             }
             // A meeting that has ended needs none; dropped, it ends too.
-            let _ = own.send(Request::Livestream(id, started.ok())).await;
+            let _ = own.send(Request::Livestream(started.ok())).await;
         };
         self.registry.tasks.spawn(start.in_current_span());
     }
 
-    fn livestream_is_there(&mut self, id: BroadcastId, livestream: Option<Livestream>) {
+    fn livestream_is_there(&mut self, livestream: Option<Livestream>) {
+        self.is_starting = false;
         match livestream {
-            Some(livestream) if self.awaited == Some(id) => {
-                self.awaited = None;
+            Some(livestream) if self.broadcast.is_some() || self.recording => {
                 self.media.start_feed(livestream.feed());
                 self.livestream = Some(livestream);
+                self.apply_wishes();
             }
             // Stopped while it was being started.
             Some(livestream) => self.end_in_peace(livestream),
-            None => self.try_decide(Command::Broadcast(id, None)),
+            None => self.studio_is_lost(),
         }
     }
 
+    fn apply_wishes(&mut self) {
+        let title = self.meeting.snapshot().meeting.title;
+        let new = NewRecording { meeting: self.id, broadcast: None, owner: self.owner, title };
+        let Some(livestream) = &mut self.livestream else { return };
+        if let Err(error) = livestream.publish(self.broadcast) {
+            tracing::error!(%error, "livestream can't be published");
+        }
+        if let Err(error) = livestream.record(self.recording.then_some(new)) {
+            tracing::error!(%error, "meeting can't be recorded");
+            self.recording_failed();
+        }
+    }
+
+    fn studio_is_lost(&mut self) {
+        if let Some(id) = self.broadcast {
+            self.try_decide(Command::Broadcast(id, None));
+        }
+        if self.recording {
+            self.try_decide(Command::RecordingFailed);
+        }
+        self.end_livestream();
+    }
+
+    fn recording_failed(&mut self) {
+        self.try_decide(Command::RecordingFailed);
+        self.want(self.broadcast, false);
+    }
+
     fn end_livestream(&mut self) {
-        self.awaited = None;
+        (self.broadcast, self.recording) = (None, false);
         if let Some(livestream) = self.livestream.take() {
             self.media.stop_feed();
             self.end_in_peace(livestream);
@@ -351,19 +406,19 @@ impl Live {
     }
 
     fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
-        let Some(id) = self.livestream.as_ref().map(|livestream| livestream.id) else { return };
-        let fact = fact.unwrap_or(BroadcastFact::Ended);
-        if let BroadcastFact::KeyframeWanted(participant, kind) = fact {
-            return self.media.request_keyframe(participant, kind);
+        match fact.unwrap_or(BroadcastFact::Ended) {
+            BroadcastFact::KeyframeWanted(participant, kind) => self.media.request_keyframe(participant, kind),
+            BroadcastFact::RecordingFailed => self.recording_failed(),
+            fact @ (BroadcastFact::Ended | BroadcastFact::Failed(_)) => {
+                tracing::error!(?fact, "studio is lost");
+                self.studio_is_lost();
+            }
+            fact @ (BroadcastFact::Live | BroadcastFact::Restarting) => {
+                if let Some(id) = self.broadcast {
+                    self.try_decide(Command::Broadcast(id, Some(state_of(&fact))));
+                }
+            }
         }
-        if let BroadcastFact::Failed(reason) = &fact {
-            tracing::error!(broadcast_id = %id, reason, "livestream failed");
-        }
-        let Some(state) = state_of(&fact) else { return };
-        if state.is_none() {
-            self.end_livestream();
-        }
-        self.try_decide(Command::Broadcast(id, state));
     }
 
     fn take_fact(&mut self, fact: MeetingFact) {

@@ -58,7 +58,8 @@ impl House {
             webrtc_announced: vec![LOOPBACK],
         });
         let plane = plane.unwrap();
-        let streaming = Streaming::new(StreamingConfig { studio: "/nowhere/huitong-studio".into(), font: None });
+        let streaming =
+            Streaming::new(StreamingConfig { studio: "/nowhere/huitong-studio".into(), ..StreamingConfig::default() });
         let config = ConferenceConfig::default();
         let conference = Conference::start(config, store, plane.clone(), streaming).await.unwrap();
         let demo = conference.ensure_demo().await.unwrap();
@@ -369,6 +370,25 @@ async fn a_livestream_that_cannot_start_is_over_and_may_be_tried_again() {
         ids.push(starting.id);
     }
     assert_ne!(ids[0], ids[1], "players and proxies must not take one for the other");
+}
+
+// product: C23
+#[tokio::test]
+async fn a_recording_that_cannot_start_is_told_to_be_none() {
+    let house = House::open().await;
+    let mut host = house.join_host().await;
+    let told = |event: &SeatEvent| match event {
+        SeatEvent::Event { event, .. } => match event.as_ref() {
+            Event::MeetingChanged { meeting } => Some(meeting.recording),
+            _ => None,
+        },
+        _ => None,
+    };
+    for _ in 0..2 {
+        host.handle.command(host.participant, Action::StartRecording).await.unwrap();
+        assert!(next(&mut host, told).await);
+        assert!(!next(&mut host, told).await);
+    }
 }
 
 // product: A5

@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) data: Data,
     pub(crate) metrics: Metrics,
     pub(crate) studio: Studio,
+    pub(crate) recording: Recording,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) webhooks: Webhooks,
@@ -133,6 +134,17 @@ pub(crate) struct Studio {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(crate) struct Recording {
+    /// Where recordings are kept; `recordings` in the data directory where not set.
+    pub(crate) dir: Option<PathBuf>,
+    /// Older recordings are removed; 0 keeps them for ever.
+    pub(crate) keep_days: u32,
+    /// Gigabytes for all recordings together: the oldest give way.
+    pub(crate) quota_gb: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Log {
     /// As of `tracing_subscriber::EnvFilter`.
     pub(crate) filter: String,
@@ -205,6 +217,12 @@ impl Default for Data {
 impl Default for Metrics {
     fn default() -> Self {
         Self { bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090) }
+    }
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { dir: None, keep_days: 0, quota_gb: 100 }
     }
 }
 

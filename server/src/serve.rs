@@ -13,7 +13,7 @@ use gateway::{Gateway, GatewayConfig};
 use plane::{Plane, PlaneConfig};
 use sipconf::Prompts;
 use store::Store;
-use streaming::{Streaming, StreamingConfig};
+use streaming::{RecordingConfig, Streaming, StreamingConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, demo, telemetry};
@@ -60,6 +60,11 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         logo: config.studio.logo.clone(),
         background: config.studio.background.clone(),
         poster: config.studio.poster.clone(),
+        recording: RecordingConfig {
+            folder: Some(config.recording.dir.clone().unwrap_or_else(|| config.data.dir.join("recordings"))),
+            keep_days: config.recording.keep_days,
+            quota_bytes: config.recording.quota_gb.saturating_mul(1_000_000_000),
+        },
     });
     let conference_config = ConferenceConfig {
         reach: config.reach(announced_first),
@@ -89,7 +94,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             sip: sip.clone(),
         },
         conference.clone(),
-        streaming.origin(),
+        &streaming,
     )?;
     let health = serve_metrics(config.metrics.bind, metrics).await?;
     tracing::info!(http = %web.http_addr(), metrics = %health, "serving");

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use media::TrackKind;
@@ -19,15 +19,19 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use crate::{
-    Feed, Origin, Place, Scene, StreamingConfig, StreamingError,
-    child::{Hangup, Studio, StudioReader},
+    Feed, NewRecording, Origin, Place, Recordings, Scene, StreamingConfig, StreamingError,
+    child::{Hangup, Studio},
     feed::FeedQueues,
-    hls::Packager,
-    wire::{FromStudio, Report, Stage},
+    outlets::{Order, Outlets},
+    recording::Recorder,
+    wire::Stage,
 };
 
 /// Facts that wait to be read. Wishes for key frames are left out when it is three quarters full; the others are few.
-const FACTS_QUEUE: usize = 64;
+pub(crate) const FACTS_QUEUE: usize = 64;
+
+/// Orders that wait to be carried out. There are four kinds of them, given by hand.
+const ORDERS_QUEUE: usize = 64;
 
 /// How long a studio may take to hand out what it holds when the broadcast is stopped.
 const FINISH_MAX: Duration = Duration::from_secs(2);
@@ -55,6 +59,8 @@ pub enum BroadcastFact {
     KeyframeWanted(ParticipantId, TrackKind),
     /// The studio died, and another one is started. Viewers see the last picture meanwhile.
     Restarting,
+    /// It is no longer recorded: the disk or the quota is full.
+    RecordingFailed,
     /// It was stopped. The last fact.
     Ended,
     /// Studios keep dying; no more are started. The last fact.
@@ -66,23 +72,26 @@ pub struct Broadcast {
     feed: Feed,
     stage: watch::Sender<Stage>,
     studio_pid: Arc<AtomicU32>,
+    orders: mpsc::Sender<Order>,
+    origin: Origin,
+    recordings: Recordings,
     stop: DropGuard,
     life: JoinHandle<()>,
 }
 
 impl Broadcast {
     pub(crate) async fn start(
-        id: BroadcastId,
         title: String,
         config: Arc<StreamingConfig>,
-        origin: &Origin,
+        origin: Origin,
+        recordings: Recordings,
         place: Place,
     ) -> Result<(Self, mpsc::Receiver<BroadcastFact>), StreamingError> {
         let studio = Studio::spawn(&config).await?;
-        let packager = origin.open(id).ok_or(StreamingError::Taken(id))?;
         let (feed, queues) = Feed::new();
         let (stage, stages) = watch::channel(Stage { title, scene: Scene::default() });
         let (facts, told) = mpsc::channel(FACTS_QUEUE);
+        let (orders, ordered) = mpsc::channel(ORDERS_QUEUE);
         let stop = CancellationToken::new();
         let studio_pid = Arc::new(AtomicU32::new(0));
         let life = Life {
@@ -90,17 +99,47 @@ impl Broadcast {
             queues,
             stages,
             stop: stop.clone(),
-            audience: Audience { packager, facts, live: false, report: Report::default() },
+            outlets: Outlets::new(origin.clone(), facts, ordered),
             studio_pid: Arc::clone(&studio_pid),
         };
-        let origin = origin.clone();
         let run = async move {
             let _place = place;
             life.run(studio).await;
-            origin.retire(id);
         };
-        let life = tokio::spawn(run.instrument(tracing::info_span!("broadcast", %id)));
-        Ok((Self { feed, stage, studio_pid, stop: stop.drop_guard(), life }, told))
+        let life = tokio::spawn(run.instrument(tracing::info_span!("broadcast")));
+        Ok((Self { feed, stage, studio_pid, orders, origin, recordings, stop: stop.drop_guard(), life }, told))
+    }
+
+    /// Lets players have it under this id from now on, and nothing of what was before.
+    pub fn publish(&self, id: BroadcastId) -> Result<(), StreamingError> {
+        let packager = self.origin.open(id).ok_or(StreamingError::Taken(id))?;
+        tracing::info!(broadcast_id = %id, "published");
+        self.order(Order::Publish(id, packager));
+        Ok(())
+    }
+
+    /// Closes the playlists; what is recorded goes on.
+    pub fn unpublish(&self) {
+        self.order(Order::Unpublish);
+    }
+
+    /// Writes it to a file from the next key frame on; a recording that runs ends.
+    pub fn record(&self, new: NewRecording) -> Result<(), StreamingError> {
+        let draft = self.recordings.draft(new).map_err(StreamingError::Recording)?;
+        self.order(Order::Record(Recorder::start(draft).map_err(StreamingError::Recording)?));
+        Ok(())
+    }
+
+    /// Ends the recording.
+    pub fn stop_recording(&self) {
+        self.order(Order::StopRecording);
+    }
+
+    fn order(&self, order: Order) {
+        // Full, it is no longer carried out at all; closed, there is nothing left to do it.
+        if self.orders.try_send(order).is_err() {
+            tracing::warn!("a broadcast takes no more orders");
+        }
     }
 
     /// Where its packets and sound go.
@@ -151,7 +190,7 @@ struct Life {
     queues: FeedQueues,
     stages: watch::Receiver<Stage>,
     stop: CancellationToken,
-    audience: Audience,
+    outlets: Outlets,
     studio_pid: Arc<AtomicU32>,
 }
 
@@ -169,7 +208,7 @@ impl Life {
                 },
                 Err(error) => error.to_string(),
             };
-            self.audience.studio_died();
+            self.outlets.studio_died();
             if since.elapsed() >= WELL_AFTER {
                 failures = 0;
             }
@@ -187,8 +226,8 @@ impl Life {
         if let BroadcastFact::Failed(reason) = &last {
             tracing::error!(reason, "broadcast given up");
         }
-        self.audience.end(last);
-        let report = self.audience.report;
+        self.outlets.end(last);
+        let report = self.outlets.report();
         tracing::info!(?report, "broadcast ended");
     }
 
@@ -197,7 +236,7 @@ impl Life {
         tracing::debug!(pid = studio.pid(), "studio started");
         let end = {
             let writing = studio.to.pass_on(&mut self.stages, &mut self.queues, &self.stop);
-            let reading = self.audience.listen(&mut studio.from);
+            let reading = self.outlets.listen(&mut studio.from);
             tokio::pin!(reading);
             tokio::select! {
                 hangup = &mut reading => End::Died(hangup),
@@ -218,60 +257,5 @@ impl Life {
             Err(error) => tracing::warn!(%error, "studio can't be waited for"),
         }
         end
-    }
-}
-
-/// What goes out: to players, and to whoever runs the meeting.
-struct Audience {
-    packager: watch::Sender<Packager>,
-    facts: mpsc::Sender<BroadcastFact>,
-    live: bool,
-    report: Report,
-}
-
-impl Audience {
-    /// Publishes what a studio makes, until it is gone.
-    async fn listen(&mut self, studio: &mut StudioReader) -> Hangup {
-        loop {
-            match studio.next().await {
-                Err(hangup) => return hangup,
-                Ok(FromStudio::Format(format)) => self.packager.send_modify(|packager| packager.handle_format(format)),
-                Ok(FromStudio::Unit(unit)) => {
-                    let now = SystemTime::now();
-                    let published = self.packager.send_if_modified(|packager| packager.handle_unit(unit, now));
-                    if published && !self.live && self.packager.borrow().is_running() {
-                        self.live = true;
-                        self.tell(BroadcastFact::Live);
-                    }
-                }
-                Ok(FromStudio::KeyframeWanted(participant, kind)) => {
-                    if self.facts.capacity() > FACTS_QUEUE / 4 {
-                        self.tell(BroadcastFact::KeyframeWanted(participant, kind));
-                    }
-                }
-                Ok(FromStudio::Report(report)) => {
-                    let skipped = report.ticks_skipped.saturating_sub(self.report.ticks_skipped);
-                    metrics::counter!("streaming_ticks_skipped_total").increment(skipped);
-                    self.report = report;
-                }
-            }
-        }
-    }
-
-    fn studio_died(&mut self) {
-        self.packager.send_modify(Packager::end_run);
-        self.report = Report::default();
-        self.live = false;
-        self.tell(BroadcastFact::Restarting);
-    }
-
-    fn end(&self, last: BroadcastFact) {
-        self.packager.send_modify(Packager::finish);
-        self.tell(last);
-    }
-
-    fn tell(&self, fact: BroadcastFact) {
-        // Nobody listening is fine: the audience is what matters.
-        let _unheard = self.facts.try_send(fact);
     }
 }

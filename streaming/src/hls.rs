@@ -1,9 +1,9 @@
 //! Coded pictures and sound become low-latency HLS: CMAF parts and segments, and the playlists that name them
 //! (RFC 8216bis). Pure: units and times in, files out; the waiting for what is to come is the origin's.
 
-mod boxes;
+pub(crate) mod boxes;
 mod playlist;
-mod rendition;
+pub(crate) mod rendition;
 #[cfg(test)]
 mod tests;
 
@@ -91,7 +91,9 @@ impl Packager {
 
     /// Takes the next unit of a track; true when there is something new to fetch.
     pub(crate) fn handle_unit(&mut self, unit: AccessUnit, now: SystemTime) -> bool {
-        if self.finished {
+        // A run begins with a picture that can be decoded: when the broadcast is published while its studio runs, too.
+        let begins = unit.track == Track::Video && unit.keyframe;
+        if self.finished || (self.run.is_none() && !begins) {
             return false;
         }
         let run = *self.run.get_or_insert_with(|| {

@@ -13,6 +13,9 @@ mod child;
 mod feed;
 mod hls;
 mod origin;
+mod outlets;
+mod recording;
+mod recordings;
 mod scene;
 pub mod wire;
 
@@ -31,6 +34,7 @@ use tokio::sync::mpsc;
 pub use broadcast::{Broadcast, BroadcastFact};
 pub use feed::Feed;
 pub use origin::{CacheFor, HlsFile, Origin, OriginError};
+pub use recordings::{NewRecording, Recording, RecordingConfig, Recordings};
 pub use scene::{Scene, Tile, TileKind};
 
 /// Broadcasts at once for each processor core. One of four tiles takes 0.4 core; at two a core the parts still came in
@@ -50,6 +54,8 @@ pub struct StreamingConfig {
     pub background: Option<PathBuf>,
     /// What is seen, with the title, while nobody is there.
     pub poster: Option<PathBuf>,
+    /// Where recordings are kept.
+    pub recording: RecordingConfig,
 }
 
 /// Starts broadcasts. Clones are handles to the same.
@@ -57,6 +63,7 @@ pub struct StreamingConfig {
 pub struct Streaming {
     config: Arc<StreamingConfig>,
     origin: Origin,
+    recordings: Recordings,
     running: Arc<AtomicUsize>,
     running_max: usize,
 }
@@ -75,6 +82,9 @@ pub enum StreamingError {
     /// The machine has as many broadcasts as it can carry.
     #[error("{0} broadcasts are running, and this machine carries no more")]
     Busy(usize),
+    /// Its recording has no place to go to.
+    #[error("it can't be recorded")]
+    Recording(#[source] io::Error),
     /// A broadcast of this id runs or has run.
     #[error("broadcast {0} is there already")]
     Taken(BroadcastId),
@@ -85,9 +95,11 @@ impl Streaming {
     #[must_use]
     pub fn new(config: StreamingConfig) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let recordings = Recordings::open(config.recording.clone(), config.studio.clone());
         Self {
             config: Arc::new(config),
             origin: Origin::new(),
+            recordings,
             running: Arc::default(),
             running_max: cores * BROADCASTS_PER_CORE,
         }
@@ -99,15 +111,31 @@ impl Streaming {
         self.origin.clone()
     }
 
-    /// Starts a studio. `title` stands on the picture while the scene is empty. The facts end with
-    /// [`BroadcastFact::Ended`] or [`BroadcastFact::Failed`].
+    /// What was recorded.
+    #[must_use]
+    pub fn recordings(&self) -> Recordings {
+        self.recordings.clone()
+    }
+
+    /// Starts a studio and publishes what it makes.
     pub async fn start(
         &self,
         id: BroadcastId,
         title: String,
     ) -> Result<(Broadcast, mpsc::Receiver<BroadcastFact>), StreamingError> {
+        let (broadcast, facts) = self.start_unpublished(title).await?;
+        broadcast.publish(id)?;
+        Ok((broadcast, facts))
+    }
+
+    /// Starts a studio. `title` stands on the picture while the scene is empty. The facts end with
+    /// [`BroadcastFact::Ended`] or [`BroadcastFact::Failed`].
+    pub async fn start_unpublished(
+        &self,
+        title: String,
+    ) -> Result<(Broadcast, mpsc::Receiver<BroadcastFact>), StreamingError> {
         let place = Place::take(&self.running, self.running_max)?;
-        Broadcast::start(id, title, Arc::clone(&self.config), &self.origin, place).await
+        Broadcast::start(title, Arc::clone(&self.config), self.origin(), self.recordings(), place).await
     }
 }
 

@@ -103,6 +103,15 @@ impl Origin {
         timeout(WAIT_MAX, waiting).await.unwrap_or(Err(OriginError::NotYet))
     }
 
+    /// Something is being published under this id.
+    #[must_use]
+    pub fn is_live(&self, id: BroadcastId) -> bool {
+        match self.shelves.read().unwrap_or_else(PoisonError::into_inner).broadcasts.get(&id) {
+            Some(Shelf::Filled(shelf)) => shelf.borrow().is_playable() && !shelf.borrow().is_finished(),
+            Some(Shelf::Gone) | None => false,
+        }
+    }
+
     /// A new broadcast; none if the id was used before.
     pub(crate) fn open(&self, id: BroadcastId) -> Option<watch::Sender<Packager>> {
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);

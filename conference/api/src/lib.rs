@@ -28,7 +28,7 @@ use axum::{
 };
 use axum_server::Handle;
 use conference::Conference;
-use streaming::Origin;
+use streaming::{Origin, Recordings, Streaming};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -99,6 +99,7 @@ pub enum WebError {
 pub(crate) struct App {
     pub(crate) conference: Conference,
     pub(crate) origin: Origin,
+    pub(crate) recordings: Recordings,
     pub(crate) sip: Arc<SipInfo>,
     pub(crate) public_url: Option<Arc<str>>,
     /// Who asks for new passwords.
@@ -121,9 +122,11 @@ pub struct Web {
 
 impl Web {
     /// Binds and serves.
-    pub fn start(config: WebConfig, conference: Conference, origin: Origin) -> Result<Self, WebError> {
+    pub fn start(config: WebConfig, conference: Conference, streaming: &Streaming) -> Result<Self, WebError> {
         let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
-        let app = App { conference, origin, sip: Arc::new(config.sip), public_url, forgotten: Arc::default() };
+        let (origin, recordings) = (streaming.origin(), streaming.recordings());
+        let (sip, forgotten) = (Arc::new(config.sip), Arc::default());
+        let app = App { conference, origin, recordings, sip, public_url, forgotten };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http)?;
@@ -192,6 +195,7 @@ fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", routes)
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", document))
+        .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
         .route("/live/{broadcast}/{file}", get(live::file))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(|| async { "ok" }))

@@ -61,6 +61,8 @@ pub enum Command {
     Lost(ParticipantId),
     /// What became of the broadcast.
     Broadcast(BroadcastId, Option<BroadcastState>),
+    /// The recording could not go on.
+    RecordingFailed,
     /// Time has passed.
     Tick,
     /// The server stops.
@@ -136,6 +138,10 @@ pub enum Action {
         /// How its picture is put together.
         layout: Layout,
     },
+    /// C23.
+    StartRecording,
+    /// C23.
+    StopRecording,
     /// C24.
     Leave,
     /// C16.

@@ -26,6 +26,10 @@ pub enum Effect {
     StartBroadcast(BroadcastId),
     /// End it.
     StopBroadcast,
+    /// Begin a recording.
+    StartRecording,
+    /// End it.
+    StopRecording,
     /// Nothing more follows.
     Close,
 }
@@ -118,6 +122,8 @@ pub struct MeetingView {
     pub locked: bool,
     /// Members may unmute themselves.
     pub self_unmute: bool,
+    /// What is seen and said is being recorded (C23): everyone is to know.
+    pub recording: bool,
 }
 
 /// A livestream as participants see it.

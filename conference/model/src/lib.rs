@@ -22,7 +22,9 @@ pub use booking::{
     opening, plan, slots, span,
 };
 pub use command::{Action, Command, Join, Refusal, Rules};
-pub use event::{BroadcastState, BroadcastView, Effect, EndReason, Event, Layout, LeaveReason, MeetingView, Notice, Snapshot};
+pub use event::{
+    BroadcastState, BroadcastView, Effect, EndReason, Event, Layout, LeaveReason, MeetingView, Notice, Snapshot,
+};
 pub use ids::{
     AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, RoomId, SiteId,
 };

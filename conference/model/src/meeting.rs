@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, Effect, EndReason, Event, Join,
-    Layout, LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot, Via,
+    AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, Effect, EndReason, Event, Join, Layout,
+    LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot, Via,
     ViaKind, check_name, network_of,
     tries::{Source, Tries},
 };
@@ -65,6 +65,7 @@ impl Meeting {
             title: rules.title.clone(),
             locked: false,
             self_unmute: true,
+            recording: false,
         };
         Self {
             rules,
@@ -90,6 +91,7 @@ impl Meeting {
             Command::Act { by, action, livestream } => self.act(by, action, livestream),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
+            Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::Tick => Ok(self.tick(now)),
             Command::Stop => Ok(self.close(EndReason::ServerStopping)),
         }
@@ -302,6 +304,14 @@ impl Meeting {
                     running.then(|| [Effect::StopBroadcast, self.tell(Event::BroadcastChanged { broadcast: None })]);
                 Ok(stop.into_iter().flatten().collect())
             }
+            Action::StartRecording => {
+                host()?;
+                Ok(self.record(true, Effect::StartRecording))
+            }
+            Action::StopRecording => {
+                host()?;
+                Ok(self.record(false, Effect::StopRecording))
+            }
             Action::Layout { layout } => {
                 host()?;
                 Ok(self.change_broadcast(|view| view.layout = layout))
@@ -374,6 +384,9 @@ impl Meeting {
         if self.broadcast.take().is_some() {
             effects.push(Effect::StopBroadcast);
         }
+        if std::mem::take(&mut self.view.recording) {
+            effects.push(Effect::StopRecording);
+        }
         effects.push(Effect::Close);
         effects
     }
@@ -430,7 +443,12 @@ impl Meeting {
         if self.broadcast.is_some() {
             return Vec::new();
         }
-        let view = BroadcastView { id, state: BroadcastState::Starting, watch: format!("/watch/{id}"), layout: Layout::default() };
+        let view = BroadcastView {
+            id,
+            state: BroadcastState::Starting,
+            watch: format!("/watch/{id}"),
+            layout: Layout::default(),
+        };
         self.broadcast = Some(view.clone());
         vec![Effect::StartBroadcast(id), self.tell(Event::BroadcastChanged { broadcast: Some(view) })]
     }
@@ -446,6 +464,11 @@ impl Meeting {
                 vec![self.tell(Event::BroadcastChanged { broadcast: None })]
             }
         }
+    }
+
+    fn record(&mut self, on: bool, effect: Effect) -> Vec<Effect> {
+        let told = self.change_meeting(|meeting| meeting.recording = on);
+        if told.is_empty() { told } else { std::iter::once(effect).chain(told).collect() }
     }
 
     fn change_broadcast(&mut self, change: impl FnOnce(&mut BroadcastView)) -> Vec<Effect> {

@@ -6,10 +6,10 @@ use bytes::{BufMut, Bytes};
 use crate::wire::Format;
 
 /// Ticks a second of the picture's times.
-pub(super) const VIDEO_TIMESCALE: u32 = 90_000;
+pub(crate) const VIDEO_TIMESCALE: u32 = 90_000;
 
-/// Each file has one track.
-const TRACK_ID: u32 = 1;
+/// The number of a file's first track. A rendition's file has no other.
+pub(crate) const TRACK_ID: u32 = 1;
 
 /// `sample_flags`, ISO 14496-12 §8.8.3.1: needs no other sample.
 const SYNC: u32 = 0x0200_0000;
@@ -22,23 +22,23 @@ const MATRIX: [u32; 9] = [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000];
 
 /// One coded picture or frame of sound, with times in the track's timescale.
 #[derive(Debug, Clone)]
-pub(super) struct Sample {
-    pub(super) start: u64,
-    pub(super) duration: u32,
-    pub(super) keyframe: bool,
-    pub(super) data: Bytes,
+pub(crate) struct Sample {
+    pub(crate) start: u64,
+    pub(crate) duration: u32,
+    pub(crate) keyframe: bool,
+    pub(crate) data: Bytes,
 }
 
 /// Ticks a second of a track's times: for sound one a sample.
-pub(super) fn timescale(format: &Format) -> u32 {
+pub(crate) fn timescale(format: &Format) -> u32 {
     match format {
         Format::Video { .. } => VIDEO_TIMESCALE,
         Format::Audio { rate, .. } => *rate,
     }
 }
 
-/// What a player loads once, before the first part.
-pub(super) fn init_segment(format: &Format) -> Bytes {
+/// What a player loads once, before the first part. The tracks are numbered from [`TRACK_ID`] in this order.
+pub(crate) fn init_segment(formats: &[&Format]) -> Bytes {
     let mut out = Vec::with_capacity(1024);
     boxed(&mut out, b"ftyp", |out| {
         out.put_slice(b"iso6\0\0\0\0iso6cmfcmp41");
@@ -53,22 +53,24 @@ pub(super) fn init_segment(format: &Format) -> Bytes {
             out.put_bytes(0, 10);
             MATRIX.iter().for_each(|number| out.put_u32(*number));
             out.put_bytes(0, 24);
-            out.put_u32(TRACK_ID + 1);
+            out.put_u32(TRACK_ID + length(formats.len()));
         });
-        track(out, format);
+        (TRACK_ID..).zip(formats).for_each(|(id, format)| track(out, id, format));
         boxed(out, b"mvex", |out| {
-            full(out, b"trex", 0, 0, |out| {
-                out.put_u32(TRACK_ID);
-                out.put_u32(1); // The only sample description.
-                out.put_bytes(0, 12);
-            });
+            for (id, _) in (TRACK_ID..).zip(formats) {
+                full(out, b"trex", 0, 0, |out| {
+                    out.put_u32(id);
+                    out.put_u32(1); // The only sample description.
+                    out.put_bytes(0, 12);
+                });
+            }
         });
     });
     out.into()
 }
 
 /// What a player adds to what it has.
-pub(super) fn fragment(sequence: u32, samples: &[Sample]) -> Bytes {
+pub(crate) fn fragment(sequence: u32, track_id: u32, samples: &[Sample]) -> Bytes {
     let data_len: usize = samples.iter().map(|sample| sample.data.len()).sum();
     let mut out = Vec::with_capacity(data_len + samples.len() * 12 + 128);
     let mut offset_at = 0;
@@ -76,7 +78,7 @@ pub(super) fn fragment(sequence: u32, samples: &[Sample]) -> Bytes {
         full(out, b"mfhd", 0, 0, |out| out.put_u32(sequence));
         boxed(out, b"traf", |out| {
             // default-base-is-moof: offsets count from the start of this moof.
-            full(out, b"tfhd", 0, 0x02_0000, |out| out.put_u32(TRACK_ID));
+            full(out, b"tfhd", 0, 0x02_0000, |out| out.put_u32(track_id));
             full(out, b"tfdt", 1, 0, |out| out.put_u64(samples.first().map_or(0, |sample| sample.start)));
             // Present: data offset, and of each sample duration, size and flags.
             full(out, b"trun", 0, 0x00_0701, |out| {
@@ -97,7 +99,7 @@ pub(super) fn fragment(sequence: u32, samples: &[Sample]) -> Bytes {
     out.into()
 }
 
-fn track(out: &mut Vec<u8>, format: &Format) {
+fn track(out: &mut Vec<u8>, id: u32, format: &Format) {
     let (width, height) = match format {
         Format::Video { width, height, .. } => (*width, *height),
         Format::Audio { .. } => (0, 0),
@@ -106,7 +108,7 @@ fn track(out: &mut Vec<u8>, format: &Format) {
         // Enabled, in the movie, in the preview.
         full(out, b"tkhd", 0, 7, |out| {
             out.put_bytes(0, 8);
-            out.put_u32(TRACK_ID);
+            out.put_u32(id);
             out.put_bytes(0, 20);
             out.put_u16(if width == 0 { 0x100 } else { 0 }); // Volume 1 for sound.
             out.put_u16(0);

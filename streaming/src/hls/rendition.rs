@@ -110,7 +110,7 @@ impl Rendition {
         // Who was promised the next part by the hint must not get one of another run under its name.
         self.next_part += u64::from(self.run > 0);
         self.inits.retain(|(run, _)| *run != self.run);
-        self.inits.push_back((self.run, boxes::init_segment(&format)));
+        self.inits.push_back((self.run, boxes::init_segment(&[&format])));
         self.format = Some(format);
     }
 
@@ -262,7 +262,7 @@ impl Rendition {
             number: self.next_part,
             duration: from_ticks(ticks, timescale),
             independent: first.keyframe,
-            bytes: boxes::fragment(self.fragments, &self.open),
+            bytes: boxes::fragment(self.fragments, boxes::TRACK_ID, &self.open),
         };
         let wall = run.wall + from_ticks(first.start, timescale).saturating_sub(run.offset);
         self.next_part += 1;
@@ -305,14 +305,14 @@ impl Rendition {
 }
 
 /// Samples in a frame of AAC.
-const AAC_SAMPLES: u32 = 1024;
+pub(crate) const AAC_SAMPLES: u32 = 1024;
 
-fn in_ticks(time: Duration, timescale: u32) -> u64 {
+pub(crate) fn in_ticks(time: Duration, timescale: u32) -> u64 {
     let ticks = (time.as_nanos() * u128::from(timescale) + 500_000_000) / 1_000_000_000;
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
-fn from_ticks(ticks: u64, timescale: u32) -> Duration {
+pub(crate) fn from_ticks(ticks: u64, timescale: u32) -> Duration {
     let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(timescale);
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }

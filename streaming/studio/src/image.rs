@@ -63,8 +63,8 @@ impl Image {
         let (left, top) = ((self.width - seen_x) / 2, (self.height - seen_y) / 2);
         for y in 0..height {
             for x in 0..width {
-                let [red, green, blue, alpha] = self.pixels
-                    [(top + y * seen_y / height) * self.width + left + x * seen_x / width];
+                let [red, green, blue, alpha] =
+                    self.pixels[(top + y * seen_y / height) * self.width + left + x * seen_x / width];
                 onto.paint(x, y, Colour::rgb(red, green, blue), f32::from(alpha) / 255.0);
             }
         }

@@ -19,6 +19,7 @@ mod input;
 mod layout;
 mod lettering;
 mod picture;
+mod remux;
 mod sound;
 
 use std::{
@@ -52,7 +53,13 @@ const CUES_QUEUE: usize = 64;
 fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-    let files = Files::parse(std::env::args().skip(1))?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [remux, from, to] = &arguments[..]
+        && remux == "--remux"
+    {
+        return remux::remux(from.as_ref(), to.as_ref());
+    }
+    let files = Files::parse(arguments.into_iter())?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
     let socket = UnixStream::from(stdin);
     socket.local_addr().context("standard input is no socket: this program is started by huitong")?;

@@ -5,16 +5,22 @@
 mod harness;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use harness::{Camera, Parts, Voice, assert_colour, follow, picture_times, pictures, pitch, probe, processor_time, save, sound};
+use harness::{
+    Camera, Parts, Voice, assert_colour, follow, length, picture_times, pictures, pictures_of, pitch, probe,
+    processor_time, save, sound, sound_of,
+};
 use media::TrackKind;
-use model::{BroadcastId, Layout, ParticipantId};
-use streaming::{BroadcastFact, OriginError, Scene, Streaming, StreamingConfig, StreamingError, Tile, TileKind};
+use model::{AccountId, BroadcastId, Layout, MeetingId, ParticipantId};
+use streaming::{
+    BroadcastFact, NewRecording, OriginError, Recording, RecordingConfig, Recordings, Scene, Streaming,
+    StreamingConfig, StreamingError, Tile, TileKind,
+};
 use tokio::{
     sync::{mpsc, watch},
     time::{sleep, timeout},
@@ -27,12 +33,21 @@ const WHITE: [u8; 3] = [235, 235, 235];
 /// What a viewer may lose when a studio dies.
 const LOST_MAX: Duration = Duration::from_secs(6);
 
+/// Those who look at times have the machine for themselves.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn streaming() -> Streaming {
     let logs = tracing_subscriber::fmt().with_env_filter("streaming=debug").with_test_writer();
     // The first test sets it up for all.
     let _done = logs.try_init();
     let studio = PathBuf::from(env!("CARGO_BIN_EXE_huitong-studio"));
     Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() })
+}
+
+fn recording_into(folder: &Path) -> Streaming {
+    let studio = PathBuf::from(env!("CARGO_BIN_EXE_huitong-studio"));
+    let recording = RecordingConfig { folder: Some(folder.to_owned()), ..RecordingConfig::default() };
+    Streaming::new(StreamingConfig { studio, recording, ..StreamingConfig::default() })
 }
 
 fn participant(number: u128) -> ParticipantId {
@@ -83,6 +98,7 @@ async fn fact(
 // product: P3
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broadcast_is_seen_and_heard_survives_a_crash_and_ends() {
+    let _alone = ALONE.lock().await;
     let streaming = streaming();
     let origin = streaming.origin();
     let start = Instant::now();
@@ -193,6 +209,7 @@ async fn a_broadcast_is_seen_and_heard_survives_a_crash_and_ends() {
 // product: B2
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_and_layouts_come_and_go_and_the_picture_never_stops() {
+    let _alone = ALONE.lock().await;
     let streaming = streaming();
     let (broadcast, facts) = streaming.start(broadcast_id(), "例会".to_owned()).await.unwrap();
     let camera = Arc::new(Camera::start(broadcast.feed(), participant(1)));
@@ -232,6 +249,75 @@ async fn people_and_layouts_come_and_go_and_the_picture_never_stops() {
     assert_colour(last, (40, 10), RED);
     assert_colour(last, (90, 10), [38, 41, 50]);
     assert_colour(last, (10, 60), [38, 41, 50]);
+}
+
+// product: C23, B6
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_survives_the_server_and_becomes_a_plain_file() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let streaming = recording_into(folder.path());
+    let (broadcast, facts) = streaming.start_unpublished("例会".to_owned()).await.unwrap();
+    let camera = Arc::new(Camera::start(broadcast.feed(), participant(1)));
+    camera.see(RED);
+    let _voice = Voice::start(broadcast.feed(), 440.0);
+    let _facts = attend(facts, Arc::clone(&camera));
+    let mut scene = scene(TileKind::Video(TrackKind::Camera));
+    scene.tiles.truncate(1);
+    broadcast.show(scene);
+    let (meeting, owner) = (MeetingId::from_u128(5), AccountId::from_u128(6));
+    let new = NewRecording { meeting, broadcast: Some(broadcast_id()), owner, title: "例会".to_owned() };
+    let start = Instant::now();
+    broadcast.record(new).unwrap();
+    sleep(Duration::from_secs(9)).await;
+
+    // What a server that is killed now leaves behind.
+    let killed = start.elapsed().as_secs_f64();
+    let left = tempfile::tempdir().unwrap();
+    assert!(Command::new("cp").arg("-r").arg(folder.path()).arg(left.path()).status().unwrap().success());
+    let left = left.path().join(folder.path().file_name().unwrap());
+    let id = streaming.recordings().of(owner)[0].id;
+    let part = length(&left.join(format!("{id}.part.mp4")));
+    // The recording begins at the studio's first key frame, which takes it a moment.
+    assert!(killed - part < 3.5, "{part} of {killed} s are on the disk");
+    let mended = ready(&recording_into(&left).recordings(), owner).await;
+    assert!((mended.seconds - part).abs() < 0.2, "{} s of {part} are mended", mended.seconds);
+
+    broadcast.stop().await;
+    let stopped = start.elapsed().as_secs_f64();
+    let recordings = streaming.recordings();
+    let recording = ready(&recordings, owner).await;
+    assert_eq!(recordings.replay(broadcast_id()), Some(recording.clone()));
+    let file = recordings.file(&recording).unwrap();
+    assert!((length(&file) - recording.seconds).abs() < 0.2, "{} s, said to be {}", length(&file), recording.seconds);
+    assert!(stopped - recording.seconds < 3.0, "{} of {stopped} s", recording.seconds);
+    let bytes = std::fs::read(&file).unwrap();
+    let find = |name: &[u8; 4]| bytes.windows(4).position(|window| window == name);
+    assert!(find(b"moov").unwrap() < find(b"mdat").unwrap() && find(b"moof").is_none(), "a plain file, index first");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the film and its note");
+
+    // Sought in, seen and heard.
+    let picture = pictures_of(&file, &["-ss", "4"]).into_iter().next().unwrap();
+    assert_colour(&picture, (80, 45), RED);
+    let tone = sound_of(&file, &["-ss", "4"]);
+    assert!((pitch(&tone[..24_000]) - 440.0).abs() < 3.0, "{} Hz", pitch(&tone[..24_000]));
+    println!(
+        "{part:.1} of {killed:.1} s on the disk when killed, {:.1} of {stopped:.1} s in the end",
+        recording.seconds
+    );
+}
+
+/// The only recording, once it can be fetched.
+async fn ready(recordings: &Recordings, owner: AccountId) -> Recording {
+    let finished = async {
+        loop {
+            if let Some(recording) = recordings.of(owner).into_iter().find(|recording| recording.ready) {
+                return recording;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), finished).await.expect("the recording is finished")
 }
 
 #[tokio::test]

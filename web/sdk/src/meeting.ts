@@ -215,6 +215,14 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'stop_broadcast' });
   }
 
+  startRecording(): Promise<void> {
+    return this.command({ type: 'start_recording' });
+  }
+
+  stopRecording(): Promise<void> {
+    return this.command({ type: 'stop_recording' });
+  }
+
   /** Puts the livestream's picture together in another way. */
   layout(layout: BroadcastLayout): Promise<void> {
     return this.command({ type: 'layout', layout });

@@ -33,6 +33,8 @@ export interface MeetingView {
   locked: boolean;
   /** Whether members may unmute themselves. */
   self_unmute: boolean;
+  /** What is seen and said is being recorded. */
+  recording: boolean;
 }
 
 export interface Broadcast {
@@ -53,7 +55,16 @@ export type Command =
   | { type: 'rename'; participant: ParticipantId; name: string }
   | { type: 'hand'; up: boolean }
   | { type: 'layout'; layout: BroadcastLayout }
-  | { type: 'unmute_all' | 'start_broadcast' | 'stop_broadcast' | 'leave' | 'end' };
+  | {
+      type:
+        | 'unmute_all'
+        | 'start_broadcast'
+        | 'stop_broadcast'
+        | 'start_recording'
+        | 'stop_recording'
+        | 'leave'
+        | 'end';
+    };
 
 export type LeaveReason = 'left' | 'removed' | 'lost';
 

@@ -4,6 +4,7 @@ mod accounts;
 mod idempotency;
 mod login;
 mod meetings;
+pub(crate) mod recordings;
 mod sites;
 
 use std::net::{IpAddr, SocketAddr};
@@ -58,6 +59,7 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
         .merge(accounts::routes())
         .merge(sites::routes())
         .merge(meetings::routes())
+        .merge(recordings::routes())
         .routes(routes!(by_number))
         .routes(routes!(broadcast))
         .routes(routes!(info))
@@ -293,6 +295,9 @@ struct BroadcastView {
     /// `live` when the playlist can be fetched.
     state: &'static str,
     playlist: String,
+    /// What was recorded of it, once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<String>,
 }
 
 #[utoipa::path(get, path = "/broadcasts/{id}", params(("id" = String, Path, format = Uuid)),
@@ -305,13 +310,21 @@ async fn broadcast(
     let id: BroadcastId = id.parse().map_err(|_| caller.problem(Code::NotFound))?;
     // A livestream has its meeting's id.
     let door = app.conference.door_by_id(MeetingId::new(id.uuid())).await.map_err(|error| caller.failed(&error))?;
-    let door = door.ok_or_else(|| caller.problem(Code::NotFound))?;
-    let live = app.origin.get(id, "index.m3u8", None).await.is_ok();
+    // After a restart, only its recording knows which meeting a livestream was of.
+    let recording = app.recordings.replay(id);
+    let title = door.map(|door| door.title).or_else(|| recording.as_ref().map(|recording| recording.title.clone()));
+    let title = title.ok_or_else(|| caller.problem(Code::NotFound))?;
+    let live = app.origin.is_live(id) || recording.is_none() && app.origin.get(id, "index.m3u8", None).await.is_ok();
     Ok(Json(BroadcastView {
         id,
-        title: door.title,
-        state: if live { "live" } else { "waiting" },
+        title,
+        state: match recording {
+            _ if live => "live",
+            Some(_) => "ended",
+            None => "waiting",
+        },
         playlist: format!("/live/{id}/index.m3u8"),
+        replay: recording.map(|_| format!("/live/{id}/replay.mp4")),
     }))
 }
 

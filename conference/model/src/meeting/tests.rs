@@ -293,6 +293,26 @@ fn a_livestream_is_started_once_and_its_state_is_told() {
     assert_eq!(meeting.handle(Command::Broadcast(id, None), NOW), Ok(vec![]));
 }
 
+// product: C23
+#[test]
+fn the_host_records_and_everyone_is_told() {
+    let (mut meeting, [host, guest, _]) = three();
+    assert_eq!(act(&mut meeting, guest, Action::StartRecording), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, Action::StopRecording), Ok(vec![]));
+    let effects = act(&mut meeting, host, Action::StartRecording).unwrap();
+    let [Effect::StartRecording, Effect::Tell(_, Event::MeetingChanged { meeting: view })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(view.recording);
+    assert_eq!(act(&mut meeting, host, Action::StartRecording), Ok(vec![]));
+    assert_eq!(act(&mut meeting, guest, Action::StopRecording), Err(Refusal::NotAllowed));
+    assert_eq!(meeting.handle(Command::RecordingFailed, NOW).unwrap().len(), 1);
+    assert!(!meeting.snapshot().meeting.recording);
+    act(&mut meeting, host, Action::StartRecording).unwrap();
+    let effects = act(&mut meeting, host, Action::End).unwrap();
+    assert!(effects.contains(&Effect::StopRecording), "the end of the meeting is the end of its recording");
+}
+
 // product: B2
 #[test]
 fn the_host_chooses_the_livestreams_layout_and_all_are_told() {
@@ -334,11 +354,12 @@ fn what_is_told_reads_as_the_client_protocol_says() {
         })
     );
     let id = MeetingId::from_u128(7).to_string();
-    let view =
-        serde_json::json!({"id": id, "number": "123456789", "title": "周会", "locked": false, "self_unmute": true});
+    let view = serde_json::json!({"id": id, "number": "123456789", "title": "周会", "locked": false, "self_unmute": true,
+                           "recording": false});
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");
-    let broadcast = serde_json::json!({"id": LIVESTREAM.to_string(), "state": "starting", "layout": "speaker", "watch": watch});
+    let broadcast =
+        serde_json::json!({"id": LIVESTREAM.to_string(), "state": "starting", "layout": "speaker", "watch": watch});
     assert_eq!(snapshot["broadcast"], broadcast);
     assert_eq!(snapshot["seq"], 4);
     let event = Event::ParticipantLeft { id: caller, reason: LeaveReason::Lost };
@@ -361,6 +382,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         who().prop_map(|participant| Action::MakeHost { participant }),
         Just(Action::StartBroadcast),
         Just(Action::StopBroadcast),
+        Just(Action::StartRecording),
+        Just(Action::StopRecording),
         Just(Action::Leave),
     ];
     // The owner is busy enough that there mostly is a host.

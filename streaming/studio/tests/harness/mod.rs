@@ -210,9 +210,25 @@ pub(crate) fn probe(folder: &Path) -> serde_json::Value {
 
 /// Decoded pictures of 160 x 90 pixels, one each 40 ms.
 pub(crate) fn pictures(folder: &Path) -> Vec<Vec<[u8; 3]>> {
+    pictures_of(&folder.join("index.m3u8"), HLS)
+}
+
+/// The same of any file, with words to ffmpeg before it.
+pub(crate) fn pictures_of(file: &Path, before: &[&str]) -> Vec<Vec<[u8; 3]>> {
     let filters = "fps=25,scale=160:90:flags=area";
-    let bytes = decode(folder, &["-map", "0:v", "-vf", filters, "-pix_fmt", "rgb24", "-f", "rawvideo"]);
+    let bytes = decode(file, before, &["-map", "0:v", "-vf", filters, "-pix_fmt", "rgb24", "-f", "rawvideo"]);
     bytes.chunks_exact(160 * 90 * 3).map(|picture| picture.as_chunks::<3>().0.to_vec()).collect()
+}
+
+/// How many seconds a file has.
+pub(crate) fn length(file: &Path) -> f64 {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 /// When each picture is shown, in seconds, as ffprobe reads it.
@@ -229,18 +245,22 @@ pub(crate) fn picture_times(folder: &Path) -> Vec<f64> {
 
 /// All decoded sound.
 pub(crate) fn sound(folder: &Path) -> Vec<f32> {
-    let bytes = decode(folder, &["-map", "0:a", "-ac", "1", "-ar", "48000", "-f", "f32le"]);
+    sound_of(&folder.join("index.m3u8"), HLS)
+}
+
+/// The same of any file, with words to ffmpeg before it.
+pub(crate) fn sound_of(file: &Path, before: &[&str]) -> Vec<f32> {
+    let bytes = decode(file, before, &["-map", "0:a", "-ac", "1", "-ar", "48000", "-f", "f32le"]);
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
-fn decode(folder: &Path, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-allowed_extensions", "ALL", "-i"])
-        .arg(folder.join("index.m3u8"))
-        .args(arguments)
-        .arg("-")
-        .output()
-        .unwrap();
+/// ffmpeg reads a playlist's files of any name only when told.
+const HLS: &[&str] = &["-allowed_extensions", "ALL"];
+
+fn decode(file: &Path, before: &[&str], arguments: &[&str]) -> Vec<u8> {
+    let output =
+        Command::new("ffmpeg").args(["-v", "error"]).args(before).arg("-i").arg(file).args(arguments).arg("-").output();
+    let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }

@@ -3,6 +3,7 @@ import { Menu } from '@mantine/core';
 import { useHotkeys, useMediaQuery } from '@mantine/hooks';
 import {
   Check,
+  Circle,
   Ellipsis,
   Grid2x2,
   Hand,
@@ -171,6 +172,7 @@ function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => voi
   const isHandUp = useMe()?.hand ?? false;
   const isLocked = useMeetingState(state => state.meeting.locked);
   const isBroadcast = useMeetingState(({ broadcast }) => broadcast !== null);
+  const isRecording = useMeetingState(state => state.meeting.recording);
   const { layout, remember } = useSettings();
   return (
     <Menu position="top" width={220} shadow="md">
@@ -214,6 +216,17 @@ function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => voi
             data-testid={isBroadcast ? 'stop-broadcast' : 'start-broadcast'}
           >
             {isBroadcast ? t('broadcast.stop') : t('broadcast.start')}
+          </Menu.Item>
+        )}
+        {isHost && (
+          <Menu.Item
+            leftSection={<Circle size={16} />}
+            onClick={() =>
+              void attempt(() => (isRecording ? meeting.stopRecording() : meeting.startRecording()))
+            }
+            data-testid="toggle-recording"
+          >
+            {isRecording ? t('recording.stop') : t('recording.start')}
           </Menu.Item>
         )}
         {isHost && isBroadcast && <BroadcastLayouts />}

@@ -1,10 +1,12 @@
 import { ActionIcon, Anchor, CopyButton, Popover, Text, Tooltip } from '@mantine/core';
 import { Check, Copy, Grid2x2, Info, Lock, Presentation } from 'lucide-react';
+import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { inThrees } from '../numbers';
 import { useSettings } from '../settings';
 import { DialIn } from './DialIn';
 import styles from './Head.module.css';
+import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
 
 /** What meeting this is, how others come in, and whether it is broadcast. */
@@ -35,6 +37,7 @@ export function Head({ password }: { password: string | undefined }) {
         </Popover>
       </div>
       <div className={styles.title}>
+        <RecordingBadge />
         <BroadcastBadge />
         <Tooltip label={t(`meeting.${other}`)}>
           <ActionIcon
@@ -50,6 +53,24 @@ export function Head({ password }: { password: string | undefined }) {
         </Tooltip>
       </div>
     </header>
+  );
+}
+
+/** Everyone is to know, whenever they look, and hears of it when it begins or ends. */
+function RecordingBadge() {
+  const { t } = useTranslation();
+  const isRecording = useMeetingState(state => state.meeting.recording);
+  const tell = useNotices(state => state.tell);
+  const before = useRef(false);
+  useEffect(() => {
+    if (before.current !== isRecording) tell({ kind: isRecording ? 'recording' : 'not_recording' });
+    before.current = isRecording;
+  }, [isRecording, tell]);
+  if (!isRecording) return null;
+  return (
+    <span className={styles.live} data-state="recording" data-testid="recording">
+      {t('recording.on')}
+    </span>
   );
 }
 

@@ -8,7 +8,7 @@ const SHOWN_MS = 6_000;
 const SHOWN_MAX = 3;
 
 export type Told =
-  | { kind: Notice }
+  | { kind: Notice | 'recording' | 'not_recording' }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'trouble'; device: 'microphone' | 'camera' };
 

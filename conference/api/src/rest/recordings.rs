@@ -1,0 +1,103 @@
+//! What was recorded: for who owns the meeting, and where the livestream was.
+
+use streaming::Recording;
+use tower_http::services::ServeFile;
+
+use super::*;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(remove)).routes(routes!(file))
+}
+
+/// A meeting's film.
+#[derive(Serialize, ToSchema)]
+struct RecordingView {
+    #[schema(format = Uuid)]
+    id: String,
+    #[schema(value_type = String, format = Uuid)]
+    meeting: MeetingId,
+    title: String,
+    #[schema(value_type = String, format = DateTime)]
+    start: jiff::Timestamp,
+    /// `recording`, or `ready` to be fetched.
+    state: &'static str,
+    seconds: f64,
+    bytes: u64,
+    file: String,
+    /// Where the public can see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch: Option<String>,
+}
+
+impl From<Recording> for RecordingView {
+    fn from(recording: Recording) -> Self {
+        Self {
+            id: recording.id.to_string(),
+            meeting: recording.meeting,
+            title: recording.title,
+            start: time(recording.started_ms),
+            state: if recording.ready { "ready" } else { "recording" },
+            seconds: recording.seconds,
+            bytes: recording.bytes,
+            file: format!("/api/v1/recordings/{}/file", recording.id),
+            watch: recording.broadcast.map(|id| format!("/watch/{id}")),
+        }
+    }
+}
+
+/// Recordings of one's own meetings, newest first.
+#[utoipa::path(get, path = "/recordings", responses((status = 200, body = Items<RecordingView>), Problem))]
+async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Items<RecordingView>>, Problem> {
+    let account = caller.logged_in(&app).await?;
+    let items = app.recordings.of(account.id).into_iter().map(RecordingView::from).collect();
+    Ok(Json(Items::all(items)))
+}
+
+/// Removes a recording for good.
+#[utoipa::path(delete, path = "/recordings/{id}", params(("id" = String, Path, format = Uuid)),
+    responses((status = 204), Problem))]
+async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    app.recordings.remove(&own(&app, &caller, &id).await?);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The film itself, with ranges; not found while it is being recorded.
+#[utoipa::path(get, path = "/recordings/{id}/file", params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, content_type = "video/mp4"), (status = 206), (status = 304), (status = 416), Problem))]
+async fn file(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let recording = own(&app, &caller, &id).await?;
+    let mut response = serve(&app, &recording, request).await.ok_or_else(|| caller.problem(Code::NotFound))?;
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.mp4\"", recording.id));
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name.expect("an id is ASCII"));
+    Ok(response)
+}
+
+/// What the livestream's viewers see when it is over.
+pub(crate) async fn replay(State(app): State<App>, Path(broadcast): Path<String>, request: Request) -> Response {
+    let language = Language::of(request.headers());
+    let recording = broadcast.parse::<BroadcastId>().ok().and_then(|id| app.recordings.replay(id));
+    let response = match recording {
+        Some(recording) => serve(&app, &recording, request).await,
+        None => None,
+    };
+    response.unwrap_or_else(|| Problem::new(Code::NotFound, language).into_response())
+}
+
+async fn own(app: &App, caller: &Caller, id: &str) -> Result<Recording, Problem> {
+    let account = caller.logged_in(app).await?;
+    app.recordings.find(account.id, caller.id(id)?).ok_or_else(|| caller.problem(Code::NotFound))
+}
+
+/// With ranges and conditions (RFC 9110 §13, §14), as players and downloads that go on need them.
+async fn serve(app: &App, recording: &Recording, request: Request) -> Option<Response> {
+    let file = app.recordings.file(recording)?;
+    let served = ServeFile::new_with_mime(file, &mime_guess::from_ext("mp4").first()?).try_call(request).await;
+    let mut response = served.inspect_err(|error| tracing::warn!(%error, "recording can't be read")).ok()?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+    Some(response.into_response())
+}

@@ -1,0 +1,160 @@
+//! Where a broadcast goes: to players, into a recording. They come and go while the studio runs.
+
+use std::time::SystemTime;
+
+use model::BroadcastId;
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    BroadcastFact, Origin,
+    broadcast::FACTS_QUEUE,
+    child::{Hangup, StudioReader},
+    hls::Packager,
+    recording::{Recorder, RecordingFailed},
+    wire::{AccessUnit, Format, FromStudio, Report},
+};
+
+/// What the broadcast's handle asks for.
+pub(crate) enum Order {
+    Publish(BroadcastId, watch::Sender<Packager>),
+    Unpublish,
+    Record(Recorder),
+    StopRecording,
+}
+
+pub(crate) struct Outlets {
+    origin: Origin,
+    published: Option<Published>,
+    recorder: Option<Recorder>,
+    /// What an outlet that opens now has missed.
+    formats: Vec<Format>,
+    facts: mpsc::Sender<BroadcastFact>,
+    orders: mpsc::Receiver<Order>,
+    report: Report,
+}
+
+struct Published {
+    id: BroadcastId,
+    packager: watch::Sender<Packager>,
+    live: bool,
+}
+
+impl Outlets {
+    pub(crate) fn new(origin: Origin, facts: mpsc::Sender<BroadcastFact>, orders: mpsc::Receiver<Order>) -> Self {
+        let (published, recorder, formats, report) = (None, None, Vec::new(), Report::default());
+        Self { origin, published, recorder, formats, facts, orders, report }
+    }
+
+    /// What the last studio did.
+    pub(crate) fn report(&self) -> Report {
+        self.report
+    }
+
+    /// Passes on what a studio makes, until it is gone.
+    pub(crate) async fn listen(&mut self, studio: &mut StudioReader) -> Hangup {
+        loop {
+            let said = tokio::select! {
+                said = studio.next() => said,
+                Some(order) = self.orders.recv() => {
+                    self.carry_out(order);
+                    continue;
+                }
+            };
+            match said {
+                Err(hangup) => return hangup,
+                Ok(FromStudio::Format(format)) => self.format(format),
+                Ok(FromStudio::Unit(unit)) => self.unit(unit),
+                Ok(FromStudio::KeyframeWanted(participant, kind)) => {
+                    if self.facts.capacity() > FACTS_QUEUE / 4 {
+                        self.tell(BroadcastFact::KeyframeWanted(participant, kind));
+                    }
+                }
+                Ok(FromStudio::Report(report)) => {
+                    let skipped = report.ticks_skipped.saturating_sub(self.report.ticks_skipped);
+                    metrics::counter!("streaming_ticks_skipped_total").increment(skipped);
+                    self.report = report;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn studio_died(&mut self) {
+        if let Some(published) = &mut self.published {
+            published.packager.send_modify(Packager::end_run);
+            published.live = false;
+        }
+        let ended = self.recorder.as_ref().map(Recorder::run_ended);
+        self.recorded(ended);
+        self.formats.clear();
+        self.report = Report::default();
+        self.tell(BroadcastFact::Restarting);
+    }
+
+    pub(crate) fn end(&mut self, last: BroadcastFact) {
+        while let Ok(order) = self.orders.try_recv() {
+            self.carry_out(order);
+        }
+        self.unpublish();
+        self.recorder = None;
+        self.tell(last);
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Publish(id, packager) => {
+                self.unpublish();
+                for format in &self.formats {
+                    packager.send_modify(|packager| packager.handle_format(format.clone()));
+                }
+                self.published = Some(Published { id, packager, live: false });
+            }
+            Order::Unpublish => self.unpublish(),
+            Order::Record(recorder) => {
+                let told = self.formats.iter().try_for_each(|format| recorder.format(format.clone()));
+                self.recorder = Some(recorder);
+                self.recorded(Some(told));
+            }
+            Order::StopRecording => self.recorder = None,
+        }
+    }
+
+    fn unpublish(&mut self) {
+        if let Some(Published { id, packager, .. }) = self.published.take() {
+            packager.send_modify(Packager::finish);
+            self.origin.retire(id);
+        }
+    }
+
+    fn format(&mut self, format: Format) {
+        if let Some(published) = &self.published {
+            published.packager.send_modify(|packager| packager.handle_format(format.clone()));
+        }
+        let told = self.recorder.as_ref().map(|recorder| recorder.format(format.clone()));
+        self.recorded(told);
+        self.formats.push(format);
+    }
+
+    fn unit(&mut self, unit: AccessUnit) {
+        let told = self.recorder.as_mut().map(|recorder| recorder.unit(unit.clone()));
+        self.recorded(told);
+        let Some(published) = &mut self.published else { return };
+        let now = SystemTime::now();
+        let is_new = published.packager.send_if_modified(|packager| packager.handle_unit(unit, now));
+        if is_new && !published.live && published.packager.borrow().is_running() {
+            published.live = true;
+            self.tell(BroadcastFact::Live);
+        }
+    }
+
+    fn recorded(&mut self, told: Option<Result<(), RecordingFailed>>) {
+        if let Some(Err(RecordingFailed)) = told {
+            self.recorder = None;
+            self.tell(BroadcastFact::RecordingFailed);
+        }
+    }
+
+    fn tell(&self, fact: BroadcastFact) {
+        // Nobody listening is fine: the audience is what matters.
+        let _unheard = self.facts.try_send(fact);
+    }
+}

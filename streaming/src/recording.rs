@@ -1,0 +1,358 @@
+//! A broadcast written to a file: fragmented MP4 while it goes on, so that a crash costs what was not written yet; a
+//! plain MP4 that can be sought in afterwards.
+//!
+//! Each recording has a thread of its own, and nobody ever waits for it: when the disk is slow, pictures are left out.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cadence,
+    hls::{
+        boxes::{self, Sample},
+        rendition::{AAC_SAMPLES, from_ticks, in_ticks},
+    },
+    recordings::Draft,
+    wire::{AccessUnit, Format, Track},
+};
+
+/// What waits for the disk: eight seconds of units. More would be lost by a crash.
+const ENTRIES_MAX: usize = 640;
+
+/// This much is written at once, and is what a crash may cost; less would cost a header each.
+const FRAGMENT: Duration = Duration::from_secs(1);
+
+/// A running recording. Dropped, it is finished.
+pub(crate) struct Recorder {
+    entries: SyncSender<Entry>,
+    /// A picture was left out: those that follow are of no use until the next key frame.
+    broken: bool,
+}
+
+enum Entry {
+    Format(Format),
+    Unit(AccessUnit),
+    RunEnd,
+}
+
+/// The recording can't go on: its thread has said why.
+#[derive(Debug)]
+pub(crate) struct RecordingFailed;
+
+impl Recorder {
+    /// Begins to write what it is told from now on.
+    pub(crate) fn start(draft: Draft) -> io::Result<Self> {
+        let (entries, told) = sync_channel(ENTRIES_MAX);
+        let file = draft.create()?;
+        let write = move || {
+            let mut writer = Writer::new(file, draft.bytes_max());
+            let length = run(&mut writer, &told);
+            // Waiting for room in a recording that nobody drains would be in vain.
+            drop(told);
+            let seconds = writer.end.as_secs_f64();
+            if let Err(error) = length {
+                tracing::error!(%error, id = %draft.id(), "recording can't go on");
+            }
+            drop(writer);
+            draft.finish(seconds);
+        };
+        thread::Builder::new().name("recorder".to_owned()).spawn(write)?;
+        Ok(Self { entries, broken: false })
+    }
+
+    pub(crate) fn format(&self, format: Format) -> Result<(), RecordingFailed> {
+        self.put(Entry::Format(format)).map(|_| ())
+    }
+
+    pub(crate) fn unit(&mut self, unit: AccessUnit) -> Result<(), RecordingFailed> {
+        let is_picture = unit.track == Track::Video;
+        if is_picture && self.broken && !unit.keyframe {
+            return Ok(());
+        }
+        let put = self.put(Entry::Unit(unit))?;
+        if is_picture {
+            self.broken = !put;
+        }
+        Ok(())
+    }
+
+    /// The studio is gone; another one follows.
+    pub(crate) fn run_ended(&self) -> Result<(), RecordingFailed> {
+        self.put(Entry::RunEnd).map(|_| ())
+    }
+
+    /// False when there was no room.
+    fn put(&self, entry: Entry) -> Result<bool, RecordingFailed> {
+        match self.entries.try_send(entry) {
+            Ok(()) => Ok(true),
+            Err(TrySendError::Full(_)) => {
+                metrics::counter!("streaming_recording_dropped_total").increment(1);
+                Ok(false)
+            }
+            Err(TrySendError::Disconnected(_)) => Err(RecordingFailed),
+        }
+    }
+}
+
+fn run(writer: &mut Writer, told: &Receiver<Entry>) -> io::Result<()> {
+    let begun = Instant::now();
+    while let Ok(entry) = told.recv() {
+        match entry {
+            Entry::Format(format) => writer.format(format)?,
+            Entry::Unit(unit) => writer.unit(unit, begun.elapsed())?,
+            Entry::RunEnd => writer.run_ended()?,
+        }
+    }
+    writer.run_ended()
+}
+
+/// Units become fragments in a file. `W` is a file outside of tests.
+struct Writer<W: Output = File> {
+    out: W,
+    bytes_left: u64,
+    /// Picture and sound.
+    tracks: [Option<Strip>; 2],
+    is_begun: bool,
+    /// The recording's time at the run's time 0, which may be before the recording began.
+    run: Option<Run>,
+    end: Duration,
+    fragments: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    /// By the run's clock.
+    first: Duration,
+    /// By the recording's.
+    at: Duration,
+}
+
+struct Strip {
+    format: Format,
+    /// Its duration is known when the next one comes.
+    held: Option<Sample>,
+    samples: Vec<Sample>,
+}
+
+/// A file, or what stands for it.
+trait Output: Write {
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Output for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl<W: Output> Writer<W> {
+    fn new(out: W, bytes_left: u64) -> Self {
+        let (tracks, end) = ([None, None], Duration::ZERO);
+        Self { out, bytes_left, tracks, is_begun: false, run: None, end, fragments: 0 }
+    }
+
+    fn format(&mut self, format: Format) -> io::Result<()> {
+        let index = usize::from(matches!(format, Format::Audio { .. }));
+        match &self.tracks[index] {
+            // Studios of one program are all alike.
+            Some(strip) if strip.format == format => return Ok(()),
+            Some(_) => return Err(io::Error::other("the coding has changed")),
+            None => self.tracks[index] = Some(Strip { format, held: None, samples: Vec::new() }),
+        }
+        if let [Some(picture), Some(sound)] = &self.tracks {
+            let init = boxes::init_segment(&[&picture.format, &sound.format]);
+            self.write(&init)?;
+            self.is_begun = true;
+        }
+        Ok(())
+    }
+
+    /// `elapsed` is the time since the recording began: only what a studio's death has cost is taken from it.
+    fn unit(&mut self, unit: AccessUnit, elapsed: Duration) -> io::Result<()> {
+        if !self.is_begun {
+            return Ok(());
+        }
+        let run = match self.run {
+            Some(run) => run,
+            None if unit.track == Track::Video && unit.keyframe => {
+                let at = if self.end.is_zero() { Duration::ZERO } else { elapsed.max(self.end) };
+                *self.run.insert(Run { first: unit.pts, at })
+            }
+            None => return Ok(()),
+        };
+        let Some(since) = unit.pts.checked_sub(run.first) else { return Ok(()) };
+        let time = run.at + since;
+        let Some(strip) = &mut self.tracks[track_index(unit.track)] else { return Ok(()) };
+        let start = in_ticks(time, boxes::timescale(&strip.format));
+        if let Some(mut held) = strip.held.take() {
+            let Some(duration) = start.checked_sub(held.start).filter(|ticks| *ticks > 0) else {
+                strip.held = Some(held);
+                return Ok(());
+            };
+            held.duration = u32::try_from(duration).unwrap_or(u32::MAX);
+            strip.samples.push(held);
+        }
+        strip.held = Some(Sample { start, duration: 0, keyframe: unit.keyframe, data: unit.data });
+        self.end = self.end.max(time);
+        if unit.track == Track::Video && strip.length() >= FRAGMENT {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn run_ended(&mut self) -> io::Result<()> {
+        for strip in self.tracks.iter_mut().flatten() {
+            if let Some(mut held) = strip.held.take() {
+                held.duration = match strip.format {
+                    Format::Video { .. } => in_ticks(cadence::TICK, boxes::VIDEO_TIMESCALE) as u32,
+                    Format::Audio { .. } => AAC_SAMPLES,
+                };
+                strip.samples.push(held);
+            }
+        }
+        self.run = None;
+        self.flush()
+    }
+
+    /// Writes what is complete, and has it on the disk.
+    fn flush(&mut self) -> io::Result<()> {
+        for index in 0..self.tracks.len() {
+            let Some(strip) = &mut self.tracks[index] else { continue };
+            let samples = std::mem::take(&mut strip.samples);
+            if !samples.is_empty() {
+                self.fragments = self.fragments.wrapping_add(1);
+                let fragment = boxes::fragment(self.fragments, boxes::TRACK_ID + index as u32, &samples);
+                self.write(&fragment)?;
+            }
+        }
+        self.out.sync()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let left = self.bytes_left.checked_sub(bytes.len() as u64);
+        self.bytes_left = left.ok_or_else(|| io::Error::other("the recordings' quota is used up"))?;
+        self.out.write_all(bytes)
+    }
+}
+
+impl Strip {
+    fn length(&self) -> Duration {
+        let ticks = self.samples.iter().map(|sample| u64::from(sample.duration)).sum();
+        from_ticks(ticks, boxes::timescale(&self.format))
+    }
+}
+
+fn track_index(track: Track) -> usize {
+    usize::from(track == Track::Audio)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use bytes::Bytes;
+    use mp4_atom::{Any, ReadFrom};
+
+    use super::*;
+
+    impl Output for Vec<u8> {
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn formats() -> [Format; 2] {
+        let avcc = Bytes::from_static(&[1, 0x4d, 0x40, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x4d, 0x40, 0x1f, 1, 0, 1, 0x68]);
+        let config = Bytes::from_static(&[0x11, 0x88]);
+        [Format::Video { width: 1280, height: 720, avcc }, Format::Audio { rate: 48_000, channels: 1, config }]
+    }
+
+    fn writer(bytes_max: u64) -> Writer<Vec<u8>> {
+        let mut writer = Writer::new(Vec::new(), bytes_max);
+        formats().into_iter().for_each(|format| writer.format(format).unwrap());
+        writer
+    }
+
+    /// Pictures and sound of so many ticks from one on, with a key frame each 50.
+    fn play(writer: &mut Writer<Vec<u8>>, ticks: std::ops::Range<u32>, elapsed: Duration) -> io::Result<()> {
+        for tick in ticks {
+            let pts = cadence::TICK * tick;
+            let unit = |track, keyframe| AccessUnit { track, pts, keyframe, data: Bytes::from_static(&[9; 100]) };
+            writer.unit(unit(Track::Audio, true), elapsed)?;
+            writer.unit(unit(Track::Video, tick.is_multiple_of(50)), elapsed)?;
+        }
+        Ok(())
+    }
+
+    /// Track, start and length of each fragment.
+    fn fragments(file: &[u8]) -> Vec<(u32, u64, u64)> {
+        let mut bytes = Cursor::new(file);
+        let mut fragments = Vec::new();
+        while let Some(atom) = Option::<Any>::read_from(&mut bytes).unwrap() {
+            if let Any::Moof(moof) = atom {
+                let [traf] = &moof.traf[..] else { panic!("one track in a fragment") };
+                let length = traf.trun[0].samples.iter().map(|entry| u64::from(entry.duration.unwrap())).sum();
+                let start = traf.tfdt.as_ref().unwrap().base_media_decode_time;
+                fragments.push((traf.tfhd.track_id, start, length));
+            }
+        }
+        fragments
+    }
+
+    // product: C23
+    #[test]
+    fn a_recording_begins_at_a_key_frame_and_has_no_holes() {
+        let mut writer = writer(u64::MAX);
+        // It begins in the middle of a studio's life, between two key frames.
+        play(&mut writer, 120..400, Duration::ZERO).unwrap();
+        writer.run_ended().unwrap();
+        let fragments = fragments(&writer.out);
+        for (track, timescale) in [(1, 90_000), (2, 48_000)] {
+            let mut next = fragments.iter().find(|fragment| fragment.0 == track).unwrap().1;
+            assert!(next <= timescale / 25, "track {track} begins at {next}");
+            for (_, start, length) in fragments.iter().filter(|fragment| fragment.0 == track) {
+                assert_eq!(*start, next, "track {track}");
+                next += length;
+            }
+            let seconds = next as f64 / timescale as f64;
+            assert!((seconds - 10.0).abs() < 0.1, "track {track} has {seconds} s of 10");
+        }
+    }
+
+    // product: B6
+    #[test]
+    fn no_more_than_two_seconds_are_not_written_yet() {
+        let mut writer = writer(u64::MAX);
+        play(&mut writer, 0..1_000, Duration::ZERO).unwrap();
+        for track in [1, 2] {
+            let written: u64 = fragments(&writer.out).iter().filter(|of| of.0 == track).map(|of| of.2).sum();
+            let seconds = written as f64 / if track == 1 { 90_000.0 } else { 48_000.0 };
+            assert!(seconds > 38.0, "{seconds} of 40 s");
+        }
+    }
+
+    #[test]
+    fn a_dead_studio_leaves_a_gap_of_its_length() {
+        let mut writer = writer(u64::MAX);
+        play(&mut writer, 0..100, Duration::from_secs(4)).unwrap();
+        writer.run_ended().unwrap();
+        formats().into_iter().for_each(|format| writer.format(format).unwrap());
+        play(&mut writer, 0..100, Duration::from_secs(6)).unwrap();
+        writer.run_ended().unwrap();
+        let starts: Vec<u64> = fragments(&writer.out).iter().filter(|of| of.0 == 1).map(|of| of.1).collect();
+        assert!(starts.contains(&(6 * 90_000)), "{starts:?}");
+    }
+
+    #[test]
+    fn the_quota_ends_it() {
+        let mut writer = writer(20_000);
+        let ended = play(&mut writer, 0..1_000, Duration::ZERO).unwrap_err();
+        assert!(ended.to_string().contains("quota"), "{ended}");
+        assert!(writer.out.len() <= 20_000 && !fragments(&writer.out).is_empty());
+    }
+}

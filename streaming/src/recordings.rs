@@ -1,0 +1,400 @@
+//! The recordings on this machine's disk: a folder with a film and a note about it for each, how long they are kept, and
+//! how much room they may take.
+//!
+//! ```text
+//! {id}.json         the note, see [`Recording`]
+//! {id}.part.mp4     while it is being recorded: fragments
+//! {id}.mp4          afterwards: a plain file
+//! ```
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use model::{AccountId, BroadcastId, MeetingId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Where and for how long.
+#[derive(Debug, Clone)]
+pub struct RecordingConfig {
+    /// The folder; nothing can be recorded without one.
+    pub folder: Option<PathBuf>,
+    /// Older ones are removed; 0 keeps them for ever.
+    pub keep_days: u32,
+    /// All together; the oldest give way to a new one, which ends when it alone is larger.
+    pub quota_bytes: u64,
+}
+
+impl Default for RecordingConfig {
+    fn default() -> Self {
+        Self { folder: None, keep_days: 0, quota_bytes: u64::MAX }
+    }
+}
+
+/// What is known of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Its own, and its file's name.
+    pub id: Uuid,
+    /// Of which meeting.
+    pub meeting: MeetingId,
+    /// The livestream whose recording it is; none where the meeting was not public.
+    pub broadcast: Option<BroadcastId>,
+    /// Whose meeting.
+    pub owner: AccountId,
+    /// Its topic.
+    pub title: String,
+    /// Milliseconds since 1970, UTC.
+    pub started_ms: i64,
+    /// Its length; 0 until it is finished.
+    pub seconds: f64,
+    /// Its size; 0 until it is finished.
+    pub bytes: u64,
+    /// Finished, and can be fetched.
+    pub ready: bool,
+}
+
+/// A recording to be made.
+#[derive(Debug, Clone)]
+pub struct NewRecording {
+    /// Of which meeting.
+    pub meeting: MeetingId,
+    /// Where it is public.
+    pub broadcast: Option<BroadcastId>,
+    /// Whose meeting.
+    pub owner: AccountId,
+    /// Its topic.
+    pub title: String,
+}
+
+/// All of them. Clones are handles to the same.
+#[derive(Clone)]
+pub struct Recordings {
+    shelf: Arc<Shelf>,
+}
+
+struct Shelf {
+    config: RecordingConfig,
+    /// The program that makes a plain file of a fragmented one.
+    studio: PathBuf,
+    notes: Mutex<Vec<Recording>>,
+}
+
+impl Recordings {
+    /// Reads the notes; what was being recorded when the server died is finished in the background.
+    pub(crate) fn open(config: RecordingConfig, studio: PathBuf) -> Self {
+        let mut notes = config.folder.as_deref().map(read_notes).unwrap_or_default();
+        notes.sort_by_key(|note| note.started_ms);
+        let broken: Vec<Uuid> = notes.iter().filter(|note| !note.ready).map(|note| note.id).collect();
+        let recordings = Self { shelf: Arc::new(Shelf { config, studio, notes: Mutex::new(notes) }) };
+        if !broken.is_empty() {
+            let shelf = Arc::clone(&recordings.shelf);
+            let mend = move || broken.into_iter().for_each(|id| shelf.finish(id, None));
+            if let Err(error) = thread::Builder::new().name("recordings".to_owned()).spawn(mend) {
+                tracing::error!(%error, "broken recordings stay as they are");
+            }
+        }
+        recordings
+    }
+
+    /// An account's, newest first.
+    #[must_use]
+    pub fn of(&self, owner: AccountId) -> Vec<Recording> {
+        self.shelf.sweep();
+        self.shelf.notes(|notes| notes.iter().rev().filter(|note| note.owner == owner).cloned().collect())
+    }
+
+    /// One of an account's, by its id.
+    #[must_use]
+    pub fn find(&self, owner: AccountId, id: Uuid) -> Option<Recording> {
+        self.shelf.notes(|notes| notes.iter().find(|note| note.id == id && note.owner == owner).cloned())
+    }
+
+    /// What can be watched where the livestream was: the longest of its recordings.
+    #[must_use]
+    pub fn replay(&self, of: BroadcastId) -> Option<Recording> {
+        let is_replay = |note: &&Recording| note.broadcast == Some(of) && note.ready;
+        self.shelf.notes(|notes| notes.iter().filter(is_replay).max_by(|a, b| a.seconds.total_cmp(&b.seconds)).cloned())
+    }
+
+    /// The file of one that is ready.
+    #[must_use]
+    pub fn file(&self, recording: &Recording) -> Option<PathBuf> {
+        Some(self.shelf.path(recording.id, "mp4")?).filter(|_| recording.ready)
+    }
+
+    /// Removes one that is ready.
+    pub fn remove(&self, recording: &Recording) {
+        if recording.ready {
+            self.shelf.remove(recording.id);
+        }
+    }
+
+    /// A note for a new one, and room for it.
+    pub(crate) fn draft(&self, new: NewRecording) -> io::Result<Draft> {
+        let shelf = Arc::clone(&self.shelf);
+        let folder = shelf.config.folder.as_ref().ok_or_else(|| io::Error::other("no folder for recordings is set"))?;
+        fs::create_dir_all(folder)?;
+        shelf.sweep();
+        let note = Recording {
+            id: Uuid::now_v7(),
+            meeting: new.meeting,
+            broadcast: new.broadcast,
+            owner: new.owner,
+            title: new.title,
+            started_ms: jiff::Timestamp::now().as_millisecond(),
+            seconds: 0.0,
+            bytes: 0,
+            ready: false,
+        };
+        let id = note.id;
+        shelf.write_note(&note)?;
+        shelf.notes(|notes| notes.push(note));
+        tracing::info!(%id, "recording started");
+        Ok(Draft { shelf, id })
+    }
+}
+
+impl std::fmt::Debug for Recordings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recordings").field("config", &self.shelf.config).finish_non_exhaustive()
+    }
+}
+
+/// One that is being made.
+pub(crate) struct Draft {
+    shelf: Arc<Shelf>,
+    id: Uuid,
+}
+
+impl Draft {
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    pub(crate) fn create(&self) -> io::Result<File> {
+        let path = self.shelf.path(self.id, "part.mp4").ok_or_else(|| io::Error::other("no folder"))?;
+        File::create_new(path)
+    }
+
+    pub(crate) fn bytes_max(&self) -> u64 {
+        self.shelf.config.quota_bytes
+    }
+
+    /// It ends: the plain file is made, which takes a second for an hour.
+    pub(crate) fn finish(self, seconds: f64) {
+        self.shelf.finish(self.id, Some(seconds));
+    }
+}
+
+impl Shelf {
+    fn notes<T>(&self, look: impl FnOnce(&mut Vec<Recording>) -> T) -> T {
+        look(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn path(&self, id: Uuid, ending: &str) -> Option<PathBuf> {
+        Some(self.config.folder.as_ref()?.join(format!("{id}.{ending}")))
+    }
+
+    fn write_note(&self, note: &Recording) -> io::Result<()> {
+        let path = self.path(note.id, "json").ok_or_else(|| io::Error::other("no folder"))?;
+        let new = path.with_extension("json.new");
+        fs::write(&new, serde_json::to_vec_pretty(note)?)?;
+        fs::rename(new, path)
+    }
+
+    /// Makes the plain file and says that it is ready. One of which nothing was written is forgotten.
+    fn finish(&self, id: Uuid, seconds: Option<f64>) {
+        let (Some(part), Some(whole)) = (self.path(id, "part.mp4"), self.path(id, "mp4")) else { return };
+        let written = fs::metadata(&part).map_or(0, |data| data.len());
+        if written == 0 && !whole.exists() {
+            return self.remove(id);
+        }
+        let mut length = None;
+        if written > 0 {
+            match remux(&self.studio, &part, &whole) {
+                Ok(seconds) => length = seconds,
+                Err(error) => {
+                    // Fragments can be played as well; only seeking is slow.
+                    tracing::warn!(%id, %error, "a recording stays in fragments");
+                    if let Err(error) = fs::rename(&part, &whole) {
+                        tracing::error!(%id, %error, "a recording can't be kept");
+                    }
+                }
+            }
+        }
+        let _gone = fs::remove_file(part);
+        let bytes = fs::metadata(&whole).map_or(0, |data| data.len());
+        let note = self.notes(|notes| {
+            let note = notes.iter_mut().find(|note| note.id == id)?;
+            (note.ready, note.bytes) = (true, bytes);
+            note.seconds = length.or(seconds).unwrap_or(note.seconds);
+            Some(note.clone())
+        });
+        if let Some(note) = note {
+            if let Err(error) = self.write_note(&note) {
+                tracing::error!(%id, %error, "a recording's note can't be written");
+            }
+            tracing::info!(%id, seconds = note.seconds, bytes, "recording ready");
+        }
+        self.sweep();
+    }
+
+    /// Removes what is too old, then the oldest until the rest fits.
+    fn sweep(&self) {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let kept = Duration::from_secs(u64::from(self.config.keep_days) * 24 * 3600).as_millis() as i64;
+        let doomed = self.notes(|notes| {
+            let mut total: u64 = notes.iter().map(|note| note.bytes).sum();
+            let mut doomed = Vec::new();
+            for note in notes.iter().filter(|note| note.ready) {
+                let is_old = self.config.keep_days > 0 && now - note.started_ms > kept;
+                if is_old || total > self.config.quota_bytes {
+                    total -= note.bytes;
+                    doomed.push(note.id);
+                }
+            }
+            doomed
+        });
+        doomed.into_iter().for_each(|id| self.remove(id));
+    }
+
+    fn remove(&self, id: Uuid) {
+        self.notes(|notes| notes.retain(|note| note.id != id));
+        for ending in ["mp4", "part.mp4", "json"] {
+            let _none = self.path(id, ending).map(fs::remove_file);
+        }
+        tracing::info!(%id, "recording removed");
+    }
+}
+
+/// The notes of a folder; what is none is passed over.
+fn read_notes(folder: &Path) -> Vec<Recording> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let notes = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    notes
+        .filter_map(|path| {
+            let note = fs::read(&path).map_err(|error| error.to_string());
+            let note = note.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+            note.inspect_err(|error| tracing::warn!(path = %path.display(), error, "no note of a recording")).ok()
+        })
+        .collect()
+}
+
+/// `huitong-studio --remux FROM TO`, which says how many seconds there are.
+fn remux(studio: &Path, from: &Path, to: &Path) -> io::Result<Option<f64>> {
+    let output =
+        Command::new(studio).arg("--remux").args([from, to]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("the studio ends with {}", output.status)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id<T: From128>(number: u128) -> T {
+        T::from(Uuid::from_u128(number))
+    }
+
+    trait From128 {
+        fn from(uuid: Uuid) -> Self;
+    }
+
+    impl From128 for MeetingId {
+        fn from(uuid: Uuid) -> Self {
+            Self::new(uuid)
+        }
+    }
+
+    impl From128 for AccountId {
+        fn from(uuid: Uuid) -> Self {
+            Self::new(uuid)
+        }
+    }
+
+    impl From128 for BroadcastId {
+        fn from(uuid: Uuid) -> Self {
+            Self::new(uuid)
+        }
+    }
+
+    fn open(folder: &Path, keep_days: u32, quota_bytes: u64) -> Recordings {
+        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days, quota_bytes };
+        // A program that can't remux: the fragments stay.
+        Recordings::open(config, "/bin/false".into())
+    }
+
+    fn record(recordings: &Recordings, bytes: usize, seconds: f64) -> Uuid {
+        let new = NewRecording { meeting: id(1), broadcast: Some(id(2)), owner: id(3), title: "例会".to_owned() };
+        let draft = recordings.draft(new).unwrap();
+        io::Write::write_all(&mut draft.create().unwrap(), &vec![7; bytes]).unwrap();
+        let number = draft.id();
+        draft.finish(seconds);
+        number
+    }
+
+    // product: C23, B6
+    #[test]
+    fn a_recording_is_its_owners_and_its_livestreams() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = open(folder.path(), 0, u64::MAX);
+        let short = record(&recordings, 100, 5.0);
+        let long = record(&recordings, 200, 50.0);
+        assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [long, short]);
+        assert!(recordings.of(id(4)).is_empty() && recordings.find(id(4), long).is_none());
+        assert_eq!(recordings.replay(id(2)).map(|note| note.id), Some(long));
+        assert!(recordings.replay(id(9)).is_none());
+        let note = recordings.find(id(3), long).unwrap();
+        assert_eq!(fs::metadata(recordings.file(&note).unwrap()).unwrap().len(), 200);
+        // Another server finds them again.
+        let again = open(folder.path(), 0, u64::MAX);
+        assert_eq!(again.find(id(3), long), Some(note.clone()));
+        again.remove(&note);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the other one's film and note");
+    }
+
+    #[test]
+    fn the_oldest_give_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = open(folder.path(), 0, 250);
+        let [_first, second, third] = [100, 100, 100].map(|bytes| record(&recordings, bytes, 1.0));
+        assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [third, second]);
+    }
+
+    #[test]
+    fn the_old_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = open(folder.path(), 7, u64::MAX);
+        let old = record(&recordings, 100, 1.0);
+        let new = record(&recordings, 100, 1.0);
+        let eight_days = 8 * 24 * 3_600_000;
+        recordings.shelf.notes(|notes| {
+            notes.iter_mut().filter(|note| note.id == old).for_each(|note| {
+                note.started_ms -= eight_days;
+            })
+        });
+        assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [new]);
+    }
+
+    #[test]
+    fn nothing_is_recorded_without_a_folder_and_an_empty_one_is_forgotten() {
+        let none = Recordings::open(RecordingConfig::default(), "/bin/false".into());
+        let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
+        assert!(none.draft(new).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = open(folder.path(), 0, u64::MAX);
+        record(&recordings, 0, 0.0);
+        assert!(recordings.of(id(3)).is_empty());
+    }
+}
