@@ -127,10 +127,7 @@ impl Composer {
         let logo = self.logo_place();
         let mut logo_is_covered = changed;
         for index in 0..self.tiles.len() {
-            let (tile, before_it) = match self.tiles.split_at_mut(index + 1) {
-                ([.., tile], before_it) => (tile, before_it),
-                ([], _) => break,
-            };
+            let ([.., tile], before_it) = self.tiles.split_at_mut(index + 1) else { break };
             let fresh = |at: Instant| now.saturating_duration_since(at) < STALE_AFTER;
             let shot = tile.role.slot.as_ref().and_then(|slot| slot.latest()).filter(|shot| fresh(shot.at));
             let show = shot.as_ref().map_or(Shown::Card, |shot| Shown::Shot(shot.number));
