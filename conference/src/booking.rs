@@ -407,11 +407,7 @@ impl Conference {
 
     /// Whether a meeting may be entered now.
     pub(crate) async fn opening(&self, meeting: &store::Meeting) -> Result<Opening, StoreError> {
-        if meeting.mode == BookingMode::Dedicated {
-            return Ok(model::opening(meeting.mode, &[], now_ms()));
-        }
-        let spans: Vec<Span> = self.store().occurrences(meeting.id).await?.iter().map(|held| held.span).collect();
-        Ok(model::opening(meeting.mode, &spans, now_ms()))
+        opening(self.store(), meeting, now_ms()).await
     }
 
     pub(crate) fn info(&self, meeting: store::Meeting) -> MeetingInfo {
@@ -443,6 +439,19 @@ fn times(plan: &Plan) -> Vec<(i64, Span)> {
 
 fn options_text(options: Options) -> String {
     serde_json::to_string(&options).expect("flags have a JSON form")
+}
+
+/// Whether a meeting may be entered at this time.
+pub(crate) async fn opening(
+    store: &store::Store,
+    meeting: &store::Meeting,
+    now_ms: i64,
+) -> Result<Opening, StoreError> {
+    if meeting.mode == BookingMode::Dedicated {
+        return Ok(model::opening(meeting.mode, &[], now_ms));
+    }
+    let spans: Vec<Span> = store.occurrences(meeting.id).await?.iter().map(|held| held.span).collect();
+    Ok(model::opening(meeting.mode, &spans, now_ms))
 }
 
 /// What an older server wrote lacks the newer options; they have their defaults.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Action, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot};
+use model::{
+    Action, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot, WaitReason, Whisper,
+};
 use plane::{LegId, MeetingMedia, PlaneError, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,6 +31,8 @@ pub enum SeatEvent {
     Slots(Vec<SlotAssigned>),
     /// For him alone.
     Notice(Notice),
+    /// What the others are not told.
+    Whisper(Whisper),
     /// The last one. Events that end without it: the meeting broke.
     Ended(EndReason),
 }
@@ -105,6 +109,7 @@ pub(crate) enum Request {
         join: Join,
         resume: Option<String>,
         leg: Option<LegId>,
+        waits: Option<mpsc::Sender<WaitReason>>,
         answer: oneshot::Sender<Result<Seat, Refusal>>,
     },
     Act {
@@ -112,6 +117,8 @@ pub(crate) enum Request {
         action: Action,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
+    /// The ledger has said yes.
+    Scaled(Command),
     /// A livestream that was being started; none if it can't be.
     Livestream(Option<Livestream>),
     Stop,

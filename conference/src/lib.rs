@@ -20,11 +20,11 @@ mod tests;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use model::{BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal};
+use model::{BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, WaitReason};
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
 use streaming::Streaming;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -115,6 +115,8 @@ pub struct JoinRequest {
     pub resume: Option<String>,
     /// Where he comes from.
     pub source: IpAddr,
+    /// Is told what he has to wait for at the door. Dropping the join is giving up.
+    pub waits: Option<mpsc::Sender<WaitReason>>,
 }
 
 /// Why the core could not begin.
@@ -227,7 +229,7 @@ impl Conference {
         self.shared.registry.is_occupied(id)
     }
 
-    /// Comes in: a seat, or why not.
+    /// Comes in: a seat, or why not. Where he has to wait at the door, the answer waits too.
     pub async fn join(&self, request: JoinRequest) -> Result<Seat, Refusal> {
         if self.shared.registry.is_draining() {
             return Err(Refusal::Draining);
@@ -260,7 +262,8 @@ impl Conference {
                 source: request.source,
             };
             let (answer, answered) = oneshot::channel();
-            let asked = Request::Join { join, resume: request.resume.clone(), leg, answer };
+            let (resume, waits) = (request.resume.clone(), request.waits.clone());
+            let asked = Request::Join { join, resume, leg, waits, answer };
             if way.requests.send(asked).await.is_ok()
                 && let Ok(seat) = answered.await
             {

@@ -1,6 +1,7 @@
 //! One live meeting: a task that owns its [`Meeting`], its media and its livestream. All others hold a handle.
 
 use std::{
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -8,20 +9,23 @@ use std::{
 
 use futures_util::FutureExt;
 use model::{
-    AccountId, Action, BroadcastId, BroadcastState, Command, Effect, Event, Join, Meeting, MeetingId, ParticipantId,
-    Refusal, Rules,
+    AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, Effect, Event, Join, Meeting, MeetingId,
+    NoCapacity, Opening, ParticipantId, Refusal, Rules, ViaKind, WaitReason,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
-use store::Store;
+use store::{AuditEntry, BookError, Store};
 use streaming::{BroadcastFact, NewRecording, Streaming};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::{
+    booking,
     broadcast::{Livestream, state_of},
     chairs::Chairs,
     handle::{MeetingHandle, Request, Seat, SeatEvent},
+    now_ms,
     outbox::{Happened, News},
     registry::{Entry, Registry, Way},
 };
@@ -49,14 +53,14 @@ pub(crate) fn start(entry: Entry, queue: mpsc::Receiver<Request>, resources: Res
 }
 
 async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resources) {
-    let (rules, media, facts) = match open(&entry, &resources).await {
+    let (rules, row, media, facts) = match open(&entry, &resources).await {
         Ok(opened) => opened,
         Err(refusal) => return refuse_all(queue, refusal).await,
     };
     let gauge = metrics::gauge!("conference_meetings");
     gauge.increment(1);
     tracing::info!("meeting opened");
-    let live = Live::new(&entry, rules, media.clone(), facts, resources.streaming, resources.news);
+    let live = Live::new(&entry, rules, row, media.clone(), facts, resources);
     // A panic in one meeting ends that meeting: its participants see their events end.
     if AssertUnwindSafe(live.run(&mut queue)).catch_unwind().await.is_err() {
         tracing::error!("meeting panicked and is ended");
@@ -72,23 +76,37 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
 async fn open(
     entry: &Entry,
     resources: &Resources,
-) -> Result<(Rules, MeetingMedia, mpsc::Receiver<MeetingFact>), Refusal> {
+) -> Result<(Rules, store::Meeting, MeetingMedia, mpsc::Receiver<MeetingFact>), Refusal> {
     let failed = |error: &dyn std::fmt::Display| {
         tracing::error!(%error, "meeting can't be opened");
         Refusal::Failed
     };
     let found = resources.store.meeting(entry.id).await.map_err(|error| failed(&error))?;
     let row = found.ok_or(Refusal::NoSuchMeeting)?;
+    let begun_ms = now_ms();
+    let opening = booking::opening(&resources.store, &row, begun_ms).await.map_err(|error| failed(&error))?;
+    let (from_ms, until_ms) = match opening {
+        Opening::Open { from_ms, until_ms } => (from_ms.unwrap_or(begun_ms), until_ms),
+        Opening::NotYet { .. } => return Err(Refusal::NotYet),
+        Opening::Over => return Err(Refusal::NoSuchMeeting),
+    };
+    let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;
     let (media, facts) = resources.plane.open_meeting(entry.id).await.map_err(|error| failed(&error))?;
     let rules = Rules {
         id: entry.id,
         number: row.number,
-        title: row.title,
-        password: row.password,
+        title: row.title.clone(),
+        password: row.password.clone(),
         owner: row.owner,
         capacity: row.capacity as usize,
+        options: booking::options_of(&row.options),
+        scalable: row.mode == BookingMode::Concurrent,
+        livestream: site.is_some_and(|site| site.livestream),
+        begun_ms,
+        from_ms,
+        until_ms,
     };
-    Ok((rules, media, facts))
+    Ok((rules, row, media, facts))
 }
 
 async fn refuse_all(mut queue: mpsc::Receiver<Request>, refusal: Refusal) {
@@ -101,8 +119,25 @@ async fn refuse_all(mut queue: mpsc::Receiver<Request>, refusal: Refusal) {
     }
 }
 
+/// Somebody at the door, or about to sit down.
+struct Pending {
+    via: ViaKind,
+    leg: Option<LegId>,
+    waits: Option<mpsc::Sender<WaitReason>>,
+    answer: oneshot::Sender<Result<Seat, Refusal>>,
+}
+
 struct Live {
     id: MeetingId,
+    row: Arc<store::Meeting>,
+    store: Store,
+    pending: BTreeMap<ParticipantId, Pending>,
+    /// Who has a seat and was not answered yet; true where he had it before.
+    seated: Vec<(ParticipantId, bool)>,
+    /// What the ledger is to be asked.
+    wish: Option<Wish>,
+    /// One wish after the other.
+    wishing: Arc<Mutex<()>>,
     meeting: Meeting,
     begun: Instant,
     media: MeetingMedia,
@@ -128,18 +163,32 @@ struct Live {
     closed: bool,
 }
 
+/// C14.
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    Extend(i64),
+    Enlarge(usize),
+}
+
 impl Live {
     fn new(
         entry: &Entry,
         rules: Rules,
+        row: store::Meeting,
         media: MeetingMedia,
         facts: mpsc::Receiver<MeetingFact>,
-        streaming: Streaming,
-        news: News,
+        resources: Resources,
     ) -> Self {
         let owner = rules.owner;
+        let Resources { store, streaming, news, .. } = resources;
         Self {
             id: rules.id,
+            row: Arc::new(row),
+            store,
+            pending: BTreeMap::new(),
+            seated: Vec::new(),
+            wish: None,
+            wishing: Arc::default(),
             meeting: Meeting::new(rules),
             begun: Instant::now(),
             media,
@@ -168,7 +217,7 @@ impl Live {
         while !self.closed {
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(request) => self.take(request).await,
+                    Some(request) => self.take(request),
                     None => break,
                 },
                 fact = self.facts.recv() => match fact {
@@ -184,6 +233,7 @@ impl Live {
             while let Some(participant) = self.chairs.next_gone() {
                 self.try_decide(Command::Lost(participant));
             }
+            self.answer_the_seated().await;
             self.show();
         }
         self.end_livestream();
@@ -194,17 +244,22 @@ impl Live {
         tracing::info!(seconds, seats, at_once, "meeting closed");
     }
 
-    async fn take(&mut self, request: Request) {
+    fn take(&mut self, request: Request) {
         match request {
-            Request::Join { join, resume, leg, answer } => {
-                let seat = self.join(join, resume, leg).await;
-                // Who asked may have gone meanwhile: then his events have no receiver, which the next tick finds.
-                let _ = answer.send(seat);
+            Request::Join { join, resume, leg, waits, answer } => {
+                let via = join.via.kind();
+                self.join(join, resume, Pending { via, leg, waits, answer });
             }
             Request::Act { by, action, answer } => {
                 let wait = self.chairs.pace(by, self.begun.elapsed());
+                let audited = action.audited(by);
                 let result = self.act(by, action);
-                if wait.is_zero() {
+                if let (Ok(()), Some((name, whom))) = (&result, audited) {
+                    self.audit(by, name, whom);
+                }
+                if let Some(wish) = self.wish.take() {
+                    self.ask_ledger(wish, answer);
+                } else if wait.is_zero() {
                     let _ = answer.send(result);
                 } else {
                     tokio::spawn(async move {
@@ -213,6 +268,7 @@ impl Live {
                     });
                 }
             }
+            Request::Scaled(command) => self.try_decide(command),
             Request::Livestream(livestream) => self.livestream_is_there(livestream),
             Request::Stop => self.try_decide(Command::Stop),
             #[cfg(test)]
@@ -220,17 +276,44 @@ impl Live {
         }
     }
 
-    async fn join(&mut self, mut join: Join, resume: Option<String>, leg: Option<LegId>) -> Result<Seat, Refusal> {
+    fn join(&mut self, mut join: Join, resume: Option<String>, pending: Pending) {
         join.resume = resume.and_then(|secret| self.chairs.owner_of(&secret));
-        let via = join.via.kind();
-        let effects = self.meeting.handle(Command::Join(join), self.begun.elapsed())?;
-        let seated = effects.iter().find_map(|effect| match effect {
-            Effect::Seated { participant, again } => Some((*participant, *again)),
+        let effects = match self.meeting.handle(Command::Join(join), self.begun.elapsed()) {
+            Ok(effects) => effects,
+            Err(refusal) => {
+                // Who asked may have gone.
+                let _ = pending.answer.send(Err(refusal));
+                return;
+            }
+        };
+        // The first of them is about whoever asked: others may come in with him.
+        let own = effects.iter().find_map(|effect| match effect {
+            Effect::Seated { participant, .. } | Effect::Waits(participant, _) => Some(*participant),
             _ => None,
         });
-        let (participant, again) = seated.ok_or(Refusal::Failed)?;
-        // The others are told before he listens: for him it is in the snapshot.
+        if let Some(participant) = own {
+            self.pending.insert(participant, pending);
+        }
         self.carry_out(effects);
+    }
+
+    /// The others were told before they listen: for them it is in the snapshot.
+    async fn answer_the_seated(&mut self) {
+        while let Some((participant, again)) = self.seated.pop() {
+            let Some(Pending { via, leg, answer, .. }) = self.pending.remove(&participant) else { continue };
+            let seat = self.seat(participant, again, via, leg).await;
+            // Who asked may have gone meanwhile: then his events have no receiver, which the next tick finds.
+            let _ = answer.send(seat);
+        }
+    }
+
+    async fn seat(
+        &mut self,
+        participant: ParticipantId,
+        again: bool,
+        via: ViaKind,
+        leg: Option<LegId>,
+    ) -> Result<Seat, Refusal> {
         let (resume, events) = self.chairs.place(participant, via);
         self.count_seats();
         if let Some(leg) = leg
@@ -249,7 +332,52 @@ impl Live {
         self.seats_ever += u64::from(!again);
         tracing::info!(%participant, ?via, again, "participant joined");
         let handle = MeetingHandle { id: self.id, requests: self.way.requests.clone(), media: self.media.clone() };
-        Ok(Seat { participant, resume, handle, snapshot: self.meeting.snapshot(), events })
+        Ok(Seat { participant, resume, handle, snapshot: self.meeting.snapshot_for(participant), events })
+    }
+
+    /// The ledger is asked while the meeting goes on; whoever wished it is answered by it.
+    fn ask_ledger(&self, wish: Wish, answer: oneshot::Sender<Result<(), Refusal>>) {
+        let (store, row, own) = (self.store.clone(), Arc::clone(&self.row), self.way.requests.clone());
+        let wishing = Arc::clone(&self.wishing);
+        let ask = async move {
+            let _turn = wishing.lock().await;
+            let (booked, command) = match wish {
+                Wish::Extend(until_ms) => (store.set_end(&row, now_ms(), until_ms).await, Command::Extended(until_ms)),
+                Wish::Enlarge(capacity) => {
+                    let ports = u32::try_from(capacity).unwrap_or(u32::MAX);
+                    (store.set_ports(&row, now_ms(), ports).await, Command::Enlarged(capacity))
+                }
+            };
+            let answered = match booked {
+                Ok(()) => own.send(Request::Scaled(command)).await.map_err(|_| Refusal::NoSuchMeeting),
+                Err(BookError::NoCapacity(NoCapacity::Ports { free, .. })) => Err(Refusal::NoPorts(free)),
+                Err(error) => {
+                    tracing::error!(%error, ?wish, "ledger can't be changed");
+                    Err(Refusal::Failed)
+                }
+            };
+            let _ = answer.send(answered);
+        };
+        self.registry.tasks.spawn(ask.in_current_span());
+    }
+
+    fn audit(&self, by: ParticipantId, action: &str, whom: Option<ParticipantId>) {
+        let whom = whom.map(|whom| format!(" participant/{whom}")).unwrap_or_default();
+        let entry = AuditEntry {
+            id: Uuid::now_v7().to_string(),
+            site: self.row.site,
+            at_ms: now_ms(),
+            account: self.meeting.account_of(by),
+            action: format!("meeting.{action}"),
+            object: format!("meeting/{}{whom}", self.id),
+        };
+        let store = self.store.clone();
+        let write = async move {
+            if let Err(error) = store.note(&entry).await {
+                tracing::error!(%error, action = entry.action, "audit log can't be written");
+            }
+        };
+        self.registry.tasks.spawn(write.in_current_span());
     }
 
     fn act(&mut self, by: ParticipantId, action: Action) -> Result<(), Refusal> {
@@ -273,7 +401,22 @@ impl Live {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Seated { .. } => {}
+                Effect::Seated { participant, again } => self.seated.push((participant, again)),
+                Effect::Waits(participant, why) => {
+                    if let Some(waits) = self.pending.get(&participant).and_then(|pending| pending.waits.as_ref()) {
+                        let _ = waits.try_send(why);
+                    }
+                }
+                Effect::TurnAway(participant, refusal) => {
+                    if let Some(pending) = self.pending.remove(&participant) {
+                        let _ = pending.answer.send(Err(refusal));
+                    }
+                }
+                Effect::Whisper(participant, whisper) => {
+                    self.chairs.tell(participant, SeatEvent::Whisper(whisper));
+                }
+                Effect::Extend(until_ms) => self.wish = Some(Wish::Extend(until_ms)),
+                Effect::Enlarge(capacity) => self.wish = Some(Wish::Enlarge(capacity)),
                 Effect::Tell(seq, event) => self.tell_all(seq, event),
                 Effect::Notify(participant, notice) => self.chairs.tell(participant, SeatEvent::Notice(notice)),
                 Effect::SetMuted(participant, muted) => self.media.set_muted(participant, muted),
@@ -439,6 +582,12 @@ impl Live {
 
     fn tick(&mut self) {
         self.chairs.look_for_gone();
+        let gave_up = self.pending.iter().filter(|(_, pending)| pending.answer.is_closed());
+        let gave_up: Vec<_> = gave_up.map(|(participant, _)| *participant).collect();
+        for participant in gave_up {
+            self.pending.remove(&participant);
+            self.try_decide(Command::GaveUp(participant));
+        }
         self.try_decide(Command::Tick);
         if !self.meeting.is_idle(self.begun.elapsed()) {
             self.empty_since = None;
@@ -449,7 +598,10 @@ impl Live {
 
     fn show(&mut self) {
         if let Some(livestream) = &mut self.livestream {
-            livestream.show(&self.meeting.snapshot(), &self.speaking, self.active);
+            let snapshot = self.meeting.snapshot();
+            // Who the host put in the spotlight is large for the audience too.
+            let active = snapshot.meeting.spotlight.or(self.active);
+            livestream.show(&snapshot, &self.speaking, active);
         }
     }
 }

@@ -76,6 +76,7 @@ impl House {
             account: None,
             via: Via::Web,
             resume: None,
+            waits: None,
             source: LOOPBACK,
         }
     }

@@ -121,7 +121,8 @@ impl Inside {
                 self.locked = meeting.locked;
                 self.self_unmute = meeting.self_unmute;
             }
-            Event::BroadcastChanged { .. } => {}
+            Event::Reacted { .. } | Event::Chat { .. } | Event::PollChanged { .. } | Event::BroadcastChanged { .. } => {
+            }
         }
     }
 }
@@ -163,6 +164,7 @@ async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
                 }
                 Some(SeatEvent::Notice(Notice::Muted)) => Some(Prompt::MutedByHost),
                 Some(SeatEvent::Notice(Notice::Unmuted | Notice::AskedToUnmute)) => Some(Prompt::UnmutedByHost),
+                Some(SeatEvent::Notice(_) | SeatEvent::Whisper(_)) => None,
                 Some(SeatEvent::Speaking { .. } | SeatEvent::Slots(_)) => None,
                 Some(SeatEvent::Ended(reason)) => return reason.into(),
                 None => return EndCause::Replaced,
@@ -189,7 +191,7 @@ async fn obey(command: KeypadCommand, inside: &Inside, handle: &conference::Meet
         KeypadCommand::WhoIsHere if inside.people.len() == 2 => return Some(Prompt::OneOther),
         // Larger counts and the volume keys come with the telephone's own issue.
         KeypadCommand::WhoIsHere | KeypadCommand::Louder | KeypadCommand::Softer => return None,
-        KeypadCommand::Help if me.role == Role::Host => return Some(Prompt::HelpHost),
+        KeypadCommand::Help if me.role.manages() => return Some(Prompt::HelpHost),
         KeypadCommand::Help => return Some(Prompt::Help),
         KeypadCommand::ToggleMuteAll if inside.self_unmute => {
             (Action::MuteAll { self_unmute: false }, Prompt::AllMuted)

@@ -23,6 +23,8 @@ pub(crate) enum EndCause {
     Locked,
     /// Its time has not come.
     NotYet,
+    /// The host did not let him in.
+    Denied,
     /// Removed by the host, now or before.
     Removed,
     MeetingEnded,
@@ -41,7 +43,7 @@ impl EndCause {
             Self::NotAcceptable => (488, "Not Acceptable Here"),
             Self::NoMeeting => (404, "Not Found"),
             Self::Full | Self::TooManyTries => (486, "Busy Here"),
-            Self::Locked | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
+            Self::Locked | Self::Denied | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
             Self::ServerStopping => (503, "Service Unavailable"),
             Self::HungUp | Self::Canceled => (487, "Request Terminated"),
             Self::MeetingEnded | Self::NotYet | Self::NoMedia | Self::Replaced => (480, "Temporarily Unavailable"),
@@ -61,6 +63,7 @@ impl EndCause {
             Self::Full => "full",
             Self::Locked => "locked",
             Self::NotYet => "not_yet",
+            Self::Denied => "denied",
             Self::Removed => "removed",
             Self::MeetingEnded => "meeting_ended",
             Self::ServerStopping => "server_stopping",
@@ -79,6 +82,7 @@ impl EndCause {
             Self::Full => &[Prompt::RefusedFull, Prompt::Goodbye],
             Self::Locked => &[Prompt::RefusedLocked, Prompt::Goodbye],
             Self::NotYet => &[Prompt::NotStarted, Prompt::Goodbye],
+            Self::Denied => &[Prompt::Goodbye],
             Self::Removed => &[Prompt::Removed],
             Self::MeetingEnded => &[Prompt::MeetingEnded],
             Self::ServerStopping => &[Prompt::ServerStopping],
@@ -98,7 +102,9 @@ impl From<Refusal> for EndCause {
             Refusal::Removed => Self::Removed,
             Refusal::NotYet => Self::NotYet,
             Refusal::Draining => Self::ServerStopping,
-            Refusal::BadName | Refusal::NotAllowed | Refusal::Failed => Self::Failed,
+            Refusal::Denied => Self::Denied,
+            Refusal::Ended => Self::MeetingEnded,
+            _ => Self::Failed,
         }
     }
 }
@@ -107,7 +113,7 @@ impl From<EndReason> for EndCause {
     fn from(reason: EndReason) -> Self {
         match reason {
             EndReason::Removed => Self::Removed,
-            EndReason::MeetingEnded => Self::MeetingEnded,
+            EndReason::MeetingEnded | EndReason::TimeUp => Self::MeetingEnded,
             EndReason::Left => Self::HungUp,
             EndReason::Replaced | EndReason::TooSlow => Self::Replaced,
             EndReason::ServerStopping => Self::ServerStopping,

@@ -6,7 +6,12 @@ use conference::{Door, JoinRequest, Seat, Via};
 use model::{MeetingNumber, PhoneNumber, Refusal};
 use sipconf::{Language, Prompt};
 
-use crate::{end_cause::EndCause, line::Line};
+use tokio::sync::mpsc;
+
+use crate::{
+    end_cause::EndCause,
+    line::{Happening, Line},
+};
 
 /// Tries at each question (P1).
 const TRIES: usize = 3;
@@ -81,8 +86,9 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
             via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
             resume: None,
             source,
+            waits: None,
         };
-        let question: &[Prompt] = match line.house.conference.join(request).await {
+        let question: &[Prompt] = match knock(line, request).await? {
             Ok(seat) => return Ok(seat),
             Err(Refusal::PasswordNeeded) => &[Prompt::EnterPassword],
             Err(Refusal::WrongPassword) if attempt < TRIES => &[Prompt::WrongPassword, Prompt::EnterPassword],
@@ -91,4 +97,39 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
         password = Some(line.gather(question, PASSWORD_DIGITS).await?);
     }
     Err(EndCause::WrongPassword)
+}
+
+/// Asks to come in; where he has to wait at the door, he is told so and hears music (J3).
+async fn knock(line: &mut Line, mut request: JoinRequest) -> Result<Result<Seat, Refusal>, EndCause> {
+    let (waits, mut told) = mpsc::channel(4);
+    request.waits = Some(waits);
+    let conference = line.house.conference.clone();
+    let answer = async move { conference.join(request).await };
+    tokio::pin!(answer);
+    let mut words = None;
+    loop {
+        tokio::select! {
+            joined = &mut answer => {
+                if words.is_some() {
+                    line.leg.stop_playing();
+                }
+                return Ok(joined);
+            }
+            Some(why) = told.recv() => {
+                // Whoever has admitted nobody yet is a host who is not there, to the caller.
+                tracing::info!(?why, "caller waits");
+                if words.is_none() {
+                    words = Some(line.play(line.clip(Prompt::WaitingForHost)).await?);
+                }
+            }
+            // What is keyed while the password is looked at is the next answer: it stays until asked for.
+            happening = line.next(), if words.is_some() => match happening? {
+                Happening::PlayDone(id) if Some(id) == words => {
+                    let music = line.house.prompts.hold_music();
+                    line.leg.play(music, true).await.map_err(|_| EndCause::Failed)?;
+                }
+                Happening::PlayDone(_) | Happening::Digit(_) => {}
+            },
+        }
+    }
 }

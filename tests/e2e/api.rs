@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::{Client, Server, http};
+use tests::{Baresip, Client, Codec, Server, http};
 
 const PASSWORD: &str = "Huitong-2026";
 
@@ -160,6 +160,79 @@ async fn a_meeting_opens_in_its_time_and_an_instant_one_at_once() -> Result<()> 
     assert_eq!((reused.status, &reused.body["code"]), (422, &json!("key_reused")));
     let inside = Client::join(server.web, &numbers[0], join, None).await?;
     assert_eq!(inside.joined["type"], "joined", "{}", inside.joined);
+    Ok(())
+}
+
+// product: J3, C14, C17, C21, S4
+#[tokio::test]
+async fn the_host_opens_the_door_and_makes_the_meeting_longer_and_larger() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "concurrent").await?;
+    let booked = user.post("/meetings", json!({"title": "评审", "options": {"waiting_room": true}})).await?;
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    let number = booked.body["number"].as_str().context("a number")?;
+    let join = |name: &str| json!({"type": "join", "name": name});
+
+    // One by browser and one by telephone are at the door before the host.
+    let mut guest = Client::join(server.web, number, join("韩梅梅"), None).await?;
+    assert_eq!(guest.joined, json!({"type": "waiting", "reason": "admission"}));
+    let mut stranger = Client::join(server.web, number, join("陌生人"), None).await?;
+    let mut phone = Baresip::start("13800000001", Codec::Pcma, 600.0)?;
+    phone.dial(number, server.sip, "udp")?;
+    phone.press("2")?;
+    let mut host = Client::join(server.web, number, join("李雷"), Some(&user.cookie)).await?;
+    assert_eq!(host.joined["type"], "joined", "{}", host.joined);
+    let mut people = host.joined["waiting"].clone();
+    if people.as_array().map(Vec::len) != Some(3) {
+        let all_three = |message: &Value| message["whisper"]["people"].as_array().map(Vec::len) == Some(3);
+        people = host.next(all_three).await?["whisper"]["people"].clone();
+    }
+    let id_of = |name: &str| {
+        let people = people.as_array().into_iter().flatten();
+        people.clone().find(|person| person["name"] == name).map(|person| person["id"].clone()).context("at the door")
+    };
+    let denied = host.command(json!({"type": "deny", "participant": id_of("陌生人")?})).await?;
+    assert_eq!(denied["type"], "done");
+    let refused = stranger.next(|message| message["type"] == "refused").await?;
+    assert_eq!(refused["problem"]["code"], "denied");
+    // The caller hears music until he is let in.
+    let music = phone.listen(4.0)?;
+    assert!(music.level(0.0, 4.0) > 0.005, "{}", music.level(0.0, 4.0));
+    for name in ["韩梅梅", "138****0001"] {
+        host.command(json!({"type": "admit", "participant": id_of(name)?})).await?;
+        host.next(|message| message["event"]["participant"]["name"] == name).await?;
+    }
+    let inside = guest.next(|message| message["type"] == "joined").await?;
+    assert_eq!(inside["waiting"], json!([]), "who waits is the host's business");
+
+    // Said and kept.
+    guest.command(json!({"type": "chat", "text": "大家好"})).await?;
+    let heard = host.next(|message| message["event"]["type"] == "chat").await?;
+    assert_eq!(heard["event"]["message"]["text"], "大家好");
+    host.command(json!({"type": "waiting_room", "on": false})).await?;
+    let late = Client::join(server.web, number, join("晚到的人"), None).await?;
+    assert_eq!(late.joined["chat"][0]["text"], "大家好");
+
+    // Longer and larger, as far as the site's ports go: 200, of which this meeting has ten.
+    let other = json!({"title": "大会", "start": in_hours(1), "duration": 120, "capacity": 185});
+    assert_eq!(user.post("/meetings", other).await?.status, 201);
+    let larger = host.command(json!({"type": "enlarge", "by": 5})).await?;
+    assert_eq!(larger["type"], "done", "{larger}");
+    host.next(|message| message["event"]["meeting"]["capacity"] == 15).await?;
+    let longer = host.command(json!({"type": "extend", "minutes": 120})).await?;
+    assert_eq!(longer["type"], "done", "{longer}");
+    host.next(|message| message["event"]["meeting"]["ends_ms"].is_i64()).await?;
+    let refused = host.command(json!({"type": "enlarge", "by": 5})).await?;
+    assert_eq!(refused["problem"]["code"], "no_ports", "{refused}");
+    assert!(refused["problem"]["detail"].as_str().is_some_and(|detail| detail.contains("15")), "{refused}");
+
+    // The host's hand is in the log.
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let log = operator.get(&format!("/sites/{site}/audit")).await?.to_string();
+    for action in ["meeting.deny", "meeting.admit", "meeting.enlarge"] {
+        assert!(log.contains(action), "{action}: {log}");
+    }
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub fn http() -> reqwest::Client {
 /// One participant.
 pub struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The `joined` message.
+    /// The `joined` message, or what came in its place: `refused`, `waiting`.
     pub joined: Value,
     last_id: u64,
 }
@@ -52,7 +52,8 @@ impl Client {
         let (socket, _) = connect_async(request).await?;
         let mut client = Self { socket, joined: Value::Null, last_id: 0 };
         client.send(&join).await?;
-        client.joined = client.next(|message| message["type"] == "joined" || message["type"] == "refused").await?;
+        let answers = ["joined", "refused", "waiting"];
+        client.joined = client.next(|message| answers.iter().any(|kind| message["type"] == *kind)).await?;
         Ok(client)
     }
 

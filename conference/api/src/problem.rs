@@ -70,6 +70,11 @@ problems! {
     BadName = "bad_name", BAD_REQUEST, "名字不能为空，最多40个字，不能包含特殊字符", "A name has 1 to 40 characters and none of the special ones";
     BadMessage = "bad_message", BAD_REQUEST, "无法理解的消息", "The message can't be understood";
     BadOffer = "bad_offer", BAD_REQUEST, "媒体协商失败", "The media offer can't be answered";
+    Denied = "denied", FORBIDDEN, "主持人没有允许您加入", "The host has not let you in";
+    Ended = "ended", CONFLICT, "会议已经结束", "The meeting has ended";
+    ShareLocked = "share_locked", FORBIDDEN, "主持人已锁定共享，只有主持人可以共享", "Sharing is locked: only the host may share";
+    BadText = "bad_text", BAD_REQUEST, "内容不能为空，也不能过长", "The text is empty or too long";
+    NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";
     NoSuchParticipant = "no_such_participant", NOT_FOUND, "该参会人已离开", "There is no such participant";
     Draining = "draining", SERVICE_UNAVAILABLE, "服务器正在停止，请稍后再试", "The server is stopping; try again shortly";
@@ -123,6 +128,16 @@ impl From<Refusal> for Code {
             Refusal::NotAllowed => Self::NotAllowed,
             Refusal::NoSuchParticipant => Self::NoSuchParticipant,
             Refusal::NotYet => Self::NotYet,
+            Refusal::Denied => Self::Denied,
+            Refusal::Ended => Self::Ended,
+            Refusal::ShareLocked => Self::ShareLocked,
+            Refusal::NoLivestream => Self::NoLivestream,
+            Refusal::BadText => Self::BadText,
+            Refusal::NoSuchPoll => Self::NoSuchPoll,
+            Refusal::TooManyPolls => Self::TooMany,
+            Refusal::BadDuration => Self::BadDuration,
+            Refusal::BadCapacity => Self::BadCapacity,
+            Refusal::NoPorts(_) => Self::NoPorts,
             Refusal::Draining => Self::Draining,
             Refusal::Failed => Self::Failed,
         }

@@ -1,6 +1,6 @@
 //! The client WebSocket: one participant's words, both ways. `docs/reference/client-protocol.md` is its contract.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use axum::{
     extract::{
@@ -10,9 +10,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use conference::{Account, Action, EndReason, Event, JoinRequest, Notice, Seat, SeatEvent, Snapshot, Via};
-use model::{MeetingId, ParticipantId};
+use model::{MeetingId, ParticipantId, Refusal, WaitReason, Whisper};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, interval, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, interval, timeout},
+};
 
 use crate::{
     App,
@@ -52,6 +55,10 @@ enum ServerMessage<'a> {
         #[serde(flatten)]
         snapshot: &'a Snapshot,
     },
+    /// At the door.
+    Waiting {
+        reason: WaitReason,
+    },
     Answer {
         id: u64,
         sdp: &'a str,
@@ -77,6 +84,9 @@ enum ServerMessage<'a> {
     Notice {
         notice: Notice,
     },
+    Whisper {
+        whisper: &'a Whisper,
+    },
     Ended {
         reason: EndReason,
     },
@@ -86,6 +96,9 @@ enum ServerMessage<'a> {
 struct ProblemView {
     code: &'static str,
     title: &'static str,
+    /// What exactly, in the reader's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -141,28 +154,40 @@ impl Client {
     ) -> Result<(), Gone> {
         let mut pings = interval(PING);
         let mut seat: Option<Seat> = None;
+        let mut knocking: Option<Knocking> = None;
         loop {
             tokio::select! {
                 frame = self.socket.recv() => {
                     let Some(message) = self.understand(frame).await? else { continue };
                     match (message, &seat) {
-                        (ClientMessage::Join { name, password, resume }, None) => {
-                            let via = Via::Web;
+                        (ClientMessage::Join { name, password, resume }, None) if knocking.is_none() => {
+                            let (waits, told) = mpsc::channel(4);
+                            let (via, waits) = (Via::Web, Some(waits));
                             let (name, account) = (Some(name), account.clone());
-                            let request = JoinRequest { meeting, password, name, account, via, resume, source };
-                            match app.conference.join(request).await {
-                                Ok(joined) => {
-                                    let (you, resume, snapshot) = (joined.participant, &joined.resume, &joined.snapshot);
-                                    self.say(&ServerMessage::Joined { you, resume, snapshot }).await?;
-                                    seat = Some(joined);
-                                }
-                                Err(refusal) => self.refuse(None, refusal.into()).await?,
-                            }
+                            let request = JoinRequest { meeting, password, name, account, via, resume, source, waits };
+                            let conference = app.conference.clone();
+                            let answer = Box::pin(async move { conference.join(request).await });
+                            knocking = Some(Knocking { answer, told });
                         }
-                        (message, Some(seat)) => self.obey(seat, message).await?,
+                        // Who waits at the door has nothing to say but that he goes, by hanging up.
                         (_, None) => self.refuse(None, Code::BadMessage).await?,
+                        (message, Some(seat)) => self.obey(seat, message).await?,
                     }
                 }
+                heard = door(&mut knocking) => match heard {
+                    Heard::Waits(reason) => self.say(&ServerMessage::Waiting { reason }).await?,
+                    Heard::Answer(answer) => {
+                        knocking = None;
+                        match *answer {
+                            Ok(joined) => {
+                                let (you, resume, snapshot) = (joined.participant, &joined.resume, &joined.snapshot);
+                                self.say(&ServerMessage::Joined { you, resume, snapshot }).await?;
+                                seat = Some(joined);
+                            }
+                            Err(refusal) => self.refuse_for(None, refusal).await?,
+                        }
+                    }
+                },
                 event = next_event(&mut seat) => {
                     let Some(event) = event else { return self.close(close_code::POLICY, "").await };
                     if self.tell(event).await?.is_break() {
@@ -216,7 +241,7 @@ impl Client {
             ClientMessage::Subscribe { id, sdp } => self.answer(id, handle.subscribe(who, sdp).await).await,
             ClientMessage::Command { id, command } => match handle.command(who, command).await {
                 Ok(()) => self.say(&ServerMessage::Done { id }).await,
-                Err(refusal) => self.refuse(Some(id), refusal.into()).await,
+                Err(refusal) => self.refuse_for(Some(id), refusal).await,
             },
         }
     }
@@ -251,6 +276,7 @@ impl Client {
                 self.say(&ServerMessage::Slots { slots: slots.iter().map(view).collect() }).await?;
             }
             SeatEvent::Notice(notice) => self.say(&ServerMessage::Notice { notice: *notice }).await?,
+            SeatEvent::Whisper(whisper) => self.say(&ServerMessage::Whisper { whisper }).await?,
             SeatEvent::Ended(reason) => {
                 self.say(&ServerMessage::Ended { reason: *reason }).await?;
                 return Ok(std::ops::ControlFlow::Break(()));
@@ -260,7 +286,22 @@ impl Client {
     }
 
     async fn refuse(&mut self, id: Option<u64>, code: Code) -> Result<(), Gone> {
-        let problem = ProblemView { code: code.code(), title: code.title(self.language) };
+        self.refuse_because(id, code, None).await
+    }
+
+    async fn refuse_for(&mut self, id: Option<u64>, refusal: Refusal) -> Result<(), Gone> {
+        let detail = match refusal {
+            Refusal::NoPorts(free) => Some(match self.language {
+                Language::Chinese => format!("该时间段仅剩{free}方"),
+                Language::English => format!("Only {free} ports are free at that time"),
+            }),
+            _ => None,
+        };
+        self.refuse_because(id, refusal.into(), detail).await
+    }
+
+    async fn refuse_because(&mut self, id: Option<u64>, code: Code, detail: Option<String>) -> Result<(), Gone> {
+        let problem = ProblemView { code: code.code(), title: code.title(self.language), detail };
         self.say(&ServerMessage::Refused { id, problem }).await
     }
 
@@ -278,6 +319,25 @@ impl Client {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
+    }
+}
+
+/// Somebody who has asked to come in.
+struct Knocking {
+    answer: Pin<Box<dyn Future<Output = Result<Seat, Refusal>> + Send>>,
+    told: mpsc::Receiver<WaitReason>,
+}
+
+enum Heard {
+    Waits(WaitReason),
+    Answer(Box<Result<Seat, Refusal>>),
+}
+
+async fn door(knocking: &mut Option<Knocking>) -> Heard {
+    let Some(Knocking { answer, told }) = knocking else { return std::future::pending().await };
+    tokio::select! {
+        Some(why) = told.recv() => Heard::Waits(why),
+        joined = answer => Heard::Answer(Box::new(joined)),
     }
 }
 

@@ -231,6 +231,8 @@ fn demand(request: &BookingRequest, booker: &Booker) -> Result<(u32, Demand), Ba
 pub enum Opening {
     /// Now, until then, where it has an end.
     Open {
+        /// The beginning of the occurrence, early start included.
+        from_ms: Option<i64>,
         /// The end of the occurrence.
         until_ms: Option<i64>,
     },
@@ -247,10 +249,12 @@ pub enum Opening {
 #[must_use]
 pub fn opening(mode: BookingMode, spans: &[Span], now_ms: i64) -> Opening {
     if mode == BookingMode::Dedicated {
-        return Opening::Open { until_ms: None };
+        return Opening::Open { from_ms: None, until_ms: None };
     }
     match spans.iter().find(|span| now_ms < span.until_ms) {
-        Some(span) if span.from_ms <= now_ms => Opening::Open { until_ms: Some(span.until_ms) },
+        Some(span) if span.from_ms <= now_ms => {
+            Opening::Open { from_ms: Some(span.from_ms), until_ms: Some(span.until_ms) }
+        }
         Some(span) => Opening::NotYet { from_ms: span.from_ms },
         None => Opening::Over,
     }
@@ -359,10 +363,12 @@ mod tests {
         let spans = [span(NOW, 60, 30), span(NOW + 24 * 60 * MINUTE_MS, 60, 30)];
         let at = |minutes: i64| opening(BookingMode::Concurrent, &spans, NOW + minutes * MINUTE_MS);
         assert_eq!(at(-31), Opening::NotYet { from_ms: NOW - 30 * MINUTE_MS });
-        assert_eq!(at(-30), Opening::Open { until_ms: Some(NOW + 60 * MINUTE_MS) });
+        let (from_ms, until_ms) = (Some(NOW - 30 * MINUTE_MS), Some(NOW + 60 * MINUTE_MS));
+        assert_eq!(at(-30), Opening::Open { from_ms, until_ms });
         assert_eq!(at(60), Opening::NotYet { from_ms: spans[1].from_ms });
         assert_eq!(at(25 * 60), Opening::Over);
-        assert_eq!(opening(BookingMode::Dedicated, &[], NOW), Opening::Open { until_ms: None });
+        let always = Opening::Open { from_ms: None, until_ms: None };
+        assert_eq!(opening(BookingMode::Dedicated, &[], NOW), always);
     }
 
     // product: S3

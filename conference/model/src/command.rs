@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use crate::{AccountId, BroadcastId, BroadcastState, Layout, MeetingId, MeetingNumber, ParticipantId, Via};
+use crate::{
+    AccountId, BroadcastId, BroadcastState, Layout, MeetingId, MeetingNumber, Options, ParticipantId, Reaction, Via,
+};
 
 /// What was agreed on when the meeting was booked.
 #[derive(Debug, Clone)]
@@ -21,6 +23,18 @@ pub struct Rules {
     pub owner: AccountId,
     /// The most participants at once (方数).
     pub capacity: usize,
+    /// S1.
+    pub options: Options,
+    /// It may be extended and enlarged (C14): a concurrent account booked it.
+    pub scalable: bool,
+    /// The site has livestreams.
+    pub livestream: bool,
+    /// The wall clock at the meeting's own zero, milliseconds since 1970, UTC.
+    pub begun_ms: i64,
+    /// When it began by its booking, of which [`DURATION_MIN_MAX`](crate::DURATION_MIN_MAX) is counted.
+    pub from_ms: i64,
+    /// When it ends by its booking; none for one's own room.
+    pub until_ms: Option<i64>,
 }
 
 /// Somebody at the door.
@@ -57,6 +71,12 @@ pub enum Command {
         /// an earlier one for its own.
         livestream: BroadcastId,
     },
+    /// Who waited at the door has gone.
+    GaveUp(ParticipantId),
+    /// It was extended until then.
+    Extended(i64),
+    /// It was enlarged to so many.
+    Enlarged(usize),
     /// A participant's connection is lost.
     Lost(ParticipantId),
     /// What became of the broadcast.
@@ -92,6 +112,21 @@ pub enum Action {
     },
     /// C10.
     UnmuteAll,
+    /// C11.
+    MuteOnEntry {
+        /// Whoever comes in is muted.
+        on: bool,
+    },
+    /// C2.
+    StopCamera {
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// C3.
+    AskCamera {
+        /// Whose.
+        participant: ParticipantId,
+    },
     /// C18.
     Camera {
         /// Shown.
@@ -119,15 +154,94 @@ pub enum Action {
         /// Whom.
         participant: ParticipantId,
     },
+    /// C4.
+    MakeCoHost {
+        /// Whom.
+        participant: ParticipantId,
+        /// Or no longer.
+        on: bool,
+    },
     /// C17.
     Hand {
         /// Up.
         up: bool,
     },
+    /// C17: the hands of all are down.
+    LowerHands,
+    /// C17.
+    React {
+        /// How.
+        reaction: Reaction,
+    },
+    /// C17: large for all, until another is, or none.
+    Spotlight {
+        /// Whom.
+        participant: Option<ParticipantId>,
+    },
+    /// C17: whoever comes waits until he is admitted.
+    WaitingRoom {
+        /// On.
+        on: bool,
+    },
+    /// C17, J3.
+    Admit {
+        /// Whom.
+        participant: ParticipantId,
+    },
+    /// As many as there is room for.
+    AdmitAll,
+    /// C17, J3.
+    Deny {
+        /// Whom.
+        participant: ParticipantId,
+    },
     /// C13.
     Lock {
         /// Locked.
         on: bool,
+    },
+    /// C13: only hosts share.
+    LockShare {
+        /// Locked.
+        on: bool,
+    },
+    /// C1, C21.
+    Chat {
+        /// All, where none is named.
+        to: Option<ParticipantId>,
+        /// What.
+        text: String,
+    },
+    /// C17.
+    StartPoll {
+        /// What is asked.
+        question: String,
+        /// Two to ten.
+        choices: Vec<String>,
+        /// More than one may be chosen.
+        multiple: bool,
+    },
+    /// C17: takes the place of an earlier vote.
+    Vote {
+        /// In which poll.
+        poll: u32,
+        /// Which ones, from zero.
+        choices: Vec<usize>,
+    },
+    /// C17.
+    ClosePoll {
+        /// Which.
+        poll: u32,
+    },
+    /// C14.
+    Extend {
+        /// Half hours.
+        minutes: u32,
+    },
+    /// C14.
+    Enlarge {
+        /// By so many seats.
+        by: u32,
     },
     /// B1.
     StartBroadcast,
@@ -146,6 +260,43 @@ pub enum Action {
     Leave,
     /// C16.
     End,
+}
+
+impl Action {
+    /// What the audit log calls it where it concerns others, and whom. None for what one does for oneself.
+    #[must_use]
+    pub fn audited(&self, by: ParticipantId) -> Option<(&'static str, Option<ParticipantId>)> {
+        let (name, whom) = match self {
+            Self::Mute { participant } => ("mute", Some(*participant)),
+            Self::Unmute { participant } => ("unmute", Some(*participant)),
+            Self::StopCamera { participant } => ("stop_camera", Some(*participant)),
+            Self::Remove { participant } => ("remove", Some(*participant)),
+            Self::Rename { participant, .. } => ("rename", Some(*participant)),
+            Self::MakeHost { participant } => ("make_host", Some(*participant)),
+            Self::MakeCoHost { participant, on: true } => ("make_co_host", Some(*participant)),
+            Self::MakeCoHost { participant, on: false } => ("unmake_co_host", Some(*participant)),
+            Self::Admit { participant } => ("admit", Some(*participant)),
+            Self::Deny { participant } => ("deny", Some(*participant)),
+            Self::AdmitAll => ("admit_all", None),
+            Self::MuteAll { .. } => ("mute_all", None),
+            Self::UnmuteAll => ("unmute_all", None),
+            Self::Lock { on: true } => ("lock", None),
+            Self::Lock { on: false } => ("unlock", None),
+            Self::LockShare { on: true } => ("lock_share", None),
+            Self::LockShare { on: false } => ("unlock_share", None),
+            Self::WaitingRoom { on: true } => ("open_waiting_room", None),
+            Self::WaitingRoom { on: false } => ("close_waiting_room", None),
+            Self::Extend { .. } => ("extend", None),
+            Self::Enlarge { .. } => ("enlarge", None),
+            Self::StartBroadcast => ("start_broadcast", None),
+            Self::StopBroadcast => ("stop_broadcast", None),
+            Self::StartRecording => ("start_recording", None),
+            Self::StopRecording => ("stop_recording", None),
+            Self::End => ("end", None),
+            _ => return None,
+        };
+        (whom != Some(by)).then_some((name, whom))
+    }
 }
 
 /// Why something is not done.
@@ -184,6 +335,36 @@ pub enum Refusal {
     /// Its time has not come (会议时间未到，不能启会).
     #[error("the meeting has not begun")]
     NotYet,
+    /// The host did not let him in.
+    #[error("the host has not let you in")]
+    Denied,
+    /// It ended while he waited.
+    #[error("the meeting has ended")]
+    Ended,
+    /// Only hosts share (C13).
+    #[error("only the host may share")]
+    ShareLocked,
+    /// The site has none.
+    #[error("this site has no livestream")]
+    NoLivestream,
+    /// The text is empty or too long.
+    #[error("the text is empty or too long")]
+    BadText,
+    /// Neither a poll that is open nor choices of it.
+    #[error("there is no such poll or choice")]
+    NoSuchPoll,
+    /// Twenty polls.
+    #[error("there are too many polls")]
+    TooManyPolls,
+    /// Not in half hours, or more than 24 in all.
+    #[error("a meeting is extended by half hours, to at most 24 hours")]
+    BadDuration,
+    /// None, or more than 500 in all.
+    #[error("a meeting has at most 500 participants")]
+    BadCapacity,
+    /// So many ports are free at that time.
+    #[error("only {0} ports are free at that time")]
+    NoPorts(u32),
     /// The server is about to stop.
     #[error("the server is stopping")]
     Draining,

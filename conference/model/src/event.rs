@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId};
+use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, Refusal, ViaKind};
 
 /// What is to be carried out, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,14 +14,24 @@ pub enum Effect {
         /// It was kept for him.
         again: bool,
     },
+    /// Whoever asked to come in waits at the door.
+    Waits(ParticipantId, WaitReason),
+    /// Who waited does not come in.
+    TurnAway(ParticipantId, Refusal),
     /// Tell all, with its number.
     Tell(u64, Event),
     /// Tell one.
     Notify(ParticipantId, Notice),
+    /// Tell one what the others are not told.
+    Whisper(ParticipantId, Whisper),
     /// His sound counts, or doesn't.
     SetMuted(ParticipantId, bool),
     /// Take his seat away.
     Dismiss(ParticipantId, EndReason),
+    /// Write down that it ends at this time, if that can be: [`Command::Extended`](crate::Command::Extended) follows.
+    Extend(i64),
+    /// Write down that it holds so many, if it can: [`Command::Enlarged`](crate::Command::Enlarged) follows.
+    Enlarge(usize),
     /// Begin a livestream.
     StartBroadcast(BroadcastId),
     /// End it.
@@ -60,6 +70,23 @@ pub enum Event {
         /// As it is now.
         meeting: MeetingView,
     },
+    /// Somebody reacts.
+    Reacted {
+        /// Who.
+        participant: ParticipantId,
+        /// How.
+        reaction: Reaction,
+    },
+    /// Somebody says something to all.
+    Chat {
+        /// What.
+        message: Message,
+    },
+    /// A poll is not as before.
+    PollChanged {
+        /// As it is now.
+        poll: Poll,
+    },
     /// The livestream is not as before.
     BroadcastChanged {
         /// As it is now.
@@ -87,6 +114,8 @@ pub enum EndReason {
     Removed,
     /// C16.
     MeetingEnded,
+    /// Its booked time is over (C15).
+    TimeUp,
     /// C24.
     Left,
     /// He has the seat again from elsewhere.
@@ -107,6 +136,118 @@ pub enum Notice {
     Unmuted,
     /// The host asks him to unmute himself.
     AskedToUnmute,
+    /// The host stopped his camera.
+    CameraStopped,
+    /// The host asks him to show himself.
+    AskedToShow,
+    /// The host stopped what he shared.
+    ShareStopped,
+    /// He is a host now.
+    MadeHost,
+    /// He is a co-host now.
+    MadeCoHost,
+    /// The meeting ends in a quarter of an hour, and may be extended (C15): to hosts.
+    EndsSoon,
+    /// The meeting ends in five minutes.
+    EndsIn5,
+}
+
+/// What one participant is told and the others are not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Whisper {
+    /// To hosts: everyone at the door.
+    Waiting {
+        /// In order of coming.
+        people: Vec<WaitingPerson>,
+    },
+    /// Said to him alone, or by him to one.
+    Chat {
+        /// What.
+        message: Message,
+    },
+}
+
+/// Why somebody waits at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitReason {
+    /// The host is not there (J3).
+    Host,
+    /// Nobody has admitted him yet.
+    Admission,
+}
+
+/// Somebody at the door, as hosts see him.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaitingPerson {
+    /// The seat he will have.
+    pub id: ParticipantId,
+    /// As he wrote it, or a masked number.
+    pub name: String,
+    /// What he came by.
+    pub via: ViaKind,
+}
+
+/// What faces say in a meeting (C17).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// 👏
+    Clap,
+    /// 👍
+    Like,
+    /// ❤️
+    Heart,
+    /// 😂
+    Laugh,
+    /// 😮
+    Surprise,
+    /// 🎉
+    Celebrate,
+}
+
+/// What was said in writing (C21).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// Grows in this meeting.
+    pub id: u64,
+    /// Who said it.
+    pub from: ParticipantId,
+    /// As he was called then: he may have gone.
+    pub name: String,
+    /// To whom; all where none is named.
+    pub to: Option<ParticipantId>,
+    /// What.
+    pub text: String,
+    /// When, milliseconds since 1970, UTC.
+    pub at_ms: i64,
+}
+
+/// A question to all (C17).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Poll {
+    /// Grows in this meeting.
+    pub id: u32,
+    /// What is asked.
+    pub question: String,
+    /// What can be answered.
+    pub choices: Vec<Choice>,
+    /// More than one may be chosen.
+    pub multiple: bool,
+    /// Votes are taken.
+    pub open: bool,
+    /// Who has voted.
+    pub voters: u32,
+}
+
+/// An answer and how many gave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// The answer.
+    pub text: String,
+    /// Who gave it.
+    pub votes: u32,
 }
 
 /// A meeting as its participants see it.
@@ -118,8 +259,28 @@ pub struct MeetingView {
     pub number: MeetingNumber,
     /// The topic.
     pub title: String,
+    /// The most participants at once.
+    pub capacity: usize,
+    /// When it ends, milliseconds since 1970, UTC; none for one's own room.
+    pub ends_ms: Option<i64>,
+    /// It may be extended and enlarged (C14).
+    pub scalable: bool,
+    /// It may have a livestream.
+    pub livestream: bool,
+    /// The host comes in with his camera on.
+    pub host_video: bool,
+    /// Participants come in with their cameras on.
+    pub participant_video: bool,
     /// Nobody else gets in.
     pub locked: bool,
+    /// Only hosts share.
+    pub share_locked: bool,
+    /// Who comes waits to be admitted.
+    pub waiting_room: bool,
+    /// Who comes in is muted.
+    pub mute_on_entry: bool,
+    /// Large for all.
+    pub spotlight: Option<ParticipantId>,
     /// Members may unmute themselves.
     pub self_unmute: bool,
     /// What is seen and said is being recorded (C23): everyone is to know.
@@ -173,6 +334,12 @@ pub struct Snapshot {
     pub seq: u64,
     /// Everyone, in order of coming.
     pub participants: Vec<Participant>,
+    /// What was said to all and to him.
+    pub chat: Vec<Message>,
+    /// All that were asked.
+    pub polls: Vec<Poll>,
+    /// Everyone at the door, for hosts.
+    pub waiting: Vec<WaitingPerson>,
     /// The livestream.
     pub broadcast: Option<BroadcastView>,
 }

@@ -13,6 +13,12 @@ use crate::{
     tries::{Source, Tries},
 };
 
+mod act;
+mod chat;
+mod clock;
+mod lobby;
+mod polls;
+
 /// How long a lost participant's seat is kept (J6).
 const SEAT_KEPT: Duration = Duration::from_secs(60);
 
@@ -27,6 +33,12 @@ pub struct Meeting {
     broadcast: Option<BroadcastView>,
     tries: Tries,
     banned: BTreeSet<Ban>,
+    lobby: lobby::Lobby,
+    chat: chat::Chat,
+    polls: polls::Polls,
+    clock: clock::Clock,
+    /// The host has been here.
+    started: bool,
     /// The host left and only callers stayed: the role waits for the next browser.
     adrift: bool,
     closed: bool,
@@ -63,7 +75,17 @@ impl Meeting {
             id: rules.id,
             number: rules.number,
             title: rules.title.clone(),
+            capacity: rules.capacity,
+            ends_ms: rules.until_ms,
+            scalable: rules.scalable,
+            livestream: rules.livestream,
+            host_video: rules.options.host_video,
+            participant_video: rules.options.participant_video,
             locked: false,
+            share_locked: false,
+            waiting_room: rules.options.waiting_room,
+            mute_on_entry: rules.options.mute_on_entry,
+            spotlight: None,
             self_unmute: true,
             recording: false,
         };
@@ -76,6 +98,11 @@ impl Meeting {
             broadcast: None,
             tries: Tries::default(),
             banned: BTreeSet::new(),
+            lobby: lobby::Lobby::default(),
+            chat: chat::Chat::default(),
+            polls: polls::Polls::default(),
+            clock: clock::Clock::default(),
+            started: false,
             adrift: false,
             closed: false,
         }
@@ -88,7 +115,10 @@ impl Meeting {
         }
         match command {
             Command::Join(join) => self.join(join, now),
-            Command::Act { by, action, livestream } => self.act(by, action, livestream),
+            Command::Act { by, action, livestream } => self.act(by, action, livestream, now),
+            Command::GaveUp(participant) => Ok(self.gave_up(participant)),
+            Command::Extended(until_ms) => Ok(self.change_meeting(|meeting| meeting.ends_ms = Some(until_ms))),
+            Command::Enlarged(capacity) => Ok(self.change_meeting(|meeting| meeting.capacity = capacity)),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
@@ -97,7 +127,15 @@ impl Meeting {
         }
     }
 
-    /// The whole state, for somebody who comes in.
+    /// The whole state, for somebody who comes in: with what was said to all and to him.
+    #[must_use]
+    pub fn snapshot_for(&self, participant: ParticipantId) -> Snapshot {
+        let manages = self.participant(participant).is_some_and(|person| person.role.manages());
+        let waiting = if manages { self.lobby.people() } else { Vec::new() };
+        Snapshot { chat: self.chat.of(participant), waiting, ..self.snapshot() }
+    }
+
+    /// The state as anyone may see it.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut seats: Vec<&Seat> = self.seats.values().collect();
@@ -106,6 +144,9 @@ impl Meeting {
             meeting: self.view.clone(),
             seq: self.seq,
             participants: seats.into_iter().map(|seat| seat.person.clone()).collect(),
+            chat: Vec::new(),
+            polls: self.polls.all(),
+            waiting: Vec::new(),
             broadcast: self.broadcast.clone(),
         }
     }
@@ -116,10 +157,16 @@ impl Meeting {
         self.seats.get(&id).map(|seat| &seat.person)
     }
 
+    /// Who is logged in on this seat.
+    #[must_use]
+    pub fn account_of(&self, id: ParticipantId) -> Option<AccountId> {
+        self.seats.get(&id).and_then(|seat| seat.account)
+    }
+
     /// Nobody has a seat, and no wrong password is held against anybody: a stranger who could close the meeting by
     /// waiting would try passwords for ever.
     pub fn is_idle(&mut self, now: Duration) -> bool {
-        self.seats.is_empty() && self.tries.is_clean(now)
+        self.seats.is_empty() && self.lobby.is_empty() && self.tries.is_clean(now)
     }
 
     fn join(&mut self, join: Join, now: Duration) -> Outcome {
@@ -161,10 +208,13 @@ impl Meeting {
         if self.view.locked && !is_owner {
             return Err(Refusal::Locked);
         }
-        if self.seats.len() >= self.rules.capacity {
+        if self.seats.len() >= self.view.capacity {
             return Err(Refusal::Full);
         }
-        Ok(self.sit_down(join, name, is_owner))
+        match self.must_wait().filter(|_| !is_owner) {
+            Some(why) => self.wait(join, name, why),
+            None => Ok(self.sit_down(join, name, is_owner)),
+        }
     }
 
     /// The seat that was kept for a caller (J6).
@@ -198,13 +248,15 @@ impl Meeting {
         let via = join.via.kind();
         let is_host = is_owner || (self.adrift && via == ViaKind::Web);
         self.adrift &= !is_host;
+        let starts = is_host && !self.started;
+        self.started |= is_host;
         let person = Participant {
             id: join.participant,
             name,
             role: if is_host { Role::Host } else { Role::Member },
             via,
             number: join.via.number().map(PhoneNumber::masked),
-            muted: !self.view.self_unmute && !is_host,
+            muted: (self.view.mute_on_entry || !self.view.self_unmute) && !is_host,
             camera: false,
             screen: false,
             hand: false,
@@ -224,104 +276,10 @@ impl Meeting {
         effects.push(Effect::Seated { participant: join.participant, again: false });
         effects.push(Effect::SetMuted(join.participant, person.muted));
         effects.push(self.tell(Event::ParticipantJoined { participant: person }));
-        effects
-    }
-
-    fn act(&mut self, by: ParticipantId, action: Action, livestream: BroadcastId) -> Outcome {
-        let actor = self.seats.get(&by).ok_or(Refusal::NoSuchParticipant)?;
-        let (is_host, is_asked) = (actor.person.role == Role::Host, actor.asked);
-        let sees = actor.person.via == ViaKind::Web;
-        let host = || if is_host { Ok(()) } else { Err(Refusal::NotAllowed) };
-        let host_or_self = |whom: ParticipantId| if whom == by { Ok(()) } else { host() };
-        match action {
-            Action::Mute { participant } => {
-                host_or_self(participant)?;
-                self.exists(participant)?;
-                Ok(self.set_muted(participant, true, by != participant))
-            }
-            Action::Unmute { participant } if participant == by => {
-                if !is_host && !is_asked && !self.view.self_unmute {
-                    return Err(Refusal::NotAllowed);
-                }
-                Ok(self.set_muted(by, false, false))
-            }
-            Action::Unmute { participant } => {
-                host()?;
-                self.exists(participant)?;
-                Ok(self.open(participant))
-            }
-            Action::MuteAll { self_unmute } => {
-                host()?;
-                Ok(self.mute_all(self_unmute))
-            }
-            Action::UnmuteAll => {
-                host()?;
-                let mut effects = self.set_self_unmute(true);
-                for id in self.all() {
-                    effects.extend(self.open(id));
-                }
-                Ok(effects)
-            }
-            Action::Camera { .. } | Action::Screen { .. } if !sees => Err(Refusal::NotAllowed),
-            Action::Camera { on } => Ok(self.change(by, |person| person.camera = on)),
-            Action::Screen { on } => Ok(self.change(by, |person| person.screen = on)),
-            Action::Hand { up } => Ok(self.change(by, |person| person.hand = up)),
-            Action::Rename { participant, name } => {
-                host_or_self(participant)?;
-                self.exists(participant)?;
-                let name = check_name(&name).map_err(|_| Refusal::BadName)?;
-                Ok(self.change(participant, |person| person.name = name))
-            }
-            Action::Remove { participant } => {
-                host()?;
-                self.exists(participant)?;
-                if participant == by {
-                    return Err(Refusal::NotAllowed);
-                }
-                Ok(self.remove(participant))
-            }
-            Action::MakeHost { participant } => {
-                host()?;
-                self.exists(participant)?;
-                let mut effects = self.set_role(participant, Role::Host);
-                if participant != by {
-                    effects.extend(self.set_role(by, Role::Member));
-                }
-                Ok(effects)
-            }
-            Action::Lock { on } => {
-                host()?;
-                Ok(self.change_meeting(|meeting| meeting.locked = on))
-            }
-            Action::StartBroadcast => {
-                host()?;
-                Ok(self.start_broadcast(livestream))
-            }
-            Action::StopBroadcast => {
-                host()?;
-                let running = self.broadcast.take().is_some();
-                let stop =
-                    running.then(|| [Effect::StopBroadcast, self.tell(Event::BroadcastChanged { broadcast: None })]);
-                Ok(stop.into_iter().flatten().collect())
-            }
-            Action::StartRecording => {
-                host()?;
-                Ok(self.record(true, Effect::StartRecording))
-            }
-            Action::StopRecording => {
-                host()?;
-                Ok(self.record(false, Effect::StopRecording))
-            }
-            Action::Layout { layout } => {
-                host()?;
-                Ok(self.change_broadcast(|view| view.layout = layout))
-            }
-            Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
-            Action::End => {
-                host()?;
-                Ok(self.close(EndReason::MeetingEnded))
-            }
+        if starts {
+            effects.extend(self.host_is_here());
         }
+        effects
     }
 
     fn lost(&mut self, participant: ParticipantId, now: Duration) -> Vec<Effect> {
@@ -339,13 +297,19 @@ impl Meeting {
     fn tick(&mut self, now: Duration) -> Vec<Effect> {
         let is_over = |seat: &Seat| seat.lost_at.is_some_and(|at| now.saturating_sub(at) >= SEAT_KEPT);
         let gone: Vec<_> = self.seats.iter().filter(|(_, seat)| is_over(seat)).map(|(id, _)| *id).collect();
-        gone.into_iter().flat_map(|id| self.leave(id, LeaveReason::Lost)).collect()
+        let mut effects: Vec<_> = gone.into_iter().flat_map(|id| self.leave(id, LeaveReason::Lost)).collect();
+        effects.extend(self.tell_votes());
+        effects.extend(self.look_at_the_clock(now));
+        effects
     }
 
     fn leave(&mut self, id: ParticipantId, reason: LeaveReason) -> Vec<Effect> {
         let Some(seat) = self.seats.remove(&id) else { return Vec::new() };
         let end = if reason == LeaveReason::Removed { EndReason::Removed } else { EndReason::Left };
         let mut effects = vec![Effect::Dismiss(id, end), self.tell(Event::ParticipantLeft { id, reason })];
+        if self.view.spotlight == Some(id) {
+            effects.extend(self.change_meeting(|meeting| meeting.spotlight = None));
+        }
         if seat.person.role == Role::Host && self.hosts().is_empty() {
             effects.extend(self.pass_role_on());
         }
@@ -354,13 +318,15 @@ impl Meeting {
         effects
     }
 
-    /// C16: to a browser, for a telephone has few of the host's keys. Who is there before who is lost, who has an
-    /// account before who hasn't, who came first before who came later.
+    /// C16: to a browser, for a telephone has few of the host's keys. Who is there before who is lost, a co-host before
+    /// others, who has an account before who hasn't, who came first before who came later.
     fn pass_role_on(&mut self) -> Vec<Effect> {
         let browsers = self.seats.values().filter(|seat| seat.person.via == ViaKind::Web);
-        let heir = browsers.min_by_key(|seat| (seat.lost_at.is_some(), seat.account.is_none(), seat.order));
+        let heir = browsers.min_by_key(|seat| {
+            (seat.lost_at.is_some(), seat.person.role == Role::Member, seat.account.is_none(), seat.order)
+        });
         match heir.map(|seat| seat.person.id) {
-            Some(heir) => self.set_role(heir, Role::Host),
+            Some(heir) => self.promote(heir, Role::Host),
             None => {
                 self.adrift = true;
                 // Nobody is there to unmute the callers: they may do it themselves.
@@ -381,6 +347,7 @@ impl Meeting {
         self.closed = true;
         let mut effects: Vec<_> = self.all().into_iter().map(|id| Effect::Dismiss(id, reason)).collect();
         self.seats.clear();
+        effects.extend(self.lobby.turn_all_away(Refusal::Ended));
         if self.broadcast.take().is_some() {
             effects.push(Effect::StopBroadcast);
         }
@@ -437,6 +404,17 @@ impl Meeting {
 
     fn set_role(&mut self, id: ParticipantId, role: Role) -> Vec<Effect> {
         self.change(id, |person| person.role = role)
+    }
+
+    /// Gives him a host's role, and tells him what a host is to know.
+    fn promote(&mut self, id: ParticipantId, role: Role) -> Vec<Effect> {
+        let mut effects = self.set_role(id, role);
+        if !effects.is_empty() {
+            let notice = if role == Role::Host { Notice::MadeHost } else { Notice::MadeCoHost };
+            effects.push(Effect::Notify(id, notice));
+            effects.extend(self.whisper_waiting(id));
+        }
+        effects
     }
 
     fn start_broadcast(&mut self, id: BroadcastId) -> Vec<Effect> {

@@ -10,8 +10,19 @@ use crate::{ParticipantId, PhoneNumber};
 pub enum Role {
     /// 主持人: every control.
     Host,
+    /// 联席主持人: what concerns participants, but neither the meeting's end, its time and size, its livestream, nor who
+    /// is host.
+    CoHost,
     /// Himself.
     Member,
+}
+
+impl Role {
+    /// Host or co-host.
+    #[must_use]
+    pub fn manages(self) -> bool {
+        self != Self::Member
+    }
 }
 
 /// What somebody came by.

@@ -22,6 +22,8 @@ export type {
   Slot,
   TrackKind,
   Via,
+  WaitReason,
+  WaitingPerson,
 } from './protocol';
 export type { Source } from './publisher';
 export { Rest } from './rest';

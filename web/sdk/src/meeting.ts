@@ -13,6 +13,7 @@ import type {
   ParticipantId,
   ServerMessage,
   TrackKind,
+  WaitReason,
 } from './protocol';
 import { Publisher, type Source } from './publisher';
 import { type Roster, applyEvent, rosterOf } from './roster';
@@ -47,6 +48,10 @@ export interface JoinOptions {
   language?: string;
   /** The server's origin where it isn't the page's. */
   server?: string;
+  /** Hears that one waits at the door, and for what. */
+  onWaiting?: (reason: WaitReason) => void;
+  /** Gives up: one is not coming any more. */
+  signal?: AbortSignal;
 }
 
 /** All there is to show. Never changed, only replaced: compare by identity. */
@@ -86,6 +91,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   #wake: (() => void) | null = null;
   #welcome: ((joined: Joined) => void) | null = null;
   #rejection: ((problem: Problem) => void) | null = null;
+  #atDoor: ((reason: WaitReason) => void) | null = null;
 
   /** Comes in, or says why not by a {@link Problem}. */
   static async join(options: JoinOptions): Promise<Meeting> {
@@ -199,6 +205,44 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'make_host', participant });
   }
 
+  makeCoHost(participant: ParticipantId, on: boolean): Promise<void> {
+    return this.command({ type: 'make_co_host', participant, on });
+  }
+
+  /** Stops somebody's camera. */
+  stopCamera(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'stop_camera', participant });
+  }
+
+  /** Asks somebody to show himself. */
+  askCamera(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'ask_camera', participant });
+  }
+
+  /** Opens the door to somebody who waits. */
+  admit(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'admit', participant });
+  }
+
+  /** Keeps the door shut. */
+  deny(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'deny', participant });
+  }
+
+  admitAll(): Promise<void> {
+    return this.command({ type: 'admit_all' });
+  }
+
+  /** Lets only hosts share. */
+  lockShare(on: boolean): Promise<void> {
+    return this.command({ type: 'lock_share', on });
+  }
+
+  /** Whoever comes waits to be admitted. */
+  waitingRoom(on: boolean): Promise<void> {
+    return this.command({ type: 'waiting_room', on });
+  }
+
   raiseHand(up: boolean): Promise<void> {
     return this.command({ type: 'hand', up });
   }
@@ -285,6 +329,13 @@ export class Meeting extends Emitter<MeetingEvents> {
     const resume = this.#resume;
     signalling.send({ type: 'join', name, ...(password && { password }), ...(resume && { resume }) });
     const timer = setTimeout(() => this.#rejection?.(Problem.local('timeout')), 8_000);
+    this.#atDoor = reason => {
+      // Whoever opens the door may take his time.
+      clearTimeout(timer);
+      this.#options.onWaiting?.(reason);
+    };
+    const giveUp = () => this.#rejection?.(Problem.local('offline'));
+    this.#options.signal?.addEventListener('abort', giveUp);
     try {
       return await welcomed;
     } catch (thrown) {
@@ -293,7 +344,8 @@ export class Meeting extends Emitter<MeetingEvents> {
       throw thrown;
     } finally {
       clearTimeout(timer);
-      this.#welcome = this.#rejection = null;
+      this.#options.signal?.removeEventListener('abort', giveUp);
+      this.#welcome = this.#rejection = this.#atDoor = null;
     }
   }
 
@@ -334,6 +386,12 @@ export class Meeting extends Emitter<MeetingEvents> {
         break;
       case 'notice':
         this.emit('notice', message.notice);
+        break;
+      case 'waiting':
+        this.#atDoor?.(message.reason);
+        break;
+      case 'whisper':
+        if (message.whisper.type === 'waiting') this.#set({ waiting: message.whisper.people });
         break;
       case 'ended':
         if (COME_BACK_AFTER.has(message.reason)) this.reconnect();

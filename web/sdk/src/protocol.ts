@@ -6,7 +6,7 @@
 /** A seat in a meeting; the same after coming back. */
 export type ParticipantId = string;
 
-export type Role = 'host' | 'member';
+export type Role = 'host' | 'co_host' | 'member';
 export type Via = 'web' | 'phone';
 export type TrackKind = 'audio' | 'camera' | 'screen';
 
@@ -30,7 +30,24 @@ export interface MeetingView {
   /** Nine digits, shown in threes. */
   number: string;
   title: string;
+  /** The most participants at once. */
+  capacity: number;
+  /** When it ends, milliseconds since 1970; null for one's own room. */
+  ends_ms: number | null;
+  /** It may be extended and enlarged. */
+  scalable: boolean;
+  /** It may have a livestream. */
+  livestream: boolean;
+  host_video: boolean;
+  participant_video: boolean;
   locked: boolean;
+  /** Only hosts share. */
+  share_locked: boolean;
+  /** Who comes waits to be admitted. */
+  waiting_room: boolean;
+  mute_on_entry: boolean;
+  /** Large for all. */
+  spotlight: ParticipantId | null;
   /** Whether members may unmute themselves. */
   self_unmute: boolean;
   /** What is seen and said is being recorded. */
@@ -48,16 +65,29 @@ export interface Broadcast {
 /** How the audience's picture is put together. */
 export type BroadcastLayout = 'speaker' | 'gallery' | 'picture_in_picture';
 
+/** Somebody at the door, as hosts see him. */
+export interface WaitingPerson {
+  id: ParticipantId;
+  name: string;
+  via: Via;
+}
+
 export type Command =
-  | { type: 'mute' | 'unmute' | 'remove' | 'make_host'; participant: ParticipantId }
+  | {
+      type: 'mute' | 'unmute' | 'remove' | 'make_host' | 'stop_camera' | 'ask_camera' | 'admit' | 'deny';
+      participant: ParticipantId;
+    }
+  | { type: 'make_co_host'; participant: ParticipantId; on: boolean }
   | { type: 'mute_all'; self_unmute: boolean }
-  | { type: 'camera' | 'screen' | 'lock'; on: boolean }
+  | { type: 'camera' | 'screen' | 'lock' | 'lock_share' | 'waiting_room' | 'mute_on_entry'; on: boolean }
   | { type: 'rename'; participant: ParticipantId; name: string }
   | { type: 'hand'; up: boolean }
   | { type: 'layout'; layout: BroadcastLayout }
   | {
       type:
         | 'unmute_all'
+        | 'admit_all'
+        | 'lower_hands'
         | 'start_broadcast'
         | 'stop_broadcast'
         | 'start_recording'
@@ -81,15 +111,31 @@ export interface Slot {
   kind: TrackKind;
 }
 
-export type Notice = 'muted' | 'unmuted' | 'asked_to_unmute';
+export type Notice =
+  | 'muted'
+  | 'unmuted'
+  | 'asked_to_unmute'
+  | 'camera_stopped'
+  | 'asked_to_show'
+  | 'share_stopped'
+  | 'made_host'
+  | 'made_co_host'
+  | 'ends_soon'
+  | 'ends_in5';
 
-export type EndReason = 'removed' | 'meeting_ended' | 'left' | 'replaced' | 'server_stopping' | 'too_slow';
+/** What one waits for at the door. */
+export type WaitReason = 'host' | 'admission';
+
+export type EndReason =
+  'removed' | 'meeting_ended' | 'time_up' | 'left' | 'replaced' | 'server_stopping' | 'too_slow';
 
 export interface ProblemBody {
   /** Stable, for programs. */
   code: string;
   /** For people, in their language. */
   title: string;
+  /** What exactly. */
+  detail?: string;
 }
 
 export type ClientMessage =
@@ -105,6 +151,8 @@ export interface Joined {
   meeting: MeetingView;
   seq: number;
   participants: Participant[];
+  /** At the door; for hosts. */
+  waiting: WaitingPerson[];
   broadcast: Broadcast | null;
 }
 
@@ -117,6 +165,8 @@ export type ServerMessage =
   | { type: 'slots'; slots: Slot[] }
   | { type: 'speaking'; participants: ParticipantId[]; active: ParticipantId | null }
   | { type: 'notice'; notice: Notice }
+  | { type: 'waiting'; reason: WaitReason }
+  | { type: 'whisper'; whisper: { type: 'waiting'; people: WaitingPerson[] } | { type: 'chat' } }
   | { type: 'ended'; reason: EndReason };
 
 const KNOWN: ReadonlySet<string> = new Set<ServerMessage['type']>([
@@ -128,6 +178,8 @@ const KNOWN: ReadonlySet<string> = new Set<ServerMessage['type']>([
   'slots',
   'speaking',
   'notice',
+  'waiting',
+  'whisper',
   'ended',
 ]);
 

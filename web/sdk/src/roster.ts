@@ -1,4 +1,12 @@
-import type { Broadcast, Joined, MeetingEvent, MeetingView, Participant, ParticipantId } from './protocol';
+import type {
+  Broadcast,
+  Joined,
+  MeetingEvent,
+  MeetingView,
+  Participant,
+  ParticipantId,
+  WaitingPerson,
+} from './protocol';
 
 /** What all in a meeting know, after event `seq`. Never changed, only replaced. */
 export interface Roster {
@@ -7,13 +15,15 @@ export interface Roster {
   readonly meeting: MeetingView;
   /** In order of coming. */
   readonly participants: readonly Participant[];
+  /** At the door; hosts alone know. */
+  readonly waiting: readonly WaitingPerson[];
   readonly broadcast: Broadcast | null;
 }
 
 /** The state one comes into. */
 export function rosterOf(joined: Joined): Roster {
-  const { you, seq, meeting, participants, broadcast } = joined;
-  return { you, seq, meeting, participants, broadcast };
+  const { you, seq, meeting, participants, waiting, broadcast } = joined;
+  return { you, seq, meeting, participants, waiting, broadcast };
 }
 
 /**

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::MeetingId;
+use crate::{MeetingId, Message, Options, Reaction, WaitReason, WaitingPerson, Whisper};
 
 const OWNER: AccountId = account(1);
 const PASSWORD: &str = "135790";
+const BEGUN_MS: i64 = 1_800_000_000_000;
 const LIVESTREAM: BroadcastId = BroadcastId::from_u128(8);
 
 const fn account(n: u128) -> AccountId {
@@ -19,14 +20,24 @@ fn seat(n: u128) -> ParticipantId {
 }
 
 fn meeting() -> Meeting {
-    Meeting::new(Rules {
+    Meeting::new(rules())
+}
+
+fn rules() -> Rules {
+    Rules {
         id: MeetingId::new(Uuid::from_u128(7)),
         number: "123456789".parse().unwrap(),
         title: "周会".to_owned(),
         password: Some(PASSWORD.to_owned()),
         owner: OWNER,
         capacity: 5,
-    })
+        options: Options::default(),
+        scalable: true,
+        livestream: true,
+        begun_ms: BEGUN_MS,
+        from_ms: BEGUN_MS,
+        until_ms: None,
+    }
 }
 
 fn web(n: u128, account: Option<AccountId>) -> Join {
@@ -265,6 +276,249 @@ fn the_host_role_is_handed_over_and_passes_on() {
     assert_eq!(meeting.hosts(), [seat(1)]);
 }
 
+// product: C4
+#[test]
+fn a_co_host_helps_with_people_and_not_with_the_meeting() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let co_host = |on| Action::MakeCoHost { participant: guest, on };
+    assert_eq!(act(&mut meeting, guest, co_host(true)), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, host, co_host(true)).unwrap();
+    assert!(effects.contains(&Effect::Notify(guest, Notice::MadeCoHost)));
+    act(&mut meeting, guest, Action::Mute { participant: caller }).unwrap();
+    act(&mut meeting, guest, Action::MuteAll { self_unmute: false }).unwrap();
+    assert_eq!(muted(&meeting), [false, false, true]);
+    let refused = [
+        Action::End,
+        Action::MakeHost { participant: guest },
+        Action::Remove { participant: host },
+        Action::Mute { participant: host },
+        Action::StartBroadcast,
+        Action::Extend { minutes: 30 },
+    ];
+    for action in refused {
+        assert_eq!(act(&mut meeting, guest, action), Err(Refusal::NotAllowed));
+    }
+    let last = join(&mut meeting, web(4, Some(account(4))));
+    act(&mut meeting, host, Action::Leave).unwrap();
+    assert_eq!(meeting.hosts(), [guest], "before one with an account");
+    act(&mut meeting, guest, Action::MakeCoHost { participant: last, on: true }).unwrap();
+    act(&mut meeting, guest, Action::MakeCoHost { participant: last, on: false }).unwrap();
+    assert_eq!(act(&mut meeting, last, Action::Lock { on: true }), Err(Refusal::NotAllowed));
+}
+
+fn effects_of(meeting: &mut Meeting, who: Join) -> Vec<Effect> {
+    meeting.handle(Command::Join(who), NOW).unwrap()
+}
+
+// product: J3
+#[test]
+fn before_the_host_they_wait_and_come_in_with_him() {
+    let options = Options { join_before_host: false, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    assert_eq!(effects_of(&mut meeting, web(2, None)), [Effect::Waits(seat(2), WaitReason::Host)]);
+    effects_of(&mut meeting, phone(3));
+    effects_of(&mut meeting, web(4, None));
+    assert_eq!(meeting.handle(Command::GaveUp(seat(4)), NOW), Ok(vec![]));
+    assert!(!meeting.is_idle(NOW), "somebody is at the door");
+    let effects = effects_of(&mut meeting, web(1, Some(OWNER)));
+    let seated = effects.iter().filter_map(|effect| match effect {
+        Effect::Seated { participant, .. } => Some(*participant),
+        _ => None,
+    });
+    let seated: Vec<_> = seated.collect();
+    assert_eq!(seated, [seat(1), seat(2), seat(3)]);
+    act(&mut meeting, seat(1), Action::Leave).unwrap();
+    join(&mut meeting, web(5, None));
+}
+
+// product: J3, C17
+#[test]
+fn in_the_waiting_room_the_host_says_who_comes_in() {
+    let options = Options { waiting_room: true, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, capacity: 3, ..rules() });
+    let host = join(&mut meeting, web(1, Some(OWNER)));
+    let effects = effects_of(&mut meeting, web(2, None));
+    let guest = WaitingPerson { id: seat(2), name: "web 2".to_owned(), via: ViaKind::Web };
+    let told = Effect::Whisper(host, Whisper::Waiting { people: vec![guest] });
+    assert_eq!(effects, [Effect::Waits(seat(2), WaitReason::Admission), told]);
+    for n in 3..=5 {
+        effects_of(&mut meeting, phone(n));
+    }
+    assert_eq!(meeting.snapshot_for(host).waiting.len(), 4);
+    let effects = act(&mut meeting, host, Action::Deny { participant: seat(3) }).unwrap();
+    assert_eq!(effects[0], Effect::TurnAway(seat(3), Refusal::Denied));
+    let effects = act(&mut meeting, host, Action::Admit { participant: seat(4) }).unwrap();
+    assert_eq!(effects[0], Effect::Seated { participant: seat(4), again: false });
+    assert!(meeting.snapshot_for(seat(4)).waiting.is_empty(), "who waits is the hosts' business");
+    assert_eq!(act(&mut meeting, seat(4), Action::AdmitAll), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, Action::AdmitAll).unwrap();
+    assert_eq!(meeting.snapshot().participants.len(), 3, "as many as there is room for");
+    assert_eq!(act(&mut meeting, host, Action::Admit { participant: seat(5) }), Err(Refusal::Full));
+    let effects = act(&mut meeting, host, Action::End).unwrap();
+    assert!(effects.contains(&Effect::TurnAway(seat(5), Refusal::Ended)));
+}
+
+// product: S1, C23
+#[test]
+fn a_recording_that_was_booked_begins_with_the_host() {
+    let mut meeting = Meeting::new(Rules { options: Options { recording: true, ..Options::default() }, ..rules() });
+    join(&mut meeting, web(2, None));
+    assert!(!meeting.snapshot().meeting.recording);
+    let effects = effects_of(&mut meeting, web(1, Some(OWNER)));
+    assert!(effects.contains(&Effect::StartRecording) && meeting.snapshot().meeting.recording);
+}
+
+// product: C11
+#[test]
+fn who_comes_in_is_muted_where_that_was_booked() {
+    let options = Options { mute_on_entry: true, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    for who in [web(1, Some(OWNER)), web(2, None), phone(3)] {
+        join(&mut meeting, who);
+    }
+    assert_eq!(muted(&meeting), [false, true, true]);
+    act(&mut meeting, seat(3), Action::Unmute { participant: seat(3) }).unwrap();
+}
+
+// product: C2, C3
+#[test]
+fn the_host_stops_a_camera_and_asks_for_one() {
+    let (mut meeting, [host, guest, caller]) = three();
+    act(&mut meeting, guest, Action::Camera { on: true }).unwrap();
+    let effects = act(&mut meeting, host, Action::StopCamera { participant: guest }).unwrap();
+    assert!(effects.contains(&Effect::Notify(guest, Notice::CameraStopped)));
+    assert!(!meeting.participant(guest).unwrap().camera);
+    let effects = act(&mut meeting, host, Action::AskCamera { participant: guest }).unwrap();
+    assert_eq!(effects, [Effect::Notify(guest, Notice::AskedToShow)]);
+    assert_eq!(act(&mut meeting, host, Action::AskCamera { participant: caller }), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, guest, Action::StopCamera { participant: host }), Err(Refusal::NotAllowed));
+}
+
+// product: C13
+#[test]
+fn when_sharing_is_locked_only_the_host_shares() {
+    let (mut meeting, [host, guest, _]) = three();
+    act(&mut meeting, guest, Action::Screen { on: true }).unwrap();
+    let effects = act(&mut meeting, host, Action::LockShare { on: true }).unwrap();
+    assert!(effects.contains(&Effect::Notify(guest, Notice::ShareStopped)));
+    assert_eq!(act(&mut meeting, guest, Action::Screen { on: true }), Err(Refusal::ShareLocked));
+    act(&mut meeting, host, Action::Screen { on: true }).unwrap();
+    act(&mut meeting, host, Action::LockShare { on: false }).unwrap();
+    act(&mut meeting, guest, Action::Screen { on: true }).unwrap();
+}
+
+// product: C17
+#[test]
+fn hands_reactions_and_the_spotlight_reach_all() {
+    let (mut meeting, [host, guest, caller]) = three();
+    act(&mut meeting, caller, Action::Hand { up: true }).unwrap();
+    let told = act(&mut meeting, guest, Action::React { reaction: Reaction::Clap }).unwrap();
+    assert!(matches!(told[..], [Effect::Tell(_, Event::Reacted { reaction: Reaction::Clap, .. })]));
+    assert_eq!(act(&mut meeting, host, Action::LowerHands).unwrap().len(), 1);
+    let spotlight = Action::Spotlight { participant: Some(caller) };
+    assert_eq!(act(&mut meeting, guest, spotlight.clone()), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, spotlight).unwrap();
+    assert_eq!(meeting.snapshot().meeting.spotlight, Some(caller));
+    act(&mut meeting, caller, Action::Leave).unwrap();
+    assert_eq!(meeting.snapshot().meeting.spotlight, None);
+}
+
+// product: C1, C21
+#[test]
+fn what_is_said_is_kept_and_what_is_private_stays_so() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let say = |to: Option<ParticipantId>, text: &str| Action::Chat { to, text: text.to_owned() };
+    let told = act(&mut meeting, guest, say(None, " 大家好 ")).unwrap();
+    let [Effect::Tell(_, Event::Chat { message })] = &told[..] else { panic!("{told:?}") };
+    let expected =
+        Message {
+            id: 1, from: guest, name: "web 2".to_owned(), to: None, text: "大家好".to_owned(), at_ms: BEGUN_MS
+        };
+    assert_eq!(*message, expected);
+    let told = act(&mut meeting, host, say(Some(guest), "private")).unwrap();
+    assert!(matches!(told[..], [Effect::Whisper(to, _), Effect::Whisper(by, _)] if to == guest && by == host));
+    assert_eq!(act(&mut meeting, host, say(Some(caller), "no screen")), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, say(None, " \n ")), Err(Refusal::BadText));
+    assert_eq!(act(&mut meeting, host, say(None, &"x".repeat(2_001))), Err(Refusal::BadText));
+    let late = join(&mut meeting, web(4, None));
+    let read = |who| meeting.snapshot_for(who).chat.len();
+    assert_eq!([host, guest, late].map(read), [2, 2, 1]);
+    for n in 0..1_500 {
+        act(&mut meeting, host, say(None, &n.to_string())).unwrap();
+    }
+    assert_eq!(meeting.snapshot_for(host).chat.len(), 1_000, "memory has a bound");
+}
+
+// product: C17
+#[test]
+fn a_poll_is_asked_answered_and_closed() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let ask = |choices: &[&str]| Action::StartPoll {
+        question: "几点?".to_owned(),
+        choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
+        multiple: false,
+    };
+    assert_eq!(act(&mut meeting, guest, ask(&["1", "2"])), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, ask(&["1"])), Err(Refusal::BadText));
+    act(&mut meeting, host, ask(&["1", "2"])).unwrap();
+    let vote = |choices: &[usize]| Action::Vote { poll: 1, choices: choices.to_vec() };
+    for (who, choice) in [(guest, 0), (guest, 1), (caller, 1)] {
+        act(&mut meeting, who, vote(&[choice])).unwrap();
+    }
+    assert_eq!(act(&mut meeting, guest, vote(&[2])), Err(Refusal::NoSuchPoll));
+    assert_eq!(act(&mut meeting, guest, vote(&[0, 1])), Err(Refusal::NoSuchPoll));
+    let told = meeting.handle(Command::Tick, NOW).unwrap();
+    let [Effect::Tell(_, Event::PollChanged { poll })] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((poll.voters, poll.choices[0].votes, poll.choices[1].votes), (2, 0, 2));
+    act(&mut meeting, host, Action::ClosePoll { poll: 1 }).unwrap();
+    assert_eq!(act(&mut meeting, guest, vote(&[0])), Err(Refusal::NoSuchPoll));
+    assert!(!meeting.snapshot().polls[0].open);
+}
+
+// product: C14, C15
+#[test]
+fn the_host_is_asked_in_time_and_at_the_end_the_meeting_closes() {
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let end = BEGUN_MS + 3_600_000;
+    let mut meeting = Meeting::new(Rules { until_ms: Some(end), ..rules() });
+    let [host, guest, _] = [web(1, Some(OWNER)), web(2, None), phone(3)].map(|who| join(&mut meeting, who));
+    let tick = |meeting: &mut Meeting, at| meeting.handle(Command::Tick, at).unwrap();
+    assert_eq!(tick(&mut meeting, minutes(44)), []);
+    assert_eq!(tick(&mut meeting, minutes(45)), [Effect::Notify(host, Notice::EndsSoon)]);
+    assert_eq!(tick(&mut meeting, minutes(46)), []);
+    for minutes in [0, 20, 24 * 60] {
+        assert_eq!(act(&mut meeting, host, Action::Extend { minutes }), Err(Refusal::BadDuration));
+    }
+    let later = end + 1_800_000;
+    assert_eq!(act(&mut meeting, host, Action::Extend { minutes: 30 }), Ok(vec![Effect::Extend(later)]));
+    meeting.handle(Command::Extended(later), minutes(46)).unwrap();
+    assert_eq!(meeting.snapshot().meeting.ends_ms, Some(later));
+    assert_eq!(tick(&mut meeting, minutes(75)), [Effect::Notify(host, Notice::EndsSoon)], "again for the new end");
+    assert_eq!(tick(&mut meeting, minutes(85)).len(), 3);
+    let effects = tick(&mut meeting, minutes(90));
+    assert!(effects.contains(&Effect::Dismiss(guest, EndReason::TimeUp)));
+    assert_eq!(effects.last(), Some(&Effect::Close));
+}
+
+// product: C14
+#[test]
+fn a_meeting_is_enlarged_up_to_five_hundred() {
+    let (mut meeting, [host, guest, _]) = three();
+    assert_eq!(act(&mut meeting, guest, Action::Enlarge { by: 5 }), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, Action::Enlarge { by: 496 }), Err(Refusal::BadCapacity));
+    assert_eq!(act(&mut meeting, host, Action::Enlarge { by: 5 }), Ok(vec![Effect::Enlarge(10)]));
+    for n in 4..=5 {
+        join(&mut meeting, phone(n));
+    }
+    assert_eq!(meeting.handle(Command::Join(phone(6)), NOW), Err(Refusal::Full), "until it is written down");
+    meeting.handle(Command::Enlarged(10), NOW).unwrap();
+    join(&mut meeting, phone(6));
+    let fixed = Rules { scalable: false, ..rules() };
+    let mut meeting = Meeting::new(fixed);
+    let host = join(&mut meeting, web(1, Some(OWNER)));
+    assert_eq!(act(&mut meeting, host, Action::Enlarge { by: 5 }), Err(Refusal::NotAllowed));
+}
+
 // product: C16
 #[test]
 fn the_end_is_told_to_all_and_stops_the_livestream() {
@@ -354,8 +608,11 @@ fn what_is_told_reads_as_the_client_protocol_says() {
         })
     );
     let id = MeetingId::from_u128(7).to_string();
-    let view = serde_json::json!({"id": id, "number": "123456789", "title": "周会", "locked": false, "self_unmute": true,
-                           "recording": false});
+    let view = serde_json::json!({
+        "id": id, "number": "123456789", "title": "周会", "capacity": 5, "ends_ms": null, "scalable": true,
+        "livestream": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
+        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "self_unmute": true, "recording": false
+    });
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");
     let broadcast =
@@ -380,6 +637,13 @@ fn any_command() -> impl Strategy<Value = Command> {
         any::<bool>().prop_map(|on| Action::Lock { on }),
         who().prop_map(|participant| Action::Remove { participant }),
         who().prop_map(|participant| Action::MakeHost { participant }),
+        (who(), any::<bool>()).prop_map(|(participant, on)| Action::MakeCoHost { participant, on }),
+        (who(), any::<bool>()).prop_map(|(who, on)| Action::Spotlight { participant: on.then_some(who) }),
+        any::<bool>().prop_map(|on| Action::WaitingRoom { on }),
+        any::<bool>().prop_map(|on| Action::LockShare { on }),
+        any::<bool>().prop_map(|on| Action::Screen { on }),
+        who().prop_map(|participant| Action::Admit { participant }),
+        Just(Action::AdmitAll),
         Just(Action::StartBroadcast),
         Just(Action::StopBroadcast),
         Just(Action::StartRecording),
@@ -432,6 +696,13 @@ proptest! {
             let has_browser = seen.participants.iter().any(|person| person.via == ViaKind::Web);
             had_host = !seen.participants.is_empty() && (had_host || !meeting.hosts().is_empty());
             prop_assert!(meeting.hosts().len() <= 1);
+            let spotlight = seen.meeting.spotlight;
+            prop_assert!(spotlight.is_none_or(|id| meeting.participant(id).is_some()), "nobody is large who is gone");
+            if seen.meeting.share_locked {
+                let shares = |person: &Participant| person.screen && !person.role.manages();
+                let shared = |person: &Participant| before.participants.iter().any(|was| was.id == person.id && was.screen);
+                prop_assert!(!seen.participants.iter().any(|person| shares(person) && !shared(person)));
+            }
             prop_assert_eq!(had_host && has_browser && meeting.hosts().is_empty(), false, "the role never lapses");
             for person in &seen.participants {
                 prop_assert_eq!(sound.get(&person.id), Some(&person.muted), "media follows the roster");
@@ -440,7 +711,7 @@ proptest! {
                     prop_assert!(may_have_opened(&before, person, &asked), "{:?} unmuted {:?}", asked, person);
                 }
                 if was_mute_all {
-                    prop_assert!(person.muted || person.role == Role::Host);
+                    prop_assert!(person.muted || person.role.manages());
                 }
             }
         }
@@ -450,7 +721,7 @@ proptest! {
 /// C7–C12: a browser opens only himself, a caller is opened by himself or by the host.
 fn may_have_opened(before: &Snapshot, opened: &Participant, command: &Command) -> bool {
     let Command::Act { by, action, .. } = command else { return false };
-    let by_host = before.participants.iter().any(|person| person.id == *by && person.role == Role::Host);
+    let by_host = before.participants.iter().any(|person| person.id == *by && person.role.manages());
     match action {
         Action::Unmute { participant } if participant == by => opened.id == *by,
         Action::Unmute { participant } => by_host && opened.id == *participant && opened.via == ViaKind::Phone,
@@ -469,5 +740,10 @@ fn follow(seen: &mut Snapshot, event: Event) {
         Event::ParticipantLeft { id, .. } => seen.participants.retain(|known| known.id != id),
         Event::MeetingChanged { meeting } => seen.meeting = meeting,
         Event::BroadcastChanged { broadcast } => seen.broadcast = broadcast,
+        Event::Reacted { .. } | Event::Chat { .. } => {}
+        Event::PollChanged { poll } => {
+            seen.polls.retain(|known| known.id != poll.id);
+            seen.polls.push(poll);
+        }
     }
 }

@@ -4,6 +4,7 @@ import { useHotkeys, useMediaQuery } from '@mantine/hooks';
 import {
   Check,
   Circle,
+  DoorOpen,
   Ellipsis,
   Grid2x2,
   Hand,
@@ -12,8 +13,8 @@ import {
   LogOut,
   Mic,
   MicOff,
-  MonitorUp,
   MonitorX,
+  MonitorUp,
   OctagonX,
   Presentation,
   Radio,
@@ -29,7 +30,7 @@ import { useSettings } from '../settings';
 import styles from './Bar.module.css';
 import { BarButton } from './BarButton';
 import { attempt, toggleCamera, toggleMicrophone, toggleScreen } from './controls';
-import { useIsHost, useMe, useMeeting, useMeetingState } from './useMeeting';
+import { useIsHost, useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
 
 interface BarProps {
   isPanelOpen: boolean;
@@ -169,6 +170,9 @@ function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => voi
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isHost = useIsHost();
+  const manages = useManages();
+  const hasWaitingRoom = useMeetingState(state => state.meeting.waiting_room);
+  const isShareLocked = useMeetingState(state => state.meeting.share_locked);
   const isHandUp = useMe()?.hand ?? false;
   const isLocked = useMeetingState(state => state.meeting.locked);
   const isBroadcast = useMeetingState(({ broadcast }) => broadcast !== null);
@@ -198,13 +202,31 @@ function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => voi
         <Menu.Item leftSection={<Settings size={16} />} onClick={onDevices} data-testid="open-devices">
           {t('devices.title')}
         </Menu.Item>
-        {isHost && (
+        {manages && (
           <Menu.Item
             leftSection={isLocked ? <LockOpen size={16} /> : <Lock size={16} />}
             onClick={() => void attempt(() => meeting.lock(!isLocked))}
             data-testid="toggle-lock"
           >
             {isLocked ? t('meeting.unlock') : t('meeting.lock')}
+          </Menu.Item>
+        )}
+        {manages && (
+          <Menu.Item
+            leftSection={<DoorOpen size={16} />}
+            onClick={() => void attempt(() => meeting.waitingRoom(!hasWaitingRoom))}
+            data-testid="toggle-waiting-room"
+          >
+            {hasWaitingRoom ? t('meeting.waitingRoomOff') : t('meeting.waitingRoomOn')}
+          </Menu.Item>
+        )}
+        {manages && (
+          <Menu.Item
+            leftSection={<MonitorX size={16} />}
+            onClick={() => void attempt(() => meeting.lockShare(!isShareLocked))}
+            data-testid="toggle-lock-share"
+          >
+            {isShareLocked ? t('meeting.unlockShare') : t('meeting.lockShare')}
           </Menu.Item>
         )}
         {isNarrow && isHost && (

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocalMedia } from '../media/local';
 import { problemText } from '../problems';
 import styles from './Room.module.css';
-import { toggleMicrophone } from './controls';
+import { toggleCamera, toggleMicrophone } from './controls';
 import { type Told, useNotices } from './notices';
 import { useMeeting } from './useMeeting';
 
@@ -38,6 +38,18 @@ export function NoticeStack() {
                 data-testid="notice-accept"
               >
                 {t('meeting.unmute')}
+              </Button>
+            )}
+            {notice.kind === 'asked_to_show' && (
+              <Button
+                size="compact-sm"
+                onClick={() => {
+                  dismiss(notice.id);
+                  if (!meeting.me?.camera) void toggleCamera();
+                }}
+                data-testid="notice-show"
+              >
+                {t('meeting.startVideo')}
               </Button>
             )}
             <CloseButton aria-label={t('meeting.close')} onClick={() => dismiss(notice.id)} />

@@ -1,20 +1,32 @@
 import type { Participant } from '@huitong/sdk';
 import { ActionIcon, Badge, Button, Checkbox, CloseButton, Menu, Text, Title, Tooltip } from '@mantine/core';
-import { Crown, EllipsisVertical, Hand, Mic, MicOff, PenLine, Phone, UserX, Video } from 'lucide-react';
+import {
+  Crown,
+  EllipsisVertical,
+  Hand,
+  Mic,
+  MicOff,
+  PenLine,
+  Phone,
+  UserCog,
+  UserX,
+  Video,
+  VideoOff,
+} from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import styles from './Participants.module.css';
 import { Rename } from './Rename';
 import { attempt } from './controls';
 import { inPanelOrder } from './people';
-import { useIsHost, useMeeting, useMeetingState } from './useMeeting';
+import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
 
 /** 管理参会者: who is here, and for the host what to do about it. */
 export function Participants({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const participants = useMeetingState(state => state.participants);
-  const isHost = useIsHost();
+  const manages = useManages();
   const [renamed, setRenamed] = useState<Participant | null>(null);
   return (
     <aside className={styles.panel} aria-label={t('meeting.participants')} data-testid="participants">
@@ -24,12 +36,13 @@ export function Participants({ onClose }: { onClose: () => void }) {
         </Title>
         <CloseButton aria-label={t('meeting.close')} onClick={onClose} />
       </header>
+      {manages && <Door />}
       <ul className={styles.list}>
         {inPanelOrder(participants, meeting.you).map(participant => (
           <Row key={participant.id} participant={participant} onRename={() => setRenamed(participant)} />
         ))}
       </ul>
-      {isHost && <All />}
+      {manages && <All />}
       <Rename participant={renamed} onClose={() => setRenamed(null)} />
     </aside>
   );
@@ -41,9 +54,13 @@ function Row({ participant, onRename }: { participant: Participant; onRename: ()
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
   const isHost = useIsHost();
+  const manages = useManages();
+  // The host is beyond a co-host's reach.
+  const mayControl = manages && !isSelf && (isHost || role !== 'host');
   const isSpeaking = useMeetingState(({ speaking }) => speaking.includes(id)) && !muted;
   const details = [
     role === 'host' && t('meeting.host'),
+    role === 'co_host' && t('meeting.coHost'),
     number !== name && number,
     !connected && t('meeting.lost'),
   ].filter(detail => typeof detail === 'string');
@@ -73,8 +90,8 @@ function Row({ participant, onRename }: { participant: Participant; onRename: ()
       {hand && <Hand size={16} className={styles.hand} aria-label={t('meeting.handUp')} />}
       {via === 'phone' && <Phone size={16} className={styles.via} aria-label={t('meeting.byPhone')} />}
       {camera && <Video size={16} className={styles.via} aria-label={t('meeting.cameraOn')} />}
-      <Sound participant={participant} isSpeaking={isSpeaking} mayControl={isHost && !isSelf} />
-      {isHost && !isSelf && (
+      <Sound participant={participant} isSpeaking={isSpeaking} mayControl={mayControl} />
+      {mayControl && (
         <Tooltip label={t('meeting.remove')}>
           <ActionIcon
             className={styles.wide}
@@ -88,7 +105,7 @@ function Row({ participant, onRename }: { participant: Participant; onRename: ()
           </ActionIcon>
         </Tooltip>
       )}
-      {(isHost || isSelf) && (
+      {(mayControl || isSelf) && (
         <Menu position="bottom-end" width={190} shadow="md">
           <Menu.Target>
             <ActionIcon
@@ -113,7 +130,25 @@ function Row({ participant, onRename }: { participant: Participant; onRename: ()
                 {t('meeting.makeHost')}
               </Menu.Item>
             )}
-            {isHost && !isSelf && (
+            {isHost && !isSelf && via === 'web' && (
+              <Menu.Item
+                leftSection={<UserCog size={16} />}
+                onClick={() => void attempt(() => meeting.makeCoHost(id, role !== 'co_host'))}
+                data-testid="row-make-co-host"
+              >
+                {role === 'co_host' ? t('meeting.unmakeCoHost') : t('meeting.makeCoHost')}
+              </Menu.Item>
+            )}
+            {mayControl && via === 'web' && (
+              <Menu.Item
+                leftSection={camera ? <VideoOff size={16} /> : <Video size={16} />}
+                onClick={() => void attempt(() => (camera ? meeting.stopCamera(id) : meeting.askCamera(id)))}
+                data-testid="row-camera"
+              >
+                {camera ? t('meeting.stopTheirVideo') : t('meeting.askVideo')}
+              </Menu.Item>
+            )}
+            {mayControl && (
               <Menu.Item
                 color="red"
                 leftSection={<UserX size={16} />}
@@ -126,6 +161,57 @@ function Row({ participant, onRename }: { participant: Participant; onRename: ()
         </Menu>
       )}
     </li>
+  );
+}
+
+/** Who waits, and the host's hand on the door. */
+function Door() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const waiting = useMeetingState(state => state.waiting);
+  if (waiting.length === 0) return null;
+  return (
+    <section
+      className={styles.door}
+      aria-label={t('meeting.waiting', { count: waiting.length })}
+      data-testid="door"
+    >
+      <div className={styles.doorHead}>
+        <Text fz="sm" fw={600}>
+          {t('meeting.waiting', { count: waiting.length })}
+        </Text>
+        <Button
+          size="compact-xs"
+          variant="light"
+          onClick={() => void attempt(() => meeting.admitAll())}
+          data-testid="admit-all"
+        >
+          {t('meeting.admitAll')}
+        </Button>
+      </div>
+      {waiting.map(({ id, name, via }) => (
+        <div key={id} className={styles.row} data-testid="waiting-row" data-name={name}>
+          <span className={styles.who}>
+            <Text fz="sm" truncate>
+              {name}
+            </Text>
+          </span>
+          {via === 'phone' && <Phone size={16} className={styles.via} aria-label={t('meeting.byPhone')} />}
+          <Button size="compact-xs" onClick={() => void attempt(() => meeting.admit(id))} data-testid="admit">
+            {t('meeting.admit')}
+          </Button>
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="red"
+            onClick={() => void attempt(() => meeting.deny(id))}
+            data-testid="deny"
+          >
+            {t('meeting.deny')}
+          </Button>
+        </div>
+      ))}
+    </section>
   );
 }
 

@@ -2,6 +2,7 @@ import type { Ended, Meeting } from '@huitong/sdk';
 import { Modal } from '@mantine/core';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useLocalMedia } from '../media/local';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { forgetResume, keepResume } from '../resume';
 import { Bar } from './Bar';
@@ -83,7 +84,12 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
   const undo = [
     followDevices(meeting),
     meeting.on('change', () => keepResume(meeting)),
-    meeting.on('notice', notice => tell({ kind: notice })),
+    meeting.on('notice', notice => {
+      // What the host stopped is not sent either, whatever the server does with it.
+      if (notice === 'camera_stopped') useLocalMedia.getState().close('camera');
+      if (notice === 'share_stopped') useLocalMedia.getState().close('screen');
+      tell({ kind: notice });
+    }),
     meeting.on('ended', ended => {
       forgetResume(meeting);
       onEnded(ended);

@@ -7,6 +7,9 @@ const SHOWN_MS = 6_000;
 /** More at once would cover the meeting: the oldest goes. */
 const SHOWN_MAX = 3;
 
+/** What waits for an answer. */
+const ASKS: ReadonlySet<Told['kind']> = new Set(['asked_to_unmute', 'asked_to_show', 'ends_soon']);
+
 export type Told =
   | { kind: Notice | 'recording' | 'not_recording' }
   | { kind: 'problem'; problem: Problem }
@@ -31,7 +34,7 @@ export const useNotices = create<Notices>((set, get) => ({
     // The same said again replaces what was said.
     const others = get().shown.filter(({ kind }) => kind !== told.kind);
     set({ shown: [...others, { ...told, id }].slice(-SHOWN_MAX) });
-    if (told.kind !== 'asked_to_unmute') setTimeout(() => get().dismiss(id), SHOWN_MS);
+    if (!ASKS.has(told.kind)) setTimeout(() => get().dismiss(id), SHOWN_MS);
   },
   tellProblem: thrown => get().tell({ kind: 'problem', problem: Problem.from(thrown) }),
   tellTrouble: device => get().tell({ kind: 'trouble', device }),

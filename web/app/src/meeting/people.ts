@@ -10,7 +10,7 @@ export function spotlight(state: MeetingState, before: string | null): string | 
 
 /** In order of the panel: oneself, hosts, raised hands, who comes first. */
 export function inPanelOrder(participants: readonly Participant[], you: string): Participant[] {
-  const rank = ({ id, role, hand }: Participant) => (id === you ? 0 : role === 'host' ? 1 : hand ? 2 : 3);
+  const rank = ({ id, role, hand }: Participant) => (id === you ? 0 : role !== 'member' ? 1 : hand ? 2 : 3);
   return [...participants].sort((a, b) => rank(a) - rank(b));
 }
 

@@ -22,6 +22,11 @@ export function useMe(): Participant | undefined {
   return useMeetingState(({ participants, you }) => participants.find(({ id }) => id === you));
 }
 
+/** Host or co-host: whoever has a say about participants. */
+export function useManages(): boolean {
+  return (useMe()?.role ?? 'member') !== 'member';
+}
+
 export function useIsHost(): boolean {
   return useMe()?.role === 'host';
 }

@@ -1,6 +1,6 @@
-import { Meeting, Problem } from '@huitong/sdk';
+import { Meeting, Problem, type WaitReason } from '@huitong/sdk';
 import { Alert, Button, PasswordInput, Stack, Text, Title } from '@mantine/core';
-import { useEffect, useEffectEvent, useState } from 'react';
+import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { LevelMeter } from '../media/LevelMeter';
@@ -31,6 +31,10 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
   const [password, setPassword] = useState(entry.password);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
+  const [waiting, setWaiting] = useState<WaitReason | null>(null);
+  const giveUp = useRef<AbortController | null>(null);
+
+  useEffect(() => () => giveUp.current?.abort(), []);
 
   const shown = useEffectEvent(onShown);
   useEffect(() => shown(), []);
@@ -46,6 +50,8 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
   const join = async () => {
     setBusy(true);
     setProblem(null);
+    const patience = new AbortController();
+    giveUp.current = patience;
     try {
       await settled();
       const { microphone, camera } = useLocalMedia.getState();
@@ -57,10 +63,13 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
         tracks: { microphone, camera },
         muted: !microphone,
         language: i18n.language,
+        onWaiting: setWaiting,
+        signal: patience.signal,
       });
       onJoined(meeting, { ...entry, password });
     } catch (thrown) {
-      setProblem(Problem.from(thrown));
+      if (!patience.signal.aborted) setProblem(Problem.from(thrown));
+      setWaiting(null);
       setBusy(false);
     }
   };
@@ -97,6 +106,20 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
           <Button size="md" loading={busy} onClick={() => void join()} data-testid="prejoin-join" autoFocus>
             {t('prejoin.join')}
           </Button>
+          {waiting && (
+            <Alert variant="light" data-testid="prejoin-waiting" data-reason={waiting}>
+              <Text fz="sm">{waiting === 'host' ? t('prejoin.waitHost') : t('prejoin.waitAdmission')}</Text>
+              <Button
+                mt="xs"
+                size="compact-sm"
+                variant="subtle"
+                onClick={() => giveUp.current?.abort()}
+                data-testid="prejoin-give-up"
+              >
+                {t('prejoin.giveUp')}
+              </Button>
+            </Alert>
+          )}
           <LevelMeter track={microphone} />
           <DeviceChoice />
         </Stack>

@@ -1,0 +1,201 @@
+//! What participants do, and who may.
+
+use super::*;
+
+impl Meeting {
+    pub(super) fn act(&mut self, by: ParticipantId, action: Action, livestream: BroadcastId, now: Duration) -> Outcome {
+        let actor = self.seats.get(&by).ok_or(Refusal::NoSuchParticipant)?;
+        let (role, is_asked) = (actor.person.role, actor.asked);
+        let sees = actor.person.via == ViaKind::Web;
+        let allowed = |may: bool| if may { Ok(()) } else { Err(Refusal::NotAllowed) };
+        let host = || allowed(role == Role::Host);
+        let manager = || allowed(role.manages());
+        match action {
+            Action::Mute { participant } => {
+                self.may_touch(by, participant)?;
+                Ok(self.set_muted(participant, true, by != participant))
+            }
+            Action::Unmute { participant } if participant == by => {
+                allowed(role.manages() || is_asked || self.view.self_unmute)?;
+                Ok(self.set_muted(by, false, false))
+            }
+            Action::Unmute { participant } => {
+                self.may_touch(by, participant)?;
+                Ok(self.open(participant))
+            }
+            Action::MuteAll { self_unmute } => {
+                manager()?;
+                Ok(self.mute_all(self_unmute))
+            }
+            Action::UnmuteAll => {
+                manager()?;
+                let mut effects = self.set_self_unmute(true);
+                for id in self.all() {
+                    effects.extend(self.open(id));
+                }
+                Ok(effects)
+            }
+            Action::MuteOnEntry { on } => {
+                manager()?;
+                Ok(self.change_meeting(|meeting| meeting.mute_on_entry = on))
+            }
+            Action::Camera { .. } | Action::Screen { .. } if !sees => Err(Refusal::NotAllowed),
+            Action::Camera { on } => Ok(self.change(by, |person| person.camera = on)),
+            Action::Screen { on: true } if self.view.share_locked && !role.manages() => Err(Refusal::ShareLocked),
+            Action::Screen { on } => Ok(self.change(by, |person| person.screen = on)),
+            Action::StopCamera { participant } => {
+                self.may_touch(by, participant)?;
+                let mut effects = self.change(participant, |person| person.camera = false);
+                if !effects.is_empty() && participant != by {
+                    effects.push(Effect::Notify(participant, Notice::CameraStopped));
+                }
+                Ok(effects)
+            }
+            Action::AskCamera { participant } => {
+                manager()?;
+                let person = self.exists(participant)?;
+                allowed(person.via == ViaKind::Web)?;
+                let asks = !person.camera;
+                Ok(asks.then_some(Effect::Notify(participant, Notice::AskedToShow)).into_iter().collect())
+            }
+            Action::Hand { up } => Ok(self.change(by, |person| person.hand = up)),
+            Action::LowerHands => {
+                manager()?;
+                let all = self.all();
+                Ok(all.into_iter().flat_map(|id| self.change(id, |person| person.hand = false)).collect())
+            }
+            Action::React { reaction } => Ok(vec![self.tell(Event::Reacted { participant: by, reaction })]),
+            Action::Spotlight { participant } => {
+                manager()?;
+                participant.map(|id| self.exists(id).map(|_| ())).transpose()?;
+                Ok(self.change_meeting(|meeting| meeting.spotlight = participant))
+            }
+            Action::Rename { participant, name } => {
+                self.may_touch(by, participant)?;
+                let name = check_name(&name).map_err(|_| Refusal::BadName)?;
+                Ok(self.change(participant, |person| person.name = name))
+            }
+            Action::Remove { participant } => {
+                allowed(participant != by)?;
+                self.may_touch(by, participant)?;
+                Ok(self.remove(participant))
+            }
+            Action::MakeHost { participant } => {
+                host()?;
+                self.exists(participant)?;
+                let mut effects = self.promote(participant, Role::Host);
+                if participant != by {
+                    effects.extend(self.set_role(by, Role::Member));
+                }
+                Ok(effects)
+            }
+            Action::MakeCoHost { participant, on } => {
+                host()?;
+                allowed(participant != by)?;
+                self.exists(participant)?;
+                Ok(if on { self.promote(participant, Role::CoHost) } else { self.set_role(participant, Role::Member) })
+            }
+            Action::Lock { on } => {
+                manager()?;
+                Ok(self.change_meeting(|meeting| meeting.locked = on))
+            }
+            Action::LockShare { on } => {
+                manager()?;
+                Ok(self.lock_share(on))
+            }
+            Action::WaitingRoom { on } => {
+                manager()?;
+                Ok(self.change_meeting(|meeting| meeting.waiting_room = on))
+            }
+            Action::Admit { participant } => {
+                manager()?;
+                self.admit(participant)
+            }
+            Action::AdmitAll => {
+                manager()?;
+                Ok(self.admit_all())
+            }
+            Action::Deny { participant } => {
+                manager()?;
+                self.deny(participant)
+            }
+            Action::Chat { to, text } => self.say(by, to, &text, now),
+            Action::StartPoll { question, choices, multiple } => {
+                manager()?;
+                let poll = self.polls.start(&question, &choices, multiple)?;
+                Ok(vec![self.tell(Event::PollChanged { poll })])
+            }
+            Action::Vote { poll, choices } => {
+                self.polls.vote(by, poll, choices)?;
+                Ok(Vec::new())
+            }
+            Action::ClosePoll { poll } => {
+                manager()?;
+                let closed = self.polls.close(poll)?;
+                Ok(closed.map(|poll| self.tell(Event::PollChanged { poll })).into_iter().collect())
+            }
+            Action::Extend { minutes } => {
+                host()?;
+                self.extend(minutes)
+            }
+            Action::Enlarge { by } => {
+                host()?;
+                self.enlarge(by)
+            }
+            Action::StartBroadcast => {
+                host()?;
+                if !self.view.livestream {
+                    return Err(Refusal::NoLivestream);
+                }
+                Ok(self.start_broadcast(livestream))
+            }
+            Action::StopBroadcast => {
+                host()?;
+                let running = self.broadcast.take().is_some();
+                let stop =
+                    running.then(|| [Effect::StopBroadcast, self.tell(Event::BroadcastChanged { broadcast: None })]);
+                Ok(stop.into_iter().flatten().collect())
+            }
+            Action::StartRecording => {
+                host()?;
+                Ok(self.record(true, Effect::StartRecording))
+            }
+            Action::StopRecording => {
+                host()?;
+                Ok(self.record(false, Effect::StopRecording))
+            }
+            Action::Layout { layout } => {
+                manager()?;
+                Ok(self.change_broadcast(|view| view.layout = layout))
+            }
+            Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
+            Action::End => {
+                host()?;
+                Ok(self.close(EndReason::MeetingEnded))
+            }
+        }
+    }
+
+    /// Oneself; anyone for hosts; anyone but the host for co-hosts.
+    fn may_touch(&self, by: ParticipantId, whom: ParticipantId) -> Result<(), Refusal> {
+        let role = self.exists(by)?.role;
+        let may = by == whom || role.manages();
+        if !may {
+            return Err(Refusal::NotAllowed);
+        }
+        let whose = self.exists(whom)?.role;
+        if by != whom && whose == Role::Host && role != Role::Host { Err(Refusal::NotAllowed) } else { Ok(()) }
+    }
+
+    /// C13: what members share ends.
+    fn lock_share(&mut self, on: bool) -> Vec<Effect> {
+        let mut effects = self.change_meeting(|meeting| meeting.share_locked = on);
+        let sharing = self.seats.values().filter(|seat| seat.person.screen && !seat.person.role.manages());
+        let sharing: Vec<_> = sharing.map(|seat| seat.person.id).collect();
+        for id in sharing.into_iter().filter(|_| on) {
+            effects.extend(self.change(id, |person| person.screen = false));
+            effects.push(Effect::Notify(id, Notice::ShareStopped));
+        }
+        effects
+    }
+}
