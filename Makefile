@@ -1,7 +1,7 @@
 # `make help` lists what there is. Tests run the development build, whose dependencies are optimised: one build less.
 # They always name the whole workspace: cargo builds the dependencies anew for each set of packages it is asked for.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test web build run fmt lint deny test unit e2e pictures bench doc ci clean
+.PHONY: help setup setup-test web build run fmt lint deny test unit e2e pictures schema load bench doc ci clean
 
 # Node of the machine where it is new enough, else the one scripts/setup.sh brings.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -58,6 +58,13 @@ e2e: setup-test web ## the real server with real phones and strangers; T=name pi
 pictures: setup-test web ## the pictures of docs/, made anew: look at them
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace --test e2e -- --ignored pictures
+
+schema: ## docs/reference/client-protocol.schema.json anew, from the code
+	cargo test --locked --workspace --lib -- --ignored write_schema
+
+load: build setup-test ## how many bookings and participants this machine carries
+	cargo build --locked --workspace --tests
+	HUITONG_BIN=$(CURDIR)/target/release/huitong cargo test --locked --workspace --test e2e -- --ignored --nocapture --test-threads=1 load::
 
 bench: build ## this machine's figures
 	cargo bench --locked --workspace --exclude tests

@@ -8,7 +8,7 @@ use model::{
     authorize, check_login_password, check_name,
 };
 use serde_json::json;
-use store::{Room, Site, StoreError};
+use store::{Room, Site, Store, StoreError};
 use uuid::Uuid;
 
 use crate::{Conference, login, now_ms, outbox::Kind};
@@ -353,28 +353,7 @@ impl Conference {
         if new.role == AccountRole::Operator && by.role != AccountRole::Operator {
             return Err(AccountRefused::NotAllowed);
         }
-        let name = check_name(&new.name).map_err(AccountRefused::Name)?.to_lowercase();
-        let display_name = check_name(&new.display_name).map_err(AccountRefused::Name)?;
-        check_login_password(&new.password)?;
-        let account = store::Account {
-            id: AccountId::new(Uuid::now_v7()),
-            site: site.id,
-            name,
-            display_name,
-            password_hash: login::hash(new.password).await.map_err(|_| AccountRefused::Failed)?,
-            initial_password: true,
-            role: new.role,
-            mode: new.mode,
-            capacity: check_capacity(new.capacity)?,
-            email: new.email.map_or(Ok(None), check_email)?,
-            mobile: new.mobile.map_or(Ok(None), check_mobile)?,
-            avatar: None,
-            disabled: false,
-            version: 1,
-        };
-        self.store().add_account(&account).await?;
-        self.note(site.id, Some(by.id), "account.create", &format!("account {}", account.id)).await;
-        Ok(Account::of(account, site.name))
+        make_account(self.store(), site, Some(by.id), new).await
     }
 
     /// A site's accounts, in order of their making.
@@ -467,25 +446,80 @@ impl Conference {
         Ok(self.store().audit(site, before, limit).await?)
     }
 
-    /// Writes a line into the audit log. What was done is done, even where it can't be written down.
+    /// Writes a line into the audit log.
     pub(crate) async fn note(&self, site: SiteId, account: Option<AccountId>, action: &str, object: &str) {
-        let entry = store::AuditEntry {
-            id: Uuid::now_v7().to_string(),
-            site,
-            at_ms: now_ms(),
-            account,
-            action: action.to_owned(),
-            object: object.to_owned(),
-        };
-        if let Err(error) = self.store().note(&entry).await {
-            tracing::error!(%error, action, "audit log can't be written");
+        note(self.store(), site, account, action, object).await;
+    }
+}
+
+/// Makes an account on the site of this name, for whoever sits at the machine (`huitong user add`). The site is made
+/// where the server has none at all.
+pub async fn add_account(store: &Store, site: &str, new: NewAccount) -> Result<Account, AccountRefused> {
+    let known = match store.site_by_name(site).await? {
+        Some(known) => known,
+        None if store.sites(None, 1).await?.is_empty() => {
+            let zone = jiff::tz::TimeZone::system().iana_name().unwrap_or("Asia/Shanghai").to_owned();
+            let (id, name) = (SiteId::new(Uuid::now_v7()), site.to_owned());
+            let made = check_site(Site { id, name, ports: FIRST_PORTS, livestream: true, zone })?;
+            store.add_site(&made).await?;
+            made
         }
+        None => return Err(AccountRefused::Missing),
+    };
+    make_account(store, known, None, new).await
+}
+
+async fn make_account(
+    store: &Store,
+    site: Site,
+    by: Option<AccountId>,
+    new: NewAccount,
+) -> Result<Account, AccountRefused> {
+    let name = check_name(&new.name).map_err(AccountRefused::Name)?.to_lowercase();
+    let display_name = check_name(&new.display_name).map_err(AccountRefused::Name)?;
+    check_login_password(&new.password)?;
+    let account = store::Account {
+        id: AccountId::new(Uuid::now_v7()),
+        site: site.id,
+        name,
+        display_name,
+        password_hash: login::hash(new.password).await.map_err(|_| AccountRefused::Failed)?,
+        initial_password: true,
+        role: new.role,
+        mode: new.mode,
+        capacity: check_capacity(new.capacity)?,
+        email: new.email.map_or(Ok(None), check_email)?,
+        mobile: new.mobile.map_or(Ok(None), check_mobile)?,
+        avatar: None,
+        disabled: false,
+        version: 1,
+    };
+    store.add_account(&account).await?;
+    note(store, site.id, by, "account.create", &format!("account {}", account.id)).await;
+    Ok(Account::of(account, site.name))
+}
+
+/// What was done is done, even where it can't be written down.
+async fn note(store: &Store, site: SiteId, account: Option<AccountId>, action: &str, object: &str) {
+    let entry = store::AuditEntry {
+        id: Uuid::now_v7().to_string(),
+        site,
+        at_ms: now_ms(),
+        account,
+        action: action.to_owned(),
+        object: object.to_owned(),
+    };
+    if let Err(error) = store.note(&entry).await {
+        tracing::error!(%error, action, "audit log can't be written");
     }
 }
 
 fn check_capacity(capacity: u32) -> Result<u32, AccountRefused> {
     if (2..=model::CAPACITY_MAX).contains(&capacity) { Ok(capacity) } else { Err(AccountRefused::Range) }
 }
+
+/// Ports of a server's first site, until its operator says otherwise.
+const FIRST_PORTS: u32 = 200;
 
 /// The most ports of a site: what no machine of today carries.
 const PORTS_MAX: u32 = 100_000;

@@ -81,7 +81,8 @@ pub(crate) fn state_of(fact: &BroadcastFact) -> BroadcastState {
 fn scene(meeting: &Snapshot, speaking: &[ParticipantId], active: Option<ParticipantId>) -> Scene {
     let layout = meeting.broadcast.as_ref().map(|broadcast| broadcast.layout).unwrap_or_default();
     let mut tiles = Vec::new();
-    let mut people: Vec<_> = meeting.participants.iter().filter(|person| person.connected).collect();
+    let is_shown = |person: &&Participant| person.connected && person.room.is_none();
+    let mut people: Vec<_> = meeting.participants.iter().filter(is_shown).collect();
     // A stable sort: who came first stays first among equals. In a gallery everyone keeps his place, whoever speaks.
     let leads = |person: &Participant| layout != Layout::Gallery && active == Some(person.id);
     people.sort_by_key(|person| (!leads(person), !person.camera && person.via == ViaKind::Web));

@@ -47,6 +47,8 @@ pub struct Seat {
     pub handle: MeetingHandle,
     /// The state events follow on.
     pub snapshot: Snapshot,
+    /// The events between the newest he knew and the snapshot; none where he knew none, or missed more than is kept.
+    pub missed: Option<Vec<(u64, Arc<Event>)>>,
     /// Dropped without [`Action::Leave`], the seat is kept for a minute.
     pub events: mpsc::Receiver<SeatEvent>,
 }
@@ -108,6 +110,7 @@ pub(crate) enum Request {
     Join {
         join: Join,
         resume: Option<String>,
+        since: Option<u64>,
         leg: Option<LegId>,
         waits: Option<mpsc::Sender<WaitReason>>,
         answer: oneshot::Sender<Result<Seat, Refusal>>,
@@ -116,6 +119,11 @@ pub(crate) enum Request {
         by: ParticipantId,
         action: Action,
         answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// Whose seat a secret gives, or has given.
+    WhoseSeat {
+        secret: String,
+        answer: oneshot::Sender<Option<(ParticipantId, MeetingHandle)>>,
     },
     /// The ledger has said yes.
     Scaled(Command),

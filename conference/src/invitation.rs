@@ -1,6 +1,6 @@
 //! Invitations (S7): a text in Chinese and English, a calendar entry (RFC 5545, RFC 5546), and who has had which.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 use jiff::{
     Timestamp,
@@ -8,14 +8,14 @@ use jiff::{
 };
 use model::MeetingId;
 use serde_json::json;
-use store::{Invitation, Occurrence, StoreError};
+use store::{Invitation, Occurrence, OutboxItem, StoreError};
 use uuid::Uuid;
 
 use crate::{
     Account, BookRefused, Conference, MeetingInfo,
     accounts::{check_email, check_mobile},
     now_ms,
-    outbox::Kind,
+    outbox::{Kind, item},
 };
 
 /// How the server is reached, for links and dial strings.
@@ -172,6 +172,32 @@ impl Conference {
             "method": method.as_str(),
         });
         self.send(Kind::Email, &message).await
+    }
+
+    /// Mail before a meeting begins (S9): to who booked it, and to all who were invited by mail.
+    pub(crate) async fn reminders(
+        &self,
+        meeting: store::Meeting,
+        start_ms: i64,
+    ) -> Result<Vec<OutboxItem>, StoreError> {
+        let owner = self.store().account(meeting.owner).await?;
+        let host = owner.as_ref().map(|owner| owner.display_name.clone()).unwrap_or_default();
+        let own = owner.and_then(|owner| owner.email).map(|email| (email, Tongue::Chinese));
+        let invited = self.store().invitations(meeting.id).await?.into_iter();
+        let by_mail = invited.filter(|invitation| invitation.kind == Kind::Email.as_str());
+        let all = own.into_iter().chain(by_mail.map(|one| (one.address, Tongue::of(&one.language))));
+        let info = self.info(meeting);
+        let reach = &self.shared.config.reach;
+        let mail = |(to, tongue): (String, Tongue)| {
+            let subject = match tongue {
+                Tongue::Chinese => format!("【会议提醒】{}", info.title),
+                Tongue::English => format!("Soon: {}", info.title),
+            };
+            let text = text(&info, Some(start_ms), &host, reach, tongue, &info.zone);
+            item(Kind::Email, &json!({"to": to, "subject": subject, "text": text}))
+        };
+        let mut seen = HashSet::new();
+        Ok(all.filter(|(to, _)| seen.insert(to.clone())).map(mail).collect())
     }
 
     async fn next_start(&self, meeting: &MeetingInfo) -> Result<Option<i64>, StoreError> {

@@ -8,6 +8,7 @@ mod booking;
 mod broadcast;
 mod chairs;
 mod demo;
+mod files;
 mod handle;
 mod invitation;
 mod live;
@@ -15,10 +16,12 @@ mod lockout;
 mod login;
 mod outbox;
 mod registry;
+mod reminder;
+mod sign_on;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use model::{BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, WaitReason};
 use plane::{LegId, Plane};
@@ -28,22 +31,26 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy};
+pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use demo::DemoSite;
+pub use files::{FileDraft, FileRefused};
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
 pub use invitation::{InviteRefused, Invitee, Reach, Tongue};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
+pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{Answer, AuditEntry, Occurrence, Page, Period, Room, Site, Webhook};
 
+use files::Files;
 use handle::Request;
 use live::Resources;
 use login::Logins;
 use outbox::News;
 use registry::Registry;
+use sign_on::Provider;
 
 /// How long the server waits, at its end, for meetings to have told everyone and for studios to have written their last
 /// pictures (two seconds). The server as a whole has five.
@@ -61,11 +68,17 @@ pub struct ConferenceConfig {
     pub reach: Reach,
     /// How mail and short messages leave.
     pub outbox: OutboxConfig,
+    /// Files of meetings' chats; emptied at the start.
+    pub files: PathBuf,
+    /// Single sign-on, where the company has it.
+    pub sign_on: Option<SignOnConfig>,
 }
 
 impl Default for ConferenceConfig {
     fn default() -> Self {
-        Self { session: Duration::from_secs(7 * 24 * 3600), reach: Reach::default(), outbox: OutboxConfig::default() }
+        let session = Duration::from_secs(7 * 24 * 3600);
+        let files = std::env::temp_dir().join("huitong-files");
+        Self { session, reach: Reach::default(), outbox: OutboxConfig::default(), files, sign_on: None }
     }
 }
 
@@ -113,6 +126,8 @@ pub struct JoinRequest {
     pub via: Via,
     /// The secret of the seat he had.
     pub resume: Option<String>,
+    /// The newest event he knows of: he is told what he missed.
+    pub since: Option<u64>,
     /// Where he comes from.
     pub source: IpAddr,
     /// Is told what he has to wait for at the door. Dropping the join is giving up.
@@ -128,6 +143,9 @@ pub enum ConferenceError {
     /// A password could not be hashed.
     #[error("a password can't be hashed: {0}")]
     Hash(String),
+    /// What is set can't be.
+    #[error("{0}")]
+    Config(String),
 }
 
 /// The core. Clones are handles to the same.
@@ -140,6 +158,7 @@ struct Shared {
     config: ConferenceConfig,
     resources: Resources,
     logins: Logins,
+    provider: Option<Provider>,
     registry: Arc<Registry>,
     /// Something is in the outbox.
     outbox: Notify,
@@ -159,14 +178,19 @@ impl Conference {
         // For what is sent over TLS; another part of the program may have chosen it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (news, told) = News::new();
-        let resources = Resources { store, plane, streaming, news };
+        let files = Files::new(&config.files);
+        let resources = Resources { store, plane, streaming, news, files };
         let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
+        let provider = config.sign_on.clone().map(Provider::new).transpose().map_err(ConferenceError::Config)?;
         let (background, stopping) = (TaskTracker::new(), CancellationToken::new());
-        let shared = Shared { config, resources, logins, registry, outbox: Notify::new(), background, stopping };
+        let outbox = Notify::new();
+        let shared = Shared { config, resources, logins, provider, registry, outbox, background, stopping };
         let conference = Self { shared: Arc::new(shared) };
         let background = &conference.shared.background;
         background.spawn(conference.clone().keep_sending());
         background.spawn(conference.clone().keep_telling(told));
+        background.spawn(conference.clone().keep_telling_recordings());
+        background.spawn(conference.clone().keep_reminding());
         Ok(conference)
     }
 
@@ -262,8 +286,8 @@ impl Conference {
                 source: request.source,
             };
             let (answer, answered) = oneshot::channel();
-            let (resume, waits) = (request.resume.clone(), request.waits.clone());
-            let asked = Request::Join { join, resume, leg, waits, answer };
+            let (resume, since, waits) = (request.resume.clone(), request.since, request.waits.clone());
+            let asked = Request::Join { join, resume, since, leg, waits, answer };
             if way.requests.send(asked).await.is_ok()
                 && let Ok(seat) = answered.await
             {

@@ -1,7 +1,7 @@
 //! One live meeting: a task that owns its [`Meeting`], its media and its livestream. All others hold a handle.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
@@ -24,6 +24,7 @@ use crate::{
     booking,
     broadcast::{Livestream, state_of},
     chairs::Chairs,
+    files::Files,
     handle::{MeetingHandle, Request, Seat, SeatEvent},
     now_ms,
     outbox::{Happened, News},
@@ -43,6 +44,7 @@ pub(crate) struct Resources {
     pub(crate) plane: Plane,
     pub(crate) streaming: Streaming,
     pub(crate) news: News,
+    pub(crate) files: Files,
 }
 
 /// Begins the task of a meeting that is not live yet. Whoever asks it meanwhile waits until it is, or hears why not.
@@ -59,6 +61,7 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
     };
     let gauge = metrics::gauge!("conference_meetings");
     gauge.increment(1);
+    let files = resources.files.clone();
     tracing::info!("meeting opened");
     let live = Live::new(&entry, rules, row, media.clone(), facts, resources);
     // A panic in one meeting ends that meeting: its participants see their events end.
@@ -68,6 +71,7 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
     }
     // In this order: nobody is answered by a meeting without media, and none is opened beside one that has some.
     media.close();
+    files.forget(entry.id).await;
     drop(queue);
     gauge.decrement(1);
     drop(entry);
@@ -90,6 +94,8 @@ async fn open(
         Opening::NotYet { .. } => return Err(Refusal::NotYet),
         Opening::Over => return Err(Refusal::NoSuchMeeting),
     };
+    // It may have been enlarged before it was last left.
+    let ports = resources.store.ports_at(row.id, begun_ms).await.map_err(|error| failed(&error))?;
     let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;
     let (media, facts) = resources.plane.open_meeting(entry.id).await.map_err(|error| failed(&error))?;
     let rules = Rules {
@@ -98,7 +104,7 @@ async fn open(
         title: row.title.clone(),
         password: row.password.clone(),
         owner: row.owner,
-        capacity: row.capacity as usize,
+        capacity: ports.unwrap_or(row.capacity) as usize,
         options: booking::options_of(&row.options),
         scalable: row.mode == BookingMode::Concurrent,
         livestream: site.is_some_and(|site| site.livestream),
@@ -122,9 +128,34 @@ async fn refuse_all(mut queue: mpsc::Receiver<Request>, refusal: Refusal) {
 /// Somebody at the door, or about to sit down.
 struct Pending {
     via: ViaKind,
+    since: Option<u64>,
     leg: Option<LegId>,
     waits: Option<mpsc::Sender<WaitReason>>,
     answer: oneshot::Sender<Result<Seat, Refusal>>,
+}
+
+/// Events kept for who comes back: more than happen in the minute a seat is kept.
+const PAST_MAX: usize = 1_000;
+
+/// What all were told last.
+#[derive(Default)]
+struct Past(VecDeque<(u64, Arc<Event>)>);
+
+impl Past {
+    fn keep(&mut self, seq: u64, event: &Arc<Event>) {
+        if self.0.len() >= PAST_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((seq, Arc::clone(event)));
+    }
+
+    /// Everything after an event; none where some of it is forgotten, or that event has never been.
+    fn since(&self, known: u64) -> Option<Vec<(u64, Arc<Event>)>> {
+        let first = self.0.front().map_or(1, |(seq, _)| *seq);
+        let last = self.0.back().map_or(0, |(seq, _)| *seq);
+        let is_whole = known + 1 >= first && known <= last;
+        is_whole.then(|| self.0.iter().filter(|(seq, _)| *seq > known).cloned().collect())
+    }
 }
 
 struct Live {
@@ -147,6 +178,7 @@ struct Live {
     registry: Arc<Registry>,
     way: Way,
     chairs: Chairs,
+    past: Past,
     livestream: Option<Livestream>,
     /// The livestream that is wanted.
     broadcast: Option<BroadcastId>,
@@ -198,6 +230,7 @@ impl Live {
             registry: Arc::clone(&entry.registry),
             way: entry.way.clone(),
             chairs: Chairs::default(),
+            past: Past::default(),
             livestream: None,
             broadcast: None,
             recording: false,
@@ -246,9 +279,9 @@ impl Live {
 
     fn take(&mut self, request: Request) {
         match request {
-            Request::Join { join, resume, leg, waits, answer } => {
+            Request::Join { join, resume, since, leg, waits, answer } => {
                 let via = join.via.kind();
-                self.join(join, resume, Pending { via, leg, waits, answer });
+                self.join(join, resume, Pending { via, since, leg, waits, answer });
             }
             Request::Act { by, action, answer } => {
                 let wait = self.chairs.pace(by, self.begun.elapsed());
@@ -267,6 +300,11 @@ impl Live {
                         let _ = answer.send(result);
                     });
                 }
+            }
+            Request::WhoseSeat { secret, answer } => {
+                let owner = self.chairs.owner_of(&secret);
+                // Who asked may have gone.
+                let _ = answer.send(owner.map(|owner| (owner, self.handle())));
             }
             Request::Scaled(command) => self.try_decide(command),
             Request::Livestream(livestream) => self.livestream_is_there(livestream),
@@ -300,8 +338,8 @@ impl Live {
     /// The others were told before they listen: for them it is in the snapshot.
     async fn answer_the_seated(&mut self) {
         while let Some((participant, again)) = self.seated.pop() {
-            let Some(Pending { via, leg, answer, .. }) = self.pending.remove(&participant) else { continue };
-            let seat = self.seat(participant, again, via, leg).await;
+            let Some(Pending { via, since, leg, answer, .. }) = self.pending.remove(&participant) else { continue };
+            let seat = self.seat(participant, again, via, since, leg).await;
             // Who asked may have gone meanwhile: then his events have no receiver, which the next tick finds.
             let _ = answer.send(seat);
         }
@@ -312,6 +350,7 @@ impl Live {
         participant: ParticipantId,
         again: bool,
         via: ViaKind,
+        since: Option<u64>,
         leg: Option<LegId>,
     ) -> Result<Seat, Refusal> {
         let (resume, events) = self.chairs.place(participant, via);
@@ -331,8 +370,14 @@ impl Live {
         }
         self.seats_ever += u64::from(!again);
         tracing::info!(%participant, ?via, again, "participant joined");
-        let handle = MeetingHandle { id: self.id, requests: self.way.requests.clone(), media: self.media.clone() };
-        Ok(Seat { participant, resume, handle, snapshot: self.meeting.snapshot_for(participant), events })
+        let handle = self.handle();
+        let snapshot = self.meeting.snapshot_for(participant);
+        let missed = since.and_then(|since| self.past.since(since));
+        Ok(Seat { participant, resume, handle, snapshot, missed, events })
+    }
+
+    fn handle(&self) -> MeetingHandle {
+        MeetingHandle { id: self.id, requests: self.way.requests.clone(), media: self.media.clone() }
     }
 
     /// The ledger is asked while the meeting goes on; whoever wished it is answered by it.
@@ -420,6 +465,7 @@ impl Live {
                 Effect::Tell(seq, event) => self.tell_all(seq, event),
                 Effect::Notify(participant, notice) => self.chairs.tell(participant, SeatEvent::Notice(notice)),
                 Effect::SetMuted(participant, muted) => self.media.set_muted(participant, muted),
+                Effect::SetRoom(participant, room) => self.media.set_part(participant, room.unwrap_or(0)),
                 Effect::Dismiss(participant, reason) => {
                     self.chairs.dismiss(participant, reason);
                     self.media.remove(participant);
@@ -455,7 +501,9 @@ impl Live {
             }
             _ => {}
         }
-        self.chairs.tell_all(&SeatEvent::Event { seq, event: Arc::new(event) });
+        let event = Arc::new(event);
+        self.past.keep(seq, &event);
+        self.chairs.tell_all(&SeatEvent::Event { seq, event });
     }
 
     fn count_seats(&mut self) {
@@ -571,10 +619,13 @@ impl Live {
             MeetingFact::Published { participant, kind, active } => {
                 tracing::debug!(%participant, ?kind, active, "track");
             }
-            MeetingFact::Speaking { speaking, active } => {
-                self.chairs.tell_all(&SeatEvent::Speaking { participants: speaking.clone(), active });
-                self.speaking = speaking;
-                self.active = active;
+            MeetingFact::Speaking { part, speaking, active } => {
+                for participant in self.meeting.people_in((part > 0).then_some(part)) {
+                    self.chairs.tell(participant, SeatEvent::Speaking { participants: speaking.clone(), active });
+                }
+                if part == 0 {
+                    (self.speaking, self.active) = (speaking, active);
+                }
             }
             MeetingFact::Slots { participant, slots } => self.chairs.tell(participant, SeatEvent::Slots(slots)),
         }

@@ -94,6 +94,16 @@ impl Logins {
         client: IpAddr,
     ) -> Result<Session, LoginRefused> {
         let account = self.verify(store, name, password, device, client).await?;
+        Ok(self.open(store, lasts, account).await?)
+    }
+
+    /// A session for somebody who has shown who he is.
+    pub(crate) async fn open(
+        &self,
+        store: &Store,
+        lasts: Duration,
+        account: store::Account,
+    ) -> Result<Session, StoreError> {
         let token = hex::encode(rand::random::<[u8; 32]>());
         let expires = now_ms() + lasts.as_millis() as i64;
         store.add_session(&sha256(&token), account.id, now_ms(), expires).await?;
@@ -144,7 +154,8 @@ impl Logins {
         }
     }
 
-    fn sign(&self, name: &str, nonce: &str) -> String {
+    /// `nonce` and a dot and a tag that only this server can make for it and `name`.
+    pub(crate) fn sign(&self, name: &str, nonce: &str) -> String {
         let mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("any length is a key");
         let tag = mac.chain_update(format!("{name} {nonce}")).finalize().into_bytes();
         format!("{nonce}.{}", hex::encode(tag))

@@ -187,6 +187,27 @@ impl Conference {
         }
     }
 
+    /// Writes down which recordings can be had, likewise.
+    pub(crate) async fn keep_telling_recordings(self) {
+        let Some(mut ready) = self.shared.resources.streaming.recordings().ready() else { return };
+        let stopping = self.shared.stopping.clone();
+        loop {
+            let recording = tokio::select! {
+                biased;
+                recording = ready.recv() => recording,
+                () = stopping.cancelled() => None,
+            };
+            let Some(recording) = recording else { return };
+            let file = format!("/api/v1/recordings/{}/file", recording.id);
+            let about =
+                json!({"id": recording.id, "seconds": recording.seconds, "bytes": recording.bytes, "file": file});
+            let told = self.emit(recording.meeting, Happened::RecordingReady, json!({"recording": about})).await;
+            if let Err(error) = told {
+                tracing::error!(%error, "webhooks can't be told of a recording");
+            }
+        }
+    }
+
     async fn emit(&self, meeting: MeetingId, happened: Happened, data: Value) -> Result<(), StoreError> {
         let Some(meeting) = self.store().meeting(meeting).await? else { return Ok(()) };
         let webhooks = self.store().webhooks(meeting.site).await?;
@@ -310,7 +331,7 @@ fn pause(attempts: u32) -> Duration {
     Duration::from_secs((5 * 4u64.saturating_pow(attempts.saturating_sub(1))).min(6 * 3_600))
 }
 
-fn item(kind: Kind, message: &Value) -> OutboxItem {
+pub(crate) fn item(kind: Kind, message: &Value) -> OutboxItem {
     OutboxItem {
         id: Uuid::now_v7().to_string(),
         kind: kind.as_str().to_owned(),

@@ -76,6 +76,11 @@ impl Registry {
         Some(way)
     }
 
+    /// The way to a meeting that is live.
+    pub(crate) fn known(&self, id: MeetingId) -> Option<Way> {
+        self.lock().get(&id).cloned()
+    }
+
     /// Somebody is in it.
     pub(crate) fn is_occupied(&self, id: MeetingId) -> bool {
         self.lock().get(&id).is_some_and(|way| way.seats.load(Ordering::Acquire) > 0)

@@ -60,7 +60,7 @@ impl House {
         let plane = plane.unwrap();
         let streaming =
             Streaming::new(StreamingConfig { studio: "/nowhere/huitong-studio".into(), ..StreamingConfig::default() });
-        let config = ConferenceConfig::default();
+        let config = ConferenceConfig { files: folder.path().join("files"), ..ConferenceConfig::default() };
         let conference = Conference::start(config, store, plane.clone(), streaming).await.unwrap();
         let demo = conference.ensure_demo().await.unwrap();
         let (name, password) = demo.host;
@@ -76,6 +76,7 @@ impl House {
             account: None,
             via: Via::Web,
             resume: None,
+            since: None,
             waits: None,
             source: LOOPBACK,
         }

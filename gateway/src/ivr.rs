@@ -85,6 +85,7 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
             account: None,
             via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
             resume: None,
+            since: None,
             source,
             waits: None,
         };

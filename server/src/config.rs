@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) webhooks: Webhooks,
+    /// Single sign-on; off where not set.
+    pub(crate) sign_on: Option<SignOn>,
     /// Telephone numbers that lead here, for invitations.
     pub(crate) phones: Vec<Phone>,
     pub(crate) log: Log,
@@ -59,6 +61,30 @@ pub(crate) struct Sms {
 pub(crate) struct Webhooks {
     /// Private addresses and plain HTTP are allowed.
     pub(crate) private: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignOn {
+    /// The OpenID provider's issuer identifier.
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// PKCE alone where not set.
+    pub(crate) client_secret: Option<String>,
+    /// On the button.
+    #[serde(default = "SignOn::label")]
+    pub(crate) label: String,
+    /// Name of the site new people get an account on; none is made where not set.
+    pub(crate) site: Option<String>,
+    /// The provider's login names are this server's.
+    #[serde(default)]
+    pub(crate) trust_names: bool,
+}
+
+impl SignOn {
+    fn label() -> String {
+        "企业账号登录 · Company login".to_owned()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

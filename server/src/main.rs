@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod serve;
 mod telemetry;
+mod upkeep;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -31,6 +32,25 @@ enum Command {
         #[arg(long)]
         demo: bool,
     },
+    /// Read configuration and database through and say what is wrong with them. The server may run meanwhile.
+    Check {
+        /// As of `serve`.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Write a whole, consistent copy of the SQLite database beside a running server.
+    Backup {
+        /// As of `serve`.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The copy; it must not exist.
+        to: PathBuf,
+    },
+    /// Accounts, for whoever sits at the machine.
+    User {
+        #[command(subcommand)]
+        what: upkeep::User,
+    },
     /// Measure this machine; the figures go to standard output as JSON.
     Bench {
         #[command(subcommand)]
@@ -42,6 +62,9 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve { config, demo } => serve::run(config.as_deref(), demo),
+        Command::Check { config } => upkeep::check(config.as_deref()),
+        Command::Backup { config, to } => upkeep::backup(config.as_deref(), &to),
+        Command::User { what } => upkeep::user(what),
         Command::Bench { what } => bench::run(&what),
     };
     match result {

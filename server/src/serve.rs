@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use api::{SipInfo, Web, WebConfig};
-use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SmsConfig};
+use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SignOnConfig, SmsConfig};
 use gateway::{Gateway, GatewayConfig};
 use plane::{Plane, PlaneConfig};
 use sipconf::Prompts;
@@ -69,6 +69,8 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let conference_config = ConferenceConfig {
         reach: config.reach(announced_first),
         outbox: config.outbox(),
+        files: config.data.dir.join("files"),
+        sign_on: config.sign_on(),
         ..ConferenceConfig::default()
     };
     let conference = Conference::start(conference_config, store, plane.clone(), streaming.clone()).await?;
@@ -159,7 +161,7 @@ async fn wait_for_signal() -> anyhow::Result<()> {
 }
 
 impl Config {
-    fn database_url(&self) -> String {
+    pub(crate) fn database_url(&self) -> String {
         let file = || format!("sqlite://{}?mode=rwc", self.data.dir.join("huitong.db").display());
         self.data.url.clone().unwrap_or_else(file)
     }
@@ -188,6 +190,18 @@ impl Config {
             }),
             private_webhooks: self.webhooks.private,
         }
+    }
+
+    fn sign_on(&self) -> Option<SignOnConfig> {
+        let sign_on = self.sign_on.clone()?;
+        Some(SignOnConfig {
+            issuer: sign_on.issuer,
+            client_id: sign_on.client_id,
+            client_secret: sign_on.client_secret,
+            label: sign_on.label,
+            site: sign_on.site,
+            trust_names: sign_on.trust_names,
+        })
     }
 
     fn studio_program(&self) -> anyhow::Result<PathBuf> {

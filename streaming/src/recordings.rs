@@ -19,6 +19,7 @@ use std::{
 
 use model::{AccountId, BroadcastId, MeetingId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// Where and for how long.
@@ -37,6 +38,9 @@ impl Default for RecordingConfig {
         Self { folder: None, keep_days: 0, quota_bytes: u64::MAX }
     }
 }
+
+/// Finished recordings that wait to be told of: more end at once only when a server stops.
+const READY_MAX: usize = 256;
 
 /// What is known of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +89,9 @@ struct Shelf {
     /// The program that makes a plain file of a fragmented one.
     studio: PathBuf,
     notes: Mutex<Vec<Recording>>,
+    ready: mpsc::Sender<Recording>,
+    /// Until somebody listens.
+    news: Mutex<Option<mpsc::Receiver<Recording>>>,
 }
 
 impl Recordings {
@@ -93,7 +100,9 @@ impl Recordings {
         let mut notes = config.folder.as_deref().map(read_notes).unwrap_or_default();
         notes.sort_by_key(|note| note.started_ms);
         let broken: Vec<Uuid> = notes.iter().filter(|note| !note.ready).map(|note| note.id).collect();
-        let recordings = Self { shelf: Arc::new(Shelf { config, studio, notes: Mutex::new(notes) }) };
+        let (ready, news) = mpsc::channel(READY_MAX);
+        let news = Mutex::new(Some(news));
+        let recordings = Self { shelf: Arc::new(Shelf { config, studio, notes: Mutex::new(notes), ready, news }) };
         if !broken.is_empty() {
             let shelf = Arc::clone(&recordings.shelf);
             let mend = move || broken.into_iter().for_each(|id| shelf.finish(id, None));
@@ -102,6 +111,12 @@ impl Recordings {
             }
         }
         recordings
+    }
+
+    /// Each that becomes ready from the start on, for the first who asks.
+    #[must_use]
+    pub fn ready(&self) -> Option<mpsc::Receiver<Recording>> {
+        self.shelf.news.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// An account's, newest first.
@@ -243,6 +258,9 @@ impl Shelf {
                 tracing::error!(%id, %error, "a recording's note can't be written");
             }
             tracing::info!(%id, seconds = note.seconds, bytes, "recording ready");
+            if self.ready.try_send(note).is_err() {
+                tracing::warn!(%id, "nobody is told of a recording");
+            }
         }
         self.sweep();
     }

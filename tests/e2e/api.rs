@@ -7,61 +7,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::{Baresip, Client, Codec, Server, http};
-
-const PASSWORD: &str = "Huitong-2026";
-
-/// Somebody logged in.
-struct User {
-    web: SocketAddr,
-    cookie: String,
-}
-
-/// Status, ETag and body.
-struct Answer {
-    status: u16,
-    etag: Option<String>,
-    body: Value,
-}
-
-impl User {
-    async fn login(server: &Server, name: &str) -> Result<Self> {
-        Ok(Self { web: server.web, cookie: Client::login(server.web, name, PASSWORD).await? })
-    }
-
-    async fn ask(&self, method: Method, path: &str, body: Value, fields: &[(&str, &str)]) -> Result<Answer> {
-        let url = format!("http://{}/api/v1{path}", self.web);
-        let mut request = http().request(method, url).header("cookie", &self.cookie);
-        request = request.header("accept-language", "zh-CN");
-        for (name, value) in fields {
-            request = request.header(*name, *value);
-        }
-        if !body.is_null() {
-            request = request.json(&body);
-        }
-        let answer = request.send().await?;
-        let etag = answer.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let status = answer.status().as_u16();
-        Ok(Answer { status, etag, body: answer.json().await.unwrap_or_default() })
-    }
-
-    async fn get(&self, path: &str) -> Result<Value> {
-        let answer = self.ask(Method::GET, path, Value::Null, &[]).await?;
-        if answer.status != 200 {
-            bail!("{path}: {} {}", answer.status, answer.body);
-        }
-        Ok(answer.body)
-    }
-
-    async fn post(&self, path: &str, body: Value) -> Result<Answer> {
-        self.ask(Method::POST, path, body, &[]).await
-    }
-}
+use tests::{Baresip, Client, Codec, PASSWORD, Server, User, http};
 
 /// In so many hours, on the hour.
 fn in_hours(hours: i64) -> String {

@@ -1,8 +1,14 @@
 //! End to end: the real server, real phones, real sockets. Run one after the other: two cores carry one story at a time.
 
 mod api;
+mod authorization;
 mod browser;
+mod chat;
+mod load;
 mod operation;
 mod phone;
 mod pictures;
+mod recording;
+mod sign_on;
 mod strangers;
+mod upkeep;

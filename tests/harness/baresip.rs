@@ -54,6 +54,12 @@ impl Heard {
         Self(samples.collect())
     }
 
+    /// Of raw 32-bit floats, little-endian, mono, at 48 kHz.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::new(bytes.chunks_exact(4).map(|sample| f32::from_le_bytes([sample[0], sample[1], sample[2], sample[3]])))
+    }
+
     /// How loud a tone was in the last `seconds`, full scale 1.
     pub fn tone(&self, hz: f32, seconds: f32) -> f32 {
         let samples = ((seconds * RATE as f32) as usize).min(self.0.len());

@@ -6,9 +6,11 @@ mod browser;
 mod client;
 mod pjsua;
 mod server;
+mod user;
 
 pub use baresip::{Baresip, Codec, Heard};
 pub use browser::{Browser, Colour, by_id};
 pub use client::{Client, http};
 pub use pjsua::Pjsua;
-pub use server::{Server, command};
+pub use server::{Server, command, python};
+pub use user::{Answer, PASSWORD, User};

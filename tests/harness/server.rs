@@ -110,6 +110,43 @@ impl Server {
         Self::start_in(folder, &[])
     }
 
+    /// Kills it as a power cut would, and starts it again on the same data.
+    pub fn crash(mut self) -> Result<Self> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        Self::start_in(folder, &[])
+    }
+
+    /// Ends it and starts it with a copy of its database as its database.
+    pub fn start_from(mut self, copy: &str) -> Result<Self> {
+        self.interrupt()?;
+        let data = self.folder.path().join("data");
+        for suffix in ["", "-wal", "-shm"] {
+            let file = data.join(format!("huitong.db{suffix}"));
+            if file.exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+        std::fs::rename(self.folder.path().join(copy), data.join("huitong.db"))?;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        Self::start_in(folder, &[])
+    }
+
+    /// Ends it and writes nonsense into the middle of its database.
+    pub fn damage(&mut self) -> Result<()> {
+        use std::os::unix::fs::FileExt;
+        self.interrupt()?;
+        let file = std::fs::File::options().write(true).open(self.folder.path().join("data/huitong.db"))?;
+        file.write_all_at(&[0xa5; 4_096], file.metadata()?.len() / 2 & !4_095)?;
+        Ok(())
+    }
+
+    /// Runs another of the program's commands on its data; what it said.
+    pub fn command(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        Ok(command()?.args(arguments).current_dir(self.folder.path()).output()?)
+    }
+
     /// Makes its studio touch memory that isn't there.
     pub fn fault_studio(&self) -> Result<()> {
         let parent = self.child.id().to_string();
@@ -145,6 +182,11 @@ pub fn command() -> Result<Command> {
         bail!("{} is not built: cargo build -p huitong -p studio", path.display());
     }
     Ok(Command::new(path))
+}
+
+/// The tests' own Python, with what `tests/requirements.txt` names.
+pub fn python() -> Command {
+    Command::new(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"))
 }
 
 fn free_tcp() -> Result<SocketAddr> {

@@ -19,7 +19,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, header},
     middleware::{self, Next},
@@ -142,7 +142,7 @@ impl Web {
             web.https = listener.local_addr().ok();
             let handle = Handle::new();
             web.handles.push(handle.clone());
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            let service = router.layer(Extension(rest::OverTls)).into_make_service_with_connect_info::<SocketAddr>();
             let server = axum_server::from_tcp_rustls(listener, tls).map_err(|error| WebError::Bind(address, error))?;
             tokio::spawn(report(server.handle(handle).serve(service)));
         }

@@ -75,6 +75,7 @@ problems! {
     ShareLocked = "share_locked", FORBIDDEN, "主持人已锁定共享，只有主持人可以共享", "Sharing is locked: only the host may share";
     BadText = "bad_text", BAD_REQUEST, "内容不能为空，也不能过长", "The text is empty or too long";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
+    NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";
     NoSuchParticipant = "no_such_participant", NOT_FOUND, "该参会人已离开", "There is no such participant";
     Draining = "draining", SERVICE_UNAVAILABLE, "服务器正在停止，请稍后再试", "The server is stopping; try again shortly";
@@ -134,6 +135,7 @@ impl From<Refusal> for Code {
             Refusal::NoLivestream => Self::NoLivestream,
             Refusal::BadText => Self::BadText,
             Refusal::NoSuchPoll => Self::NoSuchPoll,
+            Refusal::NoSuchRoom => Self::NoSuchRoom,
             Refusal::TooManyPolls => Self::TooMany,
             Refusal::BadDuration => Self::BadDuration,
             Refusal::BadCapacity => Self::BadCapacity,

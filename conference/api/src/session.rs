@@ -11,6 +11,7 @@ use axum::{
 };
 use conference::{Account, Action, EndReason, Event, JoinRequest, Notice, Seat, SeatEvent, Snapshot, Via};
 use model::{MeetingId, ParticipantId, Refusal, WaitReason, Whisper};
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::mpsc,
@@ -37,16 +38,16 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// A client that doesn't take a frame for so long is gone.
 const SEND: Duration = Duration::from_secs(10);
 
-#[derive(Deserialize)]
+#[derive(JsonSchema, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage {
-    Join { name: String, password: Option<String>, resume: Option<String> },
+    Join { name: String, password: Option<String>, resume: Option<String>, since: Option<u64> },
     Publish { id: u64, sdp: String },
     Subscribe { id: u64, sdp: String },
     Command { id: u64, command: Action },
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ServerMessage<'a> {
     Joined {
@@ -54,6 +55,8 @@ enum ServerMessage<'a> {
         resume: &'a str,
         #[serde(flatten)]
         snapshot: &'a Snapshot,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        missed: Option<Vec<Numbered<'a>>>,
     },
     /// At the door.
     Waiting {
@@ -92,7 +95,13 @@ enum ServerMessage<'a> {
     },
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+struct Numbered<'a> {
+    seq: u64,
+    event: &'a Event,
+}
+
+#[derive(JsonSchema, Serialize)]
 struct ProblemView {
     code: &'static str,
     title: &'static str,
@@ -101,11 +110,24 @@ struct ProblemView {
     detail: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct SlotView {
     mid: String,
     participant: Option<ParticipantId>,
     kind: &'static str,
+}
+
+/// Both ends of the protocol as JSON Schema (draft 2020-12): `ClientMessage` and `ServerMessage` under `$defs`.
+pub(crate) fn schema() -> serde_json::Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let client = generator.subschema_for::<ClientMessage>();
+    let server = generator.subschema_for::<ServerMessage<'_>>();
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Huitong's client protocol",
+        "anyOf": [client, server],
+        "$defs": generator.take_definitions(true),
+    })
 }
 
 #[derive(Deserialize)]
@@ -160,11 +182,21 @@ impl Client {
                 frame = self.socket.recv() => {
                     let Some(message) = self.understand(frame).await? else { continue };
                     match (message, &seat) {
-                        (ClientMessage::Join { name, password, resume }, None) if knocking.is_none() => {
+                        (ClientMessage::Join { name, password, resume, since }, None) if knocking.is_none() => {
                             let (waits, told) = mpsc::channel(4);
                             let (via, waits) = (Via::Web, Some(waits));
                             let (name, account) = (Some(name), account.clone());
-                            let request = JoinRequest { meeting, password, name, account, via, resume, source, waits };
+                            let request = JoinRequest {
+                                meeting,
+                                password,
+                                name,
+                                account,
+                                via,
+                                resume,
+                                since,
+                                source,
+                                waits,
+                            };
                             let conference = app.conference.clone();
                             let answer = Box::pin(async move { conference.join(request).await });
                             knocking = Some(Knocking { answer, told });
@@ -180,8 +212,7 @@ impl Client {
                         knocking = None;
                         match *answer {
                             Ok(joined) => {
-                                let (you, resume, snapshot) = (joined.participant, &joined.resume, &joined.snapshot);
-                                self.say(&ServerMessage::Joined { you, resume, snapshot }).await?;
+                                self.welcome(&joined).await?;
                                 seat = Some(joined);
                             }
                             Err(refusal) => self.refuse_for(None, refusal).await?,
@@ -202,6 +233,13 @@ impl Client {
                 }
             }
         }
+    }
+
+    async fn welcome(&mut self, seat: &Seat) -> Result<(), Gone> {
+        let missed = seat.missed.as_ref();
+        let missed = missed.map(|missed| missed.iter().map(|(seq, event)| Numbered { seq: *seq, event }).collect());
+        let (you, resume, snapshot) = (seat.participant, &seat.resume, &seat.snapshot);
+        self.say(&ServerMessage::Joined { you, resume, snapshot, missed }).await
     }
 
     /// None for what needs no answer or has had one.
@@ -345,5 +383,29 @@ async fn next_event(seat: &mut Option<Seat>) -> Option<SeatEvent> {
     match seat {
         Some(seat) => seat.events.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/client-protocol.schema.json");
+
+    fn pretty() -> String {
+        serde_json::to_string_pretty(&schema()).unwrap() + "\n"
+    }
+
+    // product: A2
+    #[test]
+    fn the_written_schema_is_the_protocols() {
+        let written = std::fs::read_to_string(WRITTEN).unwrap();
+        assert_eq!(written, pretty(), "make schema writes it anew");
+    }
+
+    #[test]
+    #[ignore = "writes: make schema"]
+    fn write_schema() {
+        std::fs::write(WRITTEN, pretty()).unwrap();
     }
 }

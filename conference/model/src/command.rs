@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    AccountId, BroadcastId, BroadcastState, Layout, MeetingId, MeetingNumber, Options, ParticipantId, Reaction, Via,
+    AccountId, BroadcastId, BroadcastState, HandedFile, Layout, MeetingId, MeetingNumber, Options, ParticipantId,
+    Reaction, Via,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -90,7 +92,7 @@ pub enum Command {
 }
 
 /// What participants do, as the client protocol has it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Action {
     /// C7, or oneself.
@@ -205,6 +207,30 @@ pub enum Action {
         /// Locked.
         on: bool,
     },
+    /// C17: so many breakout rooms.
+    OpenBreakouts {
+        /// From 1 to 20.
+        rooms: u32,
+        /// The members are spread over them.
+        spread: bool,
+    },
+    /// C17: everybody back to the main room.
+    CloseBreakouts,
+    /// C17: oneself, or anyone by hosts.
+    MoveTo {
+        /// Whom.
+        participant: ParticipantId,
+        /// From 1; none: the main room.
+        room: Option<u32>,
+    },
+    /// C21: a file that is there already. Not from the wire.
+    #[serde(skip)]
+    HandRound {
+        /// All, where none is named.
+        to: Option<ParticipantId>,
+        /// Which.
+        file: HandedFile,
+    },
     /// C1, C21.
     Chat {
         /// All, where none is named.
@@ -288,6 +314,9 @@ impl Action {
             Self::WaitingRoom { on: false } => ("close_waiting_room", None),
             Self::Extend { .. } => ("extend", None),
             Self::Enlarge { .. } => ("enlarge", None),
+            Self::OpenBreakouts { .. } => ("open_breakouts", None),
+            Self::CloseBreakouts => ("close_breakouts", None),
+            Self::MoveTo { participant, .. } => ("move_to", Some(*participant)),
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),
             Self::StartRecording => ("start_recording", None),
@@ -353,6 +382,9 @@ pub enum Refusal {
     /// Neither a poll that is open nor choices of it.
     #[error("there is no such poll or choice")]
     NoSuchPoll,
+    /// More than twenty breakout rooms, or one that is not open.
+    #[error("there is no such breakout room")]
+    NoSuchRoom,
     /// Twenty polls.
     #[error("there are too many polls")]
     TooManyPolls,

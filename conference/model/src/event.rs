@@ -1,6 +1,8 @@
 //! What a meeting decides, and what its participants are told.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, Refusal, ViaKind};
 
@@ -36,6 +38,8 @@ pub enum Effect {
     StartBroadcast(BroadcastId),
     /// End it.
     StopBroadcast,
+    /// He hears and sees this breakout room, or the main one.
+    SetRoom(ParticipantId, Option<u32>),
     /// Begin a recording.
     StartRecording,
     /// End it.
@@ -45,7 +49,7 @@ pub enum Effect {
 }
 
 /// What all are told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Somebody came.
@@ -95,7 +99,7 @@ pub enum Event {
 }
 
 /// How somebody went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaveReason {
     /// By himself.
@@ -107,7 +111,7 @@ pub enum LeaveReason {
 }
 
 /// Why a participant's session ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// C6.
@@ -127,7 +131,7 @@ pub enum EndReason {
 }
 
 /// What one participant is told alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
     /// The host muted him.
@@ -153,7 +157,7 @@ pub enum Notice {
 }
 
 /// What one participant is told and the others are not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Whisper {
     /// To hosts: everyone at the door.
@@ -169,7 +173,7 @@ pub enum Whisper {
 }
 
 /// Why somebody waits at the door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitReason {
     /// The host is not there (J3).
@@ -179,7 +183,7 @@ pub enum WaitReason {
 }
 
 /// Somebody at the door, as hosts see him.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct WaitingPerson {
     /// The seat he will have.
     pub id: ParticipantId,
@@ -190,7 +194,7 @@ pub struct WaitingPerson {
 }
 
 /// What faces say in a meeting (C17).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reaction {
     /// 👏
@@ -208,7 +212,7 @@ pub enum Reaction {
 }
 
 /// What was said in writing (C21).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Message {
     /// Grows in this meeting.
     pub id: u64,
@@ -218,14 +222,31 @@ pub struct Message {
     pub name: String,
     /// To whom; all where none is named.
     pub to: Option<ParticipantId>,
-    /// What.
+    /// The breakout room it was said in; none: the main room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<u32>,
+    /// What; empty where it is a file.
     pub text: String,
+    /// What was handed round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<HandedFile>,
     /// When, milliseconds since 1970, UTC.
     pub at_ms: i64,
 }
 
+/// A file that was handed round in the chat (C21).
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct HandedFile {
+    /// Can't be guessed: who knows it may have the file.
+    pub id: Uuid,
+    /// As who handed it round calls it.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
 /// A question to all (C17).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Poll {
     /// Grows in this meeting.
     pub id: u32,
@@ -242,7 +263,7 @@ pub struct Poll {
 }
 
 /// An answer and how many gave it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Choice {
     /// The answer.
     pub text: String,
@@ -251,7 +272,7 @@ pub struct Choice {
 }
 
 /// A meeting as its participants see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MeetingView {
     /// Its identity.
     pub id: MeetingId,
@@ -281,6 +302,8 @@ pub struct MeetingView {
     pub mute_on_entry: bool,
     /// Large for all.
     pub spotlight: Option<ParticipantId>,
+    /// Breakout rooms that are open.
+    pub breakouts: u32,
     /// Members may unmute themselves.
     pub self_unmute: bool,
     /// What is seen and said is being recorded (C23): everyone is to know.
@@ -288,7 +311,7 @@ pub struct MeetingView {
 }
 
 /// A livestream as participants see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct BroadcastView {
     /// Its identity.
     pub id: BroadcastId,
@@ -301,7 +324,7 @@ pub struct BroadcastView {
 }
 
 /// How the audience's picture is put together (B2).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// Who speaks, or a shared screen, large; the others in a row below.
@@ -314,7 +337,7 @@ pub enum Layout {
 }
 
 /// How a livestream does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BroadcastState {
     /// The first picture is being made.
@@ -326,7 +349,7 @@ pub enum BroadcastState {
 }
 
 /// All there is to know when one comes in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Snapshot {
     /// The meeting.
     pub meeting: MeetingView,

@@ -1,14 +1,15 @@
 //! Names for things: ours for ever (UUIDv7 newtypes), and what people key in ([`MeetingNumber`], [`PhoneNumber`]).
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -132,6 +133,16 @@ impl FromStr for MeetingNumber {
             return Err(InvalidNumber);
         }
         Self::new(digits.parse().map_err(|_| InvalidNumber)?)
+    }
+}
+
+impl JsonSchema for MeetingNumber {
+    fn schema_name() -> Cow<'static, str> {
+        "MeetingNumber".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9]{9}$"})
     }
 }
 

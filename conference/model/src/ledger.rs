@@ -114,6 +114,31 @@ impl<'a> Ledger<'a> {
         self.ports.saturating_sub(u32::try_from(peak).unwrap_or(u32::MAX))
     }
 
+    /// The first thing that is taken twice, if any is: a room at one time, or more ports than there are.
+    #[must_use]
+    pub fn fault(&self) -> Option<NoCapacity> {
+        let of_room = |taken: &Taken| match taken.demand {
+            Demand::Room(room) => Some((room, taken.span)),
+            Demand::Nothing | Demand::Ports(_) => None,
+        };
+        let mut rooms: Vec<_> = self.taken.iter().filter_map(of_room).collect();
+        rooms.sort_unstable();
+        let twice = rooms.array_windows().find(|[(a, first), (b, second)]| a == b && first.overlaps(*second));
+        if let Some([_, (_, second)]) = twice {
+            return Some(NoCapacity::RoomTaken(*second));
+        }
+        let of_ports = |taken: &&Taken| matches!(taken.demand, Demand::Ports(_));
+        self.taken.iter().filter(of_ports).find_map(|taken| {
+            // At its beginning it is one of those that run.
+            let moment = Span { from_ms: taken.span.from_ms, until_ms: taken.span.from_ms + 1 };
+            let used = self.others(moment, None).map(|taken| match taken.demand {
+                Demand::Ports(ports) => u64::from(ports),
+                Demand::Nothing | Demand::Room(_) => 0,
+            });
+            (used.sum::<u64>() > u64::from(self.ports)).then_some(NoCapacity::Ports { free: 0, span: taken.span })
+        })
+    }
+
     fn others(&self, within: Span, except: Option<MeetingId>) -> impl Iterator<Item = &'a Taken> {
         self.taken.iter().filter(move |taken| taken.span.overlaps(within) && Some(taken.meeting) != except)
     }

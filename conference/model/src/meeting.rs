@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod act;
+mod breakouts;
 mod chat;
 mod clock;
 mod lobby;
@@ -86,6 +87,7 @@ impl Meeting {
             waiting_room: rules.options.waiting_room,
             mute_on_entry: rules.options.mute_on_entry,
             spotlight: None,
+            breakouts: 0,
             self_unmute: true,
             recording: false,
         };
@@ -132,7 +134,7 @@ impl Meeting {
     pub fn snapshot_for(&self, participant: ParticipantId) -> Snapshot {
         let manages = self.participant(participant).is_some_and(|person| person.role.manages());
         let waiting = if manages { self.lobby.people() } else { Vec::new() };
-        Snapshot { chat: self.chat.of(participant), waiting, ..self.snapshot() }
+        Snapshot { chat: self.chat.of(participant, self.room_of(participant)), waiting, ..self.snapshot() }
     }
 
     /// The state as anyone may see it.
@@ -155,6 +157,11 @@ impl Meeting {
     #[must_use]
     pub fn participant(&self, id: ParticipantId) -> Option<&Participant> {
         self.seats.get(&id).map(|seat| &seat.person)
+    }
+
+    /// Who is in this breakout room, or in the main one.
+    pub fn people_in(&self, room: Option<u32>) -> impl Iterator<Item = ParticipantId> {
+        self.seats.iter().filter(move |(_, seat)| seat.person.room == room).map(|(id, _)| *id)
     }
 
     /// Who is logged in on this seat.
@@ -231,6 +238,7 @@ impl Meeting {
         let changed = !std::mem::replace(&mut seat.person.connected, true);
         effects.push(Effect::Seated { participant, again: true });
         effects.push(Effect::SetMuted(participant, self.is_muted(participant)));
+        effects.push(Effect::SetRoom(participant, self.room_of(participant)));
         if changed {
             effects.push(self.tell_changed(participant));
         }
@@ -261,6 +269,7 @@ impl Meeting {
             screen: false,
             hand: false,
             connected: true,
+            room: None,
         };
         self.seats_ever += 1;
         let seat = Seat {

@@ -1,11 +1,12 @@
 //! Who is in a meeting, as the others see him.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{ParticipantId, PhoneNumber};
 
 /// What somebody may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// 主持人: every control.
@@ -55,7 +56,7 @@ impl Via {
 }
 
 /// [`Via`] without what is private in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ViaKind {
     /// A browser.
@@ -65,7 +66,7 @@ pub enum ViaKind {
 }
 
 /// One participant as all others see him.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Participant {
     /// His seat.
     pub id: ParticipantId,
@@ -87,4 +88,7 @@ pub struct Participant {
     pub hand: bool,
     /// False while his network is gone and his seat is kept.
     pub connected: bool,
+    /// The breakout room he is in, from 1; none: the main room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<u32>,
 }

@@ -68,6 +68,8 @@ pub enum MeetingFact {
     },
     /// Somebody else speaks, or one fewer.
     Speaking {
+        /// In the main room (0) or in which breakout room.
+        part: u32,
         /// All who speak now.
         speaking: Vec<ParticipantId>,
         /// The one to show large.
@@ -154,6 +156,7 @@ pub(crate) enum MeetingCommand {
     Publish { participant: ParticipantId, offer: String, reply: Reply<String> },
     Subscribe { participant: ParticipantId, offer: String, reply: Reply<String> },
     SetMuted { participant: ParticipantId, muted: bool },
+    SetPart { participant: ParticipantId, part: u32 },
     Remove { participant: ParticipantId },
     StartFeed { feed: Feed },
     StopFeed,

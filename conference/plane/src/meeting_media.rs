@@ -50,6 +50,12 @@ impl MeetingMedia {
         self.tell(MeetingCommand::SetMuted { participant, muted });
     }
 
+    /// From now on he hears and sees this part of the meeting alone: a breakout room, or the main room (0), which is what
+    /// livestreams and recordings show.
+    pub fn set_part(&self, participant: ParticipantId, part: u32) {
+        self.tell(MeetingCommand::SetPart { participant, part });
+    }
+
     /// Ends his connections. A phone leg stays open, alone with what is played to it, until its call ends.
     pub fn remove(&self, participant: ParticipantId) {
         self.tell(MeetingCommand::Remove { participant });

@@ -28,13 +28,11 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Room {
     id: MeetingId,
     facts: mpsc::Sender<MeetingFact>,
-    mixer: Mixer,
-    speakers: Speakers,
+    /// The main room under 0, breakout rooms under their numbers: each hears itself alone.
+    parts: BTreeMap<u32, Part>,
     members: BTreeMap<ParticipantId, Member>,
-    seats: HashMap<SeatKey, ParticipantId>,
     /// Who receives a source: peer and slot.
     routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
-    active: Option<ParticipantId>,
     feed: Option<Feed>,
     members_ever: u64,
     /// Pictures somebody waits for the key frame of.
@@ -45,15 +43,34 @@ pub(crate) struct Room {
     stale: bool,
 }
 
+/// What hears itself.
+struct Part {
+    mixer: Mixer,
+    speakers: Speakers,
+    seats: HashMap<SeatKey, ParticipantId>,
+    active: Option<ParticipantId>,
+}
+
+impl Part {
+    fn new() -> Self {
+        Self { mixer: Mixer::new(), speakers: Speakers::new(), seats: HashMap::new(), active: None }
+    }
+}
+
+/// The part that livestreams and recordings show.
+const MAIN: u32 = 0;
+
 #[derive(Default)]
 struct Member {
     /// Names his tracks; also the order of coming.
     number: u64,
+    part: u32,
     muted: bool,
     publisher: Option<PeerKey>,
     subscriber: Option<Subscriber>,
-    /// His input to the mixer.
+    /// His input to the mixer, and its codec.
     seat: Option<SeatKey>,
+    codec: Option<AudioCodec>,
     leg: Option<LegId>,
     /// A browser's sound on its way to the mixer.
     tap: Option<JitterBuffer>,
@@ -105,12 +122,9 @@ impl Room {
         Self {
             id,
             facts,
-            mixer: Mixer::new(),
-            speakers: Speakers::new(),
+            parts: BTreeMap::from([(MAIN, Part::new())]),
             members: BTreeMap::new(),
-            seats: HashMap::new(),
             routes: HashMap::new(),
-            active: None,
             feed: None,
             members_ever: 0,
             wanting: BTreeSet::new(),
@@ -119,8 +133,10 @@ impl Room {
         }
     }
 
-    pub(crate) fn mixer(&mut self) -> &mut Mixer {
-        &mut self.mixer
+    /// What a leg's owner listens to.
+    pub(crate) fn mixer_of(&mut self, leg: LegId) -> Option<&mut Mixer> {
+        let part = self.members.values().find(|member| member.leg == Some(leg))?.part;
+        self.parts.get_mut(&part).map(|part| &mut part.mixer)
     }
 
     pub(crate) fn participants(&self) -> Vec<ParticipantId> {
@@ -161,13 +177,51 @@ impl Room {
 
     fn add_input(&mut self, participant: ParticipantId, codec: AudioCodec, phone: bool) -> Result<SeatKey, PlaneError> {
         let config = SeatConfig { input: Some(codec), output: phone.then_some(codec), voice: phone, apart: false };
-        let seat = self.mixer.add(config)?;
-        self.seats.insert(seat, participant);
         let member = self.member(participant);
-        member.seat = Some(seat);
-        let muted = member.muted;
-        self.mixer.set_muted(seat, muted);
+        let (muted, number) = (member.muted, member.part);
+        let part = self.parts.entry(number).or_insert_with(Part::new);
+        let seat = part.mixer.add(config)?;
+        part.seats.insert(seat, participant);
+        part.mixer.set_muted(seat, muted);
+        let member = self.member(participant);
+        (member.seat, member.codec) = (Some(seat), Some(codec));
         Ok(seat)
+    }
+
+    /// From now on he hears and sees this part. Where that changes the seat of his leg, which it is.
+    pub(crate) fn set_part(
+        &mut self,
+        participant: ParticipantId,
+        part: u32,
+    ) -> Result<Option<(LegId, SeatKey)>, PlaneError> {
+        if self.member(participant).part == part {
+            return Ok(None);
+        }
+        self.stale = true;
+        self.leave_part(participant);
+        let member = self.member(participant);
+        member.part = part;
+        let (leg, codec) = (member.leg, member.codec);
+        let Some(codec) = codec else { return Ok(None) };
+        let seat = self.add_input(participant, codec, leg.is_some())?;
+        Ok(leg.map(|leg| (leg, seat)))
+    }
+
+    fn leave_part(&mut self, participant: ParticipantId) {
+        let Some(member) = self.members.get_mut(&participant) else { return };
+        let (number, seat) = (member.part, member.seat.take());
+        let is_empty = !self.members.values().any(|other| other.part == number && other.seat.is_some());
+        let Some(part) = self.parts.get_mut(&number) else { return };
+        if let Some(seat) = seat {
+            part.mixer.remove(seat);
+            part.seats.remove(&seat);
+        }
+        if part.active == Some(participant) {
+            part.active = None;
+        }
+        if is_empty && number != MAIN {
+            self.parts.remove(&number);
+        }
     }
 
     /// Returns his earlier connection.
@@ -190,9 +244,7 @@ impl Room {
         leg: LegId,
         codec: AudioCodec,
     ) -> Result<SeatKey, PlaneError> {
-        if let Some(seat) = self.member(participant).seat.take() {
-            self.remove_seat(seat);
-        }
+        self.leave_part(participant);
         let seat = self.add_input(participant, codec, true)?;
         self.member(participant).leg = Some(leg);
         self.stale = true;
@@ -205,28 +257,19 @@ impl Room {
         self.seat_leg(participant, leg, codec)
     }
 
-    fn remove_seat(&mut self, seat: SeatKey) {
-        self.mixer.remove(seat);
-        self.seats.remove(&seat);
-    }
-
     pub(crate) fn set_muted(&mut self, participant: ParticipantId, muted: bool) {
         let member = self.member(participant);
         member.muted = muted;
-        if let Some(seat) = member.seat {
-            self.mixer.set_muted(seat, muted);
+        let (seat, part) = (member.seat, member.part);
+        if let (Some(seat), Some(part)) = (seat, self.parts.get_mut(&part)) {
+            part.mixer.set_muted(seat, muted);
         }
         self.stale = true;
     }
 
     pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
+        self.leave_part(participant);
         let member = self.members.remove(&participant)?;
-        if let Some(seat) = member.seat {
-            self.remove_seat(seat);
-        }
-        if self.active == Some(participant) {
-            self.active = None;
-        }
         self.stale = true;
         let peers = member.publisher.into_iter().chain(member.subscriber.map(|s| s.peer)).collect();
         Some(Gone { peers, leg: member.leg })
@@ -234,11 +277,11 @@ impl Room {
 
     /// The leg was closed or sits elsewhere; the participant may come back with another.
     pub(crate) fn leg_gone(&mut self, leg: LegId) {
-        let Some(member) = self.members.values_mut().find(|member| member.leg == Some(leg)) else { return };
-        member.leg = None;
-        if let Some(seat) = member.seat.take() {
-            self.remove_seat(seat);
-        }
+        let of_leg = self.members.iter_mut().find(|(_, member)| member.leg == Some(leg));
+        let Some((participant, member)) = of_leg else { return };
+        (member.leg, member.codec) = (None, None);
+        let participant = *participant;
+        self.leave_part(participant);
         self.stale = true;
     }
 
@@ -253,13 +296,19 @@ impl Room {
     }
 
     pub(crate) fn start_feed(&mut self, feed: Feed) {
-        self.mixer.set_program(true);
+        self.set_program(true);
         self.feed = Some(feed);
     }
 
     pub(crate) fn stop_feed(&mut self) {
-        self.mixer.set_program(false);
+        self.set_program(false);
         self.feed = None;
+    }
+
+    fn set_program(&mut self, wanted: bool) {
+        if let Some(main) = self.parts.get_mut(&MAIN) {
+            main.mixer.set_program(wanted);
+        }
     }
 
     pub(crate) fn connected(&mut self, participant: ParticipantId, role: PeerRole) {
@@ -339,7 +388,7 @@ impl Room {
                 }
             }
             TrackKind::Camera | TrackKind::Screen => {
-                if let Some(feed) = &self.feed {
+                if let Some(feed) = self.feed.as_ref().filter(|_| member.part == MAIN) {
                     feed.video(participant, kind, packet);
                 }
             }
@@ -350,37 +399,44 @@ impl Room {
     /// The 20 ms clock.
     pub(crate) fn tick(&mut self, legs: &mut Legs, sfu: &mut Sfu, out: &mut Vec<u8>, now: Instant) {
         self.pull_inputs(legs, now);
-        let tick = self.mixer.tick();
-        for (seat, payload) in &tick.outputs {
-            if let Some(slot) = leg_of(&self.seats, &self.members, *seat).and_then(|leg| legs.get_mut(&leg)) {
-                slot.send(payload, out, now);
-            }
-        }
-        for (seat, play) in &tick.finished {
-            if let Some(slot) = leg_of(&self.seats, &self.members, *seat).and_then(|leg| legs.get(&leg)) {
-                slot.play_done(*play);
-            }
-        }
         for member in self.members.values_mut() {
             member.voice.tick();
         }
-        for (seat, payload, level) in &tick.voices {
-            let Some(member) = self.seats.get(seat).and_then(|id| self.members.get_mut(id)) else { continue };
-            let packet = member.voice.packet(payload.clone(), *level);
-            forward(&self.routes, member.source(TrackKind::Audio), &packet, sfu, now);
-        }
-        if let (Some(feed), Some(frame)) = (&self.feed, &tick.program) {
-            feed.program(frame);
-        }
-        if let Some(changed) = self.speakers.tick(&tick.levels) {
-            let speaking: Vec<_> = changed.speaking.iter().filter_map(|seat| self.seats.get(seat).copied()).collect();
-            for participant in &speaking {
-                if let Some(member) = self.members.get_mut(participant) {
-                    member.spoke = Some(now);
+        let mut changes = Vec::new();
+        for (number, part) in &mut self.parts {
+            let tick = part.mixer.tick();
+            for (seat, payload) in &tick.outputs {
+                if let Some(slot) = leg_of(&part.seats, &self.members, *seat).and_then(|leg| legs.get_mut(&leg)) {
+                    slot.send(payload, out, now);
                 }
             }
-            self.active = changed.active.and_then(|seat| self.seats.get(&seat).copied());
-            self.tell(MeetingFact::Speaking { speaking, active: self.active });
+            for (seat, play) in &tick.finished {
+                if let Some(slot) = leg_of(&part.seats, &self.members, *seat).and_then(|leg| legs.get(&leg)) {
+                    slot.play_done(*play);
+                }
+            }
+            for (seat, payload, level) in &tick.voices {
+                let Some(member) = part.seats.get(seat).and_then(|id| self.members.get_mut(id)) else { continue };
+                let packet = member.voice.packet(payload.clone(), *level);
+                forward(&self.routes, member.source(TrackKind::Audio), &packet, sfu, now);
+            }
+            if let (MAIN, Some(feed), Some(frame)) = (*number, &self.feed, &tick.program) {
+                feed.program(frame);
+            }
+            if let Some(changed) = part.speakers.tick(&tick.levels) {
+                let speaking: Vec<_> =
+                    changed.speaking.iter().filter_map(|seat| part.seats.get(seat).copied()).collect();
+                for participant in &speaking {
+                    if let Some(member) = self.members.get_mut(participant) {
+                        member.spoke = Some(now);
+                    }
+                }
+                part.active = changed.active.and_then(|seat| part.seats.get(&seat).copied());
+                changes.push(MeetingFact::Speaking { part: *number, speaking, active: part.active });
+            }
+        }
+        for change in changes {
+            self.tell(change);
             self.stale = true;
         }
         self.drop_idle_tracks(now);
@@ -392,16 +448,17 @@ impl Room {
 
     fn pull_inputs(&mut self, legs: &mut Legs, now: Instant) {
         for member in self.members.values_mut() {
-            let Some(seat) = member.seat else { continue };
+            let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
+            let mixer = &mut part.mixer;
             if let Some(slot) = member.leg.and_then(|leg| legs.get_mut(&leg)) {
-                slot.pull_into(&mut self.mixer, seat, now);
+                slot.pull_into(mixer, seat, now);
             } else if let Some(tap) = &mut member.tap {
                 match tap.pull(now) {
-                    Pulled::Packet(payload) => self.mixer.push(seat, Incoming::Packet(&payload), member.level),
+                    Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(&payload), member.level),
                     Pulled::Lost { next } => {
-                        self.mixer.push(seat, Incoming::Lost { next: next.as_deref() }, member.level);
+                        mixer.push(seat, Incoming::Lost { next: next.as_deref() }, member.level);
                     }
-                    Pulled::Nothing => self.mixer.push(seat, Incoming::Nothing, None),
+                    Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
                 }
             }
         }
@@ -425,15 +482,17 @@ impl Room {
 
     /// Decides anew who receives what, and tells whose slots changed.
     fn assign_slots(&mut self, sfu: &mut Sfu) {
-        let voices = self.wanted_voices();
-        let pictures = self.wanted_pictures();
+        let of_part = |part: &u32| (*part, [self.wanted_voices(*part), self.wanted_pictures(*part)]);
+        let numbers: BTreeSet<u32> = self.members.values().map(|member| member.part).collect();
+        let wanted_by_part: BTreeMap<u32, _> = numbers.iter().map(of_part).collect();
         let mut changed_subscribers = Vec::new();
         for (participant, member) in &mut self.members {
             let Some(subscriber) = member.subscriber.as_mut().filter(|subscriber| subscriber.connected) else {
                 continue;
             };
             let mut changed = false;
-            for (audio, wanted) in [(true, &voices), (false, &pictures)] {
+            let [voices, pictures] = &wanted_by_part[&member.part];
+            for (audio, wanted) in [(true, voices), (false, pictures)] {
                 let own = |&&(owner, ..): &&(ParticipantId, TrackKind, SourceId)| owner != *participant;
                 let sources: Vec<SourceId> = wanted.iter().filter(own).map(|(.., source)| *source).collect();
                 let of_kind: Vec<usize> =
@@ -461,17 +520,19 @@ impl Room {
     }
 
     /// Voices by want: the unmuted before the muted, who spoke last before who spoke long ago.
-    fn wanted_voices(&self) -> Vec<(ParticipantId, TrackKind, SourceId)> {
-        let mut members: Vec<_> = self.members.iter().filter(|(_, member)| member.seat.is_some()).collect();
+    fn wanted_voices(&self, part: u32) -> Vec<(ParticipantId, TrackKind, SourceId)> {
+        let is_heard = |(_, member): &(&ParticipantId, &Member)| member.part == part && member.seat.is_some();
+        let mut members: Vec<_> = self.members.iter().filter(is_heard).collect();
         members.sort_by_key(|(_, member)| (member.muted, std::cmp::Reverse(member.spoke), member.number));
         let voice = |(id, member): (&ParticipantId, &Member)| (*id, TrackKind::Audio, member.source(TrackKind::Audio));
         members.into_iter().map(voice).collect()
     }
 
     /// Pictures by want: shared screens, who speaks, who spoke last.
-    fn wanted_pictures(&self) -> Vec<(ParticipantId, TrackKind, SourceId)> {
-        let mut members: Vec<_> = self.members.iter().collect();
-        members.sort_by_key(|(id, member)| (self.active != Some(**id), std::cmp::Reverse(member.spoke), member.number));
+    fn wanted_pictures(&self, part: u32) -> Vec<(ParticipantId, TrackKind, SourceId)> {
+        let active = self.parts.get(&part).and_then(|part| part.active);
+        let mut members: Vec<_> = self.members.iter().filter(|(_, member)| member.part == part).collect();
+        members.sort_by_key(|(id, member)| (active != Some(**id), std::cmp::Reverse(member.spoke), member.number));
         let of = |kind: TrackKind| {
             let on = members.iter().filter(move |(_, member)| member.is_on(kind));
             on.map(move |(id, member)| (**id, kind, member.source(kind))).collect::<Vec<_>>()

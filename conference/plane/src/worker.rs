@@ -394,6 +394,16 @@ impl Worker {
                 let _ = reply.send(answer);
             }
             MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),
+            MeetingCommand::SetPart { participant, part } => match room.set_part(participant, part) {
+                Ok(moved) => {
+                    if let Some((leg, seat)) = moved
+                        && let Some(slot) = self.legs.get_mut(&leg)
+                    {
+                        slot.place = Place::Meeting(id, seat);
+                    }
+                }
+                Err(error) => tracing::error!(%participant, %error, "participant can't be moved"),
+            },
             MeetingCommand::Remove { participant } => self.remove_participant(id, participant),
             MeetingCommand::StartFeed { feed } => room.start_feed(feed),
             MeetingCommand::StopFeed => room.stop_feed(),
@@ -520,7 +530,7 @@ impl Worker {
         match self.legs.get(&id)?.place {
             Place::Nowhere => None,
             Place::Lobby(seat) => Some((&mut self.lobby, seat)),
-            Place::Meeting(meeting, seat) => Some((self.rooms.get_mut(&meeting)?.mixer(), seat)),
+            Place::Meeting(meeting, seat) => Some((self.rooms.get_mut(&meeting)?.mixer_of(id)?, seat)),
         }
     }
 

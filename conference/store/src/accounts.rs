@@ -1,7 +1,7 @@
 //! Accounts, their sessions, and what was sent to those who forgot their password.
 
 use model::{AccountId, AccountRole, BookingMode, SiteId};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{Any, Executor, Row, any::AnyRow};
 
 use crate::{Store, StoreError, count, exists, flag, id, maybe, mode};
 
@@ -84,25 +84,42 @@ impl Account {
 impl Store {
     /// Adds an account; its login name must be new on this server.
     pub async fn add_account(&self, account: &Account) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "INSERT INTO accounts (id, site_id, name, display_name, password_hash, initial_password, role, mode,
-               capacity, email, mobile, avatar, disabled)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(account.id.to_string())
-        .bind(account.site.to_string())
-        .bind(account.name.to_lowercase())
-        .bind(&account.display_name)
-        .bind(&account.password_hash)
-        .bind(i64::from(account.initial_password))
-        .bind(account.role.as_str())
-        .bind(account.mode.as_str())
-        .bind(i64::from(account.capacity))
-        .bind(account.email.as_deref().unwrap_or_default())
-        .bind(account.mobile.as_deref().unwrap_or_default())
-        .bind(account.avatar.as_deref().unwrap_or_default())
-        .bind(i64::from(account.disabled));
-        exists("account", query.execute(&self.pool).await)
+        insert(account, &self.pool).await
+    }
+
+    /// Adds an account for the subject of an OpenID provider.
+    pub async fn add_account_of(
+        &self,
+        account: &Account,
+        issuer: &str,
+        subject: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        insert(account, &mut *transaction).await?;
+        identify(issuer, subject, account.id, now_ms, &mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// From now on this subject of an OpenID provider is this account.
+    pub async fn add_identity(
+        &self,
+        of: AccountId,
+        issuer: &str,
+        subject: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        identify(issuer, subject, of, now_ms, &self.pool).await
+    }
+
+    /// Whose account the subject of an OpenID provider is.
+    pub async fn account_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<Account>, StoreError> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM identities i JOIN accounts a ON a.id = i.account_id
+             WHERE i.issuer = $1 AND i.subject = $2"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(issuer).bind(subject);
+        query.fetch_optional(&self.pool).await?.as_ref().map(Account::of).transpose()
     }
 
     /// Writes an account anew, all but its login name; false when it has changed since `account.version`.
@@ -233,4 +250,38 @@ impl Store {
         closed.bind(of.to_string()).bind(i64::from(tries_max)).execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+async fn insert(account: &Account, to: impl Executor<'_, Database = Any>) -> Result<(), StoreError> {
+    let query = sqlx::query(
+        "INSERT INTO accounts (id, site_id, name, display_name, password_hash, initial_password, role, mode,
+           capacity, email, mobile, avatar, disabled)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(account.id.to_string())
+    .bind(account.site.to_string())
+    .bind(account.name.to_lowercase())
+    .bind(&account.display_name)
+    .bind(&account.password_hash)
+    .bind(i64::from(account.initial_password))
+    .bind(account.role.as_str())
+    .bind(account.mode.as_str())
+    .bind(i64::from(account.capacity))
+    .bind(account.email.as_deref().unwrap_or_default())
+    .bind(account.mobile.as_deref().unwrap_or_default())
+    .bind(account.avatar.as_deref().unwrap_or_default())
+    .bind(i64::from(account.disabled));
+    exists("account", query.execute(to).await)
+}
+
+async fn identify(
+    issuer: &str,
+    subject: &str,
+    account: AccountId,
+    now_ms: i64,
+    to: impl Executor<'_, Database = Any>,
+) -> Result<(), StoreError> {
+    let text = "INSERT INTO identities (issuer, subject, account_id, created_ms) VALUES ($1, $2, $3, $4)";
+    let query = sqlx::query(text).bind(issuer).bind(subject).bind(account.to_string()).bind(now_ms);
+    exists("identity", query.execute(to).await)
 }

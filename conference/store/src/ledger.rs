@@ -6,10 +6,13 @@
 use model::{Demand, Ledger, MeetingId, NoCapacity, RoomId, SiteId, Span, Taken};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use crate::{Meeting, Store, StoreError, count, exists, id, maybe};
+use crate::{Meeting, Site, Store, StoreError, count, exists, id, maybe};
 
 /// Occurrences end at most so long after they begin: a day, and an hour's early start. It bounds the search.
 const SPAN_MS_MAX: i64 = 25 * 3_600_000;
+
+/// Sites looked at together: their rows are small.
+const SITES_AT_ONCE: u32 = 100;
 
 /// Why something is not booked.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +182,7 @@ impl Store {
             Some((start_ms, span)) => {
                 check_apart(&mut transaction, &row, ports, row.taken.demand, span).await?;
                 let query = sqlx::query(
-                    "UPDATE occurrences SET start_ms = $3, from_ms = $4, until_ms = $5
+                    "UPDATE occurrences SET start_ms = $3, from_ms = $4, until_ms = $5, reminded = 0
                      WHERE meeting_id = $1 AND original_ms = $2",
                 );
                 let query = query.bind(meeting.id.to_string()).bind(original_ms).bind(start_ms);
@@ -217,6 +220,24 @@ impl Store {
         let query = query.bind(meeting.id.to_string()).bind(row.original_ms).bind(i64::from(wanted));
         query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Sites whose rooms or ports are taken twice from `now_ms` on. There is none, unless the operator has taken ports
+    /// away that were booked, or the database was written by others.
+    pub async fn oversold(&self, now_ms: i64) -> Result<Vec<(Site, NoCapacity)>, StoreError> {
+        let within = Span { from_ms: now_ms, until_ms: i64::MAX };
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let sites = self.sites(after, SITES_AT_ONCE).await?;
+            let Some(last) = sites.last() else { return Ok(found) };
+            after = Some(last.id);
+            for site in sites {
+                let taken = self.taken(site.id, within).await?;
+                if let Some(fault) = Ledger::new(site.ports, &taken).fault() {
+                    found.push((site, fault));
+                }
+            }
+        }
     }
 
     /// What of a site is taken within a time.

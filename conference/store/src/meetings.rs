@@ -3,7 +3,7 @@
 use model::{AccountId, BookingMode, MeetingId, MeetingNumber, RoomId, SiteId, Span};
 use sqlx::{Row, any::AnyRow};
 
-use crate::{Store, StoreError, count, flag, id, maybe, mode};
+use crate::{OutboxItem, Store, StoreError, count, flag, id, maybe, mode, outbox};
 
 /// A meeting that was booked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +153,46 @@ impl Store {
              WHERE meeting_id = $1 ORDER BY start_ms";
         let rows = sqlx::query(text).bind(of.to_string()).fetch_all(&self.pool).await?;
         rows.iter().map(Occurrence::of).collect()
+    }
+
+    /// The ports that were booked for the time a meeting is held at `now_ms`, with what it was enlarged by; none where it
+    /// takes no ports, or isn't held then.
+    pub async fn ports_at(&self, of: MeetingId, now_ms: i64) -> Result<Option<u32>, StoreError> {
+        let text =
+            "SELECT ports FROM occurrences WHERE meeting_id = $1 AND from_ms <= $2 AND until_ms > $2 AND ports > 0";
+        let row = sqlx::query(text).bind(of.to_string()).bind(now_ms).fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| count(row, "ports")).transpose()
+    }
+
+    /// What begins within `ahead_ms` and nobody was reminded of (S9). Who booked later than that knows.
+    pub async fn due_reminders(
+        &self,
+        now_ms: i64,
+        ahead_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<(Meeting, Occurrence)>, StoreError> {
+        let text = format!(
+            "SELECT {COLUMNS}, o.meeting_id, o.original_ms, o.start_ms AS occurs_ms, o.from_ms, o.until_ms
+             FROM occurrences o JOIN meetings m ON m.id = o.meeting_id
+             WHERE o.reminded = 0 AND o.start_ms > $1 AND o.start_ms <= $2 AND m.deleted_ms = 0
+               AND m.created_ms <= o.start_ms - $3
+             ORDER BY o.start_ms LIMIT $4"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(text));
+        let query = query.bind(now_ms).bind(now_ms + ahead_ms).bind(ahead_ms).bind(i64::from(limit));
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((Meeting::of(row)?, Occurrence::of(row)?))).collect()
+    }
+
+    /// Puts the reminders of one time into the outbox, unless somebody has: then nothing happens.
+    pub async fn remind(&self, of: &Occurrence, items: &[OutboxItem]) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let text = "UPDATE occurrences SET reminded = 1 WHERE meeting_id = $1 AND original_ms = $2 AND reminded = 0";
+        let query = sqlx::query(text).bind(of.meeting.to_string()).bind(of.original_ms);
+        if query.execute(&mut *transaction).await?.rows_affected() == 1 {
+            outbox::put(&mut transaction, items).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// A piece of an account's list (S6).

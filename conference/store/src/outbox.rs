@@ -1,7 +1,7 @@
 //! What is to be sent, and to whom: the outbox, invitations, webhooks.
 
 use model::{MeetingId, SiteId};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use crate::{Store, StoreError, count, exists, id};
 
@@ -103,19 +103,7 @@ impl Store {
     /// Puts things into the outbox, all or none.
     pub async fn send(&self, items: &[OutboxItem]) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
-        for item in items {
-            let text = "INSERT INTO outbox (id, kind, message, attempts, due_ms, created_ms, error)
-                 VALUES ($1, $2, $3, $4, $5, $6, '')";
-            sqlx::query(text)
-                .bind(&item.id)
-                .bind(&item.kind)
-                .bind(&item.message)
-                .bind(i64::from(item.attempts))
-                .bind(item.created_ms)
-                .bind(item.created_ms)
-                .execute(&mut *transaction)
-                .await?;
-        }
+        put(&mut transaction, items).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -205,4 +193,22 @@ impl Store {
         let query = sqlx::query("DELETE FROM webhooks WHERE site_id = $1 AND id = $2");
         Ok(query.bind(site.to_string()).bind(id).execute(&self.pool).await?.rows_affected() == 1)
     }
+}
+
+/// Within what causes it.
+pub(crate) async fn put(transaction: &mut Transaction<'static, Any>, items: &[OutboxItem]) -> Result<(), StoreError> {
+    for item in items {
+        let text = "INSERT INTO outbox (id, kind, message, attempts, due_ms, created_ms, error)
+             VALUES ($1, $2, $3, $4, $5, $6, '')";
+        sqlx::query(text)
+            .bind(&item.id)
+            .bind(&item.kind)
+            .bind(&item.message)
+            .bind(i64::from(item.attempts))
+            .bind(item.created_ms)
+            .bind(item.created_ms)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
 }

@@ -69,6 +69,12 @@ impl Store {
         exists("site", query.execute(&self.pool).await)
     }
 
+    /// By its name; the oldest where two have the same.
+    pub async fn site_by_name(&self, name: &str) -> Result<Option<Site>, StoreError> {
+        let text = "SELECT id, name, ports, livestream, zone FROM sites WHERE name = $1 ORDER BY id LIMIT 1";
+        sqlx::query(text).bind(name).fetch_optional(&self.pool).await?.as_ref().map(Site::of).transpose()
+    }
+
     /// Writes a site anew.
     pub async fn set_site(&self, site: &Site) -> Result<(), StoreError> {
         let text = "UPDATE sites SET name = $2, ports = $3, livestream = $4, zone = $5 WHERE id = $1";

@@ -1,6 +1,6 @@
 //! Logging in and out, and the way back in for who forgot his password.
 
-use conference::{LoginRefused, ResetBy};
+use conference::{LoginRefused, ResetBy, Session};
 
 use super::*;
 use crate::rest::accounts::{AccountBody, AccountView, account_problem};
@@ -30,21 +30,20 @@ async fn login(State(app): State<App>, caller: Caller, Body(body): Body<Login>) 
         LoginRefused::Store(error) => caller.failed(&error),
         LoginRefused::Failed => caller.problem(Code::Failed),
     })?;
-    let cookies = [
-        (header::SET_COOKIE, set_cookie(&caller, &COOKIES, &session.token, "Max-Age=604800")),
-        (header::SET_COOKIE, set_cookie(&caller, &DEVICE_COOKIES, &session.device, "Max-Age=31536000")),
-    ];
+    let cookies = session_cookies(&caller, &session);
     let mut response = Json(AccountBody { account: AccountView::from(session.account) }).into_response();
-    for (name, value) in cookies {
-        response.headers_mut().append(name, value);
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-fn set_cookie(caller: &Caller, names: &[&str; 2], token: &str, lasts: &str) -> HeaderValue {
-    let (name, secure) = if caller.tls { (names[1], "; Secure") } else { (names[0], "") };
-    let text = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; {lasts}{secure}");
-    HeaderValue::from_str(&text).expect("tokens are hexadecimal")
+/// What a browser is given that has logged in.
+pub(super) fn session_cookies(caller: &Caller, session: &Session) -> Vec<HeaderValue> {
+    vec![
+        set_cookie(caller, &COOKIES, &session.token, "Max-Age=604800"),
+        set_cookie(caller, &DEVICE_COOKIES, &session.device, "Max-Age=31536000"),
+    ]
 }
 
 /// Logs out.

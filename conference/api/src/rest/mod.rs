@@ -1,10 +1,12 @@
 //! The routes under `/api/v1`: who asks, in what form, and what is public. Each kind of resource has a file of its own.
 
 mod accounts;
+mod files;
 mod idempotency;
 mod login;
 mod meetings;
 pub(crate) mod recordings;
+mod sign_on;
 mod sites;
 
 use std::net::{IpAddr, SocketAddr};
@@ -56,10 +58,12 @@ struct Document;
 pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi) {
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(login::routes())
+        .merge(sign_on::routes())
         .merge(accounts::routes())
         .merge(sites::routes())
         .merge(meetings::routes())
         .merge(recordings::routes())
+        .merge(files::routes())
         .routes(routes!(by_number))
         .routes(routes!(broadcast))
         .routes(routes!(info))
@@ -68,9 +72,14 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
     document.paths.paths = paths.into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
     let router = router
         .route("/meetings/{id}/session", get(session::upgrade))
+        .route("/client-protocol.json", get(async || Json(session::schema())))
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::answer_once));
     (router, document)
 }
+
+/// Marks requests that came in over our own TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OverTls;
 
 /// Who asks, from where, in what language.
 pub(crate) struct Caller {
@@ -130,7 +139,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         if (upgrades || !parts.method.is_safe()) && !same_origin(&parts.headers) {
             return Err(Problem::new(Code::WrongOrigin, language));
         }
-        let tls = origin_of(&parts.headers).is_some_and(|origin| origin.starts_with("https://"));
+        // Behind a reverse proxy only the browser knows; where it says nothing, its port does.
+        let says_tls = origin_of(&parts.headers).is_some_and(|origin| origin.starts_with("https://"));
+        let tls = says_tls || parts.extensions.get::<OverTls>().is_some();
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
         let token = cookie(&parts.headers, &COOKIES);
         Ok(Self { language, source: peer.ip(), token, device: cookie(&parts.headers, &DEVICE_COOKIES), tls, host })
@@ -152,6 +163,13 @@ fn cookie(headers: &HeaderMap, names: &[&str]) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.into_iter().find(|(name, _)| names.contains(name)).map(|(_, token)| token.to_owned())
+}
+
+/// A cookie of ours. The token is made of what cookies may have (RFC 6265 §4.1.1).
+fn set_cookie(caller: &Caller, names: &[&str; 2], token: &str, lasts: &str) -> HeaderValue {
+    let (name, secure) = if caller.tls { (names[1], "; Secure") } else { (names[0], "") };
+    let text = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; {lasts}{secure}");
+    HeaderValue::from_str(&text).expect("tokens are hexadecimal")
 }
 
 /// A JSON body whose rejections are problems.
@@ -335,6 +353,9 @@ struct Info {
     sip: SipView,
     #[schema(value_type = Vec<String>)]
     languages: [&'static str; 2],
+    /// Text of the button that leads to `/api/v1/sign-on`; absent where there is no single sign-on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_on: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -347,5 +368,6 @@ struct SipView {
 #[utoipa::path(get, path = "/info", responses((status = 200, body = Info)))]
 async fn info(State(app): State<App>) -> Json<Info> {
     let sip = SipView { host: app.sip.host.clone(), udp: app.sip.udp, tcp: app.sip.tcp };
-    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, languages: ["zh-CN", "en-US"] })
+    let sign_on = app.conference.sign_on_label().map(str::to_owned);
+    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, languages: ["zh-CN", "en-US"], sign_on })
 }

@@ -120,6 +120,19 @@ impl Meeting {
                 self.deny(participant)
             }
             Action::Chat { to, text } => self.say(by, to, &text, now),
+            Action::HandRound { to, file } => self.hand_round(by, to, file, now),
+            Action::OpenBreakouts { rooms, spread } => {
+                manager()?;
+                self.open_breakouts(rooms, spread)
+            }
+            Action::CloseBreakouts => {
+                manager()?;
+                Ok(self.close_breakouts())
+            }
+            Action::MoveTo { participant, room } => {
+                self.may_touch(by, participant)?;
+                self.move_to(participant, room)
+            }
             Action::StartPoll { question, choices, multiple } => {
                 manager()?;
                 let poll = self.polls.start(&question, &choices, multiple)?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-use crate::{Message, Whisper};
+use crate::{HandedFile, Message, Whisper};
 
 /// The longest message, in characters.
 const TEXT_MAX: usize = 2_000;
@@ -18,11 +18,11 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    /// What he may read.
-    pub(super) fn of(&self, reader: ParticipantId) -> Vec<Message> {
+    /// What he may read who is in this room.
+    pub(super) fn of(&self, reader: ParticipantId, room: Option<u32>) -> Vec<Message> {
         let may_read = |message: &&Message| match message.to {
             Some(to) => to == reader || message.from == reader,
-            None => true,
+            None => message.room.is_none() || message.room == room,
         };
         self.said.iter().filter(may_read).cloned().collect()
     }
@@ -41,6 +41,27 @@ impl Meeting {
         if text.is_empty() || text.chars().count() > TEXT_MAX {
             return Err(Refusal::BadText);
         }
+        self.write(by, to, text, None, now)
+    }
+
+    pub(super) fn hand_round(
+        &mut self,
+        by: ParticipantId,
+        to: Option<ParticipantId>,
+        file: HandedFile,
+        now: Duration,
+    ) -> Outcome {
+        self.write(by, to, String::new(), Some(file), now)
+    }
+
+    fn write(
+        &mut self,
+        by: ParticipantId,
+        to: Option<ParticipantId>,
+        text: String,
+        file: Option<HandedFile>,
+        now: Duration,
+    ) -> Outcome {
         if let Some(to) = to {
             // A telephone has nothing to read on.
             let reads = self.exists(to)?.via == ViaKind::Web;
@@ -48,14 +69,16 @@ impl Meeting {
                 return Err(Refusal::NotAllowed);
             }
         }
-        let name = self.exists(by)?.name.clone();
+        let (name, room) = (self.exists(by)?.name.clone(), self.room_of(by));
         self.chat.last_id += 1;
         let at_ms = self.clock_ms(now);
-        let message = Message { id: self.chat.last_id, from: by, name, to, text, at_ms };
+        let message = Message { id: self.chat.last_id, from: by, name, to, room, text, file, at_ms };
         self.chat.keep(message.clone());
-        Ok(match to {
-            None => vec![self.tell(Event::Chat { message })],
-            Some(to) => [to, by].map(|who| Effect::Whisper(who, Whisper::Chat { message: message.clone() })).into(),
+        let whisper = |who| Effect::Whisper(who, Whisper::Chat { message: message.clone() });
+        Ok(match (to, room) {
+            (Some(to), _) => [to, by].map(whisper).into(),
+            (None, Some(_)) => self.people_in(room).map(whisper).collect(),
+            (None, None) => vec![self.tell(Event::Chat { message })],
         })
     }
 }

@@ -430,10 +430,16 @@ fn what_is_said_is_kept_and_what_is_private_stays_so() {
     let say = |to: Option<ParticipantId>, text: &str| Action::Chat { to, text: text.to_owned() };
     let told = act(&mut meeting, guest, say(None, " 大家好 ")).unwrap();
     let [Effect::Tell(_, Event::Chat { message })] = &told[..] else { panic!("{told:?}") };
-    let expected =
-        Message {
-            id: 1, from: guest, name: "web 2".to_owned(), to: None, text: "大家好".to_owned(), at_ms: BEGUN_MS
-        };
+    let expected = Message {
+        id: 1,
+        from: guest,
+        name: "web 2".to_owned(),
+        to: None,
+        room: None,
+        file: None,
+        text: "大家好".to_owned(),
+        at_ms: BEGUN_MS,
+    };
     assert_eq!(*message, expected);
     let told = act(&mut meeting, host, say(Some(guest), "private")).unwrap();
     assert!(matches!(told[..], [Effect::Whisper(to, _), Effect::Whisper(by, _)] if to == guest && by == host));
@@ -447,6 +453,31 @@ fn what_is_said_is_kept_and_what_is_private_stays_so() {
         act(&mut meeting, host, say(None, &n.to_string())).unwrap();
     }
     assert_eq!(meeting.snapshot_for(host).chat.len(), 1_000, "memory has a bound");
+}
+
+// product: C17, C21
+#[test]
+fn breakout_rooms_hear_themselves_and_write_to_themselves() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let effects = act(&mut meeting, host, Action::OpenBreakouts { rooms: 2, spread: true }).unwrap();
+    assert!(effects.contains(&Effect::SetRoom(guest, Some(1))), "{effects:?}");
+    assert!(effects.contains(&Effect::SetRoom(caller, Some(2))), "{effects:?}");
+    assert_eq!(meeting.participant(host).unwrap().room, None, "hosts stay until they go");
+    let said = act(&mut meeting, guest, Action::Chat { to: None, text: "hi".to_owned() }).unwrap();
+    assert!(matches!(said[..], [Effect::Whisper(who, Whisper::Chat { .. })] if who == guest), "{said:?}");
+    assert!(meeting.snapshot_for(host).chat.is_empty());
+    let go = |participant, room| Action::MoveTo { participant, room };
+    assert_eq!(act(&mut meeting, guest, go(caller, Some(1))), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, guest, go(guest, Some(3))), Err(Refusal::NoSuchRoom));
+    act(&mut meeting, host, go(host, Some(1))).unwrap();
+    assert_eq!(meeting.snapshot_for(host).chat.len(), 1, "what is said in a room is read by who comes into it");
+    let late = join(&mut meeting, web(9, None));
+    assert_eq!(meeting.participant(late).unwrap().room, None);
+    let back = act(&mut meeting, host, Action::CloseBreakouts).unwrap();
+    for who in [host, guest, caller] {
+        assert!(back.contains(&Effect::SetRoom(who, None)), "{back:?}");
+    }
+    assert_eq!(act(&mut meeting, host, Action::OpenBreakouts { rooms: 21, spread: false }), Err(Refusal::NoSuchRoom));
 }
 
 // product: C17
@@ -611,7 +642,7 @@ fn what_is_told_reads_as_the_client_protocol_says() {
     let view = serde_json::json!({
         "id": id, "number": "123456789", "title": "周会", "capacity": 5, "ends_ms": null, "scalable": true,
         "livestream": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
-        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "self_unmute": true, "recording": false
+        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "breakouts": 0, "self_unmute": true, "recording": false
     });
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");

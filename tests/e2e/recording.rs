@@ -1,0 +1,134 @@
+//! A meeting's film, from the host's button to the file and the watch page.
+
+use std::{
+    net::TcpListener,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use axum::{Json, Router, routing::post};
+use serde_json::{Value, json};
+use tests::{Baresip, Browser, Codec, Colour, Heard, Server, User, http};
+
+const HOST: f32 = 700.0;
+const PHONE: f32 = 1_600.0;
+
+/// What `ffmpeg` makes of the film's sound.
+fn sound(film: &std::path::Path) -> Result<Heard> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(film)
+        .args(["-f", "f32le", "-ac", "1", "-ar", "48000", "-"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    Ok(Heard::of_bytes(&output.stdout))
+}
+
+/// Red, green and blue of the picture's middle, some seconds in.
+fn middle(film: &std::path::Path, seconds: &str) -> Result<Vec<u8>> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-ss", seconds, "-i"])
+        .arg(film)
+        .args(["-vf", "crop=iw/8:ih/8,scale=1:1", "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    Ok(output.stdout)
+}
+
+/// Webhooks that come.
+fn receive() -> Result<(String, mpsc::Receiver<Value>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let url = format!("http://{}/hook", listener.local_addr()?);
+    let (came, coming) = mpsc::channel();
+    let take = move |Json(body): Json<Value>| {
+        // The test may have what it wants already.
+        let _ = came.send(body);
+        std::future::ready(())
+    };
+    let router = Router::new().route("/hook", post(take));
+    tokio::spawn(async move { axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await });
+    Ok((url, coming))
+}
+
+// product: C23, B6, S8
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_WEBHOOKS__PRIVATE", "true")])?;
+    let user = User::login(&server, "host").await?;
+    let site = user.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let (url, webhooks) = receive()?;
+    let events = json!(["recording.ready"]);
+    user.post(&format!("/sites/{site}/webhooks"), json!({"url": url, "events": events})).await?;
+    let folder = tempfile::tempdir()?;
+    let (_folder, film) = tokio::task::spawn_blocking(move || -> Result<_> {
+        let runtime = tokio::runtime::Handle::current();
+        let mut host = Browser::start(HOST, Colour::Red)?;
+        host.login(server.web, "host", "Huitong-2026")?;
+        host.join(server.web, &server.meeting, "韩梅梅", "")?;
+        let mut phone = Baresip::start("13812345678", Codec::Pcma, PHONE)?;
+        phone.dial(&server.meeting, server.sip, "udp")?;
+        phone.enter(&server.password)?;
+        host.see("[data-testid=tile][data-via=phone]")?;
+        host.click("start-broadcast")?;
+        host.see("[data-testid=broadcast][data-state=live]")?;
+        host.click("toggle-recording")?;
+        host.see("[data-testid=recording]")?;
+        phone.listen(6.0)?;
+        host.click("toggle-recording")?;
+        host.miss("[data-testid=recording]")?;
+        host.click("stop-broadcast")?;
+        host.miss("[data-testid=broadcast]")?;
+
+        // Whoever integrates is told; the owner fetches the film, whole and in part.
+        let told = webhooks.recv_timeout(Duration::from_secs(60)).context("no webhook")?;
+        assert_eq!(told["type"], "recording.ready", "{told}");
+        let recording = runtime.block_on(user.get("/recordings"))?["items"][0].clone();
+        assert_eq!((&recording["id"], &recording["state"]), (&told["data"]["recording"]["id"], &json!("ready")));
+        let file = format!("http://{}{}", server.web, recording["file"].as_str().context("a file")?);
+        let film = folder.path().join("film.mp4");
+        runtime.block_on(async {
+            let whole = http().get(&file).header("cookie", &user.cookie).send().await?;
+            assert_eq!(whole.status(), 200);
+            std::fs::write(&film, whole.bytes().await?)?;
+            let part = http().get(&file).header("cookie", &user.cookie).header("range", "bytes=4-7").send().await?;
+            assert_eq!((part.status().as_u16(), part.bytes().await?.as_ref()), (206, b"ftyp".as_slice()));
+            let member = User::login(&server, "member").await?;
+            for cookie in ["", &member.cookie] {
+                let stranger = http().get(&file).header("cookie", cookie).send().await?;
+                assert!([401, 404].contains(&stranger.status().as_u16()), "{}", stranger.status());
+            }
+            anyhow::Ok(())
+        })?;
+
+        // Where the livestream was, the film is.
+        let watch = recording["watch"].as_str().context("a watch page")?;
+        let mut viewer = Browser::start(1_100.0, Colour::Green)?;
+        viewer.open(&format!("http://{}{watch}", server.web))?;
+        viewer.until(
+            "(() => { const video = document.querySelector('[data-testid=watch-video]'); \
+             return video && video.readyState > 2 && video.duration > 4 && Number.isFinite(video.duration) })()",
+        )?;
+        let removed = runtime.block_on(user.ask(
+            reqwest::Method::DELETE,
+            &format!("/recordings/{}", recording["id"].as_str().unwrap_or_default()),
+            Value::Null,
+            &[],
+        ))?;
+        assert_eq!(removed.status, 204);
+        assert!(runtime.block_on(user.get("/recordings"))?["items"].as_array().is_some_and(Vec::is_empty));
+        Ok((folder, film))
+    })
+    .await??;
+
+    let heard = sound(&film)?;
+    for hz in [HOST, PHONE] {
+        let tone = heard.tone(hz, 3.0);
+        assert!(tone > 0.05, "{hz} Hz is in the film at {tone}");
+    }
+    let colour = middle(&film, "3")?;
+    assert!(colour[0] > 120 && colour[1] < 90 && colour[2] < 90, "the host's camera is red: {colour:?}");
+    Ok(())
+}
