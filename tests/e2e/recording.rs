@@ -74,9 +74,11 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         host.see("[data-testid=tile][data-via=phone]")?;
         host.click("start-broadcast")?;
         host.see("[data-testid=broadcast][data-state=live]")?;
+        host.click("more")?;
         host.click("toggle-recording")?;
         host.see("[data-testid=recording]")?;
         phone.listen(6.0)?;
+        host.click("more")?;
         host.click("toggle-recording")?;
         host.miss("[data-testid=recording]")?;
         host.click("stop-broadcast")?;

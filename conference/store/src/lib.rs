@@ -17,7 +17,7 @@ use std::{path::Path, str::FromStr, time::Duration};
 
 use model::BookingMode;
 use sqlx::{
-    AnyPool, Row,
+    AnyConnection, AnyPool, Connection, Row,
     any::{AnyConnectOptions, AnyPoolOptions, AnyRow},
 };
 
@@ -79,17 +79,15 @@ impl Store {
         sqlx::any::install_default_drivers();
         let options = AnyConnectOptions::from_str(url).map_err(StoreError::Address)?;
         let is_sqlite = url.starts_with("sqlite:");
+        // Once by itself: the pool would try again and again, and say only that it took too long.
+        let mut first = AnyConnection::connect_with(&options).await.map_err(damaged)?;
+        prepare(&mut first, is_sqlite).await.map_err(damaged)?;
+        first.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_MAX)
             .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    // What was acknowledged survives a power cut.
-                    for pragma in SQLITE_PRAGMAS.iter().filter(|_| is_sqlite) {
-                        sqlx::query(*pragma).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
+                Box::pin(prepare(connection, is_sqlite))
             })
             .connect_with(options)
             .await?;
@@ -112,8 +110,8 @@ impl Store {
         if !self.is_sqlite {
             return Ok(());
         }
-        let said: String = sqlx::query_scalar(pragma).fetch_one(&self.pool).await?;
-        if said == "ok" { Ok(()) } else { Err(StoreError::Corrupt("damaged pages; restore a backup")) }
+        let said: String = sqlx::query_scalar(pragma).fetch_one(&self.pool).await.map_err(damaged)?;
+        if said == "ok" { Ok(()) } else { Err(DAMAGED) }
     }
 
     /// Writes a whole, consistent copy beside a running server (`huitong backup`). The file must not exist.
@@ -130,6 +128,24 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+const DAMAGED: StoreError = StoreError::Corrupt("damaged pages; restore a backup");
+
+/// What SQLite says of a file that is broken or none of its own (SQLITE_CORRUPT, SQLITE_NOTADB).
+fn damaged(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(said) if matches!(said.code().as_deref(), Some("11" | "26")) => DAMAGED,
+        _ => error.into(),
+    }
+}
+
+/// What was acknowledged survives a power cut.
+async fn prepare(connection: &mut AnyConnection, is_sqlite: bool) -> Result<(), sqlx::Error> {
+    for pragma in SQLITE_PRAGMAS.iter().filter(|_| is_sqlite) {
+        sqlx::query(*pragma).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 fn exists<T>(what: &'static str, result: Result<T, sqlx::Error>) -> Result<(), StoreError> {
