@@ -95,7 +95,7 @@ async fn what_the_host_does_reaches_five_hundred() -> Result<()> {
     let host = json!({"type": "join", "name": "主持人"});
     let mut host = Client::join(server.web, &number, host, Some(&user.cookie)).await?;
     let own = host.joined["you"].clone();
-    let (heard, mut all_heard) = mpsc::unbounded_channel();
+    let (heard, mut all_heard) = mpsc::channel(CLIENTS * COMMANDS);
     let mut clients = JoinSet::new();
     let mut joins = Vec::new();
     for n in 1..CLIENTS {
@@ -112,7 +112,7 @@ async fn what_the_host_does_reaches_five_hundred() -> Result<()> {
                         event["type"] == "participant_changed" && event["participant"]["id"] == own
                     })
                     .await?;
-                heard.send((command, Instant::now()))?;
+                heard.send((command, Instant::now())).await?;
             }
             anyhow::Ok(())
         });

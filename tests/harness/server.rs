@@ -138,7 +138,7 @@ impl Server {
         use std::os::unix::fs::FileExt;
         self.interrupt()?;
         let file = std::fs::File::options().write(true).open(self.folder.path().join("data/huitong.db"))?;
-        file.write_all_at(&[0xa5; 4_096], file.metadata()?.len() / 2 & !4_095)?;
+        file.write_all_at(&[0xa5; 4_096], (file.metadata()?.len() / 2) & !4_095)?;
         Ok(())
     }
 

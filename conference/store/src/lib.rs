@@ -86,9 +86,7 @@ impl Store {
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_MAX)
-            .after_connect(move |connection, _| {
-                Box::pin(prepare(connection, is_sqlite))
-            })
+            .after_connect(move |connection, _| Box::pin(prepare(connection, is_sqlite)))
             .connect_with(options)
             .await?;
         let store = Self { pool, is_sqlite };
