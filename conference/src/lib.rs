@@ -6,6 +6,7 @@
 mod accounts;
 mod booking;
 mod broadcast;
+mod calls;
 mod chairs;
 mod demo;
 mod files;
@@ -33,6 +34,7 @@ use uuid::Uuid;
 
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
+pub use calls::CallRecord;
 pub use demo::DemoSite;
 pub use files::{FileDraft, FileRefused};
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
@@ -42,7 +44,7 @@ pub use model::{Action, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
-pub use store::{Answer, AuditEntry, Occurrence, Page, Period, Room, Site, Webhook};
+pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, Webhook};
 
 use files::Files;
 use handle::Request;

@@ -1,9 +1,13 @@
 //! One call from INVITE to BYE: answer, menu, meeting, last words, one line in the log.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use conference::{Action, Event, Notice, Seat, SeatEvent};
-use model::{Participant, ParticipantId, PhoneNumber, Refusal, Role};
+use conference::{Action, CallRecord, Event, Notice, Seat, SeatEvent};
+use model::{MeetingId, Participant, ParticipantId, PhoneNumber, Refusal, Role};
+use plane::LegStats;
 use sip::{Incoming, sdp};
 use sipconf::{Keypad, KeypadCommand, Language, Prompt};
 use tokio::{sync::mpsc, time::Instant};
@@ -13,6 +17,7 @@ use crate::{
     end_cause::EndCause,
     ivr,
     line::{Happening, Line, reachable, settings},
+    quality,
     switchboard::{Order, Orders, Signal},
 };
 
@@ -25,20 +30,23 @@ const LAST_WORDS_STOPPING: Duration = Duration::from_millis(2_500);
 #[tracing::instrument(name = "call", skip_all, fields(call_id = %incoming.call_id))]
 pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, signals: mpsc::Receiver<Signal>) {
     metrics::gauge!("gateway_calls").increment(1);
-    let begun = Instant::now();
+    let (begun, started_ms) = (Instant::now(), now_ms());
     let caller = PhoneNumber::new(incoming.caller.clone());
-    let answered = answer(&incoming, house, &orders, signals).await;
+    let answered = answer(&incoming, Arc::clone(&house), &orders, signals).await;
     let (cause, codec) = match answered {
         Ok((mut line, codec)) => {
-            let cause = converse(&mut line, &incoming, &caller).await;
+            let (cause, meeting) = converse(&mut line, &incoming, &caller).await;
             let longest = if cause == EndCause::ServerStopping { LAST_WORDS_STOPPING } else { LAST_WORDS };
             line.say_last(cause.words(), longest).await;
             orders.give(Order::HangUp).await;
+            let stats = line.leg.stats().await.unwrap_or_default();
+            record(&house, &incoming, &caller, started_ms, cause, codec, meeting, &stats).await;
             (cause, codec)
         }
         Err(cause) => {
             let (code, reason) = cause.refusal();
             orders.give(Order::Reject(code, reason)).await;
+            record(&house, &incoming, &caller, started_ms, cause, "none", None, &LegStats::default()).await;
             (cause, "none")
         }
     };
@@ -88,11 +96,51 @@ async fn answer(
     Ok((line, codec))
 }
 
-async fn converse(line: &mut Line, incoming: &Incoming, caller: &PhoneNumber) -> EndCause {
+/// Why it ended, and which meeting it reached.
+async fn converse(line: &mut Line, incoming: &Incoming, caller: &PhoneNumber) -> (EndCause, Option<MeetingId>) {
     match ivr::identify(line, &incoming.dialled, caller, line.signalling).await {
-        Ok(seat) => in_meeting(line, seat).await,
-        Err(cause) => cause,
+        Ok(seat) => {
+            let meeting = seat.handle.id();
+            (in_meeting(line, seat).await, Some(meeting))
+        }
+        Err(cause) => (cause, None),
     }
+}
+
+/// Writes the call down (P9).
+async fn record(
+    house: &House,
+    incoming: &Incoming,
+    caller: &PhoneNumber,
+    started_ms: i64,
+    cause: EndCause,
+    codec: &str,
+    meeting: Option<MeetingId>,
+    stats: &LegStats,
+) {
+    let call = CallRecord {
+        meeting,
+        outgoing: false,
+        number: caller.masked(),
+        call_id: incoming.call_id.clone(),
+        codec: codec.to_owned(),
+        started_ms,
+        ended_ms: now_ms(),
+        cause: cause.label(),
+        received: stats.received,
+        lost: stats.lost,
+        sent: stats.sent,
+        jitter_ms: stats.jitter_ms,
+        round_trip_ms: stats.round_trip_ms,
+        mos: quality::mos(stats),
+    };
+    house.conference.record_call(call).await;
+}
+
+/// Milliseconds since 1970, UTC.
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What a caller knows of the meeting he is in.

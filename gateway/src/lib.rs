@@ -6,6 +6,7 @@ mod call;
 mod end_cause;
 mod ivr;
 mod line;
+mod quality;
 mod switchboard;
 mod transport;
 

@@ -50,8 +50,10 @@ pub(crate) struct Mail {
 pub(crate) struct Sms {
     /// Short messages are posted there; they wait where not set.
     pub(crate) url: Option<String>,
-    /// The JSON that is posted, with `{to}`, `{text}` and `{code}`.
+    /// What is posted, with `{to}`, `{text}` and `{code}`.
     pub(crate) body: Option<String>,
+    /// The body is an HTML form, not JSON.
+    pub(crate) form: bool,
     /// The `Authorization` field.
     pub(crate) authorization: Option<String>,
 }

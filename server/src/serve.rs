@@ -186,6 +186,7 @@ impl Config {
             sms: self.sms.url.clone().map(|url| SmsConfig {
                 url,
                 body: self.sms.body.clone().unwrap_or_else(body),
+                form: self.sms.form,
                 authorization: self.sms.authorization.clone(),
             }),
             private_webhooks: self.webhooks.private,

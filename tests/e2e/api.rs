@@ -414,6 +414,34 @@ async fn invitations_and_new_passwords_come_by_mail() -> Result<()> {
     Ok(())
 }
 
+// product: L3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_comes_by_short_message() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/messages", listener.local_addr()?);
+    let server = Server::start_with(&[
+        ("HUITONG_SMS__URL", url.as_str()),
+        ("HUITONG_SMS__FORM", "true"),
+        ("HUITONG_SMS__BODY", "To={to}&Code={code}&Body={text}"),
+        ("HUITONG_SMS__AUTHORIZATION", "Basic QUM6dG9rZW4="),
+    ])?;
+    let sent = receive(listener, &[201]);
+    let user = User::login(&server, "shared").await?;
+    user.ask(Method::PATCH, "/me", json!({"mobile": "+8613812345678"}), &[]).await?;
+    let nobody = User { web: server.web, cookie: String::new() };
+    nobody.post("/password-resets", json!({"name": "shared", "by": "sms"})).await?;
+    let (head, body) = sent.recv_timeout(Duration::from_secs(30))?;
+    assert!(head.iter().any(|line| line.eq_ignore_ascii_case("authorization: Basic QUM6dG9rZW4=")), "{head:?}");
+    let fields: std::collections::HashMap<_, _> = body.split('&').filter_map(|field| field.split_once('=')).collect();
+    assert_eq!(fields["To"], "%2B8613812345678");
+    let code = fields["Code"];
+    assert!(code.len() == 6 && fields["Body"].contains(code), "{body}");
+    let new = json!({"name": "shared", "secret": code, "new_password": "Another-2026"});
+    assert_eq!(nobody.ask(Method::PUT, "/password-resets", new, &[]).await?.status, 204);
+    Client::login(server.web, "shared", "Another-2026").await?;
+    Ok(())
+}
+
 // product: A2
 #[tokio::test]
 async fn the_api_describes_itself_without_the_internet() -> Result<()> {

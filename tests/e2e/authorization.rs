@@ -54,6 +54,8 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "POST /sites/{site}/accounts" => (ADMINISTERED, account),
         "POST /sites/{site}/rooms" => (ADMINISTERED, json!({"name": "", "capacity": 10})),
         "POST /sites/{site}/webhooks" => (ADMINISTERED, json!({"url": "ftp://none", "events": []})),
+        "GET /sites/{site}/calls" | "GET /sites/{site}/calls.csv" => (ADMINISTERED, Value::Null),
+        "GET /calls" => (OPERATOR, Value::Null),
         "GET /sites" => (ADMINISTRATORS, Value::Null),
         "POST /sites" => (OPERATOR, json!({"name": "", "ports": 10, "livestream": false, "zone": "UTC"})),
         // Of a film that must have been made: tests/e2e/recording.rs.

@@ -2,7 +2,9 @@
 
 mod api;
 mod authorization;
+mod breakout;
 mod browser;
+mod calls;
 mod chat;
 mod load;
 mod operation;

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use leg::LegStats;
 use media::{AudioCodec, Clip, TrackKind};
 use mixer::PlayId;
 use model::{MeetingId, ParticipantId};
@@ -168,6 +169,7 @@ pub(crate) enum LegCommand {
     Start { settings: LegSettings, reply: Reply<()> },
     Play { clip: Clip, looping: bool, reply: Reply<PlayId> },
     StopPlaying,
+    Stats { reply: Reply<LegStats> },
     Seat(SeatLeg),
     Close,
 }

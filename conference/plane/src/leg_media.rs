@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use leg::LegStats;
 use media::Clip;
 use mixer::PlayId;
 use tokio::sync::oneshot;
@@ -48,6 +49,11 @@ impl LegMedia {
     /// Stops what plays.
     pub fn stop_playing(&self) {
         self.tell(LegCommand::StopPlaying);
+    }
+
+    /// What was seen of it so far; nothing before it was started.
+    pub async fn stats(&self) -> Result<LegStats, PlaneError> {
+        self.ask(|reply| LegCommand::Stats { reply }).await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> LegCommand) -> Result<T, PlaneError> {

@@ -473,6 +473,10 @@ impl Worker {
                     mixer.stop_playing(seat);
                 }
             }
+            LegCommand::Stats { reply } => {
+                let leg = self.legs.get(&id).and_then(|slot| slot.leg.as_ref());
+                let _ = reply.send(Ok(leg.map(Leg::stats).unwrap_or_default()));
+            }
             LegCommand::Seat(seat) if seat.worker == self.index => self.seat_leg(id, seat),
             LegCommand::Seat(seat) => {
                 let Some(mut slot) = self.legs.remove(&id) else { return };

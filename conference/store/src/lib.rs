@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod calls;
 mod ledger;
 mod meetings;
 mod outbox;
@@ -23,6 +24,7 @@ use sqlx::{
 
 pub use accounts::{Account, Reset};
 pub use audit::{Answer, AuditEntry};
+pub use calls::Call;
 pub use ledger::BookError;
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};

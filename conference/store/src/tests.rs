@@ -369,6 +369,74 @@ async fn what_is_to_be_sent_is_taken_by_one_and_left_by_the_dead() {
     }
 }
 
+// product: S9
+#[tokio::test]
+async fn people_are_reminded_once_and_again_where_it_was_moved() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        let booked = meeting(3);
+        store.book(&booked, Demand::Ports(10), &times(&[10, 20])).await.unwrap();
+        let late = Meeting { created_ms: 10 * HOUR - 60_000, ..meeting(4) };
+        store.book(&late, Demand::Ports(10), &times(&[10])).await.unwrap();
+        let ahead = HOUR / 4;
+        let due = async |now_ms| store.due_reminders(now_ms, ahead, 9).await.unwrap();
+        assert!(due(10 * HOUR - ahead - 1).await.is_empty());
+        let found = due(10 * HOUR - ahead).await;
+        assert_eq!(found.len(), 1, "who booked it a minute before knows: {found:?}");
+        let (found, held) = &found[0];
+        assert_eq!((found.id, held.start_ms), (booked.id, 10 * HOUR));
+        let item = |id: &str| OutboxItem {
+            id: id.to_owned(),
+            kind: "email".to_owned(),
+            message: "{}".to_owned(),
+            attempts: 0,
+            created_ms: 5,
+        };
+        store.remind(held, &[item("1")]).await.unwrap();
+        store.remind(held, &[item("2")]).await.unwrap();
+        let sent: Vec<_> = store.take_due(5, 100, 9).await.unwrap().into_iter().map(|item| item.id).collect();
+        assert_eq!(sent, ["1"], "two servers remind once");
+        assert!(due(10 * HOUR - ahead).await.is_empty());
+        store.move_occurrence(&booked, 10 * HOUR, Some((15 * HOUR, span(15 * HOUR, 60, 0)))).await.unwrap();
+        assert_eq!(due(15 * HOUR - ahead).await.len(), 1);
+        assert_eq!(store.ports_at(booked.id, 15 * HOUR).await.unwrap(), Some(10));
+        assert_eq!(store.ports_at(booked.id, 12 * HOUR).await.unwrap(), None);
+    }
+}
+
+// product: L8
+#[tokio::test]
+async fn a_person_of_another_provider_is_one_account_for_ever() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        let lucy = account(AccountId::from_u128(77), "lucy");
+        store.add_account_of(&lucy, "https://sso", "subject", 1).await.unwrap();
+        assert_eq!(store.account_by_identity("https://sso", "subject").await.unwrap().unwrap().id, lucy.id);
+        assert!(store.account_by_identity("https://other", "subject").await.unwrap().is_none());
+        let again = account(AccountId::from_u128(78), "lucy");
+        assert!(matches!(store.add_account_of(&again, "https://sso", "2", 1).await, Err(StoreError::Exists(_))));
+        assert!(store.account_by_identity("https://sso", "2").await.unwrap().is_none(), "all or nothing");
+        store.add_identity(OWNER, "https://sso", "3", 1).await.unwrap();
+        assert_eq!(store.account_by_identity("https://sso", "3").await.unwrap().unwrap().id, OWNER);
+        assert_eq!(store.site_by_name("演示").await.unwrap().unwrap().id, SITE);
+    }
+}
+
+// product: S4
+#[tokio::test]
+async fn what_is_taken_twice_is_found() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        store.book(&meeting(3), Demand::Ports(60), &times(&[10])).await.unwrap();
+        store.book(&meeting(4), Demand::Ports(40), &times(&[10])).await.unwrap();
+        assert!(store.oversold(0).await.unwrap().is_empty());
+        store.set_site(&Site { ports: 99, ..site() }).await.unwrap();
+        let found = store.oversold(0).await.unwrap();
+        assert!(matches!(found[..], [(_, NoCapacity::Ports { .. })]), "{found:?}");
+        assert!(store.oversold(12 * HOUR).await.unwrap().is_empty(), "what is over is over");
+    }
+}
+
 #[tokio::test]
 async fn a_repeated_request_has_its_first_answer() {
     for engine in Engine::both().await {

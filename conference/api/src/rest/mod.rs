@@ -1,6 +1,7 @@
 //! The routes under `/api/v1`: who asks, in what form, and what is public. Each kind of resource has a file of its own.
 
 mod accounts;
+mod calls;
 mod files;
 mod idempotency;
 mod login;
@@ -64,6 +65,7 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
         .merge(meetings::routes())
         .merge(recordings::routes())
         .merge(files::routes())
+        .merge(calls::routes())
         .routes(routes!(by_number))
         .routes(routes!(broadcast))
         .routes(routes!(info))

@@ -1,0 +1,148 @@
+//! Call detail records: as lists, and as a table for spreadsheets.
+
+use std::fmt::Write as _;
+
+use conference::Call;
+
+use super::{accounts::account_problem, *};
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(table)).routes(routes!(stray))
+}
+
+/// One telephone call.
+#[derive(Serialize, ToSchema)]
+struct CallView {
+    #[schema(format = Uuid)]
+    id: String,
+    #[schema(value_type = Option<String>, format = Uuid)]
+    meeting: Option<MeetingId>,
+    /// `in`, or `out` where the server called.
+    direction: &'static str,
+    /// Masked.
+    number: String,
+    /// Of its SIP messages.
+    call_id: String,
+    codec: String,
+    #[schema(value_type = String, format = DateTime)]
+    start: jiff::Timestamp,
+    /// From the first INVITE to the end.
+    seconds: f64,
+    /// Why it ended.
+    cause: String,
+    /// RTP packets that came.
+    received: u64,
+    /// Those that should have come besides.
+    lost: u64,
+    sent: u64,
+    jitter_ms: f64,
+    round_trip_ms: Option<f64>,
+    /// Mean opinion score by ITU-T G.107, from 1 to 4.5.
+    mos: Option<f64>,
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+impl From<Call> for CallView {
+    fn from(call: Call) -> Self {
+        Self {
+            id: call.id,
+            meeting: call.meeting,
+            direction: if call.outgoing { "out" } else { "in" },
+            number: call.number,
+            call_id: call.call_id,
+            codec: call.codec,
+            start: time(call.started_ms),
+            seconds: (call.ended_ms - call.started_ms) as f64 / 1_000.0,
+            cause: call.cause,
+            received: call.received,
+            lost: call.lost,
+            sent: call.sent,
+            jitter_ms: round(call.jitter_ms),
+            round_trip_ms: call.round_trip_ms.map(round),
+            mos: call.mos.map(round),
+        }
+    }
+}
+
+async fn of_site(app: &App, caller: &Caller, site: &str, piece: &PieceParams) -> Result<Vec<CallView>, Problem> {
+    let by = caller.logged_in(app).await?;
+    let before: Option<String> = piece.after(caller)?;
+    let found = app.conference.calls(&by, caller.id(site)?, before.as_deref(), piece.limit()).await;
+    Ok(found.map_err(|refused| account_problem(caller, refused))?.into_iter().map(CallView::from).collect())
+}
+
+/// Calls into a site's meetings, the newest first.
+#[utoipa::path(get, path = "/sites/{site}/calls", params(("site" = String, Path, format = Uuid), PieceParams),
+    responses((status = 200, body = Items<CallView>), Problem))]
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(site): Path<String>,
+    Params(piece): Params<PieceParams>,
+) -> Result<Json<Items<CallView>>, Problem> {
+    let calls = of_site(&app, &caller, &site, &piece).await?;
+    Ok(Json(Items::piece(calls, piece.limit(), |call| call.id.clone())))
+}
+
+/// The same as a table (RFC 4180).
+#[utoipa::path(get, path = "/sites/{site}/calls.csv", params(("site" = String, Path, format = Uuid), PieceParams),
+    responses((status = 200, content_type = "text/csv", body = String), Problem))]
+async fn table(
+    State(app): State<App>,
+    caller: Caller,
+    Path(site): Path<String>,
+    Params(piece): Params<PieceParams>,
+) -> Result<Response, Problem> {
+    let calls = of_site(&app, &caller, &site, &piece).await?;
+    let mut text =
+        "start,seconds,direction,number,meeting,codec,cause,received,lost,sent,jitter_ms,round_trip_ms,mos,call_id\r\n"
+            .to_owned();
+    for call in calls {
+        let maybe = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+        // Writing into a String can't fail.
+        let _ = write!(
+            text,
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            call.start,
+            call.seconds,
+            call.direction,
+            cell(&call.number),
+            call.meeting.map(|meeting| meeting.to_string()).unwrap_or_default(),
+            call.codec,
+            call.cause,
+            call.received,
+            call.lost,
+            call.sent,
+            call.jitter_ms,
+            maybe(call.round_trip_ms),
+            maybe(call.mos),
+            cell(&call.call_id),
+        );
+    }
+    let name = HeaderValue::from_static("attachment; filename=\"calls.csv\"");
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], text).into_response())
+}
+
+/// Of what strangers chose: in quotes, and never a formula to a spreadsheet.
+fn cell(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+/// Calls that reached no meeting, the newest first, for the operator.
+#[utoipa::path(get, path = "/calls", params(PieceParams), responses((status = 200, body = Items<CallView>), Problem))]
+async fn stray(
+    State(app): State<App>,
+    caller: Caller,
+    Params(piece): Params<PieceParams>,
+) -> Result<Json<Items<CallView>>, Problem> {
+    let by = caller.logged_in(&app).await?;
+    let before: Option<String> = piece.after(&caller)?;
+    let found = app.conference.stray_calls(&by, before.as_deref(), piece.limit()).await;
+    let calls = found.map_err(|refused| account_problem(&caller, refused))?.into_iter().map(CallView::from).collect();
+    Ok(Json(Items::piece(calls, piece.limit(), |call: &CallView| call.id.clone())))
+}

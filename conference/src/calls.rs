@@ -1,0 +1,96 @@
+//! Call detail records (P9): written as the gateway tells them, read by administrators.
+
+use model::{MeetingId, Object, Permission, SiteId};
+use store::Call;
+use uuid::Uuid;
+
+use crate::{Account, AccountRefused, Conference};
+
+/// A call as the gateway tells it.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    /// The meeting it reached.
+    pub meeting: Option<MeetingId>,
+    /// We called.
+    pub outgoing: bool,
+    /// The other's number, masked.
+    pub number: String,
+    /// Of its SIP messages (RFC 3261 §20.8).
+    pub call_id: String,
+    /// What was spoken in.
+    pub codec: String,
+    /// Milliseconds since 1970, UTC.
+    pub started_ms: i64,
+    /// Milliseconds since 1970, UTC.
+    pub ended_ms: i64,
+    /// Why it ended, as in the metric `gateway_calls_ended`.
+    pub cause: &'static str,
+    /// RTP packets that came.
+    pub received: u64,
+    /// Those that should have come besides.
+    pub lost: u64,
+    /// RTP packets that went.
+    pub sent: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1).
+    pub jitter_ms: f64,
+    /// By RTCP, where the other end told.
+    pub round_trip_ms: Option<f64>,
+    /// Mean opinion score (ITU-T G.107), where there was sound.
+    pub mos: Option<f64>,
+}
+
+impl Conference {
+    /// Writes a call down. A call that can't be written down has been all the same.
+    pub async fn record_call(&self, record: CallRecord) {
+        let site = match record.meeting {
+            Some(meeting) => self.store().meeting(meeting).await.ok().flatten().map(|meeting| meeting.site),
+            None => None,
+        };
+        let call = Call {
+            id: Uuid::now_v7().to_string(),
+            site,
+            meeting: record.meeting,
+            outgoing: record.outgoing,
+            number: record.number,
+            call_id: record.call_id,
+            codec: record.codec,
+            started_ms: record.started_ms,
+            ended_ms: record.ended_ms,
+            cause: record.cause.to_owned(),
+            received: record.received,
+            lost: record.lost,
+            sent: record.sent,
+            jitter_ms: record.jitter_ms,
+            round_trip_ms: record.round_trip_ms,
+            mos: record.mos,
+        };
+        if let Err(error) = self.store().add_call(&call).await {
+            tracing::error!(%error, "a call can't be written down");
+        }
+    }
+
+    /// Calls into a site's meetings, the newest first.
+    pub async fn calls(
+        &self,
+        by: &Account,
+        site: SiteId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Call>, AccountRefused> {
+        self.site(by, site, Permission::Read).await?;
+        Ok(self.store().calls(Some(site), before, limit).await?)
+    }
+
+    /// Calls that reached no meeting, for the operator.
+    pub async fn stray_calls(
+        &self,
+        by: &Account,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Call>, AccountRefused> {
+        if !by.may(Permission::Read, Object::Sites) {
+            return Err(AccountRefused::NotAllowed);
+        }
+        Ok(self.store().calls(None, before, limit).await?)
+    }
+}

@@ -1,0 +1,112 @@
+//! Call detail records (P9).
+
+use model::{MeetingId, SiteId};
+use sqlx::{Row, any::AnyRow};
+
+use crate::{Store, StoreError, id, maybe};
+
+/// One call, from INVITE to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// UUIDv7.
+    pub id: String,
+    /// The site of the meeting it reached.
+    pub site: Option<SiteId>,
+    /// The meeting it reached.
+    pub meeting: Option<MeetingId>,
+    /// We called.
+    pub outgoing: bool,
+    /// The other's number, masked.
+    pub number: String,
+    /// Of its SIP messages (RFC 3261 §20.8).
+    pub call_id: String,
+    /// What was spoken in.
+    pub codec: String,
+    /// Milliseconds since 1970, UTC.
+    pub started_ms: i64,
+    /// Milliseconds since 1970, UTC.
+    pub ended_ms: i64,
+    /// Why it ended, as in the metric `gateway_calls_ended`.
+    pub cause: String,
+    /// RTP packets that came.
+    pub received: u64,
+    /// Those that should have come besides.
+    pub lost: u64,
+    /// RTP packets that went.
+    pub sent: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1).
+    pub jitter_ms: f64,
+    /// By RTCP, where the other end told.
+    pub round_trip_ms: Option<f64>,
+    /// Mean opinion score (ITU-T G.107), where there was sound.
+    pub mos: Option<f64>,
+}
+
+impl Call {
+    fn of(row: &AnyRow) -> Result<Self, StoreError> {
+        let site = maybe(row, "site_id")?.map(|_| id(row, "site_id")).transpose()?;
+        let meeting = maybe(row, "meeting_id")?.map(|_| id(row, "meeting_id")).transpose()?;
+        let packets = |column: &str| Ok::<_, StoreError>(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
+        Ok(Self {
+            id: row.try_get("id")?,
+            site,
+            meeting,
+            outgoing: row.try_get::<String, _>("direction")? == "out",
+            number: row.try_get("number")?,
+            call_id: row.try_get("call_id")?,
+            codec: row.try_get("codec")?,
+            started_ms: row.try_get("started_ms")?,
+            ended_ms: row.try_get("ended_ms")?,
+            cause: row.try_get("cause")?,
+            received: packets("received")?,
+            lost: packets("lost")?,
+            sent: packets("sent")?,
+            jitter_ms: row.try_get("jitter_ms")?,
+            round_trip_ms: Some(row.try_get::<f64, _>("round_trip_ms")?).filter(|ms| *ms >= 0.0),
+            mos: Some(row.try_get::<f64, _>("mos")?).filter(|mos| *mos > 0.0),
+        })
+    }
+}
+
+impl Store {
+    /// Writes a call down.
+    pub async fn add_call(&self, call: &Call) -> Result<(), StoreError> {
+        let packets = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let text =
+            "INSERT INTO calls (id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms,
+               cause, received, lost, sent, jitter_ms, round_trip_ms, mos)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+        let query = sqlx::query(text)
+            .bind(&call.id)
+            .bind(call.site.map(|site| site.to_string()).unwrap_or_default())
+            .bind(call.meeting.map(|meeting| meeting.to_string()).unwrap_or_default())
+            .bind(if call.outgoing { "out" } else { "in" })
+            .bind(&call.number)
+            .bind(&call.call_id)
+            .bind(&call.codec)
+            .bind(call.started_ms)
+            .bind(call.ended_ms)
+            .bind(&call.cause)
+            .bind(packets(call.received))
+            .bind(packets(call.lost))
+            .bind(packets(call.sent))
+            .bind(call.jitter_ms)
+            .bind(call.round_trip_ms.unwrap_or(-1.0))
+            .bind(call.mos.unwrap_or(0.0));
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Calls of a site, or those that reached none; the newest first, before one of them.
+    pub async fn calls(&self, site: Option<SiteId>, before: Option<&str>, limit: u32) -> Result<Vec<Call>, StoreError> {
+        let text =
+            "SELECT id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received,
+               lost, sent, jitter_ms, round_trip_ms, mos
+             FROM calls WHERE site_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+        let query = sqlx::query(text)
+            .bind(site.map(|site| site.to_string()).unwrap_or_default())
+            .bind(before.unwrap_or("~"))
+            .bind(i64::from(limit));
+        query.fetch_all(&self.pool).await?.iter().map(Call::of).collect()
+    }
+}

@@ -1,0 +1,52 @@
+//! Breakout rooms as they are heard.
+
+use anyhow::Result;
+use serde_json::json;
+use tests::{Baresip, Client, Codec, Heard, Server};
+
+const LOUD: f32 = 0.1;
+const SILENT: f32 = 0.01;
+
+fn hears(who: &str, heard: &Heard, loud: &[f32], silent: &[f32]) {
+    for &hz in loud {
+        let tone = heard.tone(hz, 2.0);
+        assert!(tone > LOUD, "{who} hears {hz} Hz at {tone}");
+    }
+    for &hz in silent {
+        let tone = heard.tone(hz, 2.0);
+        assert!(tone < SILENT, "{who} hears {hz} Hz at {tone}");
+    }
+}
+
+// product: C17
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_in_breakout_rooms_hear_their_own_room() -> Result<()> {
+    let server = Server::start()?;
+    let cookie = Client::login(server.web, "host", "Huitong-2026").await?;
+    let join = json!({"type": "join", "name": "韩梅梅"});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&cookie)).await?;
+    let mut phones = Vec::new();
+    for (number, codec, hz) in [
+        ("13800000001", Codec::Pcma, 600.0),
+        ("13800000002", Codec::Opus, 900.0),
+        ("13800000003", Codec::Pcmu, 1_300.0),
+    ] {
+        let mut phone = Baresip::start(number, codec, hz)?;
+        phone.dial(&server.meeting, server.sip, "udp")?;
+        phone.enter(&server.password)?;
+        host.next(|message| message["event"]["type"] == "participant_joined").await?;
+        phones.push(phone);
+    }
+    let [first, second, third] = &mut phones[..] else { unreachable!("three were made") };
+
+    // Spread in the order they came: first and third into room 1, the second alone into room 2.
+    host.command(json!({"type": "open_breakouts", "rooms": 2, "spread": true})).await?;
+    hears("the first", &first.listen(4.0)?, &[1_300.0], &[600.0, 900.0]);
+    hears("the second", &second.listen(3.0)?, &[], &[600.0, 900.0, 1_300.0]);
+    hears("the third", &third.listen(3.0)?, &[600.0], &[900.0, 1_300.0]);
+
+    host.command(json!({"type": "close_breakouts"})).await?;
+    hears("the first", &first.listen(4.0)?, &[900.0, 1_300.0], &[600.0]);
+    hears("the second", &second.listen(3.0)?, &[600.0, 1_300.0], &[900.0]);
+    Ok(())
+}
