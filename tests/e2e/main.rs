@@ -6,3 +6,4 @@ mod operation;
 mod phone;
 mod pictures;
 mod strangers;
+mod web;

@@ -333,6 +333,8 @@ async fn broadcast(
 struct Info {
     version: &'static str,
     sip: SipView,
+    /// Telephone numbers that lead here.
+    phones: Vec<PhoneView>,
     #[schema(value_type = Vec<String>)]
     languages: [&'static str; 2],
 }
@@ -344,8 +346,16 @@ struct SipView {
     tcp: Option<u16>,
 }
 
+#[derive(Serialize, ToSchema)]
+struct PhoneView {
+    name: String,
+    number: String,
+}
+
 #[utoipa::path(get, path = "/info", responses((status = 200, body = Info)))]
 async fn info(State(app): State<App>) -> Json<Info> {
     let sip = SipView { host: app.sip.host.clone(), udp: app.sip.udp, tcp: app.sip.tcp };
-    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, languages: ["zh-CN", "en-US"] })
+    let phone = |(name, number): &(String, String)| PhoneView { name: name.clone(), number: number.clone() };
+    let phones = app.conference.phones().iter().map(phone).collect();
+    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, phones, languages: ["zh-CN", "en-US"] })
 }
