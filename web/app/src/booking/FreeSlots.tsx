@@ -1,11 +1,12 @@
 import type { FreeSlot } from '@huitong/sdk';
-import { Button, Group, Loader, Modal, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
+import { Button, Group, Loader, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { rest } from '../rest';
 import { Durations } from './Durations';
 import { type Draft, zone } from './draft';
 import { dayOf, timeOf } from './recurrence';
+import { Sheet } from '../parts/Sheet';
 
 interface FreeSlotsProps {
   draft: Draft;
@@ -18,9 +19,9 @@ interface FreeSlotsProps {
 export function FreeSlots({ draft, opened, onClose, onChosen }: FreeSlotsProps) {
   const { t } = useTranslation();
   return (
-    <Modal opened={opened} onClose={onClose} title={t('book.slots')} centered size="lg">
+    <Sheet opened={opened} onClose={onClose} title={t('book.slots')} size="lg">
       {opened && <Grid draft={draft} onChosen={onChosen} />}
-    </Modal>
+    </Sheet>
   );
 }
 

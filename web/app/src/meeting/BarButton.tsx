@@ -22,21 +22,18 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
       type="button"
       className={`${styles.button} ${className}`}
       data-tone={tone}
-      aria-label={label}
       title={label}
       {...rest}
     >
       <span className={styles.icon}>
         {icon}
         {count !== undefined && (
-          <span className={styles.count} data-alarming={alarming || undefined}>
+          <span className={styles.count} aria-hidden data-alarming={alarming || undefined}>
             {count}
           </span>
         )}
       </span>
-      <span className={styles.label} aria-hidden>
-        {label}
-      </span>
+      <span className={styles.label}>{label}</span>
     </button>
   );
 });

@@ -1,5 +1,4 @@
 import type { Ended, Meeting } from '@huitong/sdk';
-import { Modal } from '@mantine/core';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocalMedia } from '../media/local';
@@ -23,6 +22,7 @@ import { useNotices } from './notices';
 import { useTalk } from './talk';
 import { MeetingProvider } from './useMeeting';
 import { useWakeLock } from './useWakeLock';
+import { Sheet } from '../parts/Sheet';
 
 declare global {
   interface Window {
@@ -80,9 +80,9 @@ function Inside({ password }: { password: string | undefined }) {
         <NoticeStack panel={panel} onPanel={setPanel} onDialog={setDialog} />
       </main>
       <Bar panel={panel} onPanel={toggle} onDialog={setDialog} />
-      <Modal opened={dialog === 'devices'} onClose={closeDialog} title={t('devices.title')} centered>
+      <Sheet opened={dialog === 'devices'} onClose={closeDialog} title={t('devices.title')}>
         <DeviceChoice />
-      </Modal>
+      </Sheet>
       <Scale opened={dialog === 'scale'} onClose={closeDialog} />
       <ShortcutHelp opened={dialog === 'keys'} onClose={closeDialog} />
     </div>

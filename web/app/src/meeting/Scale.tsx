@@ -1,9 +1,10 @@
-import { ActionIcon, Alert, Button, Divider, Group, Modal, NumberInput, Stack, Text } from '@mantine/core';
+import { ActionIcon, Alert, Button, Divider, Group, NumberInput, Stack, Text } from '@mantine/core';
 import { CalendarPlus, Minus, Plus, Users } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { useMeeting, useMeetingState } from './useMeeting';
+import { Sheet } from '../parts/Sheet';
 
 /** Half hours, and a day's worth of them at most (C14). */
 const STEP_MIN = 30;
@@ -16,9 +17,9 @@ const CAPACITY_MAX = 500;
 export function Scale({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal opened={opened} onClose={onClose} title={t('scale.title')} centered>
+    <Sheet opened={opened} onClose={onClose} title={t('scale.title')}>
       {opened && <Form />}
-    </Modal>
+    </Sheet>
   );
 }
 

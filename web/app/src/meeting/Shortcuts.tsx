@@ -1,4 +1,4 @@
-import { Kbd, Modal, Table } from '@mantine/core';
+import { Kbd, Table } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -6,6 +6,7 @@ import { useSettings } from '../settings';
 import type { PanelName } from './Panel';
 import { toggleCamera, toggleHand, toggleMicrophone, toggleScreen } from './controls';
 import { useMeeting } from './useMeeting';
+import { Sheet } from '../parts/Sheet';
 
 /** Letters as Jitsi's users know them, and what they do. */
 export const KEYS = [
@@ -86,7 +87,7 @@ async function toggleFullScreen(): Promise<void> {
 export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal opened={opened} onClose={onClose} title={t('keys.title')} centered size="sm">
+    <Sheet opened={opened} onClose={onClose} title={t('keys.title')} size="sm">
       <Table withRowBorders={false} verticalSpacing={6} data-testid="shortcut-help">
         <Table.Tbody>
           {KEYS.map(([key, does]) => (
@@ -99,6 +100,6 @@ export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: ()
           ))}
         </Table.Tbody>
       </Table>
-    </Modal>
+    </Sheet>
   );
 }

@@ -1,5 +1,5 @@
 import type { Account, OwnMeeting } from '@huitong/sdk';
-import { Box, Button, Card, Divider, Modal, Text, Title } from '@mantine/core';
+import { Box, Button, Card, Divider, Text, Title } from '@mantine/core';
 import { CalendarPlus, LogIn, Video } from 'lucide-react';
 import { Suspense, lazy, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -9,6 +9,7 @@ import { type Entry, JoinForm } from '../parts/JoinForm';
 import { LoginForm } from '../parts/LoginForm';
 import { Page } from '../parts/Page';
 import styles from './HomePage.module.css';
+import { Sheet } from '../parts/Sheet';
 
 // What only those who are logged in see is fetched for them alone.
 const InstantMeeting = lazy(() =>
@@ -112,10 +113,10 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
       </Title>
       <Suspense>
         <MeetingList onStart={start} onInvite={setInvited} />
-        <Modal opened={form === 'instant'} onClose={close} title={t('instant.name')} centered>
+        <Sheet opened={form === 'instant'} onClose={close} title={t('instant.name')}>
           <InstantMeeting account={account} onStart={start} />
-        </Modal>
-        <Modal
+        </Sheet>
+        <Sheet
           opened={invited !== null}
           onClose={() => setInvited(null)}
           title={invited?.title}
@@ -123,11 +124,11 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
           size="lg"
         >
           {invited && <Invitation meeting={invited} />}
-        </Modal>
+        </Sheet>
       </Suspense>
-      <Modal opened={form === 'join'} onClose={close} title={t('home.join')} centered>
+      <Sheet opened={form === 'join'} onClose={close} title={t('home.join')}>
         <JoinForm onEntry={onEntry} />
-      </Modal>
+      </Sheet>
     </Page>
   );
 }

@@ -1,8 +1,9 @@
-import { Button, Modal, Text } from '@mantine/core';
+import { Button, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { useAccount } from '../account';
 import { rest } from '../rest';
 import { NewPassword } from './NewPassword';
+import { Sheet } from './Sheet';
 
 /** 初始密码: asked for another after every login until there is one (L2). */
 export function InitialPassword() {
@@ -14,11 +15,10 @@ export function InitialPassword() {
     ignore();
   };
   return (
-    <Modal
+    <Sheet
       opened={Boolean(account) && initialPassword !== null}
       onClose={ignore}
       title={t('password.initialTitle')}
-      centered
       closeOnClickOutside={false}
     >
       <Text fz="sm" mb="md" data-testid="initial-password">
@@ -29,6 +29,6 @@ export function InitialPassword() {
           {t('password.ignore')}
         </Button>
       </NewPassword>
-    </Modal>
+    </Sheet>
   );
 }

@@ -1,10 +1,11 @@
 import type { OwnMeeting } from '@huitong/sdk';
-import { Alert, Button, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Stack, TextInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { dayOf, timeOf } from '../booking/recurrence';
 import { problemText } from '../problems';
 import { rest } from '../rest';
+import { Sheet } from './Sheet';
 
 interface MoveOccurrenceProps {
   meeting: OwnMeeting | null;
@@ -16,11 +17,11 @@ interface MoveOccurrenceProps {
 export function MoveOccurrence({ meeting, onClose, onMoved }: MoveOccurrenceProps) {
   const { t } = useTranslation();
   return (
-    <Modal opened={meeting !== null} onClose={onClose} title={t('home.move')} centered size="sm">
+    <Sheet opened={meeting !== null} onClose={onClose} title={t('home.move')} size="sm">
       {meeting?.start && (
         <Form meeting={meeting} start={new Date(meeting.start)} onMoved={onMoved} onClose={onClose} />
       )}
-    </Modal>
+    </Sheet>
   );
 }
 
