@@ -72,6 +72,12 @@ pub enum InviteRefused {
 }
 
 impl Conference {
+    /// Telephone numbers that lead here, with their names.
+    #[must_use]
+    pub fn phones(&self) -> &[(String, String)] {
+        &self.shared.config.reach.phones
+    }
+
     /// The text of an invitation, for the time zone of its reader.
     pub async fn invitation_text(
         &self,

@@ -1,5 +1,6 @@
 // A browser at the other end of a pipe: one JSON call a line on stdin, one answer a line on stdout. The stories are told
 // in Rust (tests/harness/browser.rs); here is only what must be done where Playwright and the page are.
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -100,10 +101,26 @@ async function until(expression) {
   throw new Error(`${expression} never holds`);
 }
 
+/** What axe-core finds that keeps people out: its serious and critical rules, each with where. */
+async function axe() {
+  await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  return page.evaluate(async () => {
+    // What is on its way in or out has colours of its own.
+    await Promise.all(document.getAnimations().map(one => one.finished.catch(() => undefined)));
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} (${failureSummary})`).join(' | ')}`);
+  });
+}
+
 const calls = {
   open: url => page.goto(url),
   click: selector => page.click(selector),
   fill: (selector, text) => page.fill(selector, text),
+  choose: (selector, value) => page.selectOption(selector, value),
+  hover: selector => page.hover(selector),
+  upload: (selector, path) => page.setInputFiles(selector, path),
   press: key => page.keyboard.press(key),
   see: selector => page.waitForSelector(selector, { state: 'visible' }),
   miss: selector => page.waitForSelector(selector, { state: 'hidden' }),
@@ -115,6 +132,7 @@ const calls = {
   offline: on => context.setOffline(on),
   screenshot: path => page.screenshot({ path }),
   said: () => said,
+  axe,
   hear,
   colour,
 };
@@ -124,7 +142,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { call, args } = JSON.parse(line);
   try {
     const answer = await calls[call](...args);
-    const plain = ['text', 'evaluate', 'said', 'hear', 'colour'].includes(call);
+    const plain = ['text', 'evaluate', 'said', 'hear', 'colour', 'axe'].includes(call);
     console.log(JSON.stringify({ answer: plain ? answer : null }));
   } catch (error) {
     console.log(JSON.stringify({ error: `${error.message ?? error}\n${said.slice(-10).join('\n')}` }));

@@ -14,3 +14,4 @@ mod recording;
 mod sign_on;
 mod strangers;
 mod upkeep;
+mod web;

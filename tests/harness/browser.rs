@@ -115,6 +115,26 @@ impl Browser {
         self.call("fill", &json!([by_id(id), text])).map(drop)
     }
 
+    /// Chooses an option of a list by its value.
+    pub fn choose(&mut self, id: &str, value: &str) -> Result<()> {
+        self.call("choose", &json!([by_id(id), value])).map(drop)
+    }
+
+    /// Puts a file into a field for files, by CSS.
+    pub fn upload(&mut self, selector: &str, path: &Path) -> Result<()> {
+        self.call("upload", &json!([selector, path])).map(drop)
+    }
+
+    /// Presses a key, as Playwright names it.
+    pub fn press(&mut self, key: &str) -> Result<()> {
+        self.call("press", &json!([key])).map(drop)
+    }
+
+    /// What axe-core has against the page: its serious and critical findings.
+    pub fn axe(&mut self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.call("axe", &json!([]))?)?)
+    }
+
     /// Waits until something is to be seen, by CSS.
     pub fn see(&mut self, selector: &str) -> Result<()> {
         self.call("see", &json!([selector])).map(drop)
@@ -211,7 +231,13 @@ impl Browser {
         self.fill("login-name", name)?;
         self.fill("login-password", password)?;
         self.click("login-submit")?;
-        self.see(&by_id("logout"))
+        self.see(&by_id("account-menu"))?;
+        // 忽略: until the next login.
+        if self.evaluate("document.querySelector('[data-testid=account-menu]').dataset.initial")? == "true" {
+            self.click("ignore-password")?;
+            self.miss(&by_id("initial-password"))?;
+        }
+        Ok(())
     }
 }
 

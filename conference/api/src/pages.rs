@@ -21,8 +21,8 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         return not_found();
     }
     let name = match path {
-        "" => "index.html",
-        _ if path.starts_with("j/") => "index.html",
+        "" | "book" | "forgot" | "reset" | "settings" => "index.html",
+        _ if path.starts_with("j/") || path.starts_with("meetings/") => "index.html",
         _ if path.starts_with("watch/") => "watch.html",
         _ => path,
     };

@@ -1,15 +1,29 @@
 import '@mantine/core/styles.css';
 import './app.css';
 import { MantineProvider } from '@mantine/core';
-import { StrictMode } from 'react';
+import { StrictMode, Suspense, lazy } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter, Route, Routes } from 'react-router';
 import { useAccount } from './account';
 import { startI18n } from './i18n';
+import { ForgotPage, ResetPage } from './pages/ForgotPage';
 import { HomePage } from './pages/HomePage';
 import { JoinPage } from './pages/JoinPage';
 import { NotFoundPage } from './pages/NotFoundPage';
 import { theme, variables } from './theme';
+
+const SettingsPage = lazy(() =>
+  import('./pages/SettingsPage').then(({ SettingsPage }) => ({ default: SettingsPage })),
+);
+const BookPage = lazy(() => import('./pages/BookPage').then(({ BookPage }) => ({ default: BookPage })));
+
+function Booking() {
+  return (
+    <Suspense>
+      <BookPage />
+    </Suspense>
+  );
+}
 
 const root = document.getElementById('root');
 if (!root) throw new Error('the page has no root');
@@ -23,6 +37,18 @@ createRoot(root).render(
         <Routes>
           <Route path="/" element={<HomePage />} />
           <Route path="/j/:number" element={<JoinPage />} />
+          <Route path="/forgot" element={<ForgotPage />} />
+          <Route path="/reset" element={<ResetPage />} />
+          <Route
+            path="/settings"
+            element={
+              <Suspense>
+                <SettingsPage />
+              </Suspense>
+            }
+          />
+          <Route path="/book" element={<Booking />} />
+          <Route path="/meetings/:id" element={<Booking />} />
           <Route path="*" element={<NotFoundPage />} />
         </Routes>
       </BrowserRouter>

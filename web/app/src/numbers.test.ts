@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { digitsOf, inThrees, isComplete } from './numbers';
+import { digitsOf, inThrees, isComplete, passwordOf } from './numbers';
 
 // product: J1
 it('finds the meeting number in whatever is typed or pasted', () => {
@@ -9,6 +9,13 @@ it('finds the meeting number in whatever is typed or pasted', () => {
   expect(digitsOf('会议 ID：123')).toBe('123');
   expect(isComplete('12345678')).toBe(false);
   expect(isComplete('123456789')).toBe(true);
+});
+
+// product: J2
+it('finds the password in the fragment of an invitation’s link', () => {
+  expect(passwordOf('#p=135790')).toBe('135790');
+  expect(passwordOf('#p=a%26b')).toBe('a&b');
+  expect(passwordOf('#other')).toBeUndefined();
 });
 
 it('shows it in threes, while it is typed too', () => {

@@ -15,3 +15,13 @@ export function isComplete(digits: string): boolean {
 export function inThrees(digits: string): string {
   return digits.replace(/(\d{3})(?=\d)/g, '$1 ');
 }
+
+/** A link that lets in whoever has it: the password stands in the fragment, which no server and no log sees. */
+export function joinLink(digits: string, password: string | null | undefined): string {
+  return `${location.origin}/j/${digits}${password ? `#p=${encodeURIComponent(password)}` : ''}`;
+}
+
+/** The password of such a link's fragment. */
+export function passwordOf(fragment: string): string | undefined {
+  return new URLSearchParams(fragment.replace(/^#/, '')).get('p') ?? undefined;
+}

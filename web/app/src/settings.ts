@@ -4,7 +4,11 @@ import { persist } from 'zustand/middleware';
 /** What this browser remembers between meetings. */
 interface Settings {
   name: string;
-  /** 连接语音, 打开摄像头 at entry. */
+  /** 连接语音, 自动静音, 关闭摄像头: what holds for every meeting. */
+  connectAudio: boolean;
+  startMuted: boolean;
+  cameraOff: boolean;
+  /** As they were left last. */
   microphoneOn: boolean;
   cameraOn: boolean;
   /** Device ids; empty for the system's choice. */
@@ -19,6 +23,9 @@ export const useSettings = create<Settings>()(
   persist(
     set => ({
       name: '',
+      connectAudio: true,
+      startMuted: false,
+      cameraOff: false,
       microphoneOn: true,
       cameraOn: true,
       microphone: '',

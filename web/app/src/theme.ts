@@ -38,6 +38,8 @@ export const theme = createTheme({
   fontFamily:
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif",
   headings: { fontWeight: '600' },
+  // A menu holds nothing but items: the first one has the focus, not a placeholder before it.
+  components: { Menu: { defaultProps: { withInitialFocusPlaceholder: false } } },
 });
 
 /** Mantine's own grey for lesser text stays below WCAG's 4.5:1 on our page. */

@@ -7,9 +7,11 @@
 export { Meeting } from './meeting';
 export type { Ended, JoinOptions, MeetingEvents, MeetingState } from './meeting';
 export { Problem } from './problem';
+export { REACTIONS } from './protocol';
 export type {
   Broadcast,
   BroadcastLayout,
+  ChatMessage,
   Command,
   EndReason,
   LeaveReason,
@@ -18,6 +20,8 @@ export type {
   Notice,
   Participant,
   ParticipantId,
+  Poll,
+  Reaction,
   Role,
   Slot,
   TrackKind,
@@ -27,6 +31,20 @@ export type {
 } from './protocol';
 export type { Source } from './publisher';
 export { Rest } from './rest';
-export type { Account, BroadcastInfo, Door, Info, OwnMeeting } from './rest';
+export type {
+  Account,
+  AccountChange,
+  BookingBody,
+  BookingMode,
+  BroadcastInfo,
+  Capacity,
+  Door,
+  FreeSlot,
+  Info,
+  MeetingOptions,
+  OwnMeeting,
+  Piece,
+  RecordingInfo,
+} from './rest';
 export type { ConnectionStats, MeetingStats, ReceivedStats, SentStats } from './stats';
 export type { Received } from './subscriber';

@@ -146,6 +146,8 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
     },
     seq: 0,
     participants: [{ ...me, ...more }],
+    chat: [],
+    polls: [],
     waiting: [],
     broadcast: null,
   });

@@ -11,12 +11,13 @@ import type {
   Notice,
   Participant,
   ParticipantId,
+  Reaction,
   ServerMessage,
   TrackKind,
   WaitReason,
 } from './protocol';
 import { Publisher, type Source } from './publisher';
-import { type Roster, applyEvent, rosterOf } from './roster';
+import { type Roster, applyEvent, rosterOf, withMessage } from './roster';
 import { Signalling } from './signalling';
 import { type MeetingStats, receivedStats, sentStats } from './stats';
 import { type Received, Subscriber } from './subscriber';
@@ -243,6 +244,53 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'waiting_room', on });
   }
 
+  /** Whoever comes is muted. */
+  muteOnEntry(on: boolean): Promise<void> {
+    return this.command({ type: 'mute_on_entry', on });
+  }
+
+  /** Says something to all, or to one alone. */
+  say(text: string, to: ParticipantId | null = null): Promise<void> {
+    return this.command({ type: 'chat', to, text });
+  }
+
+  react(reaction: Reaction): Promise<void> {
+    return this.command({ type: 'react', reaction });
+  }
+
+  /** Shows somebody large to all; null: whoever speaks. */
+  spotlight(participant: ParticipantId | null): Promise<void> {
+    return this.command({ type: 'spotlight', participant });
+  }
+
+  startPoll(question: string, choices: string[], multiple: boolean): Promise<void> {
+    return this.command({ type: 'start_poll', question, choices, multiple });
+  }
+
+  closePoll(poll: number): Promise<void> {
+    return this.command({ type: 'close_poll', poll });
+  }
+
+  /** Votes; again takes the place of the earlier vote. */
+  vote(poll: number, choices: number[]): Promise<void> {
+    return this.command({ type: 'vote', poll, choices });
+  }
+
+  /** Lets the meeting last longer, by half hours (延时). */
+  extend(minutes: number): Promise<void> {
+    return this.command({ type: 'extend', minutes });
+  }
+
+  /** Makes room for more participants (扩容). */
+  enlarge(by: number): Promise<void> {
+    return this.command({ type: 'enlarge', by });
+  }
+
+  /** Lowers every hand. */
+  lowerHands(): Promise<void> {
+    return this.command({ type: 'lower_hands' });
+  }
+
   raiseHand(up: boolean): Promise<void> {
     return this.command({ type: 'hand', up });
   }
@@ -392,6 +440,7 @@ export class Meeting extends Emitter<MeetingEvents> {
         break;
       case 'whisper':
         if (message.whisper.type === 'waiting') this.#set({ waiting: message.whisper.people });
+        else this.#set({ chat: withMessage(this.#state.chat, message.whisper.message) });
         break;
       case 'ended':
         if (COME_BACK_AFTER.has(message.reason)) this.reconnect();

@@ -10,6 +10,8 @@ export class Problem extends Error {
   readonly code: string;
   /** For people, in their language; empty where the server had no say. */
   readonly title: string;
+  /** What exactly is to be changed, for people; often empty. */
+  readonly detail: string;
   /** Seconds until another try makes sense. */
   readonly retryAfter: number | null;
 
@@ -17,6 +19,7 @@ export class Problem extends Error {
     super(problem.title ? `${problem.code}: ${problem.title}` : problem.code);
     this.code = problem.code;
     this.title = problem.title;
+    this.detail = problem.detail ?? '';
     this.retryAfter = retryAfter;
   }
 

@@ -72,6 +72,33 @@ export interface WaitingPerson {
   via: Via;
 }
 
+/** What was said, to all or to one. */
+export interface ChatMessage {
+  /** Grows in this meeting. */
+  id: number;
+  from: ParticipantId;
+  /** The speaker's name at that time. */
+  name: string;
+  /** Null: to all. */
+  to: ParticipantId | null;
+  text: string;
+  at_ms: number;
+}
+
+export interface Poll {
+  id: number;
+  question: string;
+  choices: { text: string; votes: number }[];
+  /** More than one may be chosen. */
+  multiple: boolean;
+  open: boolean;
+  /** How many have voted. */
+  voters: number;
+}
+
+export const REACTIONS = ['clap', 'like', 'heart', 'laugh', 'surprise', 'celebrate'] as const;
+export type Reaction = (typeof REACTIONS)[number];
+
 export type Command =
   | {
       type: 'mute' | 'unmute' | 'remove' | 'make_host' | 'stop_camera' | 'ask_camera' | 'admit' | 'deny';
@@ -82,6 +109,14 @@ export type Command =
   | { type: 'camera' | 'screen' | 'lock' | 'lock_share' | 'waiting_room' | 'mute_on_entry'; on: boolean }
   | { type: 'rename'; participant: ParticipantId; name: string }
   | { type: 'hand'; up: boolean }
+  | { type: 'react'; reaction: Reaction }
+  | { type: 'spotlight'; participant: ParticipantId | null }
+  | { type: 'chat'; to: ParticipantId | null; text: string }
+  | { type: 'start_poll'; question: string; choices: string[]; multiple: boolean }
+  | { type: 'close_poll'; poll: number }
+  | { type: 'vote'; poll: number; choices: number[] }
+  | { type: 'extend'; minutes: number }
+  | { type: 'enlarge'; by: number }
   | { type: 'layout'; layout: BroadcastLayout }
   | {
       type:
@@ -102,7 +137,13 @@ export type MeetingEvent =
   | { type: 'participant_joined' | 'participant_changed'; participant: Participant }
   | { type: 'participant_left'; id: ParticipantId; reason: LeaveReason }
   | { type: 'meeting_changed'; meeting: MeetingView }
+  | { type: 'reacted'; participant: ParticipantId; reaction: Reaction }
+  | { type: 'chat'; message: ChatMessage }
+  | { type: 'poll_changed'; poll: Poll }
   | { type: 'broadcast_changed'; broadcast: Broadcast | null };
+
+/** What others are not told. */
+export type Whisper = { type: 'waiting'; people: WaitingPerson[] } | { type: 'chat'; message: ChatMessage };
 
 /** What a receiving m-line carries now. */
 export interface Slot {
@@ -151,6 +192,9 @@ export interface Joined {
   meeting: MeetingView;
   seq: number;
   participants: Participant[];
+  /** Said to all and to oneself. */
+  chat: ChatMessage[];
+  polls: Poll[];
   /** At the door; for hosts. */
   waiting: WaitingPerson[];
   broadcast: Broadcast | null;
@@ -166,7 +210,7 @@ export type ServerMessage =
   | { type: 'speaking'; participants: ParticipantId[]; active: ParticipantId | null }
   | { type: 'notice'; notice: Notice }
   | { type: 'waiting'; reason: WaitReason }
-  | { type: 'whisper'; whisper: { type: 'waiting'; people: WaitingPerson[] } | { type: 'chat' } }
+  | { type: 'whisper'; whisper: Whisper }
   | { type: 'ended'; reason: EndReason };
 
 const KNOWN: ReadonlySet<string> = new Set<ServerMessage['type']>([

@@ -42,6 +42,8 @@ const joined: Joined = {
   },
   seq: 7,
   participants: [person('a')],
+  chat: [],
+  polls: [],
   waiting: [],
   broadcast: null,
 };

@@ -1,11 +1,44 @@
 import { Problem } from './problem';
 import type { ProblemBody } from './protocol';
 
+/** How an account books: its own room, the site's rooms, or ports of the site. */
+export type BookingMode = 'dedicated' | 'shared' | 'concurrent';
+
 export interface Account {
   id: string;
+  /** What is typed at the login. */
   name: string;
   display_name: string;
+  /** The site's name. */
   site: string;
+  role: 'operator' | 'administrator' | 'member';
+  mode: BookingMode;
+  email: string | null;
+  mobile: string | null;
+  /** A `data:` URL. */
+  avatar: string | null;
+  /** The password is still the one that was given. */
+  initial_password: boolean;
+}
+
+/** What is absent stays; an empty text is none. */
+export interface AccountChange {
+  display_name?: string;
+  avatar?: string;
+  email?: string;
+  mobile?: string;
+}
+
+/** What is agreed on for a meeting. */
+export interface MeetingOptions {
+  host_video: boolean;
+  participant_video: boolean;
+  join_before_host: boolean;
+  mute_on_entry: boolean;
+  waiting_room: boolean;
+  livestream: boolean;
+  recording: boolean;
+  webinar: boolean;
 }
 
 /** A meeting as its owner sees it. */
@@ -14,7 +47,27 @@ export interface OwnMeeting {
   number: string;
   title: string;
   password: string | null;
+  /** `live` while somebody is in it. */
   state: string;
+  mode: BookingMode;
+  capacity: number;
+  /** A shared room's id. */
+  room: string | null;
+  options: MeetingOptions;
+  /** IANA. */
+  zone: string;
+  /** The value of an RRULE. */
+  recurrence: string | null;
+  /** In a list this time, else the first; null where it is open at any time. */
+  start: string | null;
+  /** In a list: names this time of a series. */
+  occurrence?: string;
+  /** Minutes. */
+  duration: number;
+  /** Minutes. */
+  early_start: number;
+  /** It has the account's personal number. */
+  personal: boolean;
   dial: {
     /** Address for SIP phones and room systems. */
     sip: string;
@@ -23,6 +76,52 @@ export interface OwnMeeting {
   };
   /** For invitations. */
   link: string;
+  /** Where its livestream will be. */
+  watch: string | null;
+}
+
+/** What is booked; what is absent has its default, and without a start it begins now. */
+export interface BookingBody {
+  title: string;
+  password?: string;
+  start?: string;
+  duration?: number;
+  early_start?: number;
+  capacity?: number;
+  room?: string;
+  zone?: string;
+  recurrence?: string;
+  options?: Partial<MeetingOptions>;
+}
+
+/** What is free throughout a time. */
+export interface Capacity {
+  ports_free: number;
+  rooms: { id: string; name: string; capacity: number; free: boolean }[];
+}
+
+export interface FreeSlot {
+  start: string;
+  free: boolean;
+}
+
+/** A part of a list; `next` asks for what follows. */
+export interface Piece<Item> {
+  items: Item[];
+  next?: string;
+}
+
+/** A meeting's film. */
+export interface RecordingInfo {
+  id: string;
+  meeting: string;
+  title: string;
+  start: string;
+  state: 'recording' | 'ready';
+  seconds: number;
+  bytes: number;
+  file: string;
+  watch?: string;
 }
 
 /** A meeting as anyone sees it who knows its number. */
@@ -37,16 +136,35 @@ export interface Door {
 export interface BroadcastInfo {
   id: string;
   title: string;
-  /** `live` when the playlist can be fetched. */
+  /** `live` when the playlist can be fetched, `ended` when there is a replay. */
   state: string;
   playlist: string;
+  replay?: string;
 }
 
 export interface Info {
   version: string;
   sip: { host: string; udp: number | null; tcp: number | null };
+  /** Telephone numbers that lead here. */
+  phones: { name: string; number: string }[];
   languages: string[];
 }
+
+interface Asked {
+  /** Repeating it under the same key does nothing again. */
+  key?: string | undefined;
+}
+
+/** `crypto.randomUUID` is missing where a page came over plain HTTP. */
+const newKey = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16)).join('');
+
+const query = (values: Record<string, string | number | undefined>): string => {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== '');
+  return given.length
+    ? `?${new URLSearchParams(given.map(([name, value]) => [name, `${value ?? ''}`]))}`
+    : '';
+};
 
 /** The REST API, as `docs/reference/api.md` has it. */
 export class Rest {
@@ -78,12 +196,99 @@ export class Rest {
     }
   }
 
-  async meetings(): Promise<OwnMeeting[]> {
-    return (await this.#ask<{ items: OwnMeeting[] }>('GET', '/meetings')).items;
+  async changeMe(change: AccountChange): Promise<Account> {
+    return (await this.#ask<{ account: Account }>('PATCH', '/me', change)).account;
   }
 
-  createMeeting(meeting: { title: string; password?: string }): Promise<OwnMeeting> {
-    return this.#ask('POST', '/meetings', meeting);
+  changePassword(old_password: string, new_password: string): Promise<void> {
+    return this.#ask('POST', '/me/password', { old_password, new_password });
+  }
+
+  /** Sends a link or a code, if there is such an account; nobody is told whether there is. */
+  forgotPassword(name: string, by: 'email' | 'sms'): Promise<void> {
+    return this.#ask('POST', '/password-resets', { name, by });
+  }
+
+  /** Sets a new password by a link's end, or by a code and the login name. */
+  resetPassword(secret: string, new_password: string, name?: string): Promise<void> {
+    return this.#ask('PUT', '/password-resets', { secret, new_password, ...(name && { name }) });
+  }
+
+  meetings(
+    wanted: { period?: 'upcoming' | 'past'; search?: string; cursor?: string | undefined } = {},
+  ): Promise<Piece<OwnMeeting>> {
+    return this.#ask('GET', `/meetings${query(wanted)}`);
+  }
+
+  meeting(id: string): Promise<OwnMeeting> {
+    return this.#ask('GET', `/meetings/${id}`);
+  }
+
+  createMeeting(meeting: BookingBody): Promise<OwnMeeting> {
+    return this.#ask('POST', '/meetings', meeting, { key: newKey() });
+  }
+
+  changeMeeting(id: string, meeting: BookingBody): Promise<OwnMeeting> {
+    return this.#ask('PUT', `/meetings/${id}`, meeting);
+  }
+
+  deleteMeeting(id: string): Promise<void> {
+    return this.#ask('DELETE', `/meetings/${id}`);
+  }
+
+  /** Cancels one time of a series. */
+  deleteOccurrence(id: string, occurrence: string): Promise<void> {
+    return this.#ask('DELETE', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`);
+  }
+
+  /** Moves one time of a series. */
+  moveOccurrence(id: string, occurrence: string, start: string): Promise<void> {
+    return this.#ask('PUT', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`, { start });
+  }
+
+  /** An invitation's text, with times in the reader's zone. */
+  async invitation(id: string, language: 'zh' | 'en', zone: string): Promise<string> {
+    const { text } = await this.#ask<{ text: string }>(
+      'GET',
+      `/meetings/${id}/invitations${query({ language, zone })}`,
+    );
+    return text;
+  }
+
+  /** Invites by mail and short message; how many messages are on their way. */
+  async invite(
+    id: string,
+    people: { emails?: string[]; sms?: string[]; language: 'zh' | 'en' },
+  ): Promise<number> {
+    return (await this.#ask<{ invited: number }>('POST', `/meetings/${id}/invitations`, people)).invited;
+  }
+
+  /** Where a booking's calendar file is. */
+  calendar(id: string): string {
+    return `${this.#server}/api/v1/meetings/${id}/calendar.ics`;
+  }
+
+  /** What of one's site is free throughout a time. */
+  capacity(start: string, duration: number, early_start = 0): Promise<Capacity> {
+    return this.#ask('GET', `/capacity${query({ start, duration, early_start })}`);
+  }
+
+  /** The starts of a day, and whether each can be booked. */
+  async freeSlots(wanted: {
+    day: string;
+    duration: number;
+    capacity: number;
+    zone: string;
+  }): Promise<FreeSlot[]> {
+    return (await this.#ask<Piece<FreeSlot>>('GET', `/free-slots${query(wanted)}`)).items;
+  }
+
+  async recordings(): Promise<RecordingInfo[]> {
+    return (await this.#ask<Piece<RecordingInfo>>('GET', '/recordings')).items;
+  }
+
+  deleteRecording(id: string): Promise<void> {
+    return this.#ask('DELETE', `/recordings/${id}`);
   }
 
   meetingByNumber(number: string): Promise<Door> {
@@ -98,10 +303,11 @@ export class Rest {
     return this.#ask('GET', '/info');
   }
 
-  async #ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+  async #ask<Answer>(method: string, path: string, body?: unknown, asked: Asked = {}): Promise<Answer> {
     const headers = new Headers({ Accept: 'application/json' });
     if (this.language) headers.set('Accept-Language', this.language);
     if (body !== undefined) headers.set('Content-Type', 'application/json');
+    if (asked.key) headers.set('Idempotency-Key', asked.key);
     let response: Response;
     try {
       response = await fetch(`${this.#server}/api/v1${path}`, {
@@ -113,7 +319,9 @@ export class Rest {
       throw Problem.local('unreachable');
     }
     if (!response.ok) throw await problemOf(response);
-    return (response.status === 204 ? undefined : await response.json()) as Answer;
+    return (
+      response.headers.get('Content-Type')?.includes('json') ? await response.json() : undefined
+    ) as Answer;
   }
 }
 

@@ -1,10 +1,12 @@
 import type {
   Broadcast,
+  ChatMessage,
   Joined,
   MeetingEvent,
   MeetingView,
   Participant,
   ParticipantId,
+  Poll,
   WaitingPerson,
 } from './protocol';
 
@@ -15,6 +17,9 @@ export interface Roster {
   readonly meeting: MeetingView;
   /** In order of coming. */
   readonly participants: readonly Participant[];
+  /** What was said to all and to oneself, the oldest first. */
+  readonly chat: readonly ChatMessage[];
+  readonly polls: readonly Poll[];
   /** At the door; hosts alone know. */
   readonly waiting: readonly WaitingPerson[];
   readonly broadcast: Broadcast | null;
@@ -22,8 +27,8 @@ export interface Roster {
 
 /** The state one comes into. */
 export function rosterOf(joined: Joined): Roster {
-  const { you, seq, meeting, participants, waiting, broadcast } = joined;
-  return { you, seq, meeting, participants, waiting, broadcast };
+  const { you, seq, meeting, participants, chat, polls, waiting, broadcast } = joined;
+  return { you, seq, meeting, participants, chat, polls, waiting, broadcast };
 }
 
 /**
@@ -34,6 +39,15 @@ export function applyEvent(roster: Roster, seq: number, event: MeetingEvent): Ro
   if (seq <= roster.seq) return roster;
   if (seq !== roster.seq + 1) return null;
   return { ...roster, ...changes(roster, event), seq };
+}
+
+/** More than the server keeps for the meeting nobody scrolls back to. */
+const CHAT_MAX = 1_000;
+
+/** Private messages and public ones come by two ways: each once, in the order of their numbers. */
+export function withMessage(chat: readonly ChatMessage[], message: ChatMessage): readonly ChatMessage[] {
+  if (chat.some(({ id }) => id === message.id)) return chat;
+  return [...chat, message].sort((a, b) => a.id - b.id).slice(-CHAT_MAX);
 }
 
 function changes(roster: Roster, event: MeetingEvent): Partial<Roster> {
@@ -51,6 +65,15 @@ function changes(roster: Roster, event: MeetingEvent): Partial<Roster> {
       return { participants: roster.participants.filter(({ id }) => id !== event.id) };
     case 'meeting_changed':
       return { meeting: event.meeting };
+    case 'chat':
+      return { chat: withMessage(roster.chat, event.message) };
+    case 'poll_changed': {
+      const { poll } = event;
+      const known = roster.polls.some(({ id }) => id === poll.id);
+      return {
+        polls: known ? roster.polls.map(one => (one.id === poll.id ? poll : one)) : [...roster.polls, poll],
+      };
+    }
     case 'broadcast_changed':
       return { broadcast: event.broadcast };
     default:

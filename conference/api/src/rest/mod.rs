@@ -353,6 +353,8 @@ async fn broadcast(
 struct Info {
     version: &'static str,
     sip: SipView,
+    /// Telephone numbers that lead here.
+    phones: Vec<PhoneView>,
     #[schema(value_type = Vec<String>)]
     languages: [&'static str; 2],
     /// Text of the button that leads to `/api/v1/sign-on`; absent where there is no single sign-on.
@@ -367,9 +369,17 @@ struct SipView {
     tcp: Option<u16>,
 }
 
+#[derive(Serialize, ToSchema)]
+struct PhoneView {
+    name: String,
+    number: String,
+}
+
 #[utoipa::path(get, path = "/info", responses((status = 200, body = Info)))]
 async fn info(State(app): State<App>) -> Json<Info> {
     let sip = SipView { host: app.sip.host.clone(), udp: app.sip.udp, tcp: app.sip.tcp };
     let sign_on = app.conference.sign_on_label().map(str::to_owned);
-    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, languages: ["zh-CN", "en-US"], sign_on })
+    let phone = |(name, number): &(String, String)| PhoneView { name: name.clone(), number: number.clone() };
+    let phones = app.conference.phones().iter().map(phone).collect();
+    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, phones, languages: ["zh-CN", "en-US"], sign_on })
 }

@@ -1,60 +1,47 @@
-import type { BroadcastLayout } from '@huitong/sdk';
 import { Menu } from '@mantine/core';
-import { useHotkeys, useMediaQuery } from '@mantine/hooks';
+import { useMediaQuery } from '@mantine/hooks';
 import {
-  Check,
-  Circle,
-  DoorOpen,
-  Ellipsis,
-  Grid2x2,
-  Hand,
-  Lock,
-  LockOpen,
   LogOut,
+  MessageSquare,
   Mic,
   MicOff,
-  MonitorX,
   MonitorUp,
+  MonitorX,
   OctagonX,
-  Presentation,
   Radio,
-  Settings,
   Users,
   Video,
   VideoOff,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { canShareScreen, useLocalMedia } from '../media/local';
-import { PreferenceItems } from '../parts/Preferences';
-import { useSettings } from '../settings';
 import styles from './Bar.module.css';
 import { BarButton } from './BarButton';
+import { More } from './More';
+import type { PanelName } from './Panel';
+import { Reactions } from './Reactions';
+import type { Dialog } from './Room';
 import { attempt, toggleCamera, toggleMicrophone, toggleScreen } from './controls';
-import { useIsHost, useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
+import { unread, useTalk } from './talk';
+import { useIsHost, useManages, useMayShare, useMe, useMeeting, useMeetingState } from './useMeeting';
 
 interface BarProps {
-  isPanelOpen: boolean;
-  onPanel: () => void;
-  onDevices: () => void;
+  panel: PanelName | null;
+  onPanel: (panel: PanelName) => void;
+  onDialog: (dialog: Dialog) => void;
 }
 
 /** Everything one can do, in the order of how often. */
-export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
+export function Bar({ panel, onPanel, onDialog }: BarProps) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const me = useMe();
   const isHost = useIsHost();
+  const manages = useManages();
   const count = useMeetingState(({ participants }) => participants.length);
-  const { camera, screen } = useLocalMedia();
-  const isNarrow = useMediaQuery('(max-width: 620px)');
+  const camera = useLocalMedia(state => state.camera);
+  const isNarrow = useMediaQuery('(max-width: 620px)') ?? false;
   const isMuted = me?.muted ?? true;
-  const isHandUp = me?.hand ?? false;
-
-  useHotkeys([
-    ['m', () => void toggleMicrophone(meeting)],
-    ['v', () => void toggleCamera()],
-    ['p', onPanel],
-  ]);
 
   return (
     <nav className={styles.bar} aria-label={t('meeting.controls')}>
@@ -63,7 +50,6 @@ export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
           icon={isMuted ? <MicOff size={22} /> : <Mic size={22} />}
           label={isMuted ? t('meeting.unmute') : t('meeting.mute')}
           tone={isMuted ? 'off' : undefined}
-          aria-pressed={!isMuted}
           onClick={() => void toggleMicrophone(meeting)}
           data-testid="toggle-mic"
         />
@@ -71,43 +57,25 @@ export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
           icon={camera ? <Video size={22} /> : <VideoOff size={22} />}
           label={camera ? t('meeting.stopVideo') : t('meeting.startVideo')}
           tone={camera ? undefined : 'off'}
-          aria-pressed={camera !== null}
           onClick={() => void toggleCamera()}
           data-testid="toggle-camera"
         />
       </div>
       <div className={styles.group}>
-        {canShareScreen() && (
-          <BarButton
-            icon={screen ? <MonitorX size={22} /> : <MonitorUp size={22} />}
-            label={screen ? t('meeting.stopShare') : t('meeting.share')}
-            tone={screen ? 'on' : undefined}
-            aria-pressed={screen !== null}
-            onClick={() => void toggleScreen()}
-            data-testid="toggle-screen"
-          />
-        )}
+        {!isNarrow && <ShareButton />}
         <BarButton
           icon={<Users size={22} />}
-          label={isHost ? t('meeting.manage') : t('meeting.participants')}
+          label={manages ? t('meeting.manage') : t('meeting.participants')}
           count={count}
-          tone={isPanelOpen ? 'on' : undefined}
-          aria-pressed={isPanelOpen}
-          onClick={onPanel}
+          tone={panel === 'participants' ? 'on' : undefined}
+          aria-pressed={panel === 'participants'}
+          onClick={() => onPanel('participants')}
           data-testid="toggle-participants"
         />
-        {!isNarrow && (
-          <BarButton
-            icon={<Hand size={22} />}
-            label={isHandUp ? t('meeting.lowerHand') : t('meeting.raiseHand')}
-            tone={isHandUp ? 'on' : undefined}
-            aria-pressed={isHandUp}
-            onClick={() => void attempt(() => meeting.raiseHand(!isHandUp))}
-            data-testid="toggle-hand"
-          />
-        )}
+        <ChatButton isOpen={panel === 'chat'} onToggle={() => onPanel('chat')} />
+        <Reactions />
         {!isNarrow && isHost && <BroadcastButton />}
-        <More isNarrow={isNarrow} onDevices={onDevices} />
+        <More isNarrow={isNarrow} onPolls={() => onPanel('polls')} onDialog={onDialog} />
       </div>
       <div className={styles.group}>
         <LeaveButton />
@@ -116,145 +84,57 @@ export function Bar({ isPanelOpen, onPanel, onDevices }: BarProps) {
   );
 }
 
+/** Where the host alone shares, it says so rather than being refused. */
+function ShareButton() {
+  const { t } = useTranslation();
+  const screen = useLocalMedia(state => state.screen);
+  const mayShare = useMayShare();
+  if (!canShareScreen()) return null;
+  return (
+    <BarButton
+      icon={screen || !mayShare ? <MonitorX size={22} /> : <MonitorUp size={22} />}
+      label={screen ? t('meeting.stopShare') : mayShare ? t('meeting.share') : t('meeting.shareLocked')}
+      tone={screen ? 'on' : undefined}
+      disabled={!mayShare && !screen}
+      onClick={() => void toggleScreen()}
+      data-testid="toggle-screen"
+    />
+  );
+}
+
+function ChatButton({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }) {
+  const { t } = useTranslation();
+  const seen = useTalk(state => state.seen);
+  const fresh = useMeetingState(({ chat, you }) => unread(chat, seen, you));
+  return (
+    <BarButton
+      icon={<MessageSquare size={22} />}
+      label={t('chat.title')}
+      aria-label={fresh > 0 ? t('chat.unread', { count: fresh }) : t('chat.title')}
+      {...(fresh > 0 && { count: fresh, alarming: true })}
+      tone={isOpen ? 'on' : undefined}
+      aria-pressed={isOpen}
+      onClick={onToggle}
+      data-testid="toggle-chat"
+      data-unread={fresh}
+    />
+  );
+}
+
 function BroadcastButton() {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isOn = useMeetingState(({ broadcast }) => broadcast !== null);
-  return isOn ? (
+  const mayBe = useMeetingState(state => state.meeting.livestream);
+  if (!mayBe && !isOn) return null;
+  return (
     <BarButton
       icon={<Radio size={22} />}
-      label={t('broadcast.stop')}
-      tone="on"
-      onClick={() => void attempt(() => meeting.stopBroadcast())}
-      data-testid="stop-broadcast"
+      label={isOn ? t('broadcast.stop') : t('broadcast.start')}
+      tone={isOn ? 'on' : undefined}
+      onClick={() => void attempt(() => (isOn ? meeting.stopBroadcast() : meeting.startBroadcast()))}
+      data-testid={isOn ? 'stop-broadcast' : 'start-broadcast'}
     />
-  ) : (
-    <BarButton
-      icon={<Radio size={22} />}
-      label={t('broadcast.start')}
-      onClick={() => void attempt(() => meeting.startBroadcast())}
-      data-testid="start-broadcast"
-    />
-  );
-}
-
-const LAYOUTS: BroadcastLayout[] = ['speaker', 'gallery', 'picture_in_picture'];
-
-/** What the audience sees, for the host to choose. */
-function BroadcastLayouts() {
-  const { t } = useTranslation();
-  const meeting = useMeeting();
-  const shown = useMeetingState(({ broadcast }) => broadcast?.layout);
-  return (
-    <>
-      <Menu.Divider />
-      <Menu.Label>{t('broadcast.layout')}</Menu.Label>
-      {LAYOUTS.map(layout => (
-        <Menu.Item
-          key={layout}
-          role="menuitemradio"
-          aria-checked={shown === layout}
-          leftSection={shown === layout ? <Check size={16} /> : <Radio size={16} />}
-          onClick={() => void attempt(() => meeting.layout(layout))}
-          data-testid={`broadcast-layout-${layout}`}
-        >
-          {t(`broadcast.${layout}`)}
-        </Menu.Item>
-      ))}
-      <Menu.Divider />
-    </>
-  );
-}
-
-function More({ isNarrow, onDevices }: { isNarrow: boolean; onDevices: () => void }) {
-  const { t } = useTranslation();
-  const meeting = useMeeting();
-  const isHost = useIsHost();
-  const manages = useManages();
-  const hasWaitingRoom = useMeetingState(state => state.meeting.waiting_room);
-  const isShareLocked = useMeetingState(state => state.meeting.share_locked);
-  const isHandUp = useMe()?.hand ?? false;
-  const isLocked = useMeetingState(state => state.meeting.locked);
-  const isBroadcast = useMeetingState(({ broadcast }) => broadcast !== null);
-  const isRecording = useMeetingState(state => state.meeting.recording);
-  const { layout, remember } = useSettings();
-  return (
-    <Menu position="top" width={220} shadow="md">
-      <Menu.Target>
-        <BarButton icon={<Ellipsis size={22} />} label={t('meeting.more')} data-testid="more" />
-      </Menu.Target>
-      <Menu.Dropdown>
-        {isNarrow && (
-          <Menu.Item
-            leftSection={<Hand size={16} />}
-            onClick={() => void attempt(() => meeting.raiseHand(!isHandUp))}
-            data-testid="toggle-hand"
-          >
-            {isHandUp ? t('meeting.lowerHand') : t('meeting.raiseHand')}
-          </Menu.Item>
-        )}
-        <Menu.Item
-          leftSection={layout === 'speaker' ? <Grid2x2 size={16} /> : <Presentation size={16} />}
-          onClick={() => remember({ layout: layout === 'speaker' ? 'gallery' : 'speaker' })}
-        >
-          {layout === 'speaker' ? t('meeting.gallery') : t('meeting.speaker')}
-        </Menu.Item>
-        <Menu.Item leftSection={<Settings size={16} />} onClick={onDevices} data-testid="open-devices">
-          {t('devices.title')}
-        </Menu.Item>
-        {manages && (
-          <Menu.Item
-            leftSection={isLocked ? <LockOpen size={16} /> : <Lock size={16} />}
-            onClick={() => void attempt(() => meeting.lock(!isLocked))}
-            data-testid="toggle-lock"
-          >
-            {isLocked ? t('meeting.unlock') : t('meeting.lock')}
-          </Menu.Item>
-        )}
-        {manages && (
-          <Menu.Item
-            leftSection={<DoorOpen size={16} />}
-            onClick={() => void attempt(() => meeting.waitingRoom(!hasWaitingRoom))}
-            data-testid="toggle-waiting-room"
-          >
-            {hasWaitingRoom ? t('meeting.waitingRoomOff') : t('meeting.waitingRoomOn')}
-          </Menu.Item>
-        )}
-        {manages && (
-          <Menu.Item
-            leftSection={<MonitorX size={16} />}
-            onClick={() => void attempt(() => meeting.lockShare(!isShareLocked))}
-            data-testid="toggle-lock-share"
-          >
-            {isShareLocked ? t('meeting.unlockShare') : t('meeting.lockShare')}
-          </Menu.Item>
-        )}
-        {isNarrow && isHost && (
-          <Menu.Item
-            leftSection={<Radio size={16} />}
-            onClick={() =>
-              void attempt(() => (isBroadcast ? meeting.stopBroadcast() : meeting.startBroadcast()))
-            }
-            data-testid={isBroadcast ? 'stop-broadcast' : 'start-broadcast'}
-          >
-            {isBroadcast ? t('broadcast.stop') : t('broadcast.start')}
-          </Menu.Item>
-        )}
-        {isHost && (
-          <Menu.Item
-            leftSection={<Circle size={16} />}
-            onClick={() =>
-              void attempt(() => (isRecording ? meeting.stopRecording() : meeting.startRecording()))
-            }
-            data-testid="toggle-recording"
-          >
-            {isRecording ? t('recording.stop') : t('recording.start')}
-          </Menu.Item>
-        )}
-        {isHost && isBroadcast && <BroadcastLayouts />}
-        <PreferenceItems />
-      </Menu.Dropdown>
-    </Menu>
   );
 }
 

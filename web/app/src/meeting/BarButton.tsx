@@ -6,12 +6,14 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   label: string;
   /** A small number on the icon. */
   count?: number;
+  /** The number wants to be looked at. */
+  alarming?: boolean;
   tone?: 'off' | 'on' | 'danger' | undefined;
 }
 
 /** An icon with its word below; on a phone the icon alone. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
-  { icon, label, count, tone, className = '', ...rest },
+  { icon, label, count, alarming, tone, className = '', ...rest },
   ref,
 ) {
   return (
@@ -20,17 +22,18 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
       type="button"
       className={`${styles.button} ${className}`}
       data-tone={tone}
-      aria-label={label}
       title={label}
       {...rest}
     >
       <span className={styles.icon}>
         {icon}
-        {count !== undefined && <span className={styles.count}>{count}</span>}
+        {count !== undefined && (
+          <span className={styles.count} aria-hidden data-alarming={alarming || undefined}>
+            {count}
+          </span>
+        )}
       </span>
-      <span className={styles.label} aria-hidden>
-        {label}
-      </span>
+      <span className={styles.label}>{label}</span>
     </button>
   );
 });

@@ -1,27 +1,43 @@
 import type { Info, MeetingView } from '@huitong/sdk';
 import { ActionIcon, CopyButton, Group, Stack, Text } from '@mantine/core';
 import { Check, Copy } from 'lucide-react';
-import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { inThrees } from '../numbers';
-import { rest } from '../rest';
+import { useInfo } from '../info';
+import { inThrees, joinLink } from '../numbers';
 
 /** How to come into this meeting: by link, by telephone, from a room system. */
 export function DialIn({ meeting, password }: { meeting: MeetingView; password: string | undefined }) {
   const { t } = useTranslation();
-  const [info, setInfo] = useState<Info | null>(null);
-  useEffect(() => {
-    rest.info().then(setInfo, () => undefined);
-  }, []);
+  const info = useInfo();
   const { number } = meeting;
   return (
     <Stack gap="xs">
-      <Line label={t('dial.link')} value={`${location.origin}/j/${number}`} />
+      <Line label={t('dial.link')} value={joinLink(number, password)} />
       <Line label={t('join.number')} value={inThrees(number)} copied={number} />
       {password && <Line label={t('join.password')} value={password} />}
-      {info && <Line label={t('dial.sip')} value={sipAddress(info, number)} />}
-      <Line label={t('dial.keys')} value={`${number}#${password ? `,,${password}#` : ''}`} />
+      <DialNumbers info={info} number={number} password={password} />
     </Stack>
+  );
+}
+
+interface DialNumbersProps {
+  info: Info | null;
+  number: string;
+  password: string | undefined;
+}
+
+/** By telephone: numbers with all keys behind them where the operator has set any, else what to key in. */
+export function DialNumbers({ info, number, password }: DialNumbersProps) {
+  const { t } = useTranslation();
+  const keys = `${number}#${password ? `,,${password}#` : ''}`;
+  return (
+    <>
+      {info?.phones.map(phone => (
+        <Line key={phone.number} label={phone.name} value={`${phone.number},,${keys}`} />
+      ))}
+      {info?.phones.length === 0 && <Line label={t('dial.keys')} value={keys} />}
+      {info && <Line label={t('dial.sip')} value={sipAddress(info, number)} />}
+    </>
   );
 }
 

@@ -5,6 +5,9 @@ import { useTranslation } from 'react-i18next';
 import { inThrees } from '../numbers';
 import { useSettings } from '../settings';
 import { DialIn } from './DialIn';
+import { Quality } from './Quality';
+import { toggleLayout } from './Shortcuts';
+import { useEnd } from './useEnd';
 import styles from './Head.module.css';
 import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
@@ -13,7 +16,7 @@ import { useMeetingState } from './useMeeting';
 export function Head({ password }: { password: string | undefined }) {
   const { t } = useTranslation();
   const meeting = useMeetingState(state => state.meeting);
-  const { layout, remember } = useSettings();
+  const layout = useSettings(state => state.layout);
   const other = layout === 'speaker' ? 'gallery' : 'speaker';
   return (
     <header className={styles.head}>
@@ -25,7 +28,7 @@ export function Head({ password }: { password: string | undefined }) {
         <Text fz="sm" c="dimmed" className={styles.number}>
           {inThrees(meeting.number)}
         </Text>
-        <Popover position="bottom-start" shadow="md" width={330} withArrow trapFocus returnFocus>
+        <Popover position="bottom-start" shadow="md" width={340} withArrow trapFocus returnFocus>
           <Popover.Target>
             <ActionIcon variant="subtle" color="gray" aria-label={t('dial.title')} data-testid="dial-in">
               <Info size={18} />
@@ -37,15 +40,17 @@ export function Head({ password }: { password: string | undefined }) {
         </Popover>
       </div>
       <div className={styles.title}>
+        <Left />
         <RecordingBadge />
         <BroadcastBadge />
+        <Quality />
         <Tooltip label={t(`meeting.${other}`)}>
           <ActionIcon
             variant="subtle"
             color="gray"
             size="lg"
             aria-label={t(`meeting.${other}`)}
-            onClick={() => remember({ layout: other })}
+            onClick={toggleLayout}
             data-testid="toggle-layout"
           >
             {other === 'gallery' ? <Grid2x2 size={19} /> : <Presentation size={19} />}
@@ -53,6 +58,18 @@ export function Head({ password }: { password: string | undefined }) {
         </Tooltip>
       </div>
     </header>
+  );
+}
+
+/** How long is left, once it matters. */
+function Left() {
+  const { t } = useTranslation();
+  const minutes = useEnd();
+  if (minutes === null) return null;
+  return (
+    <Text fz="sm" c="var(--hand)" fw={600} style={{ whiteSpace: 'nowrap' }} data-testid="ends-in">
+      {t('meeting.endsIn', { count: minutes })}
+    </Text>
   );
 }
 

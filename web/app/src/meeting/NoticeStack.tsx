@@ -1,63 +1,129 @@
 import { Button, CloseButton, Group, Paper, Text } from '@mantine/core';
+import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocalMedia } from '../media/local';
 import { problemText } from '../problems';
+import type { PanelName } from './Panel';
+import type { Dialog } from './Room';
 import styles from './Room.module.css';
-import { toggleCamera, toggleMicrophone } from './controls';
+import { attempt, toggleCamera, toggleMicrophone } from './controls';
 import { type Told, useNotices } from './notices';
-import { useMeeting } from './useMeeting';
+import { useMeeting, useMeetingState } from './useMeeting';
 
-export function NoticeStack() {
+interface NoticeStackProps {
+  panel: PanelName | null;
+  onPanel: (panel: PanelName) => void;
+  onDialog: (dialog: Dialog) => void;
+}
+
+/** What the page says in passing, each with what can be done about it. */
+export function NoticeStack({ panel, onPanel, onDialog }: NoticeStackProps) {
   const { shown, dismiss } = useNotices();
-  const meeting = useMeeting();
   const { t } = useTranslation();
   const text = useNoticeText();
+  const action = useAction(onPanel, onDialog);
+  useNews(panel);
   return (
     <div className={styles.notices} role="status" aria-live="polite">
-      {shown.map(notice => (
-        <Paper
-          key={notice.id}
-          withBorder
-          shadow="md"
-          p="xs"
-          pl="md"
-          data-testid="notice"
-          data-notice={notice.kind}
-        >
-          <Group gap="sm" wrap="nowrap">
-            <Text fz="sm" flex={1}>
-              {text(notice)}
-            </Text>
-            {notice.kind === 'asked_to_unmute' && (
-              <Button
-                size="compact-sm"
-                onClick={() => {
-                  dismiss(notice.id);
-                  if (meeting.me?.muted) void toggleMicrophone(meeting);
-                }}
-                data-testid="notice-accept"
-              >
-                {t('meeting.unmute')}
-              </Button>
-            )}
-            {notice.kind === 'asked_to_show' && (
-              <Button
-                size="compact-sm"
-                onClick={() => {
-                  dismiss(notice.id);
-                  if (!meeting.me?.camera) void toggleCamera();
-                }}
-                data-testid="notice-show"
-              >
-                {t('meeting.startVideo')}
-              </Button>
-            )}
-            <CloseButton aria-label={t('meeting.close')} onClick={() => dismiss(notice.id)} />
-          </Group>
-        </Paper>
-      ))}
+      {shown.map(notice => {
+        const offered = action(notice);
+        return (
+          <Paper
+            key={notice.id}
+            withBorder
+            shadow="md"
+            p="xs"
+            pl="md"
+            data-testid="notice"
+            data-notice={notice.kind}
+          >
+            <Group gap="sm" wrap="nowrap">
+              <Text fz="sm" flex={1} lineClamp={3} style={{ overflowWrap: 'anywhere' }}>
+                {text(notice)}
+              </Text>
+              {offered && (
+                <Button
+                  size="compact-sm"
+                  style={{ flexShrink: 0 }}
+                  onClick={() => {
+                    dismiss(notice.id);
+                    offered.act();
+                  }}
+                  data-testid="notice-accept"
+                >
+                  {offered.label}
+                </Button>
+              )}
+              <CloseButton aria-label={t('meeting.close')} onClick={() => dismiss(notice.id)} />
+            </Group>
+          </Paper>
+        );
+      })}
     </div>
   );
+}
+
+/** The one thing that is most likely wanted after a notice. */
+function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialog) => void) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isScalable = useMeetingState(state => state.meeting.scalable);
+  return ({ kind }: Told): { label: string; act: () => void } | null => {
+    switch (kind) {
+      case 'asked_to_unmute':
+        return {
+          label: t('meeting.unmute'),
+          act: () => {
+            if (meeting.me?.muted) void toggleMicrophone(meeting);
+          },
+        };
+      case 'asked_to_show':
+        return {
+          label: t('meeting.startVideo'),
+          act: () => {
+            if (!meeting.me?.camera) void toggleCamera();
+          },
+        };
+      case 'ends_soon':
+        return isScalable ? { label: t('scale.extendDo'), act: () => onDialog('scale') } : null;
+      case 'knock':
+        return { label: t('meeting.admitAll'), act: () => void attempt(() => meeting.admitAll()) };
+      case 'poll':
+        return { label: t('polls.vote'), act: () => onPanel('polls') };
+      case 'said':
+        return { label: t('chat.reply'), act: () => onPanel('chat') };
+      default:
+        return null;
+    }
+  };
+}
+
+/** Tells what came while its panel was shut: messages, polls, somebody at the door. */
+function useNews(panel: PanelName | null): void {
+  const { tell } = useNotices();
+  const { you } = useMeeting();
+  const said = useMeetingState(({ chat }) => chat.at(-1));
+  const asked = useMeetingState(({ polls }) => polls.at(-1));
+  const knocks = useMeetingState(({ waiting }) => waiting.at(-1));
+  // What was there when one came in is no news.
+  const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, knocks: '' });
+
+  useEffect(() => {
+    if (!said || said.id <= known.current.said) return;
+    known.current.said = said.id;
+    if (panel !== 'chat' && said.from !== you) tell({ kind: 'said', from: said.name, text: said.text });
+  }, [said, panel, tell, you]);
+  useEffect(() => {
+    if (!asked || asked.id <= known.current.asked) return;
+    known.current.asked = asked.id;
+    if (panel !== 'polls') tell({ kind: 'poll', text: asked.question });
+  }, [asked, panel, tell]);
+  useEffect(() => {
+    const id = knocks?.id ?? '';
+    if (id === known.current.knocks) return;
+    known.current.knocks = id;
+    if (knocks && panel !== 'participants') tell({ kind: 'knock', text: knocks.name });
+  }, [knocks, panel, tell]);
 }
 
 function useNoticeText(): (told: Told) => string {
@@ -69,6 +135,12 @@ function useNoticeText(): (told: Told) => string {
         return problemText(t, told.problem);
       case 'trouble':
         return t(`trouble.${trouble[told.device] ?? 'failed'}`, { device: t(`devices.${told.device}`) });
+      case 'said':
+        return t('notice.said', { name: told.from, text: told.text });
+      case 'knock':
+        return t('notice.knock', { name: told.text });
+      case 'poll':
+        return t('notice.poll', { question: told.text });
       default:
         return t(`notice.${told.kind}`);
     }

@@ -1,13 +1,18 @@
 import type { Participant } from '@huitong/sdk';
-import { ActionIcon, Badge, Button, Checkbox, CloseButton, Menu, Text, Title, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Checkbox, Menu, Text, TextInput, Tooltip } from '@mantine/core';
 import {
   Crown,
   EllipsisVertical,
   Hand,
+  HandGrab,
+  MessageSquare,
   Mic,
   MicOff,
   PenLine,
   Phone,
+  Pin,
+  Search,
+  Star,
   UserCog,
   UserX,
   Video,
@@ -15,40 +20,82 @@ import {
 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Panel } from './Panel';
 import styles from './Participants.module.css';
 import { Rename } from './Rename';
 import { attempt } from './controls';
-import { inPanelOrder } from './people';
+import { inPanelOrder, isMeant } from './people';
+import { useTalk } from './talk';
 import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
 
+interface ParticipantsProps {
+  onClose: () => void;
+  /** Opens the chat with somebody. */
+  onWrite: (participant: string) => void;
+}
+
+/** So few are found by looking. */
+const SEARCHED_MIN = 4;
+
 /** 管理参会者: who is here, and for the host what to do about it. */
-export function Participants({ onClose }: { onClose: () => void }) {
+export function Participants({ onClose, onWrite }: ParticipantsProps) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const participants = useMeetingState(state => state.participants);
   const manages = useManages();
   const [renamed, setRenamed] = useState<Participant | null>(null);
+  const [search, setSearch] = useState('');
+  const isSearched = participants.length >= SEARCHED_MIN;
+  const found = isSearched ? participants.filter(one => isMeant(one, search)) : participants;
   return (
-    <aside className={styles.panel} aria-label={t('meeting.participants')} data-testid="participants">
-      <header className={styles.head}>
-        <Title order={2} fz="md">
-          {t('meeting.participantsCount', { count: participants.length })}
-        </Title>
-        <CloseButton aria-label={t('meeting.close')} onClick={onClose} />
-      </header>
+    <Panel
+      name="participants"
+      title={t('meeting.participantsCount', { count: participants.length })}
+      onClose={onClose}
+    >
       {manages && <Door />}
-      <ul className={styles.list}>
-        {inPanelOrder(participants, meeting.you).map(participant => (
-          <Row key={participant.id} participant={participant} onRename={() => setRenamed(participant)} />
+      {isSearched && (
+        <TextInput
+          mx="md"
+          mb="xs"
+          size="xs"
+          type="search"
+          leftSection={<Search size={14} />}
+          placeholder={t('meeting.search')}
+          aria-label={t('meeting.search')}
+          value={search}
+          onChange={event => setSearch(event.currentTarget.value)}
+          data-testid="participants-search"
+        />
+      )}
+      <ul className={styles.list} tabIndex={0} aria-label={t('meeting.participants')}>
+        {found.length === 0 && (
+          <Text component="li" fz="sm" c="dimmed" ta="center" mt="md">
+            {t('meeting.nobody')}
+          </Text>
+        )}
+        {inPanelOrder(found, meeting.you).map(participant => (
+          <Row
+            key={participant.id}
+            participant={participant}
+            onRename={() => setRenamed(participant)}
+            onWrite={() => onWrite(participant.id)}
+          />
         ))}
       </ul>
       {manages && <All />}
       <Rename participant={renamed} onClose={() => setRenamed(null)} />
-    </aside>
+    </Panel>
   );
 }
 
-function Row({ participant, onRename }: { participant: Participant; onRename: () => void }) {
+interface RowProps {
+  participant: Participant;
+  onRename: () => void;
+  onWrite: () => void;
+}
+
+function Row({ participant, onRename, onWrite }: RowProps) {
   const { t } = useTranslation();
   const { id, name, number, via, role, muted, camera, hand, connected } = participant;
   const meeting = useMeeting();
@@ -105,62 +152,102 @@ function Row({ participant, onRename }: { participant: Participant; onRename: ()
           </ActionIcon>
         </Tooltip>
       )}
-      {(mayControl || isSelf) && (
-        <Menu position="bottom-end" width={190} shadow="md">
-          <Menu.Target>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label={t('meeting.moreAbout', { name })}
-              data-testid="row-more"
-            >
-              <EllipsisVertical size={17} />
-            </ActionIcon>
-          </Menu.Target>
-          <Menu.Dropdown>
-            <Menu.Item leftSection={<PenLine size={16} />} onClick={onRename} data-testid="row-rename">
-              {t('meeting.rename')}
-            </Menu.Item>
-            {isHost && !isSelf && via === 'web' && (
-              <Menu.Item
-                leftSection={<Crown size={16} />}
-                onClick={() => void attempt(() => meeting.makeHost(id))}
-                data-testid="row-make-host"
-              >
-                {t('meeting.makeHost')}
-              </Menu.Item>
-            )}
-            {isHost && !isSelf && via === 'web' && (
-              <Menu.Item
-                leftSection={<UserCog size={16} />}
-                onClick={() => void attempt(() => meeting.makeCoHost(id, role !== 'co_host'))}
-                data-testid="row-make-co-host"
-              >
-                {role === 'co_host' ? t('meeting.unmakeCoHost') : t('meeting.makeCoHost')}
-              </Menu.Item>
-            )}
-            {mayControl && via === 'web' && (
-              <Menu.Item
-                leftSection={camera ? <VideoOff size={16} /> : <Video size={16} />}
-                onClick={() => void attempt(() => (camera ? meeting.stopCamera(id) : meeting.askCamera(id)))}
-                data-testid="row-camera"
-              >
-                {camera ? t('meeting.stopTheirVideo') : t('meeting.askVideo')}
-              </Menu.Item>
-            )}
-            {mayControl && (
-              <Menu.Item
-                color="red"
-                leftSection={<UserX size={16} />}
-                onClick={() => void attempt(() => meeting.remove(id))}
-              >
-                {t('meeting.remove')}
-              </Menu.Item>
-            )}
-          </Menu.Dropdown>
-        </Menu>
-      )}
+      <RowMenu participant={participant} mayControl={mayControl} onRename={onRename} onWrite={onWrite} />
     </li>
+  );
+}
+
+function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { mayControl: boolean }) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isHost = useIsHost();
+  const manages = useManages();
+  const isSpotlit = useMeetingState(state => state.meeting.spotlight) === participant.id;
+  const { pinned, pin } = useTalk();
+  const { id, name, via, role, camera } = participant;
+  const isSelf = id === meeting.you;
+  const isPinned = pinned === id;
+  const isOther = !isSelf && via === 'web';
+  return (
+    <Menu position="bottom-end" width={210} shadow="md">
+      <Menu.Target>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          aria-label={t('meeting.moreAbout', { name })}
+          data-testid="row-more"
+        >
+          <EllipsisVertical size={17} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {isOther && (
+          <Menu.Item leftSection={<MessageSquare size={16} />} onClick={onWrite} data-testid="row-chat">
+            {t('meeting.chatWith')}
+          </Menu.Item>
+        )}
+        {!isSelf && (
+          <Menu.Item
+            leftSection={<Pin size={16} />}
+            onClick={() => pin(isPinned ? null : id)}
+            data-testid="row-pin"
+          >
+            {isPinned ? t('meeting.unpin') : t('meeting.pin')}
+          </Menu.Item>
+        )}
+        {manages && (
+          <Menu.Item
+            leftSection={<Star size={16} />}
+            onClick={() => void attempt(() => meeting.spotlight(isSpotlit ? null : id))}
+            data-testid="row-spotlight"
+          >
+            {isSpotlit ? t('meeting.unspotlight') : t('meeting.spotlight')}
+          </Menu.Item>
+        )}
+        {(mayControl || isSelf) && (
+          <Menu.Item leftSection={<PenLine size={16} />} onClick={onRename} data-testid="row-rename">
+            {t('meeting.rename')}
+          </Menu.Item>
+        )}
+        {mayControl && via === 'web' && (
+          <Menu.Item
+            leftSection={camera ? <VideoOff size={16} /> : <Video size={16} />}
+            onClick={() => void attempt(() => (camera ? meeting.stopCamera(id) : meeting.askCamera(id)))}
+            data-testid="row-camera"
+          >
+            {camera ? t('meeting.stopTheirVideo') : t('meeting.askVideo')}
+          </Menu.Item>
+        )}
+        {isHost && isOther && (
+          <>
+            <Menu.Item
+              leftSection={<Crown size={16} />}
+              onClick={() => void attempt(() => meeting.makeHost(id))}
+              data-testid="row-make-host"
+            >
+              {t('meeting.makeHost')}
+            </Menu.Item>
+            <Menu.Item
+              leftSection={<UserCog size={16} />}
+              onClick={() => void attempt(() => meeting.makeCoHost(id, role !== 'co_host'))}
+              data-testid="row-make-co-host"
+            >
+              {role === 'co_host' ? t('meeting.unmakeCoHost') : t('meeting.makeCoHost')}
+            </Menu.Item>
+          </>
+        )}
+        {mayControl && (
+          <Menu.Item
+            color="red"
+            leftSection={<UserX size={16} />}
+            onClick={() => void attempt(() => meeting.remove(id))}
+            data-testid="menu-remove"
+          >
+            {t('meeting.remove')}
+          </Menu.Item>
+        )}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 
@@ -260,13 +347,17 @@ function Sound({ participant: { id, name, muted, via }, isSpeaking, mayControl }
 function All() {
   const { t } = useTranslation();
   const meeting = useMeeting();
-  const isLocked = useMeetingState(state => state.meeting.locked);
-  const selfUnmute = useMeetingState(state => state.meeting.self_unmute);
+  const {
+    locked,
+    mute_on_entry: isMutedOnEntry,
+    self_unmute: selfUnmute,
+  } = useMeetingState(state => state.meeting);
+  const hasHands = useMeetingState(({ participants }) => participants.some(({ hand }) => hand));
   const [wanted, setWanted] = useState<boolean | null>(null);
   const allowed = wanted ?? selfUnmute;
   return (
     <footer className={styles.foot}>
-      {isLocked && (
+      {locked && (
         <Badge variant="light" color="yellow">
           {t('meeting.locked')}
         </Badge>
@@ -278,6 +369,27 @@ function All() {
         onChange={event => setWanted(event.currentTarget.checked)}
         data-testid="allow-self-unmute"
       />
+      <Checkbox
+        size="xs"
+        label={t('meeting.muteOnEntry')}
+        checked={isMutedOnEntry}
+        onChange={event => {
+          const on = event.currentTarget.checked;
+          void attempt(() => meeting.muteOnEntry(on));
+        }}
+        data-testid="mute-on-entry"
+      />
+      {hasHands && (
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          leftSection={<HandGrab size={15} />}
+          onClick={() => void attempt(() => meeting.lowerHands())}
+          data-testid="lower-hands"
+        >
+          {t('meeting.lowerHands')}
+        </Button>
+      )}
       <div className={styles.all}>
         <Button
           flex={1}

@@ -1,17 +1,18 @@
 import type { Participant } from '@huitong/sdk';
-import { Button, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Stack, TextInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { attempt } from './controls';
 import { useMeeting } from './useMeeting';
+import { Sheet } from '../parts/Sheet';
 
 /** 改名 (C5). */
 export function Rename({ participant, onClose }: { participant: Participant | null; onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal opened={participant !== null} onClose={onClose} title={t('meeting.rename')} centered size="sm">
+    <Sheet opened={participant !== null} onClose={onClose} title={t('meeting.rename')} size="sm">
       {participant && <Form key={participant.id} participant={participant} onClose={onClose} />}
-    </Modal>
+    </Sheet>
   );
 }
 

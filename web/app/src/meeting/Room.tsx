@@ -1,22 +1,28 @@
 import type { Ended, Meeting } from '@huitong/sdk';
-import { Modal } from '@mantine/core';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocalMedia } from '../media/local';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { forgetResume, keepResume } from '../resume';
 import { Bar } from './Bar';
+import { Chat } from './Chat';
 import { Connection } from './Connection';
 import { Head } from './Head';
 import { NoticeStack } from './NoticeStack';
+import type { PanelName } from './Panel';
 import { Participants } from './Participants';
+import { Polls } from './Polls';
 import styles from './Room.module.css';
+import { Scale } from './Scale';
+import { ShortcutHelp, useShortcuts } from './Shortcuts';
 import { Stage } from './Stage';
 import { Voices } from './Voices';
 import { followDevices } from './controls';
 import { useNotices } from './notices';
+import { useTalk } from './talk';
 import { MeetingProvider } from './useMeeting';
 import { useWakeLock } from './useWakeLock';
+import { Sheet } from '../parts/Sheet';
 
 declare global {
   interface Window {
@@ -24,6 +30,9 @@ declare global {
     huitong?: Meeting;
   }
 }
+
+/** What opens over the meeting. */
+export type Dialog = 'devices' | 'scale' | 'keys';
 
 interface RoomProps {
   meeting: Meeting;
@@ -34,39 +43,49 @@ interface RoomProps {
 
 /** The meeting itself. */
 export function Room({ meeting, password, onEnded }: RoomProps) {
-  const { t } = useTranslation();
-  const [isPanelOpen, setPanelOpen] = useState(() => window.matchMedia('(min-width: 1100px)').matches);
-  const [isDevicesOpen, setDevicesOpen] = useState(false);
   useWakeLock();
   const ended = useEffectEvent(onEnded);
   useEffect(() => live(meeting, why => ended(why)), [meeting]);
-
   return (
     <MeetingProvider value={meeting}>
-      <div className={styles.room} data-testid="room">
-        <Head password={password} />
-        <main className={styles.middle}>
-          <Stage />
-          {isPanelOpen && <Participants onClose={() => setPanelOpen(false)} />}
-          <Connection />
-          <Voices />
-          <NoticeStack />
-        </main>
-        <Bar
-          isPanelOpen={isPanelOpen}
-          onPanel={() => setPanelOpen(open => !open)}
-          onDevices={() => setDevicesOpen(true)}
-        />
-        <Modal
-          opened={isDevicesOpen}
-          onClose={() => setDevicesOpen(false)}
-          title={t('devices.title')}
-          centered
-        >
-          <DeviceChoice />
-        </Modal>
-      </div>
+      <Inside password={password} />
     </MeetingProvider>
+  );
+}
+
+function Inside({ password }: { password: string | undefined }) {
+  const { t } = useTranslation();
+  const [panel, setPanel] = useState<PanelName | null>(() =>
+    window.matchMedia('(min-width: 1100px)').matches ? 'participants' : null,
+  );
+  const [dialog, setDialog] = useState<Dialog | null>(null);
+  const toggle = (name: PanelName) => setPanel(open => (open === name ? null : name));
+  const closePanel = () => setPanel(null);
+  const closeDialog = () => setDialog(null);
+  useShortcuts({ onPanel: toggle, onHelp: () => setDialog('keys') });
+  const writeTo = (id: string) => {
+    useTalk.getState().address(id);
+    setPanel('chat');
+  };
+  return (
+    <div className={styles.room} data-testid="room">
+      <Head password={password} />
+      <main className={styles.middle}>
+        <Stage />
+        {panel === 'participants' && <Participants onClose={closePanel} onWrite={writeTo} />}
+        {panel === 'chat' && <Chat onClose={closePanel} />}
+        {panel === 'polls' && <Polls onClose={closePanel} />}
+        <Connection />
+        <Voices />
+        <NoticeStack panel={panel} onPanel={setPanel} onDialog={setDialog} />
+      </main>
+      <Bar panel={panel} onPanel={toggle} onDialog={setDialog} />
+      <Sheet opened={dialog === 'devices'} onClose={closeDialog} title={t('devices.title')}>
+        <DeviceChoice />
+      </Sheet>
+      <Scale opened={dialog === 'scale'} onClose={closeDialog} />
+      <ShortcutHelp opened={dialog === 'keys'} onClose={closeDialog} />
+    </div>
   );
 }
 
@@ -76,6 +95,7 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
   window.huitong = meeting;
   document.title = meeting.state.meeting.title;
   keepResume(meeting);
+  useTalk.getState().begin(meeting.state.chat.at(-1)?.id ?? 0);
   const goodbye = (event: PageTransitionEvent) => {
     // A closed page is a goodbye; without it the seat would stand empty for a minute.
     if (!event.persisted) void meeting.leave();
@@ -89,6 +109,9 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
       if (notice === 'camera_stopped') useLocalMedia.getState().close('camera');
       if (notice === 'share_stopped') useLocalMedia.getState().close('screen');
       tell({ kind: notice });
+    }),
+    meeting.on('event', event => {
+      if (event.type === 'reacted') useTalk.getState().react(event.participant, event.reaction);
     }),
     meeting.on('ended', ended => {
       forgetResume(meeting);

@@ -9,6 +9,7 @@ import styles from './Stage.module.css';
 import { Tile } from './Tile';
 import { gridFor } from './grid';
 import { spotlight } from './people';
+import { useTalk } from './talk';
 import { useMeetingState } from './useMeeting';
 
 const GAP = 10;
@@ -76,9 +77,10 @@ function Gallery() {
 }
 
 function Speaker() {
+  const pinned = useTalk(state => state.pinned);
   const [before, setBefore] = useState<string | null>(null);
   const participants = useMeetingState(state => state.participants);
-  const chosen = useMeetingState(state => spotlight(state, before));
+  const chosen = useMeetingState(state => spotlight(state, before, pinned));
   // Whoever spoke last stays until somebody else speaks.
   if (chosen !== before) setBefore(chosen);
   const sharer = participants.findLast(({ screen }) => screen);

@@ -1,11 +1,13 @@
 import type { Participant } from '@huitong/sdk';
-import { Hand, MicOff, Phone } from 'lucide-react';
+import { Hand, MicOff, Phone, Pin, Star } from 'lucide-react';
 import { type CSSProperties, memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
+import { initials } from '../names';
 import styles from './Tile.module.css';
-import { hueOf, initials } from './people';
+import { hueOf } from './people';
+import { useTalk } from './talk';
 import { useMeeting, useMeetingState } from './useMeeting';
 
 interface TileProps {
@@ -27,6 +29,10 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const picture = isSelf
     ? ownCamera && <LiveVideo key="own" track={ownCamera} mirrored />
     : participant.camera && received && <LiveVideo key="received" stream={received} />;
+  const reaction = useTalk(({ reactions }) => reactions[participant.id]);
+  const isPinned = useTalk(({ pinned }) => pinned === participant.id);
+  const pin = useTalk(state => state.pin);
+  const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
   const { name, number, via, muted, hand, connected } = participant;
   return (
     <article
@@ -40,6 +46,8 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
       data-via={via}
       data-speaking={isSpeaking}
       data-muted={muted}
+      data-hand={hand}
+      data-spotlit={isSpotlit}
     >
       {/* The picture covers it as soon as there is one. */}
       <div className={styles.avatar} style={{ '--hue': hueOf(participant.id) } as CSSProperties} aria-hidden>
@@ -51,8 +59,26 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
           <Hand size={17} />
         </span>
       )}
+      {reaction && (
+        <span key={reaction.id} className={styles.reaction} data-testid="reaction">
+          {reaction.emoji}
+        </span>
+      )}
+      {!isSelf && (
+        <button
+          type="button"
+          className={styles.pin}
+          aria-pressed={isPinned}
+          aria-label={t(isPinned ? 'meeting.unpinWhom' : 'meeting.pinWhom', { name })}
+          onClick={() => pin(isPinned ? null : participant.id)}
+          data-testid="tile-pin"
+        >
+          <Pin size={15} />
+        </button>
+      )}
       {!connected && <span className={styles.lost}>{t('meeting.lost')}</span>}
       <footer className={styles.name}>
+        {isSpotlit && <Star size={13} aria-label={t('meeting.spotlit')} />}
         {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
         {via === 'phone' && <Phone size={13} aria-label={t('meeting.byPhone')} />}
         <span className={styles.text}>

@@ -30,6 +30,10 @@ async function isOpen(capture: 'microphone' | 'camera'): Promise<boolean> {
   return track !== null;
 }
 
+export async function toggleHand(meeting: Meeting): Promise<void> {
+  await attempt(() => meeting.raiseHand(!meeting.me?.hand));
+}
+
 export async function toggleScreen(): Promise<void> {
   const { screen, openScreen, close } = useLocalMedia.getState();
   if (screen) close('screen');

@@ -8,10 +8,12 @@ const SHOWN_MS = 6_000;
 const SHOWN_MAX = 3;
 
 /** What waits for an answer. */
-const ASKS: ReadonlySet<Told['kind']> = new Set(['asked_to_unmute', 'asked_to_show', 'ends_soon']);
+const ASKS: ReadonlySet<Told['kind']> = new Set(['asked_to_unmute', 'asked_to_show', 'ends_soon', 'knock']);
 
 export type Told =
   | { kind: Notice | 'recording' | 'not_recording' }
+  | { kind: 'knock' | 'poll'; text: string }
+  | { kind: 'said'; from: string; text: string }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'trouble'; device: 'microphone' | 'camera' };
 

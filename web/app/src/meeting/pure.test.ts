@@ -1,8 +1,9 @@
 import type { MeetingState, Participant } from '@huitong/sdk';
 import { describe, expect, it } from 'vitest';
 import { meter } from '../media/useLevel';
+import { initials } from '../names';
 import { gridFor } from './grid';
-import { hueOf, inPanelOrder, initials, spotlight } from './people';
+import { hueOf, inPanelOrder, isMeant, spotlight } from './people';
 
 const person = (id: string, more: Partial<Participant> = {}): Participant => ({
   id,
@@ -43,7 +44,12 @@ describe('the gallery', () => {
 // product: C19
 describe('who is shown large', () => {
   const state = (active: string | null, ...ids: string[]) =>
-    ({ you: 'me', active, participants: ids.map(id => person(id)) }) as unknown as MeetingState;
+    ({
+      you: 'me',
+      active,
+      meeting: { spotlight: null },
+      participants: ids.map(id => person(id)),
+    }) as unknown as MeetingState;
 
   it('is whoever speaks, else whoever spoke last, and never oneself among others', () => {
     expect(spotlight(state('b', 'me', 'a', 'b'), null)).toBe('b');
@@ -52,12 +58,28 @@ describe('who is shown large', () => {
     expect(spotlight(state('gone', 'me', 'a'), 'gone')).toBe('a');
     expect(spotlight(state('me', 'me'), 'a')).toBe('me');
   });
+
+  it('is whom the host shows to all, and before that whom one has pinned', () => {
+    const shown = state('a', 'me', 'a', 'b', 'c');
+    const spotlit = { ...shown, meeting: { spotlight: 'b' } } as MeetingState;
+    expect(spotlight(spotlit, null)).toBe('b');
+    expect(spotlight(spotlit, null, 'c')).toBe('c');
+    expect(spotlight(spotlit, null, 'gone')).toBe('b');
+  });
 });
 
 describe('the panel', () => {
   it('lists oneself, hosts and raised hands before the others', () => {
     const people = [person('a'), person('b', { hand: true }), person('me'), person('h', { role: 'host' })];
     expect(inPanelOrder(people, 'me').map(({ id }) => id)).toEqual(['me', 'h', 'b', 'a']);
+  });
+
+  it('finds whom one looks for by name or number', () => {
+    const caller = person('c', { name: '138****5678', number: '138****5678' });
+    expect(isMeant(person('Ada King'), ' king')).toBe(true);
+    expect(isMeant(caller, '5678')).toBe(true);
+    expect(isMeant(person('李雷'), '韩')).toBe(false);
+    expect(isMeant(person('李雷'), '')).toBe(true);
   });
 });
 

@@ -27,6 +27,12 @@ export function useManages(): boolean {
   return (useMe()?.role ?? 'member') !== 'member';
 }
 
+/** 共享锁定: only hosts share. */
+export function useMayShare(): boolean {
+  const isLocked = useMeetingState(state => state.meeting.share_locked);
+  return useManages() || !isLocked;
+}
+
 export function useIsHost(): boolean {
   return useMe()?.role === 'host';
 }

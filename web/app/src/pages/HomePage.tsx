@@ -1,16 +1,22 @@
 import type { Account, OwnMeeting } from '@huitong/sdk';
-import { Box, Button, Card, Divider, Group, Modal, Text, Title } from '@mantine/core';
-import { LogIn, Video } from 'lucide-react';
-import { useState } from 'react';
+import { Box, Button, Card, Divider, Text, Title } from '@mantine/core';
+import { CalendarPlus, LogIn, Video } from 'lucide-react';
+import { Suspense, lazy, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useNavigate } from 'react-router';
+import { Link, useLocation, useNavigate } from 'react-router';
 import { useAccount } from '../account';
-import { InstantMeeting } from '../parts/InstantMeeting';
 import { type Entry, JoinForm } from '../parts/JoinForm';
 import { LoginForm } from '../parts/LoginForm';
-import { MeetingList } from '../parts/MeetingList';
 import { Page } from '../parts/Page';
 import styles from './HomePage.module.css';
+import { Sheet } from '../parts/Sheet';
+
+// What only those who are logged in see is fetched for them alone.
+const InstantMeeting = lazy(() =>
+  import('../parts/Desk').then(({ InstantMeeting }) => ({ default: InstantMeeting })),
+);
+const Invitation = lazy(() => import('../parts/Desk').then(({ Invitation }) => ({ default: Invitation })));
+const MeetingList = lazy(() => import('../parts/Desk').then(({ MeetingList }) => ({ default: MeetingList })));
 
 export function HomePage() {
   const account = useAccount(state => state.account);
@@ -60,7 +66,10 @@ function Reception({ onEntry }: { onEntry: (entry: Entry) => void }) {
 /** For whoever is: meetings of one's own. */
 function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) => void }) {
   const { t } = useTranslation();
+  const { state } = useLocation() as { state: { invite?: OwnMeeting | null } | null };
   const [form, setForm] = useState<'instant' | 'join' | null>(null);
+  // Whoever has just booked wants to tell others.
+  const [invited, setInvited] = useState<OwnMeeting | null>(state?.invite ?? null);
   const close = () => setForm(null);
   const start = (meeting: OwnMeeting) => {
     const { id, number, title, state } = meeting;
@@ -69,7 +78,7 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
     onEntry({ door, name: account.display_name, password });
   };
   return (
-    <Page width={820}>
+    <Page width={860}>
       <div className={styles.tiles}>
         <Button
           className={styles.tile}
@@ -78,6 +87,16 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
           data-testid="instant-open"
         >
           {t('instant.name')}
+        </Button>
+        <Button
+          component={Link}
+          to="/book"
+          className={styles.tile}
+          variant="default"
+          leftSection={<CalendarPlus size={24} />}
+          data-testid="book-open"
+        >
+          {t('book.title')}
         </Button>
         <Button
           className={styles.tile}
@@ -89,18 +108,27 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
           {t('home.join')}
         </Button>
       </div>
-      <Group mt={36} mb="sm">
-        <Title order={1} fz="lg">
-          {t('home.meetings')}
-        </Title>
-      </Group>
-      <MeetingList onStart={start} />
-      <Modal opened={form === 'instant'} onClose={close} title={t('instant.name')} centered>
-        <InstantMeeting owner={account.display_name} onStart={start} />
-      </Modal>
-      <Modal opened={form === 'join'} onClose={close} title={t('home.join')} centered>
+      <Title order={1} fz="lg" mt={36} mb="sm">
+        {t('home.meetings')}
+      </Title>
+      <Suspense>
+        <MeetingList onStart={start} onInvite={setInvited} />
+        <Sheet opened={form === 'instant'} onClose={close} title={t('instant.name')}>
+          <InstantMeeting account={account} onStart={start} />
+        </Sheet>
+        <Sheet
+          opened={invited !== null}
+          onClose={() => setInvited(null)}
+          title={invited?.title}
+          centered
+          size="lg"
+        >
+          {invited && <Invitation meeting={invited} />}
+        </Sheet>
+      </Suspense>
+      <Sheet opened={form === 'join'} onClose={close} title={t('home.join')}>
         <JoinForm onEntry={onEntry} />
-      </Modal>
+      </Sheet>
     </Page>
   );
 }

@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocation, useParams } from 'react-router';
 import { useAccount } from '../account';
 import { useLocalMedia } from '../media/local';
-import { digitsOf } from '../numbers';
+import { digitsOf, passwordOf } from '../numbers';
 import { type Entry, JoinForm } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { Over } from './Over';
@@ -24,7 +24,7 @@ type Stage =
 /** `/j/{number}`: the whole way into a meeting, through it, and out of it. */
 export function JoinPage() {
   const { number = '' } = useParams();
-  const { state } = useLocation() as { state: Entry | null };
+  const { state, hash } = useLocation() as { state: Entry | null; hash: string };
   const account = useAccount(state => state.account);
   const closeDevices = useLocalMedia(state => state.closeAll);
   const [stage, setStage] = useState<Stage>(state ? { at: 'mirror', entry: state } : { at: 'door' });
@@ -34,7 +34,11 @@ export function JoinPage() {
   switch (stage.at) {
     case 'door':
       return account === undefined ? null : (
-        <Door number={digitsOf(number)} onEntry={entry => setStage({ at: 'mirror', entry })} />
+        <Door
+          number={digitsOf(number)}
+          known={passwordOf(hash)}
+          onEntry={entry => setStage({ at: 'mirror', entry })}
+        />
       );
     case 'mirror':
       return (
@@ -62,7 +66,13 @@ export function JoinPage() {
   }
 }
 
-function Door({ number, onEntry }: { number: string; onEntry: (entry: Entry) => void }) {
+interface DoorProps {
+  number: string;
+  known: string | undefined;
+  onEntry: (entry: Entry) => void;
+}
+
+function Door({ number, known, onEntry }: DoorProps) {
   const { t } = useTranslation();
   return (
     <Page width={440}>
@@ -71,7 +81,7 @@ function Door({ number, onEntry }: { number: string; onEntry: (entry: Entry) => 
           <Title order={1} fz="xl" mb="md">
             {t('home.join')}
           </Title>
-          <JoinForm number={number} onEntry={onEntry} />
+          <JoinForm number={number} known={known} onEntry={onEntry} />
         </Card>
       </Box>
     </Page>

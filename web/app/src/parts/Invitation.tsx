@@ -1,21 +1,126 @@
-import { Button, CopyButton, Group, Stack, Textarea } from '@mantine/core';
 import type { OwnMeeting } from '@huitong/sdk';
-import { Check, Copy } from 'lucide-react';
+import {
+  Alert,
+  Box,
+  Button,
+  CopyButton,
+  Group,
+  SegmentedControl,
+  Stack,
+  Tabs,
+  Text,
+  Textarea,
+} from '@mantine/core';
+import { CalendarDays, Check, Copy, Mail, MessageSquareText, QrCode } from 'lucide-react';
+import { QRCodeSVG } from 'qrcode.react';
+import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { invitationText } from '../invitation';
+import { zone } from '../booking/draft';
+import { joinLink } from '../numbers';
+import { problemText } from '../problems';
+import { rest } from '../rest';
 
-/** 邀请信息, to be copied into a mail or a chat (S7). */
+type Tongue = 'zh' | 'en';
+
+/** 邀请: a text to be copied, mail, short messages, a calendar file, a code for phones (S7). */
 export function Invitation({ meeting }: { meeting: OwnMeeting }) {
-  const { t } = useTranslation();
-  const text = invitationText(t, meeting);
+  const { t, i18n } = useTranslation();
+  const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
   return (
-    <Stack>
-      <Textarea value={text} readOnly autosize minRows={6} maxRows={14} aria-label={t('invite.title')} />
-      <Group justify="flex-end">
+    <Stack gap="sm">
+      <SegmentedControl
+        size="xs"
+        value={tongue}
+        onChange={value => setTongue(value as Tongue)}
+        data={[
+          { value: 'zh', label: '中文' },
+          { value: 'en', label: 'English' },
+        ]}
+        aria-label={t('invite.language')}
+        style={{ alignSelf: 'flex-start' }}
+        data-testid="invite-language"
+      />
+      <Tabs defaultValue="copy" keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="copy" leftSection={<Copy size={15} />}>
+            {t('invite.byCopy')}
+          </Tabs.Tab>
+          <Tabs.Tab value="emails" leftSection={<Mail size={15} />} data-testid="invite-by-mail">
+            {t('invite.byMail')}
+          </Tabs.Tab>
+          <Tabs.Tab value="sms" leftSection={<MessageSquareText size={15} />} data-testid="invite-by-sms">
+            {t('invite.bySms')}
+          </Tabs.Tab>
+          <Tabs.Tab value="code" leftSection={<QrCode size={15} />} data-testid="invite-by-code">
+            {t('invite.byCode')}
+          </Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="copy">
+          <Words meeting={meeting} tongue={tongue} />
+        </Tabs.Panel>
+        <Tabs.Panel value="emails">
+          <Send meeting={meeting} tongue={tongue} by="emails" />
+        </Tabs.Panel>
+        <Tabs.Panel value="sms">
+          <Send meeting={meeting} tongue={tongue} by="sms" />
+        </Tabs.Panel>
+        <Tabs.Panel value="code">
+          <Code meeting={meeting} />
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  );
+}
+
+interface WayProps {
+  meeting: OwnMeeting;
+  tongue: Tongue;
+}
+
+function Words({ meeting, tongue }: WayProps) {
+  const { t } = useTranslation();
+  const [text, setText] = useState('');
+  const [problem, setProblem] = useState<unknown>(null);
+  useEffect(() => {
+    let isCurrent = true;
+    rest.invitation(meeting.id, tongue, zone()).then(found => {
+      if (isCurrent) setText(found.trim());
+    }, setProblem);
+    return () => {
+      isCurrent = false;
+    };
+  }, [meeting.id, tongue]);
+  return (
+    <Stack gap="sm">
+      {problem !== null && (
+        <Alert color="red" variant="light">
+          {problemText(t, problem)}
+        </Alert>
+      )}
+      <Textarea
+        value={text}
+        readOnly
+        autosize
+        minRows={7}
+        maxRows={14}
+        aria-label={t('invite.title')}
+        data-testid="invite-text"
+      />
+      <Group justify="space-between">
+        <Button
+          component="a"
+          href={rest.calendar(meeting.id)}
+          variant="default"
+          leftSection={<CalendarDays size={16} />}
+          data-testid="invite-calendar"
+        >
+          {t('invite.calendar')}
+        </Button>
         <CopyButton value={text} timeout={3000}>
           {({ copied, copy }) => (
             <Button
               leftSection={copied ? <Check size={16} /> : <Copy size={16} />}
+              disabled={!text}
               onClick={copy}
               data-testid="invite-copy"
             >
@@ -24,6 +129,79 @@ export function Invitation({ meeting }: { meeting: OwnMeeting }) {
           )}
         </CopyButton>
       </Group>
+    </Stack>
+  );
+}
+
+function Send({ meeting, tongue, by }: WayProps & { by: 'emails' | 'sms' }) {
+  const { t } = useTranslation();
+  const [typed, setTyped] = useState('');
+  const [sent, setSent] = useState<number | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+  const addresses = typed.split(/[\s,;，；、]+/u).filter(Boolean);
+
+  const send = async () => {
+    setBusy(true);
+    setProblem(null);
+    setSent(null);
+    try {
+      setSent(await rest.invite(meeting.id, { [by]: addresses, language: tongue }));
+      setTyped('');
+    } catch (thrown) {
+      setProblem(thrown);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <Stack gap="sm">
+      <Textarea
+        label={t(`invite.${by}`)}
+        description={t('invite.several')}
+        autosize
+        minRows={3}
+        maxRows={8}
+        value={typed}
+        onChange={event => setTyped(event.currentTarget.value)}
+        data-testid="invite-addresses"
+      />
+      {problem !== null && (
+        <Alert color="red" variant="light" data-testid="invite-problem">
+          {problemText(t, problem)}
+        </Alert>
+      )}
+      {sent !== null && (
+        <Alert color="teal" variant="light" data-testid="invite-sent">
+          {t('invite.sent', { count: sent })}
+        </Alert>
+      )}
+      <Group justify="flex-end">
+        <Button
+          loading={busy}
+          disabled={addresses.length === 0}
+          onClick={() => void send()}
+          data-testid="invite-send"
+        >
+          {t('invite.send')}
+        </Button>
+      </Group>
+    </Stack>
+  );
+}
+
+function Code({ meeting }: { meeting: OwnMeeting }) {
+  const { t } = useTranslation();
+  const link = joinLink(meeting.number, meeting.password);
+  return (
+    <Stack align="center" gap="sm" data-testid="invite-code">
+      {/* Cameras want dark on light, whatever the page's colours. */}
+      <Box p="md" bg="#fff" style={{ borderRadius: 12, lineHeight: 0 }}>
+        <QRCodeSVG value={link} size={208} title={t('invite.codeFor', { title: meeting.title })} />
+      </Box>
+      <Text fz="sm" c="dimmed" ta="center">
+        {t('invite.scan')}
+      </Text>
     </Stack>
   );
 }

@@ -3,7 +3,7 @@ import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/c
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAccount } from '../account';
-import { digitsOf, inThrees, isComplete } from '../numbers';
+import { digitsOf, inThrees, isComplete, passwordOf } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import { useSettings } from '../settings';
@@ -15,15 +15,22 @@ export interface Entry {
   password: string | undefined;
 }
 
+interface JoinFormProps {
+  number?: string;
+  /** A password that came with the link. */
+  known?: string | undefined;
+  onEntry: (entry: Entry) => void;
+}
+
 /** Meeting ID, name, and the password where there is one. */
-export function JoinForm({ number, onEntry }: { number?: string; onEntry: (entry: Entry) => void }) {
+export function JoinForm({ number, known, onEntry }: JoinFormProps) {
   const { t } = useTranslation();
   const account = useAccount(state => state.account);
   const remembered = useSettings(state => state.name);
   const remember = useSettings(state => state.remember);
   const [digits, setDigits] = useState(number ?? '');
   const [typedName, setTypedName] = useState<string | null>(null);
-  const [password, setPassword] = useState('');
+  const [password, setPassword] = useState(known ?? '');
   const [busy, setBusy] = useState(false);
   const { door, problem, setProblem, find } = useDoor(digits);
   const name = typedName ?? account?.display_name ?? remembered;
@@ -55,7 +62,12 @@ export function JoinForm({ number, onEntry }: { number?: string; onEntry: (entry
           required
           withAsterisk={false}
           value={inThrees(digits)}
-          onChange={event => setDigits(digitsOf(event.currentTarget.value))}
+          onChange={event => {
+            const typed = event.currentTarget.value;
+            setDigits(digitsOf(typed));
+            // A pasted link brings its password.
+            setPassword(now => passwordOf(/#.*/.exec(typed)?.[0] ?? '') ?? now);
+          }}
           data-testid="join-number"
         />
         {door && (

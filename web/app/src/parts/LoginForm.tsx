@@ -1,6 +1,7 @@
-import { Alert, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
 import { useAccount } from '../account';
 import { problemText } from '../problems';
 
@@ -51,6 +52,9 @@ export function LoginForm() {
             {problemText(t, problem)}
           </Alert>
         )}
+        <Anchor component={Link} to="/forgot" fz="sm" data-testid="forgot">
+          {t('forgot.link')}
+        </Anchor>
         <Button type="submit" variant="default" loading={busy} data-testid="login-submit">
           {t('login.submit')}
         </Button>

@@ -1,94 +1,127 @@
 import type { OwnMeeting } from '@huitong/sdk';
-import { Alert, Badge, Button, Card, Center, Group, Loader, Modal, Stack, Text } from '@mantine/core';
-import { Send } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { Alert, Button, Group, Loader, Paper, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { Search } from 'lucide-react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { inThrees } from '../numbers';
+import { useTimes } from '../booking/words';
 import { problemText } from '../problems';
-import { rest } from '../rest';
-import { Invitation } from './Invitation';
+import { MeetingCard } from './MeetingCard';
+import styles from './MeetingList.module.css';
+import { MoveOccurrence } from './MoveOccurrence';
+import { Recordings } from './Recordings';
+import { type Period, keyOf, useMeetings } from './useMeetings';
 
-/** 我的会议. */
-export function MeetingList({ onStart }: { onStart: (meeting: OwnMeeting) => void }) {
+interface MeetingListProps {
+  onStart: (meeting: OwnMeeting) => void;
+  onInvite: (meeting: OwnMeeting) => void;
+}
+
+/** 我的会议 (S6): upcoming and past ones, and what was recorded. */
+export function MeetingList(props: MeetingListProps) {
   const { t } = useTranslation();
-  const [meetings, setMeetings] = useState<OwnMeeting[] | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [invited, setInvited] = useState<OwnMeeting | null>(null);
-
-  useEffect(() => {
-    rest.meetings().then(setMeetings, setProblem);
-  }, []);
-
-  if (problem !== null) {
-    return (
-      <Alert color="red" variant="light">
-        {problemText(t, problem)}
-      </Alert>
-    );
-  }
-  if (!meetings) {
-    return (
-      <Center py="xl">
-        <Loader size="sm" />
-      </Center>
-    );
-  }
+  const [shown, setShown] = useState<Period | 'recordings'>('upcoming');
+  const [search, setSearch] = useState('');
+  const [wanted] = useDebouncedValue(search.trim(), 250);
   return (
     <>
+      <Group justify="space-between" mb="md" gap="sm">
+        <SegmentedControl
+          value={shown}
+          onChange={value => setShown(value as Period | 'recordings')}
+          data={(['upcoming', 'past', 'recordings'] as const).map(value => ({
+            value,
+            label: t(`home.${value}`),
+          }))}
+          data-testid="meetings-period"
+        />
+        {shown !== 'recordings' && (
+          <TextInput
+            type="search"
+            flex="0 1 240px"
+            leftSection={<Search size={15} />}
+            placeholder={t('home.search')}
+            aria-label={t('home.search')}
+            value={search}
+            onChange={event => setSearch(event.currentTarget.value)}
+            data-testid="meetings-search"
+          />
+        )}
+      </Group>
+      {shown === 'recordings' ? (
+        <Recordings />
+      ) : (
+        <Meetings key={shown} period={shown} search={wanted} {...props} />
+      )}
+    </>
+  );
+}
+
+function Meetings({
+  period,
+  search,
+  onStart,
+  onInvite,
+}: MeetingListProps & { period: Period; search: string }) {
+  const { t } = useTranslation();
+  const times = useTimes();
+  const { meetings, hasMore, more, problem, deletion, remove, undo, reload } = useMeetings(period, search);
+  const [moved, setMoved] = useState<OwnMeeting | null>(null);
+  if (!meetings && problem === null) return <Loader size="sm" mx="auto" display="block" my="xl" />;
+
+  let day: string | undefined;
+  return (
+    <>
+      {problem !== null && (
+        <Alert color="red" variant="light" mb="sm" data-testid="meetings-problem">
+          {problemText(t, problem)}
+        </Alert>
+      )}
+      {meetings?.length === 0 && (
+        <Text c="dimmed" ta="center" py="xl">
+          {search ? t('home.notFound') : t(`home.none_${period}`)}
+        </Text>
+      )}
       <Stack gap="sm">
-        {meetings.length === 0 && <Text c="dimmed">{t('home.noMeetings')}</Text>}
-        {meetings.map(meeting => (
-          <Card
-            key={meeting.id}
-            withBorder
-            padding="sm"
-            data-testid="meeting-item"
-            data-number={meeting.number}
-          >
-            <Group justify="space-between" gap="sm">
-              <div style={{ minWidth: 0, flex: '1 1 220px' }}>
-                <Group gap="xs" wrap="nowrap">
-                  <Text fw={550} truncate>
-                    {meeting.title}
-                  </Text>
-                  {meeting.state === 'live' && (
-                    <Badge color="teal" variant="light" style={{ flexShrink: 0 }}>
-                      {t('home.live')}
-                    </Badge>
-                  )}
-                </Group>
-                <Text fz="sm" c="dimmed">
-                  {t('home.numberIs', { number: inThrees(meeting.number) })}
-                  {meeting.password && ` · ${t('home.passwordIs', { password: meeting.password })}`}
+        {meetings?.map(meeting => {
+          const its = times(meeting)?.day;
+          const isNewDay = its !== day;
+          day = its;
+          return (
+            <div key={keyOf(meeting)}>
+              {isNewDay && its && (
+                <Text fz="sm" fw={600} c="dimmed" mt="xs" mb={6}>
+                  {its}
                 </Text>
-              </div>
-              <Group gap="xs" wrap="nowrap">
-                <Button
-                  variant="default"
-                  size="sm"
-                  leftSection={<Send size={15} />}
-                  onClick={() => setInvited(meeting)}
-                  data-testid="meeting-invite"
-                >
-                  {t('home.invite')}
-                </Button>
-                <Button size="sm" onClick={() => onStart(meeting)} data-testid="meeting-start">
-                  {meeting.state === 'live' ? t('home.enter') : t('home.start')}
-                </Button>
-              </Group>
-            </Group>
-          </Card>
-        ))}
+              )}
+              <MeetingCard
+                meeting={meeting}
+                isPast={period === 'past'}
+                onStart={() => onStart(meeting)}
+                onInvite={() => onInvite(meeting)}
+                onMove={() => setMoved(meeting)}
+                onDelete={isSeries => remove({ meeting, isSeries })}
+              />
+            </div>
+          );
+        })}
       </Stack>
-      <Modal
-        opened={invited !== null}
-        onClose={() => setInvited(null)}
-        title={t('invite.title')}
-        centered
-        size="lg"
-      >
-        {invited && <Invitation meeting={invited} />}
-      </Modal>
+      {hasMore && (
+        <Group justify="center" mt="md">
+          <Button variant="default" onClick={() => void more()}>
+            {t('home.more')}
+          </Button>
+        </Group>
+      )}
+      {deletion && (
+        <Paper className={styles.undo} withBorder shadow="lg" role="status" data-testid="deleted">
+          <Text fz="sm">{t('home.deleted', { title: deletion.meeting.title })}</Text>
+          <Button size="compact-sm" variant="subtle" onClick={undo} data-testid="undo">
+            {t('home.undo')}
+          </Button>
+        </Paper>
+      )}
+      <MoveOccurrence meeting={moved} onClose={() => setMoved(null)} onMoved={reload} />
     </>
   );
 }

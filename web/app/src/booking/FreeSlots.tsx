@@ -1,0 +1,98 @@
+import type { FreeSlot } from '@huitong/sdk';
+import { Button, Group, Loader, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { rest } from '../rest';
+import { Durations } from './Durations';
+import { type Draft, zone } from './draft';
+import { dayOf, timeOf } from './recurrence';
+import { Sheet } from '../parts/Sheet';
+
+interface FreeSlotsProps {
+  draft: Draft;
+  opened: boolean;
+  onClose: () => void;
+  onChosen: (changes: Partial<Draft>) => void;
+}
+
+/** 查看可用时间段 (S3): the starts of a day; taken ones greyed. */
+export function FreeSlots({ draft, opened, onClose, onChosen }: FreeSlotsProps) {
+  const { t } = useTranslation();
+  return (
+    <Sheet opened={opened} onClose={onClose} title={t('book.slots')} size="lg">
+      {opened && <Grid draft={draft} onChosen={onChosen} />}
+    </Sheet>
+  );
+}
+
+function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
+  const { t } = useTranslation();
+  const [day, setDay] = useState(draft.day);
+  const [duration, setDuration] = useState(draft.duration);
+  const [capacity, setCapacity] = useState(draft.capacity);
+  const [slots, setSlots] = useState<FreeSlot[] | null>(null);
+
+  useEffect(() => {
+    let isCurrent = true;
+    rest.freeSlots({ day, duration, capacity, zone: zone() }).then(
+      found => {
+        if (isCurrent) setSlots(found);
+      },
+      () => {
+        if (isCurrent) setSlots([]);
+      },
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [day, duration, capacity]);
+
+  // What has passed is nobody's choice.
+  const coming = slots?.filter(({ start }) => Date.parse(start) > Date.now());
+  return (
+    <>
+      <Group grow align="flex-end">
+        <TextInput
+          type="date"
+          label={t('book.day')}
+          min={dayOf(new Date())}
+          value={day}
+          onChange={event => setDay(event.currentTarget.value)}
+        />
+        <Durations value={duration} onChange={setDuration} />
+        <NumberInput
+          label={t('book.capacity')}
+          min={2}
+          max={500}
+          value={capacity}
+          onChange={value => setCapacity(Math.max(2, Number(value) || 2))}
+        />
+      </Group>
+      {!coming && <Loader size="sm" mt="md" />}
+      {coming?.length === 0 && (
+        <Text c="dimmed" fz="sm" mt="md">
+          {t('book.noSlots')}
+        </Text>
+      )}
+      <SimpleGrid cols={{ base: 4, xs: 6 }} spacing={6} mt="md">
+        {coming?.map(({ start, free }) => {
+          const at = new Date(start);
+          return (
+            <Button
+              key={start}
+              size="xs"
+              px={0}
+              variant="default"
+              disabled={!free}
+              onClick={() => onChosen({ day: dayOf(at), time: timeOf(at), duration, capacity })}
+              data-testid="free-slot"
+              data-time={timeOf(at)}
+            >
+              {timeOf(at)}
+            </Button>
+          );
+        })}
+      </SimpleGrid>
+    </>
+  );
+}

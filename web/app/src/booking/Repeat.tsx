@@ -1,0 +1,93 @@
+import { Chip, Group, NativeSelect, NumberInput, Stack, TextInput } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+import { type Recurrence, WEEKDAYS, type Weekday, weekdayOf } from './recurrence';
+import { useWeekdayName } from './words';
+
+interface RepeatProps {
+  value: Recurrence | null;
+  /** The first time. */
+  start: Date | null;
+  onChange: (recurrence: Recurrence | null) => void;
+}
+
+const FREQUENCIES = ['DAILY', 'WEEKLY', 'MONTHLY'] as const;
+
+/** 周期会议 (S5). */
+export function Repeat({ value, start, onChange }: RepeatProps) {
+  const { t } = useTranslation();
+  const weekday = useWeekdayName();
+  const begin = (frequency: string) => {
+    const chosen = FREQUENCIES.find(one => one === frequency);
+    const end = value?.end ?? { count: 10 };
+    if (!chosen) onChange(null);
+    else onChange({ frequency: chosen, interval: 1, days: start ? [weekdayOf(start)] : ['MO'], end });
+  };
+  const end = value?.end;
+  return (
+    <Stack gap="xs">
+      <NativeSelect
+        label={t('book.repeat')}
+        value={value?.frequency ?? ''}
+        onChange={event => begin(event.currentTarget.value)}
+        data={[
+          { value: '', label: t('book.never') },
+          ...FREQUENCIES.map(one => ({ value: one, label: t(`book.${one}`) })),
+        ]}
+        data-testid="book-repeat"
+      />
+      {value?.frequency === 'WEEKLY' && (
+        <Chip.Group
+          multiple
+          value={value.days}
+          onChange={days => onChange({ ...value, days: days as Weekday[] })}
+        >
+          <Group gap={6}>
+            {WEEKDAYS.map(day => (
+              <Chip key={day} value={day} size="xs">
+                {weekday(day, 'short')}
+              </Chip>
+            ))}
+          </Group>
+        </Chip.Group>
+      )}
+      {value && end && (
+        <Group grow align="flex-end">
+          <NativeSelect
+            label={t('book.ends')}
+            value={'count' in end ? 'count' : 'until'}
+            onChange={event =>
+              onChange({
+                ...value,
+                end:
+                  event.currentTarget.value === 'count'
+                    ? { count: 10 }
+                    : { until: new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10) },
+              })
+            }
+            data={[
+              { value: 'count', label: t('book.endsAfter') },
+              { value: 'until', label: t('book.endsOn') },
+            ]}
+          />
+          {'count' in end ? (
+            <NumberInput
+              aria-label={t('book.times')}
+              min={1}
+              max={200}
+              suffix={t('book.timesSuffix')}
+              value={end.count}
+              onChange={count => onChange({ ...value, end: { count: Math.max(1, Number(count) || 1) } })}
+            />
+          ) : (
+            <TextInput
+              type="date"
+              aria-label={t('book.endsOn')}
+              value={end.until}
+              onChange={event => onChange({ ...value, end: { until: event.currentTarget.value } })}
+            />
+          )}
+        </Group>
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,47 @@
+import type { Capacity } from '@huitong/sdk';
+import { Badge, Group, Radio, Stack, Text } from '@mantine/core';
+import { useTranslation } from 'react-i18next';
+
+interface RoomsProps {
+  capacity: Capacity | null;
+  value: string;
+  onChange: (room: string) => void;
+  disabled?: boolean;
+}
+
+/** 方数: the site's rooms, each 可用 or 不可用 at the chosen time. */
+export function Rooms({ capacity, value, onChange, disabled }: RoomsProps) {
+  const { t } = useTranslation();
+  return (
+    <Radio.Group label={t('book.room')} value={value} onChange={onChange}>
+      <Stack gap={6} mt={6}>
+        {capacity?.rooms.map(({ id, name, capacity: places, free }) => (
+          <Radio.Card
+            key={id}
+            value={id}
+            p="xs"
+            radius="md"
+            disabled={disabled || (!free && id !== value)}
+            style={{ opacity: free || id === value ? 1 : 0.65 }}
+            data-testid="room-choice"
+            data-name={name}
+            data-free={free}
+          >
+            <Group wrap="nowrap" gap="sm">
+              <Radio.Indicator />
+              <Text fz="sm" flex={1} truncate>
+                {name}
+              </Text>
+              <Text fz="sm" c="dimmed">
+                {t('book.places', { count: places })}
+              </Text>
+              <Badge variant="light" color={free ? 'teal' : 'gray'}>
+                {free ? t('book.free') : t('book.taken')}
+              </Badge>
+            </Group>
+          </Radio.Card>
+        ))}
+      </Stack>
+    </Radio.Group>
+  );
+}

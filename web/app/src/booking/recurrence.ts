@@ -1,0 +1,69 @@
+/** How often: a value of an RRULE (RFC 5545 §3.3.10) as far as the booking form has it. */
+export interface Recurrence {
+  frequency: 'DAILY' | 'WEEKLY' | 'MONTHLY';
+  interval: number;
+  /** Of a week, as RFC 5545 names them. */
+  days: Weekday[];
+  /** After so many times, or with this day (as 2026-01-31). */
+  end: { count: number } | { until: string };
+}
+
+export const WEEKDAYS = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'] as const;
+export type Weekday = (typeof WEEKDAYS)[number];
+
+export function weekdayOf(date: Date): Weekday {
+  return WEEKDAYS[(date.getDay() + 6) % 7] ?? 'MO';
+}
+
+/** The RRULE; an end by date holds until the last second of that day where people live. */
+export function ruleOf({ frequency, interval, days, end }: Recurrence): string {
+  const parts = [`FREQ=${frequency}`];
+  if (interval > 1) parts.push(`INTERVAL=${interval}`);
+  if (frequency === 'WEEKLY' && days.length > 0) {
+    parts.push(`BYDAY=${WEEKDAYS.filter(day => days.includes(day)).join(',')}`);
+  }
+  if ('count' in end) parts.push(`COUNT=${end.count}`);
+  else parts.push(`UNTIL=${utcStamp(new Date(`${end.until}T23:59:59`))}`);
+  return parts.join(';');
+}
+
+function utcStamp(time: Date): string {
+  return time.toISOString().replace(/[-:]|\.\d+/g, '');
+}
+
+/** What a rule says; null for one that the form doesn't have. */
+export function recurrenceOf(rule: string): Recurrence | null {
+  const parts = new Map(rule.split(';').map(part => part.split('=') as [string, string]));
+  const frequency = parts.get('FREQ');
+  if (frequency !== 'DAILY' && frequency !== 'WEEKLY' && frequency !== 'MONTHLY') return null;
+  const days = (parts.get('BYDAY') ?? '').split(',').filter(Boolean);
+  if (!days.every((day): day is Weekday => WEEKDAYS.some(one => one === day))) return null;
+  const until = /^(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)Z?)?$/.exec(parts.get('UNTIL') ?? '');
+  const count = Number(parts.get('COUNT'));
+  if (!until && !(count > 0)) return null;
+  const interval = Number(parts.get('INTERVAL') ?? 1);
+  return { frequency, interval, days, end: until ? { until: localDay(until) } : { count } };
+}
+
+function localDay([, year = '', month = '', day = '', hour, minute, second]: RegExpExecArray): string {
+  if (!hour) return `${year}-${month}-${day}`;
+  return dayOf(new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`));
+}
+
+/** A day where people live, as 2026-01-31. */
+export function dayOf(date: Date): string {
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** A time of day, as 09:30. */
+export function timeOf(date: Date): string {
+  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+const two = (value: number): string => `${value}`.padStart(2, '0');
+
+/** The next half hour, at least a quarter of an hour away. */
+export function nextHalfHour(now: Date): Date {
+  const half = 30 * 60_000;
+  return new Date(Math.ceil((now.getTime() + half / 2) / half) * half);
+}

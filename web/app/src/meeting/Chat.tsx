@@ -1,0 +1,184 @@
+import type { ChatMessage, Participant } from '@huitong/sdk';
+import { ActionIcon, NativeSelect, Text, Textarea } from '@mantine/core';
+import { SendHorizontal } from 'lucide-react';
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import styles from './Chat.module.css';
+import { Panel } from './Panel';
+import { attempt } from './controls';
+import { hueOf } from './people';
+import { pieces, useTalk } from './talk';
+import { useMeeting, useMeetingState } from './useMeeting';
+
+const LENGTH_MAX = 2_000;
+
+/** Further from the end than this, somebody is reading what was said before. */
+const AT_END_PX = 60;
+
+/** 聊天: to all and to one; what was said before one came is there too (C1, C21). */
+export function Chat({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation();
+  const chat = useMeetingState(state => state.chat);
+  const see = useTalk(state => state.see);
+  const list = useRef<HTMLUListElement>(null);
+  const isAtEnd = useRef(true);
+  const newest = chat.at(-1)?.id ?? 0;
+
+  useEffect(() => {
+    see(newest);
+    if (isAtEnd.current) list.current?.scrollTo({ top: list.current.scrollHeight });
+  }, [newest, see]);
+
+  const follow = () => {
+    const { scrollHeight = 0, scrollTop = 0, clientHeight = 0 } = list.current ?? {};
+    isAtEnd.current = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+  };
+  return (
+    <Panel name="chat" title={t('chat.title')} onClose={onClose}>
+      <ul
+        className={styles.list}
+        ref={list}
+        onScroll={follow}
+        // A list that scrolls is to be reached by keyboard too.
+        tabIndex={0}
+        aria-live="polite"
+        aria-label={t('chat.title')}
+      >
+        {chat.length === 0 && (
+          <Text component="li" fz="sm" c="dimmed" ta="center" mt="xl">
+            {t('chat.empty')}
+          </Text>
+        )}
+        {chat.map((message, index) => (
+          <Message key={message.id} message={message} before={chat[index - 1]} />
+        ))}
+      </ul>
+      <Writing />
+    </Panel>
+  );
+}
+
+/** Messages of one person within so long stand under one name. */
+const ONE_BREATH_MS = 180_000;
+
+function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
+  const { t, i18n } = useTranslation();
+  const { from, to, name, text, at_ms: at } = message;
+  const { you } = useMeeting();
+  const partner = useMeetingState(({ participants }) => participants.find(({ id }) => id === to)?.name);
+  const goesOn = before?.from === from && before.to === to && at - before.at_ms < ONE_BREATH_MS;
+  const whom =
+    to === null ? null : to === you ? t('chat.toMe') : t('chat.toWhom', { name: partner ?? t('chat.gone') });
+  return (
+    <li
+      className={styles.message}
+      data-own={from === you || undefined}
+      data-private={to !== null || undefined}
+      data-goes-on={goesOn || undefined}
+      data-testid="chat-message"
+      data-from={name}
+    >
+      {!goesOn && (
+        <div className={styles.by}>
+          <span
+            className={styles.name}
+            style={{ color: `hsl(${hueOf(from)} 45% var(--name-light))` }}
+            dir="auto"
+          >
+            {from === you ? t('chat.me') : name}
+          </span>
+          {whom && <span className={styles.whom}>{whom}</span>}
+          <time dateTime={new Date(at).toISOString()}>
+            {new Intl.DateTimeFormat(i18n.language, { timeStyle: 'short' }).format(at)}
+          </time>
+        </div>
+      )}
+      <div className={styles.text} dir="auto">
+        {pieces(text).map((piece, index) =>
+          piece.isLink ? (
+            <a key={index} href={piece.text} target="_blank" rel="noopener noreferrer">
+              {piece.text}
+            </a>
+          ) : (
+            piece.text
+          ),
+        )}
+      </div>
+    </li>
+  );
+}
+
+/** Whom a message may be for: telephones can't read. */
+function readers(participants: readonly Participant[], you: string): Participant[] {
+  return participants.filter(({ id, via }) => id !== you && via === 'web');
+}
+
+function Writing() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const participants = useMeetingState(state => state.participants);
+  const { to, address } = useTalk();
+  const [text, setText] = useState('');
+  const others = readers(participants, meeting.you);
+  const isGone = to !== null && !others.some(({ id }) => id === to);
+
+  const send = () => {
+    const said = text.trim();
+    if (!said || isGone) return;
+    setText('');
+    void attempt(async () => {
+      await meeting.say(said, to).catch((thrown: unknown) => {
+        // Nothing that was typed is lost.
+        setText(now => now || said);
+        throw thrown;
+      });
+    });
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    // Enter that ends the choice of a Chinese character is no wish to send.
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    send();
+  };
+  return (
+    <div className={styles.writing}>
+      <NativeSelect
+        size="xs"
+        aria-label={t('chat.to')}
+        value={to ?? ''}
+        onChange={event => address(event.currentTarget.value || null)}
+        data={[
+          { value: '', label: t('chat.toAll') },
+          ...others.map(({ id, name }) => ({ value: id, label: t('chat.toWhom', { name }) })),
+          ...(isGone ? [{ value: to, label: t('chat.gone'), disabled: true }] : []),
+        ]}
+        data-testid="chat-to"
+      />
+      <div className={styles.field}>
+        <Textarea
+          flex={1}
+          autosize
+          minRows={1}
+          maxRows={5}
+          maxLength={LENGTH_MAX}
+          placeholder={t('chat.placeholder')}
+          aria-label={t('chat.placeholder')}
+          value={text}
+          onChange={event => setText(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+          data-autofocus
+          data-testid="chat-text"
+        />
+        <ActionIcon
+          size={36}
+          aria-label={t('chat.send')}
+          disabled={!text.trim() || isGone}
+          onClick={send}
+          data-testid="chat-send"
+        >
+          <SendHorizontal size={18} />
+        </ActionIcon>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,200 @@
+import type { BroadcastLayout } from '@huitong/sdk';
+import { Menu } from '@mantine/core';
+import {
+  CalendarPlus,
+  ChartColumn,
+  Check,
+  Circle,
+  DoorOpen,
+  Ellipsis,
+  Grid2x2,
+  Keyboard,
+  Lock,
+  LockOpen,
+  MonitorUp,
+  MonitorX,
+  Presentation,
+  Radio,
+  Settings,
+} from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { canShareScreen, useLocalMedia } from '../media/local';
+import { PreferenceItems } from '../parts/Preferences';
+import { useSettings } from '../settings';
+import { BarButton } from './BarButton';
+import type { Dialog } from './Room';
+import { toggleLayout } from './Shortcuts';
+import { attempt, toggleScreen } from './controls';
+import { useIsHost, useManages, useMayShare, useMeeting, useMeetingState } from './useMeeting';
+
+interface MoreProps {
+  isNarrow: boolean;
+  onPolls: () => void;
+  onDialog: (dialog: Dialog) => void;
+}
+
+/** 更多: what is wanted once a meeting, and on a phone what its bar has no room for. */
+export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
+  const { t } = useTranslation();
+  const manages = useManages();
+  const isHost = useIsHost();
+  const layout = useSettings(state => state.layout);
+  const isScalable = useMeetingState(state => state.meeting.scalable);
+  const hasOpenPoll = useMeetingState(({ polls }) => polls.some(({ open }) => open));
+  return (
+    <Menu position="top" width={230} shadow="md">
+      <Menu.Target>
+        <BarButton icon={<Ellipsis size={22} />} label={t('meeting.more')} data-testid="more" />
+      </Menu.Target>
+      <Menu.Dropdown mah="min(560px, 82dvh)" style={{ overflowY: 'auto' }}>
+        {isNarrow && <Share />}
+        <Menu.Item
+          leftSection={<ChartColumn size={16} />}
+          rightSection={hasOpenPoll && <Circle size={9} fill="currentColor" />}
+          onClick={onPolls}
+          data-testid="open-polls"
+        >
+          {t('polls.title')}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={layout === 'speaker' ? <Grid2x2 size={16} /> : <Presentation size={16} />}
+          onClick={toggleLayout}
+        >
+          {layout === 'speaker' ? t('meeting.gallery') : t('meeting.speaker')}
+        </Menu.Item>
+        {isHost && isScalable && (
+          <Menu.Item
+            leftSection={<CalendarPlus size={16} />}
+            onClick={() => onDialog('scale')}
+            data-testid="open-scale"
+          >
+            {t('scale.title')}
+          </Menu.Item>
+        )}
+        {isHost && <OnAir isNarrow={isNarrow} />}
+        {manages && <Doors />}
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<Settings size={16} />}
+          onClick={() => onDialog('devices')}
+          data-testid="open-devices"
+        >
+          {t('devices.title')}
+        </Menu.Item>
+        {!isNarrow && (
+          <Menu.Item
+            leftSection={<Keyboard size={16} />}
+            onClick={() => onDialog('keys')}
+            data-testid="open-keys"
+          >
+            {t('keys.title')}
+          </Menu.Item>
+        )}
+        <PreferenceItems />
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function Share() {
+  const { t } = useTranslation();
+  const screen = useLocalMedia(state => state.screen);
+  const mayShare = useMayShare();
+  if (!canShareScreen()) return null;
+  return (
+    <Menu.Item
+      leftSection={screen ? <MonitorX size={16} /> : <MonitorUp size={16} />}
+      disabled={!mayShare && !screen}
+      onClick={() => void toggleScreen()}
+      data-testid="toggle-screen"
+    >
+      {screen ? t('meeting.stopShare') : mayShare ? t('meeting.share') : t('meeting.shareLocked')}
+    </Menu.Item>
+  );
+}
+
+/** 锁定会议, 等候室, 共享锁定. */
+function Doors() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const {
+    locked,
+    waiting_room: hasWaitingRoom,
+    share_locked: isShareLocked,
+  } = useMeetingState(state => state.meeting);
+  return (
+    <>
+      <Menu.Item
+        leftSection={locked ? <LockOpen size={16} /> : <Lock size={16} />}
+        onClick={() => void attempt(() => meeting.lock(!locked))}
+        data-testid="toggle-lock"
+      >
+        {locked ? t('meeting.unlock') : t('meeting.lock')}
+      </Menu.Item>
+      <Menu.Item
+        leftSection={<DoorOpen size={16} />}
+        onClick={() => void attempt(() => meeting.waitingRoom(!hasWaitingRoom))}
+        data-testid="toggle-waiting-room"
+      >
+        {hasWaitingRoom ? t('meeting.waitingRoomOff') : t('meeting.waitingRoomOn')}
+      </Menu.Item>
+      <Menu.Item
+        leftSection={<MonitorX size={16} />}
+        onClick={() => void attempt(() => meeting.lockShare(!isShareLocked))}
+        data-testid="toggle-lock-share"
+      >
+        {isShareLocked ? t('meeting.unlockShare') : t('meeting.lockShare')}
+      </Menu.Item>
+    </>
+  );
+}
+
+const LAYOUTS: BroadcastLayout[] = ['speaker', 'gallery', 'picture_in_picture'];
+
+/** 录制 and 直播, and what its audience sees. */
+function OnAir({ isNarrow }: { isNarrow: boolean }) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const isRecording = useMeetingState(state => state.meeting.recording);
+  const layout = useMeetingState(({ broadcast }) => broadcast?.layout);
+  const isOn = layout !== undefined;
+  return (
+    <>
+      {isNarrow && (
+        <Menu.Item
+          leftSection={<Radio size={16} />}
+          onClick={() => void attempt(() => (isOn ? meeting.stopBroadcast() : meeting.startBroadcast()))}
+          data-testid={isOn ? 'stop-broadcast' : 'start-broadcast'}
+        >
+          {isOn ? t('broadcast.stop') : t('broadcast.start')}
+        </Menu.Item>
+      )}
+      <Menu.Item
+        leftSection={<Circle size={16} fill={isRecording ? 'currentColor' : 'none'} />}
+        onClick={() => void attempt(() => (isRecording ? meeting.stopRecording() : meeting.startRecording()))}
+        data-testid="toggle-recording"
+      >
+        {isRecording ? t('recording.stop') : t('recording.start')}
+      </Menu.Item>
+      {isOn && (
+        <>
+          <Menu.Divider />
+          <Menu.Label>{t('broadcast.layout')}</Menu.Label>
+          {LAYOUTS.map(one => (
+            <Menu.Item
+              key={one}
+              role="menuitemradio"
+              aria-checked={layout === one}
+              leftSection={layout === one ? <Check size={16} /> : <Radio size={16} />}
+              onClick={() => void attempt(() => meeting.layout(one))}
+              data-testid={`broadcast-layout-${one}`}
+            >
+              {t(`broadcast.${one}`)}
+            </Menu.Item>
+          ))}
+          <Menu.Divider />
+        </>
+      )}
+    </>
+  );
+}

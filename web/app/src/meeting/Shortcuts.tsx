@@ -1,0 +1,105 @@
+import { Kbd, Table } from '@mantine/core';
+import { useHotkeys } from '@mantine/hooks';
+import { useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useSettings } from '../settings';
+import type { PanelName } from './Panel';
+import { toggleCamera, toggleHand, toggleMicrophone, toggleScreen } from './controls';
+import { useMeeting } from './useMeeting';
+import { Sheet } from '../parts/Sheet';
+
+/** Letters as Jitsi's users know them, and what they do. */
+export const KEYS = [
+  ['M', 'microphone'],
+  ['V', 'camera'],
+  ['D', 'screen'],
+  ['C', 'chat'],
+  ['P', 'participants'],
+  ['R', 'hand'],
+  ['W', 'layout'],
+  ['S', 'fullScreen'],
+  ['␣', 'talk'],
+  ['?', 'help'],
+] as const;
+
+interface ShortcutsProps {
+  onPanel: (panel: PanelName) => void;
+  onHelp: () => void;
+}
+
+/** What keys do while nothing is being typed. */
+export function useShortcuts({ onPanel, onHelp }: ShortcutsProps): void {
+  const meeting = useMeeting();
+  useHotkeys([
+    ['m', () => void toggleMicrophone(meeting)],
+    ['v', () => void toggleCamera()],
+    ['d', () => void toggleScreen()],
+    ['c', () => onPanel('chat')],
+    ['p', () => onPanel('participants')],
+    ['r', () => void toggleHand(meeting)],
+    ['w', () => toggleLayout()],
+    ['s', () => void toggleFullScreen()],
+    ['shift+?', onHelp],
+  ]);
+
+  // Held down one is heard, as with a walkie-talkie; only whoever was muted is muted again.
+  useEffect(() => {
+    let talks = false;
+    const isTyping = ({ target }: KeyboardEvent) =>
+      target instanceof HTMLElement &&
+      target.closest('input, textarea, select, button, a, [contenteditable]');
+    const down = (event: KeyboardEvent) => {
+      if (event.code !== 'Space' || event.repeat || talks || isTyping(event) || !meeting.me?.muted) return;
+      event.preventDefault();
+      talks = true;
+      void toggleMicrophone(meeting);
+    };
+    const up = (event?: KeyboardEvent) => {
+      if (!talks || (event && event.code !== 'Space')) return;
+      talks = false;
+      if (!meeting.me?.muted) void toggleMicrophone(meeting);
+    };
+    const blur = () => up();
+    document.addEventListener('keydown', down);
+    document.addEventListener('keyup', up);
+    window.addEventListener('blur', blur);
+    return () => {
+      document.removeEventListener('keydown', down);
+      document.removeEventListener('keyup', up);
+      window.removeEventListener('blur', blur);
+    };
+  }, [meeting]);
+}
+
+export function toggleLayout(): void {
+  const { layout, remember } = useSettings.getState();
+  remember({ layout: layout === 'speaker' ? 'gallery' : 'speaker' });
+}
+
+/** Refused where the page may not; then nothing happens. */
+async function toggleFullScreen(): Promise<void> {
+  const change = document.fullscreenElement
+    ? document.exitFullscreen()
+    : document.documentElement.requestFullscreen();
+  await change.catch(() => undefined);
+}
+
+export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Sheet opened={opened} onClose={onClose} title={t('keys.title')} size="sm">
+      <Table withRowBorders={false} verticalSpacing={6} data-testid="shortcut-help">
+        <Table.Tbody>
+          {KEYS.map(([key, does]) => (
+            <Table.Tr key={key}>
+              <Table.Td w={70}>
+                <Kbd>{key === '␣' ? t('keys.space') : key}</Kbd>
+              </Table.Td>
+              <Table.Td>{t(`keys.${does}`)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Sheet>
+  );
+}

@@ -1,0 +1,42 @@
+import type { MeetingStats } from '@huitong/sdk';
+
+/** How the network did between two looks at it. */
+export interface Sample {
+  roundTripMs: number;
+  /** Of what should have been received, 0 to 1. */
+  lost: number;
+  sentKbit: number;
+  receivedKbit: number;
+  /** The picture one sends, as width × height. */
+  picture: string;
+}
+
+export type Grade = 'good' | 'fair' | 'poor';
+
+/** What people begin to notice, and what they complain of. */
+const FAIR = { roundTripMs: 250, lost: 0.02 };
+const POOR = { roundTripMs: 600, lost: 0.08 };
+
+export function gradeOf({ roundTripMs, lost }: Sample): Grade {
+  if (roundTripMs > POOR.roundTripMs || lost > POOR.lost) return 'poor';
+  return roundTripMs > FAIR.roundTripMs || lost > FAIR.lost ? 'fair' : 'good';
+}
+
+const sum = (values: number[]): number => values.reduce((all, value) => all + value, 0);
+
+/** What happened in `ms` between two readings; counters that began anew count as nothing. */
+export function sampleOf(before: MeetingStats, now: MeetingStats, ms: number): Sample {
+  const grown = (of: (stats: MeetingStats) => number) => Math.max(0, of(now) - of(before));
+  const lost = grown(({ subscribe }) => sum(subscribe.slots.map(slot => slot.lost)));
+  const came = grown(({ subscribe }) => sum(subscribe.slots.map(slot => slot.packets)));
+  const sent = grown(({ publish }) => sum(publish.tracks.map(track => track.bytes)));
+  const received = grown(({ subscribe }) => sum(subscribe.slots.map(slot => slot.bytes)));
+  const camera = now.publish.tracks.find(({ kind, width }) => kind === 'video' && width > 0);
+  return {
+    roundTripMs: 1000 * (now.subscribe.roundTrip ?? now.publish.roundTrip ?? 0),
+    lost: lost + came > 0 ? lost / (lost + came) : 0,
+    sentKbit: (sent * 8) / ms,
+    receivedKbit: (received * 8) / ms,
+    picture: camera ? `${camera.width} × ${camera.height}` : '',
+  };
+}

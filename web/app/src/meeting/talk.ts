@@ -1,0 +1,74 @@
+import type { ChatMessage, ParticipantId, Reaction } from '@huitong/sdk';
+import { create } from 'zustand';
+
+/** How long a reaction is shown. */
+const REACTION_MS = 4_000;
+
+/** Those who answer in one breath; more at once would hide the pictures. */
+export const EMOJI: Record<Reaction, string> = {
+  clap: '👏',
+  like: '👍',
+  heart: '❤️',
+  laugh: '😂',
+  surprise: '😮',
+  celebrate: '🎉',
+};
+
+interface Talk {
+  /** Whom the next message is for; null for all. */
+  to: ParticipantId | null;
+  /** The newest message that was seen. */
+  seen: number;
+  /** The last reaction of each, while it is shown. */
+  reactions: Readonly<Record<ParticipantId, { emoji: string; id: number }>>;
+  /** What one voted, by poll: the server tells nobody. */
+  votes: Readonly<Record<number, readonly number[]>>;
+  /** Shown large for oneself alone. */
+  pinned: ParticipantId | null;
+  address: (to: ParticipantId | null) => void;
+  see: (newest: number) => void;
+  react: (participant: ParticipantId, reaction: Reaction) => void;
+  keepVote: (poll: number, choices: readonly number[]) => void;
+  pin: (participant: ParticipantId | null) => void;
+  /** A new meeting; what was said before one came was seen by others. */
+  begin: (newest: number) => void;
+}
+
+let lastReaction = 0;
+
+/** What the page keeps of talk beside the meeting's own state. */
+export const useTalk = create<Talk>((set, get) => ({
+  to: null,
+  seen: 0,
+  reactions: {},
+  votes: {},
+  pinned: null,
+  address: to => set({ to }),
+  see: newest => {
+    if (newest > get().seen) set({ seen: newest });
+  },
+  react: (participant, reaction) => {
+    const id = ++lastReaction;
+    set({ reactions: { ...get().reactions, [participant]: { emoji: EMOJI[reaction], id } } });
+    setTimeout(() => {
+      const { [participant]: shown, ...others } = get().reactions;
+      if (shown?.id === id) set({ reactions: others });
+    }, REACTION_MS);
+  },
+  keepVote: (poll, choices) => set({ votes: { ...get().votes, [poll]: choices } }),
+  pin: pinned => set({ pinned }),
+  begin: newest => set({ to: null, seen: newest, reactions: {}, votes: {}, pinned: null }),
+}));
+
+/** How many messages of others came since one last looked. */
+export function unread(chat: readonly ChatMessage[], seen: number, you: ParticipantId): number {
+  return chat.filter(({ id, from }) => id > seen && from !== you).length;
+}
+
+/** Pieces of a message: what looks like a web address is one. */
+export function pieces(text: string): { text: string; isLink: boolean }[] {
+  return text
+    .split(/(https?:\/\/[^\s<>"'，。；！？、（）]+)/u)
+    .filter(Boolean)
+    .map(piece => ({ text: piece, isLink: /^https?:\/\/\S/.test(piece) }));
+}

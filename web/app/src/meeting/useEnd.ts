@@ -1,0 +1,18 @@
+import { useEffect, useState } from 'react';
+import { useMeetingState } from './useMeeting';
+
+/** From here on it is worth knowing. */
+const TOLD_MIN = 15;
+
+/** Whole minutes left; null while there are many, or no end. */
+export function useEnd(): number | null {
+  const ends = useMeetingState(state => state.meeting.ends_ms);
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 5_000);
+    return () => clearInterval(timer);
+  }, []);
+  if (ends === null) return null;
+  const minutes = Math.max(0, Math.ceil((ends - now) / 60_000));
+  return minutes <= TOLD_MIN ? minutes : null;
+}

@@ -1,0 +1,286 @@
+import type { Account } from '@huitong/sdk';
+import {
+  Alert,
+  Button,
+  Card,
+  FileButton,
+  Group,
+  Select,
+  Stack,
+  Switch,
+  Table,
+  Tabs,
+  Text,
+  TextInput,
+  Title,
+  useMantineColorScheme,
+} from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { Info, KeyRound, Settings, UserRound } from 'lucide-react';
+import { type ReactNode, type SubmitEvent, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useLocation, useNavigate } from 'react-router';
+import { useAccount } from '../account';
+import { avatarOf } from '../avatar';
+import { LANGUAGES, type Language, setLanguage } from '../i18n';
+import { useInfo } from '../info';
+import { DeviceChoice } from '../media/DeviceChoice';
+import { Face } from '../parts/AccountMenu';
+import { NewPassword } from '../parts/NewPassword';
+import { Page } from '../parts/Page';
+import { problemText } from '../problems';
+import { rest } from '../rest';
+import { useSettings } from '../settings';
+
+const TABS = { profile: UserRound, password: KeyRound, meeting: Settings, about: Info };
+type Tab = keyof typeof TABS;
+
+/** `/settings`: oneself, the password, how one comes into meetings, the server. L5, L6, A6. */
+export function SettingsPage() {
+  const { t } = useTranslation();
+  const account = useAccount(state => state.account);
+  const navigate = useNavigate();
+  const { hash } = useLocation();
+  const isNarrow = useMediaQuery('(max-width: 700px)');
+  if (account === undefined) return null;
+  const tabs = (Object.keys(TABS) as Tab[]).filter(
+    tab => account || (tab !== 'profile' && tab !== 'password'),
+  );
+  const tab = tabs.find(one => `#${one}` === hash) ?? tabs[0] ?? 'about';
+  return (
+    <Page width={900}>
+      <Title order={1} fz={24} mb="lg">
+        {t('settings.title')}
+      </Title>
+      <Tabs
+        value={tab}
+        onChange={value => void navigate(`#${value}`, { replace: true })}
+        orientation={isNarrow ? 'horizontal' : 'vertical'}
+        keepMounted={false}
+        variant="pills"
+      >
+        <Tabs.List
+          mr={isNarrow ? 0 : 'lg'}
+          mb={isNarrow ? 'md' : 0}
+          style={isNarrow ? { flexWrap: 'nowrap', overflowX: 'auto' } : {}}
+        >
+          {tabs.map(one => {
+            const Icon = TABS[one];
+            return (
+              <Tabs.Tab key={one} value={one} leftSection={<Icon size={16} />} data-testid={`tab-${one}`}>
+                {t(`settings.${one}`)}
+              </Tabs.Tab>
+            );
+          })}
+        </Tabs.List>
+        <Tabs.Panel value={tab}>
+          <Card withBorder radius="lg" padding="lg">
+            {tab === 'profile' && account && <Profile key={account.id} account={account} />}
+            {tab === 'password' && <Password />}
+            {tab === 'meeting' && <MeetingSettings />}
+            {tab === 'about' && <About />}
+          </Card>
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+/** 用户信息. */
+function Profile({ account }: { account: Account }) {
+  const { t } = useTranslation();
+  const renew = useAccount(state => state.renew);
+  const [name, setName] = useState(account.display_name);
+  const [email, setEmail] = useState(account.email ?? '');
+  const [mobile, setMobile] = useState(account.mobile ?? '');
+  const [said, setSaid] = useState<'saved' | 'badPicture' | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+
+  const change = async (what: Parameters<typeof rest.changeMe>[0]) => {
+    setProblem(null);
+    setSaid(null);
+    try {
+      renew(await rest.changeMe(what));
+      setSaid('saved');
+    } catch (thrown) {
+      setProblem(thrown);
+    }
+  };
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    void change({ display_name: name.trim(), email: email.trim(), mobile: mobile.trim() });
+  };
+  const choose = (file: File | null) => {
+    if (!file) return;
+    avatarOf(file).then(
+      avatar => void change({ avatar }),
+      () => setSaid('badPicture'),
+    );
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack maw={440}>
+        <Group>
+          <Face account={account} size={72} />
+          <FileButton accept="image/*" onChange={choose} inputProps={{ 'aria-label': t('profile.picture') }}>
+            {props => (
+              <Button variant="default" size="sm" {...props} data-testid="avatar-choose">
+                {t('profile.picture')}
+              </Button>
+            )}
+          </FileButton>
+          {account.avatar && (
+            <Button variant="subtle" color="gray" size="sm" onClick={() => void change({ avatar: '' })}>
+              {t('profile.noPicture')}
+            </Button>
+          )}
+        </Group>
+        <TextInput
+          label={t('join.name')}
+          maxLength={40}
+          value={name}
+          onChange={event => setName(event.currentTarget.value)}
+          data-testid="profile-name"
+        />
+        <Facts
+          rows={[
+            [t('profile.account'), account.name],
+            [t('profile.site'), account.site],
+          ]}
+        />
+        <TextInput
+          label={t('profile.email')}
+          type="email"
+          autoComplete="email"
+          value={email}
+          onChange={event => setEmail(event.currentTarget.value)}
+          data-testid="profile-email"
+        />
+        <TextInput
+          label={t('profile.mobile')}
+          type="tel"
+          autoComplete="tel"
+          value={mobile}
+          onChange={event => setMobile(event.currentTarget.value)}
+          data-testid="profile-mobile"
+        />
+        {problem !== null && (
+          <Alert color="red" variant="light" data-testid="profile-problem">
+            {problemText(t, problem)}
+          </Alert>
+        )}
+        {said && (
+          <Alert color={said === 'saved' ? 'teal' : 'red'} variant="light" data-testid={`profile-${said}`}>
+            {t(`profile.${said}`)}
+          </Alert>
+        )}
+        <Group justify="flex-end">
+          <Button type="submit" disabled={!name.trim()} data-testid="profile-save">
+            {t('meeting.save')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function Password() {
+  const { t } = useTranslation();
+  const { account, renew } = useAccount();
+  const [isDone, setDone] = useState(false);
+  return (
+    <Stack maw={440}>
+      <NewPassword
+        asksOld
+        onSubmit={async (password, old) => {
+          setDone(false);
+          await rest.changePassword(old, password);
+          if (account) renew({ ...account, initial_password: false });
+          setDone(true);
+        }}
+      />
+      {isDone && (
+        <Alert color="teal" variant="light" data-testid="password-changed">
+          {t('password.changed')}
+        </Alert>
+      )}
+    </Stack>
+  );
+}
+
+/** 会议设置. */
+function MeetingSettings() {
+  const { t, i18n } = useTranslation();
+  const settings = useSettings();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <Stack maw={440} gap="lg">
+      {(['connectAudio', 'startMuted', 'cameraOff'] as const).map(name => (
+        <Switch
+          key={name}
+          label={t(`settings.${name}`)}
+          description={t(`settings.${name}Hint`)}
+          checked={settings[name]}
+          onChange={event => settings.remember({ [name]: event.currentTarget.checked })}
+          data-testid={`setting-${name}`}
+        />
+      ))}
+      <DeviceChoice />
+      <Select
+        label={t('preferences.language')}
+        allowDeselect={false}
+        value={i18n.language}
+        onChange={value => void setLanguage(value as Language)}
+        data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
+      />
+      <Select
+        label={t('preferences.colours')}
+        allowDeselect={false}
+        value={colorScheme}
+        onChange={value => setColorScheme(value as 'light' | 'dark' | 'auto')}
+        data={(['light', 'dark', 'auto'] as const).map(value => ({
+          value,
+          label: t(`preferences.${value}`),
+        }))}
+      />
+    </Stack>
+  );
+}
+
+/** 关于. */
+function About() {
+  const { t } = useTranslation();
+  const info = useInfo();
+  return (
+    <Stack maw={440}>
+      <Text fw={600}>{t('brand')}</Text>
+      <Facts
+        rows={[
+          [t('about.version'), <span data-testid="version">{info?.version}</span>],
+          [t('about.sip'), info?.sip.host],
+          ...(info?.phones ?? []).map(({ name, number }): [string, ReactNode] => [
+            name,
+            <a href={`tel:${number}`}>{number}</a>,
+          ]),
+        ]}
+      />
+    </Stack>
+  );
+}
+
+function Facts({ rows }: { rows: [string, ReactNode][] }) {
+  return (
+    <Table withRowBorders={false} verticalSpacing={4} horizontalSpacing={0} fz="sm">
+      <Table.Tbody>
+        {rows.map(([name, value]) => (
+          <Table.Tr key={name}>
+            <Table.Td c="dimmed" w={130}>
+              {name}
+            </Table.Td>
+            <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}

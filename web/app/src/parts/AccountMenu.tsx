@@ -1,0 +1,70 @@
+import type { Account } from '@huitong/sdk';
+import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
+import { ChevronDown, Info, KeyRound, LogOut, Settings, UserRound } from 'lucide-react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'react-router';
+import { useAccount } from '../account';
+import { initials } from '../names';
+
+/** Who one is, and what belongs to that. */
+export function AccountMenu({ account }: { account: Account }) {
+  const { t } = useTranslation();
+  const logout = useAccount(state => state.logout);
+  return (
+    <Menu position="bottom-end" width={220} shadow="md">
+      <Menu.Target>
+        <UnstyledButton
+          p={4}
+          style={{ borderRadius: 8, display: 'flex', alignItems: 'center', gap: 8 }}
+          aria-label={t('account.menu', { name: account.display_name })}
+          data-testid="account-menu"
+          data-initial={account.initial_password}
+        >
+          <Face account={account} size={30} />
+          <Text fz="sm" truncate maw={140} visibleFrom="xs">
+            {account.display_name}
+          </Text>
+          <ChevronDown size={15} aria-hidden />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{`${account.name} · ${account.site}`}</Menu.Label>
+        <Menu.Item
+          component={Link}
+          to="/settings#profile"
+          leftSection={<UserRound size={16} />}
+          data-testid="open-profile"
+        >
+          {t('settings.profile')}
+        </Menu.Item>
+        <Menu.Item component={Link} to="/settings#password" leftSection={<KeyRound size={16} />}>
+          {t('settings.password')}
+        </Menu.Item>
+        <Menu.Item
+          component={Link}
+          to="/settings#meeting"
+          leftSection={<Settings size={16} />}
+          data-testid="open-settings"
+        >
+          {t('settings.meeting')}
+        </Menu.Item>
+        <Menu.Item component={Link} to="/settings#about" leftSection={<Info size={16} />}>
+          {t('settings.about')}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item leftSection={<LogOut size={16} />} onClick={() => void logout()} data-testid="logout">
+          {t('account.logout')}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** 头像, or initials where there is none. */
+export function Face({ account, size }: { account: Account; size: number }) {
+  return (
+    <Avatar src={account.avatar} size={size} radius="xl" color="lake" variant="light" alt="">
+      {initials(account.display_name)}
+    </Avatar>
+  );
+}

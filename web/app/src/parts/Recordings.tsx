@@ -1,0 +1,102 @@
+import type { RecordingInfo } from '@huitong/sdk';
+import { ActionIcon, Alert, Anchor, Button, Card, Group, Loader, Stack, Text } from '@mantine/core';
+import { Download, Trash2 } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { problemText } from '../problems';
+import { rest } from '../rest';
+import styles from './MeetingList.module.css';
+
+/** 录制: films of one's own meetings, the newest first (C23). */
+export function Recordings() {
+  const { t, i18n } = useTranslation();
+  const [recordings, setRecordings] = useState<RecordingInfo[] | null>(null);
+  const [doomed, setDoomed] = useState<string | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  useEffect(() => {
+    rest.recordings().then(setRecordings, setProblem);
+  }, []);
+  const when = new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'short' });
+  const size = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1 });
+
+  const remove = async (id: string) => {
+    try {
+      await rest.deleteRecording(id);
+      setRecordings(recordings?.filter(one => one.id !== id) ?? null);
+    } catch (thrown) {
+      setProblem(thrown);
+    }
+  };
+  if (problem !== null) {
+    return (
+      <Alert color="red" variant="light">
+        {problemText(t, problem)}
+      </Alert>
+    );
+  }
+  if (!recordings) return <Loader size="sm" mx="auto" display="block" my="xl" />;
+  return (
+    <Stack gap="sm">
+      {recordings.length === 0 && (
+        <Text c="dimmed" ta="center" py="xl">
+          {t('recording.none')}
+        </Text>
+      )}
+      {recordings.map(({ id, title, start, state, seconds, bytes, file, watch }) => (
+        <Card
+          key={id}
+          withBorder
+          radius="lg"
+          padding={0}
+          className={styles.card}
+          data-testid="recording-item"
+        >
+          <div className={styles.what}>
+            <Text fw={550} truncate>
+              {title}
+            </Text>
+            <Group gap="4px 12px" c="dimmed" fz="sm">
+              <span>{when.format(new Date(start))}</span>
+              {state === 'ready' ? (
+                <>
+                  <span>{t('book.minutes', { count: Math.max(1, Math.round(seconds / 60)) })}</span>
+                  <span>{size.format(bytes / 1e6)} MB</span>
+                </>
+              ) : (
+                <span>{t('recording.on')}</span>
+              )}
+              {watch && (
+                <Anchor href={watch} target="_blank" rel="noopener" fz="sm">
+                  {t('recording.replay')}
+                </Anchor>
+              )}
+            </Group>
+          </div>
+          <Group gap="xs" wrap="nowrap">
+            {state === 'ready' && (
+              <Button component="a" href={file} variant="default" leftSection={<Download size={15} />}>
+                {t('recording.download')}
+              </Button>
+            )}
+            {doomed === id ? (
+              <Button color="red" onClick={() => void remove(id)} data-testid="recording-delete-sure">
+                {t('recording.sure')}
+              </Button>
+            ) : (
+              <ActionIcon
+                variant="subtle"
+                color="red"
+                size={36}
+                aria-label={t('recording.remove', { title })}
+                onClick={() => setDoomed(id)}
+                data-testid="recording-delete"
+              >
+                <Trash2 size={17} />
+              </ActionIcon>
+            )}
+          </Group>
+        </Card>
+      ))}
+    </Stack>
+  );
+}

@@ -1,0 +1,92 @@
+import type { OwnMeeting } from '@huitong/sdk';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { rest } from '../rest';
+
+export type Period = 'upcoming' | 'past';
+
+/** How long a deletion can be taken back. */
+const UNDO_MS = 6_000;
+
+/** One row of a list: a series has one for each time. */
+export const keyOf = ({ id, occurrence = '' }: OwnMeeting): string => `${id} ${occurrence}`;
+
+/** What is to be deleted: one time of a series, or all of it. */
+export interface Deletion {
+  meeting: OwnMeeting;
+  isSeries: boolean;
+}
+
+const isGone = ({ meeting, isSeries }: Deletion, row: OwnMeeting): boolean =>
+  isSeries ? row.id === meeting.id : keyOf(row) === keyOf(meeting);
+
+function carryOut({ meeting, isSeries }: Deletion): Promise<void> {
+  return isSeries || !meeting.occurrence
+    ? rest.deleteMeeting(meeting.id)
+    : rest.deleteOccurrence(meeting.id, meeting.occurrence);
+}
+
+/** My meetings of a period, found by a search; deleted ones vanish at once and come back if it is undone. */
+export function useMeetings(period: Period, search: string) {
+  const [meetings, setMeetings] = useState<OwnMeeting[] | null>(null);
+  const [next, setNext] = useState<string | undefined>();
+  const [problem, setProblem] = useState<unknown>(null);
+  const [deletion, setDeletion] = useState<Deletion | null>(null);
+  const pending = useRef<{ deletion: Deletion; timer: ReturnType<typeof setTimeout> } | null>(null);
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound(now => now + 1), []);
+
+  useEffect(() => {
+    let isCurrent = true;
+    rest.meetings({ period, search }).then(
+      piece => {
+        if (!isCurrent) return;
+        setMeetings(piece.items);
+        setNext(piece.next);
+        setProblem(null);
+      },
+      (thrown: unknown) => {
+        if (isCurrent) setProblem(thrown);
+      },
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [period, search, round]);
+
+  const more = async () => {
+    try {
+      const piece = await rest.meetings({ period, search, cursor: next });
+      setMeetings([...(meetings ?? []), ...piece.items]);
+      setNext(piece.next);
+    } catch (thrown) {
+      setProblem(thrown);
+    }
+  };
+
+  const finish = useCallback(() => {
+    const waiting = pending.current;
+    if (!waiting) return;
+    pending.current = null;
+    clearTimeout(waiting.timer);
+    setDeletion(null);
+    carryOut(waiting.deletion).then(reload, (thrown: unknown) => {
+      setProblem(thrown);
+      reload();
+    });
+  }, [reload]);
+  // Whoever goes on to another page has not taken it back.
+  useEffect(() => finish, [finish]);
+
+  const remove = (wanted: Deletion) => {
+    finish();
+    pending.current = { deletion: wanted, timer: setTimeout(finish, UNDO_MS) };
+    setDeletion(wanted);
+  };
+  const undo = () => {
+    if (pending.current) clearTimeout(pending.current.timer);
+    pending.current = null;
+    setDeletion(null);
+  };
+  const shown = meetings?.filter(row => !(deletion && isGone(deletion, row))) ?? null;
+  return { meetings: shown, hasMore: next !== undefined, more, problem, deletion, remove, undo, reload };
+}
