@@ -114,19 +114,32 @@ struct ProblemView {
 struct SlotView {
     mid: String,
     participant: Option<ParticipantId>,
-    kind: &'static str,
+    kind: Kind,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "TrackKind")]
+enum Kind {
+    Audio,
+    Camera,
+    Screen,
 }
 
 /// Both ends of the protocol as JSON Schema (draft 2020-12): `ClientMessage` and `ServerMessage` under `$defs`.
 pub(crate) fn schema() -> serde_json::Value {
-    let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let client = generator.subschema_for::<ClientMessage>();
-    let server = generator.subschema_for::<ServerMessage<'_>>();
+    let mut read = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let mut written = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let client = read.subschema_for::<ClientMessage>();
+    let server = written.subschema_for::<ServerMessage<'_>>();
+    let mut definitions = read.take_definitions(true);
+    // Words that go both ways are the same both ways.
+    definitions.extend(written.take_definitions(true));
     serde_json::json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Huitong's client protocol",
+        "title": "ClientProtocol",
         "anyOf": [client, server],
-        "$defs": generator.take_definitions(true),
+        "$defs": definitions,
     })
 }
 
@@ -306,9 +319,9 @@ impl Client {
                     mid: slot.mid.clone(),
                     participant: slot.participant,
                     kind: match slot.kind {
-                        media::TrackKind::Audio => "audio",
-                        media::TrackKind::Camera => "camera",
-                        media::TrackKind::Screen => "screen",
+                        media::TrackKind::Audio => Kind::Audio,
+                        media::TrackKind::Camera => Kind::Camera,
+                        media::TrackKind::Screen => Kind::Screen,
                     },
                 };
                 self.say(&ServerMessage::Slots { slots: slots.iter().map(view).collect() }).await?;

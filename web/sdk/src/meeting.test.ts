@@ -140,6 +140,7 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
       waiting_room: false,
       mute_on_entry: false,
       spotlight: null,
+      breakouts: 0,
       locked: false,
       self_unmute: true,
       recording: false,
@@ -212,7 +213,11 @@ describe('joining', () => {
     const joining = Meeting.join({ meeting: 'm', name: '李雷', server: 'https://meet.example' });
     const outcome = expect(joining).rejects.toMatchObject({ code: 'wrong_password', title: '会议密码错误' });
     await settle();
-    FakeSocket.last.say({ type: 'refused', problem: { code: 'wrong_password', title: '会议密码错误' } });
+    FakeSocket.last.say({
+      type: 'refused',
+      id: null,
+      problem: { code: 'wrong_password', title: '会议密码错误' },
+    });
     await outcome;
     expect(FakeSocket.last.readyState).toBe(3);
   });
@@ -326,7 +331,7 @@ describe('a lost network', () => {
     FakeSocket.last.drop();
     await settle();
     await settle();
-    FakeSocket.last.say({ type: 'refused', problem: { code: 'removed', title: '' } });
+    FakeSocket.last.say({ type: 'refused', id: null, problem: { code: 'removed', title: '' } });
     await settle();
     expect(ends).toMatchObject([{ reason: 'refused', problem: { code: 'removed' } }]);
   });

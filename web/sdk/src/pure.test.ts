@@ -36,6 +36,7 @@ const joined: Joined = {
     waiting_room: false,
     mute_on_entry: false,
     spotlight: null,
+    breakouts: 0,
     locked: false,
     self_unmute: true,
     recording: false,

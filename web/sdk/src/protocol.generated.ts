@@ -1,0 +1,690 @@
+/** The client protocol as the server writes and reads it. Made by `npm run types`; not to be edited. */
+
+export type ClientProtocol = ClientMessage | ServerMessage;
+export type ClientMessage =
+  | {
+      name: string;
+      password?: string | null;
+      resume?: string | null;
+      since?: number | null;
+      type: 'join';
+    }
+  | {
+      id: number;
+      sdp: string;
+      type: 'publish';
+    }
+  | {
+      id: number;
+      sdp: string;
+      type: 'subscribe';
+    }
+  | {
+      command: Action;
+      id: number;
+      type: 'command';
+    };
+/**
+ * What participants do, as the client protocol has it.
+ */
+export type Action =
+  | {
+      participant: ParticipantId;
+      type: 'mute';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'unmute';
+    }
+  | {
+      /**
+       * Whether they may unmute themselves.
+       */
+      self_unmute: boolean;
+      type: 'mute_all';
+    }
+  | {
+      type: 'unmute_all';
+    }
+  | {
+      /**
+       * Whoever comes in is muted.
+       */
+      on: boolean;
+      type: 'mute_on_entry';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'stop_camera';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'ask_camera';
+    }
+  | {
+      /**
+       * Shown.
+       */
+      on: boolean;
+      type: 'camera';
+    }
+  | {
+      /**
+       * Shared.
+       */
+      on: boolean;
+      type: 'screen';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'remove';
+    }
+  | {
+      /**
+       * To what.
+       */
+      name: string;
+      participant: ParticipantId;
+      type: 'rename';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'make_host';
+    }
+  | {
+      /**
+       * Or no longer.
+       */
+      on: boolean;
+      participant: ParticipantId;
+      type: 'make_co_host';
+    }
+  | {
+      type: 'hand';
+      /**
+       * Up.
+       */
+      up: boolean;
+    }
+  | {
+      type: 'lower_hands';
+    }
+  | {
+      reaction: Reaction;
+      type: 'react';
+    }
+  | {
+      /**
+       * Whom.
+       */
+      participant?: ParticipantId | null;
+      type: 'spotlight';
+    }
+  | {
+      /**
+       * On.
+       */
+      on: boolean;
+      type: 'waiting_room';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'admit';
+    }
+  | {
+      type: 'admit_all';
+    }
+  | {
+      participant: ParticipantId;
+      type: 'deny';
+    }
+  | {
+      /**
+       * Locked.
+       */
+      on: boolean;
+      type: 'lock';
+    }
+  | {
+      /**
+       * Locked.
+       */
+      on: boolean;
+      type: 'lock_share';
+    }
+  | {
+      /**
+       * From 1 to 20.
+       */
+      rooms: number;
+      /**
+       * The members are spread over them.
+       */
+      spread: boolean;
+      type: 'open_breakouts';
+    }
+  | {
+      type: 'close_breakouts';
+    }
+  | {
+      participant: ParticipantId;
+      /**
+       * From 1; none: the main room.
+       */
+      room?: number | null;
+      type: 'move_to';
+    }
+  | {
+      /**
+       * What.
+       */
+      text: string;
+      /**
+       * All, where none is named.
+       */
+      to?: ParticipantId | null;
+      type: 'chat';
+    }
+  | {
+      /**
+       * Two to ten.
+       */
+      choices: string[];
+      /**
+       * More than one may be chosen.
+       */
+      multiple: boolean;
+      /**
+       * What is asked.
+       */
+      question: string;
+      type: 'start_poll';
+    }
+  | {
+      /**
+       * Which ones, from zero.
+       */
+      choices: number[];
+      /**
+       * In which poll.
+       */
+      poll: number;
+      type: 'vote';
+    }
+  | {
+      /**
+       * Which.
+       */
+      poll: number;
+      type: 'close_poll';
+    }
+  | {
+      /**
+       * Half hours.
+       */
+      minutes: number;
+      type: 'extend';
+    }
+  | {
+      /**
+       * By so many seats.
+       */
+      by: number;
+      type: 'enlarge';
+    }
+  | {
+      type: 'start_broadcast';
+    }
+  | {
+      type: 'stop_broadcast';
+    }
+  | {
+      layout: Layout;
+      type: 'layout';
+    }
+  | {
+      type: 'start_recording';
+    }
+  | {
+      type: 'stop_recording';
+    }
+  | {
+      type: 'leave';
+    }
+  | {
+      type: 'end';
+    };
+/**
+ * One seat in one meeting, whatever it is reached by.
+ */
+export type ParticipantId = string;
+/**
+ * What faces say in a meeting (C17).
+ */
+export type Reaction = 'clap' | 'like' | 'heart' | 'laugh' | 'surprise' | 'celebrate';
+/**
+ * How the audience's picture is put together (B2).
+ */
+export type Layout = 'speaker' | 'gallery' | 'picture_in_picture';
+export type ServerMessage =
+  | {
+      /**
+       * The livestream.
+       */
+      broadcast: BroadcastView | null;
+      /**
+       * What was said to all and to him.
+       */
+      chat: Message[];
+      meeting: MeetingView;
+      missed?: Numbered[] | null;
+      /**
+       * Everyone, in order of coming.
+       */
+      participants: Participant[];
+      /**
+       * All that were asked.
+       */
+      polls: Poll[];
+      resume: string;
+      /**
+       * Events after this number are not in it.
+       */
+      seq: number;
+      type: 'joined';
+      /**
+       * Everyone at the door, for hosts.
+       */
+      waiting: WaitingPerson[];
+      you: ParticipantId;
+    }
+  | {
+      reason: WaitReason;
+      type: 'waiting';
+    }
+  | {
+      id: number;
+      sdp: string;
+      type: 'answer';
+    }
+  | {
+      id: number;
+      type: 'done';
+    }
+  | {
+      id: number | null;
+      problem: ProblemView;
+      type: 'refused';
+    }
+  | {
+      event: Event;
+      seq: number;
+      type: 'event';
+    }
+  | {
+      slots: SlotView[];
+      type: 'slots';
+    }
+  | {
+      active: ParticipantId | null;
+      participants: ParticipantId[];
+      type: 'speaking';
+    }
+  | {
+      notice: Notice;
+      type: 'notice';
+    }
+  | {
+      type: 'whisper';
+      whisper: Whisper;
+    }
+  | {
+      reason: EndReason;
+      type: 'ended';
+    };
+/**
+ * One livestream of one meeting.
+ */
+export type BroadcastId = string;
+/**
+ * How a livestream does.
+ */
+export type BroadcastState = 'starting' | 'live' | 'restarting';
+/**
+ * One meeting, from booking to end.
+ */
+export type MeetingId = string;
+export type MeetingNumber = string;
+/**
+ * What all are told.
+ */
+export type Event =
+  | {
+      participant: Participant;
+      type: 'participant_joined';
+    }
+  | {
+      participant: Participant;
+      type: 'participant_changed';
+    }
+  | {
+      id: ParticipantId;
+      reason: LeaveReason;
+      type: 'participant_left';
+    }
+  | {
+      meeting: MeetingView;
+      type: 'meeting_changed';
+    }
+  | {
+      participant: ParticipantId;
+      reaction: Reaction;
+      type: 'reacted';
+    }
+  | {
+      message: Message;
+      type: 'chat';
+    }
+  | {
+      poll: Poll;
+      type: 'poll_changed';
+    }
+  | {
+      /**
+       * As it is now.
+       */
+      broadcast: BroadcastView | null;
+      type: 'broadcast_changed';
+    };
+/**
+ * What somebody may do.
+ */
+export type Role = 'host' | 'co_host' | 'member';
+/**
+ * [`Via`] without what is private in it.
+ */
+export type ViaKind = 'web' | 'phone';
+/**
+ * How somebody went.
+ */
+export type LeaveReason = 'left' | 'removed' | 'lost';
+/**
+ * Why somebody waits at the door.
+ */
+export type WaitReason = 'host' | 'admission';
+export type TrackKind = 'audio' | 'camera' | 'screen';
+/**
+ * What one participant is told alone.
+ */
+export type Notice =
+  | 'muted'
+  | 'unmuted'
+  | 'asked_to_unmute'
+  | 'camera_stopped'
+  | 'asked_to_show'
+  | 'share_stopped'
+  | 'made_host'
+  | 'made_co_host'
+  | 'ends_soon'
+  | 'ends_in5';
+/**
+ * What one participant is told and the others are not.
+ */
+export type Whisper =
+  | {
+      /**
+       * In order of coming.
+       */
+      people: WaitingPerson[];
+      type: 'waiting';
+    }
+  | {
+      message: Message;
+      type: 'chat';
+    };
+/**
+ * Why a participant's session ends.
+ */
+export type EndReason =
+  'removed' | 'meeting_ended' | 'time_up' | 'left' | 'replaced' | 'server_stopping' | 'too_slow';
+
+/**
+ * A livestream as participants see it.
+ */
+export interface BroadcastView {
+  id: BroadcastId;
+  layout: Layout;
+  state: BroadcastState;
+  /**
+   * The watch page, from the server's root.
+   */
+  watch: string;
+}
+/**
+ * What was said in writing (C21).
+ */
+export interface Message {
+  /**
+   * When, milliseconds since 1970, UTC.
+   */
+  at_ms: number;
+  /**
+   * What was handed round.
+   */
+  file?: HandedFile | null;
+  from: ParticipantId;
+  /**
+   * Grows in this meeting.
+   */
+  id: number;
+  /**
+   * As he was called then: he may have gone.
+   */
+  name: string;
+  /**
+   * The breakout room it was said in; none: the main room.
+   */
+  room?: number | null;
+  /**
+   * What; empty where it is a file.
+   */
+  text: string;
+  /**
+   * To whom; all where none is named.
+   */
+  to: ParticipantId | null;
+}
+/**
+ * A file that was handed round in the chat (C21).
+ */
+export interface HandedFile {
+  /**
+   * Its size.
+   */
+  bytes: number;
+  /**
+   * Can't be guessed: who knows it may have the file.
+   */
+  id: string;
+  /**
+   * As who handed it round calls it.
+   */
+  name: string;
+}
+/**
+ * A meeting as its participants see it.
+ */
+export interface MeetingView {
+  /**
+   * Breakout rooms that are open.
+   */
+  breakouts: number;
+  /**
+   * The most participants at once.
+   */
+  capacity: number;
+  /**
+   * When it ends, milliseconds since 1970, UTC; none for one's own room.
+   */
+  ends_ms: number | null;
+  /**
+   * The host comes in with his camera on.
+   */
+  host_video: boolean;
+  id: MeetingId;
+  /**
+   * It may have a livestream.
+   */
+  livestream: boolean;
+  /**
+   * Nobody else gets in.
+   */
+  locked: boolean;
+  /**
+   * Who comes in is muted.
+   */
+  mute_on_entry: boolean;
+  number: MeetingNumber;
+  /**
+   * Participants come in with their cameras on.
+   */
+  participant_video: boolean;
+  /**
+   * What is seen and said is being recorded (C23): everyone is to know.
+   */
+  recording: boolean;
+  /**
+   * It may be extended and enlarged (C14).
+   */
+  scalable: boolean;
+  /**
+   * Members may unmute themselves.
+   */
+  self_unmute: boolean;
+  /**
+   * Only hosts share.
+   */
+  share_locked: boolean;
+  /**
+   * Large for all.
+   */
+  spotlight: ParticipantId | null;
+  /**
+   * The topic.
+   */
+  title: string;
+  /**
+   * Who comes waits to be admitted.
+   */
+  waiting_room: boolean;
+}
+export interface Numbered {
+  event: Event;
+  seq: number;
+}
+/**
+ * One participant as all others see him.
+ */
+export interface Participant {
+  /**
+   * He shows his camera.
+   */
+  camera: boolean;
+  /**
+   * False while his network is gone and his seat is kept.
+   */
+  connected: boolean;
+  /**
+   * His hand is up.
+   */
+  hand: boolean;
+  id: ParticipantId;
+  /**
+   * His sound counts for nobody.
+   */
+  muted: boolean;
+  /**
+   * As he or the host wrote it; a caller's masked number until then.
+   */
+  name: string;
+  /**
+   * A caller's masked number.
+   */
+  number: string | null;
+  role: Role;
+  /**
+   * The breakout room he is in, from 1; none: the main room.
+   */
+  room?: number | null;
+  /**
+   * He shares his screen.
+   */
+  screen: boolean;
+  via: ViaKind;
+}
+/**
+ * A question to all (C17).
+ */
+export interface Poll {
+  /**
+   * What can be answered.
+   */
+  choices: Choice[];
+  /**
+   * Grows in this meeting.
+   */
+  id: number;
+  /**
+   * More than one may be chosen.
+   */
+  multiple: boolean;
+  /**
+   * Votes are taken.
+   */
+  open: boolean;
+  /**
+   * What is asked.
+   */
+  question: string;
+  /**
+   * Who has voted.
+   */
+  voters: number;
+}
+/**
+ * An answer and how many gave it.
+ */
+export interface Choice {
+  /**
+   * The answer.
+   */
+  text: string;
+  /**
+   * Who gave it.
+   */
+  votes: number;
+}
+/**
+ * Somebody at the door, as hosts see him.
+ */
+export interface WaitingPerson {
+  id: ParticipantId;
+  /**
+   * As he wrote it, or a masked number.
+   */
+  name: string;
+  via: ViaKind;
+}
+export interface ProblemView {
+  code: string;
+  /**
+   * What exactly, in the reader's language.
+   */
+  detail?: string | null;
+  title: string;
+}
+export interface SlotView {
+  kind: TrackKind;
+  mid: string;
+  participant: ParticipantId | null;
+}
