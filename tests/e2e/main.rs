@@ -5,5 +5,6 @@ mod browser;
 mod operation;
 mod phone;
 mod pictures;
+mod screens;
 mod strangers;
 mod web;

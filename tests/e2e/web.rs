@@ -425,3 +425,38 @@ fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
     is_sound(&mut page, "recordings")?;
     Ok(())
 }
+
+// product: B4, B6
+#[test]
+fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    host.click("more")?;
+    host.click("toggle-recording")?;
+    host.see(&by_id("recording"))?;
+    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.resize(360, 740)?;
+    viewer.open(watch.as_str().unwrap_or_default())?;
+    viewer.see("[data-state=playing]")?;
+    viewer.until("document.querySelector('[data-testid=watch-latency]').dataset.seconds > 0")?;
+    assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
+    is_sound(&mut viewer, "the livestream")?;
+    viewer.until("document.querySelector('video').currentTime > 4")?;
+    host.click("leave")?;
+    host.click("end-meeting")?;
+    viewer.see("[data-state=replay]")?;
+    viewer.evaluate("document.querySelector('video').play()")?;
+    viewer.until("document.querySelector('video').duration > 2 && document.querySelector('video').currentTime > 1")?;
+    viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+
+    // The film is among the host's recordings.
+    host.open(&format!("http://{}/", server.web))?;
+    segment(&mut host, "meetings-period", "Recordings")?;
+    host.see(&by_id("recording-item"))?;
+    Ok(())
+}
