@@ -105,8 +105,9 @@ async function until(expression) {
 async function axe() {
   await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
   return page.evaluate(async () => {
-    // What is on its way in or out has colours of its own.
-    await Promise.all(document.getAnimations().map(one => one.finished.catch(() => undefined)));
+    // What is on its way in or out has colours of its own; what turns for ever is not waited for.
+    const ending = document.getAnimations().filter(one => Number.isFinite(one.effect?.getComputedTiming().endTime));
+    await Promise.all(ending.map(one => one.finished.catch(() => undefined)));
     const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')

@@ -293,14 +293,14 @@ async fn webhooks_are_signed_and_tried_again() -> Result<()> {
 }
 
 /// A mail server of somebody else's making: aiosmtpd, which prints what comes.
-struct MailServer {
+pub(crate) struct MailServer {
     child: std::process::Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     lines: Receiver<String>,
 }
 
 impl MailServer {
-    fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
         let mut child = std::process::Command::new(python)
@@ -331,7 +331,7 @@ impl MailServer {
     }
 
     /// The next mail, whole.
-    fn next(&self) -> Result<String> {
+    pub(crate) fn next(&self) -> Result<String> {
         let mut mail = String::new();
         loop {
             let line = self.lines.recv_timeout(Duration::from_secs(60)).context("no mail")?;
@@ -353,7 +353,7 @@ impl Drop for MailServer {
 }
 
 /// What a mail's parts say, by Python's own reader: text first, then the calendar as a second reader understands it.
-fn read_mail(mail: &str) -> Result<Value> {
+pub(crate) fn read_mail(mail: &str) -> Result<Value> {
     let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut child = std::process::Command::new(tests.join(".venv/bin/python"))
         .arg(tests.join("python/read_mail.py"))

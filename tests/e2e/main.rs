@@ -11,6 +11,7 @@ mod operation;
 mod phone;
 mod pictures;
 mod recording;
+mod screens;
 mod sign_on;
 mod strangers;
 mod upkeep;

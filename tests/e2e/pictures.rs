@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use tests::{Baresip, Browser, Codec, Server};
 
 /// Somebody before a wall: a head, shoulders, two colours.
-fn somebody(wall: &str, hz: f32) -> Result<Browser> {
+pub(crate) fn somebody(wall: &str, hz: f32) -> Result<Browser> {
     let folder = tempfile::tempdir()?;
     let film = folder.path().join("somebody.y4m");
     let person = "hypot(X-480,Y-200),92)+lt(hypot((X-480)/1.5,Y-560),230)";

@@ -1,8 +1,10 @@
 //! The pages as people use them, each story through several screens.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Browser, Client, Colour, Server, by_id};
+
+use crate::api::{MailServer, read_mail};
 
 const PASSWORD: &str = "Huitong-2026";
 
@@ -174,5 +176,287 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.click("leave")?;
     host.click("end-meeting")?;
     guest.see(&format!("{}[data-reason=meeting_ended]", by_id("over")))?;
+    Ok(())
+}
+
+/// The choice of a row of such with this label.
+fn segment(page: &mut Browser, id: &str, label: &str) -> Result<()> {
+    page.click_at(&format!("[data-testid={id}] label:has-text('{label}')"))
+}
+
+fn new_password(page: &mut Browser, password: &str) -> Result<()> {
+    page.fill("password-new", password)?;
+    page.fill("password-again", password)?;
+    page.click("password-submit")
+}
+
+fn type_login(page: &mut Browser, name: &str, password: &str) -> Result<()> {
+    page.fill("login-name", name)?;
+    page.fill("login-password", password)?;
+    page.click("login-submit")
+}
+
+// product: L1, L2, L3, L4, L5, L6, L7
+#[test]
+fn an_account_is_its_owners() -> Result<()> {
+    let mail = MailServer::start()?;
+    let server = Server::start_with(&[("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address))])?;
+    let home = format!("http://{}/", server.web);
+    let mut page = Browser::start(0.0, Colour::Blue)?;
+    page.open(&home)?;
+    is_sound(&mut page, "the start page")?;
+    type_login(&mut page, "member", "wrong")?;
+    page.see(&by_id("login-problem"))?;
+
+    // The initial password: ignored once, asked for again, changed by the rule.
+    type_login(&mut page, "member", PASSWORD)?;
+    page.click("ignore-password")?;
+    page.click("account-menu")?;
+    page.click("logout")?;
+    type_login(&mut page, "member", PASSWORD)?;
+    page.see(&by_id("initial-password"))?;
+    is_sound(&mut page, "the initial password")?;
+    page.fill("password-new", "plain")?;
+    page.see(&format!("{}:disabled", by_id("password-submit")))?;
+    new_password(&mut page, "Another-2026")?;
+    page.miss(&by_id("initial-password"))?;
+
+    // Name and picture.
+    page.click("account-menu")?;
+    page.click("open-profile")?;
+    let picture = tempfile::tempdir()?;
+    let path = picture.path().join("face.png");
+    page.screenshot(&path)?;
+    page.upload("input[type=file]", &path)?;
+    page.see(&by_id("profile-saved"))?;
+    page.see("[data-testid=account-menu] img")?;
+    page.fill("profile-name", "李小雷")?;
+    page.fill("profile-email", "li@example.com")?;
+    page.click("profile-save")?;
+    page.until("document.querySelector('[data-testid=account-menu]').innerText.includes('李小雷')")?;
+    is_sound(&mut page, "the profile")?;
+    page.fill("profile-email", "nonsense")?;
+    page.evaluate("document.querySelector('[data-testid=profile-email]').type = 'text'")?;
+    page.click("profile-save")?;
+    page.see(&by_id("profile-problem"))?;
+
+    // Another password: the old one is needed.
+    page.click("tab-password")?;
+    page.fill("password-old", "wrong")?;
+    new_password(&mut page, "Third-2026!")?;
+    page.see(&by_id("password-problem"))?;
+    page.fill("password-old", "Another-2026")?;
+    page.click("password-submit")?;
+    page.see(&by_id("password-changed"))?;
+    page.click("tab-meeting")?;
+    page.click("setting-cameraOff")?;
+    is_sound(&mut page, "the settings")?;
+    page.click("tab-about")?;
+    page.see(&by_id("version"))?;
+    is_sound(&mut page, "about")?;
+    page.click("account-menu")?;
+    page.click("logout")?;
+
+    // Forgotten: a link by mail, which works once.
+    page.open(&home)?;
+    page.click("forgot")?;
+    page.fill("forgot-name", "member")?;
+    page.click("forgot-submit")?;
+    page.see(&by_id("forgot-sent"))?;
+    is_sound(&mut page, "forgotten")?;
+    let read = read_mail(&mail.next()?)?;
+    let text = read["text"].as_str().unwrap_or_default();
+    let token = text.split("/reset#").nth(1).and_then(|rest| rest.split_whitespace().next()).context("a link")?;
+    page.open(&format!("{home}reset#{token}"))?;
+    is_sound(&mut page, "a new password")?;
+    new_password(&mut page, "Fourth-2026")?;
+    page.see(&by_id("reset-done"))?;
+    page.open(&home)?;
+    type_login(&mut page, "member", "Fourth-2026")?;
+    page.see(&by_id("account-menu"))?;
+    page.miss(&by_id("initial-password"))?;
+
+    // The camera stays off, as the settings have it.
+    page.open(&format!("{home}j/{}#p={}", server.meeting, server.password))?;
+    page.click("join-submit")?;
+    page.see("[data-testid=prejoin-camera][aria-pressed=false]")?;
+    page.click("prejoin-phone")?;
+    page.see(&by_id("dial-in-info"))?;
+    is_sound(&mut page, "before the meeting")?;
+    Ok(())
+}
+
+fn item(title: &str) -> String {
+    format!("[data-testid=meeting-item][data-title='{title}']")
+}
+
+// product: S1, S2, S3, S5, S6, S7, J3
+#[test]
+fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
+    let server = Server::start()?;
+    let home = format!("http://{}/", server.web);
+    let mut page = Browser::start(0.0, Colour::Blue)?;
+
+    // A room by its capacity; one that is taken says so.
+    page.login(server.web, "shared", PASSWORD)?;
+    page.click("book-open")?;
+    page.fill("book-title", "评审会<")?;
+    page.evaluate("window.tomorrow = new Date(Date.now() + 864e5)")?;
+    let day = page.evaluate(
+        "[tomorrow.getFullYear(), tomorrow.getMonth() + 1, tomorrow.getDate()].map(n => `${n}`.padStart(2, '0')).join('-')",
+    )?;
+    let day = day.as_str().unwrap_or_default().to_owned();
+    page.fill("book-day", &day)?;
+    page.fill("book-time", "10:00")?;
+    page.click_at("[data-testid=room-choice][data-free=true]")?;
+    is_sound(&mut page, "a booking")?;
+    page.click("book-submit")?;
+    page.see(&by_id("book-problem"))?;
+    assert!(page.text(&by_id("book-problem"))?.contains('<'), "the character is named");
+    page.fill("book-title", "评审会")?;
+    page.click("book-submit")?;
+
+    // Whoever has booked invites: the text in both languages, the code, the calendar.
+    page.until("document.querySelector('[data-testid=invite-text]')?.value.includes('评审会')")?;
+    is_sound(&mut page, "an invitation")?;
+    segment(&mut page, "invite-language", "中文")?;
+    page.until("document.querySelector('[data-testid=invite-text]').value.includes('会议主题')")?;
+    page.click("invite-copy")?;
+    page.until("navigator.clipboard.readText().then(text => text.includes('评审会'))")?;
+    let calendar = page.evaluate(
+        "fetch(document.querySelector('[data-testid=invite-calendar]').href).then(answer => answer.text())",
+    )?;
+    assert!(calendar.as_str().unwrap_or_default().starts_with("BEGIN:VCALENDAR"), "{calendar}");
+    page.click("invite-by-mail")?;
+    page.fill("invite-addresses", "a@example.com，b@example.com")?;
+    page.click("invite-send")?;
+    page.see(&by_id("invite-sent"))?;
+    page.click("invite-by-code")?;
+    page.see("[data-testid=invite-code] svg")?;
+    page.press("Escape")?;
+    page.miss(&by_id("invite-code"))?;
+    is_sound(&mut page, "my meetings")?;
+
+    // Too early to start it.
+    page.click_at(&format!("{} [data-testid=meeting-start]", item("评审会")))?;
+    page.click("prejoin-join")?;
+    page.see("[data-testid=prejoin-waiting][data-reason=start]")?;
+    is_sound(&mut page, "too early")?;
+    page.click("prejoin-give-up")?;
+    page.open(&home)?;
+
+    // The room is taken now; what is free is shown.
+    page.click("book-open")?;
+    page.fill("book-day", &day)?;
+    page.fill("book-time", "10:00")?;
+    page.see("[data-testid=room-choice][data-free=false]")?;
+    page.click("book-slots")?;
+    page.see(&by_id("free-slot"))?;
+    is_sound(&mut page, "free times")?;
+    page.click_at("[data-testid=free-slot][data-time='15:00']")?;
+    page.until("document.querySelector('[data-testid=book-time]').value === '15:00'")?;
+
+    // Found; its start is fixed; deleted, taken back, deleted for good.
+    page.open(&home)?;
+    page.see(&item("评审会"))?;
+    page.fill("meetings-search", "无此会议")?;
+    page.miss(&item("评审会"))?;
+    page.fill("meetings-search", "评审")?;
+    page.see(&item("评审会"))?;
+    let more = format!("{} [data-testid=meeting-more]", item("评审会"));
+    page.click_at(&more)?;
+    page.click("meeting-edit")?;
+    page.see(&format!("{}:disabled", by_id("book-day")))?;
+    page.fill("book-title", "评审会二")?;
+    page.click("option-waiting_room")?;
+    page.click("book-submit")?;
+    page.see(&item("评审会二"))?;
+    let more = format!("{} [data-testid=meeting-more]", item("评审会二"));
+    for is_sure in [false, true] {
+        page.click_at(&more)?;
+        page.click("meeting-delete")?;
+        page.miss(&item("评审会二"))?;
+        if is_sure {
+            page.miss(&by_id("deleted"))?;
+        } else {
+            page.click("undo")?;
+            page.see(&item("评审会二"))?;
+        }
+    }
+    page.open(&home)?;
+    page.see(&by_id("meetings-search"))?;
+    page.miss(&item("评审会二"))?;
+
+    // Ports, and a series of one's own room; one time of it is moved.
+    page.click("account-menu")?;
+    page.click("logout")?;
+    page.login(server.web, "concurrent", PASSWORD)?;
+    page.click("book-open")?;
+    page.fill("book-title", "并发会议")?;
+    page.fill("book-capacity", "400")?;
+    page.click("book-submit")?;
+    page.see(&by_id("book-problem"))?;
+    page.fill("book-capacity", "20")?;
+    page.choose("book-early", "30")?;
+    page.click("book-submit")?;
+    page.see(&by_id("invite-text"))?;
+    page.open(&home)?;
+    page.click("account-menu")?;
+    page.click("logout")?;
+    page.login(server.web, "host", PASSWORD)?;
+    page.click("book-open")?;
+    page.fill("book-title", "例会")?;
+    page.fill("book-day", &day)?;
+    page.fill("book-time", "09:00")?;
+    page.choose("book-repeat", "DAILY")?;
+    page.click("book-submit")?;
+    page.see(&by_id("invite-text"))?;
+    page.press("Escape")?;
+    page.until(&format!("document.querySelectorAll(\"{}\").length === 10", item("例会")))?;
+    page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
+    page.click("meeting-move")?;
+    page.fill("move-time", "11:30")?;
+    page.click("move-submit")?;
+    page.until(&format!("document.querySelector(\"{}\").innerText.includes('11:30')", item("例会")))?;
+    page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
+    page.click("meeting-delete-one")?;
+    page.until(&format!("document.querySelectorAll(\"{}\").length === 9", item("例会")))?;
+    segment(&mut page, "meetings-period", "Recordings")?;
+    is_sound(&mut page, "recordings")?;
+    Ok(())
+}
+
+// product: B4, B6
+#[test]
+fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    host.click("more")?;
+    host.click("toggle-recording")?;
+    host.see(&by_id("recording"))?;
+    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.resize(360, 740)?;
+    viewer.open(watch.as_str().unwrap_or_default())?;
+    viewer.see("[data-state=playing]")?;
+    viewer.until("document.querySelector('[data-testid=watch-latency]').dataset.seconds > 0")?;
+    assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
+    is_sound(&mut viewer, "the livestream")?;
+    viewer.until("document.querySelector('video').currentTime > 4")?;
+    host.click("leave")?;
+    host.click("end-meeting")?;
+    viewer.see("[data-state=replay]")?;
+    viewer.evaluate("document.querySelector('video').play()")?;
+    viewer.until("document.querySelector('video').duration > 2 && document.querySelector('video').currentTime > 1")?;
+    viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+
+    // The film is among the host's recordings.
+    host.open(&format!("http://{}/", server.web))?;
+    segment(&mut host, "meetings-period", "Recordings")?;
+    host.see(&by_id("recording-item"))?;
     Ok(())
 }

@@ -42,9 +42,14 @@ export const theme = createTheme({
   components: { Menu: { defaultProps: { withInitialFocusPlaceholder: false } } },
 });
 
-/** Mantine's own grey for lesser text stays below WCAG's 4.5:1 on our page. */
+/** Mantine's own greys and tints stay below WCAG's 4.5:1 for lesser text and on light badges. */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
-  light: { '--mantine-color-dimmed': '#5d6a70' },
+  light: {
+    '--mantine-color-dimmed': '#5d6a70',
+    '--mantine-color-teal-light-color': '#066649',
+    '--mantine-color-yellow-light-color': '#7a4d00',
+    '--mantine-color-red-light-color': '#a61e1e',
+  },
   dark: { '--mantine-color-dimmed': '#9aa5ad' },
 });

@@ -8,6 +8,8 @@ interface BroadcastInfo {
   title: string;
   state: string;
   playlist: string;
+  /** The film of what is over. */
+  replay?: string;
 }
 
 function element(id: string): HTMLElement {
@@ -36,6 +38,8 @@ let info: BroadcastInfo | null = null;
 let known: Known = 'unknown';
 let playing: Playing | null = null;
 let player: Player | null = null;
+/** The film that is shown. */
+let replay: string | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 startWords();
@@ -65,6 +69,9 @@ async function ask(): Promise<void> {
   known = await fetchKnown();
   if (known === 'live' && info && (!player || playing === 'broken' || playing === 'ended')) {
     await start(info.playlist);
+  }
+  if (known === 'ended' && info?.replay && playing !== 'playing' && playing !== 'buffering') {
+    showReplay(info.replay);
   }
   render();
   timer = setTimeout(() => void ask(), askAgainAfter(view()));
@@ -100,8 +107,22 @@ async function fetchText(address: string): Promise<string> {
   return response.text();
 }
 
+/** The film takes the livestream's place; whoever begins a new livestream takes it back. */
+function showReplay(film: string): void {
+  if (replay === film) return;
+  player?.destroy();
+  player = null;
+  playing = null;
+  replay = film;
+  video.src = film;
+  parts.unmute.hidden = true;
+  video.muted = false;
+}
+
 async function start(playlist: string): Promise<void> {
   player?.destroy();
+  if (replay) video.removeAttribute('src');
+  replay = null;
   playing = 'loading';
   const { play } = await loadPlayer;
   player = play(video, playlist, now => {
@@ -125,7 +146,7 @@ async function playAloud(): Promise<void> {
 }
 
 function view(): View {
-  return viewOf(known, playing);
+  return replay ? 'replay' : viewOf(known, playing);
 }
 
 function render(): void {
@@ -136,18 +157,24 @@ function render(): void {
   parts.language.textContent = word('other');
   parts.unmute.textContent = word('unmute');
   parts.retry.textContent = word('retry');
-  const isPlaying = now === 'playing';
+  const isPlaying = now === 'playing' || now === 'replay';
   parts.player.dataset['state'] = now;
   parts.state.style.visibility = isPlaying ? 'hidden' : 'visible';
   parts.state.toggleAttribute('data-over-picture', video.readyState >= 2 && now !== 'ended');
   parts.words.textContent = isPlaying ? '' : word(now satisfies Word);
   parts.spinner.hidden = !['loading', 'buffering', 'resuming', 'unreachable'].includes(now);
   parts.retry.hidden = !['missing', 'unplayable'].includes(now);
-  parts.badges.hidden = !isPlaying && now !== 'buffering';
+  parts.badges.hidden = !['playing', 'buffering', 'replay'].includes(now);
   renderLatency();
 }
 
 function renderLatency(): void {
+  if (replay) {
+    parts.live.dataset['edge'] = 'false';
+    parts.live.textContent = word('replay');
+    parts.latency.hidden = true;
+    return;
+  }
   const latency = player?.latency() ?? null;
   const isAtEdge = player?.isAtEdge() ?? false;
   parts.live.dataset['edge'] = `${isAtEdge}`;

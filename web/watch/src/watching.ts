@@ -11,6 +11,7 @@ export type View =
   | 'buffering'
   | 'resuming'
   | 'ended'
+  | 'replay'
   | 'missing'
   | 'unreachable'
   | 'unplayable';
@@ -39,6 +40,7 @@ export function askAgainAfter(view: View): number {
     case 'playing':
       return 10_000;
     case 'ended':
+    case 'replay':
     case 'missing':
     case 'unplayable':
       // It may be started again, and whoever left the page open wants to see it.

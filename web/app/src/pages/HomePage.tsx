@@ -1,7 +1,7 @@
 import type { Account, OwnMeeting } from '@huitong/sdk';
 import { Box, Button, Card, Divider, Text, Title } from '@mantine/core';
 import { CalendarPlus, LogIn, Video } from 'lucide-react';
-import { Suspense, lazy, useState } from 'react';
+import { Suspense, lazy, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation, useNavigate } from 'react-router';
 import { useAccount } from '../account';
@@ -70,6 +70,11 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
   const [form, setForm] = useState<'instant' | 'join' | null>(null);
   // Whoever has just booked wants to tell others.
   const [invited, setInvited] = useState<OwnMeeting | null>(state?.invite ?? null);
+  const navigate = useNavigate();
+  useEffect(() => {
+    // Asked once: not after a reload, nor of whoever logs in here next.
+    if (state) void navigate('/', { replace: true, state: null });
+  }, [state, navigate]);
   const close = () => setForm(null);
   const start = (meeting: OwnMeeting) => {
     const { id, number, title, state } = meeting;
@@ -119,7 +124,7 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
         <Sheet
           opened={invited !== null}
           onClose={() => setInvited(null)}
-          title={invited?.title}
+          title={t('invite.title')}
           centered
           size="lg"
         >

@@ -16,12 +16,11 @@ export function AccountMenu({ account }: { account: Account }) {
         <UnstyledButton
           p={4}
           style={{ borderRadius: 8, display: 'flex', alignItems: 'center', gap: 8 }}
-          aria-label={t('account.menu', { name: account.display_name })}
           data-testid="account-menu"
           data-initial={account.initial_password}
         >
           <Face account={account} size={30} />
-          <Text fz="sm" truncate maw={140} visibleFrom="xs">
+          <Text fz="sm" truncate maw={140} className="hidden-on-phones">
             {account.display_name}
           </Text>
           <ChevronDown size={15} aria-hidden />
@@ -63,7 +62,7 @@ export function AccountMenu({ account }: { account: Account }) {
 /** 头像, or initials where there is none. */
 export function Face({ account, size }: { account: Account; size: number }) {
   return (
-    <Avatar src={account.avatar} size={size} radius="xl" color="lake" variant="light" alt="">
+    <Avatar src={account.avatar} size={size} radius="xl" color="lake" variant="light" alt="" aria-hidden>
       {initials(account.display_name)}
     </Avatar>
   );
