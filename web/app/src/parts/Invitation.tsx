@@ -31,7 +31,7 @@ export function Invitation({ meeting }: { meeting: OwnMeeting }) {
       <SegmentedControl
         size="xs"
         value={tongue}
-        onChange={value => setTongue(value as Tongue)}
+        onChange={value => setTongue(value)}
         data={[
           { value: 'zh', label: '中文' },
           { value: 'en', label: 'English' },
