@@ -28,4 +28,5 @@ export default tseslint.config(
     rules: reactHooks.configs.recommended.rules,
   },
   { files: ['**/*.config.{js,ts}'], ...tseslint.configs.disableTypeChecked },
+  { files: ['*.mjs'], languageOptions: { globals: globals.node }, rules: { 'no-console': 'off' } },
 );

@@ -36,11 +36,7 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
         data-testid="book-repeat"
       />
       {value?.frequency === 'WEEKLY' && (
-        <Chip.Group
-          multiple
-          value={value.days}
-          onChange={days => onChange({ ...value, days: days as Weekday[] })}
-        >
+        <Chip.Group multiple value={value.days} onChange={days => onChange({ ...value, days: days })}>
           <Group gap={6}>
             {WEEKDAYS.map(day => (
               <Chip key={day} value={day} size="xs">

@@ -31,7 +31,7 @@ export function ForgotPage() {
             <SegmentedControl
               fullWidth
               value={by}
-              onChange={value => setBy(value as 'email' | 'sms')}
+              onChange={value => setBy(value)}
               data={[
                 { value: 'email', label: t('forgot.byEmail') },
                 { value: 'sms', label: t('forgot.bySms') },

@@ -28,7 +28,7 @@ export function MeetingList(props: MeetingListProps) {
       <Group justify="space-between" mb="md" gap="sm">
         <SegmentedControl
           value={shown}
-          onChange={value => setShown(value as Period | 'recordings')}
+          onChange={value => setShown(value)}
           data={(['upcoming', 'past', 'recordings'] as const).map(value => ({
             value,
             label: t(`home.${value}`),
