@@ -1,6 +1,6 @@
 import { Chip, Group, NativeSelect, NumberInput, Stack, TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import { type Recurrence, WEEKDAYS, type Weekday, weekdayOf } from './recurrence';
+import { type Recurrence, WEEKDAYS, weekdayOf } from './recurrence';
 import { useWeekdayName } from './words';
 
 interface RepeatProps {
