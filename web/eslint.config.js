@@ -29,4 +29,5 @@ export default tseslint.config(
   },
   { files: ['scripts/*.mjs'], languageOptions: { globals: globals.node }, rules: { 'no-console': 'off' } },
   { files: ['**/*.config.{js,ts}'], ...tseslint.configs.disableTypeChecked },
+  { files: ['*.mjs'], languageOptions: { globals: globals.node }, rules: { 'no-console': 'off' } },
 );

@@ -150,6 +150,9 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.click("toggle-lock-share")?;
     guest.see(&format!("{}:enabled", by_id("toggle-screen")))?;
     is_sound(&mut host, "the host's meeting")?;
+    host.set_dark(true)?;
+    is_sound(&mut host, "the host's meeting, dark")?;
+    host.set_dark(false)?;
 
     // Longer and larger.
     let ends = seen(&mut host, "window.huitong.state.meeting.ends_ms")?;
@@ -336,6 +339,9 @@ fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
     page.press("Escape")?;
     page.miss(&by_id("invite-code"))?;
     is_sound(&mut page, "my meetings")?;
+    page.set_dark(true)?;
+    is_sound(&mut page, "my meetings, dark")?;
+    page.set_dark(false)?;
 
     // Too early to start it.
     page.click_at(&format!("{} [data-testid=meeting-start]", item("评审会")))?;

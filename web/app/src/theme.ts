@@ -39,7 +39,11 @@ export const theme = createTheme({
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif",
   headings: { fontWeight: '600' },
   // A menu holds nothing but items: the first one has the focus, not a placeholder before it.
-  components: { Menu: { defaultProps: { withInitialFocusPlaceholder: false } } },
+  components: {
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
+    Modal: { styles: { title: { fontWeight: 600 } } },
+    Badge: { styles: { root: { textTransform: 'none' } } },
+  },
 });
 
 /** Mantine's own greys and tints stay below WCAG's 4.5:1 for lesser text and on light badges. */

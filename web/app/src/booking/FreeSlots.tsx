@@ -1,5 +1,5 @@
 import type { FreeSlot } from '@huitong/sdk';
-import { Button, Group, Loader, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
+import { Button, Loader, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { rest } from '../rest';
@@ -31,6 +31,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   const [duration, setDuration] = useState(draft.duration);
   const [capacity, setCapacity] = useState(draft.capacity);
   const [slots, setSlots] = useState<FreeSlot[] | null>(null);
+  const [now] = useState(() => Date.now());
 
   useEffect(() => {
     let isCurrent = true;
@@ -48,10 +49,10 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   }, [day, duration, capacity]);
 
   // What has passed is nobody's choice.
-  const coming = slots?.filter(({ start }) => Date.parse(start) > Date.now());
+  const coming = slots?.filter(({ start }) => Date.parse(start) > now);
   return (
     <>
-      <Group grow align="flex-end">
+      <SimpleGrid cols={{ base: 2, xs: 3 }} spacing="sm">
         <TextInput
           type="date"
           label={t('book.day')}
@@ -67,7 +68,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
           value={capacity}
           onChange={value => setCapacity(Math.max(2, Number(value) || 2))}
         />
-      </Group>
+      </SimpleGrid>
       {!coming && <Loader size="sm" mt="md" />}
       {coming?.length === 0 && (
         <Text c="dimmed" fz="sm" mt="md">

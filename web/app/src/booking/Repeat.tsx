@@ -1,6 +1,6 @@
 import { Chip, Group, NativeSelect, NumberInput, Stack, TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import { type Recurrence, WEEKDAYS, type Weekday, weekdayOf } from './recurrence';
+import { type Recurrence, WEEKDAYS, weekdayOf } from './recurrence';
 import { useWeekdayName } from './words';
 
 interface RepeatProps {
@@ -36,11 +36,7 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
         data-testid="book-repeat"
       />
       {value?.frequency === 'WEEKLY' && (
-        <Chip.Group
-          multiple
-          value={value.days}
-          onChange={days => onChange({ ...value, days: days as Weekday[] })}
-        >
+        <Chip.Group multiple value={value.days} onChange={days => onChange({ ...value, days: days })}>
           <Group gap={6}>
             {WEEKDAYS.map(day => (
               <Chip key={day} value={day} size="xs">

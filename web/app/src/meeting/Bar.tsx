@@ -40,7 +40,7 @@ export function Bar({ panel, onPanel, onDialog }: BarProps) {
   const manages = useManages();
   const count = useMeetingState(({ participants }) => participants.length);
   const camera = useLocalMedia(state => state.camera);
-  const isNarrow = useMediaQuery('(max-width: 620px)') ?? false;
+  const isNarrow = useMediaQuery('(max-width: 620px)');
   const isMuted = me?.muted ?? true;
 
   return (

@@ -98,9 +98,16 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
   };
 }
 
+/** What needs no notice once its panel is open. */
+const SHOWN_BY: Record<PanelName, readonly Told['kind'][]> = {
+  participants: ['knock'],
+  chat: ['said'],
+  polls: ['poll'],
+};
+
 /** Tells what came while its panel was shut: messages, polls, somebody at the door. */
 function useNews(panel: PanelName | null): void {
-  const { tell } = useNotices();
+  const { tell, forget } = useNotices();
   const { you } = useMeeting();
   const said = useMeetingState(({ chat }) => chat.at(-1));
   const asked = useMeetingState(({ polls }) => polls.at(-1));
@@ -108,6 +115,9 @@ function useNews(panel: PanelName | null): void {
   // What was there when one came in is no news.
   const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, knocks: '' });
 
+  useEffect(() => {
+    if (panel) forget(SHOWN_BY[panel]);
+  }, [panel, forget]);
   useEffect(() => {
     if (!said || said.id <= known.current.said) return;
     known.current.said = said.id;

@@ -23,6 +23,8 @@ interface Notices {
   tellProblem: (thrown: unknown) => void;
   tellTrouble: (device: 'microphone' | 'camera') => void;
   dismiss: (id: number) => void;
+  /** What these said has been seen elsewhere. */
+  forget: (kinds: readonly Told['kind'][]) => void;
   clear: () => void;
 }
 
@@ -41,5 +43,6 @@ export const useNotices = create<Notices>((set, get) => ({
   tellProblem: thrown => get().tell({ kind: 'problem', problem: Problem.from(thrown) }),
   tellTrouble: device => get().tell({ kind: 'trouble', device }),
   dismiss: id => set({ shown: get().shown.filter(notice => notice.id !== id) }),
+  forget: kinds => set({ shown: get().shown.filter(({ kind }) => !kinds.includes(kind)) }),
   clear: () => set({ shown: [] }),
 }));

@@ -67,7 +67,13 @@ export function SettingsPage() {
           {tabs.map(one => {
             const Icon = TABS[one];
             return (
-              <Tabs.Tab key={one} value={one} leftSection={<Icon size={16} />} data-testid={`tab-${one}`}>
+              <Tabs.Tab
+                key={one}
+                value={one}
+                px={isNarrow ? 'sm' : 'md'}
+                leftSection={!isNarrow && <Icon size={16} />}
+                data-testid={`tab-${one}`}
+              >
                 {t(`settings.${one}`)}
               </Tabs.Tab>
             );

@@ -11,7 +11,7 @@ import {
   Text,
   Textarea,
 } from '@mantine/core';
-import { CalendarDays, Check, Copy, Mail, MessageSquareText, QrCode } from 'lucide-react';
+import { CalendarDays, Check, Copy } from 'lucide-react';
 import { QRCodeSVG } from 'qrcode.react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -41,17 +41,15 @@ export function Invitation({ meeting }: { meeting: OwnMeeting }) {
         data-testid="invite-language"
       />
       <Tabs defaultValue="copy" keepMounted={false}>
-        <Tabs.List mb="md">
-          <Tabs.Tab value="copy" leftSection={<Copy size={15} />}>
-            {t('invite.byCopy')}
-          </Tabs.Tab>
-          <Tabs.Tab value="emails" leftSection={<Mail size={15} />} data-testid="invite-by-mail">
+        <Tabs.List mb="md" grow>
+          <Tabs.Tab value="copy">{t('invite.byCopy')}</Tabs.Tab>
+          <Tabs.Tab value="emails" data-testid="invite-by-mail">
             {t('invite.byMail')}
           </Tabs.Tab>
-          <Tabs.Tab value="sms" leftSection={<MessageSquareText size={15} />} data-testid="invite-by-sms">
+          <Tabs.Tab value="sms" data-testid="invite-by-sms">
             {t('invite.bySms')}
           </Tabs.Tab>
-          <Tabs.Tab value="code" leftSection={<QrCode size={15} />} data-testid="invite-by-code">
+          <Tabs.Tab value="code" data-testid="invite-by-code">
             {t('invite.byCode')}
           </Tabs.Tab>
         </Tabs.List>
@@ -106,7 +104,7 @@ function Words({ meeting, tongue }: WayProps) {
         aria-label={t('invite.title')}
         data-testid="invite-text"
       />
-      <Group justify="space-between">
+      <Group grow>
         <Button
           component="a"
           href={rest.calendar(meeting.id)}
