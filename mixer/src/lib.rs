@@ -467,6 +467,70 @@ mod tests {
         }
     }
 
+    /// A tone of this many dBov.
+    fn payload_of(encoder: &mut Encoder, hz: f32, dbov: f32, tick: usize) -> Vec<u8> {
+        let amplitude = 10.0f32.powf(dbov / 20.0) * std::f32::consts::SQRT_2;
+        let turn = |n: usize| std::f32::consts::TAU * hz * (160 * tick + n) as f32 / 8_000.0;
+        let sound: [f32; 160] = std::array::from_fn(|n| amplitude * turn(n).sin());
+        let mut payload = Vec::new();
+        encoder.encode(&sound, &mut payload);
+        payload
+    }
+
+    #[test]
+    fn only_the_loudest_are_mixed() {
+        let mut mixer = Mixer::new();
+        let tones: Vec<f32> = (0..10).map(|n| 300.0 + 200.0 * n as f32).collect();
+        let mut parties: Vec<_> = tones.iter().map(|hz| Party::join(&mut mixer, AudioCodec::Pcma, *hz)).collect();
+        let mut listener = Party::join(&mut mixer, AudioCodec::G722, 50.0);
+        for tick in 0..100 {
+            for (index, party) in parties.iter_mut().enumerate() {
+                let payload = payload_of(&mut party.encoder, party.hz, -20.0 - index as f32, tick);
+                mixer.push(party.key, Incoming::Packet(&payload), None);
+            }
+            listener.hear(mixer.tick());
+        }
+        let heard: Vec<_> = tones.iter().map(|hz| listener.loudness(*hz) > 0.02).collect();
+        assert_eq!(heard, (0..10).map(|index| index < LOUDEST).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn coming_and_going_on_the_stage_does_not_click() {
+        let mut mixer = Mixer::new();
+        let mut parties: Vec<_> = (0..8).map(|_| Party::join(&mut mixer, AudioCodec::Pcma, 200.0)).collect();
+        let mut listener = Party::join(&mut mixer, AudioCodec::Pcma, 50.0);
+        for tick in 0..400 {
+            for (index, party) in parties.iter_mut().enumerate() {
+                let dbov = if (index + tick / 20) % 8 < 6 { -30.0 } else { -45.0 };
+                let payload = payload_of(&mut party.encoder, 200.0, dbov, tick);
+                mixer.push(party.key, Incoming::Packet(&payload), None);
+            }
+            listener.hear(mixer.tick());
+        }
+        // A click is wide-band: nothing of it may stand above 2 kHz.
+        for hz in [2_100.0, 2_700.0, 3_300.0] {
+            assert!(amplitude(&listener.heard, hz, 8_000) < 0.001, "{hz} Hz");
+        }
+    }
+
+    // product: P10
+    #[test]
+    fn callers_of_minus_40_and_minus_10_dbov_are_heard_alike() {
+        let mut heard = [-40.0, -10.0].map(|dbov| {
+            let mut mixer = Mixer::new();
+            let mut speaker = Party::join(&mut mixer, AudioCodec::Pcmu, 700.0);
+            let mut listener = Party::join(&mut mixer, AudioCodec::Pcmu, 50.0);
+            for tick in 0..250 {
+                let payload = payload_of(&mut speaker.encoder, 700.0, dbov, tick);
+                mixer.push(speaker.key, Incoming::Packet(&payload), None);
+                listener.hear(mixer.tick());
+            }
+            20.0 * listener.loudness(700.0).log10()
+        });
+        heard.sort_by(f32::total_cmp);
+        assert!(heard[1] - heard[0] < 6.0, "after five seconds {heard:?} dB");
+    }
+
     // product: C7
     #[test]
     fn a_muted_input_counts_for_nobody() {
