@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use media::{AudioCodec, FRAME_SAMPLES, Frame, SAMPLE_RATE};
+use media::AudioCodec;
 
-use crate::{Incoming, Mixer, MixerError, SeatConfig, codec::Encoder, tones::sine};
+use crate::{Incoming, Mixer, MixerError, SeatConfig, codec::Encoder, resample::RateClass, tones::sine};
 
 /// One meeting of phones.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,8 @@ pub fn run(options: Options) -> Result<Report, MixerError> {
     let mut mixer = Mixer::new();
     let config = SeatConfig { input: Some(options.codec), output: Some(options.codec), voice: true, apart: false };
     let seats = (0..options.legs).map(|_| mixer.add(config)).collect::<Result<Vec<_>, _>>()?;
+    // As in a meeting of telephones alone: nobody receives a voice by itself.
+    seats.iter().for_each(|seat| mixer.set_voice_wanted(*seat, false));
     let payloads = payloads(options.codec)?;
     let mut took = Vec::with_capacity(options.ticks);
     for tick in 0..2 * options.ticks {
@@ -55,21 +57,17 @@ pub fn run(options: Options) -> Result<Report, MixerError> {
 
 /// A second of a voice-like sound: a chord whose loudness swings.
 fn payloads(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
-    let second = SAMPLE_RATE as usize + FRAME_SAMPLES;
-    let chord = [140.0, 280.0, 700.0, 2_100.0].map(|hz| sine(hz, 0.08, SAMPLE_RATE, second));
-    let swing = sine(3.0, 0.5, SAMPLE_RATE, second);
+    let (rate, samples) = (codec.sample_rate(), RateClass::of(codec).samples());
+    let second = rate as usize;
+    let chord = [140.0, 280.0, 700.0, 2_100.0].map(|hz| sine(hz, 0.08, rate, second));
+    let swing = sine(3.0, 0.5, rate, second);
+    let sound: Vec<f32> =
+        (0..second).map(|n| chord.iter().map(|tone| tone[n]).sum::<f32>() * (0.5 + swing[n])).collect();
     let mut encoder = Encoder::new(codec)?;
-    let frames = (0..50).map(|index| -> Frame {
-        std::array::from_fn(|n| {
-            let at = index * FRAME_SAMPLES + n;
-            chord.iter().map(|tone| tone[at]).sum::<f32>() * (0.5 + swing[at])
-        })
-    });
-    Ok(frames
-        .map(|frame| {
-            let mut payload = Vec::new();
-            encoder.encode(&frame, &mut payload);
-            payload
-        })
-        .collect())
+    let encode = |frame| {
+        let mut payload = Vec::new();
+        encoder.encode(frame, &mut payload);
+        payload
+    };
+    Ok(sound.chunks_exact(samples).map(encode).collect())
 }

@@ -1,14 +1,10 @@
-//! One direction of one codec, between 20 ms payloads and 48 kHz frames.
+//! One direction of one codec, between payloads and sound of 20 ms at the codec's own rate.
 
 use audio_codec::{g722, pcma, pcmu};
-use media::{AudioCodec, FRAME_SAMPLES, Frame, SAMPLE_RATE};
+use media::{AudioCodec, SAMPLE_RATE};
 use opus::{Application, Bitrate, Channels};
 
-use crate::{
-    MixerError,
-    conceal::Concealer,
-    resample::{Downsampler, Upsampler},
-};
+use crate::{MixerError, conceal::Concealer, resample::RateClass};
 
 /// Opus towards phones and as a phone's own track. 32 kbit/s is transparent for one voice with room for the
 /// redundancy; more would only cost the caller's network.
@@ -35,18 +31,15 @@ pub(crate) struct TelephoneDecoder {
     codec: Box<dyn audio_codec::Decoder>,
     samples: usize,
     concealer: Concealer,
-    up: Upsampler,
 }
 
 impl Decoder {
     pub(crate) fn new(codec: AudioCodec) -> Result<Self, MixerError> {
         let telephone = |codec_box: Box<dyn audio_codec::Decoder>| {
-            let rate = codec.sample_rate();
             Self::Telephone(Box::new(TelephoneDecoder {
                 codec: codec_box,
-                samples: (rate / 50) as usize,
-                concealer: Concealer::new(rate as usize),
-                up: Upsampler::new((SAMPLE_RATE / rate) as usize),
+                samples: RateClass::of(codec).samples(),
+                concealer: Concealer::new(codec.sample_rate() as usize),
             }))
         };
         Ok(match codec {
@@ -58,7 +51,7 @@ impl Decoder {
     }
 
     /// False when the payload is not of this codec; the frame then holds what a lost packet sounds like.
-    pub(crate) fn decode(&mut self, payload: &[u8], frame: &mut Frame) -> bool {
+    pub(crate) fn decode(&mut self, payload: &[u8], frame: &mut [f32]) -> bool {
         let good = match self {
             Self::Opus(decoder) => decode_opus(decoder, payload, false, frame),
             Self::Telephone(decoder) => decoder.decode(payload, frame),
@@ -71,7 +64,7 @@ impl Decoder {
 
     /// What a packet that did not come may have sounded like; `next` is the packet after it, where that is here
     /// already (Opus carries redundancy in it).
-    pub(crate) fn conceal(&mut self, next: Option<&[u8]>, frame: &mut Frame) {
+    pub(crate) fn conceal(&mut self, next: Option<&[u8]>, frame: &mut [f32]) {
         match self {
             Self::Opus(decoder) => {
                 let redundancy = next.is_some_and(|next| decode_opus(decoder, next, true, frame));
@@ -84,12 +77,13 @@ impl Decoder {
     }
 }
 
-fn decode_opus(decoder: &mut opus::Decoder, payload: &[u8], fec: bool, frame: &mut Frame) -> bool {
+fn decode_opus(decoder: &mut opus::Decoder, payload: &[u8], fec: bool, frame: &mut [f32]) -> bool {
     // A packet of another duration than 20 ms can't be one tick's sound: longer ones don't fit and are an error,
     // shorter ones leave the rest silent.
     match decoder.decode_float(payload, frame, fec) {
         Ok(samples) => {
-            frame[samples.min(FRAME_SAMPLES)..].fill(0.0);
+            let len = frame.len();
+            frame[samples.min(len)..].fill(0.0);
             frame.iter().all(|sample| sample.is_finite())
         }
         Err(_) => false,
@@ -97,76 +91,56 @@ fn decode_opus(decoder: &mut opus::Decoder, payload: &[u8], fec: bool, frame: &m
 }
 
 impl TelephoneDecoder {
-    fn decode(&mut self, payload: &[u8], frame: &mut Frame) -> bool {
+    fn decode(&mut self, payload: &[u8], frame: &mut [f32]) -> bool {
         let mut pcm = [0i16; NARROW_MAX];
         let Ok(samples) = self.codec.decode_into(payload, &mut pcm) else { return false };
         if samples != self.samples {
             return false;
         }
-        let mut narrow = [0.0f32; NARROW_MAX];
-        for (sample, pcm) in narrow.iter_mut().zip(&pcm[..samples]) {
+        for (sample, pcm) in frame.iter_mut().zip(&pcm[..samples]) {
             *sample = f32::from(*pcm) / 32_768.0;
         }
-        self.concealer.good(&mut narrow[..samples]);
-        self.up.process(&narrow[..samples], frame);
+        self.concealer.good(frame);
         true
     }
 
-    fn conceal(&mut self, frame: &mut Frame) {
-        let mut narrow = [0.0f32; NARROW_MAX];
-        self.concealer.lost(&mut narrow[..self.samples]);
-        self.up.process(&narrow[..self.samples], frame);
+    fn conceal(&mut self, frame: &mut [f32]) {
+        self.concealer.lost(frame);
     }
 }
 
 pub(crate) enum Encoder {
     Opus(opus::Encoder),
-    Telephone(Box<TelephoneEncoder>),
-}
-
-pub(crate) struct TelephoneEncoder {
-    codec: Box<dyn audio_codec::Encoder>,
-    samples: usize,
-    down: Downsampler,
+    Telephone(Box<dyn audio_codec::Encoder>),
 }
 
 impl Encoder {
     pub(crate) fn new(codec: AudioCodec) -> Result<Self, MixerError> {
-        let telephone = |codec_box: Box<dyn audio_codec::Encoder>| {
-            let rate = codec.sample_rate();
-            Self::Telephone(Box::new(TelephoneEncoder {
-                codec: codec_box,
-                samples: (rate / 50) as usize,
-                down: Downsampler::new((SAMPLE_RATE / rate) as usize),
-            }))
-        };
         Ok(match codec {
             AudioCodec::Opus => Self::Opus(opus_encoder()?),
-            AudioCodec::Pcmu => telephone(Box::new(pcmu::PcmuEncoder::new())),
-            AudioCodec::Pcma => telephone(Box::new(pcma::PcmaEncoder::new())),
-            AudioCodec::G722 => telephone(Box::new(g722::G722Encoder::new())),
+            AudioCodec::Pcmu => Self::Telephone(Box::new(pcmu::PcmuEncoder::new())),
+            AudioCodec::Pcma => Self::Telephone(Box::new(pcma::PcmaEncoder::new())),
+            AudioCodec::G722 => Self::Telephone(Box::new(g722::G722Encoder::new())),
         })
     }
 
     /// Appends one payload to `out`.
-    pub(crate) fn encode(&mut self, frame: &Frame, out: &mut Vec<u8>) {
-        out.clear();
-        out.resize(OPUS_PAYLOAD_MAX, 0);
+    pub(crate) fn encode(&mut self, frame: &[f32], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + OPUS_PAYLOAD_MAX, 0);
+        let room = &mut out[start..];
         let written = match self {
-            Self::Opus(encoder) => encoder.encode_float(frame, out).unwrap_or(0),
+            Self::Opus(encoder) => encoder.encode_float(frame, room).unwrap_or(0),
             Self::Telephone(encoder) => {
-                let mut narrow = [0.0f32; NARROW_MAX];
-                let narrow = &mut narrow[..encoder.samples];
-                encoder.down.process(frame, narrow);
                 let mut pcm = [0i16; NARROW_MAX];
-                for (pcm, sample) in pcm.iter_mut().zip(narrow.iter()) {
-                    // The cast saturates.
-                    *pcm = (sample * 32_767.0).round() as i16;
+                for (pcm, sample) in pcm.iter_mut().zip(frame) {
+                    // To the nearest; the cast saturates.
+                    *pcm = (sample * 32_767.0 + 0.5f32.copysign(*sample)) as i16;
                 }
-                encoder.codec.encode_into(&pcm[..encoder.samples], out).unwrap_or(0)
+                encoder.encode_into(&pcm[..frame.len().min(NARROW_MAX)], room).unwrap_or(0)
             }
         };
-        out.truncate(written);
+        out.truncate(start + written);
     }
 }
 
@@ -181,6 +155,8 @@ fn opus_encoder() -> Result<opus::Encoder, MixerError> {
 
 #[cfg(test)]
 mod tests {
+    use media::FRAME_SAMPLES;
+
     use super::*;
     use crate::tones::{amplitude, sine};
 
@@ -190,15 +166,16 @@ mod tests {
     fn every_codec_carries_a_tone() {
         for codec in ALL {
             let (mut encoder, mut decoder) = (Encoder::new(codec).unwrap(), Decoder::new(codec).unwrap());
-            let sound = sine(440.0, 0.3, SAMPLE_RATE, FRAME_SAMPLES * 50);
-            let (mut payload, mut heard) = (Vec::new(), Vec::new());
-            for chunk in sound.as_chunks::<FRAME_SAMPLES>().0 {
+            let (rate, samples) = (codec.sample_rate(), RateClass::of(codec).samples());
+            let mut heard = Vec::new();
+            for chunk in sine(440.0, 0.3, rate, samples * 50).chunks_exact(samples) {
+                let mut payload = Vec::new();
                 encoder.encode(chunk, &mut payload);
-                let mut frame = [0.0; FRAME_SAMPLES];
+                let mut frame = vec![0.0; samples];
                 assert!(decoder.decode(&payload, &mut frame), "{codec}");
                 heard.extend(frame);
             }
-            let level = amplitude(&heard[FRAME_SAMPLES * 10..], 440.0, SAMPLE_RATE);
+            let level = amplitude(&heard[samples * 10..], 440.0, rate);
             assert!((level - 0.3).abs() < 0.03, "{codec}: {level}");
         }
     }
@@ -207,7 +184,7 @@ mod tests {
     fn nonsense_sounds_like_a_lost_packet() {
         for codec in ALL {
             let mut decoder = Decoder::new(codec).unwrap();
-            let mut frame = [1.0; FRAME_SAMPLES];
+            let mut frame = vec![1.0; RateClass::of(codec).samples()];
             let nonsense: &[u8] = if codec == AudioCodec::Opus { &[0xff; 900] } else { &[0x55; 7] };
             assert!(!decoder.decode(nonsense, &mut frame), "{codec}");
             assert!(frame.iter().all(|sample| sample.abs() < 0.01), "{codec}");

@@ -23,7 +23,8 @@ pub(crate) struct Concealer {
 
 impl Concealer {
     pub(crate) fn new(rate: usize) -> Self {
-        Self { rate, history: vec![0.0; 2 * rate / PITCH_HZ.start()], period: Vec::new(), at: 0, lost: 0 }
+        let longest = rate / PITCH_HZ.start();
+        Self { rate, history: vec![0.0; 2 * longest], period: Vec::with_capacity(longest), at: 0, lost: 0 }
     }
 
     /// A frame that came. Its start is blended with what was being repeated.
@@ -43,7 +44,8 @@ impl Concealer {
     pub(crate) fn lost(&mut self, frame: &mut [f32]) {
         if self.lost == 0 {
             let pitch = self.pitch();
-            self.period = self.history[self.history.len() - pitch..].to_vec();
+            self.period.clear();
+            self.period.extend_from_slice(&self.history[self.history.len() - pitch..]);
             self.at = 0;
         }
         for sample in frame.iter_mut() {
@@ -62,8 +64,9 @@ impl Concealer {
 
     fn remember(&mut self, frame: &[f32]) {
         let len = self.history.len();
-        self.history.extend_from_slice(frame);
-        self.history.drain(..self.history.len() - len);
+        let new = &frame[frame.len().saturating_sub(len)..];
+        self.history.copy_within(new.len().., 0);
+        self.history[len - new.len()..].copy_from_slice(new);
     }
 
     /// The lag at which the last sound resembles itself most.

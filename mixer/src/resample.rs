@@ -1,9 +1,11 @@
-//! Telephone rates to 48 kHz and back, by a windowed-sinc polyphase filter (2 ms of delay).
+//! Sound from one rate class to another, by a windowed-sinc polyphase filter (2 ms of delay at 8 kHz).
 //!
 //! The filter passes up to 0.8 and stops from 1.03 of the lower rate's half, 60 dB down: what a G.711 leg sends above
 //! 4 kHz is nothing that was said.
 
 use std::{f64::consts::PI, sync::LazyLock};
+
+use media::{AudioCodec, FRAME_SAMPLES};
 
 /// Filter taps at the lower rate. More would sharpen the edge and cost time and delay; 32 put the mirror images under
 /// hearing.
@@ -15,13 +17,46 @@ const CUTOFF: f64 = 0.915;
 /// Kaiser window shape for 60 dB.
 const BETA: f64 = 5.65;
 
+/// The rates at which sound is mixed: each codec's own, so that nobody is resampled without need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RateClass {
+    /// 8 kHz.
+    Narrow,
+    /// 16 kHz.
+    Wide,
+    /// 48 kHz.
+    Full,
+}
+
+impl RateClass {
+    pub(crate) const ALL: [Self; 3] = [Self::Narrow, Self::Wide, Self::Full];
+
+    pub(crate) fn of(codec: AudioCodec) -> Self {
+        match codec {
+            AudioCodec::Pcmu | AudioCodec::Pcma => Self::Narrow,
+            AudioCodec::G722 => Self::Wide,
+            AudioCodec::Opus => Self::Full,
+        }
+    }
+
+    /// Samples of 20 ms.
+    pub(crate) fn samples(self) -> usize {
+        match self {
+            Self::Narrow => FRAME_SAMPLES / 6,
+            Self::Wide => FRAME_SAMPLES / 3,
+            Self::Full => FRAME_SAMPLES,
+        }
+    }
+}
+
 struct Filter {
-    /// One row a phase, newest sample's tap first; unity gain in each.
+    /// One row a phase, oldest sample's tap first; unity gain in each.
     up: Vec<[f32; TAPS_PER_PHASE]>,
     /// All taps in order, unity gain in total.
     down: Vec<f32>,
 }
 
+static BY_2: LazyLock<Filter> = LazyLock::new(|| Filter::new(2));
 static BY_3: LazyLock<Filter> = LazyLock::new(|| Filter::new(3));
 static BY_6: LazyLock<Filter> = LazyLock::new(|| Filter::new(6));
 
@@ -38,12 +73,17 @@ impl Filter {
         let taps: Vec<f64> = (0..len).map(tap).collect();
         let sum: f64 = taps.iter().sum();
         let down = taps.iter().map(|tap| (tap / sum) as f32).collect();
-        let phase = |phase: usize| std::array::from_fn(|k| (taps[k * ratio + phase] * ratio as f64 / sum) as f32);
+        let tap_of = |phase: usize, k: usize| taps[(TAPS_PER_PHASE - 1 - k) * ratio + phase];
+        let phase = |phase: usize| std::array::from_fn(|k| (tap_of(phase, k) * ratio as f64 / sum) as f32);
         Self { up: (0..ratio).map(phase).collect(), down }
     }
 
     fn of(ratio: usize) -> &'static Self {
-        if ratio == 3 { &BY_3 } else { &BY_6 }
+        match ratio {
+            2 => &BY_2,
+            3 => &BY_3,
+            _ => &BY_6,
+        }
     }
 }
 
@@ -58,53 +98,47 @@ fn bessel_i0(x: f64) -> f64 {
     sum
 }
 
-/// From 8 or 16 kHz to 48 kHz.
-pub(crate) struct Upsampler {
+/// One sound's way from one class to another.
+pub(crate) struct Resampler {
     ratio: usize,
-    /// The last samples of the frame before, then this frame's.
-    line: Vec<f32>,
+    is_up: bool,
+    /// What the filter still needs of the frame before, and room for this one.
+    line: Box<[f32]>,
+    kept: usize,
 }
 
-impl Upsampler {
-    /// `ratio` is 3 or 6.
-    pub(crate) fn new(ratio: usize) -> Self {
-        Self { ratio, line: vec![0.0; TAPS_PER_PHASE - 1] }
+impl Resampler {
+    /// The classes are two.
+    pub(crate) fn new(from: RateClass, to: RateClass) -> Self {
+        let (input, output) = (from.samples(), to.samples());
+        let is_up = output > input;
+        let ratio = if is_up { output / input } else { input / output };
+        let kept = if is_up { TAPS_PER_PHASE - 1 } else { TAPS_PER_PHASE * ratio - ratio };
+        Self { ratio, is_up, line: vec![0.0; kept + input].into(), kept }
     }
 
-    /// `output` is `ratio` times as long as `input`.
+    /// One frame of 20 ms. Both slices are as long as their classes say.
     pub(crate) fn process(&mut self, input: &[f32], output: &mut [f32]) {
         let filter = Filter::of(self.ratio);
-        self.line.extend_from_slice(input);
-        for (window, out) in self.line.windows(TAPS_PER_PHASE).zip(output.chunks_exact_mut(self.ratio)) {
-            for (phase, out) in filter.up.iter().zip(out) {
-                *out = phase.iter().zip(window.iter().rev()).map(|(tap, sample)| tap * sample).sum();
+        self.line[self.kept..].copy_from_slice(input);
+        if self.is_up {
+            for (window, out) in self.line.windows(TAPS_PER_PHASE).zip(output.chunks_exact_mut(self.ratio)) {
+                for (phase, out) in filter.up.iter().zip(out) {
+                    *out = dot(phase, window);
+                }
+            }
+        } else {
+            for (window, out) in self.line.windows(filter.down.len()).step_by(self.ratio).zip(output) {
+                // The filter is symmetric, so its direction doesn't matter.
+                *out = dot(&filter.down, window);
             }
         }
-        self.line.drain(..input.len());
-    }
-}
-
-/// From 48 kHz to 8 or 16 kHz.
-pub(crate) struct Downsampler {
-    ratio: usize,
-    line: Vec<f32>,
-}
-
-impl Downsampler {
-    /// `ratio` is 3 or 6.
-    pub(crate) fn new(ratio: usize) -> Self {
-        Self { ratio, line: vec![0.0; TAPS_PER_PHASE * ratio - ratio] }
+        self.line.copy_within(input.len().., 0);
     }
 
-    /// `input` is `ratio` times as long as `output`.
-    pub(crate) fn process(&mut self, input: &[f32], output: &mut [f32]) {
-        let filter = Filter::of(self.ratio);
-        self.line.extend_from_slice(input);
-        for (window, out) in self.line.windows(filter.down.len()).step_by(self.ratio).zip(output) {
-            // The filter is symmetric, so its direction doesn't matter.
-            *out = dot(&filter.down, window);
-        }
-        self.line.drain(..input.len());
+    /// Forgets what it heard.
+    pub(crate) fn reset(&mut self) {
+        self.line.fill(0.0);
     }
 }
 
@@ -124,42 +158,41 @@ mod tests {
     use super::*;
     use crate::tones::{amplitude, sine};
 
-    fn up_and_down(ratio: usize, hz: f32) -> f32 {
-        let rate = 48_000 / ratio as u32;
-        let input = sine(hz, 0.5, rate, rate as usize);
-        let (mut up, mut down) = (Upsampler::new(ratio), Downsampler::new(ratio));
-        let frame = rate as usize / 50;
+    fn convert(from: RateClass, to: RateClass, sound: &[f32]) -> Vec<f32> {
+        let mut resampler = Resampler::new(from, to);
         let mut heard = Vec::new();
-        for chunk in input.chunks_exact(frame) {
-            let (mut wide, mut narrow) = (vec![0.0; frame * ratio], vec![0.0; frame]);
-            up.process(chunk, &mut wide);
-            down.process(&wide, &mut narrow);
-            heard.extend(narrow);
+        for chunk in sound.chunks_exact(from.samples()) {
+            let mut out = vec![0.0; to.samples()];
+            resampler.process(chunk, &mut out);
+            heard.extend(out);
         }
-        amplitude(&heard[frame * 5..], hz, rate)
+        heard
+    }
+
+    fn hz(class: RateClass) -> u32 {
+        50 * class.samples() as u32
     }
 
     #[test]
-    fn speech_band_passes_unchanged() {
-        for hz in [200.0, 1_000.0, 3_000.0] {
-            assert!((up_and_down(6, hz) - 0.5).abs() < 0.02, "8 kHz, {hz} Hz: {}", up_and_down(6, hz));
-        }
-        for hz in [200.0, 3_000.0, 6_000.0] {
-            assert!((up_and_down(3, hz) - 0.5).abs() < 0.02, "16 kHz, {hz} Hz: {}", up_and_down(3, hz));
+    fn speech_band_passes_unchanged_between_all_classes() {
+        use RateClass::{Full, Narrow, Wide};
+        for (low, high) in [(Narrow, Wide), (Narrow, Full), (Wide, Full)] {
+            for tone in [200.0, 1_000.0, 0.375 * hz(low) as f32] {
+                let sound = sine(tone, 0.5, hz(low), hz(low) as usize);
+                let back = convert(high, low, &convert(low, high, &sound));
+                let level = amplitude(&back[5 * low.samples()..], tone, hz(low));
+                assert!((level - 0.5).abs() < 0.02, "{low:?} {high:?}, {tone} Hz: {level}");
+            }
         }
     }
 
     #[test]
     fn nothing_is_mirrored() {
-        let input = sine(1_000.0, 1.0, 8_000, 8_000);
-        let mut wide = vec![0.0; 48_000];
-        Upsampler::new(6).process(&input, &mut wide);
+        let wide = convert(RateClass::Narrow, RateClass::Full, &sine(1_000.0, 1.0, 8_000, 8_000));
         for image in [7_000.0, 9_000.0, 15_000.0] {
             assert!(amplitude(&wide[4_800..], image, 48_000) < 0.001, "image at {image} Hz");
         }
-        let input = sine(6_000.0, 1.0, 48_000, 48_000);
-        let mut narrow = vec![0.0; 8_000];
-        Downsampler::new(6).process(&input, &mut narrow);
+        let narrow = convert(RateClass::Full, RateClass::Narrow, &sine(6_000.0, 1.0, 48_000, 48_000));
         assert!(amplitude(&narrow[800..], 2_000.0, 8_000) < 0.002, "6 kHz folds to 2 kHz");
     }
 }

@@ -1,13 +1,28 @@
-//! One seat: its decoder, what plays to it, its own encoders.
+//! One seat: its decoder, how loud it is, what plays to it, its own encoders.
 
 use std::sync::Arc;
 
-use media::{AudioCodec, AudioLevel, Clip, FRAME_SAMPLES, Frame, SILENCE};
+use media::{AudioCodec, AudioLevel, Clip, SILENCE};
 
 use crate::{
     DUCKED, Incoming, MixerError, PlayId, SeatConfig,
     codec::{Decoder, Encoder},
+    gain::Gain,
+    resample::{RateClass, Resampler},
+    stage::Stage,
 };
+
+/// Digital silence, in dBov.
+const SILENT: f32 = -127.0;
+
+/// What is softer than this is not mixed, in dBov: nobody hears it, and A-law's silence is −72.
+const INAUDIBLE: f32 = -68.0;
+
+/// How fast somebody's loudness is forgotten, in dB a tick: a pause of a second costs 10.
+const LOUDNESS_FALL: f32 = 0.2;
+
+/// How much louder, in dB, another must be to take somebody's place on the stage. Less would make two alike flap.
+const STAY: f32 = 3.0;
 
 /// Ticks a voice track goes on after the last word: shorter would cut soft ends of words, longer would send breath.
 const HANGOVER_TICKS: u32 = 20;
@@ -15,19 +30,22 @@ const HANGOVER_TICKS: u32 = 20;
 pub(crate) struct Seat {
     pub(crate) config: SeatConfig,
     pub(crate) muted: bool,
+    /// Somebody receives this phone's own track.
+    pub(crate) voice_wanted: bool,
     pub(crate) playing: Option<Playing>,
-    /// This tick's sound, after gain.
-    pub(crate) frame: Frame,
-    /// The frame is sound and others hear it.
-    pub(crate) contributes: bool,
+    /// Where the seat stands while it is one of the loudest.
+    pub(crate) stage: Option<usize>,
     pub(crate) own_encoder: Option<Encoder>,
     pub(crate) own_encoder_ticks: u32,
+    /// This tick's sound, at the codec's rate.
+    frame: Box<[f32]>,
     decoder: Option<Decoder>,
     /// Loudness this tick: told by the sender, or measured.
     heard_level: Option<AudioLevel>,
-    decoded: bool,
-    /// The mute's gain at the end of the last tick; it moves over a whole frame so that nothing clicks.
-    gain: f32,
+    pub(crate) decoded: bool,
+    /// In dBov: rises at once, falls slowly, so that nobody leaves the stage between two words.
+    loudness: f32,
+    gain: Gain,
     voice: Option<Encoder>,
     hangover: u32,
     /// The Opus payload as it came, to be passed on untouched.
@@ -39,25 +57,27 @@ pub(crate) struct Playing {
     clip: Clip,
     looping: bool,
     at: usize,
+    resampler: Option<Resampler>,
 }
 
 impl Seat {
     pub(crate) fn new(config: SeatConfig) -> Result<Self, MixerError> {
-        // A leg's own Opus is passed on; other codecs are encoded once for all browsers.
-        let encodes_voice = config.voice && config.input.is_some_and(|codec| codec != AudioCodec::Opus);
+        let samples = config.input.map_or(0, |codec| RateClass::of(codec).samples());
         Ok(Self {
             config,
             muted: false,
+            voice_wanted: true,
             playing: None,
-            frame: SILENCE,
-            contributes: false,
+            stage: None,
             own_encoder: None,
             own_encoder_ticks: 0,
+            frame: vec![0.0; samples].into(),
             decoder: config.input.map(Decoder::new).transpose()?,
             heard_level: None,
             decoded: false,
-            gain: 1.0,
-            voice: encodes_voice.then(|| Encoder::new(AudioCodec::Opus)).transpose()?,
+            loudness: SILENT,
+            gain: Gain::default(),
+            voice: None,
             hangover: 0,
             passed: None,
         })
@@ -68,19 +88,27 @@ impl Seat {
         self.config.output.is_some() && !self.config.apart
     }
 
-    pub(crate) fn push(&mut self, incoming: Incoming<'_>, level: Option<AudioLevel>, heard: bool) {
+    /// The class of what it is sent.
+    pub(crate) fn class(&self) -> Option<RateClass> {
+        self.config.output.map(RateClass::of)
+    }
+
+    /// `bar` is the loudness from which one may come on the stage.
+    pub(crate) fn push(&mut self, incoming: Incoming<'_>, level: Option<AudioLevel>, heard: bool, bar: f32) {
         // Who is apart or fully muted is not listened to at all.
-        if self.config.apart || (self.muted && self.gain == 0.0) {
+        if self.config.apart || (self.muted && self.stage.is_none()) {
             return;
         }
         self.heard_level = level;
-        let told_silent = level.is_some_and(|level| level == AudioLevel::SILENT);
-        let unneeded = level.is_some() && !heard;
-        let Some(decoder) = self.decoder.as_mut().filter(|_| !told_silent && !unneeded) else { return };
+        let unneeded = level.is_some_and(|level| {
+            let too_soft = self.stage.is_none() && -f32::from(level.minus_dbov()) < bar;
+            level == AudioLevel::SILENT || too_soft || !heard
+        });
+        let Some(decoder) = self.decoder.as_mut().filter(|_| !unneeded) else { return };
         match incoming {
             Incoming::Packet(payload) => {
                 decoder.decode(payload, &mut self.frame);
-                if self.config.voice && self.config.input == Some(AudioCodec::Opus) {
+                if self.config.voice && self.voice_wanted && self.config.input == Some(AudioCodec::Opus) {
                     self.passed = Some(payload.into());
                 }
             }
@@ -91,17 +119,27 @@ impl Seat {
         self.heard_level = Some(level.unwrap_or_else(|| AudioLevel::of(&self.frame)));
     }
 
-    /// Applies the mute and decides whether the seat is heard this tick.
-    pub(crate) fn settle(&mut self) {
-        let target = if self.muted { 0.0 } else { 1.0 };
-        if self.gain != target {
-            let (from, step) = (self.gain, (target - self.gain) / FRAME_SAMPLES as f32);
-            for (index, sample) in self.frame.iter_mut().enumerate() {
-                *sample *= from + step * index as f32;
-            }
+    /// How much it should be on the stage this tick; none where there is nothing to hear.
+    pub(crate) fn rank(&mut self) -> Option<f32> {
+        let level = self.level()?;
+        self.loudness = (self.loudness - LOUDNESS_FALL).max(-f32::from(level.minus_dbov()));
+        if !self.decoded || self.loudness < INAUDIBLE {
+            return None;
         }
-        self.contributes = self.decoded && !self.config.apart && (self.gain > 0.0 || target > 0.0);
-        self.gain = target;
+        Some(self.loudness + if self.stage.is_some() { STAY } else { 0.0 })
+    }
+
+    /// Puts this tick's sound on its stage. Who was not chosen again goes out over this frame.
+    pub(crate) fn perform(&mut self, stage: &mut Stage, chosen: bool, wanted: [bool; 3]) {
+        let Some(class) = self.config.input.map(RateClass::of).filter(|_| self.decoded) else { return };
+        let level = self.heard_level.unwrap_or(AudioLevel::SILENT);
+        let gain = if self.config.voice { self.gain.hear(level) } else { 1.0 };
+        stage.put(&self.frame, class, if chosen { gain } else { 0.0 }, wanted);
+    }
+
+    pub(crate) fn leave_stage(&mut self) {
+        self.stage = None;
+        self.voice = None;
     }
 
     pub(crate) fn level(&self) -> Option<AudioLevel> {
@@ -111,44 +149,61 @@ impl Seat {
         Some(self.heard_level.unwrap_or(AudioLevel::SILENT))
     }
 
+    /// The seat's own track is made from its sound at 48 kHz.
+    pub(crate) fn encodes_voice(&self) -> bool {
+        self.config.voice && self.voice_wanted && self.config.input != Some(AudioCodec::Opus)
+    }
+
     /// The seat's own Opus payload while it speaks.
-    pub(crate) fn voice(&mut self, buffer: &mut Vec<u8>) -> Option<(Arc<[u8]>, AudioLevel)> {
-        let level = self.level().filter(|_| self.config.voice && self.contributes)?;
+    pub(crate) fn voice(&mut self, stage: &Stage, buffer: &mut Vec<u8>) -> Option<(Arc<[u8]>, AudioLevel)> {
+        let level = self.level().filter(|_| self.config.voice && self.voice_wanted && stage.sounds)?;
         self.hangover = if level.is_voice() { HANGOVER_TICKS } else { self.hangover.checked_sub(1)? };
         if let Some(payload) = self.passed.take() {
             return Some((payload, level));
         }
-        self.voice.as_mut()?.encode(&self.frame, buffer);
+        if !self.encodes_voice() {
+            return None;
+        }
+        if self.voice.is_none() {
+            self.voice = Encoder::new(AudioCodec::Opus).ok();
+        }
+        buffer.clear();
+        self.voice.as_mut()?.encode(stage.frame(RateClass::Full), buffer);
         (!buffer.is_empty()).then(|| (buffer.as_slice().into(), level))
     }
 
     pub(crate) fn play(&mut self, id: PlayId, clip: Clip, looping: bool) {
-        self.playing = Some(Playing { id, clip, looping, at: 0 });
+        let class = self.class().filter(|class| *class != RateClass::Full);
+        let resampler = class.map(|class| Resampler::new(RateClass::Full, class));
+        self.playing = Some(Playing { id, clip, looping, at: 0, resampler });
     }
 
-    /// Lays what plays over the frame; the id when it ends here.
-    pub(crate) fn play_into(&mut self, frame: &mut Frame) -> Option<PlayId> {
+    /// Lays what plays over a frame of the seat's class; the id when it ends here.
+    pub(crate) fn play_into(&mut self, frame: &mut [f32]) -> Option<PlayId> {
         let playing = self.playing.as_mut()?;
         let samples = playing.clip.samples();
-        for sample in frame.iter_mut() {
+        let mut sound = SILENCE;
+        for sample in &mut sound {
             if playing.at >= samples.len() && playing.looping {
                 playing.at = 0;
             }
             let Some(played) = samples.get(playing.at) else { break };
             playing.at += 1;
+            *sample = *played;
+        }
+        let mut narrow = SILENCE;
+        let heard = match &mut playing.resampler {
+            Some(resampler) => {
+                resampler.process(&sound, &mut narrow[..frame.len()]);
+                &narrow
+            }
+            None => &sound,
+        };
+        for (sample, played) in frame.iter_mut().zip(heard) {
             *sample = *sample * DUCKED + played;
         }
         let ended = playing.at >= samples.len() && (!playing.looping || samples.is_empty());
         ended.then(|| self.playing.take().map(|playing| playing.id)).flatten()
-    }
-
-    /// None where the encoder can't be made.
-    pub(crate) fn encode(&mut self, codec: AudioCodec, frame: &Frame, buffer: &mut Vec<u8>) -> Option<Arc<[u8]>> {
-        if self.own_encoder.is_none() {
-            self.own_encoder = Encoder::new(codec).ok();
-        }
-        self.own_encoder.as_mut()?.encode(frame, buffer);
-        Some(buffer.as_slice().into())
     }
 
     pub(crate) fn end_tick(&mut self) {

@@ -405,8 +405,8 @@ impl Room {
         let mut changes = Vec::new();
         for (number, part) in &mut self.parts {
             let tick = part.mixer.tick();
-            for (seat, payload) in &tick.outputs {
-                if let Some(slot) = leg_of(&part.seats, &self.members, *seat).and_then(|leg| legs.get_mut(&leg)) {
+            for (seat, payload) in tick.outputs() {
+                if let Some(slot) = leg_of(&part.seats, &self.members, seat).and_then(|leg| legs.get_mut(&leg)) {
                     slot.send(payload, out, now);
                 }
             }
@@ -512,6 +512,10 @@ impl Room {
             }
         }
         self.rebuild_routes();
+        for member in self.members.values() {
+            let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
+            part.mixer.set_voice_wanted(seat, self.routes.contains_key(&member.source(TrackKind::Audio)));
+        }
         for participant in changed_subscribers {
             if let Some(subscriber) = self.members.get(&participant).and_then(|member| member.subscriber.as_ref()) {
                 self.tell_slots(participant, subscriber);

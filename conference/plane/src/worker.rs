@@ -675,8 +675,8 @@ impl Worker {
             }
         }
         let tick = self.lobby.tick();
-        for (seat, payload) in &tick.outputs {
-            if let Some(slot) = seats.get(seat).and_then(|id| self.legs.get_mut(id)) {
+        for (seat, payload) in tick.outputs() {
+            if let Some(slot) = seats.get(&seat).and_then(|id| self.legs.get_mut(id)) {
                 slot.send(payload, &mut self.out, now);
             }
         }

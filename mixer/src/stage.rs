@@ -1,0 +1,56 @@
+//! Where one of the loudest stands: his sound in every rate class somebody listens in.
+
+use media::{Frame, SILENCE};
+
+use crate::resample::{RateClass, Resampler};
+
+pub(crate) struct Stage {
+    pub(crate) taken: bool,
+    /// By class; a class nobody listens in is not kept.
+    frames: Box<[Frame; 3]>,
+    /// By class of the sound and class of the mix, made when first needed.
+    resamplers: [[Option<Resampler>; 3]; 3],
+    /// The factor at the end of the last tick; it moves over a whole frame so that nothing clicks.
+    gain: f32,
+    /// This tick's sound is in the frames.
+    pub(crate) sounds: bool,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self { taken: false, frames: Box::new([SILENCE; 3]), resamplers: Default::default(), gain: 0.0, sounds: false }
+    }
+
+    /// Somebody steps up, from silence.
+    pub(crate) fn take(&mut self) {
+        self.taken = true;
+        self.gain = 0.0;
+        self.resamplers.iter_mut().flatten().flatten().for_each(Resampler::reset);
+    }
+
+    /// Takes 20 ms of his sound at its own class, for the classes that are wanted.
+    pub(crate) fn put(&mut self, sound: &[f32], class: RateClass, gain: f32, wanted: [bool; 3]) {
+        let own = &mut self.frames[class as usize];
+        let (from, step) = (self.gain, (gain - self.gain) / sound.len() as f32);
+        for (index, (out, sample)) in own.iter_mut().zip(sound).enumerate() {
+            *out = sample * (from + step * index as f32);
+        }
+        self.gain = gain;
+        self.sounds = true;
+        for to in RateClass::ALL.into_iter().filter(|to| *to != class && wanted[*to as usize]) {
+            let resampler =
+                self.resamplers[class as usize][to as usize].get_or_insert_with(|| Resampler::new(class, to));
+            let (low, high) = self.frames.split_at_mut((class as usize).max(to as usize));
+            let (input, output) = if (class as usize) < to as usize {
+                (&low[class as usize], &mut high[0])
+            } else {
+                (&high[0], &mut low[to as usize])
+            };
+            resampler.process(&input[..class.samples()], &mut output[..to.samples()]);
+        }
+    }
+
+    pub(crate) fn frame(&self, class: RateClass) -> &[f32] {
+        &self.frames[class as usize][..class.samples()]
+    }
+}
