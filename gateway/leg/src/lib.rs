@@ -1,11 +1,12 @@
 //! The RTP side of one call: whom to believe (`latch`), in which order packets play ([`JitterBuffer`]), which
-//! keys were pressed, what to report by RTCP. Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
+//! keys were pressed (`dtmf`, `tones`), what to report by RTCP. Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
 //! `mixer`'s, the call itself `gateway`'s.
 
 mod dtmf;
 mod jitter;
 mod latch;
 mod rtcp;
+mod tones;
 
 use std::{
     collections::VecDeque,
@@ -19,6 +20,7 @@ use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
 use rtcp::Reports;
+use tones::ToneReader;
 
 /// A leg that has sent nothing for this long is told as dead. Shorter would hang up on phones that suppress silence.
 const NO_MEDIA: Duration = Duration::from_secs(10);
@@ -80,6 +82,8 @@ pub struct Leg {
     latch: Latch,
     jitter: JitterBuffer,
     keys: KeyReader,
+    /// Where the peer has no telephone events: who has them would dial each key twice.
+    tones: Option<ToneReader>,
     reports: Reports,
     sequence: SeqExtender,
     their_ssrc: Option<Ssrc>,
@@ -102,6 +106,7 @@ impl Leg {
             latch: Latch::new(config.remote, config.signalling, now),
             jitter: JitterBuffer::new(config.codec),
             keys: KeyReader::default(),
+            tones: tone_reader(&config),
             reports: Reports::new(ssrc, config.codec, now),
             sequence: SeqExtender::default(),
             their_ssrc: None,
@@ -127,6 +132,9 @@ impl Leg {
     /// After a re-INVITE with the same codec: the peer's address may be learned anew.
     pub fn reconfigure(&mut self, config: LegConfig, now: Instant) {
         self.latch = Latch::new(config.remote, config.signalling, now);
+        if config.telephone_event.is_some() != self.config.telephone_event.is_some() {
+            self.tones = tone_reader(&config);
+        }
         self.config = config;
         self.last_packet = now;
     }
@@ -207,7 +215,13 @@ impl Leg {
             self.told_no_media = true;
             self.tell(LegEvent::NoMedia);
         }
-        self.jitter.pull(now)
+        let pulled = self.jitter.pull(now);
+        if let (Pulled::Packet(payload), Some(tones)) = (&pulled, &mut self.tones)
+            && let Some(key) = tones.read(payload)
+        {
+            self.tell(LegEvent::Digit(key));
+        }
+        pulled
     }
 
     /// Appends a packet with this tick's payload to `out`, and says where it goes.
@@ -259,6 +273,10 @@ impl Leg {
             self.events.push_back(event);
         }
     }
+}
+
+fn tone_reader(config: &LegConfig) -> Option<ToneReader> {
+    config.telephone_event.is_none().then(|| ToneReader::new(config.codec)).flatten()
 }
 
 /// Bytes of 20 ms, for codecs where every sample has its place.
