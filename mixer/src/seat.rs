@@ -15,6 +15,8 @@ const HANGOVER_TICKS: u32 = 20;
 pub(crate) struct Seat {
     pub(crate) config: SeatConfig,
     pub(crate) muted: bool,
+    /// Of what he hears; 1 leaves it as it is.
+    pub(crate) volume: f32,
     pub(crate) playing: Option<Playing>,
     /// This tick's sound, after gain.
     pub(crate) frame: Frame,
@@ -48,6 +50,7 @@ impl Seat {
         Ok(Self {
             config,
             muted: false,
+            volume: 1.0,
             playing: None,
             frame: SILENCE,
             contributes: false,

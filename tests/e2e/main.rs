@@ -12,5 +12,6 @@ mod phone;
 mod pictures;
 mod recording;
 mod sign_on;
+mod sip;
 mod strangers;
 mod upkeep;
