@@ -16,7 +16,7 @@ use crate::{
     House,
     end_cause::EndCause,
     ivr,
-    line::{Happening, Line, reachable, settings},
+    line::{Happening, Keys, Line, reachable, settings},
     quality,
     switchboard::{Order, Orders, Signal},
 };
@@ -86,6 +86,8 @@ async fn answer(
         session,
         version: 1,
         held: false,
+        keys: Keys::default(),
+        volume_db: 0,
     };
     let codec = match agreed.codec {
         sdp::Codec::Opus => "opus",
@@ -188,13 +190,13 @@ async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
     if let Err(cause) = line.play(line.clip(first)).await {
         return cause;
     }
-    let mut keypad = Keypad::default();
+    let mut keypad = Keypad::new(line.house.keys.clone());
     loop {
         let said = tokio::select! {
             happening = line.next() => match happening {
                 Ok(Happening::Digit(key)) => {
                     let Some(command) = keypad.press(key, std::time::Instant::now()) else { continue };
-                    obey(command, &inside, &handle).await
+                    obey(command, &inside, &handle, line).await
                 }
                 Ok(Happening::PlayDone(_)) => None,
                 Err(cause) => {
@@ -227,7 +229,12 @@ async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
 }
 
 /// Does what the keys mean, and says what became of it.
-async fn obey(command: KeypadCommand, inside: &Inside, handle: &conference::MeetingHandle) -> Option<Prompt> {
+async fn obey(
+    command: KeypadCommand,
+    inside: &Inside,
+    handle: &conference::MeetingHandle,
+    line: &mut Line,
+) -> Option<Prompt> {
     let me = inside.me()?;
     let participant = me.id;
     let (action, done) = match command {
@@ -235,10 +242,11 @@ async fn obey(command: KeypadCommand, inside: &Inside, handle: &conference::Meet
         KeypadCommand::ToggleMute => (Action::Mute { participant }, Prompt::Muted),
         KeypadCommand::ToggleHand if me.hand => (Action::Hand { up: false }, Prompt::HandLowered),
         KeypadCommand::ToggleHand => (Action::Hand { up: true }, Prompt::HandRaised),
-        KeypadCommand::WhoIsHere if inside.people.len() <= 1 => return Some(Prompt::OnlyYou),
-        KeypadCommand::WhoIsHere if inside.people.len() == 2 => return Some(Prompt::OneOther),
-        // Larger counts and the volume keys come with the telephone's own issue.
-        KeypadCommand::WhoIsHere | KeypadCommand::Louder | KeypadCommand::Softer => return None,
+        KeypadCommand::WhoIsHere => return Some(Prompt::people(inside.people.len())),
+        KeypadCommand::Louder | KeypadCommand::Softer => {
+            line.turn(command == KeypadCommand::Louder);
+            return None;
+        }
         KeypadCommand::Help if me.role.manages() => return Some(Prompt::HelpHost),
         KeypadCommand::Help => return Some(Prompt::Help),
         KeypadCommand::ToggleMuteAll if inside.self_unmute => {

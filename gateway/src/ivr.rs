@@ -31,11 +31,15 @@ pub(crate) async fn identify(
     caller: &PhoneNumber,
     source: IpAddr,
 ) -> Result<Seat, EndCause> {
-    choose_language(line).await?;
-    let door = match find(line, dialled).await? {
-        // Dialled directly: `123456789@host`.
+    let route = line.house.numbers.route(dialled);
+    match route.language {
+        Some(language) => line.language = language,
+        None => choose_language(line).await?,
+    }
+    let door = match find(line, route.meeting.as_deref().unwrap_or(dialled)).await? {
+        // Dialled directly: `123456789@host`, or a number that leads there.
         Some(door) => door,
-        None => ask_meeting(line).await?,
+        None => ask_meeting(line, route.language.is_none()).await?,
     };
     enter(line, &door, caller, source).await
 }
@@ -49,8 +53,9 @@ async fn choose_language(line: &mut Line) -> Result<(), EndCause> {
     Ok(())
 }
 
-async fn ask_meeting(line: &mut Line) -> Result<Door, EndCause> {
-    let mut question: &[Prompt] = &[Prompt::EnterMeeting];
+async fn ask_meeting(line: &mut Line, greeted: bool) -> Result<Door, EndCause> {
+    let mut question: &[Prompt] =
+        if greeted { &[Prompt::EnterMeeting] } else { &[Prompt::Welcome, Prompt::EnterMeeting] };
     for _ in 0..TRIES {
         let digits = line.gather(question, NUMBER_DIGITS).await?;
         if let Some(door) = find(line, &digits).await? {

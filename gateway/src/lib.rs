@@ -19,7 +19,7 @@ use std::{
 use conference::Conference;
 use plane::Plane;
 use sip::{Endpoint, EndpointConfig, Transport};
-use sipconf::Prompts;
+use sipconf::{KeyMap, Numbers, Prompts};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -35,6 +35,10 @@ pub struct GatewayConfig {
     pub udp: Vec<SocketAddr>,
     /// TCP listeners.
     pub tcp: Vec<SocketAddr>,
+    /// What the dialled numbers lead to.
+    pub numbers: Numbers,
+    /// The keys of the meeting.
+    pub keys: KeyMap,
     /// The address others reach us at, for Contact where a socket is bound to all.
     pub announced: IpAddr,
 }
@@ -53,6 +57,8 @@ pub(crate) struct House {
     pub(crate) conference: Conference,
     pub(crate) plane: Plane,
     pub(crate) prompts: Prompts,
+    pub(crate) numbers: Numbers,
+    pub(crate) keys: KeyMap,
     /// Set when the server stops: every call says so and ends.
     pub(crate) stopping: CancellationToken,
 }
@@ -81,7 +87,14 @@ impl Gateway {
         let sockets = transport::bind(&config.udp, &config.tcp, &closed, &streams).await?;
         let local = sockets.local.clone();
         let endpoint = Endpoint::new(EndpointConfig { announced: config.announced, seed: rand::random() });
-        let house = Arc::new(House { conference, plane, prompts, stopping: stopping.clone() });
+        let house = Arc::new(House {
+            conference,
+            plane,
+            prompts,
+            numbers: config.numbers,
+            keys: config.keys,
+            stopping: stopping.clone(),
+        });
         let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone());
         let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
         Ok(Self { stopping, closed, calls, streams, switchboard, local })

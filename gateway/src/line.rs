@@ -1,6 +1,7 @@
 //! A caller on the line: what he hears, what he keys, when he goes.
 
 use std::{
+    collections::VecDeque,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -34,6 +35,39 @@ pub(crate) struct Line {
     pub(crate) version: u64,
     /// Silence of a caller on hold is no lost line.
     pub(crate) held: bool,
+    pub(crate) keys: Keys,
+    /// Of the meeting, to him.
+    pub(crate) volume_db: i32,
+}
+
+/// How a key was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyBy {
+    Media,
+    Info,
+}
+
+/// Keys of both kinds as one row: a phone that sends each key both ways has pressed it once (P2).
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// Keys that came by one way, and may yet come by the other.
+    single: VecDeque<(KeyBy, char, Instant)>,
+}
+
+impl Keys {
+    /// Whether this is a key of its own.
+    pub(crate) fn take(&mut self, by: KeyBy, key: char, now: Instant) -> bool {
+        self.single.retain(|(_, _, at)| now.saturating_duration_since(*at) < KEY_TWIN);
+        let twin = self.single.iter().position(|(known_by, known, _)| *known_by != by && *known == key);
+        if let Some(twin) = twin {
+            self.single.remove(twin);
+            return false;
+        }
+        if self.single.len() < SINGLE_KEYS_MAX {
+            self.single.push_back((by, key, now));
+        }
+        true
+    }
 }
 
 /// What a script waits for.
@@ -50,12 +84,18 @@ impl Line {
             tokio::select! {
                 signal = self.signals.recv() => match signal {
                     Some(Signal::Reoffered(offer)) => self.reoffered(&offer).await,
-                    Some(Signal::Confirmed) => {}
+                    Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
+                        return Ok(Happening::Digit(key));
+                    }
+                    Some(Signal::Confirmed | Signal::Digit(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
                     Some(Signal::Ended) | None => return Err(EndCause::HungUp),
                 },
                 fact = self.facts.recv() => match fact {
-                    Some(LegFact::Digit(key)) => return Ok(Happening::Digit(key)),
+                    Some(LegFact::Digit(key)) if self.keys.take(KeyBy::Media, key, Instant::now()) => {
+                        return Ok(Happening::Digit(key));
+                    }
+                    Some(LegFact::Digit(_)) => {}
                     Some(LegFact::PlayDone(id)) => return Ok(Happening::PlayDone(id)),
                     Some(LegFact::NoMedia) if !self.held => return Err(EndCause::NoMedia),
                     Some(LegFact::NoMedia | LegFact::FirstPacket | LegFact::MediaBack) => {}
@@ -81,6 +121,13 @@ impl Line {
             Err(_) => None,
         };
         self.orders.give(Order::AnswerReoffer(answer)).await;
+    }
+
+    /// One step louder or softer, as far as it goes.
+    pub(crate) fn turn(&mut self, louder: bool) {
+        let step = if louder { VOLUME_STEP_DB } else { -VOLUME_STEP_DB };
+        self.volume_db = (self.volume_db + step).clamp(-VOLUME_DB_MAX, VOLUME_DB_MAX);
+        self.leg.set_volume(10_f32.powf(self.volume_db as f32 / 20.0));
     }
 
     pub(crate) fn clip(&self, prompt: Prompt) -> Clip {
@@ -166,6 +213,19 @@ const FIRST_KEY: Duration = Duration::from_secs(8);
 /// Between keys: time to look at the next digit.
 const BETWEEN_KEYS: Duration = Duration::from_secs(5);
 
+/// Each press of the volume keys. Less is hardly noticed, more is a jump.
+const VOLUME_STEP_DB: i32 = 4;
+
+/// Farther up, what is loud is only rounded off; farther down, callers take it for a dead line.
+const VOLUME_DB_MAX: i32 = 12;
+
+/// Within this time the same key by RTP and by INFO is one key. Longer, and a caller who changes the way would lose keys;
+/// shorter, and a slow proxy doubles them.
+const KEY_TWIN: Duration = Duration::from_secs(1);
+
+/// Keys remembered for their twins: more than anybody presses in [`KEY_TWIN`].
+const SINGLE_KEYS_MAX: usize = 32;
+
 /// Our address as this caller is to use it: a telephone program on this very machine that calls the loopback address
 /// sends from there, and would be a stranger if it sent from another.
 pub(crate) fn reachable(local: SocketAddr, caller: IpAddr) -> SocketAddr {
@@ -187,5 +247,26 @@ pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr) -> LegSettings {
         telephone_event: agreed.telephone_event,
         remote: agreed.remote,
         signalling,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // product: P2
+    #[test]
+    fn a_key_sent_both_ways_is_pressed_once() {
+        let start = Instant::now();
+        let mut keys = Keys::default();
+        let at = |ms| start + Duration::from_millis(ms);
+        let check = |keys: &mut Keys, row: &[(KeyBy, char, u64)]| -> String {
+            row.iter().filter(|(by, key, ms)| keys.take(*by, *key, at(*ms))).map(|(_, key, _)| *key).collect()
+        };
+        use KeyBy::{Info, Media};
+        let both = [(Info, '5', 0), (Media, '5', 40), (Media, '5', 200), (Info, '5', 260), (Info, '6', 300)];
+        assert_eq!(check(&mut keys, &both), "556");
+        assert_eq!(check(&mut Keys::default(), &[(Info, '5', 0), (Info, '5', 10), (Info, '5', 20)]), "555");
+        assert_eq!(check(&mut Keys::default(), &[(Info, '5', 0), (Media, '5', 1_500)]), "55");
     }
 }

@@ -32,6 +32,8 @@ pub(crate) enum Signal {
     Canceled,
     Confirmed,
     Reoffered(Vec<u8>),
+    /// A key by INFO.
+    Digit(char),
     Ended,
 }
 
@@ -114,7 +116,7 @@ impl Switchboard {
     fn obey(&mut self, call: CallKey, order: Order) {
         let now = Instant::now();
         match order {
-            Order::Ring => self.endpoint.ring(call),
+            Order::Ring => self.endpoint.ring(call, now),
             Order::Answer(description) => self.endpoint.answer(call, &description, now),
             Order::Reject(code, reason) => self.endpoint.reject(call, code, reason, now),
             Order::AnswerReoffer(description) => self.endpoint.answer_reoffer(call, description.as_deref(), now),
@@ -134,6 +136,12 @@ impl Switchboard {
             }
             Event::Confirmed(call) => self.signal(call, Signal::Confirmed),
             Event::Reoffered(call, offer) => self.signal(call, Signal::Reoffered(offer)),
+            // Nobody presses keys faster than they are taken; a flood of them is dropped, and the call stands.
+            Event::Digit(call, key) => {
+                if let Some(signals) = self.signals.get(&call) {
+                    let _ = signals.try_send(Signal::Digit(key));
+                }
+            }
             Event::Ended(call) => {
                 self.signal(call, Signal::Ended);
                 self.signals.remove(&call);

@@ -183,6 +183,13 @@ impl Mixer {
         }
     }
 
+    /// How loud the others are to this seat: 1 as they are. A seat with a volume of its own has an encoder of its own.
+    pub fn set_volume(&mut self, seat: SeatKey, volume: f32) {
+        if let Some(seat) = self.seats.get_mut(&seat) {
+            seat.volume = volume;
+        }
+    }
+
     /// Plays to this seat alone, over the quieter mix; what played before stops.
     pub fn play(&mut self, seat: SeatKey, clip: Clip, looping: bool) -> PlayId {
         self.last_play += 1;
@@ -306,7 +313,7 @@ impl Mixer {
             let mut frame = if silent { SILENCE } else { sums[class as usize] };
             let frame = &mut frame[..class.samples()];
             let encoders = if silent { &mut self.silent } else { &mut self.shared };
-            let needs_own = on_stage.is_some() || seat.playing.is_some();
+            let needs_own = on_stage.is_some() || seat.playing.is_some() || seat.volume != 1.0;
             if needs_own {
                 seat.own_encoder_ticks = OWN_ENCODER_TICKS;
             }
@@ -315,6 +322,9 @@ impl Mixer {
                 seat.own_encoder_ticks -= 1;
                 if let Some(stage) = on_stage {
                     add(frame, stage.frame(class), -1.0);
+                }
+                if seat.volume != 1.0 {
+                    frame.iter_mut().for_each(|sample| *sample *= seat.volume);
                 }
                 if let Some(id) = seat.play_into(frame) {
                     self.tick.finished.push((*key, id));
@@ -545,6 +555,20 @@ mod tests {
         mixer.set_muted(parties[0].key, false);
         run(&mut mixer, &mut parties, &[0, 1], 40);
         assert!(parties[1].loudness(440.0) > 0.15);
+    }
+
+    // product: P4
+    #[test]
+    fn one_hears_all_softer_and_nobody_else_does() {
+        let mut mixer = Mixer::new();
+        let mut parties = [440.0, 620.0, 800.0].map(|hz| Party::join(&mut mixer, AudioCodec::Pcma, hz));
+        mixer.set_volume(parties[1].key, 0.5);
+        run(&mut mixer, &mut parties, &[0], 50);
+        assert!((parties[1].loudness(440.0) - 0.1).abs() < 0.02, "{}", parties[1].loudness(440.0));
+        assert!((parties[2].loudness(440.0) - 0.2).abs() < 0.04, "{}", parties[2].loudness(440.0));
+        mixer.set_volume(parties[1].key, 1.0);
+        run(&mut mixer, &mut parties, &[0], 50);
+        assert!(parties[1].loudness(440.0) > 0.16, "{}", parties[1].loudness(440.0));
     }
 
     #[test]

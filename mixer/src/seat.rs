@@ -32,6 +32,8 @@ pub(crate) struct Seat {
     pub(crate) muted: bool,
     /// Somebody receives this phone's own track.
     pub(crate) voice_wanted: bool,
+    /// Of what he hears; 1 leaves it as it is.
+    pub(crate) volume: f32,
     pub(crate) playing: Option<Playing>,
     /// Where the seat stands while it is one of the loudest.
     pub(crate) stage: Option<usize>,
@@ -67,6 +69,7 @@ impl Seat {
             config,
             muted: false,
             voice_wanted: true,
+            volume: 1.0,
             playing: None,
             stage: None,
             own_encoder: None,

@@ -13,6 +13,7 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use serde::Deserialize;
+use sipconf::{KeyMap, Numbers};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -116,6 +117,10 @@ pub(crate) struct Sip {
     pub(crate) tcp: Vec<SocketAddr>,
     /// The host part of this server's SIP addresses; its IP address where not set.
     pub(crate) domain: Option<String>,
+    /// The numbers callers dial, and the language and meeting each leads to.
+    pub(crate) numbers: Numbers,
+    /// The keys of the meeting.
+    pub(crate) keypad: KeyMap,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -221,7 +226,13 @@ impl Default for Web {
 impl Default for Sip {
     fn default() -> Self {
         let address = SocketAddr::new(ANY, 5060);
-        Self { udp: vec![address], tcp: vec![address], domain: None }
+        Self {
+            udp: vec![address],
+            tcp: vec![address],
+            domain: None,
+            numbers: Numbers::default(),
+            keypad: KeyMap::default(),
+        }
     }
 }
 
@@ -343,6 +354,18 @@ mod tests {
     fn a_bad_value_is_refused_with_file_and_line() {
         let message = refused("[media]\nrtp_ports = \"20000\"\n");
         assert!(message.starts_with("huitong.toml:2:") && message.contains("first-last"), "{message}");
+    }
+
+    // product: P4, P7
+    #[test]
+    fn the_dial_plan_is_checked_with_file_and_line() {
+        let message = refused("[web]\n[[sip.numbers]]\nnumber = \"5000\"\nlanguage = \"xx\"\n");
+        assert!(message.starts_with("huitong.toml:2:") && message.contains("no language"), "{message}");
+        let message = refused("[sip.keypad]\nmute = \"66\"\n");
+        assert!(message.starts_with("huitong.toml:1:") && message.contains("66"), "{message}");
+        let good = "[[sip.numbers]]\nnumber = \"5000\"\nlanguage = \"en-US\"\n[sip.keypad]\nmute = \"#4\"\n";
+        let config = Config::from_text(Path::new("huitong.toml"), good).unwrap();
+        assert_eq!(config.sip.numbers.route("5000").language, Some(sipconf::Language::EnUs));
     }
 
     #[test]

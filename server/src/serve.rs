@@ -75,7 +75,13 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     };
     let conference = Conference::start(conference_config, store, plane.clone(), streaming.clone()).await?;
     let gateway = Gateway::start(
-        GatewayConfig { udp: config.sip.udp.clone(), tcp: config.sip.tcp.clone(), announced: announced_first },
+        GatewayConfig {
+            udp: config.sip.udp.clone(),
+            tcp: config.sip.tcp.clone(),
+            numbers: config.sip.numbers.clone(),
+            keys: config.sip.keypad.clone(),
+            announced: announced_first,
+        },
         conference.clone(),
         plane,
         prompts,

@@ -66,6 +66,32 @@ catalogue! {
     OnlyYou = "only_you",
     /// One other person is here.
     OneOther = "others_one",
+    /// So many people are here, the caller among them.
+    People3 = "people_3",
+    /// So many people are here, the caller among them.
+    People4 = "people_4",
+    /// So many people are here, the caller among them.
+    People5 = "people_5",
+    /// So many people are here, the caller among them.
+    People6 = "people_6",
+    /// So many people are here, the caller among them.
+    People7 = "people_7",
+    /// So many people are here, the caller among them.
+    People8 = "people_8",
+    /// So many people are here, the caller among them.
+    People9 = "people_9",
+    /// So many people are here, the caller among them.
+    People10 = "people_10",
+    /// So many people are here or more.
+    PeopleFrom20 = "people_from_20",
+    /// So many people are here or more.
+    PeopleFrom50 = "people_from_50",
+    /// So many people are here or more.
+    PeopleFrom100 = "people_from_100",
+    /// So many people are here or more.
+    PeopleFrom10 = "people_from_10",
+    /// So many people are here or more.
+    PeopleFrom200 = "people_from_200",
     /// The caller muted himself.
     Muted = "muted",
     /// The caller unmuted himself.
@@ -115,11 +141,51 @@ catalogue! {
 }
 
 impl Prompt {
+    /// How many people are here: exact up to ten, then "at least".
+    #[must_use]
+    pub fn people(count: usize) -> Self {
+        match count {
+            0..=1 => Self::OnlyYou,
+            2 => Self::OneOther,
+            3 => Self::People3,
+            4 => Self::People4,
+            5 => Self::People5,
+            6 => Self::People6,
+            7 => Self::People7,
+            8 => Self::People8,
+            9 => Self::People9,
+            10 => Self::People10,
+            11..20 => Self::PeopleFrom10,
+            20..50 => Self::PeopleFrom20,
+            50..100 => Self::PeopleFrom50,
+            100..200 => Self::PeopleFrom100,
+            200.. => Self::PeopleFrom200,
+        }
+    }
+
     /// The texts, as TOML: key = text.
     pub(crate) fn texts(language: Language) -> &'static str {
         match language {
             Language::ZhCn => include_str!("../prompts/zh-CN.toml"),
             Language::EnUs => include_str!("../prompts/en-US.toml"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // product: P3, P4
+    #[test]
+    fn any_number_of_people_has_its_words() {
+        let key = |count| Prompt::people(count).key();
+        assert_eq!([0, 1, 2].map(key), ["only_you", "only_you", "others_one"]);
+        assert!((3..=10).all(|count| key(count) == format!("people_{count}")));
+        assert_eq!([11, 19, 20, 99].map(key), ["people_from_10", "people_from_10", "people_from_20", "people_from_50"]);
+        assert_eq!(
+            [100, 199, 200, 500].map(key),
+            ["people_from_100", "people_from_100", "people_from_200", "people_from_200"]
+        );
     }
 }

@@ -1,13 +1,14 @@
 //! The dial plan: what an operator sets about telephony, and what callers hear and key.
 //!
 //! Here: the languages callers choose from, the spoken prompts with their sound (embedded, as Ogg Opus), tones and
-//! music, and the keypad of the meeting as a state machine. Pure: no IO, no clock. The order in which a caller hears
+//! music, the keypad of the meeting as a state machine, and what the dialled numbers lead to. Pure: no IO, no clock. The order in which a caller hears
 //! things is the script of `gateway::ivr`; who may do what a key asks for, `model` decides.
 #![warn(missing_docs)]
 
 mod catalogue;
 mod keypad;
 mod language;
+mod numbers;
 mod ogg_opus;
 mod prompts;
 mod tones;
@@ -15,4 +16,5 @@ mod tones;
 pub use catalogue::Prompt;
 pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCommand};
 pub use language::Language;
+pub use numbers::{Numbers, NumbersError, Route};
 pub use prompts::{PromptError, Prompts};

@@ -13,6 +13,7 @@ mod pictures;
 mod recording;
 mod screens;
 mod sign_on;
+mod sip;
 mod strangers;
 mod upkeep;
 mod web;

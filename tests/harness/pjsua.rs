@@ -83,6 +83,11 @@ impl Pjsua {
         self.command(&format!("press {keys}"))
     }
 
+    /// Presses keys by SIP INFO instead.
+    pub fn press_by_info(&mut self, keys: &str) -> Result<()> {
+        self.command(&format!("info {keys}"))
+    }
+
     /// Listens for so long, in the middle of a call.
     pub fn listen(&mut self, seconds: f32) -> Result<Heard> {
         baresip::listen(&self.heard, RATE, 1, seconds)

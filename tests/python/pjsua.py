@@ -1,4 +1,4 @@
-"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `hangup`. Answers on stdout, a line each:
+"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `hangup`. Answers on stdout, a line each:
 `established`, `closed CODE REASON`. It plays one file for ever and writes what it hears to another."""
 
 import os
@@ -69,6 +69,11 @@ while True:
             call.makeCall(rest, pj.CallOpParam(True))
         elif word == "press":
             call.dialDtmf(rest)
+        elif word == "info":
+            keys = pj.CallSendDtmfParam()
+            keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO
+            keys.digits = rest
+            call.sendDtmf(keys)
         elif word == "hangup":
             call.hangup(pj.CallOpParam(True))
 # The library wants its own things gone before it goes itself.

@@ -169,6 +169,7 @@ pub(crate) enum LegCommand {
     Start { settings: LegSettings, reply: Reply<()> },
     Play { clip: Clip, looping: bool, reply: Reply<PlayId> },
     StopPlaying,
+    SetVolume { volume: f32 },
     Stats { reply: Reply<LegStats> },
     Seat(SeatLeg),
     Close,

@@ -51,6 +51,11 @@ impl LegMedia {
         self.tell(LegCommand::StopPlaying);
     }
 
+    /// How loud the meeting is to this caller; 1 as it is.
+    pub fn set_volume(&self, volume: f32) {
+        self.tell(LegCommand::SetVolume { volume });
+    }
+
     /// What was seen of it so far; nothing before it was started.
     pub async fn stats(&self) -> Result<LegStats, PlaneError> {
         self.ask(|reply| LegCommand::Stats { reply }).await

@@ -125,6 +125,8 @@ pub(crate) struct LegSlot {
     /// None until offer and answer have met.
     leg: Option<Leg>,
     place: Place,
+    /// Of the meeting, to him.
+    volume: f32,
 }
 
 /// Where a started leg listens.
@@ -400,6 +402,7 @@ impl Worker {
                         && let Some(slot) = self.legs.get_mut(&leg)
                     {
                         slot.place = Place::Meeting(id, seat);
+                        self.restore_volume(leg);
                     }
                 }
                 Err(error) => tracing::error!(%participant, %error, "participant can't be moved"),
@@ -441,6 +444,7 @@ impl Worker {
             facts,
             leg: None,
             place: Place::Nowhere,
+            volume: 1.0,
         };
         if let Err(error) = slot.register(self.poll.registry()) {
             // The call sees its facts end and hangs up.
@@ -472,6 +476,12 @@ impl Worker {
                 if let Some((mixer, seat)) = self.seat_of(id) {
                     mixer.stop_playing(seat);
                 }
+            }
+            LegCommand::SetVolume { volume } => {
+                if let Some(slot) = self.legs.get_mut(&id) {
+                    slot.volume = volume;
+                }
+                self.restore_volume(id);
             }
             LegCommand::Stats { reply } => {
                 let leg = self.legs.get(&id).and_then(|slot| slot.leg.as_ref());
@@ -526,6 +536,7 @@ impl Worker {
                 }
             }
         }
+        self.restore_volume(id);
         Ok(())
     }
 
@@ -535,6 +546,14 @@ impl Worker {
             Place::Nowhere => None,
             Place::Lobby(seat) => Some((&mut self.lobby, seat)),
             Place::Meeting(meeting, seat) => Some((self.rooms.get_mut(&meeting)?.mixer_of(id)?, seat)),
+        }
+    }
+
+    /// After his seat has changed.
+    fn restore_volume(&mut self, id: LegId) {
+        let Some(volume) = self.legs.get(&id).map(|slot| slot.volume) else { return };
+        if let Some((mixer, seat)) = self.seat_of(id) {
+            mixer.set_volume(seat, volume);
         }
     }
 

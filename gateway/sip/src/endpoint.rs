@@ -3,12 +3,19 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt::Write,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
-use crate::message::{Message, StartLine, address_uri, first_of_list, uri_user};
+use crate::{
+    ingress,
+    message::{Message, StartLine, list, uri_user},
+};
+use in_dialog::{SessionTimer, TooShort, first_repeat, session_timer};
+use write::{contact, response, transaction_key};
+
+mod in_dialog;
+mod write;
 
 /// Round-trip estimate (§17.1.1.1): shorter would flood a slow network, longer make loss audible as waiting.
 const T1: Duration = Duration::from_millis(500);
@@ -21,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_secs(32);
 const CALLS_MAX: usize = 4000;
 /// Answers kept for retransmitted requests; the oldest are forgotten first.
 const ANSWERS_MAX: usize = 8192;
+
+/// What we can, in answers.
+const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\nSupported: timer, 100rel\r\n";
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,7 +102,9 @@ pub enum Event {
     Confirmed(CallKey),
     /// The caller offers anew: hold, resume, another address.
     Reoffered(CallKey, Vec<u8>),
-    /// The caller hung up, or does not acknowledge.
+    /// A key by INFO, each press once: `0`–`9`, `*`, `#`, `A`–`D`.
+    Digit(CallKey, char),
+    /// The caller hung up, does not acknowledge, or lets the session expire.
     Ended(CallKey),
 }
 
@@ -105,7 +117,8 @@ pub struct Endpoint {
     last_call: u64,
     answers: BTreeMap<TransactionKey, Answered>,
     answers_order: VecDeque<TransactionKey>,
-    byes: BTreeMap<String, ClientTransaction>,
+    /// Our own requests, by branch.
+    clients: BTreeMap<String, ClientTransaction>,
     events: VecDeque<Event>,
     transmits: VecDeque<Transmit>,
 }
@@ -127,13 +140,19 @@ struct Call {
     state: State,
     /// The newest request of the caller (§12.2.2).
     their_cseq: u32,
+    /// Of the INVITE whose ACK or PRACK is awaited.
+    invite_cseq: u32,
     our_cseq: u32,
+    /// The newest reliable provisional answer (RFC 3262 §3).
+    rseq: u32,
+    /// What we said last of our media.
+    description: String,
+    timer: Option<SessionTimer>,
     /// The caller's Contact.
     target: String,
     routes: Vec<String>,
     /// A re-INVITE that waits for its answer.
     reinvite: Option<(Message, Source)>,
-    session_version: u64,
     /// What is repeated until acknowledged, and when next.
     repeat: Option<Repeat>,
 }
@@ -155,9 +174,11 @@ struct Repeat {
     until: Instant,
 }
 
-/// A BYE under way.
+/// A request of ours under way (§17.1).
 struct ClientTransaction {
     repeat: Repeat,
+    /// Whose it is; none for the BYE of a call that is forgotten.
+    call: Option<CallKey>,
 }
 
 impl Endpoint {
@@ -171,7 +192,7 @@ impl Endpoint {
             last_call: 0,
             answers: BTreeMap::new(),
             answers_order: VecDeque::new(),
-            byes: BTreeMap::new(),
+            clients: BTreeMap::new(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         }
@@ -180,11 +201,7 @@ impl Endpoint {
     /// Takes a message. What can't be answered (no Via, a response to nothing) is dropped.
     pub fn handle(&mut self, source: Source, message: Message, now: Instant) {
         match &message.start {
-            StartLine::Response { code } => {
-                if let Some(branch) = message.branch().filter(|_| *code >= 200) {
-                    self.byes.remove(branch);
-                }
-            }
+            StartLine::Response { .. } => self.response(&message, now),
             StartLine::Request { .. } => {
                 if let Some(key) = transaction_key(&message) {
                     self.request(source, message, key, now);
@@ -197,15 +214,11 @@ impl Endpoint {
         if let Some(answered) = self.answers.get(&key) {
             return self.transmits.push_back(answered.transmit.clone());
         }
-        let whole = ["call-id", "from", "to"].iter().all(|name| message.header(name).is_some());
-        let number = message.cseq().filter(|(_, method)| *method == message.method()).map(|(number, _)| number);
-        let Some(number) = number.filter(|_| whole && message.tag("from").is_some()) else {
-            return self.answer_plainly(source, &message, &key, 400, "Bad Request", now);
-        };
-        let dialog = (
-            message.header("call-id").unwrap_or_default().to_owned(),
-            message.tag("from").unwrap_or_default().to_owned(),
-        );
+        if let Some((code, reason, fields)) = ingress::refusal(&message) {
+            return self.answer_with(source, &message, &key, code, reason, &fields, now);
+        }
+        let Some((number, _)) = message.cseq() else { return };
+        let dialog = dialog_of(&message);
         let call = self.by_dialog.get(&dialog).copied();
         match message.method() {
             "INVITE" => self.invite(source, message, key, dialog, call, number, now),
@@ -221,8 +234,13 @@ impl Endpoint {
                 None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
             },
             "OPTIONS" => self.answer_plainly(source, &message, &key, 200, "OK", now),
-            // Keys by INFO come with a later issue's rules; unknown dialogs are told so.
-            "INFO" | "UPDATE" | "PRACK" | "REFER" | "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" | "REGISTER" => {
+            "INFO" | "UPDATE" | "PRACK" => match call.filter(|call| self.has_tag(*call, &message)) {
+                Some(call) => self.in_dialog(source, message, &key, call, number, now),
+                None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
+            },
+            // Nobody registers here.
+            "REGISTER" => self.answer_plainly(source, &message, &key, 403, "Forbidden", now),
+            "REFER" | "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" => {
                 self.answer_plainly(source, &message, &key, 405, "Method Not Allowed", now);
             }
             _ => self.answer_plainly(source, &message, &key, 501, "Not Implemented", now),
@@ -265,7 +283,15 @@ impl Endpoint {
                     if number <= known.their_cseq { (500, "Server Internal Error") } else { (491, "Request Pending") };
                 return self.answer_plainly(source, &message, &key, code.0, code.1, now);
             }
+            let timer = match session_timer(&message, now) {
+                Ok(timer) => timer,
+                Err(TooShort) => {
+                    return self.answer_with(source, &message, &key, 422, TooShort::REASON, &TooShort::field(), now);
+                }
+            };
+            known.timer = timer.or(known.timer.take());
             known.their_cseq = number;
+            known.invite_cseq = number;
             if let Some(contact) = message.uri("contact") {
                 contact.clone_into(&mut known.target);
             }
@@ -277,14 +303,13 @@ impl Endpoint {
         if message.tag("to").is_some() {
             return self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now);
         }
-        if let Some(option) = message.header("require") {
-            let unsupported = format!("Unsupported: {}\r\n", clean(option));
-            return self.answer_with(source, &message, &key, 420, "Bad Extension", &unsupported, now);
-        }
+        let timer = match session_timer(&message, now) {
+            Ok(timer) => timer,
+            Err(TooShort) => {
+                return self.answer_with(source, &message, &key, 422, TooShort::REASON, &TooShort::field(), now);
+            }
+        };
         let StartLine::Request { uri, .. } = &message.start else { return };
-        if !uri.to_ascii_lowercase().starts_with("sip:") {
-            return self.answer_plainly(source, &message, &key, 416, "Unsupported URI Scheme", now);
-        }
         let Some(contact) = message.uri("contact").map(str::to_owned) else {
             return self.answer_plainly(source, &message, &key, 400, "Missing Contact", now);
         };
@@ -312,11 +337,14 @@ impl Endpoint {
                 tag,
                 state: State::Ringing,
                 their_cseq: number,
+                invite_cseq: number,
                 our_cseq: 0,
+                rseq: 0,
+                description: String::new(),
+                timer,
                 target: contact,
                 routes,
                 reinvite: None,
-                session_version: 1,
                 repeat: None,
                 invite: message,
             },
@@ -327,7 +355,7 @@ impl Endpoint {
 
     fn acknowledged(&mut self, call: Option<CallKey>, number: u32) {
         let Some((key, call)) = call.and_then(|key| Some((key, self.calls.get_mut(&key)?))) else { return };
-        if call.their_cseq != number {
+        if call.invite_cseq != number || call.state == State::Ringing {
             return;
         }
         call.repeat = None;
@@ -344,7 +372,7 @@ impl Endpoint {
     fn cancel(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
         let same = |call: &Call| call.key.0 == key.0 && call.key.1 == key.1;
         let Some(call) = self.calls.iter().find(|(_, call)| same(call)).map(|(key, _)| *key) else {
-            return self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
+            return self.cancel_reinvite(source, message, key, now);
         };
         self.answer_plainly(source, message, key, 200, "OK", now);
         // After the answer a CANCEL changes nothing (§9.2).
@@ -354,20 +382,39 @@ impl Endpoint {
         }
     }
 
-    /// 180, once the call is somebody's business.
-    pub fn ring(&mut self, call: CallKey) {
-        if let Some(call) = self.calls.get(&call).filter(|call| call.state == State::Ringing) {
-            let contact = contact(&self.config, call.source);
-            let ringing = response(&call.invite, call.source, 180, "Ringing", Some(&call.tag), &contact, "");
-            self.transmits.push_back(ringing);
+    fn cancel_reinvite(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
+        let same = |call: &Call| {
+            let waiting = call.reinvite.as_ref().filter(|(message, _)| message.method() == "INVITE");
+            let waiting = waiting.and_then(|(message, _)| transaction_key(message));
+            waiting.is_some_and(|waiting| waiting.0 == key.0 && waiting.1 == key.1)
+        };
+        match self.calls.iter().find(|(_, call)| same(call)).map(|(key, _)| *key) {
+            Some(call) => {
+                self.answer_plainly(source, message, key, 200, "OK", now);
+                self.end_reinvite(call, now);
+            }
+            None => self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now),
         }
+    }
+
+    /// 180, once the call is somebody's business.
+    pub fn ring(&mut self, key: CallKey, now: Instant) {
+        let Some(call) = self.calls.get(&key).filter(|call| call.state == State::Ringing) else { return };
+        let reliably = call.invite.headers("require").flat_map(list).any(|o| o.eq_ignore_ascii_case("100rel"));
+        if reliably {
+            return self.ring_reliably(key, now);
+        }
+        let contact = contact(&self.config, call.source);
+        let ringing = response(&call.invite, call.source, 180, "Ringing", Some(&call.tag), &contact, "");
+        self.transmits.push_back(ringing);
     }
 
     /// 200 with our description, until acknowledged.
     pub fn answer(&mut self, call: CallKey, description: &str, now: Instant) {
         let Some(call) = self.calls.get_mut(&call).filter(|call| call.state == State::Ringing) else { return };
-        let contact = contact(&self.config, call.source);
-        let ok = response(&call.invite, call.source, 200, "OK", Some(&call.tag), &contact, description);
+        let fields = contact(&self.config, call.source) + ALLOW + &call.timer_fields();
+        let ok = response(&call.invite, call.source, 200, "OK", Some(&call.tag), &fields, description);
+        description.clone_into(&mut call.description);
         call.state = State::Answered;
         call.say_until_acknowledged(&ok, now, true);
         self.transmits.push_back(ok);
@@ -386,25 +433,22 @@ impl Endpoint {
     pub fn answer_reoffer(&mut self, call: CallKey, description: Option<&str>, now: Instant) {
         let Some(known) = self.calls.get_mut(&call) else { return };
         let Some((message, source)) = known.reinvite.take() else { return };
-        let contact = contact(&self.config, source);
+        let fields = contact(&self.config, source) + &known.timer_fields();
         let (transmit, good) = match description {
-            Some(text) => (response(&message, source, 200, "OK", Some(&known.tag), &contact, text), true),
+            Some(text) => (response(&message, source, 200, "OK", Some(&known.tag), &fields, text), true),
             None => (response(&message, source, 488, "Not Acceptable Here", Some(&known.tag), "", ""), false),
         };
-        if good {
-            known.session_version += 1;
+        if let Some(text) = description {
+            text.clone_into(&mut known.description);
         }
-        known.say_until_acknowledged(&transmit, now, good || source.transport == Transport::Udp);
+        // An UPDATE has no ACK.
+        if message.method() == "INVITE" {
+            known.say_until_acknowledged(&transmit, now, good || source.transport == Transport::Udp);
+        }
         if let Some(key) = transaction_key(&message) {
             self.remember(key, transmit.clone(), now);
         }
         self.transmits.push_back(transmit);
-    }
-
-    /// The version the next description of this call should have.
-    #[must_use]
-    pub fn session_version(&self, call: CallKey) -> u64 {
-        self.calls.get(&call).map_or(1, |call| call.session_version)
     }
 
     /// BYE, or 480 before the answer.
@@ -416,14 +460,20 @@ impl Endpoint {
             State::Answered | State::Confirmed => {}
         }
         self.end_reinvite(key, now);
-        let branch = format!("z9hG4bK{}", self.new_tag());
+        let branch = format!("{}{}", write::COOKIE, self.new_tag());
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.our_cseq += 1;
-        let transmit = bye(&self.config, call, &branch);
-        let repeat = Repeat { transmit: transmit.clone(), next: now + T1, interval: T1, until: now + TIMEOUT };
-        self.transmits.push_back(transmit);
-        self.byes.insert(branch, ClientTransaction { repeat });
+        let bye = write::request(&self.config, call, "BYE", call.our_cseq, &branch, "", "");
+        self.begin(branch, None, bye, now);
         self.forget(key);
+    }
+
+    /// Sends a request of ours and waits for its answer (§17.1).
+    fn begin(&mut self, branch: String, call: Option<CallKey>, request: Transmit, now: Instant) {
+        let next = first_repeat(request.to.transport, now);
+        let repeat = Repeat { transmit: request.clone(), next, interval: T1, until: now + TIMEOUT };
+        self.transmits.push_back(request);
+        self.clients.insert(branch, ClientTransaction { repeat, call });
     }
 
     /// A re-INVITE of a call that ends is not left without an answer.
@@ -450,7 +500,9 @@ impl Endpoint {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let repeats = self.calls.values().filter_map(|call| call.repeat.as_ref());
-        repeats.chain(self.byes.values().map(|bye| &bye.repeat)).map(|repeat| repeat.next.min(repeat.until)).min()
+        let repeats = repeats.chain(self.clients.values().map(|client| &client.repeat));
+        let sessions = self.calls.values().filter_map(|call| call.timer.as_ref()).map(SessionTimer::due);
+        repeats.map(|repeat| repeat.next.min(repeat.until)).chain(sessions).min()
     }
 
     /// Repeats what is unanswered, and gives up where it is time.
@@ -462,7 +514,12 @@ impl Endpoint {
                 given_up.push(*key);
             }
         }
-        self.byes.retain(|_, bye| bye.repeat.run(now, transmits));
+        let mut unanswered = Vec::new();
+        self.clients.retain(|_, client| {
+            let goes_on = client.repeat.run(now, transmits);
+            unanswered.extend(client.call.filter(|_| !goes_on));
+            goes_on
+        });
         for key in given_up {
             let state = self.calls.get(&key).map(|call| call.state);
             match state {
@@ -471,14 +528,27 @@ impl Endpoint {
                     self.hang_up(key, now);
                     self.events.push_back(Event::Ended(key));
                 }
-                _ => self.forget(key),
+                // RFC 3262 §3: nobody acknowledges that it rings.
+                Some(State::Ringing) => {
+                    self.reject(key, 504, "Server Time-out", now);
+                    self.events.push_back(Event::Canceled(key));
+                }
+                Some(State::Refused) | None => self.forget(key),
             }
         }
+        // A refresh nobody answers means that nobody is there (RFC 4028 §10).
+        for key in unanswered {
+            if self.calls.contains_key(&key) {
+                self.hang_up(key, now);
+                self.events.push_back(Event::Ended(key));
+            }
+        }
+        self.run_session_timers(now);
     }
 
     fn forget(&mut self, key: CallKey) {
-        self.calls.remove(&key);
-        self.by_dialog.retain(|_, known| *known != key);
+        let Some(call) = self.calls.remove(&key) else { return };
+        self.by_dialog.remove(&dialog_of(&call.invite));
     }
 
     fn answer_plainly(
@@ -507,8 +577,8 @@ impl Endpoint {
             return;
         }
         let tag = self.new_tag();
-        let allow = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\nAccept: application/sdp\r\n";
-        let transmit = response(to, source, code, reason, Some(&tag), &format!("{fields}{allow}"), "");
+        let transmit =
+            response(to, source, code, reason, Some(&tag), &format!("{fields}{ALLOW}Accept: application/sdp\r\n"), "");
         self.remember(key.clone(), transmit.clone(), now);
         self.transmits.push_back(transmit);
     }
@@ -535,7 +605,17 @@ impl Endpoint {
     }
 }
 
+/// Call-ID and the caller's tag; callers of before RFC 3261 have none.
+fn dialog_of(message: &Message) -> (String, String) {
+    let call_id = message.header("call-id").unwrap_or_default().to_owned();
+    (call_id, message.tag("from").unwrap_or_default().to_owned())
+}
+
 impl Call {
+    fn timer_fields(&self) -> String {
+        self.timer.as_ref().map(SessionTimer::fields).unwrap_or_default()
+    }
+
     /// A 2xx is repeated on every transport, since its ACK comes end to end (§13.3.1.4); a refusal over UDP alone.
     fn say_until_acknowledged(&mut self, transmit: &Transmit, now: Instant, repeats: bool) {
         let (next, until) = if repeats { (now + T1, now + TIMEOUT) } else { (now + TIMEOUT, now + TIMEOUT) };
@@ -556,145 +636,6 @@ impl Repeat {
         }
         true
     }
-}
-
-fn transaction_key(message: &Message) -> Option<TransactionKey> {
-    let via = first_of_list(message.header("via")?);
-    let sent_by = via.split_whitespace().nth(1)?.split(';').next()?.to_ascii_lowercase();
-    let branch = message.branch().unwrap_or_default();
-    // Without the magic cookie, what else tells requests apart (§17.2.3).
-    let id = if branch.starts_with("z9hG4bK") {
-        branch.to_owned()
-    } else {
-        let parts = [message.header("call-id"), message.tag("from"), message.cseq().map(|_| message.header("cseq"))?];
-        parts
-            .into_iter()
-            .flatten()
-            .fold(branch.to_owned(), |all, part| all + "|" + part.split(' ').next().unwrap_or(part))
-    };
-    let method = if message.method() == "ACK" { "INVITE" } else { message.method() };
-    Some((id, sent_by, method.to_owned()))
-}
-
-fn clean(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).collect()
-}
-
-/// The address we are reached at by who is on this way: on the loopback, that.
-fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
-    let ip = match source.local.ip() {
-        ip if !ip.is_unspecified() => ip,
-        _ if source.peer.ip().is_loopback() => source.peer.ip(),
-        _ => config.announced,
-    };
-    SocketAddr::new(ip, source.local.port())
-}
-
-fn contact(config: &EndpointConfig, source: Source) -> String {
-    let transport = if source.transport == Transport::Tcp { ";transport=tcp" } else { "" };
-    format!("Contact: <sip:huitong@{}{transport}>\r\n", our_address(config, source))
-}
-
-/// §8.2.6; `fields` are whole lines.
-fn response(
-    to: &Message,
-    source: Source,
-    code: u16,
-    reason: &str,
-    tag: Option<&str>,
-    fields: &str,
-    body: &str,
-) -> Transmit {
-    let mut text = format!("SIP/2.0 {code} {reason}\r\n");
-    for (index, via) in to.headers("via").enumerate() {
-        let via = clean(via);
-        let _ = match index {
-            0 => write!(text, "Via: {}\r\n", with_received(&via, source.peer)),
-            _ => write!(text, "Via: {via}\r\n"),
-        };
-    }
-    for (name, title) in [("record-route", "Record-Route"), ("from", "From")] {
-        let limit = if code == 100 && name == "record-route" { 0 } else { usize::MAX };
-        for value in to.headers(name).take(limit) {
-            let _ = write!(text, "{title}: {}\r\n", clean(value));
-        }
-    }
-    let to_value = clean(to.header("to").unwrap_or_default());
-    let to_tag = tag.filter(|_| to.tag("to").is_none()).map(|tag| format!(";tag={tag}")).unwrap_or_default();
-    let _ = write!(text, "To: {to_value}{to_tag}\r\n");
-    for (name, title) in [("call-id", "Call-ID"), ("cseq", "CSeq")] {
-        let _ = write!(text, "{title}: {}\r\n", clean(to.header(name).unwrap_or_default()));
-    }
-    text.push_str(fields);
-    write_body(&mut text, body);
-    Transmit { to: Source { peer: return_address(to, source), ..source }, bytes: text.into_bytes() }
-}
-
-fn write_body(text: &mut String, body: &str) {
-    text.push_str("Server: Huitong\r\n");
-    if !body.is_empty() {
-        text.push_str("Content-Type: application/sdp\r\n");
-    }
-    let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
-}
-
-/// The topmost Via with where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
-fn with_received(via: &str, peer: SocketAddr) -> String {
-    let (first, rest) = via.split_at(first_of_list(via).len());
-    let mut parts: Vec<String> = first.split(';').map(|part| part.trim().to_owned()).collect();
-    let asked = parts.iter().any(|part| part == "rport" || part.starts_with("rport="));
-    parts.retain(|part| !part.starts_with("rport") && !part.starts_with("received="));
-    parts.push(format!("received={}", peer.ip()));
-    if asked {
-        parts.push(format!("rport={}", peer.port()));
-    }
-    parts.join(";") + rest
-}
-
-/// §18.2.2: over UDP to the port in Via unless rport was asked for; over TCP back on the connection.
-fn return_address(to: &Message, source: Source) -> SocketAddr {
-    let via = to.header("via").map(first_of_list).unwrap_or_default();
-    let asked = via.split(';').any(|part| part.trim().starts_with("rport"));
-    if source.transport == Transport::Tcp || asked {
-        return source.peer;
-    }
-    let sent_by = via.split_whitespace().nth(1).and_then(|rest| rest.split(';').next()).unwrap_or_default();
-    let port =
-        sent_by.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')).and_then(|(_, port)| port.parse().ok());
-    SocketAddr::new(source.peer.ip(), port.unwrap_or(5060))
-}
-
-/// §12.2.1.1: From and To change places, the caller's Contact is the target, Record-Route the way.
-fn bye(config: &EndpointConfig, call: &Call, branch: &str) -> Transmit {
-    let invite = &call.invite;
-    let source = call.source;
-    let transport = if source.transport == Transport::Tcp { "TCP" } else { "UDP" };
-    let our = our_address(config, source);
-    let mut text =
-        format!("BYE {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n", clean(&call.target));
-    text.push_str("Max-Forwards: 70\r\n");
-    for route in &call.routes {
-        let _ = write!(text, "Route: {}\r\n", clean(route));
-    }
-    let to = clean(invite.header("to").unwrap_or_default());
-    let _ = write!(text, "From: {to};tag={}\r\nTo: {}\r\n", call.tag, clean(invite.header("from").unwrap_or_default()));
-    let call_id = clean(invite.header("call-id").unwrap_or_default());
-    let _ = write!(text, "Call-ID: {call_id}\r\nCSeq: {} BYE\r\n", call.our_cseq);
-    write_body(&mut text, "");
-    // To where the calls's requests come from: it works through NAT, and any proxy in the way recorded itself there.
-    let peer = call.routes.first().and(Some(source.peer)).unwrap_or_else(|| numeric(&call.target, source));
-    Transmit { to: Source { peer, ..source }, bytes: text.into_bytes() }
-}
-
-/// The address in a Contact where it is one we may believe: the same host as the request's; else the request's own.
-fn numeric(target: &str, source: Source) -> SocketAddr {
-    if source.transport == Transport::Tcp {
-        return source.peer;
-    }
-    let host = address_uri(target).split_once(':').map_or("", |(_, rest)| rest);
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host).split(';').next().unwrap_or_default();
-    let parsed = host.parse::<SocketAddr>().ok().or_else(|| Some(SocketAddr::new(host.parse().ok()?, 5060)));
-    parsed.filter(|address| address.ip() == source.peer.ip()).unwrap_or(source.peer)
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! `gateway`'s.
 //!
 //! This server is called ([`Endpoint`]): the INVITE and non-INVITE server transactions with their timers, dialogs with
-//! re-INVITE, BYE both ways, CANCEL, OPTIONS; offer and answer of sound ([`sdp`]).
+//! re-INVITE, BYE both ways, CANCEL, OPTIONS, INFO, UPDATE, PRACK and session timers; offer and answer of sound
+//! ([`sdp`]).
 #![warn(missing_docs)]
 
 mod endpoint;
+mod ingress;
 mod message;
 pub mod sdp;
 

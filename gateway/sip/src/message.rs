@@ -9,6 +9,9 @@ const HEADERS_MAX: usize = 128;
 /// Bytes of one header field's value.
 const VALUE_BYTES_MAX: usize = 4096;
 
+/// Bytes of a method. Real ones have nine; RFC 4475 §3.1.1.2 has forty-three.
+const METHOD_BYTES_MAX: usize = 64;
+
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartLine {
@@ -35,6 +38,8 @@ pub struct Message {
     headers: Vec<(String, String)>,
     /// What follows the empty line, cut to Content-Length.
     pub body: Vec<u8>,
+    /// What is wrong with it, where it is a request whose sender can be told so.
+    pub fault: Option<ParseError>,
 }
 
 /// Why bytes are no message.
@@ -67,30 +72,59 @@ impl Message {
         // Names and display names may be in any encoding; what is no UTF-8 is shown as such.
         let head = String::from_utf8_lossy(head);
         let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-        let start = start_line(lines.next().unwrap_or_default())?;
-        let mut headers: Vec<(String, String)> = Vec::new();
-        for line in lines.filter(|line| !line.is_empty()) {
+        let first = lines.next().unwrap_or_default();
+        let (start, mut fault) = match start_line(first) {
+            Ok(start) => (start, None),
+            Err(error) => (broken_request(first).ok_or_else(|| error.clone())?, Some(error)),
+        };
+        let mut message = Self { start, headers: Vec::new(), body: Vec::new(), fault: None };
+        fault = fault.or(message.read_headers(lines.filter(|line| !line.is_empty())).err());
+        fault = fault.or(message.read_body(rest).err());
+        if let Some(error) = fault {
+            let answerable = matches!(message.start, StartLine::Request { .. }) && message.header("via").is_some();
+            if !answerable {
+                return Err(error);
+            }
+            message.fault = Some(error);
+        }
+        Ok(message)
+    }
+
+    /// All that can be read; the first thing that is wrong.
+    fn read_headers<'a>(&mut self, lines: impl Iterator<Item = &'a str>) -> Result<(), ParseError> {
+        let mut result = Ok(());
+        for line in lines {
             if line.starts_with([' ', '\t']) {
                 // A folded line goes on with the value before (§7.3.1).
-                let (_, value) = headers.last_mut().ok_or(ParseError::Header)?;
-                value.push(' ');
-                value.push_str(line.trim());
+                match self.headers.last_mut() {
+                    Some((_, value)) => {
+                        value.push(' ');
+                        value.push_str(line.trim());
+                    }
+                    None => result = result.and(Err(ParseError::Header)),
+                }
+            } else if let Some((name, value)) = line.split_once(':') {
+                self.headers.push((long_name(name.trim()), value.trim().to_owned()));
             } else {
-                let (name, value) = line.split_once(':').ok_or(ParseError::Header)?;
-                headers.push((long_name(name.trim()), value.trim().to_owned()));
+                result = result.and(Err(ParseError::Header));
             }
-            let too_long = headers.last().is_some_and(|(_, value)| value.len() > VALUE_BYTES_MAX);
-            if too_long || headers.len() > HEADERS_MAX {
-                return Err(ParseError::TooLarge);
+            let too_long = self.headers.last().is_some_and(|(_, value)| value.len() > VALUE_BYTES_MAX);
+            if too_long || self.headers.len() > HEADERS_MAX {
+                self.headers.pop();
+                return result.and(Err(ParseError::TooLarge));
             }
         }
-        let mut message = Self { start, headers, body: Vec::new() };
-        let length = match message.header("content-length") {
-            Some(text) => text.parse::<usize>().map_err(|_| ParseError::Header)?,
-            None => rest.len(),
-        };
-        message.body = rest.get(..length).ok_or(ParseError::Body)?.to_vec();
-        Ok(message)
+        result
+    }
+
+    fn read_body(&mut self, rest: &[u8]) -> Result<(), ParseError> {
+        let lengths: Vec<Option<usize>> = self.headers("content-length").map(|text| text.parse().ok()).collect();
+        let length = lengths.first().copied().unwrap_or(Some(rest.len())).ok_or(ParseError::Header)?;
+        if lengths.iter().any(|other| *other != Some(length)) {
+            return Err(ParseError::Header);
+        }
+        self.body = rest.get(..length).ok_or(ParseError::Body)?.to_vec();
+        Ok(())
     }
 
     /// The first value of a field, by its long name in lower case.
@@ -175,20 +209,47 @@ pub(crate) fn uri_user(uri: &str) -> Option<String> {
 
 /// The first of values separated by commas; commas in quotes and brackets don't separate.
 pub(crate) fn first_of_list(value: &str) -> &str {
-    let (mut quoted, mut bracketed) = (false, false);
+    comma(value).map_or(value, |at| &value[..at]).trim()
+}
+
+/// All of them.
+pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let at = comma(all);
+        rest = at.map(|at| &all[at + 1..]);
+        Some(at.map_or(all, |at| &all[..at]).trim())
+    })
+}
+
+fn comma(value: &str) -> Option<usize> {
+    let (mut quoted, mut bracketed, mut escaped) = (false, false, false);
     for (at, c) in value.char_indices() {
         match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
             '<' if !quoted => bracketed = true,
             '>' if !quoted => bracketed = false,
-            ',' if !quoted && !bracketed => return value[..at].trim(),
+            ',' if !quoted && !bracketed => return Some(at),
             _ => {}
         }
     }
-    value.trim()
+    None
 }
 
-fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+/// Sent-by and parameters of one Via (§20.42); spaces may stand around its slashes and colons.
+pub(crate) fn via_parts(value: &str) -> Option<(String, &str)> {
+    let (_, transport) = value.split_once('/')?.1.split_once('/')?;
+    let (_, rest) = transport.trim_start().split_once(char::is_whitespace)?;
+    let (sent_by, parameters) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
+    let sent_by: String = sent_by.chars().filter(|c| !c.is_whitespace()).collect();
+    (!sent_by.is_empty()).then(|| (sent_by.to_ascii_lowercase(), parameters))
+}
+
+/// The value of a parameter behind an address, a Via, or another value.
+pub(crate) fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     value.split(';').skip(1).find_map(|parameter| {
         let (key, value) = parameter.split_once('=')?;
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
@@ -216,11 +277,22 @@ fn start_line(line: &str) -> Result<StartLine, ParseError> {
     if !version.eq_ignore_ascii_case("SIP/2.0") {
         return Err(ParseError::Version);
     }
-    let is_token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
-    if method.len() > 32 || !method.chars().all(is_token) {
+    if method.len() > METHOD_BYTES_MAX || !method.chars().all(is_token) {
         return Err(ParseError::StartLine);
     }
     Ok(StartLine::Request { method: method.to_owned(), uri: uri.to_owned() })
+}
+
+/// Method and URI of a request line that is otherwise wrong, for its refusal.
+fn broken_request(line: &str) -> Option<StartLine> {
+    let mut words = line.split(' ').filter(|word| !word.is_empty());
+    let (method, uri) = (words.next()?, words.next()?);
+    let plausible = method.len() <= METHOD_BYTES_MAX && method.chars().all(is_token) && !method.starts_with("SIP/");
+    plausible.then(|| StartLine::Request { method: method.to_owned(), uri: uri.to_owned() })
+}
+
+fn is_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c)
 }
 
 /// Compact forms (§7.3.3) and letter case aside.
@@ -235,6 +307,7 @@ fn long_name(name: &str) -> String {
         "t" => "to",
         "v" => "via",
         "k" => "supported",
+        "x" => "session-expires",
         _ => return lower,
     };
     long.to_owned()
@@ -246,7 +319,7 @@ pub enum FrameError {
     /// No message is that long.
     #[error("SIP message on a stream is too large")]
     TooLarge,
-    /// Content-Length is missing or no number (§18.3).
+    /// Content-Length is missing, no number, or two (§18.3).
     #[error("SIP message on a stream has no length")]
     NoLength,
 }
@@ -262,11 +335,14 @@ pub fn frame(buffer: &[u8]) -> Result<Option<usize>, FrameError> {
         return if buffer.len() > MESSAGE_BYTES_MAX { Err(FrameError::TooLarge) } else { Ok(None) };
     };
     let text = String::from_utf8_lossy(head);
-    let length = text.lines().find_map(|line| {
+    let mut lengths = text.lines().filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         (long_name(name.trim()) == "content-length").then(|| value.trim().parse::<usize>().ok())
     });
-    let length = length.flatten().ok_or(FrameError::NoLength)?;
+    let length = lengths.next().flatten().ok_or(FrameError::NoLength)?;
+    if lengths.any(|other| other != Some(length)) {
+        return Err(FrameError::NoLength);
+    }
     let total = (buffer.len() - rest.len()).saturating_add(length);
     if total > MESSAGE_BYTES_MAX {
         return Err(FrameError::TooLarge);

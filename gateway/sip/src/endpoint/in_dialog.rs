@@ -1,0 +1,256 @@
+//! What comes and goes within a call beside INVITE and BYE: keys (INFO), reliable ringing (RFC 3262), UPDATE (RFC 3311)
+//! and session timers (RFC 4028).
+
+use super::{
+    Call, CallKey, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State, T1, TIMEOUT, TransactionKey,
+    Transport,
+    write::{self, contact},
+};
+use crate::{ingress::media_type, message::list, message::parameter};
+
+/// The shortest session we agree to refresh (RFC 4028 §5): shorter ones would be a flood.
+const MIN_SE: Duration = Duration::from_secs(90);
+
+/// After a refresh that failed for a passing reason.
+const REFRESH_AGAIN: Duration = Duration::from_secs(10);
+
+/// A session that ends unless it is refreshed.
+pub(super) struct SessionTimer {
+    interval: Duration,
+    /// We refresh, or the caller does.
+    ours: bool,
+    /// When we refresh, or when the caller has failed to.
+    due: Instant,
+    expires: Instant,
+}
+
+impl SessionTimer {
+    fn new(interval: Duration, ours: bool, now: Instant) -> Self {
+        // §10: who waits ends it a little before, who refreshes does so at half time.
+        let end = now + interval - Duration::from_secs(32).min(interval / 3);
+        Self { interval, ours, due: if ours { now + interval / 2 } else { end }, expires: end }
+    }
+
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// The lines of a 2xx (§9); `Require` where the caller is to refresh.
+    pub(super) fn fields(&self) -> String {
+        let (refresher, require) = if self.ours { ("uas", "") } else { ("uac", "Require: timer\r\n") };
+        format!("Session-Expires: {};refresher={refresher}\r\n{require}", self.interval.as_secs())
+    }
+}
+
+/// The request asks for a shorter session than [`MIN_SE`].
+pub(super) struct TooShort;
+
+impl TooShort {
+    pub(super) const REASON: &str = "Session Interval Too Small";
+
+    pub(super) fn field() -> String {
+        format!("Min-SE: {}\r\n", MIN_SE.as_secs())
+    }
+}
+
+/// What an INVITE or UPDATE asks for (§9): none where it asks for no timer.
+pub(super) fn session_timer(message: &Message, now: Instant) -> Result<Option<SessionTimer>, TooShort> {
+    let Some(value) = message.header("session-expires") else { return Ok(None) };
+    let seconds = value.split(';').next().and_then(|seconds| seconds.trim().parse::<u32>().ok());
+    let Some(seconds) = seconds else { return Ok(None) };
+    let interval = Duration::from_secs(u64::from(seconds));
+    if interval < MIN_SE {
+        return Err(TooShort);
+    }
+    let options = message.headers("supported").chain(message.headers("require")).flat_map(list);
+    let knows = options.into_iter().any(|option| option.eq_ignore_ascii_case("timer"));
+    let asked = parameter(value, "refresher").is_some_and(|refresher| refresher.eq_ignore_ascii_case("uas"));
+    Ok(Some(SessionTimer::new(interval, asked || !knows, now)))
+}
+
+impl Endpoint {
+    /// INFO, UPDATE or PRACK; in an early dialog too.
+    pub(super) fn in_dialog(
+        &mut self,
+        source: Source,
+        message: Message,
+        key: &TransactionKey,
+        call: CallKey,
+        number: u32,
+        now: Instant,
+    ) {
+        let Some(known) = self.calls.get_mut(&call) else { return };
+        if number <= known.their_cseq {
+            return self.answer_plainly(source, &message, key, 500, "Server Internal Error", now);
+        }
+        known.their_cseq = number;
+        match message.method() {
+            "INFO" => self.info(source, &message, key, call, now),
+            "PRACK" => self.prack(source, &message, key, call, now),
+            _ => self.update(source, message, key, call, now),
+        }
+    }
+
+    fn info(&mut self, source: Source, message: &Message, key: &TransactionKey, call: CallKey, now: Instant) {
+        if message.body.is_empty() {
+            return self.answer_plainly(source, message, key, 200, "OK", now);
+        }
+        let kind = message.header("content-type").map(media_type).unwrap_or_default();
+        let digit = digit_of(&kind, &String::from_utf8_lossy(&message.body));
+        match digit {
+            Some(digit) => {
+                self.answer_plainly(source, message, key, 200, "OK", now);
+                self.events.push_back(Event::Digit(call, digit));
+            }
+            None => {
+                let accepts = "Accept: application/dtmf-relay, application/dtmf\r\n";
+                self.answer_with(source, message, key, 415, "Unsupported Media Type", accepts, now);
+            }
+        }
+    }
+
+    fn prack(&mut self, source: Source, message: &Message, key: &TransactionKey, call: CallKey, now: Instant) {
+        let Some(known) = self.calls.get_mut(&call) else { return };
+        let rack = format!("{} {} INVITE", known.rseq, known.invite_cseq);
+        let given: Vec<&str> = message.header("rack").unwrap_or_default().split_whitespace().collect();
+        if known.state == State::Ringing && known.repeat.is_some() && given.join(" ") == rack {
+            known.repeat = None;
+            self.answer_plainly(source, message, key, 200, "OK", now);
+        } else {
+            self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
+        }
+    }
+
+    fn update(&mut self, source: Source, message: Message, key: &TransactionKey, call: CallKey, now: Instant) {
+        let timer = match session_timer(&message, now) {
+            Ok(timer) => timer,
+            Err(TooShort) => {
+                return self.answer_with(source, &message, key, 422, TooShort::REASON, &TooShort::field(), now);
+            }
+        };
+        let Some(known) = self.calls.get_mut(&call) else { return };
+        if !message.body.is_empty() {
+            // Before the first offer is answered there is no second (RFC 3311 §5.2).
+            if known.state == State::Ringing {
+                let later = "Retry-After: 2\r\n";
+                return self.answer_with(source, &message, key, 500, "Server Internal Error", later, now);
+            }
+            if known.reinvite.is_some() {
+                return self.answer_plainly(source, &message, key, 491, "Request Pending", now);
+            }
+        }
+        if let Some(contact) = message.uri("contact") {
+            contact.clone_into(&mut known.target);
+        }
+        known.source = source;
+        known.timer = timer.or(known.timer.take());
+        if message.body.is_empty() {
+            let timer = known.timer.as_ref().map(SessionTimer::fields).unwrap_or_default();
+            let fields = contact(&self.config, source) + &timer;
+            return self.answer_with(source, &message, key, 200, "OK", &fields, now);
+        }
+        let offer = message.body.clone();
+        known.reinvite = Some((message, source));
+        self.events.push_back(Event::Reoffered(call, offer));
+    }
+
+    /// Refreshes the sessions that are ours, ends those whose caller does not.
+    pub(super) fn run_session_timers(&mut self, now: Instant) {
+        let is_due = |call: &Call| call.timer.as_ref().is_some_and(|timer| timer.due <= now);
+        let due: Vec<CallKey> = self.calls.iter().filter(|(_, call)| is_due(call)).map(|(key, _)| *key).collect();
+        for key in due {
+            let Some(timer) = self.calls.get_mut(&key).and_then(|call| call.timer.as_mut()) else { continue };
+            if !timer.ours || timer.expires <= now {
+                self.hang_up(key, now);
+                self.events.push_back(Event::Ended(key));
+                continue;
+            }
+            timer.due = timer.expires;
+            let fields = format!("Session-Expires: {};refresher=uac\r\nSupported: timer\r\n", timer.interval.as_secs());
+            self.refresh(key, &fields, now);
+        }
+    }
+
+    /// UPDATE where the caller knows it, else a re-INVITE with what we said last.
+    fn refresh(&mut self, key: CallKey, fields: &str, now: Instant) {
+        let branch = format!("{}{}", write::COOKIE, self.new_tag());
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let knows_update = call.invite.headers("allow").flat_map(list).any(|method| method == "UPDATE");
+        let method = if knows_update { "UPDATE" } else { "INVITE" };
+        let body = if method == "INVITE" { call.description.clone() } else { String::new() };
+        call.our_cseq += 1;
+        let fields = contact(&self.config, call.source) + fields;
+        let request = write::request(&self.config, call, method, call.our_cseq, &branch, &fields, &body);
+        self.begin(branch, Some(key), request, now);
+    }
+
+    /// A response to a request of ours.
+    pub(super) fn response(&mut self, message: &Message, now: Instant) {
+        let StartLine::Response { code } = message.start else { return };
+        let Some(branch) = message.branch() else { return };
+        if code < 200 {
+            if let Some(client) = self.clients.get_mut(branch).filter(|_| message.method() == "INVITE") {
+                // §17.1.1.2: it is there and will say more; waiting is all.
+                client.repeat.next = client.repeat.until;
+            }
+            return;
+        }
+        let Some(client) = self.clients.remove(branch) else { return };
+        let Some(key) = client.call else { return };
+        if message.method() == "INVITE" {
+            let ack_branch =
+                if code < 300 { format!("{}{}", write::COOKIE, self.new_tag()) } else { branch.to_owned() };
+            if let (Some(call), Some((cseq, _))) = (self.calls.get(&key), message.cseq()) {
+                let ack = write::request(&self.config, call, "ACK", cseq, &ack_branch, "", "");
+                self.transmits.push_back(ack);
+            }
+        }
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        match (code, &mut call.timer) {
+            // §12.2.1.2: the other side has forgotten the call.
+            (408 | 481, _) => {
+                self.hang_up(key, now);
+                self.events.push_back(Event::Ended(key));
+            }
+            (200..300, Some(timer)) => *timer = SessionTimer::new(timer.interval, true, now),
+            (_, Some(timer)) => timer.due = timer.expires.min(now + REFRESH_AGAIN),
+            (_, None) => {}
+        }
+    }
+
+    /// 180 that has to be acknowledged (RFC 3262 §3), where the caller requires it.
+    pub(super) fn ring_reliably(&mut self, key: CallKey, now: Instant) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.rseq += 1;
+        let fields = format!("{}Require: 100rel\r\nRSeq: {}\r\n", contact(&self.config, call.source), call.rseq);
+        let ringing = write::response(&call.invite, call.source, 180, "Ringing", Some(&call.tag), &fields, "");
+        call.say_until_acknowledged(&ringing, now, true);
+        self.transmits.push_back(ringing);
+    }
+}
+
+/// Whether a request that is answered by `transport` is repeated by us.
+pub(super) fn first_repeat(transport: Transport, now: Instant) -> Instant {
+    if transport == Transport::Udp { now + T1 } else { now + TIMEOUT }
+}
+
+/// The key of an INFO: `Signal=5` and its like, or the key alone.
+fn digit_of(kind: &str, body: &str) -> Option<char> {
+    let value = match kind {
+        "application/dtmf-relay" => body.lines().find_map(|line| {
+            let (name, value) = line.split_once(['=', ':'])?;
+            name.trim().eq_ignore_ascii_case("signal").then(|| value.trim())
+        })?,
+        "application/dtmf" => body.trim(),
+        _ => return None,
+    };
+    // Cisco writes the events' numbers of RFC 4733.
+    let value = match value {
+        "10" => "*",
+        "11" => "#",
+        value => value,
+    };
+    let mut keys = value.chars();
+    let key = keys.next().map(|key| key.to_ascii_uppercase())?;
+    (keys.next().is_none() && (key.is_ascii_digit() || "*#ABCD".contains(key))).then_some(key)
+}

@@ -1,0 +1,161 @@
+//! How the endpoint's messages are written, and to whom they go.
+
+use std::{fmt::Write, net::SocketAddr};
+
+use super::{Call, EndpointConfig, Source, TransactionKey, Transmit, Transport};
+use crate::message::{Message, address_uri, first_of_list, via_parts};
+
+/// Begins every branch since RFC 3261 (§8.1.1.7).
+pub(super) const COOKIE: &str = "z9hG4bK";
+
+pub(super) fn transaction_key(message: &Message) -> Option<TransactionKey> {
+    let via = first_of_list(message.header("via")?);
+    // A broken one still gets its refusal, by the address it came from.
+    let sent_by = via_parts(via).map_or_else(String::new, |(sent_by, _)| sent_by);
+    let branch = message.branch().unwrap_or_default();
+    // Without the magic cookie and something behind it, what else tells requests apart (§17.2.3).
+    let id = if branch.len() > COOKIE.len() && branch.starts_with(COOKIE) {
+        branch.to_owned()
+    } else {
+        let parts = [message.header("call-id"), message.tag("from"), message.header("cseq")];
+        parts
+            .into_iter()
+            .flatten()
+            .fold(branch.to_owned(), |all, part| all + "|" + part.split(' ').next().unwrap_or(part))
+    };
+    let method = if message.method() == "ACK" { "INVITE" } else { message.method() };
+    Some((id, sent_by, method.to_owned()))
+}
+
+pub(super) fn clean(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The address we are reached at by who is on this way: on the loopback, that.
+fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
+    let ip = match source.local.ip() {
+        ip if !ip.is_unspecified() => ip,
+        _ if source.peer.ip().is_loopback() => source.peer.ip(),
+        _ => config.announced,
+    };
+    SocketAddr::new(ip, source.local.port())
+}
+
+pub(super) fn contact(config: &EndpointConfig, source: Source) -> String {
+    let transport = if source.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+    format!("Contact: <sip:huitong@{}{transport}>\r\n", our_address(config, source))
+}
+
+/// §8.2.6; `fields` are whole lines.
+pub(super) fn response(
+    to: &Message,
+    source: Source,
+    code: u16,
+    reason: &str,
+    tag: Option<&str>,
+    fields: &str,
+    body: &str,
+) -> Transmit {
+    let mut text = format!("SIP/2.0 {code} {reason}\r\n");
+    for (index, via) in to.headers("via").enumerate() {
+        let via = clean(via);
+        let _ = match index {
+            0 => write!(text, "Via: {}\r\n", with_received(&via, source.peer)),
+            _ => write!(text, "Via: {via}\r\n"),
+        };
+    }
+    for (name, title) in [("record-route", "Record-Route"), ("from", "From")] {
+        let limit = if code == 100 && name == "record-route" { 0 } else { usize::MAX };
+        for value in to.headers(name).take(limit) {
+            let _ = write!(text, "{title}: {}\r\n", clean(value));
+        }
+    }
+    if let Some(value) = to.header("to") {
+        let to_tag = tag.filter(|_| to.tag("to").is_none()).map(|tag| format!(";tag={tag}")).unwrap_or_default();
+        let _ = write!(text, "To: {}{to_tag}\r\n", clean(value));
+    }
+    for (name, title) in [("call-id", "Call-ID"), ("cseq", "CSeq")] {
+        if let Some(value) = to.header(name) {
+            let _ = write!(text, "{title}: {}\r\n", clean(value));
+        }
+    }
+    text.push_str(fields);
+    write_body(&mut text, body);
+    Transmit { to: Source { peer: return_address(to, source), ..source }, bytes: text.into_bytes() }
+}
+
+fn write_body(text: &mut String, body: &str) {
+    text.push_str("Server: Huitong\r\n");
+    if !body.is_empty() {
+        text.push_str("Content-Type: application/sdp\r\n");
+    }
+    let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
+}
+
+/// The topmost Via with where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
+fn with_received(via: &str, peer: SocketAddr) -> String {
+    let (first, rest) = via.split_at(first_of_list(via).len());
+    let mut parts: Vec<String> = first.split(';').map(|part| part.trim().to_owned()).collect();
+    let asked = parts.iter().any(|part| part == "rport" || part.starts_with("rport="));
+    parts.retain(|part| !part.starts_with("rport") && !part.starts_with("received="));
+    parts.push(format!("received={}", peer.ip()));
+    if asked {
+        parts.push(format!("rport={}", peer.port()));
+    }
+    parts.join(";") + rest
+}
+
+/// §18.2.2: over UDP to the port in Via unless rport was asked for; over TCP back on the connection.
+fn return_address(to: &Message, source: Source) -> SocketAddr {
+    let via = to.header("via").map(first_of_list).unwrap_or_default();
+    let asked = via.split(';').any(|part| part.trim().starts_with("rport"));
+    if source.transport == Transport::Tcp || asked {
+        return source.peer;
+    }
+    let sent_by = via_parts(via).map_or_else(String::new, |(sent_by, _)| sent_by);
+    let port =
+        sent_by.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')).and_then(|(_, port)| port.parse().ok());
+    SocketAddr::new(source.peer.ip(), port.unwrap_or(5060))
+}
+
+/// A request within the dialog (§12.2.1.1): From and To change places, the caller's Contact is the target, Record-Route
+/// the way. `fields` are whole lines.
+pub(super) fn request(
+    config: &EndpointConfig,
+    call: &Call,
+    method: &str,
+    cseq: u32,
+    branch: &str,
+    fields: &str,
+    body: &str,
+) -> Transmit {
+    let invite = &call.invite;
+    let source = call.source;
+    let transport = if source.transport == Transport::Tcp { "TCP" } else { "UDP" };
+    let our = our_address(config, source);
+    let mut text =
+        format!("{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n", clean(&call.target));
+    text.push_str("Max-Forwards: 70\r\n");
+    for route in &call.routes {
+        let _ = write!(text, "Route: {}\r\n", clean(route));
+    }
+    let to = clean(invite.header("to").unwrap_or_default());
+    let _ = write!(text, "From: {to};tag={}\r\nTo: {}\r\n", call.tag, clean(invite.header("from").unwrap_or_default()));
+    let call_id = clean(invite.header("call-id").unwrap_or_default());
+    let _ = write!(text, "Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{fields}");
+    write_body(&mut text, body);
+    // To where the call's requests come from: it works through NAT, and any proxy in the way recorded itself there.
+    let peer = call.routes.first().and(Some(source.peer)).unwrap_or_else(|| numeric(&call.target, source));
+    Transmit { to: Source { peer, ..source }, bytes: text.into_bytes() }
+}
+
+/// The address in a Contact where it is one we may believe: the same host as the request's; else the request's own.
+fn numeric(target: &str, source: Source) -> SocketAddr {
+    if source.transport == Transport::Tcp {
+        return source.peer;
+    }
+    let host = address_uri(target).split_once(':').map_or("", |(_, rest)| rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host).split(';').next().unwrap_or_default();
+    let parsed = host.parse::<SocketAddr>().ok().or_else(|| Some(SocketAddr::new(host.parse().ok()?, 5060)));
+    parsed.filter(|address| address.ip() == source.peer.ip()).unwrap_or(source.peer)
+}

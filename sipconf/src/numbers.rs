@@ -1,0 +1,139 @@
+//! The numbers callers dial, and what each leads to (P7).
+
+use serde::Deserialize;
+
+use crate::Language;
+
+/// Digits of a meeting's number.
+const MEETING_DIGITS: usize = 9;
+
+/// One number of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Number {
+    /// As the carrier dials it: the user part of the Request-URI.
+    number: String,
+    /// A tag as of RFC 5646; the caller is not asked.
+    language: Option<String>,
+    /// Nine digits; the caller is not asked.
+    meeting: Option<String>,
+}
+
+/// Where a dialled number leads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// Spoken without asking.
+    pub language: Option<Language>,
+    /// The number of the meeting it leads to.
+    pub meeting: Option<String>,
+}
+
+/// All numbers of ours. In a configuration file, an array of tables of `number`, `language` and `meeting`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<Number>")]
+pub struct Numbers(Vec<(String, Route)>);
+
+/// Why the numbers are refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NumbersError {
+    /// Neither digits nor a plus and digits.
+    #[error("{0:?} is no telephone number")]
+    NoNumber(String),
+    /// We don't speak it.
+    #[error("{0:?} is no language of the prompts: zh-CN, en-US")]
+    NoLanguage(String),
+    /// Not nine digits.
+    #[error("{0:?} is no meeting: nine digits")]
+    NoMeeting(String),
+    /// Twice the same.
+    #[error("{0:?} leads to two places")]
+    Twice(String),
+}
+
+impl TryFrom<Vec<Number>> for Numbers {
+    type Error = NumbersError;
+
+    fn try_from(numbers: Vec<Number>) -> Result<Self, NumbersError> {
+        let mut routes: Vec<(String, Route)> = Vec::new();
+        for Number { number, language, meeting } in numbers {
+            let digits = bare(&number);
+            if digits.is_empty() || !is_digits(digits) {
+                return Err(NumbersError::NoNumber(number));
+            }
+            let language = match language {
+                Some(tag) => Some(Language::from_tag(&tag).ok_or(NumbersError::NoLanguage(tag))?),
+                None => None,
+            };
+            if let Some(meeting) =
+                meeting.as_ref().filter(|meeting| meeting.len() != MEETING_DIGITS || !is_digits(meeting))
+            {
+                return Err(NumbersError::NoMeeting(meeting.clone()));
+            }
+            if routes.iter().any(|(known, _)| known == digits) {
+                return Err(NumbersError::Twice(number));
+            }
+            routes.push((digits.to_owned(), Route { language, meeting }));
+        }
+        Ok(Self(routes))
+    }
+}
+
+impl Numbers {
+    /// Where this number leads; with or without the plus in front.
+    #[must_use]
+    pub fn route(&self, dialled: &str) -> Route {
+        let dialled = bare(dialled);
+        self.0.iter().find(|(number, _)| number == dialled).map(|(_, route)| route.clone()).unwrap_or_default()
+    }
+}
+
+fn bare(number: &str) -> &str {
+    number.strip_prefix('+').unwrap_or(number)
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        numbers: Numbers,
+    }
+
+    fn read(text: &str) -> Result<Numbers, String> {
+        toml::from_str::<File>(text).map(|file| file.numbers).map_err(|error| error.message().to_owned())
+    }
+
+    // product: P1, P7
+    #[test]
+    fn a_number_leads_to_its_language_and_meeting() {
+        let numbers = read(
+            "[[numbers]]\nnumber = \"+861012345678\"\nlanguage = \"zh\"\n\
+             [[numbers]]\nnumber = \"5000\"\nlanguage = \"en-US\"\nmeeting = \"123456789\"\n",
+        )
+        .unwrap();
+        let chinese = Route { language: Some(Language::ZhCn), meeting: None };
+        assert_eq!(numbers.route("861012345678"), chinese);
+        assert_eq!(numbers.route("+861012345678"), chinese);
+        let meeting = Route { language: Some(Language::EnUs), meeting: Some("123456789".to_owned()) };
+        assert_eq!(numbers.route("5000"), meeting);
+        assert_eq!(numbers.route("50000"), Route::default());
+    }
+
+    // product: P7
+    #[test]
+    fn what_leads_nowhere_is_refused() {
+        let check = |line: &str, error: &str| {
+            assert_eq!(read(&format!("[[numbers]]\n{line}\n")), Err(error.to_owned()), "{line}");
+        };
+        check("number = \"+\"", "\"+\" is no telephone number");
+        check("number = \"12 34\"", "\"12 34\" is no telephone number");
+        check("number = \"1\"\nlanguage = \"fr\"", "\"fr\" is no language of the prompts: zh-CN, en-US");
+        check("number = \"1\"\nmeeting = \"12\"", "\"12\" is no meeting: nine digits");
+        check("number = \"1\"\n[[numbers]]\nnumber = \"+1\"", "\"+1\" leads to two places");
+    }
+}

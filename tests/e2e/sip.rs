@@ -1,0 +1,176 @@
+//! Telephone signalling by real phones and real sockets: keys by INFO, volume, dialled numbers, torture.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpStream, UdpSocket},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use tests::{Baresip, Codec, Pjsua, Server};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+// product: P2
+#[test]
+fn keys_by_info_lead_into_the_meeting() -> Result<()> {
+    let server = Server::start()?;
+    let mut other = Baresip::start("13800000001", Codec::Pcma, 900.0)?;
+    other.dial(&server.meeting, server.sip, "udp")?;
+    other.enter(&server.password)?;
+    let mut phone = Pjsua::start("13800000002", 600.0)?;
+    phone.dial(&server.meeting, server.sip, "tcp")?;
+    phone.press_by_info(&format!("2{}#", server.password))?;
+    phone.wait_to_hear(900.0)
+}
+
+// product: P4
+#[test]
+fn a_caller_hears_the_others_softer_and_louder() -> Result<()> {
+    let server = Server::start()?;
+    let mut other = Baresip::start("13800000001", Codec::Pcma, 900.0)?;
+    other.dial(&server.meeting, server.sip, "udp")?;
+    other.enter(&server.password)?;
+    let mut phone = Pjsua::start("13800000002", 600.0)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.press(&format!("2{}#", server.password))?;
+    phone.wait_to_hear(900.0)?;
+    // Four decibels each: 0.2 becomes 0.05.
+    phone.press("*3*3*3")?;
+    while phone.listen(1.0)?.tone(900.0, 1.0) > 0.07 {}
+    phone.press("*2*2*2*2*2*2")?;
+    while phone.listen(1.0)?.tone(900.0, 1.0) < 0.3 {}
+    Ok(())
+}
+
+// product: P1, P7
+#[test]
+fn a_number_with_a_language_and_a_meeting_asks_for_neither() -> Result<()> {
+    let number = r#"[{number="4000",language="en-US"}]"#;
+    let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", number)])?;
+    let mut other = Baresip::start("13800000001", Codec::Pcma, 900.0)?;
+    other.dial(&server.meeting, server.sip, "udp")?;
+    other.enter(&server.password)?;
+    let mut phone = Pjsua::start("13800000002", 600.0)?;
+    phone.dial("4000", server.sip, "udp")?;
+    // The first key is the meeting's already: no language is asked for.
+    phone.press(&format!("{}#{}#", server.meeting, server.password))?;
+    phone.wait_to_hear(900.0)
+}
+
+/// A message whose answer comes back to the port it came from, whatever host its topmost Via names.
+fn to_us(message: &[u8]) -> Vec<u8> {
+    // Byte for character: what is no UTF-8 stays as it is.
+    let mut text: String = message.iter().map(|byte| char::from(*byte)).collect();
+    let lower = text.to_ascii_lowercase();
+    let via = ["\nvia:", "\nvia ", "\nv:"].iter().filter_map(|name| lower.find(name)).min();
+    if let Some(via) = via {
+        let rest = &text[via + 1..];
+        // A folded line goes on.
+        let line = rest.match_indices('\n').find(|(at, _)| !rest[at + 1..].starts_with([' ', '\t']));
+        let line = line.map_or(rest, |(at, _)| rest[..at].trim_end());
+        let end = line.find([';', ',']).unwrap_or(line.len());
+        text.insert_str(via + 1 + end, ";rport");
+    }
+    text.chars().map(|c| u8::try_from(u32::from(c)).expect("made of bytes")).collect()
+}
+
+fn options(branch: &str, transport: &str) -> String {
+    format!(
+        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/{transport} h;branch=z9hG4bK{branch};rport\r\nFrom: <sip:1@x>;tag=a\r\n\
+         To: <sip:2@x>\r\nCall-ID: {branch}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+/// The codes of all that is answered before the OPTIONS is.
+fn over_udp(server: &Server, message: &[u8], branch: &str) -> Result<Vec<String>> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.send_to(message, server.sip)?;
+    socket.send_to(options(branch, "UDP").as_bytes(), server.sip)?;
+    let (mut codes, mut buffer) = (Vec::new(), [0; 65_536]);
+    loop {
+        let (len, _) = socket.recv_from(&mut buffer)?;
+        let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+        if text.contains(&format!("Call-ID: {branch}\r")) {
+            anyhow::ensure!(text.starts_with("SIP/2.0 200"), "{text}");
+            return Ok(codes);
+        }
+        codes.push(text.split(' ').nth(1).unwrap_or_default().to_owned());
+    }
+}
+
+/// The same on one connection; empty where the server closes it, and then the OPTIONS has a new one.
+fn over_tcp(server: &Server, message: &[u8], branch: &str) -> Result<Vec<String>> {
+    let ask = |message: &[u8]| -> Result<String> {
+        let mut stream = TcpStream::connect(server.sip)?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(message)?;
+        stream.write_all(options(branch, "TCP").as_bytes())?;
+        let (mut text, mut buffer) = (String::new(), [0; 65_536]);
+        while !text.contains(&format!("Call-ID: {branch}\r")) {
+            match stream.read(&mut buffer) {
+                Ok(len @ 1..) => text += &String::from_utf8_lossy(&buffer[..len]),
+                // Closed, or it waits for a body that never comes.
+                Ok(0) | Err(_) => break,
+            }
+        }
+        Ok(text)
+    };
+    let said = ask(message)?;
+    let alone = ask(b"\r\n\r\n")?;
+    anyhow::ensure!(alone.starts_with("SIP/2.0 200"), "an OPTIONS afterwards: {alone:?}");
+    let codes = said.split("SIP/2.0 ").skip(1).filter(|answer| !answer.contains(&format!("Call-ID: {branch}\r")));
+    Ok(codes.filter_map(|answer| answer.split(' ').next().map(str::to_owned)).collect())
+}
+
+fn allows(allowed: &str, codes: &[String]) -> bool {
+    allowed.split(',').any(|allowed| match allowed {
+        "accept" => codes.first().is_some_and(|code| !["400", "505", "513"].contains(&code.as_str())),
+        "parse" | "drop" | "close" => codes.is_empty(),
+        code => codes.first().is_some_and(|first| first == code),
+    })
+}
+
+// RFC 4475: its own messages are IETF text and not ours to copy; the folder RFC4475_MESSAGES names has them, with a table
+// of what is allowed (file, section, start, class, expected, allowed). Messages of the same kinds in words of our own are
+// in the unit tests of `sip` and here.
+#[test]
+fn torture_messages_get_an_allowed_answer_and_the_server_goes_on() -> Result<()> {
+    let server = Server::start()?;
+    let own: [(&str, &[u8], &str); 4] = [
+        ("version", b"OPTIONS sip:h SIP/7.0\r\nVia: SIP/7.0/UDP h;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n\
+            Call-ID: v\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", "505"),
+        ("latin", b"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKb\r\nFrom: \"J\xf6rg\" <sip:a@b>;tag=1\r\n\
+            To: <sip:c@d>\r\nCall-ID: l\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", "200"),
+        ("length", b"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKc\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n\
+            Call-ID: n\r\nCSeq: 1 OPTIONS\r\nContent-Length: 18446744073709551615\r\n\r\n", "400,close"),
+        ("killer", b"E sip:t SIP/2.0\nContent-Length: 18446744073709551615\n\n", "drop,close"),
+    ];
+    let mut all: Vec<(String, Vec<u8>, String)> = Vec::new();
+    all.extend(own.map(|(name, bytes, allowed)| (name.to_owned(), bytes.to_vec(), allowed.to_owned())));
+    if let Some(folder) = std::env::var_os("RFC4475_MESSAGES") {
+        let folder = Path::new(&folder);
+        for line in std::fs::read_to_string(folder.join("INDEX.tsv"))?.lines().skip(1) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [file, _, _, _, _, allowed, _] = fields[..] else { anyhow::bail!("not a line of the table: {line}") };
+            let bytes = std::fs::read(folder.join(file)).with_context(|| file.to_owned())?;
+            all.push((file.to_owned(), bytes, allowed.to_owned()));
+        }
+    }
+    let mut wrong = Vec::new();
+    for (index, (name, message, allowed)) in all.iter().enumerate() {
+        let udp = over_udp(&server, &to_us(message), &format!("u{index}")).with_context(|| name.clone())?;
+        let tcp = over_tcp(&server, &to_us(message), &format!("t{index}")).with_context(|| name.clone())?;
+        if !allows(allowed, &udp) {
+            wrong.push(format!("{name} over UDP: {udp:?}, not {allowed}"));
+        }
+        // A stream that lacks its length, or whose body is cut short, can only be closed or waited for (RFC 3261 §18.3).
+        if !tcp.is_empty() && !allows(allowed, &tcp) {
+            wrong.push(format!("{name} over TCP: {tcp:?}, not {allowed}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
