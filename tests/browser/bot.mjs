@@ -38,6 +38,12 @@ await context.addInitScript(() => {
   if (!devices) return;
   const open = devices.getUserMedia.bind(devices);
   const off = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  // A camera that is a file has the file's path for a name.
+  const list = devices.enumerateDevices.bind(devices);
+  devices.enumerateDevices = async () =>
+    (await list()).map(({ deviceId, groupId, kind, label }) => {
+      return { deviceId, groupId, kind, label: label.startsWith('/') ? 'Camera' : label };
+    });
   devices.getUserMedia = wanted => open({ ...wanted, ...(wanted.audio && { audio: { ...wanted.audio, ...off } }) });
 });
 const page = await context.newPage();
