@@ -323,7 +323,7 @@ impl Mixer {
                     seat.own_encoder = Encoder::new(codec).ok();
                 }
                 let own = seat.own_encoder.as_mut().filter(|_| has_memory);
-                append(own.or(encoders.get_mut(&codec)), frame, &mut self.tick.bytes)
+                append(own.or_else(|| encoders.get_mut(&codec)), frame, &mut self.tick.bytes)
             } else {
                 seat.own_encoder = None;
                 let known = self.shared_payloads.iter().find(|known| (known.0, known.1) == (codec, silent));
