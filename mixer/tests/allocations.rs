@@ -6,7 +6,7 @@ use mixer::{Incoming, Mixer, SeatConfig, SeatKey};
 fn meeting(codec: AudioCodec, legs: usize) -> (Mixer, Vec<SeatKey>) {
     let mut mixer = Mixer::new();
     let config = SeatConfig { input: Some(codec), output: Some(codec), voice: true, apart: false };
-    let seats: Vec<_> = (0..legs).map(|_| mixer.add(config).unwrap()).collect();
+    let seats: Vec<_> = (0..legs).map(|_| mixer.add(config).expect("a seat")).collect();
     seats.iter().for_each(|seat| mixer.set_voice_wanted(*seat, false));
     (mixer, seats)
 }

@@ -38,7 +38,7 @@ impl Dice {
 }
 
 fn remote() -> SocketAddr {
-    "192.0.2.1:4000".parse().unwrap()
+    SocketAddr::from(([192, 0, 2, 1], 4000))
 }
 
 fn leg(codec: AudioCodec, start: Instant) -> Leg {
