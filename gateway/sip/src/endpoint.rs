@@ -211,7 +211,13 @@ impl Endpoint {
     }
 
     fn request(&mut self, source: Source, message: Message, key: TransactionKey, now: Instant) {
-        if let Some(answered) = self.answers.get(&key) {
+        // A branch of another peer is another's, whatever it says.
+        let repeated = |answered: &&Answered| {
+            let to = answered.transmit.to;
+            (to.transport, to.peer.ip()) == (source.transport, source.peer.ip())
+                && (source.transport == Transport::Udp || to.peer == source.peer)
+        };
+        if let Some(answered) = self.answers.get(&key).filter(repeated) {
             return self.transmits.push_back(answered.transmit.clone());
         }
         if let Some((code, reason, fields)) = ingress::refusal(&message) {
@@ -310,7 +316,9 @@ impl Endpoint {
             }
         };
         let StartLine::Request { uri, .. } = &message.start else { return };
-        let Some(contact) = message.uri("contact").map(str::to_owned) else {
+        // Before RFC 3261 a caller without Contact was reached by his From.
+        let before_3261 = message.uri("from").filter(|_| message.tag("from").is_none());
+        let Some(contact) = message.uri("contact").or(before_3261).map(str::to_owned) else {
             return self.answer_plainly(source, &message, &key, 400, "Missing Contact", now);
         };
         if self.calls.len() >= CALLS_MAX {
