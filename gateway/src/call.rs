@@ -33,26 +33,24 @@ pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, s
     let (begun, started_ms) = (Instant::now(), now_ms());
     let caller = PhoneNumber::new(incoming.caller.clone());
     let answered = answer(&incoming, Arc::clone(&house), &orders, signals).await;
-    let (cause, codec) = match answered {
+    let (cause, codec, meeting, stats) = match answered {
         Ok((mut line, codec)) => {
             let (cause, meeting) = converse(&mut line, &incoming, &caller).await;
             let longest = if cause == EndCause::ServerStopping { LAST_WORDS_STOPPING } else { LAST_WORDS };
             line.say_last(cause.words(), longest).await;
             orders.give(Order::HangUp).await;
-            let stats = line.leg.stats().await.unwrap_or_default();
-            record(&house, &incoming, &caller, started_ms, cause, codec, meeting, &stats).await;
-            (cause, codec)
+            (cause, codec, meeting, line.leg.stats().await.unwrap_or_default())
         }
         Err(cause) => {
             let (code, reason) = cause.refusal();
             orders.give(Order::Reject(code, reason)).await;
-            record(&house, &incoming, &caller, started_ms, cause, "none", None, &LegStats::default()).await;
-            (cause, "none")
+            (cause, "none", None, LegStats::default())
         }
     };
     metrics::gauge!("gateway_calls").decrement(1);
     metrics::counter!("gateway_calls_ended", "cause" => cause.label()).increment(1);
     tracing::info!(%caller, codec, seconds = begun.elapsed().as_secs(), cause = cause.label(), "call ended");
+    record(&house, &incoming, &caller, started_ms, cause, codec, meeting, &stats).await;
 }
 
 /// Offer and answer; the leg runs when this returns.

@@ -73,8 +73,7 @@ fn a_call_that_sends_nothing_is_ended() -> Result<()> {
         }
     }
     println!("silent for {:.1} s", answered.elapsed().as_secs_f32());
-    let log = server.log();
-    assert!(log.contains("no_media"), "{log}");
+    server.wait_for_log("no_media")?;
     Ok(())
 }
 
@@ -92,7 +91,7 @@ async fn a_full_meeting_takes_nobody_more() -> Result<()> {
     phone.dial(&server.meeting, server.sip, "udp")?;
     phone.press(&format!("2{}#", server.password))?;
     phone.wait_for("closed")?;
-    assert!(server.log().contains("full"), "{}", server.log());
+    server.wait_for_log("full")?;
     // Who leaves makes room.
     let mut last = guests.pop().context("a hundred")?;
     last.command(json!({"type": "leave"})).await?;

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// How long a start may take: a debug build on a loaded machine hashes two passwords in it.
 const START: Duration = Duration::from_secs(60);
 
+/// How long something that has happened may take to be in the log.
+const LOGGED: Duration = Duration::from_secs(10);
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -89,6 +92,19 @@ impl Server {
     /// What it wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until its log says something.
+    #[expect(clippy::disallowed_methods, reason = "a file tells nobody that it has grown")]
+    pub fn wait_for_log(&self, words: &str) -> Result<()> {
+        let deadline = Instant::now() + LOGGED;
+        while !self.log().contains(words) {
+            if Instant::now() > deadline {
+                bail!("its log doesn't say {words:?}:\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Interrupts it as Ctrl-C does; how long it took to go.

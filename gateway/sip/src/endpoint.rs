@@ -295,7 +295,7 @@ impl Endpoint {
                     return self.answer_with(source, &message, &key, 422, TooShort::REASON, &TooShort::field(), now);
                 }
             };
-            known.timer = timer.or(known.timer.take());
+            known.timer = timer.or_else(|| known.timer.take());
             known.their_cseq = number;
             known.invite_cseq = number;
             if let Some(contact) = message.uri("contact") {

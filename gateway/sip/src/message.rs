@@ -78,8 +78,10 @@ impl Message {
             Err(error) => (broken_request(first).ok_or_else(|| error.clone())?, Some(error)),
         };
         let mut message = Self { start, headers: Vec::new(), body: Vec::new(), fault: None };
-        fault = fault.or(message.read_headers(lines.filter(|line| !line.is_empty())).err());
-        fault = fault.or(message.read_body(rest).err());
+        // All of it is read whatever is wrong: the answer needs what is right.
+        let in_headers = message.read_headers(lines.filter(|line| !line.is_empty())).err();
+        let in_body = message.read_body(rest).err();
+        fault = fault.or(in_headers).or(in_body);
         if let Some(error) = fault {
             let answerable = matches!(message.start, StartLine::Request { .. }) && message.header("via").is_some();
             if !answerable {

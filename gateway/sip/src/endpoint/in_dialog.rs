@@ -143,7 +143,7 @@ impl Endpoint {
             contact.clone_into(&mut known.target);
         }
         known.source = source;
-        known.timer = timer.or(known.timer.take());
+        known.timer = timer.or_else(|| known.timer.take());
         if message.body.is_empty() {
             let timer = known.timer.as_ref().map(SessionTimer::fields).unwrap_or_default();
             let fields = contact(&self.config, source) + &timer;
