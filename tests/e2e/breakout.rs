@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use tests::{Baresip, Client, Codec, Heard, Server};
+use tests::{Baresip, Browser, Client, Codec, Colour, Heard, Server};
 
 const LOUD: f32 = 0.1;
 const SILENT: f32 = 0.01;
@@ -48,5 +48,34 @@ async fn callers_in_breakout_rooms_hear_their_own_room() -> Result<()> {
     host.command(json!({"type": "close_breakouts"})).await?;
     hears("the first", &first.listen(4.0)?, &[900.0, 1_300.0], &[600.0]);
     hears("the second", &second.listen(3.0)?, &[600.0, 1_300.0], &[900.0]);
+    Ok(())
+}
+
+fn tile(name: &str) -> String {
+    format!("[data-testid=stage] [data-testid=tile][data-name='{name}']")
+}
+
+// product: C17
+#[test]
+fn browsers_go_into_breakout_rooms_and_come_back() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    let mut guest = Browser::start(1_100.0, Colour::Green)?;
+    guest.join(server.web, &server.meeting, "李雷", &server.password)?;
+    host.see(&tile("李雷"))?;
+    host.click("more")?;
+    host.click("open-breakout-rooms")?;
+    host.click("open-breakouts")?;
+    guest.see("[data-testid=breakout]")?;
+    host.miss(&tile("李雷"))?;
+    guest.miss(&tile("韩梅梅"))?;
+    hears("the guest", &guest.hear(3)?, &[], &[700.0, 1_100.0]);
+    guest.click("leave-breakout")?;
+    host.see(&tile("李雷"))?;
+    guest.see_colour(&format!("{} video", tile("韩梅梅")), Colour::Red)?;
+    let heard = guest.hear(3)?.tone(700.0, 2.0);
+    assert!(heard > LOUD / 2.0, "the guest hears the host again at {heard}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
-use tests::{Server, http, python};
+use tests::{Browser, Colour, Server, http, python};
 
 /// The provider lives as long as this does.
 struct Provider {
@@ -95,6 +95,26 @@ async fn people_of_the_company_come_in_by_its_own_login() -> Result<()> {
     let back = stranger.get(location(&at_provider)?).send().await?;
     assert_eq!(location(&back)?, "/?sign_on=expired");
     assert_eq!(me(&stranger, &server).await?["code"], "not_logged_in");
+    Ok(())
+}
+
+// product: L8
+#[test]
+fn the_page_leads_to_the_companys_login_and_back() -> Result<()> {
+    let provider = Provider::start()?;
+    let server = Server::start_with(&[
+        ("HUITONG_SIGN_ON__ISSUER", provider.issuer.as_str()),
+        ("HUITONG_SIGN_ON__CLIENT_ID", "huitong"),
+        ("HUITONG_SIGN_ON__CLIENT_SECRET", "company secret"),
+        ("HUITONG_SIGN_ON__SITE", "会通演示"),
+    ])?;
+    let mut page = Browser::start(700.0, Colour::Red)?;
+    page.open(&format!("http://{}/?sign_on=expired", server.web))?;
+    page.see("[data-testid=sign-on-problem]")?;
+    page.click("sign-on")?;
+    page.see("[data-testid=account-menu]")?;
+    let account = page.evaluate("fetch('/api/v1/me').then(r => r.json()).then(me => me.account.name)")?;
+    assert_eq!(account, "lucy");
     Ok(())
 }
 

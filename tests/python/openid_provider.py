@@ -1,6 +1,6 @@
 """A small OpenID provider (OpenID Connect Core 1.0 §3.1) that knows one client and lets everybody in whom the test names.
 
-Prints its issuer. At `/authorize` the test, being the browser, says who logs in (`as=lucy`) and what is wrong with the
+Prints its issuer. At `/authorize` the test, being the browser, says who logs in (`as=lucy`, who is also anybody else) and what is wrong with the
 token (`wrong=nonce|key|audience|expired`). The rest is as the standard has it: a code works once, for the verifier of its
 challenge (RFC 7636 §4.6), and for the client's own secret.
 """
@@ -63,7 +63,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
         is_client = (name, urllib.parse.unquote_plus(secret)) == (CLIENT, SECRET)
         if not asked or not is_client or challenge != asked["code_challenge"]:
             return self.answer({"error": "invalid_grant"}, 400)
-        wrong, now, who = asked.get("wrong"), int(time.time()), asked["as"]
+        wrong, now, who = asked.get("wrong"), int(time.time()), asked.get("as", "lucy")
         access = secrets.token_urlsafe(16)
         claims = {
             "iss": ISSUER,

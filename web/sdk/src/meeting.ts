@@ -276,6 +276,21 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'vote', poll, choices });
   }
 
+  /** Makes so many breakout rooms (分组讨论), and spreads the members over them. */
+  openBreakouts(rooms: number, spread: boolean): Promise<void> {
+    return this.command({ type: 'open_breakouts', rooms, spread });
+  }
+
+  /** Everybody back to the main room. */
+  closeBreakouts(): Promise<void> {
+    return this.command({ type: 'close_breakouts' });
+  }
+
+  /** Into a breakout room, or back to the main one (null). */
+  moveTo(participant: ParticipantId, room: number | null): Promise<void> {
+    return this.command({ type: 'move_to', participant, room });
+  }
+
   /** Lets the meeting last longer, by half hours (延时). */
   extend(minutes: number): Promise<void> {
     return this.command({ type: 'extend', minutes });

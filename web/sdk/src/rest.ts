@@ -148,6 +148,8 @@ export interface Info {
   /** Telephone numbers that lead here. */
   phones: { name: string; number: string }[];
   languages: string[];
+  /** Text of the button that leads to `/api/v1/sign-on`; absent where there is no single sign-on. */
+  sign_on?: string;
 }
 
 interface Asked {

@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { inThrees } from '../numbers';
 import { useSettings } from '../settings';
+import { BreakoutBadge } from './Breakouts';
 import { DialIn } from './DialIn';
 import { Quality } from './Quality';
 import { toggleLayout } from './Shortcuts';
@@ -40,6 +41,7 @@ export function Head({ password }: { password: string | undefined }) {
         </Popover>
       </div>
       <div className={styles.title}>
+        <BreakoutBadge />
         <Left />
         <RecordingBadge />
         <BroadcastBadge />

@@ -16,6 +16,7 @@ import {
   Presentation,
   Radio,
   Settings,
+  UsersRound,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { canShareScreen, useLocalMedia } from '../media/local';
@@ -69,6 +70,15 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
             data-testid="open-scale"
           >
             {t('scale.title')}
+          </Menu.Item>
+        )}
+        {manages && (
+          <Menu.Item
+            leftSection={<UsersRound size={16} />}
+            onClick={() => onDialog('breakouts')}
+            data-testid="open-breakout-rooms"
+          >
+            {t('breakouts.title')}
           </Menu.Item>
         )}
         {isHost && <OnAir isNarrow={isNarrow} />}

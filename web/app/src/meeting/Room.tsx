@@ -13,6 +13,7 @@ import type { PanelName } from './Panel';
 import { Participants } from './Participants';
 import { Polls } from './Polls';
 import styles from './Room.module.css';
+import { Breakouts } from './Breakouts';
 import { Scale } from './Scale';
 import { ShortcutHelp, useShortcuts } from './Shortcuts';
 import { Stage } from './Stage';
@@ -32,7 +33,7 @@ declare global {
 }
 
 /** What opens over the meeting. */
-export type Dialog = 'devices' | 'scale' | 'keys';
+export type Dialog = 'devices' | 'scale' | 'breakouts' | 'keys';
 
 interface RoomProps {
   meeting: Meeting;
@@ -84,6 +85,7 @@ function Inside({ password }: { password: string | undefined }) {
         <DeviceChoice />
       </Sheet>
       <Scale opened={dialog === 'scale'} onClose={closeDialog} />
+      <Breakouts opened={dialog === 'breakouts'} onClose={closeDialog} />
       <ShortcutHelp opened={dialog === 'keys'} onClose={closeDialog} />
     </div>
   );

@@ -10,7 +10,7 @@ import { Tile } from './Tile';
 import { gridFor } from './grid';
 import { spotlight } from './people';
 import { useTalk } from './talk';
-import { useMeetingState } from './useMeeting';
+import { useMeetingState, useRoommates } from './useMeeting';
 
 const GAP = 10;
 
@@ -21,7 +21,7 @@ const PAGE_NARROW = 6;
 /** 演讲者视图 or 画廊视图 (C19); a shared screen is always large. */
 export function Stage() {
   const layout = useSettings(state => state.layout);
-  const hasScreen = useMeetingState(({ participants }) => participants.some(({ screen }) => screen));
+  const hasScreen = useRoommates().some(({ screen }) => screen);
   return (
     <section className={styles.stage} data-testid="stage" data-layout={layout}>
       {layout === 'gallery' && !hasScreen ? <Gallery /> : <Speaker />}
@@ -32,7 +32,7 @@ export function Stage() {
 function Gallery() {
   const { t } = useTranslation();
   const { ref, width, height } = useElementSize();
-  const participants = useMeetingState(state => state.participants);
+  const participants = useRoommates();
   const [wantedPage, setPage] = useState(0);
   const size = width < 600 ? PAGE_NARROW : PAGE;
   const pages = Math.max(1, Math.ceil(participants.length / size));
@@ -79,7 +79,7 @@ function Gallery() {
 function Speaker() {
   const pinned = useTalk(state => state.pinned);
   const [before, setBefore] = useState<string | null>(null);
-  const participants = useMeetingState(state => state.participants);
+  const participants = useRoommates();
   const chosen = useMeetingState(state => spotlight(state, before, pinned));
   // Whoever spoke last stays until somebody else speaks.
   if (chosen !== before) setBefore(chosen);

@@ -5,11 +5,14 @@ import type { MeetingState, Participant } from '@huitong/sdk';
  * only when alone.
  */
 export function spotlight(state: MeetingState, before: string | null, pinned?: string | null): string | null {
+  const own = state.participants.find(({ id }) => id === state.you)?.room;
+  // Who is in another breakout room isn't seen here.
+  const here = state.participants.filter(({ room }) => room === own);
   const wanted = [pinned, state.meeting.spotlight].find(id =>
-    state.participants.some(participant => participant.id === id),
+    here.some(participant => participant.id === id),
   );
   if (wanted) return wanted;
-  const others = state.participants.filter(({ id }) => id !== state.you);
+  const others = here.filter(({ id }) => id !== state.you);
   const candidates = [state.active, before].filter(id => others.some(other => other.id === id));
   const byPicture = others.find(({ camera }) => camera) ?? others[0];
   return candidates[0] ?? byPicture?.id ?? state.you;

@@ -1,5 +1,5 @@
 import type { Meeting, MeetingState, Participant } from '@huitong/sdk';
-import { createContext, useCallback, useContext, useSyncExternalStore } from 'react';
+import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
 const MeetingContext = createContext<Meeting | null>(null);
 export const MeetingProvider = MeetingContext.Provider;
@@ -20,6 +20,13 @@ export function useMeetingState<Part>(select: (state: MeetingState) => Part): Pa
 
 export function useMe(): Participant | undefined {
   return useMeetingState(({ participants, you }) => participants.find(({ id }) => id === you));
+}
+
+/** Who is in one's own breakout room, or with one in the main room: whom one sees. */
+export function useRoommates(): readonly Participant[] {
+  const participants = useMeetingState(state => state.participants);
+  const room = useMe()?.room;
+  return useMemo(() => participants.filter(other => other.room === room), [participants, room]);
 }
 
 /** Host or co-host: whoever has a say about participants. */

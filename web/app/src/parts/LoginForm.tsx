@@ -1,8 +1,9 @@
-import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { Alert, Anchor, Button, Divider, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
+import { Link, useLocation, useSearchParams } from 'react-router';
 import { useAccount } from '../account';
+import { useInfo } from '../info';
 import { problemText } from '../problems';
 
 export function LoginForm() {
@@ -58,7 +59,49 @@ export function LoginForm() {
         <Button type="submit" variant="default" loading={busy} data-testid="login-submit">
           {t('login.submit')}
         </Button>
+        <SignOn />
       </Stack>
     </form>
+  );
+}
+
+const REFUSALS = [
+  'off',
+  'unavailable',
+  'expired',
+  'refused',
+  'no_account',
+  'name_taken',
+  'disabled',
+] as const;
+
+/** The company's own login, where the server knows one; and why it did not let somebody in. */
+function SignOn() {
+  const { t } = useTranslation();
+  const label = useInfo()?.sign_on;
+  const { pathname } = useLocation();
+  const [search] = useSearchParams();
+  const refusal = REFUSALS.find(known => known === search.get('sign_on'));
+  return (
+    <>
+      {refusal && (
+        <Alert color="red" variant="light" data-testid="sign-on-problem">
+          {t(`signOn.${refusal}`)}
+        </Alert>
+      )}
+      {label && (
+        <>
+          <Divider label={t('signOn.or')} />
+          <Button
+            component="a"
+            href={`/api/v1/sign-on?back=${encodeURIComponent(pathname)}`}
+            variant="default"
+            data-testid="sign-on"
+          >
+            {label}
+          </Button>
+        </>
+      )}
+    </>
   );
 }
