@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Client, Server, http};
+use tests::{Browser, Client, Colour, Server, http};
 
 async fn join(server: &Server, name: &str) -> Result<Client> {
     let join = json!({"type": "join", "name": name, "password": server.password});
@@ -74,5 +74,29 @@ async fn words_and_files_reach_whom_they_are_for_and_who_comes_late() -> Result<
         status = http().get(&url).send().await?.status().as_u16();
     }
     assert_eq!(status, 404);
+    Ok(())
+}
+
+// product: C21
+#[test]
+fn a_file_is_handed_round_from_the_page() -> Result<()> {
+    let server = Server::start()?;
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("报告.txt");
+    std::fs::write(&report, "第三季度\n".repeat(20_000))?;
+    let mut lily = Browser::start(700.0, Colour::Red)?;
+    lily.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let mut may = Browser::start(1_100.0, Colour::Green)?;
+    may.join(server.web, &server.meeting, "韩梅梅", &server.password)?;
+    for page in [&mut lily, &mut may] {
+        page.click("toggle-chat")?;
+    }
+    lily.upload("[data-testid=chat] input[type=file]", &report)?;
+    may.see("[data-testid=chat-file]")?;
+    assert!(may.text("[data-testid=chat-file]")?.contains("报告.txt"));
+    let fetched = may.evaluate(
+        "fetch(document.querySelector('[data-testid=chat-file]').href).then(r => r.text()).then(text => text.length)",
+    )?;
+    assert_eq!(fetched.as_u64(), Some(100_000));
     Ok(())
 }

@@ -12,6 +12,7 @@ export type {
   Broadcast,
   BroadcastLayout,
   ChatMessage,
+  HandedFile,
   Command,
   EndReason,
   LeaveReason,

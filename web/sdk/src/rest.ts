@@ -179,6 +179,23 @@ export class Rest {
     this.language = options.language;
   }
 
+  /** Hands a file round in a live meeting: `seat` is what `Meeting.resume` says; all are told where `to` is null. */
+  async handRound(meeting: string, seat: string, file: File, to: string | null): Promise<void> {
+    const query = new URLSearchParams({ name: file.name, ...(to !== null && { to }) });
+    const headers = { 'Huitong-Seat': seat, ...(this.language && { 'Accept-Language': this.language }) };
+    let response: Response;
+    try {
+      response = await fetch(`${this.#server}/api/v1/meetings/${meeting}/files?${query.toString()}`, {
+        method: 'POST',
+        headers,
+        body: file,
+      });
+    } catch {
+      throw Problem.local('unreachable');
+    }
+    if (!response.ok) throw await problemOf(response);
+  }
+
   async login(name: string, password: string): Promise<Account> {
     const { account } = await this.#ask<{ account: Account }>('POST', '/login', { name, password });
     return account;

@@ -1,8 +1,9 @@
-import type { ChatMessage, Participant } from '@huitong/sdk';
-import { ActionIcon, NativeSelect, Text, Textarea } from '@mantine/core';
-import { SendHorizontal } from 'lucide-react';
+import type { ChatMessage, HandedFile, Participant } from '@huitong/sdk';
+import { ActionIcon, FileButton, NativeSelect, Text, Textarea } from '@mantine/core';
+import { Paperclip, SendHorizontal } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { rest } from '../rest';
 import styles from './Chat.module.css';
 import { Panel } from './Panel';
 import { attempt } from './controls';
@@ -63,7 +64,7 @@ const ONE_BREATH_MS = 180_000;
 
 function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
   const { t, i18n } = useTranslation();
-  const { from, to, name, text, at_ms: at } = message;
+  const { from, to, name, text, file, at_ms: at } = message;
   const { you } = useMeeting();
   const partner = useMeetingState(({ participants }) => participants.find(({ id }) => id === to)?.name);
   const goesOn = before?.from === from && before.to === to && at - before.at_ms < ONE_BREATH_MS;
@@ -93,6 +94,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
           </time>
         </div>
       )}
+      {file && <HandedRound file={file} />}
       <div className={styles.text} dir="auto">
         {pieces(text).map((piece, index) =>
           piece.isLink ? (
@@ -108,6 +110,30 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
   );
 }
 
+/** A file in the chat: it can be fetched while the meeting lasts (C21). */
+function HandedRound({ file }: { file: HandedFile }) {
+  const { i18n } = useTranslation();
+  const meeting = useMeetingState(state => state.meeting.id);
+  const isSmall = file.bytes < 1_000_000;
+  const size = new Intl.NumberFormat(i18n.language, {
+    style: 'unit',
+    unit: isSmall ? 'kilobyte' : 'megabyte',
+    maximumFractionDigits: 1,
+  }).format(file.bytes / (isSmall ? 1_000 : 1_000_000));
+  return (
+    <a
+      className={styles.file}
+      href={`/api/v1/meetings/${meeting}/files/${file.id}`}
+      download={file.name}
+      data-testid="chat-file"
+    >
+      <Paperclip size={15} aria-hidden />
+      <span dir="auto">{file.name}</span>
+      <small>{size}</small>
+    </a>
+  );
+}
+
 /** Whom a message may be for: telephones can't read. */
 function readers(participants: readonly Participant[], you: string): Participant[] {
   return participants.filter(({ id, via }) => id !== you && via === 'web');
@@ -119,6 +145,7 @@ function Writing() {
   const participants = useMeetingState(state => state.participants);
   const { to, address } = useTalk();
   const [text, setText] = useState('');
+  const [isHanding, setHanding] = useState(false);
   const others = readers(participants, meeting.you);
   const isGone = to !== null && !others.some(({ id }) => id === to);
 
@@ -133,6 +160,14 @@ function Writing() {
         throw thrown;
       });
     });
+  };
+  const hand = (file: File | null) => {
+    const seat = meeting.resume;
+    if (!file || !seat || isGone) return;
+    setHanding(true);
+    void attempt(() => rest.handRound(meeting.state.meeting.id, seat, file, to)).finally(() =>
+      setHanding(false),
+    );
   };
   const onKeyDown = (event: KeyboardEvent) => {
     // Enter that ends the choice of a Chinese character is no wish to send.
@@ -155,6 +190,21 @@ function Writing() {
         data-testid="chat-to"
       />
       <div className={styles.field}>
+        <FileButton onChange={hand} disabled={isGone}>
+          {props => (
+            <ActionIcon
+              {...props}
+              size={36}
+              variant="subtle"
+              color="gray"
+              aria-label={t('chat.file')}
+              loading={isHanding}
+              data-testid="chat-attach"
+            >
+              <Paperclip size={18} />
+            </ActionIcon>
+          )}
+        </FileButton>
         <Textarea
           flex={1}
           autosize
