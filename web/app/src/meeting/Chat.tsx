@@ -95,17 +95,19 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
         </div>
       )}
       {file && <HandedRound file={file} />}
-      <div className={styles.text} dir="auto">
-        {pieces(text).map((piece, index) =>
-          piece.isLink ? (
-            <a key={index} href={piece.text} target="_blank" rel="noopener noreferrer">
-              {piece.text}
-            </a>
-          ) : (
-            piece.text
-          ),
-        )}
-      </div>
+      {text && (
+        <div className={styles.text} dir="auto">
+          {pieces(text).map((piece, index) =>
+            piece.isLink ? (
+              <a key={index} href={piece.text} target="_blank" rel="noopener noreferrer">
+                {piece.text}
+              </a>
+            ) : (
+              piece.text
+            ),
+          )}
+        </div>
+      )}
     </li>
   );
 }
