@@ -10,11 +10,10 @@ use model::{Action, HandedFile, MeetingId, ParticipantId, Refusal, check_name};
 use tokio::{
     fs::{self, File},
     io::AsyncWriteExt,
-    sync::oneshot,
 };
 use uuid::Uuid;
 
-use crate::{Conference, MeetingHandle, handle::Request};
+use crate::{Conference, MeetingHandle};
 
 /// The largest file, and all of one meeting together. What is larger belongs on a company's file server.
 const FILE_BYTES_MAX: u64 = 50_000_000;
@@ -134,14 +133,8 @@ impl Conference {
         name: &str,
         to: Option<ParticipantId>,
     ) -> Result<FileDraft, FileRefused> {
-        let way = self.shared.registry.known(meeting).ok_or(FileRefused::NoSeat)?;
-        let (answer, answered) = oneshot::channel();
-        let asked = way.requests.send(Request::WhoseSeat { secret, answer }).await;
-        let seat = match asked {
-            Ok(()) => answered.await.ok().flatten(),
-            Err(_) => None,
-        };
-        let (by, meeting) = seat.ok_or(FileRefused::NoSeat)?;
+        let seat = self.whose_seat(meeting, secret).await.ok_or(FileRefused::NoSeat)?;
+        let (by, meeting) = (seat.participant, seat.meeting);
         let name = check_name(name).map_err(|_| FileRefused::Refused(Refusal::BadText))?;
         let files = &self.shared.resources.files;
         let left = MEETING_BYTES_MAX.saturating_sub(files.bytes(meeting.id).await?);

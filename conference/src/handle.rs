@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Action, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot, WaitReason, Whisper,
+    AccountId, Action, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot,
+    WaitReason, Whisper,
 };
 use plane::{LegId, MeetingMedia, PlaneError, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
@@ -105,6 +106,15 @@ impl MeetingHandle {
     }
 }
 
+/// Whose seat a secret gives, or has given.
+pub(crate) struct SeatOwner {
+    pub(crate) participant: ParticipantId,
+    pub(crate) account: Option<AccountId>,
+    /// Host or co-host.
+    pub(crate) manages: bool,
+    pub(crate) meeting: MeetingHandle,
+}
+
 /// What a meeting's task is asked.
 pub(crate) enum Request {
     Join {
@@ -120,10 +130,9 @@ pub(crate) enum Request {
         action: Action,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
-    /// Whose seat a secret gives, or has given.
     WhoseSeat {
         secret: String,
-        answer: oneshot::Sender<Option<(ParticipantId, MeetingHandle)>>,
+        answer: oneshot::Sender<Option<SeatOwner>>,
     },
     /// The ledger has said yes.
     Scaled(Command),

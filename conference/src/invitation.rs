@@ -6,7 +6,7 @@ use jiff::{
     Timestamp,
     tz::{Dst, Offset, TimeZone},
 };
-use model::MeetingId;
+use model::{AccountId, MeetingId};
 use serde_json::json;
 use store::{Invitation, Occurrence, OutboxItem, StoreError};
 use uuid::Uuid;
@@ -66,6 +66,9 @@ pub enum InviteRefused {
     /// The meeting.
     #[error(transparent)]
     Book(#[from] BookRefused),
+    /// In a live meeting hosts and co-hosts invite.
+    #[error("only who manages the meeting invites")]
+    NotAllowed,
     /// This is no address or number.
     #[error("{0:?} is no mail address and no telephone number")]
     Address(String),
@@ -87,9 +90,26 @@ impl Conference {
         zone: Option<&str>,
     ) -> Result<String, BookRefused> {
         let meeting = self.booking(by, id).await?;
-        let next = self.next_start(&meeting).await?;
-        let host = self.host_name(&meeting).await?;
-        Ok(text(&meeting, next, &host, &self.shared.config.reach, tongue, zone.unwrap_or(&meeting.zone)))
+        Ok(self.text_of(&meeting, tongue, zone).await?)
+    }
+
+    /// C22: the same for whoever has the seat of a live meeting that `secret` gives.
+    pub async fn invitation_text_from_seat(
+        &self,
+        id: MeetingId,
+        secret: String,
+        tongue: Tongue,
+        zone: Option<&str>,
+    ) -> Result<String, BookRefused> {
+        self.whose_seat(id, secret).await.ok_or(BookRefused::Missing)?;
+        let known = self.store().meeting(id).await?.ok_or(BookRefused::Missing)?;
+        Ok(self.text_of(&self.info(known), tongue, zone).await?)
+    }
+
+    async fn text_of(&self, meeting: &MeetingInfo, tongue: Tongue, zone: Option<&str>) -> Result<String, StoreError> {
+        let next = self.next_start(meeting).await?;
+        let host = self.host_name(meeting).await?;
+        Ok(text(meeting, next, &host, &self.shared.config.reach, tongue, zone.unwrap_or(&meeting.zone)))
     }
 
     /// The calendar entry of a booking.
@@ -109,6 +129,29 @@ impl Conference {
         tongue: Tongue,
     ) -> Result<usize, InviteRefused> {
         let known = self.owned(by, id, model::Permission::Write).await?;
+        self.invite_to(&known, Some(by.id), invitees, tongue).await
+    }
+
+    /// C22: the same in a live meeting, by whoever has the seat that `secret` gives and manages it.
+    pub async fn invite_from_seat(
+        &self,
+        id: MeetingId,
+        secret: String,
+        invitees: Vec<Invitee>,
+        tongue: Tongue,
+    ) -> Result<usize, InviteRefused> {
+        let seat = self.whose_seat(id, secret).await.filter(|seat| seat.manages).ok_or(InviteRefused::NotAllowed)?;
+        let known = self.store().meeting(id).await.map_err(BookRefused::from)?.ok_or(BookRefused::Missing)?;
+        self.invite_to(&known, seat.account, invitees, tongue).await
+    }
+
+    async fn invite_to(
+        &self,
+        known: &store::Meeting,
+        by: Option<AccountId>,
+        invitees: Vec<Invitee>,
+        tongue: Tongue,
+    ) -> Result<usize, InviteRefused> {
         let mut invitations = Vec::new();
         for invitee in invitees {
             let (kind, address) = match invitee {
@@ -117,7 +160,7 @@ impl Conference {
             };
             invitations.push(Invitation {
                 id: Uuid::now_v7().to_string(),
-                meeting: id,
+                meeting: known.id,
                 kind: kind.as_str().to_owned(),
                 address: address.map_err(InviteRefused::Address)?,
                 language: tongue.code().to_owned(),
@@ -126,9 +169,9 @@ impl Conference {
         }
         for invitation in &invitations {
             self.store().add_invitation(invitation, now_ms()).await.map_err(BookRefused::from)?;
-            self.send_invitation(&known, invitation, Method::Request).await.map_err(BookRefused::from)?;
+            self.send_invitation(known, invitation, Method::Request).await.map_err(BookRefused::from)?;
         }
-        self.note(by.site_id, Some(by.id), "meeting.invite", &format!("meeting {id}")).await;
+        self.note(known.site, by, "meeting.invite", &format!("meeting {}", known.id)).await;
         Ok(invitations.len())
     }
 
@@ -151,9 +194,8 @@ impl Conference {
         let info = self.info(meeting.clone());
         let reach = &self.shared.config.reach;
         let tongue = Tongue::of(&invitation.language);
-        let next = self.next_start(&info).await?;
         let host = self.host_name(&info).await?;
-        let words = text(&info, next, &host, reach, tongue, &info.zone);
+        let words = self.text_of(&info, tongue, None).await?;
         let (off, changed) = match tongue {
             Tongue::Chinese => ("【已取消】", "【已更新】"),
             Tongue::English => ("Cancelled: ", "Updated: "),

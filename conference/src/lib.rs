@@ -47,7 +47,7 @@ pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, Webhook};
 
 use files::Files;
-use handle::Request;
+use handle::{Request, SeatOwner};
 use live::Resources;
 use login::Logins;
 use outbox::News;
@@ -298,6 +298,14 @@ impl Conference {
             way.ended.cancelled().await;
         }
         Err(Refusal::Failed)
+    }
+
+    /// Whose seat a secret gives in a live meeting, or gave until he was removed.
+    async fn whose_seat(&self, meeting: MeetingId, secret: String) -> Option<SeatOwner> {
+        let way = self.shared.registry.known(meeting)?;
+        let (answer, answered) = oneshot::channel();
+        way.requests.send(Request::WhoseSeat { secret, answer }).await.ok()?;
+        answered.await.ok().flatten()
     }
 
     /// Takes nobody new, tells everyone, and waits until all meetings and livestreams have ended.

@@ -25,7 +25,7 @@ use crate::{
     broadcast::{Livestream, state_of},
     chairs::Chairs,
     files::Files,
-    handle::{MeetingHandle, Request, Seat, SeatEvent},
+    handle::{MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
     now_ms,
     outbox::{Happened, News},
     registry::{Entry, Registry, Way},
@@ -302,9 +302,14 @@ impl Live {
                 }
             }
             Request::WhoseSeat { secret, answer } => {
-                let owner = self.chairs.owner_of(&secret);
+                let owner = self.chairs.owner_of(&secret).map(|participant| SeatOwner {
+                    participant,
+                    account: self.meeting.account_of(participant),
+                    manages: self.meeting.manages(participant),
+                    meeting: self.handle(),
+                });
                 // Who asked may have gone.
-                let _ = answer.send(owner.map(|owner| (owner, self.handle())));
+                let _ = answer.send(owner);
             }
             Request::Scaled(command) => self.try_decide(command),
             Request::Livestream(livestream) => self.livestream_is_there(livestream),

@@ -442,6 +442,47 @@ async fn a_new_password_comes_by_short_message() -> Result<()> {
     Ok(())
 }
 
+// product: C22
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_invite_out_of_a_live_meeting() -> Result<()> {
+    let mail = MailServer::start()?;
+    let smtp = format!("smtp://{}", mail.address);
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let url = format!("http://{}/messages", listener.local_addr()?);
+    let server = Server::start_with(&[
+        ("HUITONG_MAIL__SMTP", &smtp),
+        ("HUITONG_SMS__URL", &url),
+        ("HUITONG_SMS__FORM", "true"),
+        ("HUITONG_SMS__BODY", "To={to}&Body={text}"),
+    ])?;
+    let sent = receive(listener, &[201]);
+    let host = Client::login(server.web, "host", "Huitong-2026").await?;
+    let host =
+        Client::join(server.web, &server.meeting, json!({"type": "join", "name": "主持人"}), Some(&host)).await?;
+    let join = json!({"type": "join", "name": "李雷", "password": server.password});
+    let guest = Client::join(server.web, &server.meeting, join, None).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?;
+    let invitations = format!("http://{}/api/v1/meetings/{id}/invitations", server.web);
+    let seat = |client: &Client| client.joined["resume"].as_str().unwrap_or_default().to_owned();
+    let people = json!({"emails": ["lucy@example.com"], "sms": ["+8613812345678"], "language": "zh"});
+    let invite = |seat: String| http().post(&invitations).header("huitong-seat", seat).json(&people).send();
+    // Short messages cost money: members copy the text.
+    assert_eq!(invite(seat(&guest)).await?.status(), 403);
+    assert_eq!(invite("guessed".to_owned()).await?.status(), 403);
+    let read = |seat: String| http().get(format!("{invitations}?language=zh")).header("huitong-seat", seat).send();
+    assert_eq!(read("guessed".to_owned()).await?.status(), 404);
+    let text: Value = read(seat(&guest)).await?.json().await?;
+    assert!(text["text"].as_str().is_some_and(|text| text.contains("入会链接")), "{text}");
+
+    let invited = invite(seat(&host)).await?;
+    assert_eq!((invited.status().as_u16(), invited.json::<Value>().await?), (202, json!({"invited": 2})));
+    let read = read_mail(&mail.next()?)?;
+    assert!(read["text"].as_str().is_some_and(|text| text.contains(&server.password)), "{read}");
+    let (_, body) = sent.recv_timeout(Duration::from_secs(30))?;
+    assert!(body.starts_with("To=%2B8613812345678&Body="), "{body}");
+    Ok(())
+}
+
 // product: A2
 #[tokio::test]
 async fn the_api_describes_itself_without_the_internet() -> Result<()> {

@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{Browser, Client, Colour, Server, http};
 
+use crate::api::{MailServer, read_mail};
+
 async fn join(server: &Server, name: &str) -> Result<Client> {
     let join = json!({"type": "join", "name": name, "password": server.password});
     Client::join(server.web, &server.meeting, join, None).await
@@ -98,5 +100,60 @@ fn a_file_is_handed_round_from_the_page() -> Result<()> {
         "fetch(document.querySelector('[data-testid=chat-file]').href).then(r => r.text()).then(text => text.length)",
     )?;
     assert_eq!(fetched.as_u64(), Some(100_000));
+    Ok(())
+}
+
+// product: C22
+#[test]
+fn others_are_invited_from_the_meetings_page() -> Result<()> {
+    let mail = MailServer::start()?;
+    let server = Server::start_with(&[("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address))])?;
+    let mut guest = Browser::start(700.0, Colour::Green)?;
+    guest.join(server.web, &server.meeting, "李雷", &server.password)?;
+    guest.click("more")?;
+    guest.click("open-invite")?;
+    guest.see("[data-testid=invite-text]")?;
+    guest.until("document.querySelector('[data-testid=invite-text]').value.includes('Meeting ID')")?;
+    guest.miss("[data-testid=invite-by-mail]")?;
+
+    let mut host = Browser::start(1_100.0, Colour::Blue)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("more")?;
+    host.click("open-invite")?;
+    host.click("invite-by-mail")?;
+    host.fill("invite-addresses", "lucy@example.com，nobody")?;
+    host.click("invite-send")?;
+    host.see("[data-testid=invite-problem]")?;
+    assert!(host.text("[data-testid=invite-problem]")?.contains("nobody"));
+    host.fill("invite-addresses", "lucy@example.com")?;
+    host.click("invite-send")?;
+    host.see("[data-testid=invite-sent]")?;
+    let read = read_mail(&mail.next()?)?;
+    assert!(read["text"].as_str().is_some_and(|text| text.contains(&server.password)), "{read}");
+    Ok(())
+}
+
+// product: C18, C24
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_does_to_oneself_is_seen_by_the_others() -> Result<()> {
+    let server = Server::start()?;
+    let mut lily = join(&server, "李雷").await?;
+    let mut may = join(&server, "韩梅梅").await?;
+    let own = lily.joined["you"].clone();
+    let doings = [
+        (json!({"type": "camera", "on": true}), "camera", true),
+        (json!({"type": "camera", "on": false}), "camera", false),
+        (json!({"type": "mute", "participant": own}), "muted", true),
+        (json!({"type": "unmute", "participant": own}), "muted", false),
+    ];
+    for (doing, what, on) in doings {
+        let answer = lily.command(doing).await?;
+        let seen = may.next(|message| message["event"]["participant"]["id"] == own).await?;
+        assert_eq!(seen["event"]["participant"][what], on, "{answer} {seen}");
+    }
+    lily.command(json!({"type": "leave"})).await?;
+    let seen = may.next(|message| message["event"]["type"] == "participant_left").await?;
+    assert_eq!((&seen["event"]["id"], &seen["event"]["reason"]), (&own, &json!("left")));
     Ok(())
 }

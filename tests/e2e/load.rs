@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Client, Server, User};
+use tests::{Baresip, Browser, Client, Codec, Colour, Server, User};
 use tokio::{sync::mpsc, task::JoinSet};
 
 /// Bookings on the site, and those who book at once.
@@ -15,6 +15,10 @@ const BOOKERS: usize = 8;
 /// Participants, and what the host does while they listen.
 const CLIENTS: usize = 500;
 const COMMANDS: usize = 200;
+
+/// How often a telephone and a browser come in.
+const CALLS: usize = 20;
+const VISITS: usize = 10;
 
 /// A person clicks no faster.
 const BETWEEN_COMMANDS: Duration = Duration::from_millis(60);
@@ -131,5 +135,43 @@ async fn what_the_host_does_reaches_five_hundred() -> Result<()> {
     }
     joins.sort_unstable();
     print("command_to_all", took, json!({"clients": CLIENTS, "join_ms_p99": percentile(&joins, 0.99)}));
+    Ok(())
+}
+
+#[test]
+#[ignore = "a measurement: make load"]
+fn coming_in_by_telephone_and_by_browser() -> Result<()> {
+    let server = Server::start()?;
+    let mut voices = Vec::new();
+    for _ in 0..CALLS {
+        let mut phone = Baresip::start("13812345678", Codec::Pcma, 1_600.0)?;
+        let begun = Instant::now();
+        phone.dial(&server.meeting, server.sip, "udp")?;
+        phone.wait_for("CALL_RTPESTAB")?;
+        voices.push(begun.elapsed());
+        phone.hang_up()?;
+    }
+    print("invite_to_voice", voices, json!({}));
+
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    let mut guest = Browser::start(1_100.0, Colour::Green)?;
+    let (mut opened, mut seen) = (Vec::new(), Vec::new());
+    for _ in 0..VISITS {
+        let begun = Instant::now();
+        guest.open(&format!("http://{}/j/{}", server.web, server.meeting))?;
+        guest.fill("join-name", "李雷")?;
+        guest.fill("join-password", &server.password)?;
+        opened.push(begun.elapsed());
+        guest.click("join-submit")?;
+        guest.see("[data-testid=prejoin-join]")?;
+        let begun = Instant::now();
+        guest.click("prejoin-join")?;
+        guest.see_colour("[data-testid=tile][data-name='韩梅梅'] video", Colour::Red)?;
+        seen.push(begun.elapsed());
+    }
+    print("page_to_form", opened, json!({}));
+    print("join_to_picture", seen, json!({}));
     Ok(())
 }

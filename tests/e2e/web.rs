@@ -171,8 +171,13 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     guest.press("Shift+?")?;
     guest.see(&by_id("shortcut-help"))?;
     guest.press("Escape")?;
-    guest.evaluate("window.huitong.reconnect()")?;
-    guest.see(&by_id("reconnecting"))?;
+    // What says so may be gone sooner than one can look for it.
+    guest.evaluate(
+        "window.told = new Promise(resolve => new MutationObserver(() => \
+         document.querySelector('[data-testid=reconnecting]') && resolve(true)) \
+         .observe(document.body, {childList: true, subtree: true})); window.huitong.reconnect()",
+    )?;
+    assert_eq!(guest.evaluate("window.told")?, true);
     guest.miss(&by_id("reconnecting"))?;
     guest.until("window.huitong.state.phase === 'joined' && window.huitong.state.chat.length === 3")?;
     drop((third, fourth));

@@ -3,9 +3,14 @@
 use std::{
     io::{BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    ops::Range,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -14,6 +19,9 @@ use tempfile::TempDir;
 
 /// How long a start may take: a debug build on a loaded machine hashes two passwords in it.
 const START: Duration = Duration::from_secs(60);
+
+/// For as many legs as half of them.
+const RTP_PORTS: u16 = 200;
 
 /// How long something that has happened may take to be in the log.
 const LOGGED: Duration = Duration::from_secs(10);
@@ -42,20 +50,17 @@ impl Server {
     }
 
     fn start_in(folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
-        let web = free_tcp()?;
-        let sip = free_both()?;
-        let webrtc = free_udp()?;
-        let metrics = free_tcp()?;
-        let rtp_first = free_udp()?.port() & !1;
+        let (web, https, sip, webrtc, metrics) = (free(1)?, free(1)?, free(1)?, free(1)?, free(1)?);
+        let rtp_first = free(RTP_PORTS)?.port();
         let mut child = command()?
             .args(["serve", "--demo"])
             .current_dir(folder.path())
             .env("HUITONG_WEB__HTTP", web.to_string())
-            .env("HUITONG_WEB__HTTPS", free_tcp()?.to_string())
+            .env("HUITONG_WEB__HTTPS", https.to_string())
             .env("HUITONG_SIP__UDP", format!("[\"{sip}\"]"))
             .env("HUITONG_SIP__TCP", format!("[\"{sip}\"]"))
             .env("HUITONG_MEDIA__WEBRTC", webrtc.to_string())
-            .env("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first.saturating_add(200)))
+            .env("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first + RTP_PORTS - 1))
             .env("HUITONG_METRICS__BIND", metrics.to_string())
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
@@ -205,21 +210,25 @@ pub fn python() -> Command {
     Command::new(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python"))
 }
 
-fn free_tcp() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
+/// Below the range of ports the system lends to whoever connects (from 32768): what is free stays so until the server
+/// has it.
+const PORTS: Range<u16> = 12_000..32_000;
 
-fn free_udp() -> Result<SocketAddr> {
-    Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// A port that is free on UDP and TCP.
-fn free_both() -> Result<SocketAddr> {
-    for _ in 0..100 {
-        let address = free_udp()?;
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
+/// Ports in a row that are free on UDP and TCP; the first, which is even.
+fn free(count: u16) -> Result<SocketAddr> {
+    // Tests that run at the same time look in different places.
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(401)));
+    let room = u32::from(PORTS.end - PORTS.start - count);
+    for _ in 0..1_000 {
+        let offset = NEXT.fetch_add(u32::from(count + 1), Ordering::Relaxed) % room;
+        let first = (PORTS.start + u16::try_from(offset)?) & !1;
+        let is_free = |port| {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+        };
+        if (first..first + count).all(is_free) {
+            return Ok((Ipv4Addr::LOCALHOST, first).into());
         }
     }
-    bail!("no port is free on both")
+    bail!("no {count} ports in a row are free")
 }

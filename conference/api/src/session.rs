@@ -35,6 +35,9 @@ const PING: Duration = Duration::from_secs(15);
 /// See [`PING`].
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// How long the other side may take to close too.
+const CLOSE: Duration = Duration::from_secs(2);
+
 /// A client that doesn't take a frame for so long is gone.
 const SEND: Duration = Duration::from_secs(10);
 
@@ -362,7 +365,17 @@ impl Client {
     }
 
     async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
-        self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await
+        self.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
+        // Ended with something of the other side's unread, TCP resets the connection, which can cost it our last words:
+        // its own close frame comes first (RFC 6455 §7.1.1).
+        let closed = async {
+            while let Some(Ok(frame)) = self.socket.recv().await
+                && !matches!(frame, Message::Close(_))
+            {}
+        };
+        // One that goes on talking is left.
+        let _ = timeout(CLOSE, closed).await;
+        Ok(())
     }
 
     async fn send(&mut self, message: Message) -> Result<(), Gone> {

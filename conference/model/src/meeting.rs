@@ -170,6 +170,11 @@ impl Meeting {
         self.seats.get(&id).and_then(|seat| seat.account)
     }
 
+    /// Host or co-host.
+    pub fn manages(&self, id: ParticipantId) -> bool {
+        self.seats.get(&id).is_some_and(|seat| seat.person.role.manages())
+    }
+
     /// Nobody has a seat, and no wrong password is held against anybody: a stranger who could close the meeting by
     /// waiting would try passwords for ever.
     pub fn is_idle(&mut self, now: Duration) -> bool {

@@ -155,6 +155,8 @@ export interface Info {
 interface Asked {
   /** Repeating it under the same key does nothing again. */
   key?: string | undefined;
+  /** `Meeting.resume` of who asks from within a meeting, whether he has an account or not. */
+  seat?: string | undefined;
 }
 
 /** `crypto.randomUUID` is missing where a page came over plain HTTP. */
@@ -265,21 +267,25 @@ export class Rest {
     return this.#ask('PUT', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`, { start });
   }
 
-  /** An invitation's text, with times in the reader's zone. */
-  async invitation(id: string, language: 'zh' | 'en', zone: string): Promise<string> {
+  /** An invitation's text, with times in the reader's zone; of a live meeting also by one's seat, `Meeting.resume`. */
+  async invitation(id: string, language: 'zh' | 'en', zone: string, seat?: string): Promise<string> {
     const { text } = await this.#ask<{ text: string }>(
       'GET',
       `/meetings/${id}/invitations${query({ language, zone })}`,
+      undefined,
+      { seat },
     );
     return text;
   }
 
-  /** Invites by mail and short message; how many messages are on their way. */
+  /** Invites by mail and short message, hosts of a live meeting also by their seat; how many messages are on their way. */
   async invite(
     id: string,
     people: { emails?: string[]; sms?: string[]; language: 'zh' | 'en' },
+    seat?: string,
   ): Promise<number> {
-    return (await this.#ask<{ invited: number }>('POST', `/meetings/${id}/invitations`, people)).invited;
+    const path = `/meetings/${id}/invitations`;
+    return (await this.#ask<{ invited: number }>('POST', path, people, { seat })).invited;
   }
 
   /** Where a booking's calendar file is. */
@@ -327,6 +333,7 @@ export class Rest {
     if (this.language) headers.set('Accept-Language', this.language);
     if (body !== undefined) headers.set('Content-Type', 'application/json');
     if (asked.key) headers.set('Idempotency-Key', asked.key);
+    if (asked.seat) headers.set('Huitong-Seat', asked.seat);
     let response: Response;
     try {
       response = await fetch(`${this.#server}/api/v1${path}`, {

@@ -8,9 +8,6 @@ use tower_http::services::ServeFile;
 
 use super::*;
 
-/// The field that shows whose seat it is: what `joined.resume` of the client protocol says.
-const SEAT: &str = "huitong-seat";
-
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(hand_in)).routes(routes!(fetch))
 }
@@ -49,7 +46,7 @@ async fn hand_in(
     body: Stream,
 ) -> Result<(StatusCode, Json<FileView>), Problem> {
     let meeting: MeetingId = caller.id(&id)?;
-    let secret = headers.get(SEAT).and_then(|secret| secret.to_str().ok()).unwrap_or_default().to_owned();
+    let secret = seat_of(&headers).unwrap_or_default();
     let refused = |refused| match refused {
         FileRefused::NoSeat => caller.problem(Code::NotAllowed),
         FileRefused::TooLarge => caller.problem(Code::TooLarge),

@@ -406,18 +406,22 @@ fn tongue(caller: &Caller, code: Option<&str>) -> Tongue {
     }
 }
 
-/// The text of an invitation, to be sent on.
-#[utoipa::path(get, path = "/meetings/{id}/invitations", params(("id" = String, Path, format = Uuid), TextParams),
-    responses((status = 200, body = TextView), Problem))]
+/// The text of an invitation, to be sent on: for who booked the meeting, or, while it is live, all who have a seat.
+#[utoipa::path(get, path = "/meetings/{id}/invitations",
+    params(("id" = String, Path, format = Uuid), TextParams, ("Huitong-Seat" = Option<String>, Header)), responses((status = 200, body = TextView), Problem))]
 async fn invitation(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
     Params(params): Params<TextParams>,
+    headers: HeaderMap,
 ) -> Result<Json<TextView>, Problem> {
-    let account = caller.logged_in(&app).await?;
-    let tongue = tongue(&caller, params.language.as_deref());
-    let text = app.conference.invitation_text(&account, caller.id(&id)?, tongue, params.zone.as_deref()).await;
+    let (tongue, zone) = (tongue(&caller, params.language.as_deref()), params.zone.as_deref());
+    let meeting: MeetingId = caller.id(&id)?;
+    let text = match seat_of(&headers) {
+        Some(secret) => app.conference.invitation_text_from_seat(meeting, secret, tongue, zone).await,
+        None => app.conference.invitation_text(&caller.logged_in(&app).await?, meeting, tongue, zone).await,
+    };
     Ok(Json(TextView { text: text.map_err(|refused| book_problem(&caller, refused))? }))
 }
 
@@ -442,25 +446,30 @@ struct InvitedView {
 /// The most people invited at once.
 const INVITED_MAX: usize = 200;
 
-/// Invites people by mail and short message.
-#[utoipa::path(post, path = "/meetings/{id}/invitations", params(("id" = String, Path, format = Uuid)),
-    request_body = InviteBody, responses((status = 202, body = InvitedView), Problem))]
+/// Invites people by mail and short message: who booked the meeting, or, while it is live, its hosts by their seats.
+#[utoipa::path(post, path = "/meetings/{id}/invitations",
+    params(("id" = String, Path, format = Uuid), ("Huitong-Seat" = Option<String>, Header)), request_body = InviteBody, responses((status = 202, body = InvitedView), Problem))]
 async fn invite(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Body(body): Body<InviteBody>,
 ) -> Result<Response, Problem> {
-    let account = caller.logged_in(&app).await?;
     let emails = body.emails.into_iter().map(Invitee::Email);
     let all: Vec<Invitee> = emails.chain(body.sms.into_iter().map(Invitee::Sms)).collect();
     if all.len() > INVITED_MAX {
         return Err(caller.problem(Code::TooMany));
     }
     let tongue = tongue(&caller, body.language.as_deref());
-    let invited = app.conference.invite(&account, caller.id(&id)?, all, tongue).await;
+    let meeting: MeetingId = caller.id(&id)?;
+    let invited = match seat_of(&headers) {
+        Some(secret) => app.conference.invite_from_seat(meeting, secret, all, tongue).await,
+        None => app.conference.invite(&caller.logged_in(&app).await?, meeting, all, tongue).await,
+    };
     let invited = invited.map_err(|refused| match refused {
         InviteRefused::Book(refused) => book_problem(&caller, refused),
+        InviteRefused::NotAllowed => caller.problem(Code::NotAllowed),
         InviteRefused::Address(address) => caller.problem(Code::BadAddress).because(address),
     })?;
     Ok((StatusCode::ACCEPTED, Json(InvitedView { invited })).into_response())

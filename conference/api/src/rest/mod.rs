@@ -161,6 +161,13 @@ fn same_origin(headers: &HeaderMap) -> bool {
     host.is_some() && origin.split_once("://").map(|(_, host)| host) == host
 }
 
+/// The field that shows whose seat it is: what `joined.resume` of the client protocol says.
+const SEAT: &str = "huitong-seat";
+
+fn seat_of(headers: &HeaderMap) -> Option<String> {
+    headers.get(SEAT).and_then(|secret| secret.to_str().ok()).map(str::to_owned)
+}
+
 fn cookie(headers: &HeaderMap, names: &[&str]) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));

@@ -16,6 +16,7 @@ import {
   Presentation,
   Radio,
   Settings,
+  UserPlus,
   UsersRound,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
@@ -49,6 +50,13 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
       </Menu.Target>
       <Menu.Dropdown mah="min(560px, 82dvh)" style={{ overflowY: 'auto' }}>
         {isNarrow && <Share />}
+        <Menu.Item
+          leftSection={<UserPlus size={16} />}
+          onClick={() => onDialog('invite')}
+          data-testid="open-invite"
+        >
+          {t('home.invite')}
+        </Menu.Item>
         <Menu.Item
           leftSection={<ChartColumn size={16} />}
           rightSection={hasOpenPoll && <Circle size={9} fill="currentColor" />}

@@ -8,6 +8,7 @@ import { Bar } from './Bar';
 import { Chat } from './Chat';
 import { Connection } from './Connection';
 import { Head } from './Head';
+import { Invite } from './Invite';
 import { NoticeStack } from './NoticeStack';
 import type { PanelName } from './Panel';
 import { Participants } from './Participants';
@@ -33,7 +34,7 @@ declare global {
 }
 
 /** What opens over the meeting. */
-export type Dialog = 'devices' | 'scale' | 'breakouts' | 'keys';
+export type Dialog = 'devices' | 'invite' | 'scale' | 'breakouts' | 'keys';
 
 interface RoomProps {
   meeting: Meeting;
@@ -84,6 +85,7 @@ function Inside({ password }: { password: string | undefined }) {
       <Sheet opened={dialog === 'devices'} onClose={closeDialog} title={t('devices.title')}>
         <DeviceChoice />
       </Sheet>
+      <Invite password={password} opened={dialog === 'invite'} onClose={closeDialog} />
       <Scale opened={dialog === 'scale'} onClose={closeDialog} />
       <Breakouts opened={dialog === 'breakouts'} onClose={closeDialog} />
       <ShortcutHelp opened={dialog === 'keys'} onClose={closeDialog} />

@@ -1,4 +1,3 @@
-import type { OwnMeeting } from '@huitong/sdk';
 import {
   Alert,
   Box,
@@ -22,8 +21,24 @@ import { rest } from '../rest';
 
 type Tongue = 'zh' | 'en';
 
-/** 邀请: a text to be copied, mail, short messages, a calendar file, a code for phones (S7). */
-export function Invitation({ meeting }: { meeting: OwnMeeting }) {
+/** What others are invited to. */
+interface Invited {
+  id: string;
+  number: string;
+  password?: string | null | undefined;
+  title: string;
+  /** One's seat, where one invites from within the meeting. */
+  seat?: string | undefined;
+}
+
+interface InvitationProps {
+  meeting: Invited;
+  /** By mail and short message too. */
+  maySend?: boolean;
+}
+
+/** 邀请: a text to be copied, mail, short messages, a calendar file, a code for phones (S7, C22). */
+export function Invitation({ meeting, maySend = true }: InvitationProps) {
   const { t, i18n } = useTranslation();
   const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
   return (
@@ -43,12 +58,16 @@ export function Invitation({ meeting }: { meeting: OwnMeeting }) {
       <Tabs defaultValue="copy" keepMounted={false}>
         <Tabs.List mb="md" grow>
           <Tabs.Tab value="copy">{t('invite.byCopy')}</Tabs.Tab>
-          <Tabs.Tab value="emails" data-testid="invite-by-mail">
-            {t('invite.byMail')}
-          </Tabs.Tab>
-          <Tabs.Tab value="sms" data-testid="invite-by-sms">
-            {t('invite.bySms')}
-          </Tabs.Tab>
+          {maySend && (
+            <>
+              <Tabs.Tab value="emails" data-testid="invite-by-mail">
+                {t('invite.byMail')}
+              </Tabs.Tab>
+              <Tabs.Tab value="sms" data-testid="invite-by-sms">
+                {t('invite.bySms')}
+              </Tabs.Tab>
+            </>
+          )}
           <Tabs.Tab value="code" data-testid="invite-by-code">
             {t('invite.byCode')}
           </Tabs.Tab>
@@ -71,7 +90,7 @@ export function Invitation({ meeting }: { meeting: OwnMeeting }) {
 }
 
 interface WayProps {
-  meeting: OwnMeeting;
+  meeting: Invited;
   tongue: Tongue;
 }
 
@@ -81,13 +100,13 @@ function Words({ meeting, tongue }: WayProps) {
   const [problem, setProblem] = useState<unknown>(null);
   useEffect(() => {
     let isCurrent = true;
-    rest.invitation(meeting.id, tongue, zone()).then(found => {
+    rest.invitation(meeting.id, tongue, zone(), meeting.seat).then(found => {
       if (isCurrent) setText(found.trim());
     }, setProblem);
     return () => {
       isCurrent = false;
     };
-  }, [meeting.id, tongue]);
+  }, [meeting.id, meeting.seat, tongue]);
   return (
     <Stack gap="sm">
       {problem !== null && (
@@ -105,15 +124,17 @@ function Words({ meeting, tongue }: WayProps) {
         data-testid="invite-text"
       />
       <Group grow>
-        <Button
-          component="a"
-          href={rest.calendar(meeting.id)}
-          variant="default"
-          leftSection={<CalendarDays size={16} />}
-          data-testid="invite-calendar"
-        >
-          {t('invite.calendar')}
-        </Button>
+        {!meeting.seat && (
+          <Button
+            component="a"
+            href={rest.calendar(meeting.id)}
+            variant="default"
+            leftSection={<CalendarDays size={16} />}
+            data-testid="invite-calendar"
+          >
+            {t('invite.calendar')}
+          </Button>
+        )}
         <CopyButton value={text} timeout={3000}>
           {({ copied, copy }) => (
             <Button
@@ -144,7 +165,7 @@ function Send({ meeting, tongue, by }: WayProps & { by: 'emails' | 'sms' }) {
     setProblem(null);
     setSent(null);
     try {
-      setSent(await rest.invite(meeting.id, { [by]: addresses, language: tongue }));
+      setSent(await rest.invite(meeting.id, { [by]: addresses, language: tongue }, meeting.seat));
       setTyped('');
     } catch (thrown) {
       setProblem(thrown);
@@ -188,7 +209,7 @@ function Send({ meeting, tongue, by }: WayProps & { by: 'emails' | 'sms' }) {
   );
 }
 
-function Code({ meeting }: { meeting: OwnMeeting }) {
+function Code({ meeting }: { meeting: Invited }) {
   const { t } = useTranslation();
   const link = joinLink(meeting.number, meeting.password);
   return (
