@@ -163,6 +163,19 @@ impl Baresip {
         self.press(&format!("2{password}#"))
     }
 
+    /// Waits until the first of the call's sound has come.
+    pub fn wait_for_sound(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.recording().and_then(|path| Ok(fs::metadata(path)?.len())).unwrap_or(0) <= HEADER as u64 {
+            if Instant::now() > deadline {
+                bail!("the phone hears nothing");
+            }
+            #[expect(clippy::disallowed_methods, reason = "a file that grows tells nobody")]
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Listens for so long, in the middle of a call.
     pub fn listen(&mut self, seconds: f32) -> Result<Heard> {
         let path = self.recording()?;

@@ -72,6 +72,11 @@ impl Client {
 
     /// The next message that is wanted; others pass by.
     pub async fn next(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        self.next_within(PATIENCE, wanted).await
+    }
+
+    /// The same, and how long it may take to come.
+    pub async fn next_within(&mut self, patience: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         let search = async {
             while let Some(message) = self.socket.next().await {
                 match message? {
@@ -87,6 +92,6 @@ impl Client {
             }
             bail!("the connection ended")
         };
-        timeout(PATIENCE, search).await.context("it did not come in 20 s")?
+        timeout(patience, search).await.with_context(|| format!("it did not come in {patience:?}"))?
     }
 }
