@@ -16,11 +16,14 @@ setup: ## install what building and running need
 setup-test:
 	@scripts/setup.sh test
 
-web/node_modules: web/package-lock.json
-	@echo "Fetching the web client's packages"
-	@cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules
+# Not the folder: one that was fetched by half is there too.
+PACKAGES := web/node_modules/.fetched
 
-web: setup web/node_modules ## build the web client
+$(PACKAGES): web/package-lock.json
+	@echo "Fetching the web client's packages"
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.fetched
+
+web: setup $(PACKAGES) ## build the web client
 	@cd web && npm run --silent build
 
 build: web ## build the server in release
@@ -29,11 +32,11 @@ build: web ## build the server in release
 run: build ## start one server with demo data in ./data (Ctrl-C stops it)
 	@exec target/release/huitong serve --demo
 
-fmt: web/node_modules ## format everything
+fmt: $(PACKAGES) ## format everything
 	cargo fmt
 	cd web && npm run --silent format
 
-lint: setup-test web/node_modules ## formats, clippy, docs, licences, rows, web lint and types
+lint: setup-test $(PACKAGES) ## formats, clippy, docs, licences, rows, web lint and types
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --locked --workspace --no-deps --document-private-items
