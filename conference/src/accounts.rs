@@ -19,6 +19,9 @@ const RESET_LASTS: Duration = Duration::from_secs(600);
 /// Wrong codes until a way to a new password is closed: five of a million.
 const RESET_TRIES_MAX: u32 = 5;
 
+/// Digits of a PIN for telephones: two more than passwords of meetings have, so that none is taken for the other.
+const PHONE_PIN_DIGITS: usize = 8;
+
 /// The largest avatar, as a `data:` URL: a picture of 128 pixels has a tenth of it.
 const AVATAR_BYTES_MAX: usize = 48 << 10;
 
@@ -321,6 +324,18 @@ impl Conference {
         self.note(account.site, Some(by.id), "account.change", &format!("account {id}")).await;
         account.version += 1;
         Ok(self.with_site(account).await?)
+    }
+
+    /// What he keys on a telephone to be host of his meetings (P4); none where he has none yet.
+    pub async fn phone_pin(&self, of: &Account) -> Result<Option<String>, StoreError> {
+        self.store().phone_pin(of.id).await
+    }
+
+    /// Draws him a new one; meetings that are live keep the earlier one until they end.
+    pub async fn draw_phone_pin(&self, of: &Account) -> Result<String, StoreError> {
+        let pin: String = (0..PHONE_PIN_DIGITS).map(|_| char::from(rand::random_range(b'0'..=b'9'))).collect();
+        self.store().set_phone_pin(of.id, &pin).await?;
+        Ok(pin)
     }
 
     /// An account, for somebody who may look at it.

@@ -97,12 +97,14 @@ async fn open(
     // It may have been enlarged before it was last left.
     let ports = resources.store.ports_at(row.id, begun_ms).await.map_err(|error| failed(&error))?;
     let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;
+    let host_pin = resources.store.phone_pin(row.owner).await.map_err(|error| failed(&error))?;
     let (media, facts) = resources.plane.open_meeting(entry.id).await.map_err(|error| failed(&error))?;
     let rules = Rules {
         id: entry.id,
         number: row.number,
         title: row.title.clone(),
         password: row.password.clone(),
+        host_pin,
         owner: row.owner,
         capacity: ports.unwrap_or(row.capacity) as usize,
         options: booking::options_of(&row.options),

@@ -5,18 +5,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use conference::{Action, CallRecord, Event, Notice, Seat, SeatEvent};
-use model::{MeetingId, Participant, ParticipantId, PhoneNumber, Refusal, Role};
+use conference::CallRecord;
+use model::{MeetingId, PhoneNumber};
 use plane::LegStats;
 use sip::{Incoming, sdp};
-use sipconf::{Keypad, KeypadCommand, Language, Prompt};
+use sipconf::Language;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     House,
     end_cause::EndCause,
+    in_meeting::in_meeting,
     ivr,
-    line::{Happening, Keys, Line, reachable, settings},
+    line::{Keys, Line, Sayings, reachable, settings},
     quality,
     switchboard::{Order, Orders, Signal},
 };
@@ -86,6 +87,8 @@ async fn answer(
         held: false,
         keys: Keys::default(),
         volume_db: 0,
+        name: None,
+        sayings: Sayings::default(),
     };
     let codec = match agreed.codec {
         sdp::Codec::Opus => "opus",
@@ -141,127 +144,4 @@ async fn record(
 fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// What a caller knows of the meeting he is in.
-struct Inside {
-    me: ParticipantId,
-    people: Vec<Participant>,
-    locked: bool,
-    self_unmute: bool,
-}
-
-impl Inside {
-    fn me(&self) -> Option<&Participant> {
-        self.people.iter().find(|person| person.id == self.me)
-    }
-
-    fn follow(&mut self, event: &Event) {
-        match event {
-            Event::ParticipantJoined { participant } => self.people.push(participant.clone()),
-            Event::ParticipantChanged { participant } => {
-                if let Some(known) = self.people.iter_mut().find(|known| known.id == participant.id) {
-                    *known = participant.clone();
-                }
-            }
-            Event::ParticipantLeft { id, .. } => self.people.retain(|person| person.id != *id),
-            Event::MeetingChanged { meeting } => {
-                self.locked = meeting.locked;
-                self.self_unmute = meeting.self_unmute;
-            }
-            Event::Reacted { .. } | Event::Chat { .. } | Event::PollChanged { .. } | Event::BroadcastChanged { .. } => {
-            }
-        }
-    }
-}
-
-async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
-    let Seat { participant, handle, snapshot, mut events, .. } = seat;
-    let mut inside = Inside {
-        me: participant,
-        locked: snapshot.meeting.locked,
-        self_unmute: snapshot.meeting.self_unmute,
-        people: snapshot.participants,
-    };
-    tracing::info!(%participant, meeting_id = %handle.id(), "caller joined");
-    let first = if inside.people.len() == 1 { Prompt::OnlyYou } else { Prompt::Joined };
-    if let Err(cause) = line.play(line.clip(first)).await {
-        return cause;
-    }
-    let mut keypad = Keypad::new(line.house.keys.clone());
-    loop {
-        let said = tokio::select! {
-            happening = line.next() => match happening {
-                Ok(Happening::Digit(key)) => {
-                    let Some(command) = keypad.press(key, std::time::Instant::now()) else { continue };
-                    obey(command, &inside, &handle, line).await
-                }
-                Ok(Happening::PlayDone(_)) => None,
-                Err(cause) => {
-                    // A lost line keeps its seat for a minute; who hangs up has left.
-                    if cause == EndCause::HungUp {
-                        let _ = handle.command(participant, Action::Leave).await;
-                    }
-                    return cause;
-                }
-            },
-            event = events.recv() => match event {
-                Some(SeatEvent::Event { event, .. }) => {
-                    inside.follow(&event);
-                    None
-                }
-                Some(SeatEvent::Notice(Notice::Muted)) => Some(Prompt::MutedByHost),
-                Some(SeatEvent::Notice(Notice::Unmuted | Notice::AskedToUnmute)) => Some(Prompt::UnmutedByHost),
-                Some(SeatEvent::Notice(_) | SeatEvent::Whisper(_)) => None,
-                Some(SeatEvent::Speaking { .. } | SeatEvent::Slots(_)) => None,
-                Some(SeatEvent::Ended(reason)) => return reason.into(),
-                None => return EndCause::Replaced,
-            },
-        };
-        if let Some(prompt) = said
-            && let Err(cause) = line.play(line.clip(prompt)).await
-        {
-            return cause;
-        }
-    }
-}
-
-/// Does what the keys mean, and says what became of it.
-async fn obey(
-    command: KeypadCommand,
-    inside: &Inside,
-    handle: &conference::MeetingHandle,
-    line: &mut Line,
-) -> Option<Prompt> {
-    let me = inside.me()?;
-    let participant = me.id;
-    let (action, done) = match command {
-        KeypadCommand::ToggleMute if me.muted => (Action::Unmute { participant }, Prompt::Unmuted),
-        KeypadCommand::ToggleMute => (Action::Mute { participant }, Prompt::Muted),
-        KeypadCommand::ToggleHand if me.hand => (Action::Hand { up: false }, Prompt::HandLowered),
-        KeypadCommand::ToggleHand => (Action::Hand { up: true }, Prompt::HandRaised),
-        KeypadCommand::WhoIsHere => return Some(Prompt::people(inside.people.len())),
-        KeypadCommand::Louder | KeypadCommand::Softer => {
-            line.turn(command == KeypadCommand::Louder);
-            return None;
-        }
-        KeypadCommand::Help if me.role.manages() => return Some(Prompt::HelpHost),
-        KeypadCommand::Help => return Some(Prompt::Help),
-        KeypadCommand::ToggleMuteAll if inside.self_unmute => {
-            (Action::MuteAll { self_unmute: false }, Prompt::AllMuted)
-        }
-        KeypadCommand::ToggleMuteAll => (Action::UnmuteAll, Prompt::AllUnmuted),
-        KeypadCommand::ToggleLock if inside.locked => (Action::Lock { on: false }, Prompt::MeetingUnlocked),
-        KeypadCommand::ToggleLock => (Action::Lock { on: true }, Prompt::MeetingLocked),
-        KeypadCommand::AskEnd if me.role == Role::Host => return Some(Prompt::ConfirmEnd),
-        KeypadCommand::AskEnd => return Some(Prompt::HostOnly),
-        KeypadCommand::End => (Action::End, Prompt::MeetingEnded),
-    };
-    let own_mute = matches!(action, Action::Unmute { .. });
-    match handle.command(participant, action).await {
-        Ok(()) => Some(done),
-        Err(Refusal::NotAllowed) if own_mute => Some(Prompt::CannotUnmute),
-        Err(Refusal::NotAllowed) => Some(Prompt::HostOnly),
-        Err(_) => Some(Prompt::Failed),
-    }
 }

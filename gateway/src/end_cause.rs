@@ -82,7 +82,7 @@ impl EndCause {
             Self::Full => &[Prompt::RefusedFull, Prompt::Goodbye],
             Self::Locked => &[Prompt::RefusedLocked, Prompt::Goodbye],
             Self::NotYet => &[Prompt::NotStarted, Prompt::Goodbye],
-            Self::Denied => &[Prompt::Goodbye],
+            Self::Denied => &[Prompt::Denied, Prompt::Goodbye],
             Self::Removed => &[Prompt::Removed],
             Self::MeetingEnded => &[Prompt::MeetingEnded],
             Self::ServerStopping => &[Prompt::ServerStopping],

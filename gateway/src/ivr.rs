@@ -3,8 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use conference::{Door, JoinRequest, Seat, Via};
-use model::{MeetingNumber, PhoneNumber, Refusal};
-use sipconf::{Language, Prompt};
+use model::{MeetingNumber, PhoneNumber, Refusal, WaitReason};
+use sipconf::{Announce, Keypad, KeypadCommand, Language, Prompt};
 
 use tokio::sync::mpsc;
 
@@ -80,12 +80,18 @@ async fn find(line: &Line, digits: &str) -> Result<Option<Door>, EndCause> {
 }
 
 async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAddr) -> Result<Seat, EndCause> {
-    // Without one first: a caller who lost his line within the last minute has his seat again.
-    let mut password = None;
-    for attempt in 0..=TRIES {
+    let asks_name = line.house.announce == Announce::Names;
+    if asks_name && !door.needs_password {
+        line.ask_name().await?;
+    }
+    // Without a password first: a caller who lost his line within the last minute has his seat again.
+    let (mut password, mut pin) = (None, None);
+    let (mut passwords, mut pins) = (0, 0);
+    loop {
+        let tries_pin = pin.is_some();
         let request = JoinRequest {
             meeting: door.id,
-            password: password.take(),
+            password: pin.take().or_else(|| password.clone()),
             name: None,
             account: None,
             via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
@@ -95,38 +101,69 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
             waits: None,
         };
         let question: &[Prompt] = match knock(line, request).await? {
-            Ok(seat) => return Ok(seat),
-            Err(Refusal::PasswordNeeded) => &[Prompt::EnterPassword],
-            Err(Refusal::WrongPassword) if attempt < TRIES => &[Prompt::WrongPassword, Prompt::EnterPassword],
-            Err(refusal) => return Err(refusal.into()),
+            Knocked::In(seat) => return Ok(*seat),
+            Knocked::Pin(digits) => {
+                pin = Some(digits);
+                continue;
+            }
+            Knocked::Refused(Refusal::WrongPassword) if tries_pin => {
+                pins += 1;
+                if pins >= TRIES {
+                    return Err(EndCause::WrongPassword);
+                }
+                let words = line.clip(Prompt::WrongPin);
+                line.ask(&[words], Duration::ZERO).await?;
+                continue;
+            }
+            Knocked::Refused(Refusal::PasswordNeeded) => &[Prompt::EnterPassword],
+            Knocked::Refused(Refusal::WrongPassword) if passwords < TRIES => {
+                &[Prompt::WrongPassword, Prompt::EnterPassword]
+            }
+            Knocked::Refused(refusal) => return Err(refusal.into()),
         };
         password = Some(line.gather(question, PASSWORD_DIGITS).await?);
+        passwords += 1;
+        if asks_name && line.name.is_none() && passwords == 1 {
+            line.ask_name().await?;
+        }
     }
-    Err(EndCause::WrongPassword)
+}
+
+/// What became of a caller at the door.
+enum Knocked {
+    In(Box<Seat>),
+    Refused(Refusal),
+    /// He keyed a host's PIN while he waited.
+    Pin(String),
 }
 
 /// Asks to come in; where he has to wait at the door, he is told so and hears music (J3).
-async fn knock(line: &mut Line, mut request: JoinRequest) -> Result<Result<Seat, Refusal>, EndCause> {
+async fn knock(line: &mut Line, mut request: JoinRequest) -> Result<Knocked, EndCause> {
     let (waits, mut told) = mpsc::channel(4);
     request.waits = Some(waits);
     let conference = line.house.conference.clone();
     let answer = async move { conference.join(request).await };
     tokio::pin!(answer);
     let mut words = None;
+    let mut keypad = Keypad::new(line.house.keys.clone());
     loop {
         tokio::select! {
             joined = &mut answer => {
                 if words.is_some() {
                     line.leg.stop_playing();
                 }
-                return Ok(joined);
+                return Ok(match joined {
+                    Ok(seat) => Knocked::In(Box::new(seat)),
+                    Err(refusal) => Knocked::Refused(refusal),
+                });
             }
             Some(why) = told.recv() => {
-                // Whoever has admitted nobody yet is a host who is not there, to the caller.
                 tracing::info!(?why, "caller waits");
-                if words.is_none() {
-                    words = Some(line.play(line.clip(Prompt::WaitingForHost)).await?);
-                }
+                let prompt = match why {
+                    WaitReason::Host => Prompt::WaitingForHost,
+                    WaitReason::Admission => Prompt::WaitingForAdmission,
+                };
+                words = Some(line.play(line.clip(prompt)).await?);
             }
             // What is keyed while the password is looked at is the next answer: it stays until asked for.
             happening = line.next(), if words.is_some() => match happening? {
@@ -134,7 +171,14 @@ async fn knock(line: &mut Line, mut request: JoinRequest) -> Result<Result<Seat,
                     let music = line.house.prompts.hold_music();
                     line.leg.play(music, true).await.map_err(|_| EndCause::Failed)?;
                 }
-                Happening::PlayDone(_) | Happening::Digit(_) => {}
+                Happening::Digit(key) => {
+                    // The others' door opens to him who has the host's PIN.
+                    if keypad.press(key, std::time::Instant::now()) == Some(KeypadCommand::ClaimHost) {
+                        let pin = line.gather(&[Prompt::EnterPin], PASSWORD_DIGITS).await?;
+                        return Ok(Knocked::Pin(pin));
+                    }
+                }
+                Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded => {}
             },
         }
     }

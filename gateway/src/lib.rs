@@ -4,8 +4,10 @@
 
 mod call;
 mod end_cause;
+mod in_meeting;
 mod ivr;
 mod line;
+mod names;
 mod quality;
 mod switchboard;
 mod transport;
@@ -19,10 +21,11 @@ use std::{
 use conference::Conference;
 use plane::Plane;
 use sip::{Endpoint, EndpointConfig, Transport};
-use sipconf::{KeyMap, Numbers, Prompts};
+use sipconf::{Announce, KeyMap, Numbers, Prompts};
 use tokio::{sync::Mutex, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use names::Rolls;
 use switchboard::Switchboard;
 
 /// How long streams may take to send what is left. A peer that doesn't read it now won't.
@@ -39,6 +42,8 @@ pub struct GatewayConfig {
     pub numbers: Numbers,
     /// The keys of the meeting.
     pub keys: KeyMap,
+    /// What callers hear of others' coming and going.
+    pub announce: Announce,
     /// The address others reach us at, for Contact where a socket is bound to all.
     pub announced: IpAddr,
 }
@@ -58,6 +63,8 @@ pub(crate) struct House {
     pub(crate) plane: Plane,
     pub(crate) prompts: Prompts,
     pub(crate) numbers: Numbers,
+    pub(crate) announce: Announce,
+    pub(crate) rolls: Rolls,
     pub(crate) keys: KeyMap,
     /// Set when the server stops: every call says so and ends.
     pub(crate) stopping: CancellationToken,
@@ -92,6 +99,8 @@ impl Gateway {
             plane,
             prompts,
             numbers: config.numbers,
+            announce: config.announce,
+            rolls: Rolls::default(),
             keys: config.keys,
             stopping: stopping.clone(),
         });

@@ -8,7 +8,7 @@ use std::{
 };
 
 use media::Clip;
-use plane::{LegFact, LegMedia, LegSettings, PlayId};
+use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording};
 use sip::sdp::{self, Agreed, Codec, Direction};
 use sipconf::{Language, Prompt};
 use tokio::{
@@ -38,6 +38,16 @@ pub(crate) struct Line {
     pub(crate) keys: Keys,
     /// Of the meeting, to him.
     pub(crate) volume_db: i32,
+    /// As he said it before he came in.
+    pub(crate) name: Option<Recording>,
+    pub(crate) sayings: Sayings,
+}
+
+/// What is said to a caller in his meeting, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Sayings {
+    playing: Option<PlayId>,
+    waiting: VecDeque<Clip>,
 }
 
 /// How a key was sent.
@@ -75,6 +85,10 @@ impl Keys {
 pub(crate) enum Happening {
     Digit(char),
     PlayDone(PlayId),
+    /// His telephone was put on hold, or taken off.
+    Held(bool),
+    /// What was to be recorded is.
+    Recorded,
 }
 
 impl Line {
@@ -83,7 +97,13 @@ impl Line {
         loop {
             tokio::select! {
                 signal = self.signals.recv() => match signal {
-                    Some(Signal::Reoffered(offer)) => self.reoffered(&offer).await,
+                    Some(Signal::Reoffered(offer)) => {
+                        let before = self.held;
+                        self.reoffered(&offer).await;
+                        if self.held != before {
+                            return Ok(Happening::Held(self.held));
+                        }
+                    }
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
                         return Ok(Happening::Digit(key));
                     }
@@ -97,6 +117,7 @@ impl Line {
                     }
                     Some(LegFact::Digit(_)) => {}
                     Some(LegFact::PlayDone(id)) => return Ok(Happening::PlayDone(id)),
+                    Some(LegFact::RecordingFull) => return Ok(Happening::Recorded),
                     Some(LegFact::NoMedia) if !self.held => return Err(EndCause::NoMedia),
                     Some(LegFact::NoMedia | LegFact::FirstPacket | LegFact::MediaBack) => {}
                     None => return Err(EndCause::Failed),
@@ -138,6 +159,70 @@ impl Line {
         self.leg.play(clip, false).await.map_err(|_| EndCause::Failed)
     }
 
+    /// Prompts in his language, one after the other.
+    pub(crate) fn words(&self, prompts: &[Prompt]) -> Clip {
+        let clips: Vec<Clip> = prompts.iter().map(|prompt| self.clip(*prompt)).collect();
+        sipconf::join(&clips)
+    }
+
+    /// Says something when what is being said has been said.
+    pub(crate) async fn say(&mut self, clip: Clip) -> Result<(), EndCause> {
+        if self.sayings.playing.is_none() {
+            self.sayings.playing = Some(self.play(clip).await?);
+            return Ok(());
+        }
+        if self.sayings.waiting.len() >= SAYINGS_MAX {
+            self.sayings.waiting.pop_front();
+        }
+        self.sayings.waiting.push_back(clip);
+        Ok(())
+    }
+
+    /// Says something at once: an answer to a key. What is being said stops.
+    pub(crate) async fn say_now(&mut self, clips: &[Clip]) -> Result<(), EndCause> {
+        self.sayings.playing = Some(self.play(sipconf::join(clips)).await?);
+        Ok(())
+    }
+
+    /// Something has been said: the next.
+    pub(crate) async fn said(&mut self, id: PlayId) -> Result<(), EndCause> {
+        if self.sayings.playing == Some(id) {
+            self.sayings.playing = match self.sayings.waiting.pop_front() {
+                Some(clip) => Some(self.play(clip).await?),
+                None => None,
+            };
+        }
+        Ok(())
+    }
+
+    /// He keys an answer and needs no more of the question.
+    pub(crate) fn hush(&mut self) {
+        self.leg.stop_playing();
+        self.sayings = Sayings::default();
+    }
+
+    /// Asks for his name and keeps what he says, up to a key or three seconds.
+    pub(crate) async fn ask_name(&mut self) -> Result<(), EndCause> {
+        let question = sipconf::join(&[self.clip(Prompt::SayName), self.house.prompts.entry_tone()]);
+        // Whoever keys something doesn't want to say it.
+        if self.ask(&[question], Duration::ZERO).await?.is_some() {
+            return Ok(());
+        }
+        self.leg.record();
+        let deadline = Instant::now() + NAME_WITHIN;
+        loop {
+            tokio::select! {
+                happening = self.next() => match happening? {
+                    Happening::Digit(_) | Happening::Recorded => break,
+                    Happening::PlayDone(_) | Happening::Held(_) => {}
+                },
+                () = sleep_until(deadline) => break,
+            }
+        }
+        self.name = self.leg.recorded().await.ok().filter(|recording| recording.clip().is_some());
+        Ok(())
+    }
+
     /// Says the last words of a call that is over for its script: only hanging up stops them.
     pub(crate) async fn say_last(&mut self, prompts: &[Prompt], at_most: Duration) {
         let deadline = Instant::now() + at_most;
@@ -170,7 +255,7 @@ impl Line {
                         return Ok(Some(key));
                     }
                     Happening::PlayDone(id) if id == playing => break,
-                    Happening::PlayDone(_) => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded => {}
                 }
             }
         }
@@ -209,6 +294,12 @@ impl Line {
 
 /// After a prompt, until the first key: time to look a number up.
 const FIRST_KEY: Duration = Duration::from_secs(8);
+
+/// More than this of the meeting's news has passed him by; the oldest is forgotten.
+const SAYINGS_MAX: usize = 4;
+
+/// A telephone that sends nothing is not waited for longer.
+const NAME_WITHIN: Duration = Duration::from_secs(5);
 
 /// Between keys: time to look at the next digit.
 const BETWEEN_KEYS: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ pub mod bench;
 mod codec;
 mod conceal;
 mod gain;
+mod recording;
 mod resample;
 mod seat;
 mod speakers;
@@ -21,6 +22,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use media::{AudioCodec, AudioLevel, Clip, Frame, SILENCE};
 
 use codec::Encoder;
+pub use recording::{RECORDING_TICKS_MAX, Recording};
 use resample::RateClass;
 use seat::Seat;
 pub use speakers::{Speakers, SpeakersChanged};

@@ -13,7 +13,7 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use serde::Deserialize;
-use sipconf::{KeyMap, Numbers};
+use sipconf::{Announce, KeyMap, Numbers};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -117,6 +117,8 @@ pub(crate) struct Sip {
     pub(crate) tcp: Vec<SocketAddr>,
     /// The host part of this server's SIP addresses; its IP address where not set.
     pub(crate) domain: Option<String>,
+    /// What callers hear of others' coming and going.
+    pub(crate) announce: Announce,
     /// The numbers callers dial, and the language and meeting each leads to.
     pub(crate) numbers: Numbers,
     /// The keys of the meeting.
@@ -230,6 +232,7 @@ impl Default for Sip {
             udp: vec![address],
             tcp: vec![address],
             domain: None,
+            announce: Announce::default(),
             numbers: Numbers::default(),
             keypad: KeyMap::default(),
         }

@@ -78,6 +78,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         GatewayConfig {
             udp: config.sip.udp.clone(),
             tcp: config.sip.tcp.clone(),
+            announce: config.sip.announce,
             numbers: config.sip.numbers.clone(),
             keys: config.sip.keypad.clone(),
             announced: announced_first,

@@ -136,6 +136,62 @@ catalogue! {
     Help = "help",
     /// The keys only the host has; after [`Prompt::Help`].
     HelpHost = "help_host",
+    /// The host has not let the caller in yet; music follows.
+    WaitingForAdmission = "waiting_for_admission",
+    /// The host turned the caller away.
+    Denied = "denied",
+    /// Asks for the caller's name; a tone follows.
+    SayName = "say_name",
+    /// After a recorded name.
+    CameIn = "came_in",
+    /// After a recorded name.
+    Went = "went",
+    /// The caller came in muted and may unmute himself.
+    JoinedMuted = "joined_muted",
+    /// Asks for the host's PIN and #.
+    EnterPin = "enter_pin",
+    /// Not the host's PIN.
+    WrongPin = "wrong_pin",
+    /// The caller is the host from now on.
+    YouAreHost = "you_are_host",
+    /// The caller is a co-host from now on.
+    YouAreCoHost = "you_are_co_host",
+    /// To the host: a quarter of an hour is left, and how to extend it.
+    EndsSoon = "ends_soon",
+    /// To all: five minutes are left.
+    EndsIn5 = "ends_in_5",
+    /// To the host, after #3.
+    Extended = "extended",
+    /// To the host, after #3.
+    CannotExtend = "cannot_extend",
+    /// The caller hears a breakout room from now on.
+    InBreakout = "in_breakout",
+    /// And the main room again.
+    InMainRoom = "in_main_room",
+    /// Asks for the number of a breakout room and #.
+    EnterRoom = "enter_room",
+    /// Not the number of a breakout room.
+    NoSuchRoom = "no_such_room",
+    /// Something is asked of all.
+    PollOpen = "poll_open",
+    /// Asks for the number of an answer and #.
+    EnterVote = "enter_vote",
+    /// The vote counts.
+    Voted = "voted",
+    /// Nothing is asked, or not that.
+    NoPoll = "no_poll",
+    /// To all: what is said is recorded.
+    RecordingOn = "recording_on",
+    /// To all: no longer.
+    RecordingOff = "recording_off",
+    /// To the host: somebody is at the door, and how to let him in.
+    SomeoneWaiting = "someone_waiting",
+    /// To the host, after #6.
+    AllAdmitted = "all_admitted",
+    /// More keys everyone has; after [`Prompt::Help`].
+    HelpMore = "help_more",
+    /// More keys only the host has; after [`Prompt::HelpHost`].
+    HelpHostMore = "help_host_more",
     /// The last words before hanging up.
     Goodbye = "goodbye",
 }

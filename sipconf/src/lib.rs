@@ -5,6 +5,7 @@
 //! things is the script of `gateway::ivr`; who may do what a key asks for, `model` decides.
 #![warn(missing_docs)]
 
+mod announce;
 mod catalogue;
 mod keypad;
 mod language;
@@ -13,8 +14,9 @@ mod ogg_opus;
 mod prompts;
 mod tones;
 
+pub use announce::Announce;
 pub use catalogue::Prompt;
 pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCommand};
 pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};
-pub use prompts::{PromptError, Prompts};
+pub use prompts::{PromptError, Prompts, join};

@@ -138,7 +138,9 @@ impl std::fmt::Debug for Prompts {
     }
 }
 
-fn join(parts: &[Clip]) -> Clip {
+/// One after the other, with a short pause between.
+#[must_use]
+pub fn join(parts: &[Clip]) -> Clip {
     let mut samples = Vec::new();
     for part in parts {
         if !samples.is_empty() {

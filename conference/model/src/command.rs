@@ -21,6 +21,8 @@ pub struct Rules {
     pub title: String,
     /// Six digits, where there is one.
     pub password: Option<String>,
+    /// Who keys this on a telephone is the one who booked it; none where he has no PIN.
+    pub host_pin: Option<String>,
     /// Who booked it: the host whenever he is in.
     pub owner: AccountId,
     /// The most participants at once (方数).
@@ -282,6 +284,18 @@ pub enum Action {
     StartRecording,
     /// C23.
     StopRecording,
+    /// The host's PIN was keyed on a telephone (P4): he is the host. Not from the wire.
+    #[serde(skip)]
+    ClaimHost {
+        /// What was keyed.
+        pin: String,
+    },
+    /// A telephone hears music, or nobody listens to it: it counts for nobody meanwhile. Not from the wire.
+    #[serde(skip)]
+    OnHold {
+        /// Or again with somebody.
+        on: bool,
+    },
     /// C24.
     Leave,
     /// C16.
@@ -321,6 +335,7 @@ impl Action {
             Self::StopBroadcast => ("stop_broadcast", None),
             Self::StartRecording => ("start_recording", None),
             Self::StopRecording => ("stop_recording", None),
+            Self::ClaimHost { .. } => ("claim_host", None),
             Self::End => ("end", None),
             _ => return None,
         };

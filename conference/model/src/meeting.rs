@@ -201,16 +201,23 @@ impl Meeting {
         if let Some(participant) = self.seat_of_number(&join.via) {
             return Ok(self.sit_down_again(participant));
         }
-        let is_owner = join.account == Some(self.rules.owner);
-        if let Some(password) = self.rules.password.as_ref().filter(|_| !is_owner) {
-            let given = join.password.as_ref().ok_or(Refusal::PasswordNeeded)?;
-            let source = Source::of(&join);
-            if !self.tries.is_open(&source, now) {
-                return Err(Refusal::TooManyTries);
-            }
-            if given != password {
-                self.tries.note_wrong(source, now);
-                return Err(Refusal::WrongPassword);
+        let source = Source::of(&join.via, join.source);
+        let is_owner = join.account == Some(self.rules.owner)
+            || join.password.as_ref().is_some_and(|given| self.is_host_pin(&join.via, &source, given, now));
+        match (&self.rules.password, &join.password) {
+            _ if is_owner => {}
+            (None, None) => {}
+            // A browser may bring one that was taken away meanwhile; a caller has tried a PIN.
+            (None, Some(_)) if join.via.kind() == ViaKind::Web => {}
+            (Some(_), None) => return Err(Refusal::PasswordNeeded),
+            (wanted, Some(given)) => {
+                if !self.tries.is_open(&source, now) {
+                    return Err(Refusal::TooManyTries);
+                }
+                if !wanted.as_ref().is_some_and(|wanted| is_same(given, wanted)) {
+                    self.tries.note_wrong(source, now);
+                    return Err(Refusal::WrongPassword);
+                }
             }
         }
         if self.seats.contains_key(&join.participant) {
@@ -229,6 +236,42 @@ impl Meeting {
         }
     }
 
+    /// P4: a caller may key the host's PIN where others key the password.
+    fn is_host_pin(&mut self, via: &Via, source: &Source, given: &str, now: Duration) -> bool {
+        let pin = self.rules.host_pin.as_ref().filter(|_| via.kind() == ViaKind::Phone);
+        pin.is_some_and(|pin| is_same(given, pin)) && self.tries.is_open(source, now)
+    }
+
+    /// P4: he who booked the meeting, known by his PIN.
+    fn claim_host(&mut self, by: ParticipantId, pin: &str, now: Duration) -> Outcome {
+        let seat = self.seats.get(&by).ok_or(Refusal::NoSuchParticipant)?;
+        let (via, source) = (seat.via.clone(), Source::of(&seat.via, seat.source));
+        if !self.tries.is_open(&source, now) {
+            return Err(Refusal::TooManyTries);
+        }
+        if !self.is_host_pin(&via, &source, pin, now) {
+            self.tries.note_wrong(source, now);
+            return Err(Refusal::WrongPassword);
+        }
+        let others: Vec<_> = self.hosts().into_iter().filter(|host| *host != by).collect();
+        let mut effects: Vec<_> = others.into_iter().flat_map(|host| self.set_role(host, Role::Member)).collect();
+        effects.extend(self.promote(by, Role::Host));
+        self.adrift = false;
+        if !std::mem::replace(&mut self.started, true) {
+            effects.extend(self.host_is_here());
+        }
+        Ok(effects)
+    }
+
+    /// A telephone whose owner put it down: its music reaches nobody, and all see why he is silent.
+    fn hold(&mut self, id: ParticipantId, on: bool) -> Vec<Effect> {
+        let mut effects = self.change(id, |person| person.on_hold = on);
+        if !effects.is_empty() {
+            effects.push(Effect::SetMuted(id, self.is_silent(id)));
+        }
+        effects
+    }
+
     /// The seat that was kept for a caller (J6).
     fn seat_of_number(&self, via: &Via) -> Option<ParticipantId> {
         let number = via.number().filter(|number| !number.is_withheld())?;
@@ -242,6 +285,7 @@ impl Meeting {
         seat.lost_at = None;
         let changed = !std::mem::replace(&mut seat.person.connected, true);
         effects.push(Effect::Seated { participant, again: true });
+        effects.extend(self.change(participant, |person| person.on_hold = false));
         effects.push(Effect::SetMuted(participant, self.is_muted(participant)));
         effects.push(Effect::SetRoom(participant, self.room_of(participant)));
         if changed {
@@ -272,6 +316,7 @@ impl Meeting {
             muted: (self.view.mute_on_entry || !self.view.self_unmute) && !is_host,
             camera: false,
             screen: false,
+            on_hold: false,
             hand: false,
             connected: true,
             room: None,
@@ -408,8 +453,8 @@ impl Meeting {
         if self.is_muted(id) == muted {
             return Vec::new();
         }
-        let mut effects = vec![Effect::SetMuted(id, muted)];
-        effects.extend(self.change(id, |person| person.muted = muted));
+        let mut effects = self.change(id, |person| person.muted = muted);
+        effects.insert(0, Effect::SetMuted(id, self.is_silent(id)));
         if by_host {
             effects.push(Effect::Notify(id, if muted { Notice::Muted } else { Notice::Unmuted }));
         }
@@ -508,6 +553,11 @@ impl Meeting {
         self.participant(id).is_some_and(|person| person.muted)
     }
 
+    /// Muted, or a telephone on hold.
+    fn is_silent(&self, id: ParticipantId) -> bool {
+        self.participant(id).is_some_and(|person| person.muted || person.on_hold)
+    }
+
     fn hosts(&self) -> Vec<ParticipantId> {
         self.seats.values().filter(|seat| seat.person.role == Role::Host).map(|seat| seat.person.id).collect()
     }
@@ -515,6 +565,12 @@ impl Meeting {
     fn all(&self) -> Vec<ParticipantId> {
         self.seats.keys().copied().collect()
     }
+}
+
+/// Takes as long for a wrong one as for the right one.
+fn is_same(given: &str, secret: &str) -> bool {
+    let differing = given.bytes().zip(secret.bytes()).fold(0, |differing, (a, b)| differing | (a ^ b));
+    given.len() == secret.len() && differing == 0
 }
 
 impl Ban {

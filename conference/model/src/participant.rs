@@ -84,6 +84,9 @@ pub struct Participant {
     pub camera: bool,
     /// He shares his screen.
     pub screen: bool,
+    /// A telephone on hold: he neither hears nor is heard.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_hold: bool,
     /// His hand is up.
     pub hand: bool,
     /// False while his network is gone and his seat is kept.

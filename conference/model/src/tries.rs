@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Join, PhoneNumber};
+use crate::{PhoneNumber, Via};
 
 /// How long a wrong password counts.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -34,9 +34,9 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) fn of(join: &Join) -> Self {
-        let number = join.via.number().filter(|number| !number.is_withheld());
-        number.map_or_else(|| Self::Network(network_of(join.source)), |number| Self::Number(number.clone()))
+    pub(crate) fn of(via: &Via, address: IpAddr) -> Self {
+        let number = via.number().filter(|number| !number.is_withheld());
+        number.map_or_else(|| Self::Network(network_of(address)), |number| Self::Number(number.clone()))
     }
 }
 

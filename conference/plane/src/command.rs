@@ -10,7 +10,7 @@ use std::{
 
 use leg::LegStats;
 use media::{AudioCodec, Clip, TrackKind};
-use mixer::PlayId;
+use mixer::{PlayId, Recording};
 use model::{MeetingId, ParticipantId};
 use streaming::Feed;
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +47,8 @@ pub enum LegFact {
     FirstPacket,
     /// Nothing has come for a while.
     NoMedia,
+    /// What is recorded is as long as it may be.
+    RecordingFull,
     /// And now it comes again.
     MediaBack,
 }
@@ -171,6 +173,8 @@ pub(crate) enum LegCommand {
     StopPlaying,
     SetVolume { volume: f32 },
     Stats { reply: Reply<LegStats> },
+    Record,
+    Recorded { reply: Reply<Recording> },
     Seat(SeatLeg),
     Close,
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use leg::LegStats;
 use media::Clip;
-use mixer::PlayId;
+use mixer::{PlayId, Recording};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -54,6 +54,18 @@ impl LegMedia {
     /// How loud the meeting is to this caller; 1 as it is.
     pub fn set_volume(&self, volume: f32) {
         self.tell(LegCommand::SetVolume { volume });
+    }
+
+    /// Keeps what the caller says from now on, three seconds at most: [`LegFact::RecordingFull`] is told then.
+    ///
+    /// [`LegFact::RecordingFull`]: crate::LegFact::RecordingFull
+    pub fn record(&self) {
+        self.tell(LegCommand::Record);
+    }
+
+    /// Ends what [`Self::record`] began, and gives it.
+    pub async fn recorded(&self) -> Result<Recording, PlaneError> {
+        self.ask(|reply| LegCommand::Recorded { reply }).await
     }
 
     /// What was seen of it so far; nothing before it was started.

@@ -32,7 +32,7 @@ pub use command::{LegFact, LegId, LegSettings, MeetingFact, SlotAssigned};
 pub use leg::LegStats;
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
-pub use mixer::PlayId;
+pub use mixer::{PlayId, Recording};
 
 use command::{Command, LegAddress};
 use ports::PortPool;

@@ -15,7 +15,7 @@ use std::{
 use leg::{Leg, LegConfig, LegEvent};
 use media::{Ssrc, TICK};
 use mio::{Events, Interest, Poll, Registry, Token, Waker, net::UdpSocket};
-use mixer::{Incoming, Mixer, SeatConfig, SeatKey};
+use mixer::{Incoming, Mixer, Recording, SeatConfig, SeatKey};
 use model::{MeetingId, ParticipantId};
 use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
 use tokio::sync::mpsc::{self, error::TryRecvError};
@@ -127,6 +127,7 @@ pub(crate) struct LegSlot {
     place: Place,
     /// Of the meeting, to him.
     volume: f32,
+    recording: Option<Recording>,
 }
 
 /// Where a started leg listens.
@@ -172,10 +173,18 @@ impl LegSlot {
     /// Takes one tick's packet out of the jitter buffer into a mixer.
     pub(crate) fn pull_into(&mut self, mixer: &mut Mixer, seat: SeatKey, now: Instant) {
         let Some(leg) = &mut self.leg else { return };
-        match leg.pull(now) {
-            leg::Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(&payload), None),
-            leg::Pulled::Lost { next } => mixer.push(seat, Incoming::Lost { next: next.as_deref() }, None),
-            leg::Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
+        let pulled = leg.pull(now);
+        let incoming = match &pulled {
+            leg::Pulled::Packet(payload) => Incoming::Packet(payload),
+            leg::Pulled::Lost { next } => Incoming::Lost { next: next.as_deref() },
+            leg::Pulled::Nothing => Incoming::Nothing,
+        };
+        mixer.push(seat, incoming, None);
+        if let Some(recording) = self.recording.as_mut().filter(|recording| !recording.is_full()) {
+            recording.push(incoming);
+            if recording.is_full() {
+                self.tell(LegFact::RecordingFull);
+            }
         }
     }
 
@@ -445,6 +454,7 @@ impl Worker {
             leg: None,
             place: Place::Nowhere,
             volume: 1.0,
+            recording: None,
         };
         if let Err(error) = slot.register(self.poll.registry()) {
             // The call sees its facts end and hangs up.
@@ -482,6 +492,15 @@ impl Worker {
                     slot.volume = volume;
                 }
                 self.restore_volume(id);
+            }
+            LegCommand::Record => {
+                if let Some(slot) = self.legs.get_mut(&id) {
+                    slot.recording = slot.leg.as_ref().map(|leg| Recording::new(leg.codec()));
+                }
+            }
+            LegCommand::Recorded { reply } => {
+                let recording = self.legs.get_mut(&id).and_then(|slot| slot.recording.take());
+                let _ = reply.send(recording.ok_or(PlaneError::NoLeg(id)));
             }
             LegCommand::Stats { reply } => {
                 let leg = self.legs.get(&id).and_then(|slot| slot.leg.as_ref());

@@ -149,6 +149,20 @@ impl Store {
         self.one_account("a.id = $1", id.to_string()).await
     }
 
+    /// What he keys on a telephone to be host of his meetings; none where he never asked for one.
+    pub async fn phone_pin(&self, of: AccountId) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query("SELECT pin FROM phone_pins WHERE account_id = $1").bind(of.to_string());
+        Ok(query.fetch_optional(&self.pool).await?.map(|row| row.try_get("pin")).transpose()?)
+    }
+
+    /// Gives him one; an earlier one is void from his next meeting on.
+    pub async fn set_phone_pin(&self, of: AccountId, pin: &str) -> Result<(), StoreError> {
+        let text = "INSERT INTO phone_pins (account_id, pin) VALUES ($1, $2)
+             ON CONFLICT (account_id) DO UPDATE SET pin = excluded.pin";
+        sqlx::query(text).bind(of.to_string()).bind(pin).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// By login name, whatever its case.
     pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
         self.one_account("a.name = $1", name.to_lowercase()).await

@@ -6,7 +6,7 @@ use model::{AccountId, AccountRole, BookingMode, InvalidText, SiteId, WeakPasswo
 use super::*;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(me, change_me)).routes(routes!(list, create)).routes(routes!(one, change))
+    OpenApiRouter::new().routes(routes!(me, change_me)).routes(routes!(phone_pin, draw_phone_pin)).routes(routes!(list, create)).routes(routes!(one, change))
 }
 
 /// Somebody who can log in.
@@ -186,6 +186,29 @@ async fn change_me(
     let changed = changed.map_err(|refused| account_problem(&caller, refused))?;
     let version = changed.version;
     Ok(with_version(StatusCode::OK, version, AccountBody { account: changed.into() }))
+}
+
+/// What a host keys on a telephone to be one.
+#[derive(Serialize, ToSchema)]
+struct PhonePin {
+    /// Eight digits; null where none was drawn yet.
+    pin: Option<String>,
+}
+
+/// One's own PIN for telephones.
+#[utoipa::path(get, path = "/me/phone-pin", responses((status = 200, body = PhonePin), Problem))]
+async fn phone_pin(State(app): State<App>, caller: Caller) -> Result<Json<PhonePin>, Problem> {
+    let account = caller.logged_in(&app).await?;
+    let pin = app.conference.phone_pin(&account).await.map_err(|error| caller.failed(&error))?;
+    Ok(Json(PhonePin { pin }))
+}
+
+/// Draws a new one; meetings that are live keep the earlier one until they end.
+#[utoipa::path(post, path = "/me/phone-pin", responses((status = 201, body = PhonePin), Problem))]
+async fn draw_phone_pin(State(app): State<App>, caller: Caller) -> Result<(StatusCode, Json<PhonePin>), Problem> {
+    let account = caller.logged_in(&app).await?;
+    let pin = app.conference.draw_phone_pin(&account).await.map_err(|error| caller.failed(&error))?;
+    Ok((StatusCode::CREATED, Json(PhonePin { pin: Some(pin) })))
 }
 
 /// A site's accounts.

@@ -181,6 +181,11 @@ impl Meeting {
                 manager()?;
                 Ok(self.change_broadcast(|view| view.layout = layout))
             }
+            Action::ClaimHost { pin } => self.claim_host(by, &pin, now),
+            Action::OnHold { on } => {
+                allowed(!sees)?;
+                Ok(self.hold(by, on))
+            }
             Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
             Action::End => {
                 host()?;

@@ -8,6 +8,7 @@ use crate::{MeetingId, Message, Options, Reaction, WaitReason, WaitingPerson, Wh
 
 const OWNER: AccountId = account(1);
 const PASSWORD: &str = "135790";
+const PIN: &str = "24680135";
 const BEGUN_MS: i64 = 1_800_000_000_000;
 const LIVESTREAM: BroadcastId = BroadcastId::from_u128(8);
 
@@ -29,6 +30,7 @@ fn rules() -> Rules {
         number: "123456789".parse().unwrap(),
         title: "周会".to_owned(),
         password: Some(PASSWORD.to_owned()),
+        host_pin: Some(PIN.to_owned()),
         owner: OWNER,
         capacity: 5,
         options: Options::default(),
@@ -777,4 +779,77 @@ fn follow(seen: &mut Snapshot, event: Event) {
             seen.polls.push(poll);
         }
     }
+}
+
+// product: P4
+#[test]
+fn the_pin_makes_a_caller_host_where_others_key_the_password() {
+    let mut meeting = meeting();
+    let web_host = join(&mut meeting, web(1, Some(OWNER)));
+    let caller = join(&mut meeting, Join { password: Some(PIN.to_owned()), ..phone(3) });
+    let role = |meeting: &Meeting, id| meeting.participant(id).unwrap().role;
+    assert_eq!((role(&meeting, caller), role(&meeting, web_host)), (Role::Host, Role::Member));
+    // A browser has an account for that.
+    let stranger = Join { password: Some(PIN.to_owned()), ..web(4, None) };
+    assert_eq!(meeting.handle(Command::Join(stranger), NOW), Err(Refusal::WrongPassword));
+}
+
+// product: P4, J2
+#[test]
+fn the_pin_can_be_keyed_in_the_meeting_and_is_not_to_be_guessed() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let claim = |pin: &str| Action::ClaimHost { pin: pin.to_owned() };
+    assert_eq!(act(&mut meeting, guest, claim(PIN)), Err(Refusal::WrongPassword), "not from a browser");
+    assert_eq!(act(&mut meeting, caller, claim("24680136")), Err(Refusal::WrongPassword));
+    let effects = act(&mut meeting, caller, claim(PIN)).unwrap();
+    assert!(effects.contains(&Effect::Notify(caller, Notice::MadeHost)), "{effects:?}");
+    assert_eq!(meeting.participant(caller).unwrap().role, Role::Host);
+    assert_eq!(meeting.participant(host).unwrap().role, Role::Member);
+    for _ in 0..9 {
+        assert_eq!(act(&mut meeting, caller, claim("246801350")), Err(Refusal::WrongPassword));
+    }
+    assert_eq!(act(&mut meeting, caller, claim(PIN)), Err(Refusal::TooManyTries));
+}
+
+// product: P4, J2, J3
+#[test]
+fn a_pin_is_counted_at_the_door_too_where_there_is_no_password() {
+    let mut meeting = Meeting::new(Rules { password: None, ..rules() });
+    let with = |pin: Option<&str>| Command::Join(Join { password: pin.map(str::to_owned), ..phone(3) });
+    for _ in 0..10 {
+        assert_eq!(meeting.handle(with(Some("000000")), NOW), Err(Refusal::WrongPassword));
+    }
+    assert_eq!(meeting.handle(with(Some(PIN)), NOW), Err(Refusal::TooManyTries));
+    assert!(meeting.handle(with(None), NOW).is_ok(), "without a PIN he may come in as before");
+}
+
+// product: P4, J3
+#[test]
+fn a_host_by_telephone_begins_the_meeting() {
+    let options = Options { join_before_host: false, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    let waits = meeting.handle(Command::Join(phone(3)), NOW).unwrap();
+    assert!(waits.contains(&Effect::Waits(seat(3), WaitReason::Host)));
+    let effects = meeting.handle(Command::Join(Join { password: Some(PIN.to_owned()), ..phone(4) }), NOW).unwrap();
+    assert!(effects.contains(&Effect::Seated { participant: seat(3), again: false }), "{effects:?}");
+    assert_eq!(meeting.participant(seat(4)).unwrap().role, Role::Host);
+}
+
+// product: P5, C7
+#[test]
+fn a_telephone_on_hold_counts_for_nobody_and_comes_back_as_it_was() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let hold = |on| Action::OnHold { on };
+    assert_eq!(act(&mut meeting, guest, hold(true)), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, caller, hold(true)).unwrap();
+    assert!(effects.contains(&Effect::SetMuted(caller, true)), "{effects:?}");
+    assert_eq!(meeting.participant(caller).map(|person| (person.on_hold, person.muted)), Some((true, false)));
+    // What the host does meanwhile holds afterwards, and opens no music.
+    let effects = act(&mut meeting, host, Action::Mute { participant: caller }).unwrap();
+    assert!(effects.contains(&Effect::SetMuted(caller, true)), "{effects:?}");
+    let effects = act(&mut meeting, host, Action::Unmute { participant: caller }).unwrap();
+    assert!(effects.contains(&Effect::SetMuted(caller, true)), "{effects:?}");
+    let effects = act(&mut meeting, caller, hold(false)).unwrap();
+    assert!(effects.contains(&Effect::SetMuted(caller, false)), "{effects:?}");
+    assert_eq!(act(&mut meeting, caller, hold(false)), Ok(Vec::new()));
 }
