@@ -41,12 +41,13 @@ async fn callers_in_breakout_rooms_hear_their_own_room() -> Result<()> {
 
     // Spread in the order they came: first and third into room 1, the second alone into room 2.
     host.command(json!({"type": "open_breakouts", "rooms": 2, "spread": true})).await?;
-    hears("the first", &first.listen(4.0)?, &[1_300.0], &[600.0, 900.0]);
+    // First a voice tells each where he is.
+    hears("the first", &first.listen(6.0)?, &[1_300.0], &[600.0, 900.0]);
     hears("the second", &second.listen(3.0)?, &[], &[600.0, 900.0, 1_300.0]);
     hears("the third", &third.listen(3.0)?, &[600.0], &[900.0, 1_300.0]);
 
     host.command(json!({"type": "close_breakouts"})).await?;
-    hears("the first", &first.listen(4.0)?, &[900.0, 1_300.0], &[600.0]);
+    hears("the first", &first.listen(6.0)?, &[900.0, 1_300.0], &[600.0]);
     hears("the second", &second.listen(3.0)?, &[600.0, 1_300.0], &[900.0]);
     Ok(())
 }

@@ -142,6 +142,11 @@ impl Baresip {
         Ok(())
     }
 
+    /// Puts the call on hold, or goes on with it.
+    pub fn hold(&mut self, on: bool) -> Result<()> {
+        self.command(if on { "hold" } else { "resume" }, "")
+    }
+
     /// Lets the call go on: sound needs its time.
     pub fn talk(&mut self, duration: Duration) -> Result<()> {
         let deadline = Instant::now() + duration;

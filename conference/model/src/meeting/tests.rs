@@ -853,3 +853,56 @@ fn a_telephone_on_hold_counts_for_nobody_and_comes_back_as_it_was() {
     assert!(effects.contains(&Effect::SetMuted(caller, false)), "{effects:?}");
     assert_eq!(act(&mut meeting, caller, hold(false)), Ok(Vec::new()));
 }
+
+// product: C8, C9, C11: for every way of being muted there is a way out, from the telephone or from the roster.
+#[test]
+fn no_telephone_is_muted_for_ever() {
+    let muted = |meeting: &Meeting, id| meeting.participant(id).unwrap().muted;
+    let (mut meeting, [host, _, caller]) = three();
+    let unmute = Action::Unmute { participant: caller };
+    for action in [Action::Mute { participant: caller }, Action::MuteAll { self_unmute: true }] {
+        act(&mut meeting, host, action).unwrap();
+        assert!(muted(&meeting, caller));
+        act(&mut meeting, caller, unmute.clone()).unwrap();
+        assert!(!muted(&meeting, caller));
+    }
+    // The host forbade it: he opens one, or all, and when he leaves them alone they open themselves.
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    assert_eq!(act(&mut meeting, caller, unmute.clone()), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, unmute.clone()).unwrap();
+    assert!(!muted(&meeting, caller));
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    act(&mut meeting, host, Action::UnmuteAll).unwrap();
+    assert!(!muted(&meeting, caller));
+    act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
+    for browser in [1, 2].map(seat) {
+        act(&mut meeting, browser, Action::Leave).unwrap();
+    }
+    act(&mut meeting, caller, unmute).unwrap();
+    // Muted as he came in.
+    act(&mut meeting, caller, Action::Leave).unwrap();
+    let mut meeting = Meeting::new(Rules { options: Options { mute_on_entry: true, ..Options::default() }, ..rules() });
+    let caller = join(&mut meeting, phone(3));
+    assert!(muted(&meeting, caller));
+    act(&mut meeting, caller, Action::Unmute { participant: caller }).unwrap();
+    assert!(!muted(&meeting, caller));
+}
+
+// product: C16: two thousand end at once.
+#[test]
+fn a_crowd_of_callers_is_dismissed_each_once() {
+    let mut meeting = Meeting::new(Rules { capacity: 2_001, ..rules() });
+    let host = join(&mut meeting, web(1, Some(OWNER)));
+    for n in 2..=2_001 {
+        join(&mut meeting, phone(n));
+    }
+    let effects = act(&mut meeting, host, Action::End).unwrap();
+    let dismissed: BTreeSet<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Dismiss(id, EndReason::MeetingEnded) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((dismissed.len(), effects.len()), (2_001, 2_002));
+}
