@@ -99,6 +99,7 @@ impl House {
             telephone_event: Some(101),
             remote: SocketAddr::new(LOOPBACK, 9),
             signalling: LOOPBACK,
+            srtp: None,
         };
         leg.start(settings).await.unwrap();
         (leg, facts)

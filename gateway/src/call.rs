@@ -61,7 +61,9 @@ async fn answer(
     orders: &Orders,
     signals: mpsc::Receiver<Signal>,
 ) -> Result<(Line, &'static str), EndCause> {
-    let agreed = sdp::agree(&incoming.offer).map_err(|_| EndCause::NotAcceptable)?;
+    let mut agreed = sdp::agree(&incoming.offer).map_err(|_| EndCause::NotAcceptable)?;
+    let srtp_key = rand::random();
+    agreed.secure(srtp_key);
     orders.give(Order::Ring).await;
     let failed = |error: plane::PlaneError| {
         tracing::error!(%error, "call can't have sound");
@@ -85,10 +87,12 @@ async fn answer(
         session,
         version: 1,
         held: false,
+        on_hold: false,
         keys: Keys::default(),
         volume_db: 0,
         name: None,
         sayings: Sayings::default(),
+        srtp_key,
     };
     let codec = match agreed.codec {
         sdp::Codec::Opus => "opus",

@@ -8,8 +8,8 @@ use std::{
 };
 
 use media::Clip;
-use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording};
-use sip::sdp::{self, Agreed, Codec, Direction};
+use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
+use sip::sdp::{self, Agreed, Codec, Crypto, Direction, Suite};
 use sipconf::{Language, Prompt};
 use tokio::{
     sync::mpsc,
@@ -35,12 +35,16 @@ pub(crate) struct Line {
     pub(crate) version: u64,
     /// Silence of a caller on hold is no lost line.
     pub(crate) held: bool,
+    /// He listens to nobody: what comes from there is music (RFC 3264 §8.4).
+    pub(crate) on_hold: bool,
     pub(crate) keys: Keys,
     /// Of the meeting, to him.
     pub(crate) volume_db: i32,
     /// As he said it before he came in.
     pub(crate) name: Option<Recording>,
     pub(crate) sayings: Sayings,
+    /// Our master key and salt of this call, where its sound is encrypted.
+    pub(crate) srtp_key: [u8; 30],
 }
 
 /// What is said to a caller in his meeting, one after the other.
@@ -98,10 +102,10 @@ impl Line {
             tokio::select! {
                 signal = self.signals.recv() => match signal {
                     Some(Signal::Reoffered(offer)) => {
-                        let before = self.held;
+                        let before = self.on_hold;
                         self.reoffered(&offer).await;
-                        if self.held != before {
-                            return Ok(Happening::Held(self.held));
+                        if self.on_hold != before {
+                            return Ok(Happening::Held(self.on_hold));
                         }
                     }
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
@@ -130,10 +134,11 @@ impl Line {
     /// Hold, resume, another address or codec.
     async fn reoffered(&mut self, offer: &[u8]) {
         let answer = match sdp::agree(offer) {
-            Ok(agreed) => match self.leg.start(settings(&agreed, self.signalling)).await {
+            Ok(mut agreed) => match self.restart(&mut agreed).await {
                 Ok(()) => {
                     self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
                         || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
+                    self.on_hold = matches!(agreed.direction, Direction::SendOnly | Direction::Inactive);
                     self.version += 1;
                     Some(agreed.answer(reachable(self.leg.local(), self.signalling), self.session, self.version))
                 }
@@ -142,6 +147,11 @@ impl Line {
             Err(_) => None,
         };
         self.orders.give(Order::AnswerReoffer(answer)).await;
+    }
+
+    async fn restart(&self, agreed: &mut Agreed) -> Result<(), plane::PlaneError> {
+        agreed.secure(self.srtp_key);
+        self.leg.start(settings(agreed, self.signalling)).await
     }
 
     /// One step louder or softer, as far as it goes.
@@ -338,7 +348,16 @@ pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr) -> LegSettings {
         telephone_event: agreed.telephone_event,
         remote: agreed.remote,
         signalling,
+        srtp: agreed.crypto.as_ref().and_then(keys),
     }
+}
+
+fn keys(crypto: &Crypto) -> Option<SrtpKeys> {
+    let suite = match crypto.suite {
+        Suite::AesCm128HmacSha1Tag80 => SrtpSuite::AesCm128HmacSha1Tag80,
+        Suite::AesCm128HmacSha1Tag32 => SrtpSuite::AesCm128HmacSha1Tag32,
+    };
+    Some(SrtpKeys { suite, ours: SrtpKey(crypto.ours?), theirs: SrtpKey(crypto.theirs) })
 }
 
 #[cfg(test)]

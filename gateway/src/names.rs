@@ -101,7 +101,8 @@ mod tests {
         let second = rolls.enter(meeting(1), who(2), None);
         let _elsewhere = rolls.enter(meeting(2), who(3), None);
         drop(second);
-        let told: Vec<_> = std::iter::from_fn(|| first.told.try_recv().ok()).map(|told| (told.who, told.came)).collect();
+        let told: Vec<_> =
+            std::iter::from_fn(|| first.told.try_recv().ok()).map(|told| (told.who, told.came)).collect();
         assert_eq!(told, [(who(2), true), (who(2), false)]);
         drop(first);
         assert_eq!(rolls.lock().len(), 1, "a meeting without callers is forgotten");

@@ -33,9 +33,8 @@ async fn person(watcher: &mut Client, id: &str, key: &str, value: Value) -> Resu
 }
 
 async fn meeting(watcher: &mut Client, key: &str, value: bool) -> Result<()> {
-    let is_so = |message: &Value| {
-        message["event"]["type"] == "meeting_changed" && message["event"]["meeting"][key] == value
-    };
+    let is_so =
+        |message: &Value| message["event"]["type"] == "meeting_changed" && message["event"]["meeting"][key] == value;
     watcher.next(is_so).await.map(drop)
 }
 
@@ -157,9 +156,10 @@ async fn a_caller_who_waits_hears_music_and_nothing_of_the_room() -> Result<()> 
     host.command(json!({"type": "waiting_room", "on": true})).await?;
     let mut phone = call(&server, "13812345678", 600.0)?;
     phone.enter(&server.password)?;
-    let waiting = host.next(|message| message["people"].as_array().is_some_and(|people| people.len() == 1)).await?;
-    let id = waiting["people"][0]["id"].clone();
-    assert_eq!(waiting["people"][0]["via"], "phone", "{waiting}");
+    let waiting =
+        host.next(|message| message["whisper"]["people"].as_array().is_some_and(|people| people.len() == 1)).await?;
+    let id = waiting["whisper"]["people"][0]["id"].clone();
+    assert_eq!(waiting["whisper"]["people"][0]["via"], "phone", "{waiting}");
     let heard = phone.listen(9.0)?;
     assert!(heard.tone(900.0, 9.0) < SILENT, "the room: {}", heard.tone(900.0, 9.0));
     // He keys what would count inside.

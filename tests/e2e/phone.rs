@@ -148,3 +148,28 @@ async fn a_caller_mutes_himself_and_is_under_the_hosts_hand() -> Result<()> {
     again.wait_for("CALL_CLOSED")?;
     Ok(())
 }
+
+// product: P7, RFC 4568: two telephones that refuse to speak plainly, and one that can't but do so.
+#[test]
+fn encrypted_telephones_hear_plain_ones_and_each_other() -> Result<()> {
+    let server = Server::start()?;
+    let mut phones = [
+        (Baresip::start_encrypted("13800000001", Codec::Pcma, 600.0)?, 600.0),
+        (Baresip::start_encrypted("13800000002", Codec::Opus, 1_300.0)?, 1_300.0),
+        (Baresip::start("13800000003", Codec::Pcmu, 900.0)?, 900.0),
+    ];
+    for (phone, _) in &mut phones {
+        phone.dial(&server.meeting, server.sip, "udp")?;
+        phone.enter(&server.password)?;
+    }
+    // Long enough for reports to go both ways, and for the menu's last words.
+    phones[2].0.talk(TALK * 2)?;
+    for (phone, own) in &mut phones {
+        let heard = phone.listen(2.0)?;
+        for hz in [600.0, 900.0, 1_300.0] {
+            let tone = heard.tone(hz, 2.0);
+            assert!(if hz == *own { tone < SILENT } else { tone > LOUD }, "{own} Hz hears {hz} Hz at {tone}");
+        }
+    }
+    Ok(())
+}

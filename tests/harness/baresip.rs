@@ -77,11 +77,21 @@ impl Heard {
 impl Baresip {
     /// A phone with a number, a codec and a tone.
     pub fn start(number: &str, codec: Codec, hz: f32) -> Result<Self> {
+        Self::start_with(number, codec, hz, "")
+    }
+
+    /// One that speaks only to who encrypts, by a key in its offer (RFC 4568).
+    pub fn start_encrypted(number: &str, codec: Codec, hz: f32) -> Result<Self> {
+        Self::start_with(number, codec, hz, ";mediaenc=srtp-mand")
+    }
+
+    fn start_with(number: &str, codec: Codec, hz: f32, more: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         write_tone(&folder.path().join("tone.wav"), hz, RATE)?;
         fs::write(folder.path().join("config"), config(folder.path(), control)?)?;
-        let account = format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={};dtmfmode=rtpevent\n", codec.name());
+        let account =
+            format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={};dtmfmode=rtpevent{more}\n", codec.name());
         fs::write(folder.path().join("accounts"), account)?;
         fs::write(folder.path().join("contacts"), "")?;
         let log = fs::File::create(folder.path().join("log"))?;
@@ -291,7 +301,7 @@ fn config(folder: &Path, control: SocketAddr) -> Result<String> {
          auplay_channels 1\nopus_bitrate 32000\nctrl_tcp_listen {control}\nsnd_path {folder}\n\
          module_path /usr/lib/baresip/modules\n"
     );
-    for module in ["opus", "g711", "aufile", "sndfile"] {
+    for module in ["opus", "g711", "aufile", "sndfile", "srtp"] {
         writeln!(text, "module {module}.so")?;
     }
     for module in ["account", "menu", "ctrl_tcp"] {

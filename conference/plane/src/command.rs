@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use leg::LegStats;
+use leg::{LegStats, SrtpKeys};
 use media::{AudioCodec, Clip, TrackKind};
 use mixer::{PlayId, Recording};
 use model::{MeetingId, ParticipantId};
@@ -34,6 +34,8 @@ pub struct LegSettings {
     pub remote: SocketAddr,
     /// The host its SIP comes from.
     pub signalling: IpAddr,
+    /// Where sound is encrypted.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// What happens on a phone leg.

@@ -29,7 +29,7 @@ use model::MeetingId;
 use tokio::sync::mpsc;
 
 pub use command::{LegFact, LegId, LegSettings, MeetingFact, SlotAssigned};
-pub use leg::LegStats;
+pub use leg::{LegStats, SrtpKey, SrtpKeys, SrtpSuite};
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{PlayId, Recording};

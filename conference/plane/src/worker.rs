@@ -346,9 +346,9 @@ impl Worker {
             let Some(leg) = &mut slot.leg else { continue };
             let handled = catch_unwind(AssertUnwindSafe(|| {
                 if is_rtp {
-                    leg.handle_rtp(from, &buffer[..len], now)
+                    leg.handle_rtp(from, &mut buffer[..len], now)
                 } else {
-                    leg.handle_rtcp(from, &buffer[..len], now)
+                    leg.handle_rtcp(from, &mut buffer[..len], now)
                 }
             }));
             if handled.is_err() {
@@ -535,6 +535,7 @@ impl Worker {
             telephone_event: settings.telephone_event,
             remote: settings.remote,
             signalling: settings.signalling,
+            srtp: settings.srtp,
         };
         let slot = self.legs.get_mut(&id).ok_or(PlaneError::NoLeg(id))?;
         if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == settings.codec) {

@@ -1,11 +1,12 @@
 //! The RTP side of one call: whom to believe (`latch`), in which order packets play ([`JitterBuffer`]), which
-//! keys were pressed (`dtmf`, `tones`), what to report by RTCP. Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
+//! keys were pressed (`dtmf`, `tones`), what to report by RTCP, and all of it encrypted where that was agreed on (`srtp`). Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
 //! `mixer`'s, the call itself `gateway`'s.
 
 mod dtmf;
 mod jitter;
 mod latch;
 mod rtcp;
+mod srtp;
 mod tones;
 
 use std::{
@@ -20,6 +21,7 @@ use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
 use rtcp::Reports;
+pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 use tones::ToneReader;
 
 /// A leg that has sent nothing for this long is told as dead. Shorter would hang up on phones that suppress silence.
@@ -41,6 +43,8 @@ pub struct LegConfig {
     pub remote: SocketAddr,
     /// Where its SIP comes from: behind a NAT its RTP comes from there too, whatever its SDP says.
     pub signalling: IpAddr,
+    /// Where sound is encrypted.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// What happens on a leg.
@@ -71,6 +75,8 @@ pub struct LegStats {
     pub dropped_stranger: u64,
     /// Datagrams that are no RTP, or of no payload type agreed on.
     pub dropped_nonsense: u64,
+    /// Datagrams that were forged, doubled or not encrypted where they should have been.
+    pub dropped_forged: u64,
     /// Round trip by RTCP, in milliseconds.
     pub round_trip_ms: Option<f64>,
 }
@@ -80,6 +86,7 @@ pub struct Leg {
     config: LegConfig,
     ssrc: Ssrc,
     latch: Latch,
+    srtp: Option<(srtp::Sender, srtp::Receiver)>,
     jitter: JitterBuffer,
     keys: KeyReader,
     /// Where the peer has no telephone events: who has them would dial each key twice.
@@ -104,6 +111,7 @@ impl Leg {
     pub fn new(config: LegConfig, ssrc: Ssrc, now: Instant) -> Self {
         Self {
             latch: Latch::new(config.remote, config.signalling, now),
+            srtp: contexts(config.srtp.as_ref()),
             jitter: JitterBuffer::new(config.codec),
             keys: KeyReader::default(),
             tones: tone_reader(&config),
@@ -135,12 +143,24 @@ impl Leg {
         if config.telephone_event.is_some() != self.config.telephone_event.is_some() {
             self.tones = tone_reader(&config);
         }
+        // The same keys go on counting: begun anew they would be used twice.
+        if config.srtp != self.config.srtp {
+            self.srtp = contexts(config.srtp.as_ref());
+        }
         self.config = config;
         self.last_packet = now;
     }
 
     /// Takes a datagram of the RTP socket.
-    pub fn handle_rtp(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
+    pub fn handle_rtp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        let opened = match &mut self.srtp {
+            Some((_, receiver)) => receiver.open(datagram),
+            None => Some(&*datagram),
+        };
+        let Some(datagram) = opened else {
+            self.stats.dropped_forged += 1;
+            return;
+        };
         let Ok(packet) = RtpPacket::parse(datagram) else {
             self.stats.dropped_nonsense += 1;
             return;
@@ -196,10 +216,20 @@ impl Leg {
     }
 
     /// Takes a datagram of the RTCP socket; only where it comes from the same address as the sound.
-    pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
+    pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         if from.ip() != self.latch.remote().ip() {
             self.stats.dropped_stranger += 1;
-        } else if !self.reports.read(datagram, now) {
+            return;
+        }
+        let opened = match &mut self.srtp {
+            Some((_, receiver)) => receiver.open_rtcp(datagram),
+            None => Some(&*datagram),
+        };
+        let Some(datagram) = opened else {
+            self.stats.dropped_forged += 1;
+            return;
+        };
+        if !self.reports.read(datagram, now) {
             self.stats.dropped_nonsense += 1;
         }
     }
@@ -234,7 +264,11 @@ impl Leg {
             ssrc: self.ssrc,
             payload,
         };
+        let start = out.len();
         packet.write(out);
+        if let Some((sender, _)) = &mut self.srtp {
+            sender.protect(out, start);
+        }
         self.reports.sent(self.next_timestamp, payload.len());
         self.stats.sent += 1;
         self.next_seq = self.next_seq.wrapping_add(1);
@@ -250,8 +284,12 @@ impl Leg {
 
     /// Appends a compound RTCP packet when one is due, about every five seconds.
     pub fn poll_rtcp(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let start = out.len();
         if !self.reports.write_if_due(now, out) {
             return None;
+        }
+        if let Some((sender, _)) = &mut self.srtp {
+            sender.protect_rtcp(out, start);
         }
         let remote = self.latch.remote();
         Some(SocketAddr::new(remote.ip(), remote.port().checked_add(1)?))
@@ -279,6 +317,14 @@ fn tone_reader(config: &LegConfig) -> Option<ToneReader> {
     config.telephone_event.is_none().then(|| ToneReader::new(config.codec)).flatten()
 }
 
+fn contexts(keys: Option<&SrtpKeys>) -> Option<(srtp::Sender, srtp::Receiver)> {
+    let new = |keys: &SrtpKeys| {
+        let sender = srtp::Sender::new(keys.suite, &keys.ours);
+        (sender, srtp::Receiver::new(keys.suite, &keys.theirs))
+    };
+    keys.map(new)
+}
+
 /// Bytes of 20 ms, for codecs where every sample has its place.
 fn bytes_per_frame(codec: AudioCodec) -> Option<usize> {
     match codec {
@@ -302,6 +348,7 @@ mod tests {
             telephone_event: Some(101),
             remote: "192.0.2.1:4000".parse().unwrap(),
             signalling: "192.0.2.1".parse().unwrap(),
+            srtp: None,
         }
     }
 
@@ -323,7 +370,7 @@ mod tests {
         for n in 0..20u16 {
             let now = start + TICK * 3 * u32::from(n);
             let payload: Vec<u8> = [3 * n, 3 * n + 1, 3 * n + 2].iter().flat_map(|k| [*k as u8; 160]).collect();
-            leg.handle_rtp(config().remote, &packet(8, n, u32::from(n) * 480, &payload), now);
+            leg.handle_rtp(config().remote, &mut packet(8, n, u32::from(n) * 480, &payload), now);
             for tick in 0..3 {
                 if let Pulled::Packet(payload) = leg.pull(now + TICK * tick) {
                     assert_eq!(payload.len(), 160);
@@ -339,14 +386,14 @@ mod tests {
     fn a_dead_leg_is_told_once_and_when_it_is_back() {
         let start = Instant::now();
         let mut leg = Leg::new(config(), Ssrc(1), start);
-        leg.handle_rtp(config().remote, &packet(8, 1, 0, &[0; 160]), start);
+        leg.handle_rtp(config().remote, &mut packet(8, 1, 0, &[0; 160]), start);
         assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
         leg.pull(start + Duration::from_millis(9_999));
         assert_eq!(events(&mut leg), []);
         leg.pull(start + Duration::from_secs(10));
         leg.pull(start + Duration::from_secs(30));
         assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
-        leg.handle_rtp(config().remote, &packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(31));
+        leg.handle_rtp(config().remote, &mut packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(31));
         assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
     }
 
@@ -363,6 +410,27 @@ mod tests {
         assert_eq!(second.timestamp, first.timestamp.wrapping_add(320));
     }
 
+    // product: P7, RFC 3711
+    #[test]
+    fn two_legs_with_each_others_keys_hear_each_other_and_nobody_else_is_heard() {
+        let (start, suite) = (Instant::now(), SrtpSuite::AesCm128HmacSha1Tag80);
+        let (ours, theirs) = (SrtpKey([1; 30]), SrtpKey([2; 30]));
+        let with = |ours, theirs| LegConfig { srtp: Some(SrtpKeys { suite, ours, theirs }), ..config() };
+        let mut here = Leg::new(with(ours, theirs), Ssrc(1), start);
+        let mut there = Leg::new(with(theirs, ours), Ssrc(2), start);
+        let mut sent = Vec::new();
+        here.send(&[7; 160], &mut sent);
+        there.handle_rtp(config().remote, &mut sent, start);
+        // A hold and its end with the same keys.
+        here.reconfigure(with(ours, theirs), start);
+        sent.clear();
+        here.send(&[7; 160], &mut sent);
+        there.handle_rtp(config().remote, &mut sent, start);
+        assert_eq!(there.stats().received, 2);
+        there.handle_rtp(config().remote, &mut packet(8, 9, 0, &[7; 160]), start);
+        assert_eq!((there.stats().received, there.stats().dropped_forged), (2, 1));
+    }
+
     proptest! {
         #[test]
         fn anything_may_come(datagrams in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200)), 0..50)) {
@@ -374,10 +442,10 @@ mod tests {
                     *first = 0x80 | (*first & 0x3f);
                 }
                 if rtp {
-                    leg.handle_rtp(config().remote, &datagram, now);
-                    leg.handle_rtp(config().remote, &packet(8, u16::from_le_bytes([datagram.len() as u8, 7]), 5, &datagram), now);
+                    leg.handle_rtp(config().remote, &mut datagram.clone(), now);
+                    leg.handle_rtp(config().remote, &mut packet(8, u16::from_le_bytes([datagram.len() as u8, 7]), 5, &datagram), now);
                 } else {
-                    leg.handle_rtcp(config().remote, &datagram, now);
+                    leg.handle_rtcp(config().remote, &mut datagram, now);
                 }
                 leg.pull(now);
                 while leg.poll_event().is_some() {}

@@ -42,8 +42,14 @@ fn remote() -> SocketAddr {
 }
 
 fn leg(codec: AudioCodec, start: Instant) -> Leg {
-    let config =
-        LegConfig { codec, payload_type: 8, telephone_event: Some(101), remote: remote(), signalling: remote().ip() };
+    let config = LegConfig {
+        codec,
+        payload_type: 8,
+        telephone_event: Some(101),
+        remote: remote(),
+        signalling: remote().ip(),
+        srtp: None,
+    };
     Leg::new(config, Ssrc(1), start)
 }
 
@@ -80,8 +86,8 @@ fn run(leg: &mut Leg, start: Instant, arrivals: Vec<(u64, Vec<u8>)>, ticks: u64)
     for tick in 1..=ticks {
         // The mixer's clock has another phase than the phone's.
         let now = tick * TICK_US + 7_000;
-        while let Some((at, bytes)) = arrivals.next_if(|(at, _)| *at < now) {
-            leg.handle_rtp(remote(), &bytes, start + Duration::from_micros(at));
+        while let Some((at, mut bytes)) = arrivals.next_if(|(at, _)| *at < now) {
+            leg.handle_rtp(remote(), &mut bytes, start + Duration::from_micros(at));
         }
         pulled.push(leg.pull(start + Duration::from_micros(now)));
         while let Some(event) = leg.poll_event() {

@@ -5,6 +5,14 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+/// Ciphers we know, the safest first (RFC 4568 §6.2).
+const SUITES: [(Suite, &str); 2] = [
+    (Suite::AesCm128HmacSha1Tag80, "AES_CM_128_HMAC_SHA1_80"),
+    (Suite::AesCm128HmacSha1Tag32, "AES_CM_128_HMAC_SHA1_32"),
+];
+
 /// Longer descriptions are refused unread.
 const BYTES_MAX: usize = 16 << 10;
 
@@ -50,6 +58,33 @@ pub enum Direction {
     Inactive,
 }
 
+/// How sound is encrypted (RFC 4568 §6.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suite {
+    /// `AES_CM_128_HMAC_SHA1_80`.
+    AesCm128HmacSha1Tag80,
+    /// `AES_CM_128_HMAC_SHA1_32`.
+    AesCm128HmacSha1Tag32,
+}
+
+/// What was agreed on about encryption: master keys with their salts, as they stand behind `inline:`. It doesn't print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Crypto {
+    tag: u32,
+    /// Of both directions.
+    pub suite: Suite,
+    /// Of what the offerer sends.
+    pub theirs: [u8; 30],
+    /// Of what we send; none until [`Agreed::secure`].
+    pub ours: Option<[u8; 30]>,
+}
+
+impl std::fmt::Debug for Crypto {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Crypto").field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
+
 /// What offer and answer agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
@@ -63,6 +98,8 @@ pub struct Agreed {
     pub remote: SocketAddr,
     /// Who sends.
     pub direction: Direction,
+    /// Where the offerer wants sound encrypted.
+    pub crypto: Option<Crypto>,
     /// The clock the offerer gave its telephone events: some phones offer 8 kHz alone, whatever the codec.
     event_clock: u32,
     /// The m-lines of the offer: kind, protocol, first format; and which one is ours.
@@ -89,6 +126,18 @@ struct Media<'a> {
     address: Option<IpAddr>,
     rtpmaps: Vec<(u8, String)>,
     direction: Option<Direction>,
+    cryptos: Vec<Crypto>,
+}
+
+impl Media<'_> {
+    fn is_sound(&self) -> bool {
+        self.kind == "audio" && self.port != 0
+    }
+
+    /// The safest of the ciphers offered.
+    fn crypto(&self) -> Option<&Crypto> {
+        SUITES.iter().find_map(|(suite, _)| self.cryptos.iter().find(|crypto| crypto.suite == *suite))
+    }
 }
 
 /// Reads an offer and chooses: the best codec of ours, whatever order the offerer prefers.
@@ -98,8 +147,11 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     }
     let text = String::from_utf8_lossy(offer);
     let (session_address, session_direction, medias) = read(&text)?;
-    let usable = |media: &Media<'_>| media.kind == "audio" && media.port != 0 && media.protocol == "RTP/AVP";
-    let chosen = medias.iter().position(usable).ok_or(OfferError::NotAcceptable)?;
+    // Encrypted before plain, where an offerer leaves the choice.
+    let secure = |media: &Media<'_>| media.is_sound() && media.protocol == "RTP/SAVP" && media.crypto().is_some();
+    let plain = |media: &Media<'_>| media.is_sound() && media.protocol == "RTP/AVP";
+    let chosen = medias.iter().position(secure).or_else(|| medias.iter().position(plain));
+    let chosen = chosen.ok_or(OfferError::NotAcceptable)?;
     let media = &medias[chosen];
     let offered: Vec<u8> = media.formats.iter().filter_map(|format| format.parse().ok()).collect();
     let numbered = |codec: Codec| {
@@ -134,6 +186,7 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
         telephone_event: event.map(|(number, _)| number),
         event_clock: event.map_or(8_000, |(_, clock)| clock),
         remote: SocketAddr::new(address, media.port),
+        crypto: secure(media).then(|| media.crypto().cloned()).flatten(),
         direction: if held { Direction::SendOnly } else { direction },
         lines: medias
             .iter()
@@ -147,6 +200,13 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
 }
 
 impl Agreed {
+    /// Takes our own master key and salt for what we send, where sound is encrypted: fresh for each call.
+    pub fn secure(&mut self, ours: [u8; 30]) {
+        if let Some(crypto) = &mut self.crypto {
+            crypto.ours = Some(ours);
+        }
+    }
+
     /// The answer: our address, one codec, telephone events; other m-lines refused by port 0 (RFC 3264 §6).
     #[must_use]
     pub fn answer(&self, local: SocketAddr, session: u64, version: u64) -> String {
@@ -167,8 +227,13 @@ impl Agreed {
     fn write_sound(&self, port: u16, text: &mut String) {
         let number = self.payload_type;
         let events = self.telephone_event.map(|event| format!(" {event}")).unwrap_or_default();
-        let _ =
-            write!(text, "m=audio {port} RTP/AVP {number}{events}\r\na=rtpmap:{number} {}\r\n", self.codec.rtpmap());
+        let protocol = &self.lines[self.chosen].1;
+        let rtpmap = self.codec.rtpmap();
+        let _ = write!(text, "m=audio {port} {protocol} {number}{events}\r\na=rtpmap:{number} {rtpmap}\r\n");
+        if let Some(Crypto { tag, suite, ours: Some(ours), .. }) = &self.crypto {
+            let name = SUITES.iter().find(|(known, _)| known == suite).map_or("", |(_, name)| *name);
+            let _ = write!(text, "a=crypto:{tag} {name} inline:{}\r\n", BASE64_STANDARD.encode(ours));
+        }
         if self.codec == Codec::Opus {
             let _ = write!(text, "a=fmtp:{number} useinbandfec=1;stereo=0;sprop-stereo=0\r\n");
         }
@@ -202,8 +267,8 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             };
             let port = port.split('/').next().unwrap_or(port).parse().map_err(|_| OfferError::Malformed)?;
             let formats = words.take(64).collect();
-            let (address, rtpmaps, direction) = (None, Vec::new(), None);
-            medias.push(Media { kind, port, protocol, formats, address, rtpmaps, direction });
+            let (address, rtpmaps, direction, cryptos) = (None, Vec::new(), None, Vec::new());
+            medias.push(Media { kind, port, protocol, formats, address, rtpmaps, direction, cryptos });
         } else if let Some(value) = line.strip_prefix("c=") {
             // The address may have a TTL behind it.
             let address = value.split_whitespace().nth(2).and_then(|text| text.split('/').next()?.parse().ok());
@@ -217,6 +282,10 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             if let (Some(media), Some(parsed)) = (medias.last_mut().filter(|media| media.rtpmaps.len() < 64), parsed) {
                 media.rtpmaps.push(parsed);
             }
+        } else if let Some(value) = line.strip_prefix("a=crypto:") {
+            if let Some(media) = medias.last_mut().filter(|media| media.cryptos.len() < 16) {
+                media.cryptos.extend(crypto(value));
+            }
         } else if let Some(direction) = direction(line) {
             match medias.last_mut() {
                 Some(media) => media.direction = Some(direction),
@@ -225,6 +294,18 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
         }
     }
     Ok((session_address, session_direction, medias))
+}
+
+/// One `a=crypto` (RFC 4568 §9.1). One with a key identifier or session parameters is not for us: what it wants, we
+/// don't do.
+fn crypto(value: &str) -> Option<Crypto> {
+    let mut words = value.split_whitespace();
+    let (tag, suite, key) = (words.next()?, words.next()?, words.next()?);
+    let (suite, _) = SUITES.iter().find(|(_, name)| name.eq_ignore_ascii_case(suite))?;
+    let (key, rest) = key.strip_prefix("inline:").map(|key| key.split_once('|').unwrap_or((key, "")))?;
+    let is_plain = words.next().is_none() && !rest.contains(':') && !key.contains(';');
+    let theirs = BASE64_STANDARD.decode(key).ok()?.try_into().ok()?;
+    is_plain.then_some(Crypto { tag: tag.parse().ok()?, suite: *suite, theirs, ours: None })
 }
 
 fn direction(line: &str) -> Option<Direction> {
@@ -268,6 +349,44 @@ mod tests {
         assert!(answer.contains("a=sendrecv") && answer.contains("a=rtpmap:102 telephone-event/48000"));
         let eight = agree(OFFER.replace(" 102", "").as_bytes()).unwrap().answer("192.0.2.1:1".parse().unwrap(), 7, 1);
         assert!(eight.contains("a=rtpmap:101 telephone-event/8000"), "as it was offered: {eight}");
+    }
+
+    const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+
+    // RFC 4568 §5.1.2, product: P7
+    #[test]
+    fn the_safest_cipher_offered_is_answered_with_a_key_of_our_own() {
+        let lines = format!(
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_32 inline:{KEY}\r\na=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20\r\nm=video"
+        );
+        let offer = OFFER.replace("RTP/AVP 0", "RTP/SAVP 0").replace("m=video", &lines);
+        let mut agreed = agree(offer.as_bytes()).unwrap();
+        let crypto = agreed.crypto.clone().unwrap();
+        assert_eq!((crypto.suite, crypto.theirs[0]), (Suite::AesCm128HmacSha1Tag80, b'w'));
+        assert!(!format!("{agreed:?}").contains("theirs"), "keys don't print");
+        agreed.secure([0; 30]);
+        let answer = agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+        assert!(answer.contains("m=audio 20000 RTP/SAVP 111"), "{answer}");
+        assert!(
+            answer.contains(&format!("a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40))),
+            "{answer}"
+        );
+        let plain = agree(OFFER.as_bytes()).unwrap();
+        assert_eq!(plain.crypto, None);
+    }
+
+    // RFC 4568 §7.1.2
+    #[test]
+    fn a_cipher_we_do_not_know_is_no_cipher() {
+        let check = |line: &str| {
+            let offer = OFFER.replace("RTP/AVP 0", "RTP/SAVP 0").replace("m=video", &format!("{line}\r\nm=video"));
+            assert_eq!(agree(offer.as_bytes()), Err(OfferError::NotAcceptable), "{line}");
+        };
+        check(&format!("a=crypto:1 F8_128_HMAC_SHA1_80 inline:{KEY}"));
+        check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1:4"));
+        check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNENCRYPTED_SRTP"));
+        check("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2hvcnQ=");
+        check("a=crypto:");
     }
 
     // RFC 3264 §8.4

@@ -611,6 +611,10 @@ export interface Participant {
    * A caller's masked number.
    */
   number: string | null;
+  /**
+   * A telephone on hold: he neither hears nor is heard.
+   */
+  on_hold?: boolean;
   role: Role;
   /**
    * The breakout room he is in, from 1; none: the main room.

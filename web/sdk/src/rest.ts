@@ -221,6 +221,15 @@ export class Rest {
     return (await this.#ask<{ account: Account }>('PATCH', '/me', change)).account;
   }
 
+  /** What one keys on a telephone to host; null where none was drawn yet. */
+  async phonePin(): Promise<string | null> {
+    return (await this.#ask<{ pin: string | null }>('GET', '/me/phone-pin')).pin;
+  }
+
+  async drawPhonePin(): Promise<string | null> {
+    return (await this.#ask<{ pin: string | null }>('POST', '/me/phone-pin')).pin;
+  }
+
   changePassword(old_password: string, new_password: string): Promise<void> {
     return this.#ask('POST', '/me/password', { old_password, new_password });
   }

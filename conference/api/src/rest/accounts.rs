@@ -6,7 +6,11 @@ use model::{AccountId, AccountRole, BookingMode, InvalidText, SiteId, WeakPasswo
 use super::*;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(me, change_me)).routes(routes!(phone_pin, draw_phone_pin)).routes(routes!(list, create)).routes(routes!(one, change))
+    OpenApiRouter::new()
+        .routes(routes!(me, change_me))
+        .routes(routes!(phone_pin, draw_phone_pin))
+        .routes(routes!(list, create))
+        .routes(routes!(one, change))
 }
 
 /// Somebody who can log in.

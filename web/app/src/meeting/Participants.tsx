@@ -97,7 +97,7 @@ interface RowProps {
 
 function Row({ participant, onRename, onWrite }: RowProps) {
   const { t } = useTranslation();
-  const { id, name, number, via, role, muted, camera, hand, connected } = participant;
+  const { id, name, number, via, role, muted, camera, hand, connected, on_hold } = participant;
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
   const isHost = useIsHost();
@@ -110,6 +110,7 @@ function Row({ participant, onRename, onWrite }: RowProps) {
     role === 'co_host' && t('meeting.coHost'),
     number !== name && number,
     !connected && t('meeting.lost'),
+    on_hold && t('meeting.onHold'),
   ].filter(detail => typeof detail === 'string');
   return (
     <li

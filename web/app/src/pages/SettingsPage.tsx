@@ -28,6 +28,7 @@ import { DeviceChoice } from '../media/DeviceChoice';
 import { Face } from '../parts/AccountMenu';
 import { NewPassword } from '../parts/NewPassword';
 import { Page } from '../parts/Page';
+import { PhonePin } from '../parts/PhonePin';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import { useSettings } from '../settings';
@@ -170,6 +171,7 @@ function Profile({ account }: { account: Account }) {
           onChange={event => setMobile(event.currentTarget.value)}
           data-testid="profile-mobile"
         />
+        <PhonePin />
         {problem !== null && (
           <Alert color="red" variant="light" data-testid="profile-problem">
             {problemText(t, problem)}
