@@ -350,7 +350,7 @@ mod tests {
     fn reports_are_protected_too() {
         let suite = SUITES[1];
         let (mut sender, mut receiver) = (Sender::new(suite, &KEY), Receiver::new(suite, &KEY));
-        let report: Vec<u8> = [0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4].into();
+        let mut report: Vec<u8> = [0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4].into();
         for _ in 0..3 {
             let mut bytes = report.clone();
             sender.protect_rtcp(&mut bytes, 0);
@@ -358,7 +358,7 @@ mod tests {
             assert_eq!(receiver.open_rtcp(&mut bytes.clone()), Some(&report[..]));
             assert_eq!(receiver.open_rtcp(&mut bytes), None, "again");
         }
-        assert_eq!(receiver.open_rtcp(&mut report.clone()), None, "without keys");
+        assert_eq!(receiver.open_rtcp(&mut report), None, "without keys");
     }
 
     proptest! {
