@@ -108,7 +108,7 @@ impl Conference {
 
     async fn text_of(&self, meeting: &MeetingInfo, tongue: Tongue, zone: Option<&str>) -> Result<String, StoreError> {
         let next = self.next_start(meeting).await?;
-        let host = self.host_name(meeting).await?;
+        let host = self.host_name(meeting.owner).await?;
         Ok(text(meeting, next, &host, &self.shared.config.reach, tongue, zone.unwrap_or(&meeting.zone)))
     }
 
@@ -116,7 +116,7 @@ impl Conference {
     pub async fn calendar(&self, by: &Account, id: MeetingId) -> Result<String, BookRefused> {
         let meeting = self.booking(by, id).await?;
         let occurrences = self.store().occurrences(id).await?;
-        let host = self.host_name(&meeting).await?;
+        let host = self.host_name(meeting.owner).await?;
         Ok(calendar(&meeting, &occurrences, &host, &self.shared.config.reach, Method::Publish, meeting.version, None))
     }
 
@@ -194,7 +194,7 @@ impl Conference {
         let info = self.info(meeting.clone());
         let reach = &self.shared.config.reach;
         let tongue = Tongue::of(&invitation.language);
-        let host = self.host_name(&info).await?;
+        let host = self.host_name(info.owner).await?;
         let words = self.text_of(&info, tongue, None).await?;
         let (off, changed) = match tongue {
             Tongue::Chinese => ("【已取消】", "【已更新】"),
@@ -257,8 +257,9 @@ impl Conference {
         Ok(occurrences.iter().find(|held| held.span.until_ms > now).map(|held| held.start_ms))
     }
 
-    async fn host_name(&self, meeting: &MeetingInfo) -> Result<String, StoreError> {
-        Ok(self.store().account(meeting.owner).await?.map(|owner| owner.display_name).unwrap_or_default())
+    /// As he calls himself; empty where he is no more.
+    pub(crate) async fn host_name(&self, owner: AccountId) -> Result<String, StoreError> {
+        Ok(self.store().account(owner).await?.map(|owner| owner.display_name).unwrap_or_default())
     }
 }
 

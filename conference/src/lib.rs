@@ -43,6 +43,7 @@ pub use login::{LoginRefused, Session};
 pub use model::{Action, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
+pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, Webhook};
 

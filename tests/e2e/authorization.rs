@@ -34,7 +34,7 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "GET /me" | "GET /meetings" | "GET /free-slots" | "GET /capacity" | "GET /recordings" => {
             (LOGGED_IN, Value::Null)
         }
-        "GET /me/phone-pin" | "POST /me/phone-pin" => (LOGGED_IN, Value::Null),
+        "GET /me/phone-pin" | "POST /me/phone-pin" | "GET /me/reminders" => (LOGGED_IN, Value::Null),
         "PATCH /me" => (LOGGED_IN, json!({"mobile": ""})),
         "POST /me/password" => (LOGGED_IN, json!({"old_password": "wrong", "new_password": "Another-2026"})),
         "POST /meetings" => (LOGGED_IN, booking),

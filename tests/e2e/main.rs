@@ -12,6 +12,7 @@ mod operation;
 mod phone;
 mod pictures;
 mod recording;
+mod reminder;
 mod screens;
 mod sign_on;
 mod sip;

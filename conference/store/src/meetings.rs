@@ -81,6 +81,9 @@ pub struct Page<'a> {
     pub limit: u32,
 }
 
+/// Reminders a screen has room for.
+const REMINDERS_MAX: u32 = 20;
+
 const COLUMNS: &str = "m.id, m.owner_id, m.site_id, m.number, m.title, m.password, m.capacity, m.mode, m.room_id, \
      m.options, m.zone, m.recurrence, m.start_ms, m.duration_min, m.early_start_min, m.personal, m.created_ms, m.version";
 
@@ -231,14 +234,28 @@ impl Store {
         rows.iter().map(|row| Ok((Meeting::of(row)?, Occurrence::of(row)?))).collect()
     }
 
-    /// All that begin within a time, with their owners: for reminders.
-    pub async fn beginning_within(&self, span: Span) -> Result<Vec<(Meeting, Occurrence)>, StoreError> {
+    /// What an account is reminded of on its screen (S9): its own meetings, unless they were booked less than `ahead_ms`
+    /// before, and those of its site that `email` was invited to. `begins` is when they start, its end included.
+    pub async fn reminders_for(
+        &self,
+        account: AccountId,
+        site: SiteId,
+        email: &str,
+        begins: Span,
+        ahead_ms: i64,
+    ) -> Result<Vec<(Meeting, Occurrence)>, StoreError> {
         let text = format!(
             "SELECT {COLUMNS}, o.meeting_id, o.original_ms, o.start_ms AS occurs_ms, o.from_ms, o.until_ms
              FROM occurrences o JOIN meetings m ON m.id = o.meeting_id
-             WHERE o.start_ms >= $1 AND o.start_ms < $2 AND m.deleted_ms = 0 AND m.personal = 0 LIMIT 10000"
+             WHERE o.start_ms > $1 AND o.start_ms <= $2 AND m.deleted_ms = 0
+               AND ((m.owner_id = $3 AND m.created_ms <= o.start_ms - $4)
+                 OR (m.owner_id <> $3 AND m.site_id = $5 AND EXISTS (
+                   SELECT 1 FROM invitations i
+                   WHERE i.meeting_id = m.id AND i.kind = 'email' AND LOWER(i.address) = LOWER($6))))
+             ORDER BY o.start_ms, o.meeting_id LIMIT {REMINDERS_MAX}"
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(span.from_ms).bind(span.until_ms);
+        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(begins.from_ms).bind(begins.until_ms);
+        let query = query.bind(account.to_string()).bind(ahead_ms).bind(site.to_string()).bind(email);
         let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((Meeting::of(row)?, Occurrence::of(row)?))).collect()
     }

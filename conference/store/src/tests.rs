@@ -404,6 +404,42 @@ async fn people_are_reminded_once_and_again_where_it_was_moved() {
     }
 }
 
+// product: S9
+#[tokio::test]
+async fn a_screen_shows_what_begins_soon_of_ones_own_and_what_one_was_invited_to() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        let guest = AccountId::from_u128(77);
+        store.book(&meeting(3), Demand::Ports(10), &times(&[10, 20])).await.unwrap();
+        let late = Meeting { created_ms: 10 * HOUR - 60_000, ..meeting(4) };
+        store.book(&late, Demand::Ports(10), &times(&[10])).await.unwrap();
+        for n in [3, 4] {
+            let invitation = Invitation {
+                id: n.to_string(),
+                meeting: MeetingId::from_u128(n),
+                kind: "email".to_owned(),
+                address: "Lucy@example.com".to_owned(),
+                language: "zh".to_owned(),
+                sequence: 0,
+            };
+            store.add_invitation(&invitation, 0).await.unwrap();
+        }
+        let shown = async |who, site, email, now_ms: i64| -> Vec<u128> {
+            let begins = Span { from_ms: now_ms - 5 * 60_000, until_ms: now_ms + HOUR / 4 };
+            let found = store.reminders_for(who, site, email, begins, HOUR / 4).await.unwrap();
+            found.iter().map(|(meeting, _)| meeting.id.uuid().as_u128()).collect()
+        };
+        let (soon, other_site) = (10 * HOUR - HOUR / 4, SiteId::from_u128(99));
+        assert_eq!(shown(OWNER, SITE, "", soon).await, [3], "who booked it a minute before knows");
+        assert_eq!(shown(guest, SITE, "lucy@example.com", soon).await, [3, 4]);
+        assert!(shown(guest, other_site, "lucy@example.com", soon).await.is_empty());
+        assert!(shown(guest, SITE, "", soon).await.is_empty());
+        assert!(shown(OWNER, SITE, "", soon - 1).await.is_empty(), "too early");
+        assert_eq!(shown(OWNER, SITE, "", 10 * HOUR + 299_999).await, [3], "a little late");
+        assert!(shown(OWNER, SITE, "", 10 * HOUR + 300_000).await.is_empty());
+    }
+}
+
 // product: L8
 #[tokio::test]
 async fn a_person_of_another_provider_is_one_account_for_ever() {

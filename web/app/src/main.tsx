@@ -15,6 +15,8 @@ import { theme, variables } from './theme';
 const SettingsPage = lazy(() =>
   import('./pages/SettingsPage').then(({ SettingsPage }) => ({ default: SettingsPage })),
 );
+// Of who is logged in, and not needed at once.
+const Reminders = lazy(() => import('./parts/Reminders').then(({ Reminders }) => ({ default: Reminders })));
 const BookPage = lazy(() => import('./pages/BookPage').then(({ BookPage }) => ({ default: BookPage })));
 
 function Booking() {
@@ -23,6 +25,15 @@ function Booking() {
       <BookPage />
     </Suspense>
   );
+}
+
+function Reminding() {
+  const account = useAccount(state => state.account);
+  return account ? (
+    <Suspense>
+      <Reminders key={account.id} />
+    </Suspense>
+  ) : null;
 }
 
 const root = document.getElementById('root');
@@ -51,6 +62,7 @@ createRoot(root).render(
           <Route path="/meetings/:id" element={<Booking />} />
           <Route path="*" element={<NotFoundPage />} />
         </Routes>
+        <Reminding />
       </BrowserRouter>
     </MantineProvider>
   </StrictMode>,

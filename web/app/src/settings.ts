@@ -8,6 +8,8 @@ interface Settings {
   connectAudio: boolean;
   startMuted: boolean;
   cameraOff: boolean;
+  /** The system tells of what begins soon while one looks elsewhere. */
+  desktopReminders: boolean;
   /** As they were left last. */
   microphoneOn: boolean;
   cameraOn: boolean;
@@ -26,6 +28,7 @@ export const useSettings = create<Settings>()(
       connectAudio: true,
       startMuted: false,
       cameraOff: false,
+      desktopReminders: false,
       microphoneOn: true,
       cameraOn: true,
       microphone: '',

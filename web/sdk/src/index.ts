@@ -46,6 +46,7 @@ export type {
   OwnMeeting,
   Piece,
   RecordingInfo,
+  Reminder,
 } from './rest';
 export type { ConnectionStats, MeetingStats, ReceivedStats, SentStats } from './stats';
 export type { Received } from './subscriber';

@@ -124,6 +124,20 @@ export interface RecordingInfo {
   watch?: string;
 }
 
+/** A meeting that begins soon, or has just begun. */
+export interface Reminder {
+  id: string;
+  number: string;
+  title: string;
+  /** Only of one's own. */
+  password: string | null;
+  host: string;
+  own: boolean;
+  start: string;
+  /** Seconds until the start; negative once it has begun. */
+  starts_in: number;
+}
+
 /** A meeting as anyone sees it who knows its number. */
 export interface Door {
   id: string;
@@ -228,6 +242,11 @@ export class Rest {
 
   async drawPhonePin(): Promise<string | null> {
     return (await this.#ask<{ pin: string | null }>('POST', '/me/phone-pin')).pin;
+  }
+
+  /** What one is to be reminded of now. */
+  async reminders(): Promise<Reminder[]> {
+    return (await this.#ask<Piece<Reminder>>('GET', '/me/reminders')).items;
   }
 
   changePassword(old_password: string, new_password: string): Promise<void> {

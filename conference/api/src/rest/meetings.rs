@@ -14,6 +14,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(move_occurrence, cancel_occurrence))
         .routes(routes!(invitation, invite))
         .routes(routes!(calendar))
+        .routes(routes!(reminders))
 }
 
 /// What is agreed on for a meeting.
@@ -166,6 +167,44 @@ struct ListParams {
 enum PeriodView {
     Upcoming,
     Past,
+}
+
+/// A meeting that begins soon.
+#[derive(Serialize, ToSchema)]
+struct ReminderView {
+    #[schema(value_type = String, format = Uuid)]
+    id: MeetingId,
+    #[schema(value_type = String, example = "123456789")]
+    number: MeetingNumber,
+    title: String,
+    /// Only to who booked it.
+    password: Option<String>,
+    /// Who booked it.
+    host: String,
+    own: bool,
+    #[schema(value_type = String, format = DateTime)]
+    start: jiff::Timestamp,
+    /// Seconds until the start; negative once it has begun.
+    starts_in: i64,
+}
+
+/// What one is reminded of now (S9): one's own meetings and those one's mail address was invited to, from fifteen minutes
+/// before the start until five minutes after it.
+#[utoipa::path(get, path = "/me/reminders", responses((status = 200, body = Items<ReminderView>), Problem))]
+async fn reminders(State(app): State<App>, caller: Caller) -> Result<Json<Items<ReminderView>>, Problem> {
+    let account = caller.logged_in(&app).await?;
+    let reminders = app.conference.reminders_of(&account).await.map_err(|error| caller.failed(&error))?;
+    let view = |reminder: conference::Reminder| ReminderView {
+        id: reminder.meeting.id,
+        number: reminder.meeting.number,
+        title: reminder.meeting.title,
+        password: reminder.meeting.password,
+        host: reminder.host,
+        own: reminder.own,
+        start: time(reminder.start_ms),
+        starts_in: reminder.starts_in_ms.div_euclid(1000),
+    };
+    Ok(Json(Items::all(reminders.into_iter().map(view).collect())))
 }
 
 /// The last item of a piece: its start and meeting.

@@ -233,6 +233,7 @@ function MeetingSettings() {
           data-testid={`setting-${name}`}
         />
       ))}
+      <DesktopReminders />
       <DeviceChoice />
       <Select
         label={t('preferences.language')}
@@ -290,5 +291,28 @@ function Facts({ rows }: { rows: [string, ReactNode][] }) {
         ))}
       </Table.Tbody>
     </Table>
+  );
+}
+
+/** 会前桌面提醒: the browser asks whether it may when this is switched on. */
+function DesktopReminders() {
+  const { t } = useTranslation();
+  const { desktopReminders, remember } = useSettings();
+  const [isRefused, setRefused] = useState(false);
+  if (!('Notification' in window)) return null;
+  const choose = async (wanted: boolean) => {
+    const isAllowed = wanted && (await Notification.requestPermission()) === 'granted';
+    setRefused(wanted && !isAllowed);
+    remember({ desktopReminders: isAllowed });
+  };
+  return (
+    <Switch
+      label={t('settings.desktopReminders')}
+      description={t('settings.desktopRemindersHint')}
+      error={isRefused && t('settings.desktopRemindersRefused')}
+      checked={desktopReminders && Notification.permission === 'granted'}
+      onChange={event => void choose(event.currentTarget.checked)}
+      data-testid="setting-desktopReminders"
+    />
   );
 }
