@@ -134,8 +134,8 @@ pub(crate) enum Request {
         secret: String,
         answer: oneshot::Sender<Option<SeatOwner>>,
     },
-    /// The ledger has said yes.
-    Scaled(Command),
+    /// What somebody else was asked for has become of: the ledger, a telephone.
+    Decided(Command),
     /// A livestream that was being started; none if it can't be.
     Livestream(Option<Livestream>),
     Stop,

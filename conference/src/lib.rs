@@ -9,6 +9,7 @@ mod broadcast;
 mod calls;
 mod chairs;
 mod demo;
+mod dial;
 mod files;
 mod handle;
 mod invitation;
@@ -36,6 +37,7 @@ pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, 
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use calls::CallRecord;
 pub use demo::DemoSite;
+pub use dial::{DialOut, Dialer};
 pub use files::{FileDraft, FileRefused};
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
 pub use invitation::{InviteRefused, Invitee, Reach, Tongue};
@@ -47,6 +49,7 @@ pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, Webhook};
 
+use dial::DialerSlot;
 use files::Files;
 use handle::{Request, SeatOwner};
 use live::Resources;
@@ -127,6 +130,8 @@ pub struct JoinRequest {
     pub account: Option<Account>,
     /// What he comes by.
     pub via: Via,
+    /// The call he answers, where a host called him.
+    pub dial: Option<u32>,
     /// The secret of the seat he had.
     pub resume: Option<String>,
     /// The newest event he knows of: he is told what he missed.
@@ -182,7 +187,8 @@ impl Conference {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (news, told) = News::new();
         let files = Files::new(&config.files);
-        let resources = Resources { store, plane, streaming, news, files };
+        let dialer = DialerSlot::default();
+        let resources = Resources { store, plane, streaming, news, files, dialer };
         let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
         let provider = config.sign_on.clone().map(Provider::new).transpose().map_err(ConferenceError::Config)?;
         let (background, stopping) = (TaskTracker::new(), CancellationToken::new());
@@ -195,6 +201,13 @@ impl Conference {
         background.spawn(conference.clone().keep_telling_recordings());
         background.spawn(conference.clone().keep_reminding());
         Ok(conference)
+    }
+
+    /// Who calls telephones from now on; the first one stays.
+    pub fn set_dialer(&self, dialer: Arc<dyn Dialer>) {
+        if self.shared.resources.dialer.set(dialer).is_err() {
+            tracing::warn!("there is a dialer already");
+        }
     }
 
     /// Logs in (L1); the wrong password and the unknown name are answered alike and after the same time.
@@ -285,6 +298,7 @@ impl Conference {
                 via,
                 account: request.account.as_ref().map(|account| account.id),
                 password: request.password.clone(),
+                dial: request.dial,
                 resume: None,
                 source: request.source,
             };

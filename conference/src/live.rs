@@ -9,14 +9,15 @@ use std::{
 
 use futures_util::FutureExt;
 use model::{
-    AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, Effect, Event, Join, Meeting, MeetingId,
-    NoCapacity, Opening, ParticipantId, Refusal, Rules, ViaKind, WaitReason,
+    AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, DialState, Effect, Event, Join, Meeting,
+    MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, Refusal, Rules, ViaKind, WaitReason,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
 use store::{AuditEntry, BookError, Store};
 use streaming::{BroadcastFact, NewRecording, Streaming};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -24,6 +25,7 @@ use crate::{
     booking,
     broadcast::{Livestream, state_of},
     chairs::Chairs,
+    dial::{DialOut, DialerSlot},
     files::Files,
     handle::{MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
     now_ms,
@@ -45,6 +47,7 @@ pub(crate) struct Resources {
     pub(crate) streaming: Streaming,
     pub(crate) news: News,
     pub(crate) files: Files,
+    pub(crate) dialer: DialerSlot,
 }
 
 /// Begins the task of a meeting that is not live yet. Whoever asks it meanwhile waits until it is, or hears why not.
@@ -110,6 +113,7 @@ async fn open(
         options: booking::options_of(&row.options),
         scalable: row.mode == BookingMode::Concurrent,
         livestream: site.is_some_and(|site| site.livestream),
+        dial_out: resources.dialer.get().is_some(),
         begun_ms,
         from_ms,
         until_ms,
@@ -177,6 +181,9 @@ struct Live {
     facts: mpsc::Receiver<MeetingFact>,
     streaming: Streaming,
     news: News,
+    dialer: DialerSlot,
+    /// Telephones that are being called; dropped, they are called no longer.
+    dials: BTreeMap<u32, DropGuard>,
     registry: Arc<Registry>,
     way: Way,
     chairs: Chairs,
@@ -214,7 +221,7 @@ impl Live {
         resources: Resources,
     ) -> Self {
         let owner = rules.owner;
-        let Resources { store, streaming, news, .. } = resources;
+        let Resources { store, streaming, news, dialer, .. } = resources;
         Self {
             id: rules.id,
             row: Arc::new(row),
@@ -229,6 +236,8 @@ impl Live {
             facts,
             streaming,
             news,
+            dialer,
+            dials: BTreeMap::new(),
             registry: Arc::clone(&entry.registry),
             way: entry.way.clone(),
             chairs: Chairs::default(),
@@ -313,7 +322,7 @@ impl Live {
                 // Who asked may have gone.
                 let _ = answer.send(owner);
             }
-            Request::Scaled(command) => self.try_decide(command),
+            Request::Decided(command) => self.try_decide(command),
             Request::Livestream(livestream) => self.livestream_is_there(livestream),
             Request::Stop => self.try_decide(Command::Stop),
             #[cfg(test)]
@@ -401,7 +410,7 @@ impl Live {
                 }
             };
             let answered = match booked {
-                Ok(()) => own.send(Request::Scaled(command)).await.map_err(|_| Refusal::NoSuchMeeting),
+                Ok(()) => own.send(Request::Decided(command)).await.map_err(|_| Refusal::NoSuchMeeting),
                 Err(BookError::NoCapacity(NoCapacity::Ports { free, .. })) => Err(Refusal::NoPorts(free)),
                 Err(error) => {
                     tracing::error!(%error, ?wish, "ledger can't be changed");
@@ -432,7 +441,11 @@ impl Live {
         self.registry.tasks.spawn(write.in_current_span());
     }
 
-    fn act(&mut self, by: ParticipantId, action: Action) -> Result<(), Refusal> {
+    fn act(&mut self, by: ParticipantId, mut action: Action) -> Result<(), Refusal> {
+        if let Action::Dial { number, .. } = &mut action {
+            let dialer = self.dialer.get().ok_or(Refusal::NoDialOut)?;
+            dialer.read(number)?.reveal().clone_into(number);
+        }
         let livestream = self.registry.unused_livestream(self.id);
         self.decide(Command::Act { by, action, livestream })
     }
@@ -479,6 +492,8 @@ impl Live {
                     self.count_seats();
                     tracing::info!(%participant, ?reason, "participant left");
                 }
+                Effect::Dial(dial, number) => self.dial(dial, number),
+                Effect::StopDial(dial) => drop(self.dials.remove(&dial)),
                 Effect::StartBroadcast(id) => {
                     self.registry.note_livestream(id, self.id);
                     self.want(Some(id), self.recording);
@@ -491,8 +506,18 @@ impl Live {
         }
     }
 
+    fn dial(&mut self, dial: u32, number: PhoneNumber) {
+        let Some(dialer) = self.dialer.get() else { return };
+        let stop = CancellationToken::new();
+        self.dials.insert(dial, stop.clone().drop_guard());
+        dialer.dial(DialOut { meeting: self.id, dial, number, stop, requests: self.way.requests.clone() });
+    }
+
     fn tell_all(&mut self, seq: u64, event: Event) {
         match &event {
+            Event::DialChanged { dial } if dial.state.is_final() && dial.state != DialState::Joined => {
+                self.dials.remove(&dial.id);
+            }
             Event::ParticipantJoined { participant } => {
                 self.news.tell(self.id, Happened::ParticipantJoined, json!({"participant": participant}));
             }

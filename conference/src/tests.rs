@@ -75,6 +75,7 @@ impl House {
             name: Some(name.to_owned()),
             account: None,
             via: Via::Web,
+            dial: None,
             resume: None,
             since: None,
             waits: None,

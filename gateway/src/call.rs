@@ -9,7 +9,6 @@ use conference::CallRecord;
 use model::{MeetingId, PhoneNumber};
 use plane::LegStats;
 use sip::{Incoming, sdp};
-use sipconf::Language;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     end_cause::EndCause,
     in_meeting::in_meeting,
     ivr,
-    line::{Keys, Line, Sayings, reachable, settings},
+    line::{Line, reachable, settings},
     quality,
     switchboard::{Order, Orders, Signal},
 };
@@ -30,28 +29,30 @@ const LAST_WORDS_STOPPING: Duration = Duration::from_millis(2_500);
 
 #[tracing::instrument(name = "call", skip_all, fields(call_id = %incoming.call_id))]
 pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, signals: mpsc::Receiver<Signal>) {
-    metrics::gauge!("gateway_calls").increment(1);
-    let (begun, started_ms) = (Instant::now(), now_ms());
     let caller = PhoneNumber::new(incoming.caller.clone());
+    let mut told = Told::begin(&caller, incoming.call_id.clone(), false);
     let answered = answer(&incoming, Arc::clone(&house), &orders, signals).await;
-    let (cause, codec, meeting, stats) = match answered {
+    let cause = match answered {
         Ok((mut line, codec)) => {
             let (cause, meeting) = converse(&mut line, &incoming, &caller).await;
-            let longest = if cause == EndCause::ServerStopping { LAST_WORDS_STOPPING } else { LAST_WORDS };
-            line.say_last(cause.words(), longest).await;
+            line.say_last(cause.words(), last_words(cause)).await;
             orders.give(Order::HangUp).await;
-            (cause, codec, meeting, line.leg.stats().await.unwrap_or_default())
+            (told.codec, told.meeting) = (codec, meeting);
+            told.stats = line.leg.stats().await.unwrap_or_default();
+            cause
         }
         Err(cause) => {
             let (code, reason) = cause.refusal();
             orders.give(Order::Reject(code, reason)).await;
-            (cause, "none", None, LegStats::default())
+            cause
         }
     };
-    metrics::gauge!("gateway_calls").decrement(1);
-    metrics::counter!("gateway_calls_ended", "cause" => cause.label()).increment(1);
-    tracing::info!(%caller, codec, seconds = begun.elapsed().as_secs(), cause = cause.label(), "call ended");
-    record(&house, &incoming, &caller, started_ms, cause, codec, meeting, &stats).await;
+    told.end(&house, cause).await;
+}
+
+/// How long somebody is spoken to whose call is over.
+pub(crate) fn last_words(cause: EndCause) -> Duration {
+    if cause == EndCause::ServerStopping { LAST_WORDS_STOPPING } else { LAST_WORDS }
 }
 
 /// Offer and answer; the leg runs when this returns.
@@ -76,36 +77,17 @@ async fn answer(
     let session = u64::from(rand::random::<u32>());
     let local = reachable(leg.local(), signalling);
     orders.give(Order::Answer(agreed.answer(local, session, 1))).await;
-    let line = Line {
-        house,
-        language: Language::ZhCn,
-        leg,
-        orders: orders.clone(),
-        signals,
-        facts,
-        signalling,
-        session,
-        version: 1,
-        held: false,
-        on_hold: false,
-        keys: Keys::default(),
-        volume_db: 0,
-        name: None,
-        sayings: Sayings::default(),
-        srtp_key,
-    };
-    let codec = match agreed.codec {
-        sdp::Codec::Opus => "opus",
-        sdp::Codec::G722 => "G722",
-        sdp::Codec::Pcma => "PCMA",
-        sdp::Codec::Pcmu => "PCMU",
-    };
+    let (orders, codec) = (orders.clone(), codec_name(&agreed));
+    let line = Line::new(house, leg, orders, signals, facts, signalling, session, srtp_key);
     Ok((line, codec))
 }
 
 /// Why it ended, and which meeting it reached.
 async fn converse(line: &mut Line, incoming: &Incoming, caller: &PhoneNumber) -> (EndCause, Option<MeetingId>) {
-    match ivr::identify(line, &incoming.dialled, caller, line.signalling).await {
+    // A carrier we register at calls our account; the number that was dialled is whom it is for.
+    let is_account = line.house.carriers.is_account(&incoming.dialled);
+    let dialled = if is_account { &incoming.to } else { &incoming.dialled };
+    match ivr::identify(line, dialled, caller, line.signalling).await {
         Ok(seat) => {
             let meeting = seat.handle.id();
             (in_meeting(line, seat).await, Some(meeting))
@@ -114,34 +96,66 @@ async fn converse(line: &mut Line, incoming: &Incoming, caller: &PhoneNumber) ->
     }
 }
 
-/// Writes the call down (P9).
-async fn record(
-    house: &House,
-    incoming: &Incoming,
-    caller: &PhoneNumber,
+pub(crate) fn codec_name(agreed: &sdp::Agreed) -> &'static str {
+    match agreed.codec {
+        sdp::Codec::Opus => "opus",
+        sdp::Codec::G722 => "G722",
+        sdp::Codec::Pcma => "PCMA",
+        sdp::Codec::Pcmu => "PCMU",
+    }
+}
+
+/// What is told of a call when it is over: in the log, the metrics and its record (P9).
+pub(crate) struct Told {
+    number: PhoneNumber,
+    call_id: String,
+    outgoing: bool,
+    begun: Instant,
     started_ms: i64,
-    cause: EndCause,
-    codec: &str,
-    meeting: Option<MeetingId>,
-    stats: &LegStats,
-) {
-    let call = CallRecord {
-        meeting,
-        outgoing: false,
-        number: caller.masked(),
-        call_id: incoming.call_id.clone(),
-        codec: codec.to_owned(),
-        started_ms,
-        ended_ms: now_ms(),
-        cause: cause.label(),
-        received: stats.received,
-        lost: stats.lost,
-        sent: stats.sent,
-        jitter_ms: stats.jitter_ms,
-        round_trip_ms: stats.round_trip_ms,
-        mos: quality::mos(stats),
-    };
-    house.conference.record_call(call).await;
+    pub(crate) codec: &'static str,
+    pub(crate) meeting: Option<MeetingId>,
+    pub(crate) stats: LegStats,
+}
+
+impl Told {
+    pub(crate) fn begin(number: &PhoneNumber, call_id: String, outgoing: bool) -> Self {
+        metrics::gauge!("gateway_calls").increment(1);
+        Self {
+            number: number.clone(),
+            call_id,
+            outgoing,
+            begun: Instant::now(),
+            started_ms: now_ms(),
+            codec: "none",
+            meeting: None,
+            stats: LegStats::default(),
+        }
+    }
+
+    pub(crate) async fn end(self, house: &House, cause: EndCause) {
+        metrics::gauge!("gateway_calls").decrement(1);
+        metrics::counter!("gateway_calls_ended", "cause" => cause.label()).increment(1);
+        let (seconds, direction) = (self.begun.elapsed().as_secs(), if self.outgoing { "out" } else { "in" });
+        tracing::info!(number = %self.number, direction, codec = self.codec, seconds, cause = cause.label(), "call ended");
+        let stats = self.stats;
+        let call = CallRecord {
+            meeting: self.meeting,
+            outgoing: self.outgoing,
+            number: self.number.masked(),
+            call_id: self.call_id,
+            codec: self.codec.to_owned(),
+            started_ms: self.started_ms,
+            ended_ms: now_ms(),
+            cause: cause.label(),
+            received: stats.received,
+            lost: stats.lost,
+            sent: stats.sent,
+            jitter_ms: stats.jitter_ms,
+            round_trip_ms: stats.round_trip_ms,
+            mos: quality::mos(&stats),
+        };
+        house.conference.record_call(call).await;
+    }
 }
 
 /// Milliseconds since 1970, UTC.

@@ -31,6 +31,14 @@ pub(crate) enum EndCause {
     ServerStopping,
     /// Nothing was heard of him.
     NoMedia,
+    /// We called, and he spoke with somebody else.
+    Busy,
+    /// We called, and nobody took it or said whether he comes.
+    NoAnswer,
+    /// We called, and he doesn't come.
+    Declined,
+    /// We called a number that leads nowhere.
+    NoSuchNumber,
     /// His seat was taken by a newer call, or he fell behind.
     Replaced,
     Failed,
@@ -46,7 +54,14 @@ impl EndCause {
             Self::Locked | Self::Denied | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
             Self::ServerStopping => (503, "Service Unavailable"),
             Self::HungUp | Self::Canceled => (487, "Request Terminated"),
-            Self::MeetingEnded | Self::NotYet | Self::NoMedia | Self::Replaced => (480, "Temporarily Unavailable"),
+            Self::MeetingEnded
+            | Self::NotYet
+            | Self::NoMedia
+            | Self::Replaced
+            | Self::Busy
+            | Self::NoAnswer
+            | Self::Declined
+            | Self::NoSuchNumber => (480, "Temporarily Unavailable"),
             Self::Failed => (500, "Server Internal Error"),
         }
     }
@@ -68,6 +83,10 @@ impl EndCause {
             Self::MeetingEnded => "meeting_ended",
             Self::ServerStopping => "server_stopping",
             Self::NoMedia => "no_media",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Declined => "declined",
+            Self::NoSuchNumber => "no_such_number",
             Self::Replaced => "replaced",
             Self::Failed => "failed",
         }
@@ -77,6 +96,8 @@ impl EndCause {
     pub(crate) fn words(self) -> &'static [Prompt] {
         match self {
             Self::HungUp | Self::Canceled | Self::NotAcceptable | Self::NoMedia | Self::Replaced => &[],
+            Self::Busy | Self::NoSuchNumber => &[],
+            Self::NoAnswer | Self::Declined => &[Prompt::Goodbye],
             Self::NoMeeting | Self::WrongPassword => &[Prompt::TooManyTries, Prompt::Goodbye],
             Self::TooManyTries => &[Prompt::TooManyTries, Prompt::Goodbye],
             Self::Full => &[Prompt::RefusedFull, Prompt::Goodbye],

@@ -203,7 +203,9 @@ impl Caller {
                 }
                 (poll.open && !known).then(|| line.clip(Prompt::PollOpen))
             }
-            Event::Reacted { .. } | Event::Chat { .. } | Event::BroadcastChanged { .. } => None,
+            Event::Reacted { .. } | Event::Chat { .. } | Event::DialChanged { .. } | Event::BroadcastChanged { .. } => {
+                None
+            }
         }
     }
 

@@ -95,6 +95,7 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
             name: None,
             account: None,
             via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
+            dial: None,
             resume: None,
             since: None,
             source,

@@ -3,6 +3,8 @@
 //! SIP itself is `sip`'s, sound `plane`'s, meetings `conference`'s, prompts and keys `sipconf`'s.
 
 mod call;
+mod carriers;
+mod dial_out;
 mod end_cause;
 mod in_meeting;
 mod ivr;
@@ -21,12 +23,17 @@ use std::{
 use conference::Conference;
 use plane::Plane;
 use sip::{Endpoint, EndpointConfig, Transport};
-use sipconf::{Announce, KeyMap, Numbers, Prompts};
-use tokio::{sync::Mutex, task::JoinHandle};
+use sipconf::{Announce, DialPlan, KeyMap, Numbers, Prompts};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinHandle,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use carriers::Carriers;
+use dial_out::Outbound;
 use names::Rolls;
-use switchboard::Switchboard;
+use switchboard::{Switchboard, WISHES_MAX, Wish};
 
 /// How long streams may take to send what is left. A peer that doesn't read it now won't.
 const STREAMS_FLUSH: Duration = Duration::from_millis(300);
@@ -40,6 +47,8 @@ pub struct GatewayConfig {
     pub tcp: Vec<SocketAddr>,
     /// What the dialled numbers lead to.
     pub numbers: Numbers,
+    /// The carriers telephones are called by; none are called where there is none.
+    pub dial_plan: DialPlan,
     /// The keys of the meeting.
     pub keys: KeyMap,
     /// What callers hear of others' coming and going.
@@ -66,6 +75,9 @@ pub(crate) struct House {
     pub(crate) announce: Announce,
     pub(crate) rolls: Rolls,
     pub(crate) keys: KeyMap,
+    pub(crate) carriers: Arc<Carriers>,
+    /// What the switchboard is to begin.
+    pub(crate) wishes: mpsc::Sender<Wish>,
     /// Set when the server stops: every call says so and ends.
     pub(crate) stopping: CancellationToken,
 }
@@ -94,6 +106,9 @@ impl Gateway {
         let sockets = transport::bind(&config.udp, &config.tcp, &closed, &streams).await?;
         let local = sockets.local.clone();
         let endpoint = Endpoint::new(EndpointConfig { announced: config.announced, seed: rand::random() });
+        let (wishes, wished) = mpsc::channel(WISHES_MAX);
+        let calls_out = !config.dial_plan.trunks().is_empty();
+        let carriers = Arc::new(Carriers::new(config.dial_plan, wishes.clone(), stopping.clone()));
         let house = Arc::new(House {
             conference,
             plane,
@@ -102,9 +117,15 @@ impl Gateway {
             announce: config.announce,
             rolls: Rolls::default(),
             keys: config.keys,
+            carriers: Arc::clone(&carriers),
+            wishes,
             stopping: stopping.clone(),
         });
-        let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone());
+        if calls_out {
+            house.conference.set_dialer(Arc::new(Outbound { house: Arc::clone(&house), calls: calls.clone() }));
+            carriers.keep(&calls);
+        }
+        let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone(), wished);
         let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
         Ok(Self { stopping, closed, calls, streams, switchboard, local })
     }

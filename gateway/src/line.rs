@@ -96,6 +96,36 @@ pub(crate) enum Happening {
 }
 
 impl Line {
+    pub(crate) fn new(
+        house: Arc<House>,
+        leg: LegMedia,
+        orders: Orders,
+        signals: mpsc::Receiver<Signal>,
+        facts: mpsc::Receiver<LegFact>,
+        signalling: IpAddr,
+        session: u64,
+        srtp_key: [u8; 30],
+    ) -> Self {
+        Self {
+            house,
+            language: Language::ZhCn,
+            leg,
+            orders,
+            signals,
+            facts,
+            signalling,
+            session,
+            version: 1,
+            held: false,
+            on_hold: false,
+            keys: Keys::default(),
+            volume_db: 0,
+            name: None,
+            sayings: Sayings::default(),
+            srtp_key,
+        }
+    }
+
     /// The next key or end of a prompt; an error is the end of the call.
     pub(crate) async fn next(&mut self) -> Result<Happening, EndCause> {
         loop {
@@ -111,9 +141,9 @@ impl Line {
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
                         return Ok(Happening::Digit(key));
                     }
-                    Some(Signal::Confirmed | Signal::Digit(_)) => {}
+                    Some(Signal::Confirmed | Signal::Digit(_) | Signal::Rings | Signal::Answered(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
-                    Some(Signal::Ended) | None => return Err(EndCause::HungUp),
+                    Some(Signal::Ended | Signal::Refused(_)) | None => return Err(EndCause::HungUp),
                 },
                 fact = self.facts.recv() => match fact {
                     Some(LegFact::Digit(key)) if self.keys.take(KeyBy::Media, key, Instant::now()) => {

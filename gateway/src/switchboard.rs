@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use sip::{CallKey, Endpoint, Event, Incoming};
-use tokio::sync::mpsc;
+use sip::{Answer, CallKey, Endpoint, Event, Incoming, Question, RequestKey, Target};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -16,6 +16,17 @@ const ORDERS_MAX: usize = 1024;
 
 /// Signals that may wait for one call. A call that takes none of so many is broken and is hung up.
 const SIGNALS_MAX: usize = 16;
+
+/// Wishes that may wait; whoever has one more waits in turn.
+pub(crate) const WISHES_MAX: usize = 64;
+
+/// What is to begin.
+pub(crate) enum Wish {
+    /// A call, with its offer. None is answered where there can be none.
+    Call { target: Target, offer: String, answer: oneshot::Sender<Option<(Orders, mpsc::Receiver<Signal>)>> },
+    /// Something outside of calls.
+    Ask { target: Target, question: Question, answer: oneshot::Sender<Answer> },
+}
 
 /// What a call wants said to its caller.
 pub(crate) enum Order {
@@ -35,6 +46,12 @@ pub(crate) enum Signal {
     /// A key by INFO.
     Digit(char),
     Ended,
+    /// The telephone we call rings.
+    Rings,
+    /// And is taken, with this answer.
+    Answered(Vec<u8>),
+    /// It isn't, by this status code.
+    Refused(u16),
 }
 
 /// A call's way to the switchboard.
@@ -60,6 +77,8 @@ pub(crate) struct Switchboard {
     signals: HashMap<CallKey, mpsc::Sender<Signal>>,
     orders: mpsc::Receiver<(CallKey, Order)>,
     queue: mpsc::Sender<(CallKey, Order)>,
+    wishes: mpsc::Receiver<Wish>,
+    asked: HashMap<RequestKey, oneshot::Sender<Answer>>,
 }
 
 impl Switchboard {
@@ -69,9 +88,11 @@ impl Switchboard {
         house: Arc<House>,
         calls: TaskTracker,
         closed: CancellationToken,
+        wishes: mpsc::Receiver<Wish>,
     ) -> Self {
         let (queue, orders) = mpsc::channel(ORDERS_MAX);
-        Self { endpoint, sockets, house, calls, closed, signals: HashMap::new(), orders, queue }
+        let (signals, asked) = (HashMap::new(), HashMap::new());
+        Self { endpoint, sockets, house, calls, closed, signals, orders, queue, wishes, asked }
     }
 
     pub(crate) async fn run(mut self) {
@@ -87,6 +108,7 @@ impl Switchboard {
                 // Calls that stand before calls that come: orders are few and bounded by the calls.
                 biased;
                 Some((call, order)) = self.orders.recv() => self.obey(call, order),
+                Some(wish) = self.wishes.recv() => self.grant(wish),
                 arrived = self.sockets.arrived.recv() => match arrived {
                     Some(Arrived::Message(source, message)) => self.endpoint.handle(source, message, Instant::now()),
                     Some(Arrived::Opened(peer, answers)) => self.sockets.opened(peer, answers),
@@ -127,6 +149,38 @@ impl Switchboard {
         }
     }
 
+    fn grant(&mut self, wish: Wish) {
+        let now = Instant::now();
+        match wish {
+            Wish::Call { mut target, offer, answer } => {
+                let call = self.find_way(&mut target).then(|| self.endpoint.call(target, &offer, now)).flatten();
+                let begun = call.map(|call| {
+                    let (signals, taken) = mpsc::channel(SIGNALS_MAX);
+                    self.signals.insert(call, signals);
+                    (Orders { key: call, queue: self.queue.clone() }, taken)
+                });
+                // Who wished it may have gone: then the call has no owner.
+                if answer.send(begun).is_err()
+                    && let Some(call) = call
+                {
+                    self.obey(call, Order::HangUp);
+                }
+            }
+            Wish::Ask { mut target, question, answer } => {
+                if self.find_way(&mut target) {
+                    self.asked.insert(self.endpoint.ask(target, question, now), answer);
+                }
+            }
+        }
+    }
+
+    /// Chooses one of our sockets; false where none leads there.
+    fn find_way(&mut self, target: &mut Target) -> bool {
+        let local = self.sockets.way_to(target.way.transport, target.way.peer);
+        target.way.local = local.unwrap_or(target.way.local);
+        local.is_some()
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Incoming(incoming) => self.incoming(incoming),
@@ -145,6 +199,22 @@ impl Switchboard {
             Event::Ended(call) => {
                 self.signal(call, Signal::Ended);
                 self.signals.remove(&call);
+            }
+            Event::Rings(call) => {
+                // A carrier may say it as often as it likes.
+                if let Some(signals) = self.signals.get(&call) {
+                    let _ = signals.try_send(Signal::Rings);
+                }
+            }
+            Event::Answered(call, answer) => self.signal(call, Signal::Answered(answer)),
+            Event::Refused(call, code) => {
+                self.signal(call, Signal::Refused(code));
+                self.signals.remove(&call);
+            }
+            Event::Responded(request, answer) => {
+                if let Some(asked) = self.asked.remove(&request) {
+                    let _ = asked.send(answer);
+                }
             }
         }
     }

@@ -23,6 +23,9 @@ const STREAMS_MAX: usize = 1024;
 /// Answers that may wait for a stream's peer. One that does not read loses its connection.
 const ANSWERS_MAX: usize = 64;
 
+/// How long a carrier's server may take to accept a stream.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// A stream without a byte for so long is closed. Phones send keep-alives each two minutes or more often.
 const IDLE: Duration = Duration::from_secs(300);
 
@@ -37,6 +40,9 @@ pub(crate) struct Sockets {
     pub(crate) arrived: mpsc::Receiver<Arrived>,
     udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
     streams: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
+    /// For streams of our own.
+    queue: mpsc::Sender<Arrived>,
+    tasks: TaskTracker,
 }
 
 pub(crate) async fn bind(
@@ -46,7 +52,9 @@ pub(crate) async fn bind(
     streams: &TaskTracker,
 ) -> Result<Sockets, GatewayError> {
     let (queue, arrived) = mpsc::channel(MESSAGES_MAX);
-    let mut sockets = Sockets { local: Vec::new(), arrived, udp: Vec::new(), streams: HashMap::new() };
+    let (local, udp_sockets, known) = (Vec::new(), Vec::new(), HashMap::new());
+    let mut sockets =
+        Sockets { local, arrived, udp: udp_sockets, streams: known, queue: queue.clone(), tasks: streams.clone() };
     for address in udp {
         let failed = |source| GatewayError { transport: "UDP", address: *address, source };
         let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
@@ -78,6 +86,28 @@ impl Sockets {
 
     pub(crate) fn closed(&mut self, peer: SocketAddr) {
         self.streams.remove(&peer);
+    }
+
+    /// Which of our sockets leads there; a stream is opened where there is none. None where nothing does.
+    pub(crate) fn way_to(&mut self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
+        let leads = |(kind, local): &&(Transport, SocketAddr)| *kind == transport && local.is_ipv4() == peer.is_ipv4();
+        let local = self.local.iter().find(leads).map(|(_, local)| *local)?;
+        if transport == Transport::Tcp && !self.streams.contains_key(&peer) {
+            if self.streams.len() >= STREAMS_MAX {
+                return None;
+            }
+            let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
+            self.streams.insert(peer, answers);
+            let (source, queue) = (Source { transport, peer, local }, self.queue.clone());
+            self.tasks.spawn(async move {
+                if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(peer)).await {
+                    serve_stream(stream, source, &queue, waiting).await;
+                }
+                // The switchboard that is gone needs no telling.
+                let _ = queue.send(Arrived::Closed(peer)).await;
+            });
+        }
+        Some(local)
     }
 
     /// Never waits.

@@ -13,7 +13,7 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use serde::Deserialize;
-use sipconf::{Announce, KeyMap, Numbers};
+use sipconf::{Announce, DialPlan, KeyMap, Numbers, Trunk};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -121,8 +121,18 @@ pub(crate) struct Sip {
     pub(crate) announce: Announce,
     /// The numbers callers dial, and the language and meeting each leads to.
     pub(crate) numbers: Numbers,
+    /// The carriers telephones are called by.
+    pub(crate) trunks: Vec<Trunk>,
+    /// The calling code of numbers that are written without one.
+    pub(crate) country: Option<String>,
     /// The keys of the meeting.
     pub(crate) keypad: KeyMap,
+}
+
+impl Sip {
+    pub(crate) fn dial_plan(&self) -> DialPlan {
+        DialPlan::new(self.trunks.clone(), self.country.clone())
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -234,6 +244,8 @@ impl Default for Sip {
             domain: None,
             announce: Announce::default(),
             numbers: Numbers::default(),
+            trunks: Vec::new(),
+            country: None,
             keypad: KeyMap::default(),
         }
     }

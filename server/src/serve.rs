@@ -80,6 +80,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             tcp: config.sip.tcp.clone(),
             announce: config.sip.announce,
             numbers: config.sip.numbers.clone(),
+            dial_plan: config.sip.dial_plan(),
             keys: config.sip.keypad.clone(),
             announced: announced_first,
         },

@@ -140,6 +140,8 @@ catalogue! {
     WaitingForAdmission = "waiting_for_admission",
     /// The host turned the caller away.
     Denied = "denied",
+    /// To somebody who was called: which keys take him in, and not.
+    Invited = "invited",
     /// Asks for the caller's name; a tone follows.
     SayName = "say_name",
     /// After a recorded name.

@@ -1,7 +1,7 @@
 //! The dial plan: what an operator sets about telephony, and what callers hear and key.
 //!
 //! Here: the languages callers choose from, the spoken prompts with their sound (embedded, as Ogg Opus), tones and
-//! music, the keypad of the meeting as a state machine, and what the dialled numbers lead to. Pure: no IO, no clock. The order in which a caller hears
+//! music, the keypad of the meeting as a state machine, what the dialled numbers lead to, and by which carrier we call. Pure: no IO, no clock. The order in which a caller hears
 //! things is the script of `gateway::ivr`; who may do what a key asks for, `model` decides.
 #![warn(missing_docs)]
 
@@ -13,6 +13,7 @@ mod numbers;
 mod ogg_opus;
 mod prompts;
 mod tones;
+mod trunks;
 
 pub use announce::Announce;
 pub use catalogue::Prompt;
@@ -20,3 +21,4 @@ pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCom
 pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};
 pub use prompts::{PromptError, Prompts, join};
+pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError};

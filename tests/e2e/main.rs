@@ -6,6 +6,7 @@ mod breakout;
 mod browser;
 mod calls;
 mod chat;
+mod dial_out;
 mod keypad;
 mod load;
 mod operation;

@@ -77,21 +77,32 @@ impl Heard {
 impl Baresip {
     /// A phone with a number, a codec and a tone.
     pub fn start(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, codec, hz, "")
+        Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0")
     }
 
     /// One that speaks only to who encrypts, by a key in its offer (RFC 4568).
     pub fn start_encrypted(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, codec, hz, ";mediaenc=srtp-mand")
+        Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0;mediaenc=srtp-mand")
     }
 
-    fn start_with(number: &str, codec: Codec, hz: f32, more: &str) -> Result<Self> {
+    /// One that is reached by a registrar.
+    pub fn start_registered(number: &str, registrar: SocketAddr, codec: Codec, hz: f32) -> Result<Self> {
+        // The control port tells only what happens while somebody is there to hear it: the account comes afterwards.
+        let mut phone = Self::start_with("unused", "127.0.0.1", codec, hz, ";regint=0")?;
+        let codec = codec.name();
+        let account =
+            format!("<sip:{number}@{registrar}>;regint=600;auth_pass=none;audio_codecs={codec};dtmfmode=rtpevent");
+        phone.command("uanew", &account)?;
+        phone.wait_for("REGISTER_OK")?;
+        Ok(phone)
+    }
+
+    fn start_with(number: &str, domain: &str, codec: Codec, hz: f32, more: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         write_tone(&folder.path().join("tone.wav"), hz, RATE)?;
         fs::write(folder.path().join("config"), config(folder.path(), control)?)?;
-        let account =
-            format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs={};dtmfmode=rtpevent{more}\n", codec.name());
+        let account = format!("<sip:{number}@{domain}>;audio_codecs={};dtmfmode=rtpevent{more}\n", codec.name());
         fs::write(folder.path().join("accounts"), account)?;
         fs::write(folder.path().join("contacts"), "")?;
         let log = fs::File::create(folder.path().join("log"))?;
@@ -140,6 +151,19 @@ impl Baresip {
     pub fn dial(&mut self, user: &str, server: SocketAddr, transport: &str) -> Result<()> {
         self.command("dial", &format!("sip:{user}@{server};transport={transport}"))?;
         self.wait_for("CALL_ESTABLISHED")
+    }
+
+    /// Waits until it rings, and takes the call.
+    pub fn take_call(&mut self) -> Result<()> {
+        self.wait_for("CALL_INCOMING")?;
+        self.command("accept", "")?;
+        self.wait_for("CALL_ESTABLISHED")
+    }
+
+    /// Waits until it rings, and refuses the call.
+    pub fn refuse_call(&mut self) -> Result<()> {
+        self.wait_for("CALL_INCOMING")?;
+        self.command("hangup", "")
     }
 
     /// Presses keys, as fast as fingers do.

@@ -4,6 +4,7 @@
 mod baresip;
 mod browser;
 mod client;
+mod kamailio;
 mod pjsua;
 mod server;
 mod user;
@@ -11,6 +12,7 @@ mod user;
 pub use baresip::{Baresip, Codec, Heard};
 pub use browser::{Browser, Colour, by_id};
 pub use client::{Client, http};
+pub use kamailio::Kamailio;
 pub use pjsua::Pjsua;
 pub use server::{Server, command, python};
 pub use user::{Answer, PASSWORD, User};

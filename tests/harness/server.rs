@@ -215,7 +215,7 @@ pub fn python() -> Command {
 const PORTS: Range<u16> = 12_000..32_000;
 
 /// Ports in a row that are free on UDP and TCP; the first, which is even.
-fn free(count: u16) -> Result<SocketAddr> {
+pub(crate) fn free(count: u16) -> Result<SocketAddr> {
     // Tests that run at the same time look in different places.
     static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(401)));
     let room = u32::from(PORTS.end - PORTS.start - count);

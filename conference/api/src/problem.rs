@@ -74,6 +74,10 @@ problems! {
     Ended = "ended", CONFLICT, "会议已经结束", "The meeting has ended";
     ShareLocked = "share_locked", FORBIDDEN, "主持人已锁定共享，只有主持人可以共享", "Sharing is locked: only the host may share";
     BadText = "bad_text", BAD_REQUEST, "内容不能为空，也不能过长", "The text is empty or too long";
+    NoDialOut = "no_dial_out", CONFLICT, "本系统未开通电话外呼", "This server calls no telephones";
+    BadNumber = "bad_number", BAD_REQUEST, "不是有效的电话号码，例如 138 1234 5678 或 +44 20 7946 0000", "That is no telephone number; write it as 138 1234 5678 or +44 20 7946 0000";
+    NumberNotAllowed = "number_not_allowed", FORBIDDEN, "管理员未允许呼叫这类号码", "Your operator hasn't allowed calls to numbers of this kind";
+    TooManyDials = "too_many_dials", CONFLICT, "同时呼叫的电话过多，请稍候再试", "Too many telephones are being called; wait until some have answered";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";
@@ -134,6 +138,10 @@ impl From<Refusal> for Code {
             Refusal::ShareLocked => Self::ShareLocked,
             Refusal::NoLivestream => Self::NoLivestream,
             Refusal::BadText => Self::BadText,
+            Refusal::NoDialOut => Self::NoDialOut,
+            Refusal::BadNumber => Self::BadNumber,
+            Refusal::NumberNotAllowed => Self::NumberNotAllowed,
+            Refusal::TooManyDials => Self::TooManyDials,
             Refusal::NoSuchPoll => Self::NoSuchPoll,
             Refusal::NoSuchRoom => Self::NoSuchRoom,
             Refusal::TooManyPolls => Self::TooMany,

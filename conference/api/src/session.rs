@@ -203,6 +203,7 @@ impl Client {
                             let (via, waits) = (Via::Web, Some(waits));
                             let (name, account) = (Some(name), account.clone());
                             let request = JoinRequest {
+                                dial: None,
                                 meeting,
                                 password,
                                 name,

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    AccountId, BroadcastId, BroadcastState, HandedFile, Layout, MeetingId, MeetingNumber, Options, ParticipantId,
-    Reaction, Via,
+    AccountId, BroadcastId, BroadcastState, DialState, HandedFile, Layout, MeetingId, MeetingNumber, Options,
+    ParticipantId, Reaction, Via,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -33,6 +33,8 @@ pub struct Rules {
     pub scalable: bool,
     /// The site has livestreams.
     pub livestream: bool,
+    /// There is a carrier to call telephones by.
+    pub dial_out: bool,
     /// The wall clock at the meeting's own zero, milliseconds since 1970, UTC.
     pub begun_ms: i64,
     /// When it began by its booking, of which [`DURATION_MIN_MAX`](crate::DURATION_MIN_MAX) is counted.
@@ -54,6 +56,8 @@ pub struct Join {
     pub account: Option<AccountId>,
     /// What he keyed in.
     pub password: Option<String>,
+    /// The call he answers, where a host called him.
+    pub dial: Option<u32>,
     /// The seat whose secret he has.
     pub resume: Option<ParticipantId>,
     /// Where he comes from.
@@ -85,6 +89,8 @@ pub enum Command {
     Lost(ParticipantId),
     /// What became of the broadcast.
     Broadcast(BroadcastId, Option<BroadcastState>),
+    /// What became of a telephone that was called.
+    Dialed(u32, DialState),
     /// The recording could not go on.
     RecordingFailed,
     /// Time has passed.
@@ -271,6 +277,18 @@ pub enum Action {
         /// By so many seats.
         by: u32,
     },
+    /// C22: calls a telephone.
+    Dial {
+        /// As people write numbers.
+        number: String,
+        /// Whose it is; the masked number where absent.
+        name: Option<String>,
+    },
+    /// Calls it no longer.
+    StopDial {
+        /// Which.
+        dial: u32,
+    },
     /// B1.
     StartBroadcast,
     /// B1.
@@ -331,6 +349,8 @@ impl Action {
             Self::OpenBreakouts { .. } => ("open_breakouts", None),
             Self::CloseBreakouts => ("close_breakouts", None),
             Self::MoveTo { participant, .. } => ("move_to", Some(*participant)),
+            Self::Dial { .. } => ("dial", None),
+            Self::StopDial { .. } => ("stop_dial", None),
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),
             Self::StartRecording => ("start_recording", None),
@@ -391,6 +411,18 @@ pub enum Refusal {
     /// The site has none.
     #[error("this site has no livestream")]
     NoLivestream,
+    /// No carrier is set.
+    #[error("this server calls no telephones")]
+    NoDialOut,
+    /// It can't be dialled.
+    #[error("that is no telephone number")]
+    BadNumber,
+    /// The operator has not allowed it.
+    #[error("numbers of this kind may not be called")]
+    NumberNotAllowed,
+    /// Ten ring, or five hundred were called.
+    #[error("too many telephones are being called")]
+    TooManyDials,
     /// The text is empty or too long.
     #[error("the text is empty or too long")]
     BadText,

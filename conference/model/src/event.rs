@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, Refusal, ViaKind};
+use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, Refusal, ViaKind};
 
 /// What is to be carried out, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub enum Effect {
     Extend(i64),
     /// Write down that it holds so many, if it can: [`Command::Enlarged`](crate::Command::Enlarged) follows.
     Enlarge(usize),
+    /// Call this telephone: [`Command::Dialed`](crate::Command::Dialed) follows, again and again.
+    Dial(u32, PhoneNumber),
+    /// Call it no longer.
+    StopDial(u32),
     /// Begin a livestream.
     StartBroadcast(BroadcastId),
     /// End it.
@@ -90,6 +94,11 @@ pub enum Event {
     PollChanged {
         /// As it is now.
         poll: Poll,
+    },
+    /// A telephone is being called (C22).
+    DialChanged {
+        /// As it is now.
+        dial: DialView,
     },
     /// The livestream is not as before.
     BroadcastChanged {
@@ -288,6 +297,8 @@ pub struct MeetingView {
     pub scalable: bool,
     /// It may have a livestream.
     pub livestream: bool,
+    /// Hosts may call telephones.
+    pub dial_out: bool,
     /// The host comes in with his camera on.
     pub host_video: bool,
     /// Participants come in with their cameras on.
@@ -308,6 +319,53 @@ pub struct MeetingView {
     pub self_unmute: bool,
     /// What is seen and said is being recorded (C23): everyone is to know.
     pub recording: bool,
+}
+
+/// A telephone a host has called, as participants see it.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct DialView {
+    /// Grows in this meeting.
+    pub id: u32,
+    /// As who called it wrote it, or the masked number.
+    pub name: String,
+    /// Masked.
+    pub number: String,
+    /// What became of it.
+    pub state: DialState,
+}
+
+/// What becomes of a telephone that is called (P8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DialState {
+    /// Nothing is heard of it yet.
+    Calling,
+    /// It rings.
+    Ringing,
+    /// Somebody took it and is asked whether he comes.
+    Answered,
+    /// He is in.
+    Joined,
+    /// He speaks with somebody else.
+    Busy,
+    /// He didn't take it, or didn't say whether he comes.
+    NoAnswer,
+    /// He doesn't want to.
+    Declined,
+    /// There is no such number.
+    NoSuchNumber,
+    /// No carrier could be reached, or none took the call.
+    Failed,
+    /// A host gave it up.
+    Stopped,
+}
+
+impl DialState {
+    /// Nothing more follows.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Calling | Self::Ringing | Self::Answered)
+    }
 }
 
 /// A livestream as participants see it.
@@ -363,6 +421,8 @@ pub struct Snapshot {
     pub polls: Vec<Poll>,
     /// Everyone at the door, for hosts.
     pub waiting: Vec<WaitingPerson>,
+    /// Telephones that were called, the newest last.
+    pub dials: Vec<DialView>,
     /// The livestream.
     pub broadcast: Option<BroadcastView>,
 }

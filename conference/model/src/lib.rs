@@ -23,8 +23,8 @@ pub use booking::{
 };
 pub use command::{Action, Command, Join, Refusal, Rules};
 pub use event::{
-    BroadcastState, BroadcastView, Choice, Effect, EndReason, Event, HandedFile, Layout, LeaveReason, MeetingView,
-    Message, Notice, Poll, Reaction, Snapshot, WaitReason, WaitingPerson, Whisper,
+    BroadcastState, BroadcastView, Choice, DialState, DialView, Effect, EndReason, Event, HandedFile, Layout,
+    LeaveReason, MeetingView, Message, Notice, Poll, Reaction, Snapshot, WaitReason, WaitingPerson, Whisper,
 };
 pub use ids::{
     AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, RoomId, SiteId,

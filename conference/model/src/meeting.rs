@@ -7,9 +7,9 @@ use std::{
 };
 
 use crate::{
-    AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, Effect, EndReason, Event, Join, Layout,
-    LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot, Via,
-    ViaKind, check_name, network_of,
+    AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, DialState, Effect, EndReason, Event, Join,
+    Layout, LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot,
+    Via, ViaKind, check_name, network_of,
     tries::{Source, Tries},
 };
 
@@ -17,6 +17,7 @@ mod act;
 mod breakouts;
 mod chat;
 mod clock;
+mod dials;
 mod lobby;
 mod polls;
 
@@ -37,6 +38,7 @@ pub struct Meeting {
     lobby: lobby::Lobby,
     chat: chat::Chat,
     polls: polls::Polls,
+    dials: dials::Dials,
     clock: clock::Clock,
     /// The host has been here.
     started: bool,
@@ -80,6 +82,7 @@ impl Meeting {
             ends_ms: rules.until_ms,
             scalable: rules.scalable,
             livestream: rules.livestream,
+            dial_out: rules.dial_out,
             host_video: rules.options.host_video,
             participant_video: rules.options.participant_video,
             locked: false,
@@ -103,6 +106,7 @@ impl Meeting {
             lobby: lobby::Lobby::default(),
             chat: chat::Chat::default(),
             polls: polls::Polls::default(),
+            dials: dials::Dials::default(),
             clock: clock::Clock::default(),
             started: false,
             adrift: false,
@@ -123,6 +127,7 @@ impl Meeting {
             Command::Enlarged(capacity) => Ok(self.change_meeting(|meeting| meeting.capacity = capacity)),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
+            Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::Tick => Ok(self.tick(now)),
             Command::Stop => Ok(self.close(EndReason::ServerStopping)),
@@ -149,6 +154,7 @@ impl Meeting {
             chat: Vec::new(),
             polls: self.polls.all(),
             waiting: Vec::new(),
+            dials: self.dials.all(),
             broadcast: self.broadcast.clone(),
         }
     }
@@ -182,7 +188,9 @@ impl Meeting {
     }
 
     fn join(&mut self, join: Join, now: Duration) -> Outcome {
+        let invited = join.dial.and_then(|dial| Some((dial, self.dials.answering(dial)?)));
         let name = match (&join.name, &join.via) {
+            (None, Via::Phone(_)) if let Some((_, name)) = &invited => name.clone(),
             (Some(name), _) => check_name(name).map_err(|_| Refusal::BadName)?,
             (None, Via::Phone(number)) => number.masked(),
             (None, Via::Web) => return Err(Refusal::BadName),
@@ -205,7 +213,8 @@ impl Meeting {
         let is_owner = join.account == Some(self.rules.owner)
             || join.password.as_ref().is_some_and(|given| self.is_host_pin(&join.via, &source, given, now));
         match (&self.rules.password, &join.password) {
-            _ if is_owner => {}
+            // Whom a host has called needs none.
+            _ if is_owner || invited.is_some() => {}
             (None, None) => {}
             // A browser may bring one that was taken away meanwhile; a caller has tried a PIN.
             (None, Some(_)) if join.via.kind() == ViaKind::Web => {}
@@ -224,15 +233,21 @@ impl Meeting {
             // Seats are named by whoever calls this, each once.
             return Err(Refusal::Failed);
         }
-        if self.view.locked && !is_owner {
+        if self.view.locked && !is_owner && invited.is_none() {
             return Err(Refusal::Locked);
         }
         if self.seats.len() >= self.view.capacity {
             return Err(Refusal::Full);
         }
-        match self.must_wait().filter(|_| !is_owner) {
+        match self.must_wait().filter(|_| !is_owner && invited.is_none()) {
             Some(why) => self.wait(join, name, why),
-            None => Ok(self.sit_down(join, name, is_owner)),
+            None => {
+                let mut effects = self.sit_down(join, name, is_owner);
+                if let Some((dial, _)) = invited {
+                    effects.extend(self.dialed(dial, DialState::Joined));
+                }
+                Ok(effects)
+            }
         }
     }
 

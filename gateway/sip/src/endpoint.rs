@@ -1,5 +1,4 @@
-//! The user agent server (RFC 3261 §8.2, §12, §13.3, §17.2): transactions, dialogs, and the little of a client that
-//! ends a call (§17.1.2).
+//! The user agent (RFC 3261 §8, §12, §13, §17): transactions and dialogs. What we begin ourselves is in [`outgoing`].
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,7 +14,11 @@ use in_dialog::{SessionTimer, TooShort, first_repeat, session_timer};
 use write::{contact, response, transaction_key};
 
 mod in_dialog;
+mod outgoing;
 mod write;
+
+use outgoing::Outgoing;
+pub use outgoing::{Answer, Question, RequestKey, Target};
 
 /// Round-trip estimate (§17.1.1.1): shorter would flood a slow network, longer make loss audible as waiting.
 const T1: Duration = Duration::from_millis(500);
@@ -31,6 +34,8 @@ const ANSWERS_MAX: usize = 8192;
 
 /// What we can, in answers.
 const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\nSupported: timer, 100rel\r\n";
+/// The same in our INVITEs: provisional answers need no acknowledgement there.
+const ALLOW_CALLING: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\nSupported: timer\r\n";
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +86,8 @@ pub struct Incoming {
     pub call: CallKey,
     /// What was dialled: the user part of the Request-URI.
     pub dialled: String,
+    /// Whom the call is for: the user part of To.
+    pub to: String,
     /// Who calls: the user part of From.
     pub caller: String,
     /// Call-ID, for logs.
@@ -104,8 +111,16 @@ pub enum Event {
     Reoffered(CallKey, Vec<u8>),
     /// A key by INFO, each press once: `0`–`9`, `*`, `#`, `A`–`D`.
     Digit(CallKey, char),
-    /// The caller hung up, does not acknowledge, or lets the session expire.
+    /// The other side hung up, does not acknowledge, or lets the session expire.
     Ended(CallKey),
+    /// A telephone we call rings.
+    Rings(CallKey),
+    /// And is answered, with the answer to our offer; it has been acknowledged.
+    Answered(CallKey, Vec<u8>),
+    /// Nobody answers, by this status code; 408 where nothing was heard.
+    Refused(CallKey, u16),
+    /// What was asked outside of calls has its answer.
+    Responded(RequestKey, Answer),
 }
 
 /// All calls of this server.
@@ -119,6 +134,11 @@ pub struct Endpoint {
     answers_order: VecDeque<TransactionKey>,
     /// Our own requests, by branch.
     clients: BTreeMap<String, ClientTransaction>,
+    /// Those that begin something, by branch.
+    outgoing: BTreeMap<String, Outgoing>,
+    last_cseq: u32,
+    /// By branch and the answer's tag.
+    acks: BTreeMap<(String, String), Answered>,
     events: VecDeque<Event>,
     transmits: VecDeque<Transmit>,
 }
@@ -171,6 +191,7 @@ struct Repeat {
     transmit: Transmit,
     next: Instant,
     interval: Duration,
+    interval_max: Duration,
     until: Instant,
 }
 
@@ -193,6 +214,9 @@ impl Endpoint {
             answers: BTreeMap::new(),
             answers_order: VecDeque::new(),
             clients: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            last_cseq: 0,
+            acks: BTreeMap::new(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         }
@@ -329,6 +353,7 @@ impl Endpoint {
         let incoming = Incoming {
             call,
             dialled: uri_user(uri).unwrap_or_default(),
+            to: message.uri("to").and_then(uri_user).unwrap_or_default(),
             caller: message.uri("from").and_then(uri_user).unwrap_or_default(),
             call_id: dialog.0.clone(),
             offer: message.body.clone(),
@@ -459,8 +484,11 @@ impl Endpoint {
         self.transmits.push_back(transmit);
     }
 
-    /// BYE, or 480 before the answer.
+    /// BYE; 480 before our answer, CANCEL before theirs.
     pub fn hang_up(&mut self, key: CallKey, now: Instant) {
+        if self.cancel_outgoing(key, now) {
+            return;
+        }
         let Some(call) = self.calls.get(&key) else { return };
         match call.state {
             State::Ringing => return self.reject(key, 480, "Temporarily Unavailable", now),
@@ -479,7 +507,7 @@ impl Endpoint {
     /// Sends a request of ours and waits for its answer (§17.1).
     fn begin(&mut self, branch: String, call: Option<CallKey>, request: Transmit, now: Instant) {
         let next = first_repeat(request.to.transport, now);
-        let repeat = Repeat { transmit: request.clone(), next, interval: T1, until: now + TIMEOUT };
+        let repeat = Repeat { transmit: request.clone(), next, interval: T1, interval_max: T2, until: now + TIMEOUT };
         self.transmits.push_back(request);
         self.clients.insert(branch, ClientTransaction { repeat, call });
     }
@@ -510,7 +538,8 @@ impl Endpoint {
         let repeats = self.calls.values().filter_map(|call| call.repeat.as_ref());
         let repeats = repeats.chain(self.clients.values().map(|client| &client.repeat));
         let sessions = self.calls.values().filter_map(|call| call.timer.as_ref()).map(SessionTimer::due);
-        repeats.map(|repeat| repeat.next.min(repeat.until)).chain(sessions).min()
+        let outgoing = self.outgoing.values().map(Outgoing::due);
+        repeats.map(|repeat| repeat.next.min(repeat.until)).chain(sessions).chain(outgoing).min()
     }
 
     /// Repeats what is unanswered, and gives up where it is time.
@@ -552,6 +581,7 @@ impl Endpoint {
             }
         }
         self.run_session_timers(now);
+        self.run_outgoing(now);
     }
 
     fn forget(&mut self, key: CallKey) {
@@ -627,7 +657,7 @@ impl Call {
     /// A 2xx is repeated on every transport, since its ACK comes end to end (§13.3.1.4); a refusal over UDP alone.
     fn say_until_acknowledged(&mut self, transmit: &Transmit, now: Instant, repeats: bool) {
         let (next, until) = if repeats { (now + T1, now + TIMEOUT) } else { (now + TIMEOUT, now + TIMEOUT) };
-        self.repeat = Some(Repeat { transmit: transmit.clone(), next, interval: T1, until });
+        self.repeat = Some(Repeat { transmit: transmit.clone(), next, interval: T1, interval_max: T2, until });
     }
 }
 
@@ -639,7 +669,7 @@ impl Repeat {
         }
         if now >= self.next {
             transmits.push_back(self.transmit.clone());
-            self.interval = (self.interval * 2).min(T2);
+            self.interval = (self.interval * 2).min(self.interval_max);
             self.next = now + self.interval;
         }
         true

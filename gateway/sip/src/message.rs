@@ -92,6 +92,20 @@ impl Message {
         Ok(message)
     }
 
+    /// What the one we called would have sent, had he called us: so that a call is a call whoever began it. `from` is
+    /// the URI we called as, `answer` his 2xx.
+    pub(crate) fn of_called(call_id: &str, from: &str, answer: &Self) -> Self {
+        let his = answer.header("to").unwrap_or_default().to_owned();
+        let mut headers = vec![
+            ("from".to_owned(), his),
+            ("to".to_owned(), format!("<{from}>")),
+            ("call-id".to_owned(), call_id.to_owned()),
+        ];
+        headers.extend(answer.headers("allow").map(|allow| ("allow".to_owned(), allow.to_owned())));
+        let start = StartLine::Request { method: "INVITE".to_owned(), uri: from.to_owned() };
+        Self { start, headers, body: Vec::new(), fault: None }
+    }
+
     /// All that can be read; the first thing that is wrong.
     fn read_headers<'a>(&mut self, lines: impl Iterator<Item = &'a str>) -> Result<(), ParseError> {
         let mut result = Ok(());

@@ -199,6 +199,22 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     })
 }
 
+/// An offer of ours (RFC 3264 §5): all codecs, the best first, and telephone events. What comes back is read by [`agree`].
+#[must_use]
+pub fn offer(local: SocketAddr, session: u64) -> String {
+    let family = if local.is_ipv4() { "IP4" } else { "IP6" };
+    let (ip, port) = (local.ip(), local.port());
+    format!(
+        "v=0\r\no=huitong {session} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
+         m=audio {port} RTP/AVP 96 9 8 0 97 101\r\n\
+         a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0\r\n\
+         a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:97 telephone-event/48000\r\na=fmtp:97 0-15\r\n\
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
+         a=ptime:20\r\na=maxptime:20\r\na=sendrecv\r\n"
+    )
+}
+
 impl Agreed {
     /// Takes our own master key and salt for what we send, where sound is encrypted: fresh for each call.
     pub fn secure(&mut self, ours: [u8; 30]) {

@@ -233,6 +233,24 @@ export type Action =
       type: 'enlarge';
     }
   | {
+      /**
+       * Whose it is; the masked number where absent.
+       */
+      name?: string | null;
+      /**
+       * As people write numbers.
+       */
+      number: string;
+      type: 'dial';
+    }
+  | {
+      /**
+       * Which.
+       */
+      dial: number;
+      type: 'stop_dial';
+    }
+  | {
       type: 'start_broadcast';
     }
   | {
@@ -276,6 +294,10 @@ export type ServerMessage =
        * What was said to all and to him.
        */
       chat: Message[];
+      /**
+       * Telephones that were called, the newest last.
+       */
+      dials: DialView[];
       meeting: MeetingView;
       missed?: Numbered[] | null;
       /**
@@ -351,6 +373,20 @@ export type BroadcastId = string;
  */
 export type BroadcastState = 'starting' | 'live' | 'restarting';
 /**
+ * What becomes of a telephone that is called (P8).
+ */
+export type DialState =
+  | 'calling'
+  | 'ringing'
+  | 'answered'
+  | 'joined'
+  | 'busy'
+  | 'no_answer'
+  | 'declined'
+  | 'no_such_number'
+  | 'failed'
+  | 'stopped';
+/**
  * One meeting, from booking to end.
  */
 export type MeetingId = string;
@@ -388,6 +424,10 @@ export type Event =
   | {
       poll: Poll;
       type: 'poll_changed';
+    }
+  | {
+      dial: DialView;
+      type: 'dial_changed';
     }
   | {
       /**
@@ -512,6 +552,24 @@ export interface HandedFile {
   name: string;
 }
 /**
+ * A telephone a host has called, as participants see it.
+ */
+export interface DialView {
+  /**
+   * Grows in this meeting.
+   */
+  id: number;
+  /**
+   * As who called it wrote it, or the masked number.
+   */
+  name: string;
+  /**
+   * Masked.
+   */
+  number: string;
+  state: DialState;
+}
+/**
  * A meeting as its participants see it.
  */
 export interface MeetingView {
@@ -523,6 +581,10 @@ export interface MeetingView {
    * The most participants at once.
    */
   capacity: number;
+  /**
+   * Hosts may call telephones.
+   */
+  dial_out: boolean;
   /**
    * When it ends, milliseconds since 1970, UTC; none for one's own room.
    */

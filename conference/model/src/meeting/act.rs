@@ -155,6 +155,14 @@ impl Meeting {
                 host()?;
                 self.enlarge(by)
             }
+            Action::Dial { number, name } => {
+                manager()?;
+                self.dial(PhoneNumber::new(number), name.as_deref())
+            }
+            Action::StopDial { dial } => {
+                manager()?;
+                self.stop_dial(dial)
+            }
             Action::StartBroadcast => {
                 host()?;
                 if !self.view.livestream {

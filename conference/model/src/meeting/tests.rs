@@ -36,6 +36,7 @@ fn rules() -> Rules {
         options: Options::default(),
         scalable: true,
         livestream: true,
+        dial_out: true,
         begun_ms: BEGUN_MS,
         from_ms: BEGUN_MS,
         until_ms: None,
@@ -49,6 +50,7 @@ fn web(n: u128, account: Option<AccountId>) -> Join {
         via: Via::Web,
         account,
         password: Some(PASSWORD.to_owned()),
+        dial: None,
         resume: None,
         source: IpAddr::from([10, 0, 0, n as u8]),
     }
@@ -643,7 +645,7 @@ fn what_is_told_reads_as_the_client_protocol_says() {
     let id = MeetingId::from_u128(7).to_string();
     let view = serde_json::json!({
         "id": id, "number": "123456789", "title": "周会", "capacity": 5, "ends_ms": null, "scalable": true,
-        "livestream": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
+        "livestream": true, "dial_out": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
         "waiting_room": false, "mute_on_entry": false, "spotlight": null, "breakouts": 0, "self_unmute": true, "recording": false
     });
     assert_eq!(snapshot["meeting"], view);
@@ -677,6 +679,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         any::<bool>().prop_map(|on| Action::Screen { on }),
         who().prop_map(|participant| Action::Admit { participant }),
         Just(Action::AdmitAll),
+        Just(Action::Dial { number: "+8613800000000".to_owned(), name: None }),
+        (1..4u32).prop_map(|dial| Action::StopDial { dial }),
         Just(Action::StartBroadcast),
         Just(Action::StopBroadcast),
         Just(Action::StartRecording),
@@ -694,6 +698,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         8 => (who(), action).prop_map(|(by, action)| Command::Act { by, action, livestream: LIVESTREAM }),
         1 => who().prop_map(Command::Lost),
         1 => Just(Command::Tick),
+        1 => (1..4u32).prop_map(|dial| Command::Dialed(dial, DialState::Busy)),
     ]
 }
 
@@ -774,6 +779,10 @@ fn follow(seen: &mut Snapshot, event: Event) {
         Event::MeetingChanged { meeting } => seen.meeting = meeting,
         Event::BroadcastChanged { broadcast } => seen.broadcast = broadcast,
         Event::Reacted { .. } | Event::Chat { .. } => {}
+        Event::DialChanged { dial } => match seen.dials.iter_mut().find(|known| known.id == dial.id) {
+            Some(known) => *known = dial,
+            None => seen.dials.push(dial),
+        },
         Event::PollChanged { poll } => {
             seen.polls.retain(|known| known.id != poll.id);
             seen.polls.push(poll);
@@ -906,3 +915,6 @@ fn a_crowd_of_callers_is_dismissed_each_once() {
         .collect();
     assert_eq!((dismissed.len(), effects.len()), (2_001, 2_002));
 }
+
+#[path = "dials_tests.rs"]
+mod dials;

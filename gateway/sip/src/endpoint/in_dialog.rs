@@ -31,6 +31,14 @@ impl SessionTimer {
         Self { interval, ours, due: if ours { now + interval / 2 } else { end }, expires: end }
     }
 
+    /// What the called side agreed to (§7.2): we refresh unless it says that it does.
+    pub(super) fn of_answer(answer: &Message, now: Instant) -> Option<Self> {
+        let value = answer.header("session-expires")?;
+        let seconds = value.split(';').next()?.trim().parse::<u32>().ok()?;
+        let theirs = parameter(value, "refresher").is_some_and(|refresher| refresher.eq_ignore_ascii_case("uas"));
+        Some(Self::new(Duration::from_secs(u64::from(seconds)).max(MIN_SE), !theirs, now))
+    }
+
     pub(super) fn due(&self) -> Instant {
         self.due
     }
@@ -187,6 +195,9 @@ impl Endpoint {
     /// A response to a request of ours.
     pub(super) fn response(&mut self, message: &Message, now: Instant) {
         let StartLine::Response { code } = message.start else { return };
+        if self.outgoing_response(code, message, now) {
+            return;
+        }
         let Some(branch) = message.branch() else { return };
         if code < 200 {
             if let Some(client) = self.clients.get_mut(branch).filter(|_| message.method() == "INVITE") {

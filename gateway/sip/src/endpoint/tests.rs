@@ -548,3 +548,6 @@ fn ten_thousand_malformed_messages_break_nothing() {
     endpoint.handle(source(Transport::Udp), alive, start + Duration::from_secs(300));
     assert_eq!(lines(&mut endpoint), ["200"]);
 }
+
+#[path = "outgoing_tests.rs"]
+mod outgoing;

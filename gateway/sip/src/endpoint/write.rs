@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::SocketAddr};
 
-use super::{Call, EndpointConfig, Source, TransactionKey, Transmit, Transport};
+use super::{Call, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport};
 use crate::message::{Message, address_uri, first_of_list, via_parts};
 
 /// Begins every branch since RFC 3261 (§8.1.1.7).
@@ -42,8 +42,45 @@ fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
 }
 
 pub(super) fn contact(config: &EndpointConfig, source: Source) -> String {
+    contact_as(config, source, "huitong")
+}
+
+pub(super) fn contact_as(config: &EndpointConfig, source: Source, user: &str) -> String {
     let transport = if source.transport == Transport::Tcp { ";transport=tcp" } else { "" };
-    format!("Contact: <sip:huitong@{}{transport}>\r\n", our_address(config, source))
+    format!("Contact: <sip:{}@{}{transport}>\r\n", clean(user), our_address(config, source))
+}
+
+/// What distinguishes one request to a target from the next.
+pub(super) struct Heading<'a> {
+    pub(super) method: &'a str,
+    pub(super) branch: &'a str,
+    /// Ours.
+    pub(super) tag: &'a str,
+    /// Theirs, in the ACK of a refusal.
+    pub(super) to_tag: Option<&'a str>,
+    pub(super) cseq: u32,
+}
+
+/// A request outside of dialogs (§8.1.1). `fields` are whole lines.
+pub(super) fn beginning(
+    config: &EndpointConfig,
+    target: &Target,
+    heading: &Heading<'_>,
+    fields: &str,
+    body: &str,
+) -> Transmit {
+    let Heading { method, branch, tag, to_tag, cseq } = heading;
+    let transport = if target.way.transport == Transport::Tcp { "TCP" } else { "UDP" };
+    let our = our_address(config, target.way);
+    let (uri, from, to) = (clean(&target.uri), clean(&target.from), clean(&target.to));
+    let to_tag = to_tag.filter(|tag| !tag.is_empty()).map(|tag| format!(";tag={}", clean(tag))).unwrap_or_default();
+    let mut text = format!(
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\nMax-Forwards: 70\r\n\
+         From: <{from}>;tag={tag}\r\nTo: <{to}>{to_tag}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n{fields}",
+        clean(&target.call_id)
+    );
+    write_body(&mut text, body);
+    Transmit { to: target.way, bytes: text.into_bytes() }
 }
 
 /// §8.2.6; `fields` are whole lines.

@@ -1,0 +1,243 @@
+//! Digest authentication as a client (RFC 7616, RFC 8760; RFC 3261 §22): what a carrier asks of us.
+
+use std::fmt::Write;
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use crate::message::list;
+
+/// Longer challenges are nobody's.
+const PARAMETERS_MAX: usize = 16;
+
+/// An account at a carrier. It doesn't print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+/// In the order of preference (RFC 8760 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Algorithm {
+    Sha256,
+    Md5,
+}
+
+impl Algorithm {
+    const ALL: [(Self, &str, bool); 4] = [
+        (Self::Sha256, "SHA-256", false),
+        (Self::Sha256, "SHA-256-sess", true),
+        (Self::Md5, "MD5", false),
+        (Self::Md5, "MD5-sess", true),
+    ];
+
+    fn hash(self, text: &str) -> String {
+        match self {
+            Self::Sha256 => hex::encode(Sha256::digest(text)),
+            Self::Md5 => hex::encode(Md5::digest(text)),
+        }
+    }
+}
+
+/// What a server wants proven (RFC 7616 §3.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Challenge {
+    algorithm: Algorithm,
+    /// As it is to be repeated; none where it was not said.
+    name: Option<&'static str>,
+    /// The hash of the password is bound to the nonces.
+    is_session: bool,
+    realm: String,
+    nonce: String,
+    opaque: Option<String>,
+    /// `qop=auth` is offered; servers of RFC 2069 offer none.
+    has_qop: bool,
+    /// Only the nonce was too old.
+    pub(crate) is_stale: bool,
+}
+
+impl Challenge {
+    /// One `WWW-Authenticate` or `Proxy-Authenticate`; none where we can't do what it wants.
+    fn parse(value: &str) -> Option<Self> {
+        let (scheme, rest) = value.trim().split_once(char::is_whitespace)?;
+        if !scheme.eq_ignore_ascii_case("digest") {
+            return None;
+        }
+        let parameters: Vec<(String, String)> = list(rest).take(PARAMETERS_MAX).filter_map(parameter).collect();
+        let get = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let (algorithm, name, is_session) = match get("algorithm") {
+            None => (Algorithm::Md5, None, false),
+            Some(wanted) => {
+                let known = Algorithm::ALL.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(&wanted))?;
+                (known.0, Some(known.1), known.2)
+            }
+        };
+        let qop = get("qop");
+        let has_qop = qop.as_ref().is_some_and(|qop| list(qop).any(|one| one.eq_ignore_ascii_case("auth")));
+        // Protecting bodies (auth-int) is nothing carriers ask for alone.
+        if qop.is_some() && !has_qop {
+            return None;
+        }
+        Some(Self {
+            algorithm,
+            name,
+            is_session,
+            realm: get("realm")?,
+            nonce: get("nonce")?,
+            opaque: get("opaque"),
+            has_qop,
+            is_stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+        })
+    }
+
+    /// The strongest of those a server offers.
+    pub(crate) fn best<'a>(offered: impl Iterator<Item = &'a str>) -> Option<Self> {
+        offered.filter_map(Self::parse).min_by_key(|challenge| challenge.algorithm)
+    }
+
+    /// The value of `Authorization` or `Proxy-Authorization` (RFC 7616 §3.4). `count` is how often this nonce has been
+    /// used, this time included; `cnonce` is ours.
+    pub(crate) fn answer(
+        &self,
+        credentials: &Credentials,
+        method: &str,
+        uri: &str,
+        count: u32,
+        cnonce: &str,
+    ) -> String {
+        let hash = |text: &str| self.algorithm.hash(text);
+        let Self { realm, nonce, .. } = self;
+        let user = &credentials.user;
+        let mut a1 = hash(&format!("{user}:{realm}:{}", credentials.password));
+        if self.is_session {
+            a1 = hash(&format!("{a1}:{nonce}:{cnonce}"));
+        }
+        let a2 = hash(&format!("{method}:{uri}"));
+        let response = if self.has_qop {
+            hash(&format!("{a1}:{nonce}:{count:08x}:{cnonce}:auth:{a2}"))
+        } else {
+            hash(&format!("{a1}:{nonce}:{a2}"))
+        };
+        let mut text = format!(
+            "Digest username={}, realm={}, nonce={}, uri=\"{uri}\", response=\"{response}\"",
+            quoted(user),
+            quoted(realm),
+            quoted(nonce)
+        );
+        // Writing into a String can't fail.
+        if let Some(name) = self.name {
+            let _ = write!(text, ", algorithm={name}");
+        }
+        if let Some(opaque) = &self.opaque {
+            let _ = write!(text, ", opaque={}", quoted(opaque));
+        }
+        if self.has_qop || self.is_session {
+            let _ = write!(text, ", cnonce=\"{cnonce}\"");
+        }
+        if self.has_qop {
+            let _ = write!(text, ", qop=auth, nc={count:08x}");
+        }
+        text
+    }
+}
+
+/// `name=value` or `name="value"`, the name in lower case.
+fn parameter(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    let value = value.trim();
+    let value = match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
+        Some(inner) => unquoted(inner),
+        None => value.to_owned(),
+    };
+    // What would break out of a header line of ours is nobody's realm.
+    let is_clean = !value.chars().any(char::is_control);
+    is_clean.then(|| (name.trim().to_ascii_lowercase(), value))
+}
+
+fn unquoted(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        plain.extend(if c == '\\' { characters.next() } else { Some(c) });
+    }
+    plain
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mufasa() -> Credentials {
+        Credentials { user: "Mufasa".to_owned(), password: "Circle of Life".to_owned() }
+    }
+
+    const CNONCE: &str = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+    const REALM: &str = "realm=\"http-auth@example.org\", qop=\"auth, auth-int\", \
+         nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+
+    // RFC 7616 §3.9.1
+    #[test]
+    fn the_examples_of_the_rfc_come_out() {
+        let check = |algorithm: &str, response: &str| {
+            let offered = format!("Digest {REALM}, algorithm={algorithm}");
+            let challenge = Challenge::best(std::iter::once(offered.as_str())).unwrap();
+            let answer = challenge.answer(&mufasa(), "GET", "/dir/index.html", 1, CNONCE);
+            assert!(answer.contains(&format!("response=\"{response}\"")), "{answer}");
+            assert!(answer.contains("qop=auth, nc=00000001") && answer.contains("opaque=\"FQhe"), "{answer}");
+        };
+        check("MD5", "8ca523f5e9506fed4657c9700eebdbec");
+        check("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
+    }
+
+    // RFC 2617 §3.5, without qop as RFC 2069 has it: the formula of RFC 7616 §3.4.1 for old servers
+    #[test]
+    fn old_servers_are_answered_in_their_way() {
+        let challenge = Challenge::parse("Digest realm=\"a\", nonce=\"b\"").unwrap();
+        let answer = challenge.answer(&mufasa(), "REGISTER", "sip:example.org", 1, "c");
+        let md5 = |text: &str| Algorithm::Md5.hash(text);
+        let expected = md5(&format!("{}:b:{}", md5("Mufasa:a:Circle of Life"), md5("REGISTER:sip:example.org")));
+        assert!(answer.ends_with(&format!("response=\"{expected}\"")), "{answer}");
+    }
+
+    // RFC 8760 §2.3
+    #[test]
+    fn the_strongest_we_know_is_taken() {
+        let offered = [
+            "Digest realm=\"a\", nonce=\"1\", algorithm=MD5",
+            "Digest realm=\"a\", nonce=\"2\", algorithm=SHA-256, stale=TRUE",
+            "Digest realm=\"a\", nonce=\"3\", algorithm=SHA-512-256",
+            "Basic realm=\"a\"",
+        ];
+        let best = Challenge::best(offered.into_iter()).unwrap();
+        assert_eq!((best.nonce.as_str(), best.algorithm, best.is_stale), ("2", Algorithm::Sha256, true));
+    }
+
+    #[test]
+    fn what_is_no_challenge_is_none() {
+        for text in [
+            "",
+            "Digest",
+            "Digest realm=\"a\"",
+            "Digest nonce=\"a\"",
+            "Digest realm=\"a\", nonce=\"b\", qop=\"auth-int\"",
+            "Digest realm=\"a\u{7}\", nonce=\"b\"",
+        ] {
+            assert_eq!(Challenge::parse(text), None, "{text:?}");
+        }
+        let odd = Challenge::parse("Digest realm=\"a \\\"b\\\"\", nonce=\"x,y\"").unwrap();
+        assert_eq!((odd.realm.as_str(), odd.nonce.as_str()), ("a \"b\"", "x,y"));
+    }
+}

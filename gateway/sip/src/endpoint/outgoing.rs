@@ -1,0 +1,383 @@
+//! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
+//! with the answers to challenges (§22).
+
+use super::{
+    Answered, CALLS_MAX, Call, CallKey, Endpoint, Event, Instant, Message, Repeat, Source, State, T1, T2, TIMEOUT,
+    Transmit,
+    in_dialog::{SessionTimer, first_repeat},
+    write::{self, Heading},
+};
+use crate::{
+    digest::{Challenge, Credentials},
+    message::{address_uri, list, parameter},
+};
+
+/// How long a called telephone may ring before the call is given up: proxies give it no longer (§16.6 item 11).
+const RINGING_MAX: super::Duration = super::Duration::from_secs(180);
+
+/// Challenges answered for one request: the second for a nonce that was too old.
+const CHALLENGES_MAX: u8 = 2;
+
+/// ACKs kept for answers that are repeated.
+const ACKS_MAX: usize = 4096;
+
+/// One request of ours outside of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestKey(u64);
+
+/// To whom a request of ours goes, and as whom. Texts go into header fields: nothing of them may be a stranger's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// On which transport, from which of our sockets, to which address.
+    pub way: Source,
+    /// The Request-URI.
+    pub uri: String,
+    /// The URI in From.
+    pub from: String,
+    /// The URI in To.
+    pub to: String,
+    /// The user part of our Contact.
+    pub contact: String,
+    /// The same for all registrations of one account (§10.2); drawn where empty.
+    pub call_id: String,
+    /// To answer challenges with.
+    pub credentials: Option<Credentials>,
+}
+
+/// What was answered to a request outside of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// 200 to 699; 408 where nobody answered.
+    pub code: u16,
+    /// Seconds until a registration expires, where the answer says so.
+    pub expires: Option<u32>,
+}
+
+/// What may be asked outside of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// To be reached here for so many seconds; 0: no longer.
+    Register {
+        /// `Expires` (§20.19).
+        expires: u32,
+    },
+    /// Whether somebody is there.
+    Options,
+}
+
+/// A request under way.
+pub(super) struct Outgoing {
+    target: Target,
+    whose: Whose,
+    tag: String,
+    cseq: u32,
+    /// Whole lines.
+    fields: String,
+    /// What we offer, in an INVITE.
+    body: String,
+    repeat: Repeat,
+    /// A provisional answer came.
+    proceeding: bool,
+    /// Nobody waits for its answer any more.
+    canceled: bool,
+    challenges: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Call(CallKey),
+    Request(RequestKey, &'static str),
+}
+
+impl Whose {
+    fn method(self) -> &'static str {
+        match self {
+            Self::Call(_) => "INVITE",
+            Self::Request(_, method) => method,
+        }
+    }
+}
+
+impl Outgoing {
+    pub(super) fn due(&self) -> Instant {
+        self.repeat.next.min(self.repeat.until)
+    }
+}
+
+impl Endpoint {
+    /// Calls somebody. [`Event::Rings`], then [`Event::Answered`] or [`Event::Refused`] follow, unless it is hung up
+    /// before. None where there are too many calls.
+    pub fn call(&mut self, target: Target, offer: &str, now: Instant) -> Option<CallKey> {
+        if self.calls.len() + self.outgoing.len() >= CALLS_MAX {
+            return None;
+        }
+        self.last_call += 1;
+        let key = CallKey(self.last_call);
+        let fields = write::contact_as(&self.config, target.way, &target.contact) + super::ALLOW_CALLING;
+        self.ask_anew(target, Whose::Call(key), fields, offer.to_owned(), now);
+        Some(key)
+    }
+
+    /// Asks something outside of calls; [`Event::Responded`] follows.
+    pub fn ask(&mut self, target: Target, question: Question, now: Instant) -> RequestKey {
+        self.last_call += 1;
+        let key = RequestKey(self.last_call);
+        let (method, fields) = match question {
+            Question::Register { expires } => {
+                let contact = write::contact_as(&self.config, target.way, &target.contact);
+                ("REGISTER", format!("{contact}Expires: {expires}\r\n"))
+            }
+            Question::Options => ("OPTIONS", "Accept: application/sdp\r\n".to_owned()),
+        };
+        self.ask_anew(target, Whose::Request(key, method), fields, String::new(), now);
+        key
+    }
+
+    fn ask_anew(&mut self, mut target: Target, whose: Whose, fields: String, body: String, now: Instant) {
+        if target.call_id.is_empty() {
+            target.call_id = self.new_tag();
+        }
+        let tag = self.new_tag();
+        self.send_request(target, whose, tag, fields, String::new(), body, 0, now);
+    }
+
+    /// `proof` answers a challenge.
+    fn send_request(
+        &mut self,
+        target: Target,
+        whose: Whose,
+        tag: String,
+        fields: String,
+        proof: String,
+        body: String,
+        challenges: u8,
+        now: Instant,
+    ) {
+        let branch = format!("{}{}", write::COOKIE, self.new_tag());
+        self.last_cseq = self.last_cseq.wrapping_add(1) & 0x7fff_ffff;
+        let cseq = self.last_cseq;
+        let heading = Heading { method: whose.method(), branch: &branch, tag: &tag, to_tag: None, cseq };
+        let transmit = write::beginning(&self.config, &target, &heading, &format!("{proof}{fields}"), &body);
+        let interval_max = if matches!(whose, Whose::Call(_)) { TIMEOUT } else { T2 };
+        let next = first_repeat(target.way.transport, now);
+        let repeat = Repeat { transmit: transmit.clone(), next, interval: T1, interval_max, until: now + TIMEOUT };
+        self.transmits.push_back(transmit);
+        let (proceeding, canceled) = (false, false);
+        let outgoing = Outgoing { target, whose, tag, cseq, fields, body, repeat, proceeding, canceled, challenges };
+        self.outgoing.insert(branch, outgoing);
+    }
+
+    /// Gives up a call of ours that isn't answered (§9.1); false where there is none.
+    pub(super) fn cancel_outgoing(&mut self, call: CallKey, now: Instant) -> bool {
+        let of_call = |outgoing: &Outgoing| outgoing.whose == Whose::Call(call) && !outgoing.canceled;
+        let Some((branch, outgoing)) = self.outgoing.iter_mut().find(|(_, outgoing)| of_call(outgoing)) else {
+            return false;
+        };
+        outgoing.canceled = true;
+        let branch = branch.clone();
+        // Before a provisional answer there may be nothing yet that could be canceled.
+        if outgoing.proceeding {
+            self.send_cancel(&branch, now);
+        }
+        true
+    }
+
+    fn send_cancel(&mut self, branch: &str, now: Instant) {
+        let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
+        outgoing.repeat.until = now + TIMEOUT;
+        outgoing.repeat.next = outgoing.repeat.until;
+        let heading = Heading { method: "CANCEL", branch, tag: &outgoing.tag, to_tag: None, cseq: outgoing.cseq };
+        let cancel = write::beginning(&self.config, &outgoing.target, &heading, "", "");
+        self.begin(branch.to_owned(), None, cancel, now);
+    }
+
+    /// A response to one of these; false where it is to none.
+    pub(super) fn outgoing_response(&mut self, code: u16, message: &Message, now: Instant) -> bool {
+        let Some(branch) = message.branch() else { return false };
+        let to_tag = message.tag("to").unwrap_or_default().to_owned();
+        if let Some(ack) = self.acks.get(&(branch.to_owned(), to_tag.clone())) {
+            if message.method() == "INVITE" && code >= 200 {
+                self.transmits.push_back(ack.transmit.clone());
+            }
+            return message.method() == "INVITE";
+        }
+        let Some(outgoing) = self.outgoing.get_mut(branch).filter(|known| known.whose.method() == message.method())
+        else {
+            return false;
+        };
+        if code < 200 {
+            self.provisional(branch, code, now);
+            return true;
+        }
+        let whose = outgoing.whose;
+        let branch = branch.to_owned();
+        match whose {
+            Whose::Call(call) => self.final_answer(&branch, call, code, message, &to_tag, now),
+            Whose::Request(key, _) => {
+                if matches!(code, 401 | 407) && self.answer_challenge(&branch, code, message, now) {
+                    return true;
+                }
+                if let Some(outgoing) = self.outgoing.remove(&branch) {
+                    let ours = write::contact_as(&self.config, outgoing.target.way, &outgoing.target.contact);
+                    let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
+                    self.events.push_back(Event::Responded(key, Answer { code, expires }));
+                }
+            }
+        }
+        true
+    }
+
+    fn provisional(&mut self, branch: &str, code: u16, now: Instant) {
+        let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
+        let Whose::Call(call) = outgoing.whose else {
+            outgoing.repeat.interval = T2;
+            return;
+        };
+        let is_first = !std::mem::replace(&mut outgoing.proceeding, true);
+        if outgoing.canceled {
+            if is_first {
+                self.send_cancel(branch, now);
+            }
+            return;
+        }
+        if is_first {
+            outgoing.repeat.until = now + RINGING_MAX;
+            outgoing.repeat.next = outgoing.repeat.until;
+        }
+        if code > 100 {
+            self.events.push_back(Event::Rings(call));
+        }
+    }
+
+    fn final_answer(&mut self, branch: &str, call: CallKey, code: u16, message: &Message, to_tag: &str, now: Instant) {
+        let Some(outgoing) = self.outgoing.get(branch) else { return };
+        if code >= 300 {
+            let heading =
+                Heading { method: "ACK", branch, tag: &outgoing.tag, to_tag: Some(to_tag), cseq: outgoing.cseq };
+            // §17.1.1.3: within the transaction.
+            let ack = write::beginning(&self.config, &outgoing.target, &heading, "", "");
+            let canceled = outgoing.canceled;
+            self.acknowledge(branch, to_tag, ack, now);
+            if !canceled && matches!(code, 401 | 407) && self.answer_challenge(branch, code, message, now) {
+                return;
+            }
+            self.outgoing.remove(branch);
+            if !canceled {
+                self.events.push_back(Event::Refused(call, code));
+            }
+            return;
+        }
+        let Some(outgoing) = self.outgoing.remove(branch) else { return };
+        let Outgoing { target, tag, cseq, body, canceled, .. } = outgoing;
+        let invite = Message::of_called(&target.call_id, &target.from, message);
+        // §12.1.2: the way back, read from its end.
+        let mut routes: Vec<String> = message.headers("record-route").flat_map(list).map(str::to_owned).collect();
+        routes.reverse();
+        let timer = SessionTimer::of_answer(message, now);
+        let known = Call {
+            invite,
+            key: (branch.to_owned(), String::new(), "INVITE".to_owned()),
+            source: target.way,
+            tag,
+            state: State::Confirmed,
+            their_cseq: 0,
+            invite_cseq: 0,
+            our_cseq: cseq,
+            rseq: 0,
+            description: body,
+            timer,
+            target: message.uri("contact").unwrap_or(&target.uri).to_owned(),
+            routes,
+            reinvite: None,
+            repeat: None,
+        };
+        let ack_branch = format!("{}{}", write::COOKIE, self.new_tag());
+        let ack = write::request(&self.config, &known, "ACK", cseq, &ack_branch, "", "");
+        self.acknowledge(branch, to_tag, ack, now);
+        self.by_dialog.insert(super::dialog_of(&known.invite), call);
+        self.calls.insert(call, known);
+        // Answered in the very moment it was given up.
+        if canceled {
+            self.hang_up(call, now);
+        } else {
+            self.events.push_back(Event::Answered(call, message.body.clone()));
+        }
+    }
+
+    /// Sends an ACK, and again whenever the answer is repeated (§13.2.2.4, §17.1.1.2 timer D).
+    fn acknowledge(&mut self, branch: &str, to_tag: &str, ack: Transmit, now: Instant) {
+        self.acks.retain(|_, known| known.until > now);
+        if self.acks.len() < ACKS_MAX {
+            let known = Answered { transmit: ack.clone(), until: now + TIMEOUT };
+            self.acks.insert((branch.to_owned(), to_tag.to_owned()), known);
+        }
+        self.transmits.push_back(ack);
+    }
+
+    /// Asks again with proof (§22.2); false where that is in vain.
+    fn answer_challenge(&mut self, branch: &str, code: u16, message: &Message, now: Instant) -> bool {
+        let (field, name) = match code {
+            401 => ("www-authenticate", "Authorization"),
+            _ => ("proxy-authenticate", "Proxy-Authorization"),
+        };
+        let Some(challenge) = Challenge::best(message.headers(field)) else { return false };
+        let is_answerable = |outgoing: &Outgoing| {
+            outgoing.target.credentials.is_some()
+                && (outgoing.challenges == 0 || (challenge.is_stale && outgoing.challenges < CHALLENGES_MAX))
+        };
+        if !self.outgoing.get(branch).is_some_and(is_answerable) {
+            return false;
+        }
+        let Some(Outgoing { target, whose, tag, fields, body, challenges, .. }) = self.outgoing.remove(branch) else {
+            return false;
+        };
+        let cnonce = self.new_tag();
+        let Some(credentials) = &target.credentials else { return false };
+        let proof = challenge.answer(credentials, whose.method(), &target.uri, 1, &cnonce);
+        let proof = format!("{name}: {proof}\r\n");
+        self.send_request(target, whose, tag, fields, proof, body, challenges + 1, now);
+        true
+    }
+
+    /// Repeats and gives up.
+    pub(super) fn run_outgoing(&mut self, now: Instant) {
+        let transmits = &mut self.transmits;
+        let mut given_up = Vec::new();
+        for (branch, outgoing) in &mut self.outgoing {
+            if !outgoing.repeat.run(now, transmits) {
+                given_up.push(branch.clone());
+            }
+        }
+        for branch in given_up {
+            let Some(outgoing) = self.outgoing.get_mut(&branch) else { continue };
+            match outgoing.whose {
+                // It rings and rings.
+                Whose::Call(call) if outgoing.proceeding && !outgoing.canceled => {
+                    outgoing.canceled = true;
+                    self.send_cancel(&branch, now);
+                    self.events.push_back(Event::Refused(call, 408));
+                }
+                Whose::Call(call) => {
+                    let canceled = outgoing.canceled;
+                    self.outgoing.remove(&branch);
+                    if !canceled {
+                        self.events.push_back(Event::Refused(call, 408));
+                    }
+                }
+                Whose::Request(key, _) => {
+                    self.outgoing.remove(&branch);
+                    self.events.push_back(Event::Responded(key, Answer { code: 408, expires: None }));
+                }
+            }
+        }
+    }
+}
+
+/// How long our registration stands (§10.3 item 8): by our own Contact, else for all.
+fn granted(message: &Message, ours: &str) -> Option<u32> {
+    let ours = address_uri(ours);
+    let contact = message.headers("contact").flat_map(list).find(|contact| address_uri(contact) == ours);
+    let behind = contact.map(|contact| contact.rsplit_once('>').map_or(contact, |(_, after)| after));
+    let seconds = behind.and_then(|behind| parameter(behind, "expires")).or_else(|| message.header("expires"));
+    seconds.and_then(|seconds| seconds.trim().parse().ok())
+}

@@ -1,0 +1,227 @@
+use super::*;
+
+fn target(transport: Transport) -> Target {
+    Target {
+        way: source(transport),
+        uri: "sip:+8613812345678@carrier.example".to_owned(),
+        from: "sip:1000@carrier.example".to_owned(),
+        to: "sip:+8613812345678@carrier.example".to_owned(),
+        contact: "1000".to_owned(),
+        call_id: String::new(),
+        credentials: Some(crate::Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
+    }
+}
+
+/// The answer of the other side to a request of ours.
+fn answer(to: &Message, code: u16, fields: &str, body: &str) -> Message {
+    let copy = |name: &str| to.header(name).unwrap_or_default();
+    let text = format!(
+        "SIP/2.0 {code} X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=t{code}\r\nCall-ID: {}\r\nCSeq: {}\r\n{fields}\
+         Content-Length: {}\r\n\r\n{body}",
+        copy("via"),
+        copy("from"),
+        copy("to"),
+        copy("call-id"),
+        copy("cseq"),
+        body.len()
+    );
+    Message::parse(text.as_bytes()).unwrap()
+}
+
+fn hear(endpoint: &mut Endpoint, message: Message, now: Instant) {
+    endpoint.handle(source(Transport::Udp), message, now);
+}
+
+/// A call of ours under way; its key and its INVITE.
+fn calling(endpoint: &mut Endpoint, now: Instant) -> (CallKey, Message) {
+    let call = endpoint.call(target(Transport::Udp), "offer", now).unwrap();
+    let [invite] = &sent(endpoint)[..] else { panic!("one INVITE") };
+    (call, invite.clone())
+}
+
+// product: P8, P11; RFC 3261 §13.2
+#[test]
+fn a_call_of_ours_rings_is_answered_and_hung_up_by_either() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, invite) = calling(&mut endpoint, now);
+    assert_eq!(invite.body, b"offer");
+    hear(&mut endpoint, answer(&invite, 100, "", ""), now);
+    assert_eq!(events(&mut endpoint), []);
+    hear(&mut endpoint, answer(&invite, 180, "", ""), now);
+    assert_eq!(events(&mut endpoint), [Event::Rings(call)]);
+    let contact = "Contact: <sip:him@10.0.0.9:5071>\r\nRecord-Route: <sip:a;lr>, <sip:b;lr>\r\n";
+    let ok = answer(&invite, 200, contact, "answer");
+    hear(&mut endpoint, ok.clone(), now);
+    assert_eq!(events(&mut endpoint), [Event::Answered(call, b"answer".to_vec())]);
+    let acks = sent(&mut endpoint);
+    let [ack] = &acks[..] else { panic!("{acks:?}") };
+    assert_eq!((ack.method(), ack.cseq(), ack.tag("to")), ("ACK", Some((1, "ACK")), Some("t200")));
+    assert_eq!(ack.headers("route").collect::<Vec<_>>(), ["<sip:b;lr>", "<sip:a;lr>"], "RFC 3261 §12.1.2");
+    hear(&mut endpoint, ok, now);
+    assert_eq!(lines(&mut endpoint), ["ACK"], "for each repetition of the answer");
+
+    let theirs = |method: &str, cseq: u32| {
+        let text = format!(
+            "{method} sip:1000@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKx{method}{cseq};rport\r\n\
+             From: <sip:+8613812345678@carrier.example>;tag=t200\r\nTo: <sip:1000@carrier.example>;tag={}\r\n\
+             Call-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:him@10.0.0.9:5071>\r\nContent-Length: 5\r\n\r\noffer",
+            invite.tag("from").unwrap(),
+            invite.header("call-id").unwrap()
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    };
+    hear(&mut endpoint, theirs("INVITE", 1), now);
+    assert_eq!(events(&mut endpoint), [Event::Reoffered(call, b"offer".to_vec())]);
+    endpoint.answer_reoffer(call, Some("again"), now);
+    assert_eq!(lines(&mut endpoint), ["200"]);
+    hear(&mut endpoint, theirs("ACK", 1), now);
+    hear(&mut endpoint, theirs("BYE", 2), now);
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["200".to_owned()], vec![Event::Ended(call)]));
+    assert_eq!(endpoint.poll_timeout(), None);
+
+    let (call, invite) = calling(&mut endpoint, now);
+    hear(&mut endpoint, answer(&invite, 200, contact, "answer"), now);
+    endpoint.hang_up(call, now);
+    let said = sent(&mut endpoint);
+    let bye = said.last().unwrap();
+    assert_eq!((bye.method(), bye.tag("to"), bye.tag("from")), ("BYE", Some("t200"), invite.tag("from")));
+    assert!(bye.cseq().unwrap().0 > invite.cseq().unwrap().0);
+    hear(&mut endpoint, answer(bye, 200, "", ""), now);
+    assert_eq!(endpoint.poll_timeout(), None);
+}
+
+// RFC 3261 §22.2, RFC 7616 §3.4
+#[test]
+fn a_challenge_is_answered_once_and_again_where_only_the_nonce_was_old() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, first) = calling(&mut endpoint, now);
+    let challenge = |nonce: &str, stale: &str| {
+        format!("Proxy-Authenticate: Digest realm=\"c\", nonce=\"{nonce}\", qop=\"auth\", algorithm=SHA-256{stale}\r\n")
+    };
+    hear(&mut endpoint, answer(&first, 407, &challenge("1", ""), ""), now);
+    let said = sent(&mut endpoint);
+    let [ack, second] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((ack.method(), ack.branch()), ("ACK", first.branch()));
+    assert_eq!((second.method(), second.header("call-id")), ("INVITE", first.header("call-id")));
+    assert_ne!(second.branch(), first.branch());
+    assert_eq!(second.cseq(), Some((2, "INVITE")));
+    assert!(second.header("proxy-authorization").unwrap().contains("nonce=\"1\""));
+    hear(&mut endpoint, answer(second, 407, &challenge("2", ", stale=true"), ""), now);
+    let said = sent(&mut endpoint);
+    let third = said.last().unwrap();
+    assert!(third.header("proxy-authorization").unwrap().contains("nonce=\"2\""));
+    hear(&mut endpoint, answer(third, 407, &challenge("3", ""), ""), now);
+    assert_eq!(lines(&mut endpoint), ["ACK"]);
+    assert_eq!(events(&mut endpoint), [Event::Refused(call, 407)], "the password is wrong");
+}
+
+// product: P8
+#[test]
+fn a_refusal_is_acknowledged_as_often_as_it_comes() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, invite) = calling(&mut endpoint, now);
+    for _ in 0..2 {
+        hear(&mut endpoint, answer(&invite, 486, "", ""), now);
+        assert_eq!(lines(&mut endpoint), ["ACK"]);
+    }
+    assert_eq!(events(&mut endpoint), [Event::Refused(call, 486)]);
+    assert_eq!(endpoint.poll_timeout(), None);
+}
+
+// RFC 3261 §17.1.1.2
+#[test]
+fn an_invite_nobody_answers_is_repeated_and_given_up() {
+    let start = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, _) = calling(&mut endpoint, start);
+    let mut repeats = Vec::new();
+    while let Some(at) = endpoint.poll_timeout() {
+        endpoint.handle_timeout(at);
+        if lines(&mut endpoint) == ["INVITE"] {
+            repeats.push((at - start).as_millis());
+        }
+    }
+    assert_eq!(repeats, [500, 1500, 3500, 7500, 15_500, 31_500]);
+    assert_eq!(events(&mut endpoint), [Event::Refused(call, 408)]);
+}
+
+// RFC 3261 §9.1
+#[test]
+fn a_call_given_up_is_canceled_when_it_can_be() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    // Before anything was heard there is nothing to cancel.
+    let (call, invite) = calling(&mut endpoint, now);
+    endpoint.hang_up(call, now);
+    assert_eq!(lines(&mut endpoint), Vec::<String>::new());
+    hear(&mut endpoint, answer(&invite, 180, "", ""), now);
+    let said = sent(&mut endpoint);
+    let [cancel] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((cancel.method(), cancel.branch()), ("CANCEL", invite.branch()));
+    assert_eq!(cancel.cseq(), Some((invite.cseq().unwrap().0, "CANCEL")));
+    hear(&mut endpoint, answer(cancel, 200, "", ""), now);
+    hear(&mut endpoint, answer(&invite, 487, "", ""), now);
+    assert_eq!(lines(&mut endpoint), ["ACK"]);
+    assert_eq!((events(&mut endpoint), endpoint.poll_timeout()), (vec![], None));
+
+    // He answered in the same moment.
+    let (call, invite) = calling(&mut endpoint, now);
+    hear(&mut endpoint, answer(&invite, 180, "", ""), now);
+    endpoint.hang_up(call, now);
+    assert_eq!(lines(&mut endpoint), ["CANCEL"]);
+    hear(&mut endpoint, answer(&invite, 200, "Contact: <sip:him@10.0.0.9>\r\n", "answer"), now);
+    assert_eq!(lines(&mut endpoint), ["ACK", "BYE"]);
+    assert_eq!(events(&mut endpoint), [Event::Rings(call)]);
+}
+
+// product: P8
+#[test]
+fn a_telephone_that_rings_for_ever_is_given_up() {
+    let start = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, invite) = calling(&mut endpoint, start);
+    hear(&mut endpoint, answer(&invite, 180, "", ""), start);
+    let at = endpoint.poll_timeout().unwrap();
+    assert_eq!((at - start).as_secs(), 180);
+    endpoint.handle_timeout(at);
+    assert_eq!(lines(&mut endpoint), ["CANCEL"]);
+    assert_eq!(events(&mut endpoint), [Event::Rings(call), Event::Refused(call, 408)]);
+}
+
+// product: P7; RFC 3261 §10.2
+#[test]
+fn a_registration_is_proven_and_says_how_long_it_stands() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let target = Target { call_id: "account".to_owned(), ..target(Transport::Udp) };
+    let key = endpoint.ask(target.clone(), Question::Register { expires: 600 }, now);
+    let said = sent(&mut endpoint);
+    let first = &said[0];
+    assert_eq!(
+        (first.method(), first.header("expires"), first.header("call-id")),
+        ("REGISTER", Some("600"), Some("account"))
+    );
+    assert_eq!(first.uri("contact"), Some("sip:1000@10.0.0.1:5060"));
+    let challenge = "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\"\r\n";
+    hear(&mut endpoint, answer(first, 401, challenge, ""), now);
+    let said = sent(&mut endpoint);
+    let second = &said[0];
+    assert!(second.header("authorization").unwrap().contains("username=\"1000\""));
+    let contacts = "Contact: <sip:1000@10.0.0.77>;expires=30, <sip:1000@10.0.0.1:5060>;expires=120\r\nExpires: 500\r\n";
+    hear(&mut endpoint, answer(second, 200, contacts, ""), now);
+    let granted = events(&mut endpoint);
+    assert_eq!(granted, [Event::Responded(key, Answer { code: 200, expires: Some(120) })], "ours of two");
+    assert_eq!(endpoint.poll_timeout(), None);
+
+    let key = endpoint.ask(target, Question::Options, now);
+    let mut last = now;
+    while let Some(at) = endpoint.poll_timeout() {
+        last = at;
+        endpoint.handle_timeout(at);
+    }
+    assert_eq!(events(&mut endpoint), [Event::Responded(key, Answer { code: 408, expires: None })]);
+    assert_eq!((last - now).as_secs(), 32);
+}

@@ -1,0 +1,262 @@
+//! Somebody called from a meeting (C22, P8): by the first carrier that takes the call, asked whether he comes, brought in.
+
+use std::{sync::Arc, time::Duration};
+
+use conference::{DialOut, Dialer, JoinRequest, Via};
+use model::{DialState, MeetingId, PhoneNumber, Refusal};
+use sip::{Target, sdp};
+use sipconf::{Dialled, Prompt, Trunk};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    House,
+    call::{self, Told},
+    carriers,
+    end_cause::EndCause,
+    in_meeting::in_meeting,
+    line::{Line, reachable, settings},
+    switchboard::{Order, Orders, Signal, Wish},
+};
+
+/// How long a telephone rings. Shorter than most mailboxes wait; a mailbox presses no key anyway.
+const RINGS: Duration = Duration::from_secs(60);
+
+/// How often he is asked whether he comes, and how long each time.
+const ASKED: usize = 3;
+/// See [`ASKED`].
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// The telephone edge as the core's [`Dialer`].
+pub(crate) struct Outbound {
+    pub(crate) house: Arc<House>,
+    pub(crate) calls: TaskTracker,
+}
+
+impl Dialer for Outbound {
+    fn read(&self, written: &str) -> Result<PhoneNumber, Refusal> {
+        let plan = self.house.carriers.plan();
+        let number = plan.read(written).ok_or(Refusal::BadNumber)?;
+        if plan.carriers(&number).next().is_none() {
+            return Err(Refusal::NumberNotAllowed);
+        }
+        Ok(PhoneNumber::new(number.reveal()))
+    }
+
+    fn dial(&self, call: DialOut) {
+        self.calls.spawn(run(Arc::clone(&self.house), call));
+    }
+}
+
+/// What one carrier made of it.
+enum Attempt {
+    /// It is over, and this is what became of it.
+    Over(DialState),
+    /// The carrier didn't get as far as a telephone: the next one may.
+    Next,
+}
+
+#[tracing::instrument(name = "dial", skip_all, fields(meeting_id = %call.meeting, dial = call.dial))]
+async fn run(house: Arc<House>, call: DialOut) {
+    let Some(number) = house.carriers.plan().read(call.number.reveal()) else {
+        return call.tell(DialState::NoSuchNumber).await;
+    };
+    let mut state = DialState::Failed;
+    for index in house.carriers.in_order(&number) {
+        let Some(_permit) = house.carriers.take(index) else { continue };
+        let trunk = &house.carriers.plan().trunks()[index];
+        match attempt(&house, &call, trunk, &number).await {
+            Attempt::Over(over) => {
+                state = over;
+                break;
+            }
+            Attempt::Next => tracing::warn!(trunk = trunk.name, "the carrier took no call"),
+        }
+    }
+    tracing::info!(number = %call.number, ?state, "called");
+    call.tell(state).await;
+}
+
+async fn attempt(house: &Arc<House>, call: &DialOut, trunk: &Trunk, number: &Dialled) -> Attempt {
+    let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
+    let Some(target) = carriers::target(trunk, uri.clone(), uri).await else { return Attempt::Next };
+    let call_id = format!("{:032x}", rand::random::<u128>());
+    let mut told = Told::begin(&call.number, call_id.clone(), true);
+    let (cause, over) = match place(house, call, Target { call_id, ..target }).await {
+        Ok(mut answered) => {
+            told.codec = answered.codec;
+            let (cause, meeting, state) = converse(house, call, number, &mut answered.line).await;
+            told.meeting = meeting;
+            answered.line.say_last(cause.words(), call::last_words(cause)).await;
+            answered.line.orders.give(Order::HangUp).await;
+            told.stats = answered.line.leg.stats().await.unwrap_or_default();
+            (cause, Attempt::Over(state))
+        }
+        Err(Some(state)) => (cause_of(state), Attempt::Over(state)),
+        Err(None) => (EndCause::Failed, Attempt::Next),
+    };
+    told.end(house, cause).await;
+    over
+}
+
+/// A telephone that was taken.
+struct Taken {
+    line: Line,
+    codec: &'static str,
+}
+
+/// Rings; none where the carrier is to blame that it doesn't.
+async fn place(house: &Arc<House>, call: &DialOut, target: Target) -> Result<Taken, Option<DialState>> {
+    let failed = |error: plane::PlaneError| {
+        tracing::error!(%error, "call can't have sound");
+        Some(DialState::Failed)
+    };
+    let signalling = target.way.peer.ip();
+    let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
+    let session = u64::from(rand::random::<u32>());
+    let offer = sdp::offer(reachable(leg.local(), signalling), session);
+    let (answer, answered) = oneshot::channel();
+    house.wishes.send(Wish::Call { target, offer, answer }).await.map_err(|_| None)?;
+    let (orders, mut signals) = answered.await.ok().flatten().ok_or(None)?;
+    let description = ring(house, call, &orders, &mut signals).await?;
+    let agreed = sdp::agree(&description);
+    let srtp_key = rand::random();
+    let Ok(agreed) = agreed else {
+        tracing::warn!("the answer has no sound we can take");
+        orders.give(Order::HangUp).await;
+        return Err(Some(DialState::Failed));
+    };
+    leg.start(settings(&agreed, signalling)).await.map_err(failed)?;
+    let line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, srtp_key);
+    Ok(Taken { line, codec: call::codec_name(&agreed) })
+}
+
+/// Waits for somebody to take it: his answer.
+async fn ring(
+    house: &House,
+    call: &DialOut,
+    orders: &Orders,
+    signals: &mut mpsc::Receiver<Signal>,
+) -> Result<Vec<u8>, Option<DialState>> {
+    let give_up = sleep(RINGS);
+    tokio::pin!(give_up);
+    let mut rings = false;
+    let over = loop {
+        tokio::select! {
+            signal = signals.recv() => match signal {
+                Some(Signal::Rings) => {
+                    if !std::mem::replace(&mut rings, true) {
+                        call.tell(DialState::Ringing).await;
+                    }
+                }
+                Some(Signal::Answered(description)) => return Ok(description),
+                Some(Signal::Refused(code)) => return Err(state_of(code, rings)),
+                Some(_) => {}
+                None => return Err(None),
+            },
+            () = call.stop.cancelled() => break DialState::Stopped,
+            () = house.stopping.cancelled() => break DialState::Stopped,
+            () = &mut give_up => break DialState::NoAnswer,
+        }
+    };
+    orders.give(Order::HangUp).await;
+    Err(Some(over))
+}
+
+/// What a status code says of a telephone (RFC 3261 §21); none where it says something of the carrier.
+fn state_of(code: u16, rings: bool) -> Option<DialState> {
+    match code {
+        486 | 600 => Some(DialState::Busy),
+        603 | 607 => Some(DialState::Declined),
+        404 | 410 | 484 | 604 => Some(DialState::NoSuchNumber),
+        480 | 487 => Some(DialState::NoAnswer),
+        408 if rings => Some(DialState::NoAnswer),
+        _ => None,
+    }
+}
+
+fn cause_of(state: DialState) -> EndCause {
+    match state {
+        DialState::Busy => EndCause::Busy,
+        DialState::Declined => EndCause::Declined,
+        DialState::NoSuchNumber => EndCause::NoSuchNumber,
+        DialState::NoAnswer => EndCause::NoAnswer,
+        DialState::Stopped => EndCause::Canceled,
+        _ => EndCause::Failed,
+    }
+}
+
+/// Asks whether he comes, and has him in the meeting.
+async fn converse(
+    house: &House,
+    call: &DialOut,
+    number: &Dialled,
+    line: &mut Line,
+) -> (EndCause, Option<MeetingId>, DialState) {
+    line.language = house.carriers.plan().language(number);
+    call.tell(DialState::Answered).await;
+    let asked = tokio::select! {
+        asked = ask(line) => asked,
+        () = call.stop.cancelled() => Ok(Some(DialState::Stopped)),
+    };
+    match asked {
+        Ok(None) => {}
+        Ok(Some(state)) => return (cause_of(state), None, state),
+        Err(cause) => return (cause, None, DialState::Declined),
+    }
+    let request = JoinRequest {
+        meeting: call.meeting,
+        password: None,
+        name: None,
+        account: None,
+        via: Via::Phone { number: call.number.clone(), leg: line.leg.id() },
+        dial: Some(call.dial),
+        resume: None,
+        since: None,
+        source: line.signalling,
+        waits: None,
+    };
+    match house.conference.join(request).await {
+        Ok(seat) => {
+            let meeting = seat.handle.id();
+            (in_meeting(line, seat).await, Some(meeting), DialState::Joined)
+        }
+        Err(refusal) => {
+            tracing::info!(%refusal, "who was called can't come in");
+            (refusal.into(), None, DialState::Failed)
+        }
+    }
+}
+
+/// None where he comes.
+async fn ask(line: &mut Line) -> Result<Option<DialState>, EndCause> {
+    for _ in 0..ASKED {
+        let question = line.clip(Prompt::Invited);
+        match line.ask(&[question], ANSWERS_WITHIN).await? {
+            Some('1') => return Ok(None),
+            Some('2') => return Ok(Some(DialState::Declined)),
+            Some(_) | None => {}
+        }
+    }
+    Ok(Some(DialState::NoAnswer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // product: P8
+    #[test]
+    fn what_a_telephone_says_is_told_and_what_a_carrier_says_is_not() {
+        assert_eq!(state_of(486, true), Some(DialState::Busy));
+        assert_eq!(state_of(603, false), Some(DialState::Declined));
+        assert_eq!(state_of(404, false), Some(DialState::NoSuchNumber));
+        assert_eq!(state_of(408, true), Some(DialState::NoAnswer));
+        for of_the_carrier in [401, 403, 407, 408, 500, 502, 503, 504] {
+            assert_eq!(state_of(of_the_carrier, false), None, "{of_the_carrier}");
+        }
+    }
+}

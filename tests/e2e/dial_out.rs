@@ -1,0 +1,171 @@
+//! Carriers and the calls we make by them, with a SIP proxy and telephones of others' making.
+
+use std::net::UdpSocket;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tests::{Baresip, Client, Codec, Kamailio, PASSWORD, Server, User};
+
+/// As carriers are written in a configuration file.
+fn trunk(carrier: &Kamailio, more: &str) -> String {
+    format!(
+        r#"{{name="carrier",address="{}",user="1000",password="secret",register=true,caller="+861055550000",prefixes=["+86"]{more}}}"#,
+        carrier.address
+    )
+}
+
+fn server(trunks: &str) -> Result<Server> {
+    let numbers = r#"[{number="+861055550000",language="en-US"}]"#;
+    let environment =
+        [("HUITONG_SIP__TRUNKS", trunks), ("HUITONG_SIP__COUNTRY", r#""86""#), ("HUITONG_SIP__NUMBERS", numbers)];
+    Server::start_with(&environment)
+}
+
+async fn host(server: &Server) -> Result<Client> {
+    let cookie = Client::login(server.web, "host", PASSWORD).await?;
+    Client::join(server.web, &server.meeting, json!({"type": "join", "name": "主持人"}), Some(&cookie)).await
+}
+
+/// Calls a number; the id of the call.
+async fn dial(host: &mut Client, number: &str) -> Result<Value> {
+    host.send(&json!({"type": "command", "id": 77, "command": {"type": "dial", "number": number, "name": null}}))
+        .await?;
+    let told = host.next(|message| message["event"]["dial"]["state"] == "calling").await?;
+    Ok(told["event"]["dial"]["id"].clone())
+}
+
+async fn becomes(host: &mut Client, id: &Value, state: &str) -> Result<Value> {
+    let told = host.next(|message| {
+        let dial = &message["event"]["dial"];
+        dial["id"] == *id && dial["state"] == state
+    });
+    told.await.with_context(|| format!("call {id} doesn't become {state}"))
+}
+
+// product: P7, P8, C22
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telephone_is_called_by_a_carrier_and_comes_in_by_a_key() -> Result<()> {
+    let carrier = Kamailio::start("SHA-256")?;
+    let server = server(&format!("[{}]", trunk(&carrier, "")))?;
+    server.wait_for_log("trunk is up")?;
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut other = Baresip::start("13800000001", Codec::Opus, 900.0)?;
+    other.dial(&server.meeting, server.sip, "udp")?;
+    other.enter(&server.password)?;
+    let mut host = host(&server).await?;
+    assert_eq!(host.joined["meeting"]["dial_out"], true, "{}", host.joined);
+
+    let id = dial(&mut host, "138 1234 5678").await?;
+    becomes(&mut host, &id, "ringing").await?;
+    phone.take_call()?;
+    becomes(&mut host, &id, "answered").await?;
+    // In the middle of the question.
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    let joined = host.next(|message| message["event"]["type"] == "participant_joined").await?;
+    assert_eq!(joined["event"]["participant"]["number"], "+86****5678", "{joined}");
+    becomes(&mut host, &id, "joined").await?;
+    while phone.listen(1.0)?.tone(900.0, 1.0) < 0.05 {}
+    assert!(other.listen(1.0)?.tone(600.0, 1.0) > 0.05, "the others hear him");
+    let who = joined["event"]["participant"]["id"].clone();
+    host.command(json!({"type": "remove", "participant": who})).await?;
+    phone.wait_for("CALL_CLOSED")?;
+
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let mut call = Value::Null;
+    while call.is_null() {
+        call = operator.get(&format!("/sites/{site}/calls")).await?["items"][0].take();
+    }
+    assert_eq!((&call["direction"], &call["number"]), (&"out".into(), &"+86****5678".into()), "{call}");
+    assert!(!server.log().contains("12345678"), "a number is told:\n{}", server.log());
+    Ok(())
+}
+
+// product: P8
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_called_is_told_why_nobody_comes() -> Result<()> {
+    let carrier = Kamailio::start("MD5")?;
+    let server = server(&format!("[{}]", trunk(&carrier, "")))?;
+    server.wait_for_log("trunk is up")?;
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcmu, 600.0)?;
+    let mut host = host(&server).await?;
+
+    let busy = dial(&mut host, "+8613812345678").await?;
+    phone.refuse_call()?;
+    becomes(&mut host, &busy, "busy").await?;
+    let declined = dial(&mut host, "+8613812345678").await?;
+    phone.take_call()?;
+    phone.wait_for_sound()?;
+    phone.press("2")?;
+    becomes(&mut host, &declined, "declined").await?;
+    phone.wait_for("CALL_CLOSED")?;
+    let nobody = dial(&mut host, "13800000000").await?;
+    becomes(&mut host, &nobody, "no_such_number").await?;
+    let stopped = dial(&mut host, "+8613812345678").await?;
+    becomes(&mut host, &stopped, "ringing").await?;
+    assert_eq!(host.command(json!({"type": "stop_dial", "dial": stopped})).await?["type"], "done");
+    phone.wait_for("CALL_CLOSED")?;
+
+    let mut refused = async |number: &str| -> Result<Value> {
+        Ok(host.command(json!({"type": "dial", "number": number, "name": null})).await?["problem"]["code"].take())
+    };
+    assert_eq!(refused("+44 20 7946 0000").await?, "number_not_allowed");
+    assert_eq!(refused("sip:x@y").await?, "bad_number");
+    let mut guest = Client::join(
+        server.web,
+        &server.meeting,
+        json!({"type": "join", "name": "李雷", "password": server.password}),
+        None,
+    )
+    .await?;
+    let asked = guest.command(json!({"type": "dial", "number": "13812345678", "name": null})).await?;
+    assert_eq!(asked["problem"]["code"], "not_allowed");
+    Ok(())
+}
+
+/// A carrier that is there and takes no calls.
+fn overloaded() -> Result<std::net::SocketAddr> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let address = socket.local_addr()?;
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4_096];
+        while let Ok((len, peer)) = socket.recv_from(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..len]);
+            let status = if text.starts_with("INVITE") { "503 Service Unavailable" } else { "200 OK" };
+            let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+            let same = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+            let answer: String = same.map(|line| format!("{line}\r\n")).collect();
+            if !text.starts_with("ACK") {
+                let _ =
+                    socket.send_to(format!("SIP/2.0 {status}\r\n{answer}Content-Length: 0\r\n\r\n").as_bytes(), peer);
+            }
+        }
+    });
+    Ok(address)
+}
+
+// product: P7
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_carrier_is_asked_where_the_first_takes_no_call_and_calls_come_in_by_it() -> Result<()> {
+    let (first, carrier) = (overloaded()?, Kamailio::start("MD5")?);
+    let bad = format!(r#"{{name="overloaded",address="{first}",caller="1",prefixes=["+86"],priority=1}}"#);
+    let good = trunk(&carrier, r#",priority=2,transport="tcp""#);
+    let server = server(&format!("[{good},{bad}]"))?;
+    server.wait_for_log("\"carrier\"")?;
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut host = host(&server).await?;
+    let id = dial(&mut host, "13812345678").await?;
+    phone.take_call()?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    becomes(&mut host, &id, "joined").await?;
+    server.wait_for_log("the carrier took no call")?;
+
+    // The carrier's own number leads to where we registered, and has its language.
+    let mut caller = Baresip::start("13800000002", Codec::Pcma, 900.0)?;
+    caller.dial("+861055550000", carrier.address, "udp")?;
+    caller.press(&format!("{}#{}#", server.meeting, server.password))?;
+    while phone.listen(1.0)?.tone(900.0, 1.0) < 0.05 {}
+    Ok(())
+}
