@@ -1,4 +1,5 @@
-//! The telephone edge: SIP over UDP and TCP, one task a call, the voice menu, and why calls end.
+//! The telephone edge: SIP over UDP and TCP, one task a call, the voice menu, carriers and the calls we make by them, and why
+//! calls end.
 //!
 //! SIP itself is `sip`'s, sound `plane`'s, meetings `conference`'s, prompts and keys `sipconf`'s.
 

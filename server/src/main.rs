@@ -5,6 +5,7 @@
 mod bench;
 mod config;
 mod demo;
+mod dial_plan;
 mod serve;
 mod telemetry;
 mod upkeep;
@@ -46,6 +47,12 @@ enum Command {
         /// The copy; it must not exist.
         to: PathBuf,
     },
+    /// The dial plan: carriers, numbers, keys.
+    #[command(name = "sipconf")]
+    SipConf {
+        #[command(subcommand)]
+        what: dial_plan::SipConf,
+    },
     /// Accounts, for whoever sits at the machine.
     User {
         #[command(subcommand)]
@@ -64,6 +71,7 @@ fn main() -> ExitCode {
         Command::Serve { config, demo } => serve::run(config.as_deref(), demo),
         Command::Check { config } => upkeep::check(config.as_deref()),
         Command::Backup { config, to } => upkeep::backup(config.as_deref(), &to),
+        Command::SipConf { what } => dial_plan::run(&what),
         Command::User { what } => upkeep::user(what),
         Command::Bench { what } => bench::run(&what),
     };

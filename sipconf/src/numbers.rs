@@ -79,6 +79,18 @@ impl TryFrom<Vec<Number>> for Numbers {
 }
 
 impl Numbers {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// There is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Where this number leads; with or without the plus in front.
     #[must_use]
     pub fn route(&self, dialled: &str) -> Route {

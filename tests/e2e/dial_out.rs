@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Baresip, Client, Codec, Kamailio, PASSWORD, Server, User};
+use tests::{Baresip, Browser, Client, Codec, Colour, Kamailio, PASSWORD, Server, User, by_id};
 
 /// As carriers are written in a configuration file.
 fn trunk(carrier: &Kamailio, more: &str) -> String {
@@ -167,5 +167,62 @@ async fn the_next_carrier_is_asked_where_the_first_takes_no_call_and_calls_come_
     caller.dial("+861055550000", carrier.address, "udp")?;
     caller.press(&format!("{}#{}#", server.meeting, server.password))?;
     while phone.listen(1.0)?.tone(900.0, 1.0) < 0.05 {}
+    Ok(())
+}
+
+// product: C22
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_calls_a_telephone_from_the_meetings_page_and_sees_what_becomes_of_it() -> Result<()> {
+    let carrier = Kamailio::start("MD5")?;
+    let server = server(&format!("[{}]", trunk(&carrier, "")))?;
+    server.wait_for_log("trunk is up")?;
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut page = Browser::start(0.0, Colour::Red)?;
+    page.login(server.web, "concurrent", PASSWORD)?;
+    page.click("instant-open")?;
+    page.fill("instant-title", "周会")?;
+    page.click("instant-start")?;
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    page.click("more")?;
+    page.click("open-invite")?;
+    page.click("invite-by-phone")?;
+    page.fill("call-number", "+44 20 7946 0000")?;
+    page.click("call-submit")?;
+    page.see(&by_id("call-problem"))?;
+    assert!(page.text(&by_id("call-problem"))?.contains("operator"), "{}", page.text(&by_id("call-problem"))?);
+    page.fill("call-number", "138 1234 5678")?;
+    page.fill("call-name", "韩梅梅")?;
+    page.click("call-submit")?;
+    page.see("[data-testid=dial][data-state=ringing]")?;
+    assert_eq!(page.axe()?, Vec::<String>::new());
+    phone.take_call()?;
+    page.see("[data-testid=dial][data-state=answered]")?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    page.see("[data-testid=dial][data-state=joined]")?;
+    page.press("Escape")?;
+    page.see("[data-testid=tile][data-name='韩梅梅']")
+}
+
+// product: P7
+#[test]
+fn the_dial_plan_is_read_and_what_is_wrong_with_it_is_named_by_file_and_line() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("huitong.toml");
+    let check = |text: &str, number: &str| -> Result<(bool, String)> {
+        std::fs::write(&path, text)?;
+        let checked =
+            tests::command()?.args(["sipconf", "check", "--number", number, "--config"]).arg(&path).output()?;
+        let said = [checked.stdout, checked.stderr].concat();
+        Ok((checked.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    };
+    let good = "[sip]\ncountry = \"86\"\n[[sip.trunks]]\nname = \"a\"\naddress = \"h\"\ncaller = \"1000\"\nprefixes = [\"+86\"]\n";
+    let (is_good, said) = check(good, "138 1234 5678")?;
+    assert!(is_good && said.contains("+8613812345678 goes by a"), "{said}");
+    let (is_good, said) = check(good, "+442079460000")?;
+    assert!(!is_good && said.contains("may not be dialled"), "{said}");
+    let (is_good, said) = check(&good.replace("\"h\"", "\"h:x\""), "8001")?;
+    assert!(!is_good && said.contains("huitong.toml:3: \"h:x\" is no address"), "{said}");
     Ok(())
 }

@@ -11,6 +11,7 @@ export { REACTIONS } from './protocol';
 export type {
   Broadcast,
   BroadcastLayout,
+  Dial,
   ChatMessage,
   HandedFile,
   Command,

@@ -134,6 +134,7 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
       ends_ms: null,
       scalable: true,
       livestream: true,
+      dial_out: false,
       host_video: true,
       participant_video: true,
       share_locked: false,
@@ -150,6 +151,7 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
     chat: [],
     polls: [],
     waiting: [],
+    dials: [],
     broadcast: null,
   });
 }

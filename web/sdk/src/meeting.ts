@@ -314,6 +314,16 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'lock', on });
   }
 
+  /** Calls a telephone (会中邀请); `state.dials` tells what becomes of it. */
+  dial(number: string, name: string | null = null): Promise<void> {
+    return this.command({ type: 'dial', number, name });
+  }
+
+  /** Calls it no longer. */
+  stopDial(dial: number): Promise<void> {
+    return this.command({ type: 'stop_dial', dial });
+  }
+
   startBroadcast(): Promise<void> {
     return this.command({ type: 'start_broadcast' });
   }

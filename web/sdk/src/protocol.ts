@@ -13,6 +13,8 @@ export type TrackKind = wire.TrackKind;
 export type Participant = wire.Participant;
 export type MeetingView = wire.MeetingView;
 export type Broadcast = wire.BroadcastView;
+/** A telephone a host has called. */
+export type Dial = wire.DialView;
 /** How the audience's picture is put together. */
 export type BroadcastLayout = wire.Layout;
 /** Somebody at the door, as hosts see him. */

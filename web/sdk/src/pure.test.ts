@@ -30,6 +30,7 @@ const joined: Joined = {
     ends_ms: null,
     scalable: true,
     livestream: true,
+    dial_out: false,
     host_video: true,
     participant_video: true,
     share_locked: false,
@@ -46,6 +47,7 @@ const joined: Joined = {
   chat: [],
   polls: [],
   waiting: [],
+  dials: [],
   broadcast: null,
 };
 

@@ -1,6 +1,7 @@
 import type {
   Broadcast,
   ChatMessage,
+  Dial,
   Joined,
   MeetingEvent,
   MeetingView,
@@ -22,13 +23,15 @@ export interface Roster {
   readonly polls: readonly Poll[];
   /** At the door; hosts alone know. */
   readonly waiting: readonly WaitingPerson[];
+  /** Telephones that were called, the newest last. */
+  readonly dials: readonly Dial[];
   readonly broadcast: Broadcast | null;
 }
 
 /** The state one comes into. */
 export function rosterOf(joined: Joined): Roster {
-  const { you, seq, meeting, participants, chat, polls, waiting, broadcast } = joined;
-  return { you, seq, meeting, participants, chat, polls, waiting, broadcast };
+  const { you, seq, meeting, participants, chat, polls, waiting, dials, broadcast } = joined;
+  return { you, seq, meeting, participants, chat, polls, waiting, dials, broadcast };
 }
 
 /**
@@ -39,6 +42,15 @@ export function applyEvent(roster: Roster, seq: number, event: MeetingEvent): Ro
   if (seq <= roster.seq) return roster;
   if (seq !== roster.seq + 1) return null;
   return { ...roster, ...changes(roster, event), seq };
+}
+
+/** As many as the server shows who comes later. */
+const DIALS_MAX = 20;
+
+/** In the place of what has its id, or at the end. */
+function withOne<Item extends { id: number }>(all: readonly Item[], one: Item): readonly Item[] {
+  const known = all.some(({ id }) => id === one.id);
+  return known ? all.map(other => (other.id === one.id ? one : other)) : [...all, one];
 }
 
 /** More than the server keeps for the meeting nobody scrolls back to. */
@@ -67,13 +79,10 @@ function changes(roster: Roster, event: MeetingEvent): Partial<Roster> {
       return { meeting: event.meeting };
     case 'chat':
       return { chat: withMessage(roster.chat, event.message) };
-    case 'poll_changed': {
-      const { poll } = event;
-      const known = roster.polls.some(({ id }) => id === poll.id);
-      return {
-        polls: known ? roster.polls.map(one => (one.id === poll.id ? poll : one)) : [...roster.polls, poll],
-      };
-    }
+    case 'poll_changed':
+      return { polls: withOne(roster.polls, event.poll) };
+    case 'dial_changed':
+      return { dials: withOne(roster.dials, event.dial).slice(-DIALS_MAX) };
     case 'broadcast_changed':
       return { broadcast: event.broadcast };
     default:

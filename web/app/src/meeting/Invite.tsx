@@ -8,6 +8,8 @@ const Invitation = lazy(() =>
   import('../parts/Invitation').then(({ Invitation }) => ({ default: Invitation })),
 );
 
+const CallPhone = lazy(() => import('./CallPhone').then(({ CallPhone }) => ({ default: CallPhone })));
+
 interface InviteProps {
   password: string | undefined;
   opened: boolean;
@@ -19,12 +21,16 @@ export function Invite({ password, opened, onClose }: InviteProps) {
   const { t } = useTranslation();
   const seat = useMeeting().resume;
   const manages = useManages();
-  const { id, number, title } = useMeetingState(state => state.meeting);
+  const { id, number, title, dial_out: mayDial } = useMeetingState(state => state.meeting);
   return (
     <Sheet opened={opened} onClose={onClose} title={t('invite.title')}>
       {opened && (
         <Suspense>
-          <Invitation meeting={{ id, number, title, password, seat }} maySend={manages} />
+          <Invitation
+            meeting={{ id, number, title, password, seat }}
+            maySend={manages}
+            phone={manages && mayDial && <CallPhone />}
+          />
         </Suspense>
       )}
     </Sheet>

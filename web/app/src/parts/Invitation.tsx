@@ -12,7 +12,7 @@ import {
 } from '@mantine/core';
 import { CalendarDays, Check, Copy } from 'lucide-react';
 import { QRCodeSVG } from 'qrcode.react';
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { zone } from '../booking/draft';
 import { joinLink } from '../numbers';
@@ -35,10 +35,12 @@ interface InvitationProps {
   meeting: Invited;
   /** By mail and short message too. */
   maySend?: boolean;
+  /** By telephone, where that can be. */
+  phone?: ReactNode;
 }
 
 /** 邀请: a text to be copied, mail, short messages, a calendar file, a code for phones (S7, C22). */
-export function Invitation({ meeting, maySend = true }: InvitationProps) {
+export function Invitation({ meeting, maySend = true, phone }: InvitationProps) {
   const { t, i18n } = useTranslation();
   const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
   return (
@@ -68,6 +70,11 @@ export function Invitation({ meeting, maySend = true }: InvitationProps) {
               </Tabs.Tab>
             </>
           )}
+          {phone && (
+            <Tabs.Tab value="phone" data-testid="invite-by-phone">
+              {t('invite.byPhone')}
+            </Tabs.Tab>
+          )}
           <Tabs.Tab value="code" data-testid="invite-by-code">
             {t('invite.byCode')}
           </Tabs.Tab>
@@ -81,6 +88,7 @@ export function Invitation({ meeting, maySend = true }: InvitationProps) {
         <Tabs.Panel value="sms">
           <Send meeting={meeting} tongue={tongue} by="sms" />
         </Tabs.Panel>
+        <Tabs.Panel value="phone">{phone}</Tabs.Panel>
         <Tabs.Panel value="code">
           <Code meeting={meeting} />
         </Tabs.Panel>

@@ -1,0 +1,51 @@
+//! `huitong sipconf check`: the dial plan as the server would read it, told to whoever set it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(crate) enum SipConf {
+    /// Read carriers, numbers and keys, and say what they come to; errors name file and line.
+    Check {
+        /// As of `serve`.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Say by which carriers this number would be called.
+        #[arg(long)]
+        number: Option<String>,
+    },
+}
+
+pub(crate) fn run(what: &SipConf) -> anyhow::Result<()> {
+    let SipConf::Check { config, number } = what;
+    check(config.as_deref(), number.as_deref())
+}
+
+#[expect(clippy::print_stdout, reason = "this command speaks to the person who gave it")]
+fn check(file: Option<&Path>, number: Option<&str>) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
+    let plan = config.sip.dial_plan();
+    println!("numbers   {} lead here", config.sip.numbers.len());
+    println!("carriers  {}", plan.trunks().len());
+    for trunk in plan.trunks() {
+        let way = if trunk.register { "registers" } else { "known by address" };
+        let may = match &trunk.prefixes[..] {
+            [] => "nothing may be dialled: set prefixes".to_owned(),
+            prefixes => format!("may dial {}", prefixes.join(" ")),
+        };
+        let (calls, priority) = (trunk.calls_max, trunk.priority);
+        println!("  {}  {}:{}  {way}, {calls} calls, priority {priority}; {may}", trunk.name, trunk.host, trunk.port);
+    }
+    let Some(number) = number else { return Ok(()) };
+    let dialled = plan.read(number).with_context(|| format!("{number:?} is no telephone number"))?;
+    let names: Vec<&str> = plan.carriers(&dialled).map(|(_, trunk)| trunk.name.as_str()).collect();
+    if names.is_empty() {
+        bail!("{} may not be dialled: no carrier has a prefix of it", dialled.reveal());
+    }
+    println!("{} goes by {}", dialled.reveal(), names.join(", then "));
+    Ok(())
+}

@@ -1,0 +1,122 @@
+import type { Dial } from '@huitong/sdk';
+import { Alert, Badge, Button, CloseButton, Group, Stack, Text, TextInput } from '@mantine/core';
+import { PhoneCall } from 'lucide-react';
+import { type SubmitEvent, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { problemText } from '../problems';
+import { attempt } from './controls';
+import { useMeeting, useMeetingState } from './useMeeting';
+
+const COLOURS: Record<Dial['state'], string> = {
+  calling: 'blue',
+  ringing: 'blue',
+  answered: 'blue',
+  joined: 'teal',
+  busy: 'yellow',
+  no_answer: 'yellow',
+  declined: 'yellow',
+  no_such_number: 'red',
+  failed: 'red',
+  stopped: 'gray',
+};
+
+/** Nothing more follows. */
+const isOver = ({ state }: Dial): boolean => !['calling', 'ringing', 'answered'].includes(state);
+
+/** 会中邀请 by telephone (C22): a number, and what becomes of it while one looks. */
+export function CallPhone() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const dials = useMeetingState(state => state.dials);
+  const [number, setNumber] = useState('');
+  const [name, setName] = useState('');
+  const [problem, setProblem] = useState<unknown>(null);
+  const [busy, setBusy] = useState(false);
+
+  const call = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setProblem(null);
+    try {
+      await meeting.dial(number, name.trim() || null);
+      setNumber('');
+      setName('');
+    } catch (thrown) {
+      // What was typed stays, to be mended.
+      setProblem(thrown);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Stack gap="md">
+      <form onSubmit={event => void call(event)}>
+        <Stack gap="sm">
+          <TextInput
+            type="tel"
+            label={t('call.number')}
+            placeholder="138 1234 5678"
+            autoComplete="off"
+            required
+            withAsterisk={false}
+            value={number}
+            onChange={event => setNumber(event.currentTarget.value)}
+            data-testid="call-number"
+          />
+          <TextInput
+            label={t('call.name')}
+            description={t('call.nameHint')}
+            autoComplete="off"
+            maxLength={40}
+            value={name}
+            onChange={event => setName(event.currentTarget.value)}
+            data-testid="call-name"
+          />
+          {problem !== null && (
+            <Alert color="red" variant="light" data-testid="call-problem">
+              {problemText(t, problem)}
+            </Alert>
+          )}
+          <Group justify="flex-end">
+            <Button
+              type="submit"
+              loading={busy}
+              disabled={!number.trim()}
+              leftSection={<PhoneCall size={16} />}
+              data-testid="call-submit"
+            >
+              {t('call.submit')}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+      <Stack gap={6} role="status" aria-live="polite">
+        {dials.toReversed().map(dial => (
+          <Group key={dial.id} gap="sm" wrap="nowrap" mih={34} data-testid="dial" data-state={dial.state}>
+            <div style={{ flex: 1, minWidth: 0 }}>
+              <Text fz="sm" truncate>
+                {dial.name}
+              </Text>
+              {dial.name !== dial.number && (
+                <Text fz="xs" c="dimmed">
+                  {dial.number}
+                </Text>
+              )}
+            </div>
+            <Badge color={COLOURS[dial.state]} variant="light" style={{ flexShrink: 0 }}>
+              {t(`call.${dial.state}`)}
+            </Badge>
+            {!isOver(dial) && (
+              <CloseButton
+                aria-label={t('call.stop')}
+                onClick={() => void attempt(() => meeting.stopDial(dial.id))}
+                data-testid="dial-stop"
+              />
+            )}
+          </Group>
+        ))}
+      </Stack>
+    </Stack>
+  );
+}
