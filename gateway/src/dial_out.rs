@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use conference::{DialOut, Dialer, JoinRequest, Via};
 use model::{DialState, MeetingId, PhoneNumber, Refusal};
 use sip::{Target, sdp};
-use sipconf::{Dialled, Prompt, Trunk};
+use sipconf::{Dialled, Prompt};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -40,7 +40,8 @@ impl Dialer for Outbound {
     fn read(&self, written: &str) -> Result<PhoneNumber, Refusal> {
         let plan = self.house.carriers.plan();
         let number = plan.read(written).ok_or(Refusal::BadNumber)?;
-        if plan.carriers(&number).next().is_none() {
+        let is_own = self.house.accounts.iter().any(|account| account.user == number.reveal());
+        if !is_own && plan.carriers(&number).next().is_none() {
             return Err(Refusal::NumberNotAllowed);
         }
         Ok(PhoneNumber::new(number.reveal()))
@@ -64,25 +65,55 @@ async fn run(house: Arc<House>, call: DialOut) {
     let Some(number) = house.carriers.plan().read(call.number.reveal()) else {
         return call.tell(DialState::NoSuchNumber).await;
     };
-    let mut state = DialState::Failed;
-    for index in house.carriers.in_order(&number) {
-        let Some(_permit) = house.carriers.take(index) else { continue };
-        let trunk = &house.carriers.plan().trunks()[index];
-        match attempt(&house, &call, trunk, &number).await {
-            Attempt::Over(over) => {
-                state = over;
-                break;
-            }
-            Attempt::Next => tracing::warn!(trunk = trunk.name, "the carrier took no call"),
-        }
-    }
+    let own = house.accounts.iter().find(|account| account.user == number.reveal());
+    let state = match own {
+        Some(account) => ring_own(&house, &call, &account.user, &number).await,
+        None => ring_outside(&house, &call, &number).await,
+    };
     tracing::info!(number = %call.number, ?state, "called");
     call.tell(state).await;
 }
 
-async fn attempt(house: &Arc<House>, call: &DialOut, trunk: &Trunk, number: &Dialled) -> Attempt {
-    let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
-    let Some(target) = carriers::target(trunk, uri.clone(), uri).await else { return Attempt::Next };
+/// By the carriers, one after the other.
+async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled) -> DialState {
+    for index in house.carriers.in_order(number) {
+        let Some(_permit) = house.carriers.take(index) else { continue };
+        let trunk = &house.carriers.plan().trunks()[index];
+        let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
+        let Some(target) = carriers::target(trunk, uri.clone(), uri).await else { continue };
+        match attempt(house, call, target, number).await {
+            Attempt::Over(over) => return over,
+            Attempt::Next => tracing::warn!(trunk = trunk.name, "the carrier took no call"),
+        }
+    }
+    DialState::Failed
+}
+
+/// A telephone or room system of the house (P12): where it registered last, then where before.
+async fn ring_own(house: &Arc<House>, call: &DialOut, account: &str, number: &Dialled) -> DialState {
+    let (answer, answered) = oneshot::channel();
+    if house.wishes.send(Wish::Find { account: account.to_owned(), answer }).await.is_err() {
+        return DialState::Failed;
+    }
+    for binding in answered.await.unwrap_or_default() {
+        let target = Target {
+            way: binding.way,
+            to: format!("sip:{account}@{}", house.realm),
+            uri: binding.uri,
+            from: format!("sip:huitong@{}", house.realm),
+            contact: "huitong".to_owned(),
+            call_id: String::new(),
+            credentials: None,
+        };
+        if let Attempt::Over(over) = attempt(house, call, target, number).await {
+            return over;
+        }
+    }
+    // Unplugged, or never there.
+    DialState::NoAnswer
+}
+
+async fn attempt(house: &Arc<House>, call: &DialOut, target: Target, number: &Dialled) -> Attempt {
     let call_id = format!("{:032x}", rand::random::<u128>());
     let mut told = Told::begin(&call.number, call_id.clone(), true);
     let (cause, over) = match place(house, call, Target { call_id, ..target }).await {

@@ -23,8 +23,8 @@ use std::{
 
 use conference::Conference;
 use plane::Plane;
-use sip::{Endpoint, EndpointConfig, Transport};
-use sipconf::{Announce, DialPlan, KeyMap, Numbers, Prompts};
+use sip::{Credentials, Endpoint, EndpointConfig, Transport};
+use sipconf::{Account, Announce, DialPlan, KeyMap, Numbers, Prompts};
 use tokio::{
     sync::{Mutex, mpsc},
     task::JoinHandle,
@@ -54,6 +54,12 @@ pub struct GatewayConfig {
     pub keys: KeyMap,
     /// What callers hear of others' coming and going.
     pub announce: Announce,
+    /// The company's own telephones, and what they register for.
+    pub accounts: Vec<Account>,
+    /// See [`Self::accounts`].
+    pub realm: String,
+    /// They know SHA-256.
+    pub sha256: bool,
     /// The address others reach us at, for Contact where a socket is bound to all.
     pub announced: IpAddr,
 }
@@ -77,6 +83,8 @@ pub(crate) struct House {
     pub(crate) rolls: Rolls,
     pub(crate) keys: KeyMap,
     pub(crate) carriers: Arc<Carriers>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) realm: String,
     /// What the switchboard is to begin.
     pub(crate) wishes: mpsc::Sender<Wish>,
     /// Set when the server stops: every call says so and ends.
@@ -106,9 +114,17 @@ impl Gateway {
         let (calls, streams) = (TaskTracker::new(), TaskTracker::new());
         let sockets = transport::bind(&config.udp, &config.tcp, &closed, &streams).await?;
         let local = sockets.local.clone();
-        let endpoint = Endpoint::new(EndpointConfig { announced: config.announced, seed: rand::random() });
+        let credentials =
+            |account: &Account| Credentials { user: account.user.clone(), password: account.password.clone() };
+        let endpoint = Endpoint::new(EndpointConfig {
+            announced: config.announced,
+            seed: rand::random(),
+            realm: config.realm.clone(),
+            accounts: config.accounts.iter().map(credentials).collect(),
+            sha256: config.sha256,
+        });
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
-        let calls_out = !config.dial_plan.trunks().is_empty();
+        let calls_out = !config.dial_plan.trunks().is_empty() || !config.accounts.is_empty();
         let carriers = Arc::new(Carriers::new(config.dial_plan, wishes.clone(), stopping.clone()));
         let house = Arc::new(House {
             conference,
@@ -119,6 +135,8 @@ impl Gateway {
             rolls: Rolls::default(),
             keys: config.keys,
             carriers: Arc::clone(&carriers),
+            accounts: config.accounts,
+            realm: config.realm,
             wishes,
             stopping: stopping.clone(),
         });

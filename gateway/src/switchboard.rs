@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use sip::{Answer, CallKey, Endpoint, Event, Incoming, Question, RequestKey, Target};
+use sip::{Answer, Binding, CallKey, Endpoint, Event, Incoming, Question, RequestKey, Target};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -24,6 +24,8 @@ pub(crate) const WISHES_MAX: usize = 64;
 pub(crate) enum Wish {
     /// A call, with its offer. None is answered where there can be none.
     Call { target: Target, offer: String, answer: oneshot::Sender<Option<(Orders, mpsc::Receiver<Signal>)>> },
+    /// Where an account's telephones are.
+    Find { account: String, answer: oneshot::Sender<Vec<Binding>> },
     /// Something outside of calls.
     Ask { target: Target, question: Question, answer: oneshot::Sender<Answer> },
 }
@@ -166,6 +168,10 @@ impl Switchboard {
                     self.obey(call, Order::HangUp);
                 }
             }
+            Wish::Find { account, answer } => {
+                // Who wished it may have gone.
+                let _ = answer.send(self.endpoint.bindings(&account, now));
+            }
             Wish::Ask { mut target, question, answer } => {
                 if self.find_way(&mut target) {
                     self.asked.insert(self.endpoint.ask(target, question, now), answer);
@@ -176,6 +182,10 @@ impl Switchboard {
 
     /// Chooses one of our sockets; false where none leads there.
     fn find_way(&mut self, target: &mut Target) -> bool {
+        // A telephone is called by the socket it registered at.
+        if target.way.local.port() != 0 {
+            return true;
+        }
         let local = self.sockets.way_to(target.way.transport, target.way.peer);
         target.way.local = local.unwrap_or(target.way.local);
         local.is_some()

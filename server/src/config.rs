@@ -13,7 +13,7 @@ use figment::{
     providers::{Env, Format, Toml},
 };
 use serde::Deserialize;
-use sipconf::{Announce, DialPlan, KeyMap, Numbers, Trunk};
+use sipconf::{Account, Announce, DialPlan, KeyMap, Numbers, Trunk};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -123,6 +123,10 @@ pub(crate) struct Sip {
     pub(crate) numbers: Numbers,
     /// The carriers telephones are called by.
     pub(crate) trunks: Vec<Trunk>,
+    /// The company's own telephones.
+    pub(crate) accounts: Vec<Account>,
+    /// They are offered SHA-256 beside MD5.
+    pub(crate) sha256: bool,
     /// The calling code of numbers that are written without one.
     pub(crate) country: Option<String>,
     /// The keys of the meeting.
@@ -245,6 +249,8 @@ impl Default for Sip {
             announce: Announce::default(),
             numbers: Numbers::default(),
             trunks: Vec::new(),
+            accounts: Vec::new(),
+            sha256: false,
             country: None,
             keypad: KeyMap::default(),
         }

@@ -30,6 +30,7 @@ fn check(file: Option<&Path>, number: Option<&str>) -> anyhow::Result<()> {
     let config = Config::load(file)?;
     let plan = config.sip.dial_plan();
     println!("numbers   {} lead here", config.sip.numbers.len());
+    println!("accounts  {} telephones may register", config.sip.accounts.len());
     println!("carriers  {}", plan.trunks().len());
     for trunk in plan.trunks() {
         let way = if trunk.register { "registers" } else { "known by address" };

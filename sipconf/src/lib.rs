@@ -5,6 +5,7 @@
 //! things is the script of `gateway::ivr`; who may do what a key asks for, `model` decides.
 #![warn(missing_docs)]
 
+mod accounts;
 mod announce;
 mod catalogue;
 mod keypad;
@@ -15,6 +16,7 @@ mod prompts;
 mod tones;
 mod trunks;
 
+pub use accounts::{Account, AccountError};
 pub use announce::Announce;
 pub use catalogue::Prompt;
 pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCommand};

@@ -226,3 +226,27 @@ fn the_dial_plan_is_read_and_what_is_wrong_with_it_is_named_by_file_and_line() -
     assert!(!is_good && said.contains("huitong.toml:3: \"h:x\" is no address"), "{said}");
     Ok(())
 }
+
+// product: P12, C22
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telephone_of_the_house_registers_is_called_and_calls() -> Result<()> {
+    let accounts = r#"[{user="8001",password="long-enough"}]"#;
+    let server = Server::start_with(&[("HUITONG_SIP__ACCOUNTS", accounts)])?;
+    let start = |password: &str| Baresip::start_registering("8001", password, server.sip, Codec::Pcma, 600.0);
+    let mut stranger = start("guessed-one")?;
+    stranger.wait_for("REGISTER_FAIL")?;
+    let mut host = host(&server).await?;
+    let away = dial(&mut host, "8001").await?;
+    becomes(&mut host, &away, "no_answer").await?;
+
+    let mut phone = start("long-enough")?;
+    phone.wait_for("REGISTER_OK")?;
+    let id = dial(&mut host, "8001").await?;
+    phone.take_call()?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    becomes(&mut host, &id, "joined").await?;
+    let refused = host.command(json!({"type": "dial", "number": "8002", "name": null})).await?;
+    assert_eq!(refused["problem"]["code"], "number_not_allowed");
+    Ok(())
+}

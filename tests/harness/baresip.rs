@@ -87,13 +87,26 @@ impl Baresip {
 
     /// One that is reached by a registrar.
     pub fn start_registered(number: &str, registrar: SocketAddr, codec: Codec, hz: f32) -> Result<Self> {
+        let mut phone = Self::start_registering(number, "none", registrar, codec, hz)?;
+        phone.wait_for("REGISTER_OK")?;
+        Ok(phone)
+    }
+
+    /// One that tries to be, with this password.
+    pub fn start_registering(
+        number: &str,
+        password: &str,
+        registrar: SocketAddr,
+        codec: Codec,
+        hz: f32,
+    ) -> Result<Self> {
         // The control port tells only what happens while somebody is there to hear it: the account comes afterwards.
         let mut phone = Self::start_with("unused", "127.0.0.1", codec, hz, ";regint=0")?;
         let codec = codec.name();
-        let account =
-            format!("<sip:{number}@{registrar}>;regint=600;auth_pass=none;audio_codecs={codec};dtmfmode=rtpevent");
+        let account = format!(
+            "<sip:{number}@{registrar}>;regint=600;auth_pass={password};audio_codecs={codec};dtmfmode=rtpevent"
+        );
         phone.command("uanew", &account)?;
-        phone.wait_for("REGISTER_OK")?;
         Ok(phone)
     }
 

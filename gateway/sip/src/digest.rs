@@ -1,4 +1,4 @@
-//! Digest authentication as a client (RFC 7616, RFC 8760; RFC 3261 §22): what a carrier asks of us.
+//! Digest authentication (RFC 7616, RFC 8760; RFC 3261 §22): what a carrier asks of us, and what we ask of telephones.
 
 use std::fmt::Write;
 
@@ -104,6 +104,22 @@ impl Challenge {
         offered.filter_map(Self::parse).min_by_key(|challenge| challenge.algorithm)
     }
 
+    /// RFC 7616 §3.4.1.
+    fn response(&self, credentials: &Credentials, method: &str, uri: &str, count: u32, cnonce: &str) -> String {
+        let hash = |text: &str| self.algorithm.hash(text);
+        let Self { realm, nonce, .. } = self;
+        let mut a1 = hash(&format!("{}:{realm}:{}", credentials.user, credentials.password));
+        if self.is_session {
+            a1 = hash(&format!("{a1}:{nonce}:{cnonce}"));
+        }
+        let a2 = hash(&format!("{method}:{uri}"));
+        if self.has_qop {
+            hash(&format!("{a1}:{nonce}:{count:08x}:{cnonce}:auth:{a2}"))
+        } else {
+            hash(&format!("{a1}:{nonce}:{a2}"))
+        }
+    }
+
     /// The value of `Authorization` or `Proxy-Authorization` (RFC 7616 §3.4). `count` is how often this nonce has been
     /// used, this time included; `cnonce` is ours.
     pub(crate) fn answer(
@@ -114,19 +130,9 @@ impl Challenge {
         count: u32,
         cnonce: &str,
     ) -> String {
-        let hash = |text: &str| self.algorithm.hash(text);
         let Self { realm, nonce, .. } = self;
         let user = &credentials.user;
-        let mut a1 = hash(&format!("{user}:{realm}:{}", credentials.password));
-        if self.is_session {
-            a1 = hash(&format!("{a1}:{nonce}:{cnonce}"));
-        }
-        let a2 = hash(&format!("{method}:{uri}"));
-        let response = if self.has_qop {
-            hash(&format!("{a1}:{nonce}:{count:08x}:{cnonce}:auth:{a2}"))
-        } else {
-            hash(&format!("{a1}:{nonce}:{a2}"))
-        };
+        let response = self.response(credentials, method, uri, count, cnonce);
         let mut text = format!(
             "Digest username={}, realm={}, nonce={}, uri=\"{uri}\", response=\"{response}\"",
             quoted(user),
@@ -148,6 +154,58 @@ impl Challenge {
         }
         text
     }
+}
+
+/// What somebody gives as proof that he has a password (RFC 7616 §3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proof {
+    challenge: Challenge,
+    pub(crate) user: String,
+    uri: String,
+    response: String,
+    cnonce: String,
+    /// How often he has used the nonce; 0 where he doesn't count.
+    pub(crate) count: u32,
+}
+
+impl Proof {
+    /// The value of `Authorization`; none where it is none, or of a kind we never asked for.
+    pub(crate) fn parse(value: &str) -> Option<Self> {
+        let rest = value.trim().split_once(char::is_whitespace)?.1;
+        let parameters: Vec<(String, String)> = list(rest).take(PARAMETERS_MAX).filter_map(parameter).collect();
+        let get = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        Some(Self {
+            challenge: Challenge::parse(value)?,
+            user: get("username")?,
+            uri: get("uri")?,
+            response: get("response")?.to_ascii_lowercase(),
+            cnonce: get("cnonce").unwrap_or_default(),
+            count: get("nc").and_then(|count| u32::from_str_radix(&count, 16).ok()).unwrap_or(0),
+        })
+    }
+
+    pub(crate) fn nonce(&self) -> &str {
+        &self.challenge.nonce
+    }
+
+    /// He has this password.
+    pub(crate) fn is_of(&self, credentials: &Credentials, realm: &str, method: &str) -> bool {
+        let right = self.challenge.response(credentials, method, &self.uri, self.count, &self.cnonce);
+        // As long for a wrong one as for a right one.
+        let differs = right.bytes().zip(self.response.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+        self.challenge.realm == realm && right.len() == self.response.len() && differs == 0
+    }
+}
+
+/// What telephones are asked to prove: by the hash that all know, and by the stronger one before it (RFC 8760 §2.4).
+pub(crate) fn challenges(realm: &str, nonce: &str, is_stale: bool, sha256: bool) -> String {
+    let stale = if is_stale { ", stale=true" } else { "" };
+    let one = |algorithm: &str| {
+        let (realm, nonce) = (quoted(realm), quoted(nonce));
+        format!("WWW-Authenticate: Digest realm={realm}, nonce={nonce}, qop=\"auth\", algorithm={algorithm}{stale}\r\n")
+    };
+    let strong = if sha256 { one("SHA-256") } else { String::new() };
+    strong + &one("MD5")
 }
 
 /// `name=value` or `name="value"`, the name in lower case.
@@ -239,5 +297,23 @@ mod tests {
         }
         let odd = Challenge::parse("Digest realm=\"a \\\"b\\\"\", nonce=\"x,y\"").unwrap();
         assert_eq!((odd.realm.as_str(), odd.nonce.as_str()), ("a \"b\"", "x,y"));
+    }
+
+    // product: P12
+    #[test]
+    fn a_proof_is_believed_for_its_password_realm_and_method_alone() {
+        let text = challenges("house", "n", false, true);
+        for offered in text.lines() {
+            let challenge = Challenge::parse(offered.split_once(": ").unwrap().1).unwrap();
+            let proof = Proof::parse(&challenge.answer(&mufasa(), "REGISTER", "sip:house", 7, "c")).unwrap();
+            assert_eq!((proof.user.as_str(), proof.nonce(), proof.count), ("Mufasa", "n", 7));
+            assert!(proof.is_of(&mufasa(), "house", "REGISTER"));
+            let other = Credentials { password: "other".to_owned(), ..mufasa() };
+            assert!(!proof.is_of(&other, "house", "REGISTER"));
+            assert!(!proof.is_of(&mufasa(), "elsewhere", "REGISTER"));
+            assert!(!proof.is_of(&mufasa(), "house", "INVITE"));
+            assert!(!Proof { response: String::new(), ..proof }.is_of(&mufasa(), "house", "REGISTER"));
+        }
+        assert_eq!(Proof::parse("Digest username=\"a\""), None);
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    digest::Credentials,
     ingress,
     message::{Message, StartLine, list, uri_user},
 };
@@ -15,10 +16,13 @@ use write::{contact, response, transaction_key};
 
 mod in_dialog;
 mod outgoing;
+mod registrar;
 mod write;
 
 use outgoing::Outgoing;
 pub use outgoing::{Answer, Question, RequestKey, Target};
+pub use registrar::Binding;
+use registrar::Registrar;
 
 /// Round-trip estimate (§17.1.1.1): shorter would flood a slow network, longer make loss audible as waiting.
 const T1: Duration = Duration::from_millis(500);
@@ -73,6 +77,12 @@ pub struct EndpointConfig {
     pub announced: IpAddr,
     /// Distinguishes this process's tags from those of the one before.
     pub seed: u64,
+    /// What telephones register for.
+    pub realm: String,
+    /// Telephones that may register; nobody may where there is none.
+    pub accounts: Vec<Credentials>,
+    /// They are offered SHA-256 beside MD5. Telephones of before RFC 8760 (baresip 1.0 among them) stumble over it.
+    pub sha256: bool,
 }
 
 /// One call.
@@ -137,6 +147,7 @@ pub struct Endpoint {
     /// Those that begin something, by branch.
     outgoing: BTreeMap<String, Outgoing>,
     last_cseq: u32,
+    registrar: Registrar,
     /// By branch and the answer's tag.
     acks: BTreeMap<(String, String), Answered>,
     events: VecDeque<Event>,
@@ -216,6 +227,7 @@ impl Endpoint {
             clients: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             last_cseq: 0,
+            registrar: Registrar::default(),
             acks: BTreeMap::new(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
@@ -268,8 +280,7 @@ impl Endpoint {
                 Some(call) => self.in_dialog(source, message, &key, call, number, now),
                 None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
             },
-            // Nobody registers here.
-            "REGISTER" => self.answer_plainly(source, &message, &key, 403, "Forbidden", now),
+            "REGISTER" => self.register(source, &message, &key, now),
             "REFER" | "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" => {
                 self.answer_plainly(source, &message, &key, 405, "Method Not Allowed", now);
             }

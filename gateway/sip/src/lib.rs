@@ -3,7 +3,7 @@
 //!
 //! This server is called and calls ([`Endpoint`]): the INVITE and non-INVITE transactions of both sides with their timers,
 //! dialogs with re-INVITE, BYE both ways, CANCEL, OPTIONS, INFO, UPDATE, PRACK and session timers; registration at
-//! carriers, with digest authentication; offer and answer of sound ([`sdp`]).
+//! carriers and of telephones here, with digest authentication; offer and answer of sound ([`sdp`]).
 #![warn(missing_docs)]
 
 mod digest;
@@ -14,7 +14,7 @@ pub mod sdp;
 
 pub use digest::Credentials;
 pub use endpoint::{
-    Answer, CallKey, Endpoint, EndpointConfig, Event, Incoming, Question, RequestKey, Source, Target, Transmit,
-    Transport,
+    Answer, Binding, CallKey, Endpoint, EndpointConfig, Event, Incoming, Question, RequestKey, Source, Target,
+    Transmit, Transport,
 };
 pub use message::{FrameError, MESSAGE_BYTES_MAX, Message, ParseError, StartLine, frame};

@@ -8,7 +8,7 @@ fn target(transport: Transport) -> Target {
         to: "sip:+8613812345678@carrier.example".to_owned(),
         contact: "1000".to_owned(),
         call_id: String::new(),
-        credentials: Some(crate::Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
+        credentials: Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
     }
 }
 

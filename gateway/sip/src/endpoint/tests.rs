@@ -11,7 +11,13 @@ fn source(transport: Transport) -> Source {
 }
 
 fn endpoint() -> Endpoint {
-    Endpoint::new(EndpointConfig { announced: "10.0.0.1".parse().unwrap(), seed: 1 })
+    Endpoint::new(EndpointConfig {
+        announced: "10.0.0.1".parse().unwrap(),
+        seed: 1,
+        realm: "house".to_owned(),
+        accounts: Vec::new(),
+        sha256: true,
+    })
 }
 
 fn request(method: &str, cseq: u32, to_tag: &str, branch: &str) -> Message {
@@ -551,3 +557,6 @@ fn ten_thousand_malformed_messages_break_nothing() {
 
 #[path = "outgoing_tests.rs"]
 mod outgoing;
+
+#[path = "registrar_tests.rs"]
+mod registrar;

@@ -1,0 +1,180 @@
+//! The registrar of the company's own telephones and room systems (RFC 3261 §10.3).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Write as _,
+    net::IpAddr,
+    time::Duration,
+};
+
+use super::{Endpoint, Instant, Message, Source, TransactionKey};
+use crate::{
+    digest::{Proof, challenges},
+    message::{address_uri, list, parameter},
+};
+
+/// Places one account may be at: a desk, a room, a pocket.
+const BINDINGS_MAX: usize = 5;
+
+/// The shortest and the longest registration. Shorter ones would be a flood (§10.2.8), with longer ones a telephone that
+/// was unplugged rings for nobody.
+const EXPIRES_MIN: u32 = 60;
+/// See [`EXPIRES_MIN`].
+const EXPIRES_MAX: u32 = 3_600;
+
+/// How long a nonce is good for.
+const NONCE_AGE: Duration = Duration::from_secs(300);
+
+/// Nonces that are remembered; the oldest is forgotten, and whoever has it is asked once more.
+const NONCES_MAX: usize = 4_096;
+
+/// Wrong passwords from one address before it is no longer listened to, and for how long.
+const WRONG_MAX: u32 = 10;
+/// See [`WRONG_MAX`].
+const WRONG_AGE: Duration = Duration::from_secs(60);
+
+/// Addresses whose wrong passwords are counted.
+const WRONG_FROM_MAX: usize = 4_096;
+
+/// Where a telephone is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Its Contact: the Request-URI to reach it by.
+    pub uri: String,
+    /// The way its registration came: it works through NAT.
+    pub way: Source,
+    expires: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Registrar {
+    bindings: BTreeMap<String, Vec<Binding>>,
+    /// When each was given, and how often it was used.
+    nonces: BTreeMap<String, (Instant, u32)>,
+    nonces_order: VecDeque<String>,
+    wrong: BTreeMap<IpAddr, (u32, Instant)>,
+}
+
+/// What a proof is worth.
+enum Worth {
+    Good(String),
+    Stale,
+    None,
+    Wrong,
+}
+
+impl Registrar {
+    fn is_shut_out(&mut self, from: IpAddr, now: Instant) -> bool {
+        self.wrong.retain(|_, (_, last)| now.saturating_duration_since(*last) < WRONG_AGE);
+        self.wrong.get(&from).is_some_and(|(count, _)| *count >= WRONG_MAX)
+    }
+
+    fn note_wrong(&mut self, from: IpAddr, now: Instant) {
+        if self.wrong.len() < WRONG_FROM_MAX || self.wrong.contains_key(&from) {
+            let (count, last) = self.wrong.entry(from).or_insert((0, now));
+            (*count, *last) = (*count + 1, now);
+        }
+    }
+
+    fn give_nonce(&mut self, nonce: String, now: Instant) {
+        if self.nonces.len() >= NONCES_MAX
+            && let Some(oldest) = self.nonces_order.pop_front()
+        {
+            self.nonces.remove(&oldest);
+        }
+        self.nonces.insert(nonce.clone(), (now, 0));
+        self.nonces_order.push_back(nonce);
+    }
+
+    /// Each nonce once for each count (RFC 7616 §3.4.5): what is heard on the wire is worth nothing.
+    fn use_nonce(&mut self, nonce: &str, count: u32, now: Instant) -> bool {
+        match self.nonces.get_mut(nonce) {
+            Some((given, used)) if now.saturating_duration_since(*given) < NONCE_AGE && count > *used => {
+                *used = count;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Where an account's telephones are, the newest first.
+    #[must_use]
+    pub fn bindings(&self, account: &str, now: Instant) -> Vec<Binding> {
+        let known = self.registrar.bindings.get(account).map(Vec::as_slice).unwrap_or_default();
+        known.iter().rev().filter(|binding| binding.expires > now).cloned().collect()
+    }
+
+    pub(super) fn register(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
+        if self.config.accounts.is_empty() || self.registrar.is_shut_out(source.peer.ip(), now) {
+            return self.answer_plainly(source, message, key, 403, "Forbidden", now);
+        }
+        match self.worth(message, now) {
+            Worth::Good(account) => self.bind(source, message, key, &account, now),
+            Worth::Wrong => {
+                self.registrar.note_wrong(source.peer.ip(), now);
+                self.answer_plainly(source, message, key, 403, "Forbidden", now);
+            }
+            worth @ (Worth::Stale | Worth::None) => {
+                let nonce = self.new_tag();
+                self.registrar.give_nonce(nonce.clone(), now);
+                let is_stale = matches!(worth, Worth::Stale);
+                let fields = challenges(&self.config.realm, &nonce, is_stale, self.config.sha256);
+                self.answer_with(source, message, key, 401, "Unauthorized", &fields, now);
+            }
+        }
+    }
+
+    fn worth(&mut self, message: &Message, now: Instant) -> Worth {
+        let Some(proof) = message.headers("authorization").find_map(Proof::parse) else { return Worth::None };
+        let account = self.config.accounts.iter().find(|account| account.user == proof.user);
+        let is_right = account.is_some_and(|account| proof.is_of(account, &self.config.realm, "REGISTER"));
+        // One registers oneself.
+        let is_himself = message.uri("to").and_then(crate::message::uri_user).as_ref() == Some(&proof.user);
+        if !is_right || !is_himself {
+            return Worth::Wrong;
+        }
+        if self.registrar.use_nonce(proof.nonce(), proof.count.max(1), now) {
+            Worth::Good(proof.user)
+        } else {
+            Worth::Stale
+        }
+    }
+
+    /// §10.3 items 6 to 8.
+    fn bind(&mut self, source: Source, message: &Message, key: &TransactionKey, account: &str, now: Instant) {
+        let asked_for_all = message.header("expires").and_then(|expires| expires.trim().parse::<u32>().ok());
+        let bindings = self.registrar.bindings.entry(account.to_owned()).or_default();
+        bindings.retain(|binding| binding.expires > now);
+        for contact in message.headers("contact").flat_map(list).take(BINDINGS_MAX) {
+            if contact == "*" {
+                if asked_for_all == Some(0) {
+                    bindings.clear();
+                }
+                continue;
+            }
+            let uri = address_uri(contact).to_owned();
+            let behind = contact.rsplit_once('>').map_or(contact, |(_, after)| after);
+            let own = parameter(behind, "expires").and_then(|expires| expires.parse::<u32>().ok());
+            bindings.retain(|binding| binding.uri != uri);
+            let seconds = own.or(asked_for_all).unwrap_or(EXPIRES_MAX);
+            if seconds == 0 {
+                continue;
+            }
+            if bindings.len() >= BINDINGS_MAX {
+                bindings.remove(0);
+            }
+            let seconds = seconds.clamp(EXPIRES_MIN, EXPIRES_MAX);
+            let expires = now + Duration::from_secs(u64::from(seconds));
+            bindings.push(Binding { uri, way: source, expires });
+        }
+        let mut fields = String::new();
+        for binding in bindings.iter() {
+            let left = binding.expires.saturating_duration_since(now).as_secs();
+            // Writing into a String can't fail.
+            let _ = write!(fields, "Contact: <{}>;expires={left}\r\n", super::write::clean(&binding.uri));
+        }
+        self.answer_with(source, message, key, 200, "OK", &fields, now);
+    }
+}
