@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::switchboard::Wish;
+use crate::{switchboard::Wish, tls::TlsPeer};
 
 /// How long a registration is asked for. Shorter finds a carrier that forgot us sooner, and costs it more.
 const REGISTRATION_S: u32 = 600;
@@ -184,15 +184,16 @@ impl Carriers {
         let own = format!("sip:{user}@{}", trunk.domain);
         let uri = format!("sip:{}", trunk.domain);
         let to = if trunk.register { own.clone() } else { uri.clone() };
-        let target = Target { call_id: call_id.to_owned(), ..target(trunk, uri, to).await? };
+        let (target, tls) = target(trunk, uri, to).await?;
+        let target = Target { call_id: call_id.to_owned(), from: own, ..target };
         let (answer, answered) = oneshot::channel();
-        self.wishes.send(Wish::Ask { target: Target { from: own, ..target }, question, answer }).await.ok()?;
+        self.wishes.send(Wish::Ask { target, tls, question, answer }).await.ok()?;
         answered.await.ok()
     }
 }
 
 /// A request of ours by this carrier; none while its name leads nowhere.
-pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<Target> {
+pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<(Target, Option<TlsPeer>)> {
     let found = match tokio::net::lookup_host((trunk.host.as_str(), trunk.port)).await {
         // Our sockets are mostly of IPv4.
         Ok(addresses) => addresses.min_by_key(SocketAddr::is_ipv6),
@@ -204,9 +205,20 @@ pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<Tar
     let transport = match trunk.transport {
         Transport::Udp => sip::Transport::Udp,
         Transport::Tcp => sip::Transport::Tcp,
+        Transport::Tls => sip::Transport::Tls,
+    };
+    let tls = match trunk.transport {
+        Transport::Udp | Transport::Tcp => None,
+        Transport::Tls => match TlsPeer::new(&trunk.host, trunk.authority.as_deref()) {
+            Ok(peer) => Some(peer),
+            Err(error) => {
+                tracing::warn!(trunk = trunk.name, error, "the trunk's authority can't be read");
+                return None;
+            }
+        },
     };
     let credentials = trunk.user.clone().zip(trunk.password.clone());
-    Some(Target {
+    let target = Target {
         // The switchboard chooses one of its sockets.
         way: Source { transport, peer: found?, local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0) },
         uri,
@@ -215,7 +227,8 @@ pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<Tar
         contact: trunk.user.clone().unwrap_or_else(|| trunk.caller.clone()),
         call_id: String::new(),
         credentials: credentials.map(|(user, password)| Credentials { user, password }),
-    })
+    };
+    Some((target, tls))
 }
 
 #[cfg(test)]

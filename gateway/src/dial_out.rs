@@ -20,6 +20,7 @@ use crate::{
     in_meeting::in_meeting,
     line::{Line, reachable, settings},
     switchboard::{Order, Orders, Signal, Wish},
+    tls::TlsPeer,
 };
 
 /// How long a telephone rings. Shorter than most mailboxes wait; a mailbox presses no key anyway.
@@ -80,8 +81,8 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled) -> D
         let Some(_permit) = house.carriers.take(index) else { continue };
         let trunk = &house.carriers.plan().trunks()[index];
         let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
-        let Some(target) = carriers::target(trunk, uri.clone(), uri).await else { continue };
-        match attempt(house, call, target, number).await {
+        let Some((target, tls)) = carriers::target(trunk, uri.clone(), uri).await else { continue };
+        match attempt(house, call, target, tls, number).await {
             Attempt::Over(over) => return over,
             Attempt::Next => tracing::warn!(trunk = trunk.name, "the carrier took no call"),
         }
@@ -105,7 +106,7 @@ async fn ring_own(house: &Arc<House>, call: &DialOut, account: &str, number: &Di
             call_id: String::new(),
             credentials: None,
         };
-        if let Attempt::Over(over) = attempt(house, call, target, number).await {
+        if let Attempt::Over(over) = attempt(house, call, target, None, number).await {
             return over;
         }
     }
@@ -113,10 +114,16 @@ async fn ring_own(house: &Arc<House>, call: &DialOut, account: &str, number: &Di
     DialState::NoAnswer
 }
 
-async fn attempt(house: &Arc<House>, call: &DialOut, target: Target, number: &Dialled) -> Attempt {
+async fn attempt(
+    house: &Arc<House>,
+    call: &DialOut,
+    target: Target,
+    tls: Option<TlsPeer>,
+    number: &Dialled,
+) -> Attempt {
     let call_id = format!("{:032x}", rand::random::<u128>());
     let mut told = Told::begin(&call.number, call_id.clone(), true);
-    let (cause, over) = match place(house, call, Target { call_id, ..target }).await {
+    let (cause, over) = match place(house, call, Target { call_id, ..target }, tls).await {
         Ok(mut answered) => {
             told.codec = answered.codec;
             let (cause, meeting, state) = converse(house, call, number, &mut answered.line).await;
@@ -140,7 +147,12 @@ struct Taken {
 }
 
 /// Rings; none where the carrier is to blame that it doesn't.
-async fn place(house: &Arc<House>, call: &DialOut, target: Target) -> Result<Taken, Option<DialState>> {
+async fn place(
+    house: &Arc<House>,
+    call: &DialOut,
+    target: Target,
+    tls: Option<TlsPeer>,
+) -> Result<Taken, Option<DialState>> {
     let failed = |error: plane::PlaneError| {
         tracing::error!(%error, "call can't have sound");
         Some(DialState::Failed)
@@ -150,7 +162,7 @@ async fn place(house: &Arc<House>, call: &DialOut, target: Target) -> Result<Tak
     let session = u64::from(rand::random::<u32>());
     let offer = sdp::offer(reachable(leg.local(), signalling), session);
     let (answer, answered) = oneshot::channel();
-    house.wishes.send(Wish::Call { target, offer, answer }).await.map_err(|_| None)?;
+    house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| None)?;
     let (orders, mut signals) = answered.await.ok().flatten().ok_or(None)?;
     let description = ring(house, call, &orders, &mut signals).await?;
     let agreed = sdp::agree(&description);

@@ -1,4 +1,4 @@
-//! The telephone edge: SIP over UDP and TCP, one task a call, the voice menu, carriers and the calls we make by them, and why
+//! The telephone edge: SIP over UDP, TCP and TLS, one task a call, the voice menu, carriers and the calls we make by them, and why
 //! calls end.
 //!
 //! SIP itself is `sip`'s, sound `plane`'s, meetings `conference`'s, prompts and keys `sipconf`'s.
@@ -13,6 +13,7 @@ mod line;
 mod names;
 mod quality;
 mod switchboard;
+mod tls;
 mod transport;
 
 use std::{
@@ -40,12 +41,16 @@ use switchboard::{Switchboard, WISHES_MAX, Wish};
 const STREAMS_FLUSH: Duration = Duration::from_millis(300);
 
 /// Where SIP is spoken.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GatewayConfig {
     /// UDP sockets.
     pub udp: Vec<SocketAddr>,
     /// TCP listeners.
     pub tcp: Vec<SocketAddr>,
+    /// TLS listeners.
+    pub tls: Vec<SocketAddr>,
+    /// Their certificate.
+    pub certificate: Arc<rustls::ServerConfig>,
     /// What the dialled numbers lead to.
     pub numbers: Numbers,
     /// The carriers telephones are called by; none are called where there is none.
@@ -112,7 +117,7 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let (stopping, closed) = (CancellationToken::new(), CancellationToken::new());
         let (calls, streams) = (TaskTracker::new(), TaskTracker::new());
-        let sockets = transport::bind(&config.udp, &config.tcp, &closed, &streams).await?;
+        let sockets = transport::bind(&config, &closed, &streams).await?;
         let local = sockets.local.clone();
         let credentials =
             |account: &Account| Credentials { user: account.user.clone(), password: account.password.clone() };
@@ -159,6 +164,12 @@ impl Gateway {
     #[must_use]
     pub fn tcp_addrs(&self) -> Vec<SocketAddr> {
         self.bound(Transport::Tcp)
+    }
+
+    /// The bound TLS listeners.
+    #[must_use]
+    pub fn tls_addrs(&self) -> Vec<SocketAddr> {
+        self.bound(Transport::Tls)
     }
 
     fn bound(&self, of: Transport) -> Vec<SocketAddr> {

@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     House, call,
+    tls::TlsPeer,
     transport::{Arrived, Sockets},
 };
 
@@ -23,11 +24,16 @@ pub(crate) const WISHES_MAX: usize = 64;
 /// What is to begin.
 pub(crate) enum Wish {
     /// A call, with its offer. None is answered where there can be none.
-    Call { target: Target, offer: String, answer: oneshot::Sender<Option<(Orders, mpsc::Receiver<Signal>)>> },
+    Call {
+        target: Target,
+        tls: Option<TlsPeer>,
+        offer: String,
+        answer: oneshot::Sender<Option<(Orders, mpsc::Receiver<Signal>)>>,
+    },
     /// Where an account's telephones are.
     Find { account: String, answer: oneshot::Sender<Vec<Binding>> },
     /// Something outside of calls.
-    Ask { target: Target, question: Question, answer: oneshot::Sender<Answer> },
+    Ask { target: Target, tls: Option<TlsPeer>, question: Question, answer: oneshot::Sender<Answer> },
 }
 
 /// What a call wants said to its caller.
@@ -154,8 +160,8 @@ impl Switchboard {
     fn grant(&mut self, wish: Wish) {
         let now = Instant::now();
         match wish {
-            Wish::Call { mut target, offer, answer } => {
-                let call = self.find_way(&mut target).then(|| self.endpoint.call(target, &offer, now)).flatten();
+            Wish::Call { mut target, tls, offer, answer } => {
+                let call = self.find_way(&mut target, tls).then(|| self.endpoint.call(target, &offer, now)).flatten();
                 let begun = call.map(|call| {
                     let (signals, taken) = mpsc::channel(SIGNALS_MAX);
                     self.signals.insert(call, signals);
@@ -172,8 +178,8 @@ impl Switchboard {
                 // Who wished it may have gone.
                 let _ = answer.send(self.endpoint.bindings(&account, now));
             }
-            Wish::Ask { mut target, question, answer } => {
-                if self.find_way(&mut target) {
+            Wish::Ask { mut target, tls, question, answer } => {
+                if self.find_way(&mut target, tls) {
                     self.asked.insert(self.endpoint.ask(target, question, now), answer);
                 }
             }
@@ -181,12 +187,12 @@ impl Switchboard {
     }
 
     /// Chooses one of our sockets; false where none leads there.
-    fn find_way(&mut self, target: &mut Target) -> bool {
+    fn find_way(&mut self, target: &mut Target, tls: Option<TlsPeer>) -> bool {
         // A telephone is called by the socket it registered at.
         if target.way.local.port() != 0 {
             return true;
         }
-        let local = self.sockets.way_to(target.way.transport, target.way.peer);
+        let local = self.sockets.way_to(target.way.transport, target.way.peer, tls);
         target.way.local = local.unwrap_or(target.way.local);
         local.is_some()
     }

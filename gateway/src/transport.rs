@@ -5,14 +5,15 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
     sync::mpsc,
     time::timeout,
 };
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::GatewayError;
+use crate::{GatewayConfig, GatewayError, tls::TlsPeer};
 
 /// Messages that may wait for the switchboard. Datagrams beyond it are dropped, as the network would; streams wait.
 const MESSAGES_MAX: usize = 1024;
@@ -23,7 +24,7 @@ const STREAMS_MAX: usize = 1024;
 /// Answers that may wait for a stream's peer. One that does not read loses its connection.
 const ANSWERS_MAX: usize = 64;
 
-/// How long a carrier's server may take to accept a stream.
+/// How long the other end may take to accept a stream, and to show who it is.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A stream without a byte for so long is closed. Phones send keep-alives each two minutes or more often.
@@ -46,8 +47,7 @@ pub(crate) struct Sockets {
 }
 
 pub(crate) async fn bind(
-    udp: &[SocketAddr],
-    tcp: &[SocketAddr],
+    config: &GatewayConfig,
     closed: &CancellationToken,
     streams: &TaskTracker,
 ) -> Result<Sockets, GatewayError> {
@@ -55,7 +55,7 @@ pub(crate) async fn bind(
     let (local, udp_sockets, known) = (Vec::new(), Vec::new(), HashMap::new());
     let mut sockets =
         Sockets { local, arrived, udp: udp_sockets, streams: known, queue: queue.clone(), tasks: streams.clone() };
-    for address in udp {
+    for address in &config.udp {
         let failed = |source| GatewayError { transport: "UDP", address: *address, source };
         let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
         let local = socket.local_addr().map_err(failed)?;
@@ -63,12 +63,16 @@ pub(crate) async fn bind(
         sockets.udp.push((local, Arc::clone(&socket)));
         tokio::spawn(closed.clone().run_until_cancelled_owned(read_datagrams(socket, local, queue.clone())));
     }
-    for address in tcp {
-        let failed = |source| GatewayError { transport: "TCP", address: *address, source };
+    let acceptor = TlsAcceptor::from(Arc::clone(&config.certificate));
+    let plain = config.tcp.iter().map(|address| (address, Transport::Tcp, "TCP"));
+    let encrypted = config.tls.iter().map(|address| (address, Transport::Tls, "TLS"));
+    for (address, transport, name) in plain.chain(encrypted) {
+        let failed = |source| GatewayError { transport: name, address: *address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        sockets.local.push((Transport::Tcp, local));
-        let accepting = accept(listener, local, queue.clone(), streams.clone());
+        sockets.local.push((transport, local));
+        let acceptor = (transport == Transport::Tls).then(|| acceptor.clone());
+        let accepting = accept(listener, local, acceptor, queue.clone(), streams.clone());
         tokio::spawn(closed.clone().run_until_cancelled_owned(accepting));
     }
     Ok(sockets)
@@ -89,10 +93,15 @@ impl Sockets {
     }
 
     /// Which of our sockets leads there; a stream is opened where there is none. None where nothing does.
-    pub(crate) fn way_to(&mut self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
+    pub(crate) fn way_to(
+        &mut self,
+        transport: Transport,
+        peer: SocketAddr,
+        tls: Option<TlsPeer>,
+    ) -> Option<SocketAddr> {
         let leads = |(kind, local): &&(Transport, SocketAddr)| *kind == transport && local.is_ipv4() == peer.is_ipv4();
         let local = self.local.iter().find(leads).map(|(_, local)| *local)?;
-        if transport == Transport::Tcp && !self.streams.contains_key(&peer) {
+        if transport != Transport::Udp && !self.streams.contains_key(&peer) {
             if self.streams.len() >= STREAMS_MAX {
                 return None;
             }
@@ -100,8 +109,17 @@ impl Sockets {
             self.streams.insert(peer, answers);
             let (source, queue) = (Source { transport, peer, local }, self.queue.clone());
             self.tasks.spawn(async move {
-                if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(peer)).await {
-                    serve_stream(stream, source, &queue, waiting).await;
+                match (timeout(CONNECT, TcpStream::connect(peer)).await, tls) {
+                    (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting).await,
+                    (Ok(Ok(stream)), Some(TlsPeer { name, config })) => {
+                        let shaking = TlsConnector::from(config).connect(name, stream);
+                        match timeout(CONNECT, shaking).await {
+                            Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting).await,
+                            Ok(Err(error)) => tracing::warn!(%peer, %error, "the other end is not who it should be"),
+                            Err(_) => {}
+                        }
+                    }
+                    _ => {}
                 }
                 // The switchboard that is gone needs no telling.
                 let _ = queue.send(Arrived::Closed(peer)).await;
@@ -120,7 +138,7 @@ impl Sockets {
                     metrics::counter!("gateway_send_failed").increment(1);
                 }
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let peer = transmit.to.peer;
                 let sent = self.streams.get(&peer).map(|answers| answers.try_send(transmit.bytes));
                 if !matches!(sent, Some(Ok(()))) {
@@ -154,7 +172,13 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
     }
 }
 
-async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Arrived>, streams: TaskTracker) {
+async fn accept(
+    listener: TcpListener,
+    local: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    queue: mpsc::Sender<Arrived>,
+    streams: TaskTracker,
+) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             // Out of descriptors: others must close first.
@@ -165,10 +189,17 @@ async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Ar
         if queue.send(Arrived::Opened(peer, answers)).await.is_err() {
             return;
         }
-        let source = Source { transport: Transport::Tcp, peer, local };
-        let queue = queue.clone();
+        let transport = if acceptor.is_some() { Transport::Tls } else { Transport::Tcp };
+        let source = Source { transport, peer, local };
+        let (queue, acceptor) = (queue.clone(), acceptor.clone());
         let serving = async move {
-            serve_stream(stream, source, &queue, waiting).await;
+            match acceptor {
+                None => serve_stream(stream, source, &queue, waiting).await,
+                Some(acceptor) => match timeout(CONNECT, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting).await,
+                    _ => metrics::counter!("gateway_streams_closed").increment(1),
+                },
+            }
             // The switchboard that is gone needs no telling.
             let _ = queue.send(Arrived::Closed(peer)).await;
         };
@@ -178,18 +209,22 @@ async fn accept(listener: TcpListener, local: SocketAddr, queue: mpsc::Sender<Ar
 }
 
 async fn serve_stream(
-    mut stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite,
     source: Source,
     queue: &mpsc::Sender<Arrived>,
     mut waiting: mpsc::Receiver<Vec<u8>>,
 ) {
-    let (mut reader, mut writer) = stream.split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut buffer = Vec::new();
     loop {
         tokio::select! {
             answer = waiting.recv() => {
                 let Some(answer) = answer else { return };
-                if !matches!(timeout(IDLE, writer.write_all(&answer)).await, Ok(Ok(()))) {
+                let written = async {
+                    writer.write_all(&answer).await?;
+                    writer.flush().await
+                };
+                if !matches!(timeout(IDLE, written).await, Ok(Ok(()))) {
                     return;
                 }
             }

@@ -115,6 +115,7 @@ pub(crate) struct Web {
 pub(crate) struct Sip {
     pub(crate) udp: Vec<SocketAddr>,
     pub(crate) tcp: Vec<SocketAddr>,
+    pub(crate) tls: Vec<SocketAddr>,
     /// The host part of this server's SIP addresses; its IP address where not set.
     pub(crate) domain: Option<String>,
     /// What callers hear of others' coming and going.
@@ -245,6 +246,7 @@ impl Default for Sip {
         Self {
             udp: vec![address],
             tcp: vec![address],
+            tls: vec![SocketAddr::new(ANY, 5061)],
             domain: None,
             announce: Announce::default(),
             numbers: Numbers::default(),

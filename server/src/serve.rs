@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -78,6 +79,8 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         GatewayConfig {
             udp: config.sip.udp.clone(),
             tcp: config.sip.tcp.clone(),
+            tls: config.sip.tls.clone(),
+            certificate: Arc::new(api::own_certificate(&config.data.dir, &announced)?),
             announce: config.sip.announce,
             numbers: config.sip.numbers.clone(),
             dial_plan: config.sip.dial_plan(),

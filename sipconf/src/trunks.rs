@@ -1,5 +1,7 @@
 //! Carriers we call by (P7, P8): how each is reached, and what may be dialled there.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::Language;
@@ -28,6 +30,8 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// An encrypted one.
+    Tls,
 }
 
 /// As it stands in the file.
@@ -38,6 +42,7 @@ struct Written {
     address: String,
     #[serde(default)]
     transport: Transport,
+    authority: Option<PathBuf>,
     domain: Option<String>,
     user: Option<String>,
     password: Option<String>,
@@ -71,6 +76,8 @@ pub struct Trunk {
     pub port: u16,
     /// How it is spoken to.
     pub transport: Transport,
+    /// Whose certificates are believed over TLS (PEM); the system's authorities where not set.
+    pub authority: Option<PathBuf>,
     /// The host part of its SIP addresses.
     pub domain: String,
     /// Our account, where it knows us by one.
@@ -130,6 +137,7 @@ impl TryFrom<Written> for Trunk {
     fn try_from(written: Written) -> Result<Self, TrunkError> {
         let (host, port) = match written.address.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().map_err(|_| TrunkError::Address(written.address.clone()))?),
+            None if written.transport == Transport::Tls => (written.address.as_str(), 5061),
             None => (written.address.as_str(), 5060),
         };
         if port == 0 || !is_plain(host) {
@@ -164,6 +172,7 @@ impl TryFrom<Written> for Trunk {
             port,
             domain: written.domain.unwrap_or_else(|| host.to_owned()),
             transport: written.transport,
+            authority: written.authority,
             user: written.user,
             password: written.password,
             register: written.register,

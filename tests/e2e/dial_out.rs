@@ -250,3 +250,31 @@ async fn a_telephone_of_the_house_registers_is_called_and_calls() -> Result<()> 
     assert_eq!(refused["problem"]["code"], "number_not_allowed");
     Ok(())
 }
+
+// product: P7, P11
+#[tokio::test(flavor = "multi_thread")]
+async fn signalling_is_encrypted_to_a_carrier_and_from_a_telephone() -> Result<()> {
+    let exchange = Server::start_with(&[("HUITONG_SIP__ACCOUNTS", r#"[{user="8001",password="long-enough"}]"#)])?;
+    let trunk = |authority: &str| {
+        let port = exchange.sips.port();
+        format!(
+            r#"[{{name="tls",address="localhost:{port}",domain="127.0.0.1",transport="tls",user="8001",password="long-enough",register=true{authority}}}]"#
+        )
+    };
+    let believed = format!(r#",authority="{}""#, exchange.certificate().display());
+    let house = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunk(&believed))])?;
+    house.wait_for_log("trunk is up")?;
+    // The other way round: the exchange calls the account, and the call comes in over that connection.
+    let mut host = host(&exchange).await?;
+    let id = dial(&mut host, "8001").await?;
+    becomes(&mut host, &id, "answered").await?;
+
+    let doubtful = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunk(""))])?;
+    doubtful.wait_for_log("the other end is not who it should be")?;
+
+    let mut phone = Baresip::start("13800000001", Codec::Pcma, 600.0)?;
+    phone.dial(&exchange.meeting, exchange.sips, "tls")?;
+    phone.enter(&exchange.password)?;
+    host.next(|message| message["event"]["type"] == "participant_joined").await?;
+    Ok(())
+}

@@ -32,6 +32,7 @@ pub struct Server {
     folder: TempDir,
     pub web: SocketAddr,
     pub sip: SocketAddr,
+    pub sips: SocketAddr,
     pub webrtc: SocketAddr,
     pub rtp_first: u16,
     pub meeting: String,
@@ -50,7 +51,7 @@ impl Server {
     }
 
     fn start_in(folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
-        let (web, https, sip, webrtc, metrics) = (free(1)?, free(1)?, free(1)?, free(1)?, free(1)?);
+        let (web, https, sip, sips, webrtc, metrics) = (free(1)?, free(1)?, free(1)?, free(1)?, free(1)?, free(1)?);
         let rtp_first = free(RTP_PORTS)?.port();
         let mut child = command()?
             .args(["serve", "--demo"])
@@ -59,6 +60,7 @@ impl Server {
             .env("HUITONG_WEB__HTTPS", https.to_string())
             .env("HUITONG_SIP__UDP", format!("[\"{sip}\"]"))
             .env("HUITONG_SIP__TCP", format!("[\"{sip}\"]"))
+            .env("HUITONG_SIP__TLS", format!("[\"{sips}\"]"))
             .env("HUITONG_MEDIA__WEBRTC", webrtc.to_string())
             .env("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first + RTP_PORTS - 1))
             .env("HUITONG_METRICS__BIND", metrics.to_string())
@@ -77,7 +79,7 @@ impl Server {
             }
         });
         let mut server =
-            Self { child, folder, web, sip, webrtc, rtp_first, meeting: String::new(), password: String::new() };
+            Self { child, folder, web, sip, sips, webrtc, rtp_first, meeting: String::new(), password: String::new() };
         let deadline = Instant::now() + START;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -92,6 +94,11 @@ impl Server {
                 return Ok(server);
             }
         }
+    }
+
+    /// The certificate it made for itself.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("data/web-certificate.pem")
     }
 
     /// What it wrote to its log.

@@ -26,14 +26,14 @@ use axum::{
     response::Response,
     routing::get,
 };
-use axum_server::Handle;
+use axum_server::{Handle, tls_rustls::RustlsConfig};
 use conference::Conference;
 use streaming::{Origin, Recordings, Streaming};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 use throttle::Throttle;
-pub use tls::CertificateError;
+pub use tls::{CertificateError, own_certificate};
 
 /// Bodies longer than this are refused with 413. Nothing we take is a tenth of it.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -137,7 +137,10 @@ impl Web {
         let server = axum_server::from_tcp(listener).map_err(|error| WebError::Bind(config.http, error))?;
         tokio::spawn(report(server.handle(handle).serve(service)));
         if let Some(address) = config.https {
-            let tls = tls::own_certificate(&config.data_dir, &config.announced)?;
+            let mut tls = own_certificate(&config.data_dir, &config.announced)?;
+            // WebSockets are an upgrade of HTTP/1.1.
+            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+            let tls = RustlsConfig::from_config(Arc::new(tls));
             let listener = bind(address)?;
             web.https = listener.local_addr().ok();
             let handle = Handle::new();

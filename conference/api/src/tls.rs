@@ -1,8 +1,7 @@
 //! A certificate of the server's own, made once and kept: browsers give no camera without TLS.
 
-use std::{fs, io, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+use std::{fs, io, net::IpAddr, os::unix::fs::OpenOptionsExt, path::Path};
 
-use axum_server::tls_rustls::RustlsConfig;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
@@ -20,7 +19,8 @@ pub enum CertificateError {
     Use(String),
 }
 
-pub(crate) fn own_certificate(folder: &Path, announced: &[IpAddr]) -> Result<RustlsConfig, CertificateError> {
+/// The certificate in the data directory, made there where there is none.
+pub fn own_certificate(folder: &Path, announced: &[IpAddr]) -> Result<rustls::ServerConfig, CertificateError> {
     let (certificate_file, key_file) = (folder.join("web-certificate.pem"), folder.join("web-key.pem"));
     if !certificate_file.exists() || !key_file.exists() {
         let mut names = vec!["localhost".to_owned()];
@@ -34,11 +34,8 @@ pub(crate) fn own_certificate(folder: &Path, announced: &[IpAddr]) -> Result<Rus
     let bad = |error: &dyn std::fmt::Display| CertificateError::Use(error.to_string());
     let certificate = CertificateDer::from_pem_file(&certificate_file).map_err(|error| bad(&error))?;
     let key = PrivateKeyDer::from_pem_file(&key_file).map_err(|error| bad(&error))?;
-    let mut config = rustls::ServerConfig::builder()
+    rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
-        .map_err(|error| bad(&error))?;
-    // WebSockets are an upgrade of HTTP/1.1.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+        .map_err(|error| bad(&error))
 }

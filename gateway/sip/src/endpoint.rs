@@ -48,6 +48,19 @@ pub enum Transport {
     Udp,
     /// One connection, named by its peer's address.
     Tcp,
+    /// The same, encrypted (RFC 3261 §26.3.1).
+    Tls,
+}
+
+impl Transport {
+    /// In Via (§20.42).
+    fn in_via(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+        }
+    }
 }
 
 /// Where a message came from.

@@ -46,7 +46,11 @@ pub(super) fn contact(config: &EndpointConfig, source: Source) -> String {
 }
 
 pub(super) fn contact_as(config: &EndpointConfig, source: Source, user: &str) -> String {
-    let transport = if source.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+    let transport = match source.transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
     format!("Contact: <sip:{}@{}{transport}>\r\n", clean(user), our_address(config, source))
 }
 
@@ -70,7 +74,7 @@ pub(super) fn beginning(
     body: &str,
 ) -> Transmit {
     let Heading { method, branch, tag, to_tag, cseq } = heading;
-    let transport = if target.way.transport == Transport::Tcp { "TCP" } else { "UDP" };
+    let transport = target.way.transport.in_via();
     let our = our_address(config, target.way);
     let (uri, from, to) = (clean(&target.uri), clean(&target.from), clean(&target.to));
     let to_tag = to_tag.filter(|tag| !tag.is_empty()).map(|tag| format!(";tag={}", clean(tag))).unwrap_or_default();
@@ -146,7 +150,7 @@ fn with_received(via: &str, peer: SocketAddr) -> String {
 fn return_address(to: &Message, source: Source) -> SocketAddr {
     let via = to.header("via").map(first_of_list).unwrap_or_default();
     let asked = via.split(';').any(|part| part.trim().starts_with("rport"));
-    if source.transport == Transport::Tcp || asked {
+    if source.transport != Transport::Udp || asked {
         return source.peer;
     }
     let sent_by = via_parts(via).map_or_else(String::new, |(sent_by, _)| sent_by);
@@ -168,7 +172,7 @@ pub(super) fn request(
 ) -> Transmit {
     let invite = &call.invite;
     let source = call.source;
-    let transport = if source.transport == Transport::Tcp { "TCP" } else { "UDP" };
+    let transport = source.transport.in_via();
     let our = our_address(config, source);
     let mut text =
         format!("{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n", clean(&call.target));
@@ -188,7 +192,7 @@ pub(super) fn request(
 
 /// The address in a Contact where it is one we may believe: the same host as the request's; else the request's own.
 fn numeric(target: &str, source: Source) -> SocketAddr {
-    if source.transport == Transport::Tcp {
+    if source.transport != Transport::Udp {
         return source.peer;
     }
     let host = address_uri(target).split_once(':').map_or("", |(_, rest)| rest);
