@@ -8,7 +8,7 @@ build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgst
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav fonts-noto-cjk"
-check="chromium ffmpeg baresip-core kamailio procps postgresql"
+check="chromium coturn ffmpeg baresip-core kamailio procps postgresql"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) web: Web,
     pub(crate) sip: Sip,
     pub(crate) media: Media,
+    /// For browsers whose firewall lets nothing else through.
+    pub(crate) turn: Option<Turn>,
     pub(crate) data: Data,
     pub(crate) metrics: Metrics,
     pub(crate) studio: Studio,
@@ -34,6 +36,42 @@ pub(crate) struct Config {
     /// Telephone numbers that lead here, for invitations.
     pub(crate) phones: Vec<Phone>,
     pub(crate) log: Log,
+}
+
+/// A TURN server beside this one.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "WrittenTurn")]
+pub(crate) struct Turn {
+    pub(crate) urls: Vec<String>,
+    /// Shared with it: coturn's `static-auth-secret`.
+    pub(crate) secret: String,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTurn {
+    urls: Vec<String>,
+    secret: String,
+}
+
+impl TryFrom<WrittenTurn> for Turn {
+    type Error = String;
+
+    fn try_from(WrittenTurn { urls, secret }: WrittenTurn) -> Result<Self, String> {
+        if let Some(url) = urls.iter().find(|url| !url.starts_with("turn:") && !url.starts_with("turns:")) {
+            return Err(format!("{url:?} is no TURN server: write turn:host:port or turns:host:port"));
+        }
+        if urls.is_empty() || secret.is_empty() {
+            return Err("turn needs urls and secret".to_owned());
+        }
+        Ok(Self { urls, secret })
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -377,6 +415,15 @@ mod tests {
     fn a_bad_value_is_refused_with_file_and_line() {
         let message = refused("[media]\nrtp_ports = \"20000\"\n");
         assert!(message.starts_with("huitong.toml:2:") && message.contains("first-last"), "{message}");
+    }
+
+    #[test]
+    fn a_turn_server_is_one() {
+        let message = refused("[turn]\nurls = [\"http://t\"]\nsecret = \"s\"\n");
+        assert!(message.starts_with("huitong.toml:1:") && message.contains("no TURN server"), "{message}");
+        assert!(refused("[turn]\nurls = []\nsecret = \"s\"\n").contains("needs urls"));
+        let config = Config::from_text(Path::new("f"), "[turn]\nurls = [\"turn:t:3478\"]\nsecret = \"s\"\n").unwrap();
+        assert!(!format!("{config:?}").contains("\"s\""));
     }
 
     // product: P4, P7

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use anyhow::Result;
-use tests::{Baresip, Browser, Codec, Colour, Heard, Server};
+use tests::{Baresip, Browser, Codec, Colour, Coturn, Heard, Server};
 
 /// What stands for a heard tone and for none: tones are sent at 0.2.
 const LOUD: f32 = 0.05;
@@ -135,5 +135,38 @@ fn a_livestream_shows_who_speaks_with_all_voices_and_outlives_its_studio() -> Re
     viewer.see("[data-state=ended]")?;
     host.miss("[data-testid=broadcast]")?;
     phone.hang_up()?;
+    Ok(())
+}
+
+#[test]
+fn a_browser_that_gets_through_nowhere_else_comes_in_by_a_turn_server() -> Result<()> {
+    let turn = Coturn::start("shared")?;
+    let urls = format!(r#"["turn:{}?transport=udp"]"#, turn.address);
+    let server = Server::start_with(&[("HUITONG_TURN__URLS", &urls), ("HUITONG_TURN__SECRET", "shared")])?;
+    let mut phone = Baresip::start("13812345678", Codec::Pcma, PHONE)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.enter(&server.password)?;
+    let mut page = Browser::start(GUEST, Colour::Green)?;
+    page.open(&format!("http://{}/j/{}", server.web, server.meeting))?;
+    // As behind a firewall that lets nothing out but to the relay.
+    page.evaluate(
+        "void (window.RTCPeerConnection = class extends RTCPeerConnection {
+           constructor(wanted) {
+             super({ ...wanted, iceTransportPolicy: 'relay' });
+             (window.peers ??= []).push(this);
+           }
+         })",
+    )?;
+    page.enter("李雷", &server.password)?;
+    hears("a browser behind a firewall", &page.hear(3)?, &[PHONE], &[]);
+    while phone.listen(1.0)?.tone(GUEST, 1.0) < LOUD {}
+    let ways = page.evaluate(
+        "Promise.all(window.peers.map(async peer => {
+           const all = [...(await peer.getStats()).values()];
+           const pair = all.find(({ type, nominated }) => type === 'candidate-pair' && nominated);
+           return all.find(({ id }) => id === pair?.localCandidateId)?.candidateType;
+         }))",
+    )?;
+    assert_eq!(ways, serde_json::json!(["relay", "relay"]), "{}", turn.log());
     Ok(())
 }

@@ -4,6 +4,7 @@
 mod baresip;
 mod browser;
 mod client;
+mod coturn;
 mod kamailio;
 mod pjsua;
 mod server;
@@ -12,6 +13,7 @@ mod user;
 pub use baresip::{Baresip, Codec, Heard};
 pub use browser::{Browser, Colour, by_id};
 pub use client::{Client, http};
+pub use coturn::Coturn;
 pub use kamailio::Kamailio;
 pub use pjsua::Pjsua;
 pub use server::{Server, command, python};

@@ -9,6 +9,7 @@ mod rest;
 mod session;
 mod throttle;
 mod tls;
+mod turn;
 
 use std::{
     io,
@@ -34,6 +35,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use throttle::Throttle;
 pub use tls::{CertificateError, own_certificate};
+pub use turn::TurnConfig;
 
 /// Bodies longer than this are refused with 413. Nothing we take is a tenth of it.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -59,6 +61,8 @@ pub struct WebConfig {
     pub public_url: Option<String>,
     /// How telephones reach us.
     pub sip: SipInfo,
+    /// For browsers that get through nowhere else.
+    pub turn: Option<TurnConfig>,
 }
 
 /// How telephones reach this server.
@@ -101,6 +105,7 @@ pub(crate) struct App {
     pub(crate) origin: Origin,
     pub(crate) recordings: Recordings,
     pub(crate) sip: Arc<SipInfo>,
+    pub(crate) turn: Option<Arc<TurnConfig>>,
     pub(crate) public_url: Option<Arc<str>>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Arc<Throttle>,
@@ -126,7 +131,8 @@ impl Web {
         let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
         let (origin, recordings) = (streaming.origin(), streaming.recordings());
         let (sip, forgotten) = (Arc::new(config.sip), Arc::default());
-        let app = App { conference, origin, recordings, sip, public_url, forgotten };
+        let turn = config.turn.map(Arc::new);
+        let app = App { conference, origin, recordings, sip, turn, public_url, forgotten };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http)?;

@@ -22,6 +22,7 @@ use crate::{
     App,
     problem::{Code, Language, Problem},
     rest::Caller,
+    turn::IceServer,
 };
 
 /// The longest frame: an offer of thirty m-lines is 30 KiB.
@@ -56,6 +57,8 @@ enum ServerMessage<'a> {
     Joined {
         you: ParticipantId,
         resume: &'a str,
+        /// TURN servers, with what they let one in by; none where every browser gets through to us.
+        ice_servers: Vec<IceServer>,
         #[serde(flatten)]
         snapshot: &'a Snapshot,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,7 +232,7 @@ impl Client {
                         knocking = None;
                         match *answer {
                             Ok(joined) => {
-                                self.welcome(&joined).await?;
+                                self.welcome(app, &joined).await?;
                                 seat = Some(joined);
                             }
                             Err(refusal) => self.refuse_for(None, refusal).await?,
@@ -252,11 +255,13 @@ impl Client {
         }
     }
 
-    async fn welcome(&mut self, seat: &Seat) -> Result<(), Gone> {
+    async fn welcome(&mut self, app: &App, seat: &Seat) -> Result<(), Gone> {
         let missed = seat.missed.as_ref();
         let missed = missed.map(|missed| missed.iter().map(|(seq, event)| Numbered { seq: *seq, event }).collect());
         let (you, resume, snapshot) = (seat.participant, &seat.resume, &seat.snapshot);
-        self.say(&ServerMessage::Joined { you, resume, snapshot, missed }).await
+        let turn = app.turn.as_ref().map(|turn| turn.server_for(you, jiff::Timestamp::now()));
+        let ice_servers = turn.into_iter().collect();
+        self.say(&ServerMessage::Joined { you, resume, ice_servers, snapshot, missed }).await
     }
 
     /// None for what needs no answer or has had one.

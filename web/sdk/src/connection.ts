@@ -8,6 +8,8 @@ const DISCONNECTED_MS_MAX = 3_000;
 const CONNECT_MS_MAX = 10_000;
 
 export interface ConnectionHandlers {
+  /** TURN servers, for who gets through nowhere else. */
+  iceServers: () => RTCIceServer[];
   /** Adds the m-lines to a new peer connection. */
   build: (peer: RTCPeerConnection) => void;
   /** Sends an offer, gives the answer. */
@@ -44,7 +46,10 @@ export class MediaConnection {
   /** Begins, or begins anew. */
   async start(): Promise<void> {
     this.close();
-    const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const peer = new RTCPeerConnection({
+      bundlePolicy: 'max-bundle',
+      iceServers: this.#handlers.iceServers(),
+    });
     this.#peer = peer;
     peer.onconnectionstatechange = () => {
       if (this.#peer === peer) this.#follow(peer.connectionState);

@@ -126,6 +126,7 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
     type: 'joined',
     you: 'me',
     resume: 'secret',
+    ice_servers: [],
     meeting: {
       id: 'm',
       number: '123456789',

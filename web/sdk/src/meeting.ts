@@ -92,6 +92,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   #wake: (() => void) | null = null;
   #welcome: ((joined: Joined) => void) | null = null;
   #rejection: ((problem: Problem) => void) | null = null;
+  #iceServers: RTCIceServer[] = [];
   #atDoor: ((reason: WaitReason) => void) | null = null;
 
   /** Comes in, or says why not by a {@link Problem}. */
@@ -112,13 +113,16 @@ export class Meeting extends Emitter<MeetingEvents> {
     const offer = (type: 'publish' | 'subscribe') => (sdp: string) =>
       this.#signalling?.request({ type, sdp }) ?? Promise.reject(Problem.local('offline'));
     const unanswered = () => this.#signalling?.close();
+    const iceServers = () => this.#iceServers;
     this.#publishing = new MediaConnection({
+      iceServers,
       build: peer => this.#publisher.build(peer),
       offer: offer('publish'),
       connected: sending => this.#set({ sending }),
       unanswered,
     });
     this.#subscribing = new MediaConnection({
+      iceServers,
       build: peer => this.#subscriber.build(peer),
       offer: offer('subscribe'),
       connected: receiving => this.#set({ receiving }),
@@ -424,6 +428,7 @@ export class Meeting extends Emitter<MeetingEvents> {
 
   #sitDown(joined: Joined): void {
     this.#resume = joined.resume;
+    this.#iceServers = joined.ice_servers;
     this.#subscriber.clear();
     const quiet = { sending: false, receiving: false, speaking: [], active: null, received: [] };
     this.#replace({ ...rosterOf(joined), ...quiet, phase: 'joined' });

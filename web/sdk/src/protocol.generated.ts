@@ -298,6 +298,10 @@ export type ServerMessage =
        * Telephones that were called, the newest last.
        */
       dials: DialView[];
+      /**
+       * TURN servers, with what they let one in by; none where every browser gets through to us.
+       */
+      ice_servers: IceServer[];
       meeting: MeetingView;
       missed?: Numbered[] | null;
       /**
@@ -568,6 +572,14 @@ export interface DialView {
    */
   number: string;
   state: DialState;
+}
+/**
+ * As `RTCConfiguration.iceServers` has it.
+ */
+export interface IceServer {
+  credential: string;
+  urls: string[];
+  username: string;
 }
 /**
  * A meeting as its participants see it.

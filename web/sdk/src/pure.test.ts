@@ -22,6 +22,7 @@ const joined: Joined = {
   type: 'joined',
   you: 'a',
   resume: 'secret',
+  ice_servers: [],
   meeting: {
     id: 'm',
     number: '123456789',
