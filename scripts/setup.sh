@@ -27,6 +27,12 @@ if [ -n "$missing" ]; then
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q=2
   # shellcheck disable=SC2086 # a list of words
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q=2 --no-install-recommends $missing >/dev/null
+  # The tests start their own: the system's would take the ports this server wants.
+  for service in kamailio coturn; do
+    case " $missing " in *" $service "*)
+      if command -v systemctl >/dev/null; then $as_root systemctl disable --now "$service" >/dev/null 2>&1 || true; fi ;;
+    esac
+  done
 fi
 
 command -v cargo >/dev/null || { echo "Rust 1.95 or newer is needed: https://rustup.rs" >&2; exit 1; }
