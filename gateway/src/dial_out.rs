@@ -26,6 +26,10 @@ use crate::{
 /// How long a telephone rings. Shorter than most mailboxes wait; a mailbox presses no key anyway.
 const RINGS: Duration = Duration::from_secs(60);
 
+/// How long a carrier may be silent before the next one is asked. Over UDP a lost packet is repeated three times by then;
+/// the 32 s of RFC 3261 §17.1.1.2 nobody waits for.
+const SILENT: Duration = Duration::from_secs(4);
+
 /// How often he is asked whether he comes, and how long each time.
 const ASKED: usize = 3;
 /// See [`ASKED`].
@@ -185,11 +189,13 @@ async fn ring(
     signals: &mut mpsc::Receiver<Signal>,
 ) -> Result<Vec<u8>, Option<DialState>> {
     let give_up = sleep(RINGS);
-    tokio::pin!(give_up);
-    let mut rings = false;
+    let nobody = sleep(SILENT);
+    tokio::pin!(give_up, nobody);
+    let (mut rings, mut tries) = (false, false);
     let over = loop {
         tokio::select! {
             signal = signals.recv() => match signal {
+                Some(Signal::Trying) => tries = true,
                 Some(Signal::Rings) => {
                     if !std::mem::replace(&mut rings, true) {
                         call.tell(DialState::Ringing).await;
@@ -200,13 +206,14 @@ async fn ring(
                 Some(_) => {}
                 None => return Err(None),
             },
-            () = call.stop.cancelled() => break DialState::Stopped,
-            () = house.stopping.cancelled() => break DialState::Stopped,
-            () = &mut give_up => break DialState::NoAnswer,
+            () = call.stop.cancelled() => break Some(DialState::Stopped),
+            () = house.stopping.cancelled() => break Some(DialState::Stopped),
+            () = &mut give_up => break Some(DialState::NoAnswer),
+            () = &mut nobody, if !tries => break None,
         }
     };
     orders.give(Order::HangUp).await;
-    Err(Some(over))
+    Err(over)
 }
 
 /// What a status code says of a telephone (RFC 3261 §21); none where it says something of the carrier.

@@ -141,7 +141,7 @@ impl Line {
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
                         return Ok(Happening::Digit(key));
                     }
-                    Some(Signal::Confirmed | Signal::Digit(_) | Signal::Rings | Signal::Answered(_)) => {}
+                    Some(Signal::Confirmed | Signal::Digit(_) | Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
                     Some(Signal::Ended | Signal::Refused(_)) | None => return Err(EndCause::HungUp),
                 },

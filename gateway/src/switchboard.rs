@@ -54,6 +54,8 @@ pub(crate) enum Signal {
     /// A key by INFO.
     Digit(char),
     Ended,
+    /// Somebody works on our call.
+    Trying,
     /// The telephone we call rings.
     Rings,
     /// And is taken, with this answer.
@@ -216,6 +218,7 @@ impl Switchboard {
                 self.signal(call, Signal::Ended);
                 self.signals.remove(&call);
             }
+            Event::Trying(call) => self.signal(call, Signal::Trying),
             Event::Rings(call) => {
                 // A carrier may say it as often as it likes.
                 if let Some(signals) = self.signals.get(&call) {

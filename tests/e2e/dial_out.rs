@@ -149,9 +149,12 @@ fn overloaded() -> Result<std::net::SocketAddr> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_carrier_is_asked_where_the_first_takes_no_call_and_calls_come_in_by_it() -> Result<()> {
     let (first, carrier) = (overloaded()?, Kamailio::start("MD5")?);
+    let silent = UdpSocket::bind("127.0.0.1:0")?;
+    let mute = silent.local_addr()?;
+    let mute = format!(r#"{{name="silent",address="{mute}",caller="1",prefixes=["+86"]}}"#);
     let bad = format!(r#"{{name="overloaded",address="{first}",caller="1",prefixes=["+86"],priority=1}}"#);
     let good = trunk(&carrier, r#",priority=2,transport="tcp""#);
-    let server = server(&format!("[{good},{bad}]"))?;
+    let server = server(&format!("[{good},{bad},{mute}]"))?;
     server.wait_for_log("\"carrier\"")?;
     let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
     let mut host = host(&server).await?;

@@ -136,6 +136,8 @@ pub enum Event {
     Digit(CallKey, char),
     /// The other side hung up, does not acknowledge, or lets the session expire.
     Ended(CallKey),
+    /// Somebody works on a call of ours (100, or the first of the answers after it).
+    Trying(CallKey),
     /// A telephone we call rings.
     Rings(CallKey),
     /// And is answered, with the answer to our offer; it has been acknowledged.

@@ -105,7 +105,7 @@ impl Outgoing {
 }
 
 impl Endpoint {
-    /// Calls somebody. [`Event::Rings`], then [`Event::Answered`] or [`Event::Refused`] follow, unless it is hung up
+    /// Calls somebody. [`Event::Trying`], [`Event::Rings`], then [`Event::Answered`] or [`Event::Refused`] follow, unless it is hung up
     /// before. None where there are too many calls.
     pub fn call(&mut self, target: Target, offer: &str, now: Instant) -> Option<CallKey> {
         if self.calls.len() + self.outgoing.len() >= CALLS_MAX {
@@ -243,6 +243,7 @@ impl Endpoint {
         if is_first {
             outgoing.repeat.until = now + RINGING_MAX;
             outgoing.repeat.next = outgoing.repeat.until;
+            self.events.push_back(Event::Trying(call));
         }
         if code > 100 {
             self.events.push_back(Event::Rings(call));

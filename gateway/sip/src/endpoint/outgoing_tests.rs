@@ -47,7 +47,7 @@ fn a_call_of_ours_rings_is_answered_and_hung_up_by_either() {
     let (call, invite) = calling(&mut endpoint, now);
     assert_eq!(invite.body, b"offer");
     hear(&mut endpoint, answer(&invite, 100, "", ""), now);
-    assert_eq!(events(&mut endpoint), []);
+    assert_eq!(events(&mut endpoint), [Event::Trying(call)]);
     hear(&mut endpoint, answer(&invite, 180, "", ""), now);
     assert_eq!(events(&mut endpoint), [Event::Rings(call)]);
     let contact = "Contact: <sip:him@10.0.0.9:5071>\r\nRecord-Route: <sip:a;lr>, <sip:b;lr>\r\n";
@@ -174,7 +174,7 @@ fn a_call_given_up_is_canceled_when_it_can_be() {
     assert_eq!(lines(&mut endpoint), ["CANCEL"]);
     hear(&mut endpoint, answer(&invite, 200, "Contact: <sip:him@10.0.0.9>\r\n", "answer"), now);
     assert_eq!(lines(&mut endpoint), ["ACK", "BYE"]);
-    assert_eq!(events(&mut endpoint), [Event::Rings(call)]);
+    assert_eq!(events(&mut endpoint), [Event::Trying(call), Event::Rings(call)]);
 }
 
 // product: P8
@@ -188,7 +188,7 @@ fn a_telephone_that_rings_for_ever_is_given_up() {
     assert_eq!((at - start).as_secs(), 180);
     endpoint.handle_timeout(at);
     assert_eq!(lines(&mut endpoint), ["CANCEL"]);
-    assert_eq!(events(&mut endpoint), [Event::Rings(call), Event::Refused(call, 408)]);
+    assert_eq!(events(&mut endpoint), [Event::Trying(call), Event::Rings(call), Event::Refused(call, 408)]);
 }
 
 // product: P7; RFC 3261 §10.2
