@@ -13,6 +13,7 @@ mod line;
 mod names;
 mod quality;
 mod switchboard;
+mod test_call;
 mod tls;
 mod transport;
 
@@ -36,6 +37,7 @@ use carriers::Carriers;
 use dial_out::Outbound;
 use names::Rolls;
 use switchboard::{Switchboard, WISHES_MAX, Wish};
+pub use test_call::{TestCall, TestCallError, test_call};
 
 /// How long streams may take to send what is left. A peer that doesn't read it now won't.
 const STREAMS_FLUSH: Duration = Duration::from_millis(300);

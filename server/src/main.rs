@@ -6,6 +6,7 @@ mod bench;
 mod config;
 mod demo;
 mod dial_plan;
+mod doctor;
 mod serve;
 mod telemetry;
 mod upkeep;
@@ -35,6 +36,12 @@ enum Command {
     },
     /// Read configuration and database through and say what is wrong with them. The server may run meanwhile.
     Check {
+        /// As of `serve`.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Look at the running server as those outside meet it, place a test call, and say in words what is wrong.
+    Doctor {
         /// As of `serve`.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
@@ -70,6 +77,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve { config, demo } => serve::run(config.as_deref(), demo),
         Command::Check { config } => upkeep::check(config.as_deref()),
+        Command::Doctor { config } => doctor::run(config.as_deref()),
         Command::Backup { config, to } => upkeep::backup(config.as_deref(), &to),
         Command::SipConf { what } => dial_plan::run(&what),
         Command::User { what } => upkeep::user(what),

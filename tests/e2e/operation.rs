@@ -88,3 +88,18 @@ async fn a_seat_is_had_again_and_the_end_is_told() -> Result<()> {
     assert_eq!(ended["reason"], "meeting_ended");
     Ok(())
 }
+
+#[test]
+fn the_doctor_finds_a_server_well_and_says_what_is_not() -> Result<()> {
+    let mut server = Server::start()?;
+    let well = server.command(&["doctor"])?;
+    let said = String::from_utf8_lossy(&well.stdout).into_owned();
+    assert!(well.status.success(), "{said}{}", String::from_utf8_lossy(&well.stderr));
+    assert!(said.contains("keys and voice get through") && said.contains("ready at"), "{said}");
+    server.interrupt()?;
+    let ill = server.command(&["doctor"])?;
+    let said = String::from_utf8_lossy(&ill.stdout).into_owned();
+    assert!(!ill.status.success() && said.contains("nobody answers at"), "{said}");
+    assert_eq!(said.matches("NOT WELL").count(), 5, "{said}");
+    Ok(())
+}

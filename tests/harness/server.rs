@@ -30,6 +30,7 @@ const LOGGED: Duration = Duration::from_secs(10);
 pub struct Server {
     child: Child,
     folder: TempDir,
+    environment: Vec<(String, String)>,
     pub web: SocketAddr,
     pub sip: SocketAddr,
     pub sips: SocketAddr,
@@ -53,18 +54,22 @@ impl Server {
     fn start_in(folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
         let (web, https, sip, sips, webrtc, metrics) = (free(1)?, free(1)?, free(1)?, free(1)?, free(1)?, free(1)?);
         let rtp_first = free(RTP_PORTS)?.port();
+        let own = [
+            ("HUITONG_WEB__HTTP", web.to_string()),
+            ("HUITONG_WEB__HTTPS", https.to_string()),
+            ("HUITONG_SIP__UDP", format!("[\"{sip}\"]")),
+            ("HUITONG_SIP__TCP", format!("[\"{sip}\"]")),
+            ("HUITONG_SIP__TLS", format!("[\"{sips}\"]")),
+            ("HUITONG_MEDIA__WEBRTC", webrtc.to_string()),
+            ("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first + RTP_PORTS - 1)),
+            ("HUITONG_METRICS__BIND", metrics.to_string()),
+        ];
+        let more = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let environment: Vec<_> = own.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(more).collect();
         let mut child = command()?
             .args(["serve", "--demo"])
             .current_dir(folder.path())
-            .env("HUITONG_WEB__HTTP", web.to_string())
-            .env("HUITONG_WEB__HTTPS", https.to_string())
-            .env("HUITONG_SIP__UDP", format!("[\"{sip}\"]"))
-            .env("HUITONG_SIP__TCP", format!("[\"{sip}\"]"))
-            .env("HUITONG_SIP__TLS", format!("[\"{sips}\"]"))
-            .env("HUITONG_MEDIA__WEBRTC", webrtc.to_string())
-            .env("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first + RTP_PORTS - 1))
-            .env("HUITONG_METRICS__BIND", metrics.to_string())
-            .envs(environment.iter().copied())
+            .envs(environment.clone())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(folder.path().join("log"))?)
             .spawn()
@@ -78,8 +83,18 @@ impl Server {
                 }
             }
         });
-        let mut server =
-            Self { child, folder, web, sip, sips, webrtc, rtp_first, meeting: String::new(), password: String::new() };
+        let mut server = Self {
+            child,
+            folder,
+            environment,
+            web,
+            sip,
+            sips,
+            webrtc,
+            rtp_first,
+            meeting: String::new(),
+            password: String::new(),
+        };
         let deadline = Instant::now() + START;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -172,7 +187,8 @@ impl Server {
 
     /// Runs another of the program's commands on its data; what it said.
     pub fn command(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        Ok(command()?.args(arguments).current_dir(self.folder.path()).output()?)
+        let environment = self.environment.clone();
+        Ok(command()?.args(arguments).current_dir(self.folder.path()).envs(environment).output()?)
     }
 
     /// Makes its studio touch memory that isn't there.

@@ -1,0 +1,155 @@
+//! `huitong doctor`: looks at a running server as those outside meet it, and says in words what is wrong.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::config::Config;
+
+/// How long anything on this machine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<()> {
+    let config = Config::load(file)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(async {
+        let mut doctor = Doctor::default();
+        doctor.examine(&config).await;
+        match doctor.faults {
+            0 => Ok(()),
+            faults => bail!("{faults} of what was looked at is not well"),
+        }
+    })
+}
+
+#[derive(Default)]
+struct Doctor {
+    faults: usize,
+}
+
+impl Doctor {
+    async fn examine(&mut self, config: &Config) {
+        self.say("configuration", Ok("good".to_owned()));
+        self.say("web", web(here(config.web.http)).await);
+        for address in &config.sip.tcp {
+            self.say("sip tcp", listens(here(*address)).await);
+        }
+        for address in &config.sip.tls {
+            self.say("sip tls", listens(here(*address)).await);
+        }
+        self.say("webrtc", taken(config.media.webrtc));
+        for address in config.announced() {
+            self.say("announced", announced(address));
+        }
+        for (name, is_up) in trunks(here(config.metrics.bind)).await {
+            let said =
+                if is_up { Ok(format!("{name} is up")) } else { Err(format!("{name} is down: its log line says why")) };
+            self.say("trunk", said);
+        }
+        for address in &config.sip.udp {
+            let called = gateway::test_call(here(*address)).await;
+            let told = |call: gateway::TestCall| {
+                let gateway::TestCall { answered_ms, heard_ms } = call;
+                format!(
+                    "good: answered after {answered_ms} ms, greeted {heard_ms} ms later, keys and voice get through"
+                )
+            };
+            self.say("test call", called.map(told).map_err(|error| error.to_string()));
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "this command speaks to the person who gave it")]
+    fn say(&mut self, what: &str, found: Result<String, String>) {
+        match found {
+            Ok(words) => println!("{what:14} {words}"),
+            Err(words) => {
+                self.faults += 1;
+                println!("{what:14} NOT WELL: {words}");
+            }
+        }
+    }
+}
+
+/// Where a socket bound to all addresses is reached from this machine.
+fn here(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(std::net::Ipv6Addr::LOCALHOST.into(), address.port()),
+        _ => address,
+    }
+}
+
+async fn listens(address: SocketAddr) -> Result<String, String> {
+    match timeout(PATIENCE, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => Ok(format!("listens at {address}")),
+        Ok(Err(error)) => Err(format!("{address}: {error}; is the server running?")),
+        Err(_) => Err(format!("{address} doesn't answer: a firewall drops what goes there")),
+    }
+}
+
+/// The body of a page.
+async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).await?;
+        let mut text = String::new();
+        stream.take(1 << 20).read_to_string(&mut text).await?;
+        Ok::<_, std::io::Error>(text)
+    };
+    match timeout(PATIENCE, asked).await {
+        Ok(Ok(text)) if text.starts_with("HTTP/1.0 200") || text.starts_with("HTTP/1.1 200") => Ok(text),
+        Ok(Ok(text)) => Err(format!("{address} says {}", text.lines().next().unwrap_or("nothing"))),
+        Ok(Err(error)) => Err(format!("{address}: {error}; is the server running?")),
+        Err(_) => Err(format!("{address} doesn't answer")),
+    }
+}
+
+async fn web(address: SocketAddr) -> Result<String, String> {
+    get(address, "/readyz").await.map(|_| format!("ready at {address}"))
+}
+
+/// A UDP port that somebody has, as it should be.
+fn taken(address: SocketAddr) -> Result<String, String> {
+    match UdpSocket::bind(address) {
+        Ok(_) => Err(format!("nobody has UDP port {}: the server doesn't run, or on another one", address.port())),
+        Err(_) => Ok(format!("UDP port {} is taken, by the server where it runs", address.port())),
+    }
+}
+
+/// Whether others reach us there.
+fn announced(address: IpAddr) -> Result<String, String> {
+    if address.is_unspecified() || address.is_multicast() {
+        return Err(format!("{address} is nobody's address: set media.announced"));
+    }
+    // An address of our own can be bound.
+    let is_ours = UdpSocket::bind((address, 0)).is_ok();
+    let is_private = match address {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    Ok(match (is_ours, address.is_loopback(), is_private) {
+        (_, true, _) => format!("{address}: for programs on this machine alone"),
+        (true, _, true) => format!("{address}: private; people outside need media.announced and forwarded ports"),
+        (true, _, false) => format!("{address}: of this machine"),
+        (false, ..) => format!("{address}: not of this machine; a NAT must forward all ports to it one to one"),
+    })
+}
+
+/// The carriers, and whether each is up.
+async fn trunks(metrics: SocketAddr) -> Vec<(String, bool)> {
+    let page = get(metrics, "/metrics").await.unwrap_or_default();
+    let of_trunk = |line: &str| {
+        let (name, value) = line.strip_prefix("gateway_trunk_up{trunk=\"")?.split_once("\"} ")?;
+        Some((name.to_owned(), value.trim() == "1"))
+    };
+    page.lines().filter_map(of_trunk).collect()
+}
