@@ -132,6 +132,55 @@ async fn garbage_on_every_port_harms_nobody() -> Result<()> {
     Ok(())
 }
 
+// Guessing registrars' passwords and answering calls nobody made: what scanners do all night.
+#[test]
+fn scanners_register_nowhere_and_answers_to_nothing_are_dropped() -> Result<()> {
+    let mut server = Server::start_with(&[("HUITONG_SIP__ACCOUNTS", r#"[{user="8001",password="long-enough"}]"#)])?;
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let register = |branch: u32, proof: &str| -> Result<String> {
+        let text = format!(
+            "REGISTER sip:x SIP/2.0\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKg{branch};rport\r\nFrom: <sip:8001@x>;tag=a\r\n\
+             To: <sip:8001@x>\r\nCall-ID: g\r\nCSeq: {branch} REGISTER\r\nContact: <sip:8001@192.0.2.1>\r\n{proof}\
+             Content-Length: 0\r\n\r\n",
+            socket.local_addr()?
+        );
+        socket.send_to(text.as_bytes(), server.sip)?;
+        let mut buffer = [0; 4096];
+        let (len, _) = socket.recv_from(&mut buffer)?;
+        Ok(String::from_utf8_lossy(&buffer[..len]).lines().next().unwrap_or_default().to_owned())
+    };
+    assert_eq!(register(1, "")?, "SIP/2.0 401 Unauthorized");
+    let broken =
+        ["Authorization: Digest\r\n", "Authorization: Basic eDp5\r\n", "Authorization: Digest username=\"8001\"\r\n"];
+    for (branch, proof) in broken.iter().enumerate() {
+        assert_eq!(register(2 + branch as u32, proof)?, "SIP/2.0 401 Unauthorized", "{proof}");
+    }
+    let guess =
+        "Authorization: Digest username=\"8001\", realm=\"127.0.0.1\", nonce=\"n\", uri=\"sip:x\", response=\"0\"\r\n";
+    for branch in 10..21 {
+        assert_eq!(register(branch, guess)?, "SIP/2.0 403 Forbidden");
+    }
+    assert_eq!(register(30, "")?, "SIP/2.0 403 Forbidden", "ten guesses are enough for a minute");
+    // Answers to requests we never sent.
+    for code in ["180 Ringing", "200 OK", "401 Unauthorized"] {
+        let text = format!(
+            "SIP/2.0 {code}\r\nVia: SIP/2.0/UDP {};branch=z9hG4bKnone\r\nFrom: <sip:1@x>;tag=a\r\nTo: <sip:2@x>;tag=b\r\n\
+             Call-ID: none\r\nCSeq: 1 INVITE\r\nWWW-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\nContent-Length: 0\r\n\r\n",
+            server.sip
+        );
+        socket.send_to(text.as_bytes(), server.sip)?;
+    }
+    // No TLS at all, and half of it.
+    for garbage in [&b"OPTIONS sip:x SIP/2.0\r\n\r\n"[..], &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]] {
+        let mut stream = TcpStream::connect(server.sips)?;
+        stream.write_all(garbage)?;
+    }
+    assert_eq!(options(&server, &socket)?, "SIP/2.0 200 OK");
+    assert!(server.is_running() && !server.log().contains("panicked"), "{}", server.log());
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_too_large_or_unknown_is_said() -> Result<()> {
     let server = Server::start()?;

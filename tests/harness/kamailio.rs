@@ -31,7 +31,7 @@ impl Kamailio {
         let path = folder.path().join("kamailio.cfg");
         fs::write(&path, config(address, algorithm))?;
         let log = fs::File::create(folder.path().join("log"))?;
-        let child = Command::new("kamailio")
+        let child = Command::new("/usr/sbin/kamailio")
             .args(["-DD", "-E", "-m", "16", "-M", "4", "-n", "1", "-N", "1", "-f"])
             .arg(&path)
             .arg("-Y")
