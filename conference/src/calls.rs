@@ -1,10 +1,12 @@
 //! Call detail records (P9): written as the gateway tells them, read by administrators.
 
-use model::{MeetingId, Object, Permission, SiteId};
-use store::Call;
+use hmac::{Hmac, KeyInit, Mac};
+use model::{MeetingId, Object, Permission, PhoneNumber, SiteId};
+use sha2::Sha256;
+use store::{Call, StoreError};
 use uuid::Uuid;
 
-use crate::{Account, AccountRefused, Conference};
+use crate::{Account, AccountRefused, Conference, now_ms};
 
 /// A call as the gateway tells it.
 #[derive(Debug, Clone)]
@@ -39,7 +41,46 @@ pub struct CallRecord {
     pub mos: Option<f64>,
 }
 
+/// Under this name the key is kept that numbers are hashed with.
+const CALLERS_KEY: &str = "callers";
+
 impl Conference {
+    /// The language somebody of this number chose last (P1); none of who withholds it. A tag as of RFC 5646.
+    pub async fn caller_language(&self, number: &PhoneNumber) -> Option<String> {
+        let found = async { self.store().caller_language(&self.caller_hmac(number).await?).await };
+        match found.await {
+            Ok(language) if !number.is_withheld() => language,
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(%error, "a caller's language can't be looked up");
+                None
+            }
+        }
+    }
+
+    /// Keeps it for his next call.
+    pub async fn keep_caller_language(&self, number: &PhoneNumber, language: &str) {
+        if number.is_withheld() {
+            return;
+        }
+        let kept = async {
+            let caller = self.caller_hmac(number).await?;
+            self.store().keep_caller_language(&caller, language, now_ms()).await
+        };
+        if let Err(error) = kept.await {
+            tracing::error!(%error, "a caller's language can't be kept");
+        }
+    }
+
+    /// Who reads the table learns nobody's number: there are too few of them for a plain hash.
+    async fn caller_hmac(&self, number: &PhoneNumber) -> Result<String, StoreError> {
+        let fresh = hex::encode(rand::random::<[u8; 32]>());
+        let key = self.store().secret(CALLERS_KEY, &fresh).await?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("an HMAC takes keys of any length");
+        mac.update(number.reveal().as_bytes());
+        Ok(hex::encode(mac.finalize().into_bytes()))
+    }
+
     /// Writes a call down. A call that can't be written down has been all the same.
     pub async fn record_call(&self, record: CallRecord) {
         let site = match record.meeting {

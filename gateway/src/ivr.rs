@@ -34,7 +34,7 @@ pub(crate) async fn identify(
     let route = line.house.numbers.route(dialled);
     match route.language {
         Some(language) => line.language = language,
-        None => choose_language(line).await?,
+        None => choose_language(line, caller).await?,
     }
     let door = match find(line, route.meeting.as_deref().unwrap_or(dialled)).await? {
         // Dialled directly: `123456789@host`, or a number that leads there.
@@ -44,11 +44,19 @@ pub(crate) async fn identify(
     enter(line, &door, caller, source).await
 }
 
-async fn choose_language(line: &mut Line) -> Result<(), EndCause> {
+/// What somebody of this number chose last is offered first, and taken where he keys nothing.
+async fn choose_language(line: &mut Line, caller: &PhoneNumber) -> Result<(), EndCause> {
+    let chosen = line.house.conference.caller_language(caller).await;
+    if let Some(language) = chosen.as_deref().and_then(Language::from_tag) {
+        line.language = language;
+    }
     let greeting = line.house.prompts.greeting(line.language);
     let key = line.ask(&[greeting], LANGUAGE).await?;
     if let Some(language) = key.and_then(Language::from_key) {
         line.language = language;
+        if chosen.as_deref() != Some(language.tag()) {
+            line.house.conference.keep_caller_language(caller, language.tag()).await;
+        }
     }
     Ok(())
 }

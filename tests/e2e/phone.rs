@@ -54,6 +54,47 @@ fn callers_of_any_program_codec_and_transport_hear_all_but_themselves() -> Resul
     Ok(())
 }
 
+/// How the loudness of the first second and a half goes, in steps of 20 ms.
+fn envelope(samples: &[f32]) -> Vec<f32> {
+    let begins = samples.iter().position(|sample| sample.abs() > 0.02).unwrap_or(0);
+    let steps = samples[begins..].chunks_exact(960).take(75);
+    let loudness = steps.map(|step| (step.iter().map(|s| s * s).sum::<f32>() / 960.0).sqrt());
+    loudness.collect()
+}
+
+/// From -1 to 1.
+fn likeness(a: &[f32], b: &[f32]) -> f32 {
+    let mean = |all: &[f32]| all.iter().sum::<f32>() / all.len() as f32;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let product = |f: &dyn Fn(f32, f32) -> f32| a.iter().zip(b).map(|(a, b)| f(a - mean_a, b - mean_b)).sum::<f32>();
+    product(&|a, b| a * b) / (product(&|a, _| a * a) * product(&|_, b| b * b)).sqrt()
+}
+
+// product: P1
+#[test]
+fn a_caller_is_greeted_in_the_language_he_chose_last() -> Result<()> {
+    let server = Server::start()?;
+    let prompts = sipconf::Prompts::load()?;
+    let [chinese, english] = [sipconf::Language::ZhCn, sipconf::Language::EnUs]
+        .map(|language| envelope(prompts.clip(language, sipconf::Prompt::Welcome).samples()));
+    let greeting = |number: &str, key: &str| -> Result<(f32, f32)> {
+        let mut phone = Baresip::start(number, Codec::Pcma, 600.0)?;
+        phone.dial("anything", server.sip, "udp")?;
+        phone.wait_for_sound()?;
+        phone.talk(Duration::from_millis(2_500))?;
+        phone.press(key)?;
+        let heard = envelope(phone.hang_up()?.samples());
+        Ok((likeness(&heard, &chinese), likeness(&heard, &english)))
+    };
+    let (like_chinese, like_english) = greeting("13800000001", "2")?;
+    assert!(like_chinese > 0.8 && like_chinese > like_english + 0.3, "first: {like_chinese} {like_english}");
+    let (like_chinese, like_english) = greeting("13800000001", "")?;
+    assert!(like_english > 0.8 && like_english > like_chinese + 0.3, "again: {like_chinese} {like_english}");
+    let (like_chinese, like_english) = greeting("13800000002", "")?;
+    assert!(like_chinese > like_english + 0.3, "somebody else: {like_chinese} {like_english}");
+    Ok(())
+}
+
 // product: P1
 #[test]
 fn the_meeting_is_asked_for_three_times() -> Result<()> {

@@ -60,6 +60,12 @@ impl Heard {
         Self::new(bytes.chunks_exact(4).map(|sample| f32::from_le_bytes([sample[0], sample[1], sample[2], sample[3]])))
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn samples(&self) -> &[f32] {
+        &self.0
+    }
+
     /// How loud a tone was in the last `seconds`, full scale 1.
     pub fn tone(&self, hz: f32, seconds: f32) -> f32 {
         let samples = ((seconds * RATE as f32) as usize).min(self.0.len());

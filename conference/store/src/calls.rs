@@ -68,7 +68,27 @@ impl Call {
     }
 }
 
+/// A caller who hasn't called for so long is forgotten.
+const LANGUAGE_AGE_MS: i64 = 366 * 24 * 3_600_000;
+
 impl Store {
+    /// The language a caller chose last; `caller` is a hash of his number.
+    pub async fn caller_language(&self, caller: &str) -> Result<Option<String>, StoreError> {
+        let text = "SELECT language FROM caller_languages WHERE caller_hmac = $1";
+        let row = sqlx::query(text).bind(caller).fetch_optional(&self.pool).await?;
+        Ok(row.map(|row| row.try_get("language")).transpose()?)
+    }
+
+    /// Keeps it. Callers of long ago are forgotten.
+    pub async fn keep_caller_language(&self, caller: &str, language: &str, now_ms: i64) -> Result<(), StoreError> {
+        let text = "DELETE FROM caller_languages WHERE chosen_ms < $1";
+        sqlx::query(text).bind(now_ms - LANGUAGE_AGE_MS).execute(&self.pool).await?;
+        let text = "INSERT INTO caller_languages (caller_hmac, language, chosen_ms) VALUES ($1, $2, $3)
+             ON CONFLICT (caller_hmac) DO UPDATE SET language = excluded.language, chosen_ms = excluded.chosen_ms";
+        sqlx::query(text).bind(caller).bind(language).bind(now_ms).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Writes a call down.
     pub async fn add_call(&self, call: &Call) -> Result<(), StoreError> {
         let packets = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

@@ -404,6 +404,22 @@ async fn people_are_reminded_once_and_again_where_it_was_moved() {
     }
 }
 
+// product: P1
+#[tokio::test]
+async fn a_callers_language_is_kept_for_a_year() {
+    for engine in Engine::both().await {
+        let store = engine.open().await;
+        assert_eq!(store.caller_language("a").await.unwrap(), None);
+        store.keep_caller_language("a", "zh-CN", 0).await.unwrap();
+        store.keep_caller_language("a", "en-US", HOUR).await.unwrap();
+        store.keep_caller_language("b", "zh-CN", 2 * HOUR).await.unwrap();
+        assert_eq!(store.caller_language("a").await.unwrap().as_deref(), Some("en-US"));
+        store.keep_caller_language("b", "zh-CN", 367 * 24 * HOUR).await.unwrap();
+        assert_eq!(store.caller_language("a").await.unwrap(), None, "he hasn't called for a year");
+        assert_eq!(store.caller_language("b").await.unwrap().as_deref(), Some("zh-CN"));
+    }
+}
+
 // product: S9
 #[tokio::test]
 async fn a_screen_shows_what_begins_soon_of_ones_own_and_what_one_was_invited_to() {
