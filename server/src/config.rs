@@ -35,7 +35,33 @@ pub(crate) struct Config {
     pub(crate) sign_on: Option<SignOn>,
     /// Telephone numbers that lead here, for invitations.
     pub(crate) phones: Vec<Phone>,
+    /// Whom people turn to.
+    pub(crate) support: Support,
     pub(crate) log: Log,
+}
+
+/// Customer service, on the pages.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Support {
+    /// A page, or `mailto:`.
+    pub(crate) url: Option<Link>,
+    /// A telephone number.
+    pub(crate) hotline: Option<String>,
+}
+
+/// Where a click may lead.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Link(pub(crate) String);
+
+impl TryFrom<String> for Link {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let leads = ["https://", "http://", "mailto:"].iter().any(|scheme| text.starts_with(scheme));
+        if leads { Ok(Self(text)) } else { Err(format!("{text:?} is no link: https://, http:// or mailto:")) }
+    }
 }
 
 /// A TURN server beside this one.
@@ -415,6 +441,12 @@ mod tests {
     fn a_bad_value_is_refused_with_file_and_line() {
         let message = refused("[media]\nrtp_ports = \"20000\"\n");
         assert!(message.starts_with("huitong.toml:2:") && message.contains("first-last"), "{message}");
+    }
+
+    #[test]
+    fn help_is_behind_a_link() {
+        let message = refused("[support]\nurl = \"javascript:alert(1)\"\n");
+        assert!(message.starts_with("huitong.toml:2:") && message.contains("is no link"), "{message}");
     }
 
     #[test]

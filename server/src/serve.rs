@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use api::{SipInfo, TurnConfig, Web, WebConfig};
+use api::{SipInfo, Support, TurnConfig, Web, WebConfig};
 use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SignOnConfig, SmsConfig};
 use gateway::{Gateway, GatewayConfig};
 use plane::{Plane, PlaneConfig};
@@ -108,6 +108,10 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             announced: announced.clone(),
             public_url: config.web.public_url.clone(),
             sip: sip.clone(),
+            support: Support {
+                url: config.support.url.clone().map(|link| link.0),
+                hotline: config.support.hotline.clone(),
+            },
             turn: config.turn.clone().map(|turn| TurnConfig { urls: turn.urls, secret: turn.secret }),
         },
         conference.clone(),

@@ -204,11 +204,16 @@ fn type_login(page: &mut Browser, name: &str, password: &str) -> Result<()> {
     page.click("login-submit")
 }
 
-// product: L1, L2, L3, L4, L5, L6, L7
+// product: L1, L2, L3, L4, L5, L6, L7, A6
 #[test]
 fn an_account_is_its_owners() -> Result<()> {
     let mail = MailServer::start()?;
-    let server = Server::start_with(&[("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address))])?;
+    let server = Server::start_with(&[
+        ("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address)),
+        ("HUITONG_SUPPORT__URL", "https://help.example.com/"),
+        // Without quotes it would be read as a number.
+        ("HUITONG_SUPPORT__HOTLINE", "\"400 800 1234\""),
+    ])?;
     let home = format!("http://{}/", server.web);
     let mut page = Browser::start(0.0, Colour::Blue)?;
     page.open(&home)?;
@@ -261,6 +266,8 @@ fn an_account_is_its_owners() -> Result<()> {
     is_sound(&mut page, "the settings")?;
     page.click("tab-about")?;
     page.see(&by_id("version"))?;
+    page.see("[data-testid=support-url][href='https://help.example.com/']")?;
+    page.see("[data-testid=support-hotline][href='tel:4008001234']")?;
     is_sound(&mut page, "about")?;
     page.click("account-menu")?;
     page.click("logout")?;

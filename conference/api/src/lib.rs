@@ -63,6 +63,17 @@ pub struct WebConfig {
     pub sip: SipInfo,
     /// For browsers that get through nowhere else.
     pub turn: Option<TurnConfig>,
+    /// Whom people turn to.
+    pub support: Support,
+}
+
+/// Whom people turn to when they need help (A6).
+#[derive(Debug, Clone, Default)]
+pub struct Support {
+    /// Customer service (在线客服): a page, or `mailto:`.
+    pub url: Option<String>,
+    /// A telephone number (客服热线).
+    pub hotline: Option<String>,
 }
 
 /// How telephones reach this server.
@@ -106,6 +117,7 @@ pub(crate) struct App {
     pub(crate) recordings: Recordings,
     pub(crate) sip: Arc<SipInfo>,
     pub(crate) turn: Option<Arc<TurnConfig>>,
+    pub(crate) support: Arc<Support>,
     pub(crate) public_url: Option<Arc<str>>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Arc<Throttle>,
@@ -131,8 +143,8 @@ impl Web {
         let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
         let (origin, recordings) = (streaming.origin(), streaming.recordings());
         let (sip, forgotten) = (Arc::new(config.sip), Arc::default());
-        let turn = config.turn.map(Arc::new);
-        let app = App { conference, origin, recordings, sip, turn, public_url, forgotten };
+        let (turn, support) = (config.turn.map(Arc::new), Arc::new(config.support));
+        let app = App { conference, origin, recordings, sip, turn, support, public_url, forgotten };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http)?;

@@ -164,6 +164,8 @@ export interface Info {
   languages: string[];
   /** Text of the button that leads to `/api/v1/sign-on`; absent where there is no single sign-on. */
   sign_on?: string;
+  /** Whom one turns to when one needs help. */
+  support: { url: string | null; hotline: string | null };
 }
 
 interface Asked {

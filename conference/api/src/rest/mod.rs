@@ -367,6 +367,16 @@ struct Info {
     /// Text of the button that leads to `/api/v1/sign-on`; absent where there is no single sign-on.
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_on: Option<String>,
+    support: SupportView,
+}
+
+/// Whom people turn to when they need help; null where the operator set nobody.
+#[derive(Serialize, ToSchema)]
+struct SupportView {
+    /// 在线客服.
+    url: Option<String>,
+    /// 客服热线.
+    hotline: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -388,5 +398,6 @@ async fn info(State(app): State<App>) -> Json<Info> {
     let sign_on = app.conference.sign_on_label().map(str::to_owned);
     let phone = |(name, number): &(String, String)| PhoneView { name: name.clone(), number: number.clone() };
     let phones = app.conference.phones().iter().map(phone).collect();
-    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, phones, languages: ["zh-CN", "en-US"], sign_on })
+    let support = SupportView { url: app.support.url.clone(), hotline: app.support.hotline.clone() };
+    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, phones, languages: ["zh-CN", "en-US"], sign_on, support })
 }

@@ -1,3 +1,5 @@
+import type { TFunction } from 'i18next';
+import type { Info as ServerInfo } from '@huitong/sdk';
 import type { Account } from '@huitong/sdk';
 import {
   Alert,
@@ -271,10 +273,33 @@ function About() {
             name,
             <a href={`tel:${number}`}>{number}</a>,
           ]),
+          ...(info ? support(info, t) : []),
         ]}
       />
     </Stack>
   );
+}
+
+/** 在线客服 and 客服热线 (A6), where the operator set them. */
+function support({ support: { url, hotline } }: ServerInfo, t: TFunction): [string, ReactNode][] {
+  const rows: [string, ReactNode][] = [];
+  if (url) {
+    rows.push([
+      t('about.service'),
+      <a href={url} target="_blank" rel="noreferrer" data-testid="support-url">
+        {url}
+      </a>,
+    ]);
+  }
+  if (hotline) {
+    rows.push([
+      t('about.hotline'),
+      <a href={`tel:${hotline.replace(/\s/g, '')}`} data-testid="support-hotline">
+        {hotline}
+      </a>,
+    ]);
+  }
+  return rows;
 }
 
 function Facts({ rows }: { rows: [string, ReactNode][] }) {
