@@ -10,6 +10,7 @@ mod end_cause;
 mod in_meeting;
 mod ivr;
 mod line;
+mod load;
 mod names;
 mod quality;
 mod switchboard;
@@ -35,6 +36,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use carriers::Carriers;
 use dial_out::Outbound;
+pub use load::{Load, LoadError, LoadPhase, LoadReport};
 use names::Rolls;
 use switchboard::{Switchboard, WISHES_MAX, Wish};
 pub use test_call::{TestCall, TestCallError, test_call};

@@ -1,5 +1,7 @@
 //! `huitong bench`: figures of this machine as JSON on standard output.
 
+mod calls;
+
 use clap::{Args, Subcommand, ValueEnum};
 use media::AudioCodec;
 use serde_json::json;
@@ -8,6 +10,8 @@ use serde_json::json;
 pub(crate) enum Bench {
     /// How many phone legs one core mixes.
     Mixer(Mixer),
+    /// What calls cost a server of this program that runs on a core of its own, and how good their sound's timing is.
+    Calls(calls::Calls),
 }
 
 #[derive(Args)]
@@ -45,9 +49,15 @@ impl From<Codec> for AudioCodec {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
 pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
-    let Bench::Mixer(mixer) = what;
+    match what {
+        Bench::Mixer(mixer) => run_mixer(mixer),
+        Bench::Calls(calls) => calls::run(calls),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
+fn run_mixer(mixer: &Mixer) -> anyhow::Result<()> {
     let codec = AudioCodec::from(mixer.codec);
     let options = mixer::bench::Options { legs: mixer.legs, speaking: mixer.speaking, codec, ticks: mixer.ticks };
     let report = mixer::bench::run(options)?;

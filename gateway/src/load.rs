@@ -1,0 +1,450 @@
+//! Many callers at once, as `huitong bench calls` makes them to a server in another process: real signalling, real RTP, and when
+//! each packet came back. One thread does it all and never rests, so that what it measures is the server and not its own sleep.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    time::{Duration, Instant},
+};
+
+use media::{AudioCodec, RtpPacket, Ssrc, TICK};
+use mixer::bench::{Ear, noise, voice};
+use sip::{CallKey, Endpoint, EndpointConfig, Event, Message, Source, Target, Transport, sdp};
+
+/// A server that has answered none of the open calls for so long is given up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+
+/// Kernel room of the one media socket: every caller's packets of a tick may come at once.
+const KERNEL_BUFFER_BYTES: usize = 32 << 20;
+
+/// Datagrams read before it is looked what is due.
+const READ_AT_ONCE: usize = 64;
+
+/// A spoken mark: so long, once in so long, heard from this loudness on.
+const MARK: Duration = Duration::from_millis(100);
+const MARK_EVERY: Duration = Duration::from_millis(700);
+const MARK_HEARD: f32 = 0.02;
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// Where the server listens by UDP.
+    pub sip: SocketAddr,
+    /// The numbers of the meetings, which are called in turn.
+    pub meetings: Vec<String>,
+    /// Calls at once.
+    pub callers: usize,
+    /// How many of them talk all the time, spread over the meetings; the others send faint noise.
+    pub talking: usize,
+    /// Of all.
+    pub codec: AudioCodec,
+    /// New calls a second.
+    pub rate: f64,
+    /// From the last answer until it is measured: greetings must be over.
+    pub settle: Duration,
+    /// How long it is measured.
+    pub measured: Duration,
+    /// Marks spoken into the silence afterwards, to measure how long sound takes.
+    pub marks: usize,
+}
+
+/// Where a load is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadPhase {
+    /// Calls are made.
+    Calling,
+    /// All stand.
+    Standing,
+    /// Packets are counted.
+    Measuring,
+    /// They no longer are.
+    Measured,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub struct LoadReport {
+    /// Calls that were refused or not answered.
+    pub failed: usize,
+    /// Calls that ended by themselves.
+    pub dropped: usize,
+    /// INVITEs that had to be sent again.
+    pub retransmissions: usize,
+    /// From INVITE to its answer, in milliseconds, the shortest first.
+    pub setup_ms: Vec<f64>,
+    /// Packets a second of each caller, the fewest first.
+    pub packets_per_second: Vec<f64>,
+    /// How much later than its caller's earliest each packet came, in milliseconds, the earliest first.
+    pub late_ms: Vec<f64>,
+    /// Packets that were numbered and did not come.
+    pub lost: u64,
+    /// From a mark that is sent to its coming back, in milliseconds, the shortest first.
+    pub latency_ms: Vec<f64>,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// No socket.
+    #[error("the load has no socket: {0}")]
+    Socket(#[from] io::Error),
+    /// The codec.
+    #[error(transparent)]
+    Mixer(#[from] mixer::MixerError),
+    /// It does not answer.
+    #[error("of {callers} calls {answered} were answered, and for {ANSWER_WITHIN:?} no more")]
+    NoAnswer {
+        /// That were made.
+        callers: usize,
+        /// That stand.
+        answered: usize,
+    },
+}
+
+impl Load {
+    /// Takes as long as it takes, on this thread; says where it is.
+    pub fn run(self, mut at: impl FnMut(LoadPhase)) -> Result<LoadReport, LoadError> {
+        let mut run = Run::new(self)?;
+        at(LoadPhase::Calling);
+        run.call_all()?;
+        at(LoadPhase::Standing);
+        run.go_on_for(run.load.settle);
+        run.begin_measuring();
+        at(LoadPhase::Measuring);
+        run.go_on_for(run.load.measured);
+        run.measuring = false;
+        at(LoadPhase::Measured);
+        run.mark_all();
+        run.hang_up();
+        Ok(run.report())
+    }
+}
+
+struct Caller {
+    call: Option<CallKey>,
+    begun: Instant,
+    setup: Option<Duration>,
+    remote: Option<SocketAddr>,
+    gone: bool,
+    talks: bool,
+    /// Of the packets that are measured.
+    first: Option<(u16, Instant)>,
+    last: u64,
+    arrivals: Vec<Duration>,
+}
+
+struct Run {
+    load: Load,
+    endpoint: Endpoint,
+    signalling: UdpSocket,
+    media: UdpSocket,
+    local: SocketAddr,
+    media_port: u16,
+    callers: Vec<Caller>,
+    /// Which caller hears from a port of the server's.
+    by_port: Vec<Option<usize>>,
+    retransmissions: usize,
+    invites: usize,
+    started: Instant,
+    /// Packets that were due so far, over all callers.
+    due: u64,
+    voice: Vec<Vec<u8>>,
+    noise: Vec<Vec<u8>>,
+    quiet: bool,
+    measuring: bool,
+    ear: Ear,
+    /// Who speaks the mark and since when, who listens for it, and when it was sent and heard.
+    mark: Option<Mark>,
+    latency: Vec<Duration>,
+    datagram: Vec<u8>,
+    out: Vec<u8>,
+}
+
+struct Mark {
+    speaker: usize,
+    listener: usize,
+    from: Instant,
+    sent: Option<Instant>,
+    heard: bool,
+}
+
+impl Run {
+    fn new(load: Load) -> Result<Self, LoadError> {
+        let signalling = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let media = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        for socket in [&signalling, &media] {
+            socket.set_nonblocking(true)?;
+            // The system may grant less; then packets are missing in the report.
+            let _ = socket2::SockRef::from(socket).set_recv_buffer_size(KERNEL_BUFFER_BYTES);
+        }
+        let (local, media_port) = (signalling.local_addr()?, media.local_addr()?.port());
+        let endpoint = Endpoint::new(EndpointConfig {
+            announced: local.ip(),
+            seed: rand::random(),
+            realm: String::new(),
+            accounts: Vec::new(),
+            sha256: false,
+        });
+        let now = Instant::now();
+        let caller = |index: usize| Caller {
+            call: None,
+            begun: now,
+            setup: None,
+            remote: None,
+            gone: false,
+            talks: index < load.talking,
+            first: None,
+            last: 0,
+            arrivals: Vec::new(),
+        };
+        Ok(Self {
+            endpoint,
+            signalling,
+            media,
+            local,
+            media_port,
+            callers: (0..load.callers).map(caller).collect(),
+            by_port: vec![None; 1 << 16],
+            retransmissions: 0,
+            invites: 0,
+            started: now,
+            due: 0,
+            voice: voice(load.codec)?,
+            noise: noise(load.codec)?,
+            quiet: false,
+            measuring: false,
+            ear: Ear::new(load.codec)?,
+            mark: None,
+            latency: Vec::new(),
+            datagram: vec![0; 65_536],
+            out: Vec::with_capacity(2_048),
+            load,
+        })
+    }
+
+    fn call_all(&mut self) -> Result<(), LoadError> {
+        let begun = Instant::now();
+        let (mut next, mut progress, mut known) = (0, begun, 0);
+        loop {
+            let now = Instant::now();
+            while next < self.callers.len() && now >= begun + Duration::from_secs_f64(next as f64 / self.load.rate) {
+                self.call(next, now);
+                next += 1;
+            }
+            self.step(now);
+            let done = self.callers.iter().filter(|caller| caller.setup.is_some() || caller.gone).count();
+            if done == self.callers.len() {
+                return Ok(());
+            }
+            if done != known {
+                (progress, known) = (now, done);
+            }
+            if now > progress + ANSWER_WITHIN {
+                return Err(LoadError::NoAnswer { callers: self.callers.len(), answered: done });
+            }
+        }
+    }
+
+    fn call(&mut self, index: usize, now: Instant) {
+        let meeting = &self.load.meetings[index % self.load.meetings.len()];
+        let uri = format!("sip:{meeting}@{}", self.load.sip);
+        let target = Target {
+            way: Source { transport: Transport::Udp, peer: self.load.sip, local: self.local },
+            to: uri.clone(),
+            uri,
+            from: format!("sip:1380000{index:04}@{}", self.local),
+            contact: format!("load{index}"),
+            call_id: String::new(),
+            credentials: None,
+        };
+        let (number, name) = match self.load.codec {
+            AudioCodec::Pcmu => (0, "PCMU/8000"),
+            AudioCodec::Pcma => (8, "PCMA/8000"),
+            AudioCodec::G722 => (9, "G722/8000"),
+            AudioCodec::Opus => (96, "opus/48000/2"),
+        };
+        let ip = self.local.ip();
+        let offer = format!(
+            "v=0\r\no=load {index} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {number} 101\r\n\
+             a=rtpmap:{number} {name}\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n",
+            self.media_port
+        );
+        let call = self.endpoint.call(target, &offer, now);
+        let caller = &mut self.callers[index];
+        (caller.call, caller.begun, caller.gone) = (call, now, call.is_none());
+    }
+
+    fn go_on_for(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.step(Instant::now());
+        }
+    }
+
+    /// All that is due now, and a handful of what has come.
+    fn step(&mut self, now: Instant) {
+        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+        let way = Source { transport: Transport::Udp, peer: self.load.sip, local: self.local };
+        for _ in 0..READ_AT_ONCE {
+            let Ok(len) = self.signalling.recv(&mut self.datagram) else { break };
+            if let Ok(message) = Message::parse(&self.datagram[..len]) {
+                self.endpoint.handle(way, message, now);
+            }
+        }
+        while let Some(event) = self.endpoint.poll_event() {
+            self.take(event, now);
+        }
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.invites += usize::from(transmit.bytes.starts_with(b"INVITE"));
+            // UDP: what is lost is sent again.
+            let _ = self.signalling.send_to(&transmit.bytes, transmit.to.peer);
+        }
+        self.send_due(now);
+        for _ in 0..READ_AT_ONCE {
+            let Ok((len, from)) = self.media.recv_from(&mut self.datagram) else { break };
+            self.hear(len, from, Instant::now());
+        }
+    }
+
+    fn take(&mut self, event: Event, now: Instant) {
+        let (Event::Answered(call, _) | Event::Refused(call, _) | Event::Ended(call)) = &event else { return };
+        let Some(index) = self.callers.iter().position(|caller| caller.call == Some(*call)) else { return };
+        let caller = &mut self.callers[index];
+        match event {
+            Event::Answered(_, answer) => {
+                let Ok(agreed) = sdp::agree(&answer) else {
+                    caller.gone = true;
+                    return;
+                };
+                caller.setup = Some(now - caller.begun);
+                caller.remote = Some(agreed.remote);
+                self.by_port[usize::from(agreed.remote.port())] = Some(index);
+            }
+            _ => (caller.gone, caller.remote) = (true, None),
+        }
+    }
+
+    /// Callers send one after the other, evenly over a tick, as strangers' clocks would have it.
+    fn send_due(&mut self, now: Instant) {
+        let (count, every) = (self.callers.len() as u64, TICK.as_nanos() as u64 / self.callers.len() as u64);
+        let elapsed = (now - self.started).as_nanos() as u64;
+        while self.due * every <= elapsed {
+            let (round, index) = (self.due / count, (self.due % count) as usize);
+            self.due += 1;
+            let caller = &self.callers[index];
+            let Some(remote) = caller.remote else { continue };
+            let mark =
+                self.mark.as_mut().filter(|mark| mark.speaker == index && (mark.from..mark.from + MARK).contains(&now));
+            let talks = mark.is_some() || caller.talks && !self.quiet;
+            let sound = if talks { &self.voice } else { &self.noise };
+            let packet = RtpPacket {
+                payload_type: match self.load.codec {
+                    AudioCodec::Pcmu => 0,
+                    AudioCodec::Pcma => 8,
+                    AudioCodec::G722 => 9,
+                    AudioCodec::Opus => 96,
+                },
+                marker: false,
+                seq: round as u16,
+                timestamp: (round as u32).wrapping_mul(self.load.codec.ticks_per_frame()),
+                ssrc: Ssrc(0x10ad_0000 + index as u32),
+                payload: &sound[(round as usize + index * 7) % sound.len()],
+            };
+            self.out.clear();
+            packet.write(&mut self.out);
+            if let Some(mark) = mark {
+                mark.sent.get_or_insert_with(Instant::now);
+            }
+            // What the kernel has no room for is lost, as on any network.
+            let _ = self.media.send_to(&self.out, remote);
+        }
+    }
+
+    fn hear(&mut self, len: usize, from: SocketAddr, now: Instant) {
+        let Some(index) = self.by_port[usize::from(from.port())] else { return };
+        let Ok(packet) = RtpPacket::parse(&self.datagram[..len]) else { return };
+        if self.measuring {
+            let caller = &mut self.callers[index];
+            let (first, begun) = *caller.first.get_or_insert((packet.seq, now));
+            let number = u64::from(packet.seq.wrapping_sub(first));
+            caller.last = caller.last.max(number);
+            // Against the earliest moment it could have come at; the earliest of all is taken off in the end.
+            let slack = Duration::from_secs(10);
+            caller.arrivals.push((now + slack - begun).saturating_sub(TICK * number as u32));
+        }
+        if let Some(mark) = self.mark.as_mut().filter(|mark| mark.listener == index) {
+            let loud = self.ear.loudness(packet.payload) > MARK_HEARD;
+            if let Some(sent) = mark.sent.filter(|_| loud && !mark.heard) {
+                mark.heard = true;
+                self.latency.push(now - sent);
+            }
+        }
+    }
+
+    fn begin_measuring(&mut self) {
+        self.measuring = true;
+    }
+
+    /// In the silence, one speaks and another of the same meeting listens.
+    fn mark_all(&mut self) {
+        self.quiet = true;
+        let meetings = self.load.meetings.len();
+        let people = self.callers.len() / meetings;
+        if people < 2 || self.load.marks == 0 {
+            return;
+        }
+        // What was still talked is played and forgotten.
+        self.go_on_for(Duration::from_secs(2));
+        for mark in 0..self.load.marks {
+            let speaker = mark % people;
+            let listener = (speaker + people / 2) % people;
+            self.mark = Some(Mark {
+                speaker: speaker * meetings,
+                listener: listener * meetings,
+                from: Instant::now() + MARK,
+                sent: None,
+                heard: false,
+            });
+            self.go_on_for(MARK_EVERY);
+        }
+        self.mark = None;
+    }
+
+    fn hang_up(&mut self) {
+        let now = Instant::now();
+        for call in self.callers.iter().filter_map(|caller| caller.call) {
+            self.endpoint.hang_up(call, now);
+        }
+        self.go_on_for(Duration::from_millis(500));
+    }
+
+    fn report(mut self) -> LoadReport {
+        let seconds = self.load.measured.as_secs_f64();
+        let ms = |time: &Duration| time.as_secs_f64() * 1e3;
+        let sorted = |mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let mut late = Vec::new();
+        let (mut lost, mut packets) = (0, Vec::new());
+        for caller in &mut self.callers {
+            packets.push(caller.arrivals.len() as f64 / seconds);
+            lost += (caller.last + u64::from(caller.first.is_some())).saturating_sub(caller.arrivals.len() as u64);
+            let earliest = caller.arrivals.iter().min().copied().unwrap_or_default();
+            late.extend(caller.arrivals.iter().map(|arrival| ms(&(*arrival - earliest))));
+        }
+        self.retransmissions = self.invites.saturating_sub(self.callers.len());
+        LoadReport {
+            failed: self.callers.iter().filter(|caller| caller.setup.is_none()).count(),
+            dropped: self.callers.iter().filter(|caller| caller.setup.is_some() && caller.gone).count(),
+            retransmissions: self.retransmissions,
+            setup_ms: sorted(self.callers.iter().filter_map(|caller| caller.setup.as_ref()).map(ms).collect()),
+            packets_per_second: sorted(packets),
+            late_ms: sorted(late),
+            lost,
+            latency_ms: sorted(self.latency.iter().map(ms).collect()),
+        }
+    }
+}

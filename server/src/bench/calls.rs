@@ -1,0 +1,279 @@
+//! `huitong bench calls`: this very program serves on one core, callers of a second process call it from the other.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use conference::{Conference, ConferenceConfig, NewAccount};
+use gateway::{Load, LoadPhase, LoadReport};
+use media::AudioCodec;
+use model::{AccountRole, BookingMode, BookingRequest, CAPACITY_MAX, Options, SiteId};
+use plane::{Plane, PlaneConfig};
+use serde_json::json;
+use store::{Site, Store};
+use streaming::{RecordingConfig, Streaming, StreamingConfig};
+
+use super::Codec;
+
+/// How long the server may take to begin.
+const START: Duration = Duration::from_secs(30);
+
+/// The greeting asks for a language for five seconds, and says how many are there.
+const SETTLE: Duration = Duration::from_secs(12);
+
+/// Two sockets a call, and some for the rest of the server.
+const DESCRIPTORS: &str = "16384";
+
+/// In `/proc/PID/stat`, times are counted in hundredths of a second on every Linux (USER_HZ).
+const USER_HZ: f64 = 100.0;
+
+#[derive(Args)]
+pub(crate) struct Calls {
+    /// Calls at once.
+    #[arg(long, default_value_t = 100)]
+    callers: usize,
+    /// How many of them talk at once; the others send faint noise.
+    #[arg(long, default_value_t = 10)]
+    talking: usize,
+    /// Of all calls.
+    #[arg(long, value_enum, default_value = "pcmu")]
+    codec: Codec,
+    /// Over which they are spread; a meeting holds 500.
+    #[arg(long, default_value_t = 1)]
+    meetings: usize,
+    /// How long it is measured.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// New calls a second.
+    #[arg(long, default_value_t = 100.0)]
+    rate: f64,
+    /// Marks by which is measured how long sound takes.
+    #[arg(long, default_value_t = 40)]
+    marks: usize,
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
+pub(super) fn run(calls: &Calls) -> anyhow::Result<()> {
+    let people = calls.callers.div_ceil(calls.meetings.max(1));
+    if calls.callers == 0 || calls.meetings == 0 || people > CAPACITY_MAX as usize {
+        bail!("{} calls in {} meetings: a meeting holds 1 to {CAPACITY_MAX}", calls.callers, calls.meetings);
+    }
+    let folder = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let meetings = runtime.block_on(prepare(folder.path(), calls.meetings, people))?;
+    runtime.shutdown_background();
+    pin_self();
+    let server = Served::start(folder.path())?;
+    let codec = AudioCodec::from(calls.codec);
+    let load = Load {
+        sip: server.sip,
+        meetings,
+        callers: calls.callers,
+        talking: calls.talking,
+        codec,
+        rate: calls.rate,
+        settle: SETTLE,
+        measured: Duration::from_secs(calls.seconds),
+        marks: calls.marks,
+    };
+    let mut usage = Vec::new();
+    let report = load.run(|phase| usage.push((phase, server.usage())))?;
+    println!("{:#}", figures(calls, codec, &report, &usage));
+    Ok(())
+}
+
+fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(LoadPhase, Usage)]) -> serde_json::Value {
+    let at = |phase| usage.iter().find(|(known, _)| *known == phase).map(|(_, usage)| *usage).unwrap_or_default();
+    let (before, from, to) = (at(LoadPhase::Calling), at(LoadPhase::Measuring), at(LoadPhase::Measured));
+    let cores = (to.cpu_s - from.cpu_s) / calls.seconds.max(1) as f64;
+    let callers = calls.callers as f64;
+    let packets = &report.packets_per_second;
+    json!({
+        "bench": "calls",
+        "callers": calls.callers,
+        "talking": calls.talking,
+        "codec": codec.to_string(),
+        "meetings": calls.meetings,
+        "seconds": calls.seconds,
+        "failed": report.failed,
+        "dropped": report.dropped,
+        "invite_retransmissions": report.retransmissions,
+        "setup_ms_p50": of(&report.setup_ms, 0.50),
+        "setup_ms_p99": of(&report.setup_ms, 0.99),
+        "cpu_cores": cores,
+        "millicores_per_caller": 1e3 * cores / callers,
+        "rss_kib_per_caller": (to.rss_kib - before.rss_kib) / callers,
+        "packets_per_second_mean": packets.iter().sum::<f64>() / callers,
+        "packets_per_second_min": packets.first(),
+        "packets_lost": report.lost,
+        "late_ms_p50": of(&report.late_ms, 0.50),
+        "late_ms_p99": of(&report.late_ms, 0.99),
+        "late_ms_max": report.late_ms.last(),
+        "latency_ms_p50": of(&report.latency_ms, 0.50),
+        "latency_ms_p99": of(&report.latency_ms, 0.99),
+        "marks_heard": report.latency_ms.len(),
+    })
+}
+
+/// The value below which this part of all sorted ones lie.
+fn of(sorted: &[f64], part: f64) -> Option<f64> {
+    sorted.get(((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1))).copied()
+}
+
+/// Meetings for the callers, in a database of their own.
+async fn prepare(folder: &Path, meetings: usize, people: usize) -> anyhow::Result<Vec<String>> {
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data)?;
+    let store = Store::open(&format!("sqlite://{}?mode=rwc", data.join("huitong.db").display())).await?;
+    let (id, name) = (SiteId::from_u128(rand::random()), "bench".to_owned());
+    store.add_site(&Site { id, name, ports: u32::MAX >> 1, livestream: false, zone: "UTC".to_owned() }).await?;
+    let host = NewAccount {
+        name: "bench".to_owned(),
+        display_name: "bench".to_owned(),
+        password: "Bench-2026".to_owned(),
+        role: AccountRole::Member,
+        mode: BookingMode::Concurrent,
+        capacity: CAPACITY_MAX,
+        email: None,
+        mobile: None,
+    };
+    let host = conference::add_account(&store, "bench", host).await?;
+    let loopback = Ipv4Addr::LOCALHOST.into();
+    let plane = Plane::start(PlaneConfig {
+        workers: 1,
+        rtp_ports: 20_000..=29_999,
+        rtp_bind: loopback,
+        rtp_announced: loopback,
+        webrtc_bind: SocketAddr::new(loopback, 0),
+        webrtc_announced: vec![loopback],
+    })?;
+    let streaming = Streaming::new(StreamingConfig {
+        studio: folder.join("none"),
+        font: None,
+        logo: None,
+        background: None,
+        poster: None,
+        recording: RecordingConfig { folder: None, keep_days: 0, quota_bytes: 0 },
+    });
+    let config = ConferenceConfig { files: data.join("files"), ..ConferenceConfig::default() };
+    let conference = Conference::start(config, store, plane, streaming).await?;
+    let mut numbers = Vec::new();
+    for meeting in 0..meetings {
+        let request = BookingRequest {
+            title: format!("bench {meeting}"),
+            password: None,
+            start_ms: None,
+            duration_min: Some(120),
+            early_start_min: 0,
+            capacity: Some((people as u32).max(2)),
+            room: None,
+            zone: "UTC".to_owned(),
+            recurrence: None,
+            options: Options { join_before_host: true, ..Options::default() },
+        };
+        numbers.push(conference.book(&host, request).await?.number.digits());
+    }
+    conference.drain().await;
+    Ok(numbers)
+}
+
+/// This process goes to the second core. Where there is one only, the figures say how much was left to the server.
+fn pin_self() {
+    let pid = std::process::id().to_string();
+    let pinned = Command::new("taskset").args(["-acp", "1", &pid]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !pinned.is_ok_and(|status| status.success()) {
+        tracing::warn!("the callers share the server's core");
+    }
+}
+
+/// The server as a process of its own, on the first core.
+struct Served {
+    child: Child,
+    sip: SocketAddr,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Usage {
+    cpu_s: f64,
+    rss_kib: f64,
+}
+
+impl Served {
+    fn start(folder: &Path) -> anyhow::Result<Self> {
+        let (web, https, sip, sips) = (free()?, free()?, free()?, free()?);
+        let (webrtc, metrics) = (free()?, free()?);
+        let environment = [
+            ("HUITONG_WEB__HTTP", web.to_string()),
+            ("HUITONG_WEB__HTTPS", https.to_string()),
+            ("HUITONG_SIP__UDP", format!("[\"{sip}\"]")),
+            ("HUITONG_SIP__TCP", format!("[\"{sip}\"]")),
+            ("HUITONG_SIP__TLS", format!("[\"{sips}\"]")),
+            ("HUITONG_MEDIA__WEBRTC", webrtc.to_string()),
+            ("HUITONG_MEDIA__RTP_PORTS", "20000-29999".to_owned()),
+            ("HUITONG_METRICS__BIND", metrics.to_string()),
+            ("HUITONG_DATA__DIR", folder.join("data").display().to_string()),
+            ("HUITONG_LOG__FILTER", "warn".to_owned()),
+        ];
+        let own = std::env::current_exe()?;
+        let limit = format!("--nofile={DESCRIPTORS}");
+        let child = Command::new("prlimit")
+            .args([&limit, "taskset", "-c", "0"])
+            .arg(own)
+            .arg("serve")
+            .envs(environment)
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .context("cannot start the server; prlimit and taskset are needed (util-linux)")?;
+        let mut served = Self { child, sip };
+        let deadline = Instant::now() + START;
+        while TcpStream::connect_timeout(&metrics, Duration::from_millis(200)).is_err() {
+            if let Some(status) = served.child.try_wait()? {
+                bail!("the server ended at once with {status}");
+            }
+            if Instant::now() > deadline {
+                bail!("the server does not begin");
+            }
+            std::thread::yield_now();
+        }
+        Ok(served)
+    }
+
+    fn usage(&self) -> Usage {
+        let read =
+            |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default();
+        let stat = read("stat");
+        // After the name, which may have spaces: user and system time are the 12th and 13th words (proc(5)).
+        let words: Vec<f64> =
+            stat.rsplit(')').next().unwrap_or_default().split(' ').map(|word| word.parse().unwrap_or(0.0)).collect();
+        let ticks = words.get(12..=13).map_or(0.0, |times| times.iter().sum());
+        let status = read("status");
+        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+        Usage { cpu_s: ticks / USER_HZ, rss_kib: rss.unwrap_or_default() }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // One that has ended already needs no killing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An address that is free on UDP and TCP.
+fn free() -> anyhow::Result<SocketAddr> {
+    for _ in 0..100 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        if UdpSocket::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no port is free")
+}
