@@ -8,7 +8,7 @@ build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgst
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav fonts-noto-cjk"
-check="chromium coturn ffmpeg baresip-core kamailio procps postgresql"
+check="chromium coturn ffmpeg baresip-core kamailio libnginx-mod-rtmp procps postgresql"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"
@@ -28,8 +28,8 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086 # a list of words
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q=2 --no-install-recommends $missing >/dev/null
   # The tests start their own: the system's would take the ports this server wants.
-  for service in kamailio coturn; do
-    case " $missing " in *" $service "*)
+  for service in kamailio coturn nginx; do
+    case " $missing " in *"$service"*|*"mod-rtmp"*)
       if command -v systemctl >/dev/null; then $as_root systemctl disable --now "$service" >/dev/null 2>&1 || true; fi ;;
     esac
   done

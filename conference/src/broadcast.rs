@@ -1,7 +1,9 @@
 //! A meeting's livestream: started and stopped by the meeting's task, shown by who speaks.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use media::TrackKind;
-use model::{BroadcastId, BroadcastState, Layout, Participant, ParticipantId, Snapshot, ViaKind};
+use model::{BroadcastId, BroadcastState, Layout, Participant, ParticipantId, PushUrl, Snapshot, ViaKind};
 use streaming::{Broadcast, BroadcastFact, NewRecording, Scene, Streaming, StreamingError, Tile, TileKind};
 use tokio::sync::mpsc;
 
@@ -13,6 +15,7 @@ pub(crate) struct Livestream {
     /// Under which id it is public.
     pub(crate) published: Option<BroadcastId>,
     recording: Option<Recorded>,
+    pushed: BTreeSet<u32>,
 }
 
 /// Whether what is recorded was public.
@@ -21,7 +24,14 @@ type Recorded = Option<BroadcastId>;
 impl Livestream {
     pub(crate) async fn start(streaming: &Streaming, title: String) -> Result<Self, StreamingError> {
         let (broadcast, facts) = streaming.start_unpublished(title).await?;
-        Ok(Self { broadcast, facts, shown: Scene::default(), published: None, recording: None })
+        Ok(Self {
+            broadcast,
+            facts,
+            shown: Scene::default(),
+            published: None,
+            recording: None,
+            pushed: BTreeSet::new(),
+        })
     }
 
     pub(crate) fn feed(&self) -> streaming::Feed {
@@ -56,6 +66,18 @@ impl Livestream {
             }
         }
         Ok(())
+    }
+
+    /// Is pushed to all of these and to no others.
+    pub(crate) fn push(&mut self, wanted: &BTreeMap<u32, PushUrl>) {
+        for id in self.pushed.extract_if(.., |id| !wanted.contains_key(id)) {
+            self.broadcast.stop_push(id);
+        }
+        for (id, url) in wanted {
+            if self.pushed.insert(*id) {
+                self.broadcast.push(*id, url.clone());
+            }
+        }
     }
 
     /// Shows the meeting as it is now, if that is another picture than before.

@@ -10,7 +10,7 @@ use std::{
 use futures_util::FutureExt;
 use model::{
     AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, DialState, Effect, Event, Join, Meeting,
-    MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, Refusal, Rules, ViaKind, WaitReason,
+    MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, PushUrl, Refusal, Rules, ViaKind, WaitReason,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
@@ -191,6 +191,8 @@ struct Live {
     livestream: Option<Livestream>,
     /// The livestream that is wanted.
     broadcast: Option<BroadcastId>,
+    /// Where it is to be pushed to.
+    pushes: BTreeMap<u32, PushUrl>,
     /// A recording is wanted.
     recording: bool,
     /// A studio is being started for one or both.
@@ -244,6 +246,7 @@ impl Live {
             past: Past::default(),
             livestream: None,
             broadcast: None,
+            pushes: BTreeMap::new(),
             recording: false,
             is_starting: false,
             owner,
@@ -498,7 +501,18 @@ impl Live {
                     self.registry.note_livestream(id, self.id);
                     self.want(Some(id), self.recording);
                 }
-                Effect::StopBroadcast => self.want(None, self.recording),
+                Effect::StopBroadcast => {
+                    self.pushes.clear();
+                    self.want(None, self.recording);
+                }
+                Effect::StartPush(id, url) => {
+                    self.pushes.insert(id, url);
+                    self.apply_wishes();
+                }
+                Effect::StopPush(id) => {
+                    self.pushes.remove(&id);
+                    self.apply_wishes();
+                }
                 Effect::StartRecording => self.want(self.broadcast, true),
                 Effect::StopRecording => self.want(self.broadcast, false),
                 Effect::Close => self.closed = true,
@@ -594,6 +608,7 @@ impl Live {
         if let Err(error) = livestream.publish(self.broadcast) {
             tracing::error!(%error, "livestream can't be published");
         }
+        livestream.push(&self.pushes);
         if let Err(error) = livestream.record(self.recording.then_some(new)) {
             tracing::error!(%error, "meeting can't be recorded");
             self.recording_failed();
@@ -617,6 +632,7 @@ impl Live {
 
     fn end_livestream(&mut self) {
         (self.broadcast, self.recording) = (None, false);
+        self.pushes.clear();
         if let Some(livestream) = self.livestream.take() {
             self.media.stop_feed();
             self.end_in_peace(livestream);
@@ -632,6 +648,7 @@ impl Live {
         match fact.unwrap_or(BroadcastFact::Ended) {
             BroadcastFact::KeyframeWanted(participant, kind) => self.media.request_keyframe(participant, kind),
             BroadcastFact::RecordingFailed => self.recording_failed(),
+            BroadcastFact::Pushed(id, state) => self.try_decide(Command::Pushed(id, state)),
             fact @ (BroadcastFact::Ended | BroadcastFact::Failed(_)) => {
                 tracing::error!(?fact, "studio is lost");
                 self.studio_is_lost();

@@ -1,5 +1,7 @@
 //! A caller in his meeting: what he hears of it, and what his keys do there.
 
+use std::collections::BTreeSet;
+
 use conference::{Action, Event, MeetingHandle, Notice, Seat, SeatEvent};
 use media::Clip;
 use model::{EndReason, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper};
@@ -39,7 +41,9 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
     let mut caller = Caller {
         me: participant,
         handle,
-        people: snapshot.participants,
+        person: snapshot.participants.iter().find(|person| person.id == participant).cloned(),
+        present: snapshot.participants.len(),
+        browsers: snapshot.participants.iter().filter(|person| person.via == ViaKind::Web).map(|web| web.id).collect(),
         locked: snapshot.meeting.locked,
         self_unmute: snapshot.meeting.self_unmute,
         recording: snapshot.meeting.recording,
@@ -111,7 +115,11 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
 struct Caller {
     me: ParticipantId,
     handle: MeetingHandle,
-    people: Vec<Participant>,
+    /// Himself.
+    person: Option<Participant>,
+    present: usize,
+    /// Of those present. All that is known of everybody would be half a megabyte for each caller of a large meeting.
+    browsers: BTreeSet<ParticipantId>,
     locked: bool,
     self_unmute: bool,
     recording: bool,
@@ -140,7 +148,7 @@ enum About {
 
 impl Caller {
     fn me(&self) -> Option<&Participant> {
-        self.people.iter().find(|person| person.id == self.me)
+        self.person.as_ref()
     }
 
     /// The first words: that he is in, and what he must know before he speaks.
@@ -149,7 +157,7 @@ impl Caller {
             let _ = self.handle.command(self.me, Action::OnHold { on: true }).await;
         }
         let me = self.me()?;
-        let mut words = vec![if self.people.len() == 1 { Prompt::OnlyYou } else { Prompt::Joined }];
+        let mut words = vec![if self.present == 1 { Prompt::OnlyYou } else { Prompt::Joined }];
         if me.role == Role::Host {
             words.push(Prompt::YouAreHost);
         }
@@ -169,22 +177,24 @@ impl Caller {
     fn follow(&mut self, event: &Event, line: &Line) -> Option<Clip> {
         match event {
             Event::ParticipantJoined { participant } => {
-                self.people.push(participant.clone());
+                self.present += 1;
                 // Callers are announced by name, when their own call has come so far.
                 let heard = participant.via == ViaKind::Web && participant.id != self.me;
+                if heard {
+                    self.browsers.insert(participant.id);
+                }
                 heard.then(|| self.announcement(true, None, line)).flatten()
             }
             Event::ParticipantChanged { participant } => {
-                let known = self.people.iter_mut().find(|known| known.id == participant.id)?;
-                let before = std::mem::replace(known, participant.clone());
-                let moved = participant.id == self.me && before.room != participant.room;
+                let before = (participant.id == self.me).then(|| self.person.replace(participant.clone())).flatten();
+                let moved = before.is_some_and(|before| before.room != participant.room);
                 let words = if participant.room.is_some() { Prompt::InBreakout } else { Prompt::InMainRoom };
                 moved.then(|| line.clip(words))
             }
             Event::ParticipantLeft { id, .. } => {
-                let browser = self.people.iter().any(|person| person.id == *id && person.via == ViaKind::Web);
-                let words = browser.then(|| self.announcement(false, None, line)).flatten();
-                self.people.retain(|person| person.id != *id);
+                let words = self.browsers.contains(id).then(|| self.announcement(false, None, line)).flatten();
+                self.browsers.remove(id);
+                self.present = self.present.saturating_sub(1);
                 words
             }
             Event::MeetingChanged { meeting } => {
@@ -211,7 +221,7 @@ impl Caller {
 
     /// Somebody else came or went.
     fn announcement(&self, came: bool, name: Option<Clip>, line: &Line) -> Option<Clip> {
-        let disturbs = self.people.len() > ANNOUNCED_MAX || self.me().is_some_and(|me| me.room.is_some());
+        let disturbs = self.present > ANNOUNCED_MAX || self.me().is_some_and(|me| me.room.is_some());
         let prompts = &line.house.prompts;
         let tone = || if came { prompts.entry_tone() } else { prompts.exit_tone() };
         match line.house.announce {
@@ -276,7 +286,7 @@ impl Caller {
             KeypadCommand::ToggleHand if me.hand => (Action::Hand { up: false }, Some(Prompt::HandLowered)),
             KeypadCommand::ToggleHand => (Action::Hand { up: true }, Some(Prompt::HandRaised)),
             KeypadCommand::WhoIsHere => {
-                let mut words: Vec<Clip> = say(&[Prompt::people(self.people.len())]);
+                let mut words: Vec<Clip> = say(&[Prompt::people(self.present)]);
                 words.extend(line.house.rolls.names(self.handle.id(), NAMES_MAX));
                 return words;
             }

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     pub(crate) studio: Studio,
     pub(crate) recording: Recording,
+    pub(crate) push: Push,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) webhooks: Webhooks,
@@ -121,6 +122,14 @@ pub(crate) struct Sms {
     pub(crate) form: bool,
     /// The `Authorization` field.
     pub(crate) authorization: Option<String>,
+}
+
+/// Livestreams sent to other servers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Push {
+    /// To private addresses too.
+    pub(crate) private: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -66,6 +66,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             keep_days: config.recording.keep_days,
             quota_bytes: config.recording.quota_gb.saturating_mul(1_000_000_000),
         },
+        private_push: config.push.private,
     });
     let conference_config = ConferenceConfig {
         reach: config.reach(announced_first),

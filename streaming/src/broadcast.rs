@@ -9,7 +9,7 @@ use std::{
 };
 
 use media::TrackKind;
-use model::{BroadcastId, ParticipantId};
+use model::{BroadcastId, ParticipantId, PushState, PushUrl};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -61,6 +61,8 @@ pub enum BroadcastFact {
     Restarting,
     /// It is no longer recorded: the disk or the quota is full.
     RecordingFailed,
+    /// A push is not as before.
+    Pushed(u32, PushState),
     /// It was stopped. The last fact.
     Ended,
     /// Studios keep dying; no more are started. The last fact.
@@ -94,12 +96,13 @@ impl Broadcast {
         let (orders, ordered) = mpsc::channel(ORDERS_QUEUE);
         let stop = CancellationToken::new();
         let studio_pid = Arc::new(AtomicU32::new(0));
+        let outlets_config = Arc::clone(&config);
         let life = Life {
             config,
             queues,
             stages,
             stop: stop.clone(),
-            outlets: Outlets::new(origin.clone(), facts, ordered),
+            outlets: Outlets::new(outlets_config, origin.clone(), facts, ordered),
             studio_pid: Arc::clone(&studio_pid),
         };
         let run = async move {
@@ -133,6 +136,16 @@ impl Broadcast {
     /// Ends the recording.
     pub fn stop_recording(&self) {
         self.order(Order::StopRecording);
+    }
+
+    /// Sends it there as well, until [`stop_push`](Self::stop_push): [`BroadcastFact::Pushed`] tells how it does.
+    pub fn push(&self, id: u32, url: PushUrl) {
+        self.order(Order::Push(id, url));
+    }
+
+    /// Sends it there no longer.
+    pub fn stop_push(&self, id: u32) {
+        self.order(Order::StopPush(id));
     }
 
     fn order(&self, order: Order) {

@@ -1,8 +1,10 @@
 //! One studio process: its start, and the socket between it and its broadcast.
 
 use std::{
+    ffi::OsStr,
     io,
     os::fd::OwnedFd,
+    path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -41,6 +43,29 @@ const LEAVING_MAX: Duration = Duration::from_secs(1);
 /// What is written at once when much waits.
 const WRITE_LEN: usize = 64 << 10;
 
+/// A process of the studio's program, and both ways of its socket.
+pub(crate) struct Spawned {
+    pub(crate) process: Child,
+    pub(crate) from: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
+    pub(crate) to: OwnedWriteHalf,
+}
+
+/// Starts the program; the socket is its standard input.
+pub(crate) async fn spawn(program: &Path, arguments: &[&OsStr]) -> io::Result<Spawned> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let theirs = theirs.into_std()?;
+    theirs.set_nonblocking(false)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
+    // Ctrl-C in a terminal goes to a whole group: the process is to leave when its broadcast is stopped, not before.
+    command.process_group(0);
+    // A large server takes its time to fork.
+    let process = tokio::task::spawn_blocking(move || command.spawn()).await.map_err(io::Error::other).flatten()?;
+    let (from, to) = ours.into_split();
+    let codec = LengthDelimitedCodec::builder().max_frame_length(wire::FRAME_LEN_MAX).new_codec();
+    Ok(Spawned { process, from: FramedRead::new(from, codec), to })
+}
+
 /// A running studio.
 pub(crate) struct Studio {
     process: Child,
@@ -49,16 +74,8 @@ pub(crate) struct Studio {
 }
 
 impl Studio {
-    /// Starts the program; the socket is its standard input.
     pub(crate) async fn spawn(config: &StreamingConfig) -> Result<Self, StreamingError> {
-        let failed = |source| StreamingError::Studio { program: config.studio.clone(), source };
-        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let theirs = theirs.into_std().map_err(failed)?;
-        theirs.set_nonblocking(false).map_err(failed)?;
-        let mut command = Command::new(&config.studio);
-        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).kill_on_drop(true);
-        // Ctrl-C in a terminal goes to a whole group: the studio is to leave when its broadcast is stopped, not before.
-        command.process_group(0);
+        let mut arguments: Vec<&OsStr> = Vec::new();
         let files = [
             ("--font", &config.font),
             ("--logo", &config.logo),
@@ -67,17 +84,14 @@ impl Studio {
         ];
         for (name, file) in files {
             if let Some(file) = file {
-                command.arg(name).arg(file);
+                arguments.extend([name.as_ref(), file.as_os_str()]);
             }
         }
-        // A large server takes its time to fork.
-        let started = tokio::task::spawn_blocking(move || command.spawn()).await;
-        let process = started.map_err(io::Error::other).flatten().map_err(failed)?;
-        let (from, to) = ours.into_split();
-        let codec = LengthDelimitedCodec::builder().max_frame_length(wire::FRAME_LEN_MAX).new_codec();
+        let failed = |source| StreamingError::Studio { program: config.studio.clone(), source };
+        let Spawned { process, from, to } = spawn(&config.studio, &arguments).await.map_err(failed)?;
         Ok(Self {
             process,
-            from: StudioReader { frames: FramedRead::new(from, codec), patience: START_MAX },
+            from: StudioReader { frames: from, patience: START_MAX },
             to: StudioWriter { socket: to, pending: Vec::with_capacity(WRITE_LEN) },
         })
     }

@@ -14,6 +14,7 @@ mod feed;
 mod hls;
 mod origin;
 mod outlets;
+mod push;
 mod recording;
 mod recordings;
 mod scene;
@@ -56,6 +57,8 @@ pub struct StreamingConfig {
     pub poster: Option<PathBuf>,
     /// Where recordings are kept.
     pub recording: RecordingConfig,
+    /// It may be pushed to addresses that are not the public internet's.
+    pub private_push: bool,
 }
 
 /// Starts broadcasts. Clones are handles to the same.

@@ -1,15 +1,16 @@
-//! Where a broadcast goes: to players, into a recording. They come and go while the studio runs.
+//! Where a broadcast goes: to players, into a recording, to other servers. They come and go while the studio runs.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
-use model::BroadcastId;
+use model::{BroadcastId, PushUrl};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    BroadcastFact, Origin,
+    BroadcastFact, Origin, StreamingConfig,
     broadcast::FACTS_QUEUE,
     child::{Hangup, StudioReader},
     hls::Packager,
+    push::Pusher,
     recording::{Recorder, RecordingFailed},
     wire::{AccessUnit, Format, FromStudio, Report},
 };
@@ -20,12 +21,16 @@ pub(crate) enum Order {
     Unpublish,
     Record(Recorder),
     StopRecording,
+    Push(u32, PushUrl),
+    StopPush(u32),
 }
 
 pub(crate) struct Outlets {
+    config: Arc<StreamingConfig>,
     origin: Origin,
     published: Option<Published>,
     recorder: Option<Recorder>,
+    pushers: BTreeMap<u32, Pusher>,
     /// What an outlet that opens now has missed.
     formats: Vec<Format>,
     facts: mpsc::Sender<BroadcastFact>,
@@ -40,9 +45,15 @@ struct Published {
 }
 
 impl Outlets {
-    pub(crate) fn new(origin: Origin, facts: mpsc::Sender<BroadcastFact>, orders: mpsc::Receiver<Order>) -> Self {
-        let (published, recorder, formats, report) = (None, None, Vec::new(), Report::default());
-        Self { origin, published, recorder, formats, facts, orders, report }
+    pub(crate) fn new(
+        config: Arc<StreamingConfig>,
+        origin: Origin,
+        facts: mpsc::Sender<BroadcastFact>,
+        orders: mpsc::Receiver<Order>,
+    ) -> Self {
+        let (published, recorder, pushers) = (None, None, BTreeMap::new());
+        let (formats, report) = (Vec::new(), Report::default());
+        Self { config, origin, published, recorder, pushers, formats, facts, orders, report }
     }
 
     /// What the last studio did.
@@ -85,6 +96,7 @@ impl Outlets {
         }
         let ended = self.recorder.as_ref().map(Recorder::run_ended);
         self.recorded(ended);
+        self.pushers.values().for_each(Pusher::run_ended);
         self.formats.clear();
         self.report = Report::default();
         self.tell(BroadcastFact::Restarting);
@@ -96,6 +108,7 @@ impl Outlets {
         }
         self.unpublish();
         self.recorder = None;
+        self.pushers.clear();
         self.tell(last);
     }
 
@@ -115,6 +128,12 @@ impl Outlets {
                 self.recorded(Some(told));
             }
             Order::StopRecording => self.recorder = None,
+            Order::Push(id, url) => {
+                let pusher = Pusher::start(id, url, Arc::clone(&self.config), self.facts.clone());
+                self.formats.iter().for_each(|format| pusher.format(format.clone()));
+                self.pushers.insert(id, pusher);
+            }
+            Order::StopPush(id) => drop(self.pushers.remove(&id)),
         }
     }
 
@@ -131,12 +150,14 @@ impl Outlets {
         }
         let told = self.recorder.as_ref().map(|recorder| recorder.format(format.clone()));
         self.recorded(told);
+        self.pushers.values().for_each(|pusher| pusher.format(format.clone()));
         self.formats.push(format);
     }
 
     fn unit(&mut self, unit: AccessUnit) {
         let told = self.recorder.as_mut().map(|recorder| recorder.unit(unit.clone()));
         self.recorded(told);
+        self.pushers.values_mut().for_each(|pusher| pusher.unit(unit.clone()));
         let Some(published) = &mut self.published else { return };
         let now = SystemTime::now();
         let is_new = published.packager.send_if_modified(|packager| packager.handle_unit(unit, now));

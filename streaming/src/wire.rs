@@ -13,6 +13,11 @@
 //!                  18 unit     track (8) | key frame (8) | presentation time in ns (64) | coded picture or sound
 //!                  19 key frame wanted  participant (128) | kind (8)
 //!                  20 report   JSON of Report
+//!
+//! to a pusher      32 target   address with its key
+//!                  16, 17, 18, as the studio said them
+//! from a pusher    33 live     (nothing)
+//!                  34 failed   why, as text
 //! ```
 //!
 //! The studio reads the socket as its standard input and leaves when it closes.
@@ -288,6 +293,71 @@ impl FromStudio {
                 Ok(Self::KeyframeWanted(read_participant(tag, &mut frame)?, read_kind(tag, &mut frame)?))
             }
             Self::REPORT => Ok(Self::Report(serde_json::from_slice(&frame)?)),
+            other => Err(WireError::Tag(other)),
+        }
+    }
+}
+
+/// Said to a pusher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToPusher {
+    /// Send there. The first word.
+    Target(String),
+    /// Of the studio.
+    Format(Format),
+    /// Of the studio.
+    Unit(AccessUnit),
+}
+
+impl ToPusher {
+    const TARGET: u8 = 32;
+
+    /// Appends the target to `out`.
+    pub fn write_target(url: &str, out: &mut Vec<u8>) {
+        frame(Self::TARGET, out, |out| out.extend_from_slice(url.as_bytes()));
+    }
+
+    /// Reads a frame without its length.
+    pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
+        if frame.first() == Some(&Self::TARGET) {
+            frame.advance(1);
+            return Ok(Self::Target(String::from_utf8_lossy(&frame).into_owned()));
+        }
+        let tag = frame.first().copied().unwrap_or_default();
+        match FromStudio::read(frame)? {
+            FromStudio::Format(format) => Ok(Self::Format(format)),
+            FromStudio::Unit(unit) => Ok(Self::Unit(unit)),
+            FromStudio::KeyframeWanted(..) | FromStudio::Report(_) => Err(WireError::Tag(tag)),
+        }
+    }
+}
+
+/// Said by a pusher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromPusher {
+    /// The target takes what it is sent.
+    Live,
+    /// It takes no more. The last word.
+    Failed(String),
+}
+
+impl FromPusher {
+    const LIVE: u8 = 33;
+    const FAILED: u8 = 34;
+
+    /// Appends the message to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Live => frame(Self::LIVE, out, |_| {}),
+            Self::Failed(reason) => frame(Self::FAILED, out, |out| out.extend_from_slice(reason.as_bytes())),
+        }
+    }
+
+    /// Reads a frame without its length.
+    pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
+        match frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })? {
+            Self::LIVE => Ok(Self::Live),
+            Self::FAILED => Ok(Self::Failed(String::from_utf8_lossy(&frame).into_owned())),
             other => Err(WireError::Tag(other)),
         }
     }

@@ -12,6 +12,7 @@ mod load;
 mod operation;
 mod phone;
 mod pictures;
+mod push;
 mod recording;
 mod reminder;
 mod screens;

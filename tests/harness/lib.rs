@@ -7,6 +7,7 @@ mod client;
 mod coturn;
 mod kamailio;
 mod pjsua;
+mod rtmp;
 mod server;
 mod user;
 
@@ -16,5 +17,6 @@ pub use client::{Client, http};
 pub use coturn::Coturn;
 pub use kamailio::Kamailio;
 pub use pjsua::Pjsua;
+pub use rtmp::Rtmp;
 pub use server::{Server, command, python};
 pub use user::{Answer, PASSWORD, User};

@@ -104,6 +104,9 @@ problems! {
     BadCapacity = "bad_capacity", BAD_REQUEST, "会议方数超出范围", "The capacity is out of range";
     BadRoom = "bad_room", BAD_REQUEST, "请选择会议室", "Choose a shared room";
     NoLivestream = "no_livestream", CONFLICT, "本站点未开通互动直播", "This site has no livestream";
+    NotLive = "not_live", CONFLICT, "直播尚未开启", "There is no livestream now";
+    BadPushUrl = "bad_push_url", BAD_REQUEST, "推流地址应以 rtmp://、rtmps:// 或 srt:// 开头，并包含服务器和串流密钥", "The address must begin with rtmp://, rtmps:// or srt:// and name a server and a stream";
+    NoSuchPush = "no_such_push", NOT_FOUND, "没有这路推流", "It is not pushed there";
     BadZone = "bad_zone", BAD_REQUEST, "未知时区", "There is no such time zone";
     BadRecurrence = "bad_recurrence", BAD_REQUEST, "周期规则不正确：应为每天、每周或每月，有结束条件，且各次会议不重叠", "The recurrence must be daily, weekly or monthly, have an end, and not overlap itself";
     RoomTaken = "room_taken", CONFLICT, "该时间段会议室已被占用", "The room is taken at that time";
@@ -137,6 +140,10 @@ impl From<Refusal> for Code {
             Refusal::Ended => Self::Ended,
             Refusal::ShareLocked => Self::ShareLocked,
             Refusal::NoLivestream => Self::NoLivestream,
+            Refusal::NotLive => Self::NotLive,
+            Refusal::BadPushUrl => Self::BadPushUrl,
+            Refusal::NoSuchPush => Self::NoSuchPush,
+            Refusal::TooManyPushes => Self::TooMany,
             Refusal::BadText => Self::BadText,
             Refusal::NoDialOut => Self::NoDialOut,
             Refusal::BadNumber => Self::BadNumber,

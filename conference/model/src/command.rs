@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     AccountId, BroadcastId, BroadcastState, DialState, HandedFile, Layout, MeetingId, MeetingNumber, Options,
-    ParticipantId, Reaction, Via,
+    ParticipantId, PushState, PushUrl, Reaction, Via,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -89,6 +89,8 @@ pub enum Command {
     Lost(ParticipantId),
     /// What became of the broadcast.
     Broadcast(BroadcastId, Option<BroadcastState>),
+    /// What became of a push.
+    Pushed(u32, PushState),
     /// What became of a telephone that was called.
     Dialed(u32, DialState),
     /// The recording could not go on.
@@ -293,6 +295,18 @@ pub enum Action {
     StartBroadcast,
     /// B1.
     StopBroadcast,
+    /// B3, while there is a livestream.
+    StartPush {
+        /// `rtmp://`, `rtmps://` or `srt://`, with the key.
+        url: PushUrl,
+        /// What people call it; the address without its key where absent.
+        name: Option<String>,
+    },
+    /// B3.
+    StopPush {
+        /// Which.
+        push: u32,
+    },
     /// B2, while there is a livestream.
     Layout {
         /// How its picture is put together.
@@ -353,6 +367,8 @@ impl Action {
             Self::StopDial { .. } => ("stop_dial", None),
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),
+            Self::StartPush { .. } => ("start_push", None),
+            Self::StopPush { .. } => ("stop_push", None),
             Self::StartRecording => ("start_recording", None),
             Self::StopRecording => ("stop_recording", None),
             Self::ClaimHost { .. } => ("claim_host", None),
@@ -411,6 +427,18 @@ pub enum Refusal {
     /// The site has none.
     #[error("this site has no livestream")]
     NoLivestream,
+    /// It is not live.
+    #[error("there is no livestream now")]
+    NotLive,
+    /// No RTMP, RTMPS or SRT address.
+    #[error("that is no address to push to")]
+    BadPushUrl,
+    /// Nothing is pushed there.
+    #[error("there is no such push")]
+    NoSuchPush,
+    /// Ten.
+    #[error("it is pushed to too many places")]
+    TooManyPushes,
     /// No carrier is set.
     #[error("this server calls no telephones")]
     NoDialOut,

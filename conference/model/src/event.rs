@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, Refusal, ViaKind};
+use crate::{
+    BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, PushUrl, PushView, Refusal, ViaKind,
+};
 
 /// What is to be carried out, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,10 @@ pub enum Effect {
     StartBroadcast(BroadcastId),
     /// End it.
     StopBroadcast,
+    /// Push the livestream there: [`Command::Pushed`](crate::Command::Pushed) follows, again and again.
+    StartPush(u32, PushUrl),
+    /// Push it there no longer.
+    StopPush(u32),
     /// He hears and sees this breakout room, or the main one.
     SetRoom(ParticipantId, Option<u32>),
     /// Begin a recording.
@@ -379,6 +385,8 @@ pub struct BroadcastView {
     pub watch: String,
     /// How its picture is put together.
     pub layout: Layout,
+    /// Where else it goes, in the order it was added.
+    pub pushes: Vec<PushView>,
 }
 
 /// How the audience's picture is put together (B2).

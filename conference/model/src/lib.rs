@@ -12,6 +12,8 @@ mod ids;
 mod ledger;
 mod meeting;
 mod participant;
+mod public;
+mod push;
 mod recurrence;
 mod text;
 mod tries;
@@ -32,6 +34,8 @@ pub use ids::{
 pub use ledger::{Demand, Ledger, NoCapacity, Span, Taken};
 pub use meeting::Meeting;
 pub use participant::{Participant, Role, Via, ViaKind};
+pub use public::is_public;
+pub use push::{BadPushUrl, PushState, PushUrl, PushView};
 pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
 pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
 pub use tries::network_of;

@@ -20,6 +20,7 @@ mod clock;
 mod dials;
 mod lobby;
 mod polls;
+mod pushes;
 
 /// How long a lost participant's seat is kept (J6).
 const SEAT_KEPT: Duration = Duration::from_secs(60);
@@ -33,6 +34,8 @@ pub struct Meeting {
     seats_ever: u64,
     seq: u64,
     broadcast: Option<BroadcastView>,
+    /// Targets it was pushed to in its life.
+    pushes_ever: u32,
     tries: Tries,
     banned: BTreeSet<Ban>,
     lobby: lobby::Lobby,
@@ -101,6 +104,7 @@ impl Meeting {
             seats_ever: 0,
             seq: 0,
             broadcast: None,
+            pushes_ever: 0,
             tries: Tries::default(),
             banned: BTreeSet::new(),
             lobby: lobby::Lobby::default(),
@@ -127,6 +131,7 @@ impl Meeting {
             Command::Enlarged(capacity) => Ok(self.change_meeting(|meeting| meeting.capacity = capacity)),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
+            Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::Tick => Ok(self.tick(now)),
@@ -500,6 +505,7 @@ impl Meeting {
             state: BroadcastState::Starting,
             watch: format!("/watch/{id}"),
             layout: Layout::default(),
+            pushes: Vec::new(),
         };
         self.broadcast = Some(view.clone());
         vec![Effect::StartBroadcast(id), self.tell(Event::BroadcastChanged { broadcast: Some(view) })]

@@ -1,15 +1,16 @@
 //! Puts packets in order and gives one a tick, late enough that most have come and no later.
 //!
 //! Frames are counted by their timestamps, so that a pause of the sender (discontinuous transmission) is no loss.
-//! The delay grows when a packet comes after its time, and shrinks when for two seconds more lay ready than was needed.
+//! The delay grows when a packet comes after its time, and shrinks when for two seconds each one has come earlier than was
+//! needed by more than a tick.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use media::AudioCodec;
+use media::{AudioCodec, TICK};
 
 /// Frames held before the first one plays. One would stumble over every hiccup of a loaded network; three is 20 ms more
 /// that nobody needs on a good one.
@@ -18,11 +19,12 @@ const DELAY_START: u64 = 2;
 /// The most frames kept: half a second, the longest delay with which people can still talk.
 const DELAY_MAX: u64 = 25;
 
-/// Ticks over which more frames than needed must lie ready before one is dropped.
+/// Ticks over which each frame must have come too early before one is dropped.
 const SHRINK_TICKS: u32 = 100;
 
-/// Frames that may lie ready without being too many.
-const SPARE: u64 = 1;
+/// How much earlier than it plays the latest frame is to come: a loaded sender's hiccups are shorter. What is more than this and
+/// a tick is delay that nobody needs.
+const SPARE: Duration = Duration::from_millis(5);
 
 /// Missing ticks in a row after which the sender is taken to have stopped.
 const CONCEAL_MAX: u32 = 5;
@@ -62,6 +64,7 @@ pub struct JitterBuffer {
     ticks_per_frame: u32,
     frames: BTreeMap<u64, Frame>,
     seen: VecDeque<(u64, u64)>,
+    newest: Option<(u64, u64)>,
     last_timestamp: Option<(u32, u64)>,
     state: State,
     stats: JitterStats,
@@ -70,6 +73,7 @@ pub struct JitterBuffer {
 struct Frame {
     seq: u64,
     payload: Arc<[u8]>,
+    at: Instant,
 }
 
 enum State {
@@ -84,8 +88,8 @@ struct Playing {
     /// The last frame and packet that were played.
     played: Option<(u64, u64)>,
     missing: u32,
-    /// The fewest frames that lay ready in this window, and the window's age.
-    ready_least: u64,
+    /// How long the frame waited that waited least in this window, and the window's age.
+    wait_least: Duration,
     window: u32,
 }
 
@@ -103,6 +107,7 @@ impl JitterBuffer {
             ticks_per_frame: codec.ticks_per_frame(),
             frames: BTreeMap::new(),
             seen: VecDeque::new(),
+            newest: None,
             last_timestamp: None,
             state: State::Waiting,
             stats: JitterStats::default(),
@@ -115,8 +120,11 @@ impl JitterBuffer {
     }
 
     /// Takes one 20 ms part of a longer packet.
-    pub fn insert_part(&mut self, seq: u64, part: u64, timestamp: u32, payload: Arc<[u8]>, _now: Instant) {
-        if self.seen.contains(&(seq, part)) {
+    pub fn insert_part(&mut self, seq: u64, part: u64, timestamp: u32, payload: Arc<[u8]>, now: Instant) {
+        // What is newer than all so far is no double: the usual case.
+        let is_new = self.newest.replace(self.newest.map_or((seq, part), |newest| newest.max((seq, part))));
+        let is_new = is_new.is_none_or(|newest| newest < (seq, part));
+        if !is_new && self.seen.contains(&(seq, part)) {
             self.stats.doubled += 1;
             return;
         }
@@ -136,23 +144,23 @@ impl JitterBuffer {
             // It is late but nothing after it has played: from here on all plays that much later.
             playing.next = number;
             playing.window = 0;
-            playing.ready_least = u64::MAX;
+            playing.wait_least = Duration::MAX;
         }
-        self.frames.insert(number, Frame { seq, payload });
+        self.frames.insert(number, Frame { seq, payload, at: now });
         if self.frames.len() as u64 > DELAY_MAX {
             self.skip_ahead();
         }
     }
 
     /// Gives what plays now; call it once in 20 ms.
-    pub fn pull(&mut self, _now: Instant) -> Pulled {
+    pub fn pull(&mut self, now: Instant) -> Pulled {
         let Some((&first, _)) = self.frames.first_key_value() else { return self.underrun() };
         let last = self.frames.last_key_value().map_or(first, |(number, _)| *number);
         let playing = match &mut self.state {
             State::Playing(playing) => playing,
             State::Waiting if last - first + 1 >= DELAY_START => {
                 self.state = State::Playing(Playing::at(first));
-                return self.pull(_now);
+                return self.pull(now);
             }
             State::Waiting => {
                 // One packet alone waits its turn, then plays: a sender may say one word.
@@ -164,7 +172,9 @@ impl JitterBuffer {
             playing.played = Some((playing.next, frame.seq));
             playing.next += 1;
             playing.missing = 0;
-            if playing.should_shrink(last + 1 - playing.next) && self.frames.remove(&playing.next).is_some() {
+            if playing.should_shrink(now.saturating_duration_since(frame.at))
+                && self.frames.remove(&playing.next).is_some()
+            {
                 playing.next += 1;
                 self.stats.dropped += 1;
             }
@@ -244,19 +254,19 @@ impl JitterBuffer {
 
 impl Playing {
     fn at(next: u64) -> Self {
-        Self { next, played: None, missing: 0, ready_least: u64::MAX, window: 0 }
+        Self { next, played: None, missing: 0, wait_least: Duration::MAX, window: 0 }
     }
 
-    /// True when for a whole window more than [`SPARE`] frames lay ready behind the one that played.
-    fn should_shrink(&mut self, ready: u64) -> bool {
-        self.ready_least = self.ready_least.min(ready);
+    /// True when for a whole window every frame has waited a tick longer than it should.
+    fn should_shrink(&mut self, waited: Duration) -> bool {
+        self.wait_least = self.wait_least.min(waited);
         self.window += 1;
         if self.window < SHRINK_TICKS {
             return false;
         }
-        let shrink = self.ready_least > SPARE;
+        let shrink = self.wait_least > TICK + SPARE;
         self.window = 0;
-        self.ready_least = u64::MAX;
+        self.wait_least = Duration::MAX;
         shrink
     }
 }
@@ -269,8 +279,9 @@ mod tests {
     fn play(ticks: u64, arrivals: impl Fn(u64) -> Vec<u64>) -> (Vec<String>, JitterStats) {
         let mut buffer = JitterBuffer::new(AudioCodec::Pcma);
         let mut played = Vec::new();
-        let now = Instant::now();
+        let start = Instant::now();
         for tick in 0..ticks {
+            let now = start + TICK * tick as u32;
             for number in arrivals(tick) {
                 buffer.insert(number, number as u32 * 160, vec![number as u8].into(), now);
             }

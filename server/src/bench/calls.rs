@@ -16,7 +16,7 @@ use model::{AccountRole, BookingMode, BookingRequest, CAPACITY_MAX, Options, Sit
 use plane::{Plane, PlaneConfig};
 use serde_json::json;
 use store::{Site, Store};
-use streaming::{RecordingConfig, Streaming, StreamingConfig};
+use streaming::{Streaming, StreamingConfig};
 
 use super::Codec;
 
@@ -152,14 +152,7 @@ async fn prepare(folder: &Path, meetings: usize, people: usize) -> anyhow::Resul
         webrtc_bind: SocketAddr::new(loopback, 0),
         webrtc_announced: vec![loopback],
     })?;
-    let streaming = Streaming::new(StreamingConfig {
-        studio: folder.join("none"),
-        font: None,
-        logo: None,
-        background: None,
-        poster: None,
-        recording: RecordingConfig { folder: None, keep_days: 0, quota_bytes: 0 },
-    });
+    let streaming = Streaming::new(StreamingConfig::default());
     let config = ConferenceConfig { files: data.join("files"), ..ConferenceConfig::default() };
     let conference = Conference::start(config, store, plane, streaming).await?;
     let mut numbers = Vec::new();

@@ -19,6 +19,7 @@ mod input;
 mod layout;
 mod lettering;
 mod picture;
+mod push;
 mod remux;
 mod sound;
 
@@ -58,6 +59,9 @@ fn main() -> anyhow::Result<()> {
         && remux == "--remux"
     {
         return remux::remux(from.as_ref(), to.as_ref());
+    }
+    if arguments == ["--push"] {
+        return push::push();
     }
     let files = Files::parse(arguments.into_iter())?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;

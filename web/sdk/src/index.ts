@@ -12,6 +12,7 @@ export type {
   Broadcast,
   BroadcastLayout,
   Dial,
+  Push,
   ChatMessage,
   HandedFile,
   Command,

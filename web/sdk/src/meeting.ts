@@ -336,6 +336,15 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'stop_broadcast' });
   }
 
+  /** Sends the livestream to an RTMP, RTMPS or SRT address as well; `state.broadcast.pushes` tells how it does. */
+  startPush(url: string, name: string | null = null): Promise<void> {
+    return this.command({ type: 'start_push', url, name });
+  }
+
+  stopPush(push: number): Promise<void> {
+    return this.command({ type: 'stop_push', push });
+  }
+
   startRecording(): Promise<void> {
     return this.command({ type: 'start_recording' });
   }

@@ -257,6 +257,21 @@ export type Action =
       type: 'stop_broadcast';
     }
   | {
+      /**
+       * What people call it; the address without its key where absent.
+       */
+      name?: string | null;
+      type: 'start_push';
+      url: PushUrl;
+    }
+  | {
+      /**
+       * Which.
+       */
+      push: number;
+      type: 'stop_push';
+    }
+  | {
       layout: Layout;
       type: 'layout';
     }
@@ -280,6 +295,10 @@ export type ParticipantId = string;
  * What faces say in a meeting (C17).
  */
 export type Reaction = 'clap' | 'like' | 'heart' | 'laugh' | 'surprise' | 'celebrate';
+/**
+ * The address of a target, with the key by which it is known there: a secret, and printed without it.
+ */
+export type PushUrl = string;
 /**
  * How the audience's picture is put together (B2).
  */
@@ -372,6 +391,10 @@ export type ServerMessage =
  * One livestream of one meeting.
  */
 export type BroadcastId = string;
+/**
+ * How a push does.
+ */
+export type PushState = 'connecting' | 'live' | 'retrying' | 'not_allowed';
 /**
  * How a livestream does.
  */
@@ -498,11 +521,33 @@ export type EndReason =
 export interface BroadcastView {
   id: BroadcastId;
   layout: Layout;
+  /**
+   * Where else it goes, in the order it was added.
+   */
+  pushes: PushView[];
   state: BroadcastState;
   /**
    * The watch page, from the server's root.
    */
   watch: string;
+}
+/**
+ * A target as participants see it.
+ */
+export interface PushView {
+  /**
+   * Grows in this meeting.
+   */
+  id: number;
+  /**
+   * As who added it wrote it, or the masked address.
+   */
+  name: string;
+  state: PushState;
+  /**
+   * Without its key.
+   */
+  url: string;
 }
 /**
  * What was said in writing (C21).

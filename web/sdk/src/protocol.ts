@@ -13,6 +13,8 @@ export type TrackKind = wire.TrackKind;
 export type Participant = wire.Participant;
 export type MeetingView = wire.MeetingView;
 export type Broadcast = wire.BroadcastView;
+/** Where a livestream goes as well. */
+export type Push = wire.PushView;
 /** A telephone a host has called. */
 export type Dial = wire.DialView;
 /** How the audience's picture is put together. */

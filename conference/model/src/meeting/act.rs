@@ -177,6 +177,14 @@ impl Meeting {
                     running.then(|| [Effect::StopBroadcast, self.tell(Event::BroadcastChanged { broadcast: None })]);
                 Ok(stop.into_iter().flatten().collect())
             }
+            Action::StartPush { url, name } => {
+                host()?;
+                self.start_push(url, name.as_deref())
+            }
+            Action::StopPush { push } => {
+                host()?;
+                self.stop_push(push)
+            }
             Action::StartRecording => {
                 host()?;
                 Ok(self.record(true, Effect::StartRecording))

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{MeetingId, Message, Options, Reaction, WaitReason, WaitingPerson, Whisper};
+use crate::{MeetingId, Message, Options, PushState, PushUrl, Reaction, WaitReason, WaitingPerson, Whisper};
 
 const OWNER: AccountId = account(1);
 const PASSWORD: &str = "135790";
@@ -582,6 +582,29 @@ fn a_livestream_is_started_once_and_its_state_is_told() {
     assert_eq!(meeting.handle(Command::Broadcast(id, None), NOW), Ok(vec![]));
 }
 
+// product: B3
+#[test]
+fn the_host_pushes_the_livestream_and_nobody_sees_the_key() {
+    let (mut meeting, [host, guest, _]) = three();
+    let url = PushUrl::new("rtmp://live.example.com/app/s3cret");
+    let start = Action::StartPush { url: url.clone(), name: None };
+    assert_eq!(act(&mut meeting, host, start.clone()), Err(Refusal::NotLive));
+    act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    assert_eq!(act(&mut meeting, guest, start.clone()), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, host, start.clone()).unwrap();
+    assert_eq!(effects[0], Effect::StartPush(1, url));
+    meeting.handle(Command::Pushed(1, PushState::Live), NOW).unwrap();
+    let [push] = &meeting.snapshot().broadcast.unwrap().pushes[..] else { panic!("one push") };
+    assert_eq!((push.state, push.url.as_str()), (PushState::Live, "rtmp://live.example.com/app/•••"));
+    assert_eq!(act(&mut meeting, host, Action::StopPush { push: 1 }).unwrap()[0], Effect::StopPush(1));
+    assert_eq!(act(&mut meeting, host, Action::StopPush { push: 1 }), Err(Refusal::NoSuchPush));
+    assert_eq!(meeting.handle(Command::Pushed(1, PushState::Retrying), NOW), Ok(vec![]), "it is gone");
+    for _ in 0..10 {
+        act(&mut meeting, host, start.clone()).unwrap();
+    }
+    assert_eq!(act(&mut meeting, host, start), Err(Refusal::TooManyPushes));
+}
+
 // product: C23
 #[test]
 fn the_host_records_and_everyone_is_told() {
@@ -650,8 +673,9 @@ fn what_is_told_reads_as_the_client_protocol_says() {
     });
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");
-    let broadcast =
-        serde_json::json!({"id": LIVESTREAM.to_string(), "state": "starting", "layout": "speaker", "watch": watch});
+    let broadcast = serde_json::json!({
+        "id": LIVESTREAM.to_string(), "state": "starting", "layout": "speaker", "watch": watch, "pushes": []
+    });
     assert_eq!(snapshot["broadcast"], broadcast);
     assert_eq!(snapshot["seq"], 4);
     let event = Event::ParticipantLeft { id: caller, reason: LeaveReason::Lost };

@@ -16,6 +16,7 @@ import {
   Presentation,
   Radio,
   Settings,
+  Share2,
   UserPlus,
   UsersRound,
 } from 'lucide-react';
@@ -89,7 +90,7 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
             {t('breakouts.title')}
           </Menu.Item>
         )}
-        {isHost && <OnAir isNarrow={isNarrow} />}
+        {isHost && <OnAir isNarrow={isNarrow} onDialog={onDialog} />}
         {manages && <Doors />}
         <Menu.Divider />
         <Menu.Item
@@ -170,7 +171,7 @@ function Doors() {
 const LAYOUTS: BroadcastLayout[] = ['speaker', 'gallery', 'picture_in_picture'];
 
 /** 录制 and 直播, and what its audience sees. */
-function OnAir({ isNarrow }: { isNarrow: boolean }) {
+function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: Dialog) => void }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isRecording = useMeetingState(state => state.meeting.recording);
@@ -210,6 +211,13 @@ function OnAir({ isNarrow }: { isNarrow: boolean }) {
               {t(`broadcast.${one}`)}
             </Menu.Item>
           ))}
+          <Menu.Item
+            leftSection={<Share2 size={16} />}
+            onClick={() => onDialog('pushes')}
+            data-testid="open-pushes"
+          >
+            {t('push.title')}
+          </Menu.Item>
           <Menu.Divider />
         </>
       )}

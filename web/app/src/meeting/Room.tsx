@@ -13,6 +13,7 @@ import { NoticeStack } from './NoticeStack';
 import type { PanelName } from './Panel';
 import { Participants } from './Participants';
 import { Polls } from './Polls';
+import { Pushes } from './Pushes';
 import styles from './Room.module.css';
 import { Breakouts } from './Breakouts';
 import { Scale } from './Scale';
@@ -34,7 +35,7 @@ declare global {
 }
 
 /** What opens over the meeting. */
-export type Dialog = 'devices' | 'invite' | 'scale' | 'breakouts' | 'keys';
+export type Dialog = 'devices' | 'invite' | 'scale' | 'breakouts' | 'pushes' | 'keys';
 
 interface RoomProps {
   meeting: Meeting;
@@ -88,6 +89,9 @@ function Inside({ password }: { password: string | undefined }) {
       <Invite password={password} opened={dialog === 'invite'} onClose={closeDialog} />
       <Scale opened={dialog === 'scale'} onClose={closeDialog} />
       <Breakouts opened={dialog === 'breakouts'} onClose={closeDialog} />
+      <Sheet opened={dialog === 'pushes'} onClose={closeDialog} title={t('push.title')}>
+        <Pushes />
+      </Sheet>
       <ShortcutHelp opened={dialog === 'keys'} onClose={closeDialog} />
     </div>
   );

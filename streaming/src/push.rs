@@ -1,0 +1,265 @@
+//! A broadcast pushed to one target (B3). A process of its own (`huitong-studio --push`) sends what the studio has coded; it
+//! is started again for as long as the target is wanted. Nobody waits for it: what it has no room for is left out up to
+//! the next key frame.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use model::{PushState, PushUrl, is_public};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::mpsc::{self, error::TrySendError},
+    time::{Instant, sleep_until, timeout},
+};
+use tracing::Instrument;
+
+use crate::{
+    BroadcastFact, StreamingConfig,
+    child::{Spawned, spawn},
+    wire::{AccessUnit, Format, FromPusher, FromStudio, ToPusher, Track},
+};
+
+/// What waits for one target: eight seconds of units. More would be delay that never goes away.
+const ENTRIES_MAX: usize = 640;
+
+/// How long a process may take to be rid of one unit: it has room for several seconds of them itself.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// From the start until the target takes something: its name is looked up, it is connected to, and it agrees.
+const CONNECT_MAX: Duration = Duration::from_secs(20);
+
+/// How long it may take to say goodbye.
+const FINISH_MAX: Duration = Duration::from_secs(2);
+
+/// A push that was live so long was well: the next try after it is soon.
+const WELL_AFTER: Duration = Duration::from_secs(10);
+
+/// Waits before the next tries; the last one goes on for ever. Longer would keep an audience waiting for a server that
+/// is back, shorter would look like an attack to it.
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(5)];
+
+/// A running push. Dropped, it ends.
+pub(crate) struct Pusher {
+    entries: mpsc::Sender<Entry>,
+    /// A picture was left out: those that follow are of no use until the next key frame.
+    broken: bool,
+}
+
+enum Entry {
+    Format(Format),
+    Unit(AccessUnit),
+    RunEnd,
+}
+
+impl Pusher {
+    pub(crate) fn start(
+        id: u32,
+        url: PushUrl,
+        config: Arc<StreamingConfig>,
+        facts: mpsc::Sender<BroadcastFact>,
+    ) -> Self {
+        let (entries, told) = mpsc::channel(ENTRIES_MAX);
+        let push = Push { id, url, config, facts, entries: told, formats: Vec::new() };
+        tokio::spawn(push.run().instrument(tracing::info_span!("push", id)));
+        Self { entries, broken: false }
+    }
+
+    pub(crate) fn format(&self, format: Format) {
+        self.put(Entry::Format(format));
+    }
+
+    pub(crate) fn unit(&mut self, unit: AccessUnit) {
+        let is_picture = unit.track == Track::Video;
+        if is_picture && self.broken && !unit.keyframe {
+            return;
+        }
+        let put = self.put(Entry::Unit(unit));
+        if is_picture {
+            self.broken = !put;
+        }
+    }
+
+    /// The studio is gone; another one follows.
+    pub(crate) fn run_ended(&self) {
+        self.put(Entry::RunEnd);
+    }
+
+    fn put(&self, entry: Entry) -> bool {
+        let put = self.entries.try_send(entry);
+        if let Err(TrySendError::Full(_)) = put {
+            metrics::counter!("streaming_push_dropped_total").increment(1);
+        }
+        put.is_ok()
+    }
+}
+
+/// Why one try is over.
+#[derive(Debug)]
+enum End {
+    /// It is no longer wanted.
+    Unwanted,
+    /// The studio ended: what follows begins anew.
+    NewRun,
+    Failed(PushError),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PushError {
+    #[error("the pushing process can't be started: {0}")]
+    Start(#[source] io::Error),
+    #[error("{0}")]
+    Said(String),
+    #[error("the pushing process is gone")]
+    Gone,
+    #[error("the target has taken nothing for {0:?}")]
+    Stuck(Duration),
+}
+
+struct Push {
+    id: u32,
+    url: PushUrl,
+    config: Arc<StreamingConfig>,
+    facts: mpsc::Sender<BroadcastFact>,
+    entries: mpsc::Receiver<Entry>,
+    formats: Vec<Format>,
+}
+
+impl Push {
+    async fn run(mut self) {
+        let target = self.url.masked();
+        let mut failures = 0;
+        loop {
+            if !self.is_allowed().await {
+                tracing::warn!(target, "pushed nowhere: it is no address of the public internet");
+                self.tell(PushState::NotAllowed);
+                return;
+            }
+            let (end, live_for) = self.attempt().await;
+            match end {
+                End::Unwanted => return tracing::info!(target, "push ended"),
+                End::NewRun => self.tell(PushState::Retrying),
+                End::Failed(reason) => {
+                    if live_for >= WELL_AFTER {
+                        failures = 0;
+                    }
+                    let wait = WAITS[failures.min(WAITS.len() - 1)];
+                    failures += 1;
+                    tracing::warn!(target, %reason, ?wait, "push failed and is tried again");
+                    metrics::counter!("streaming_push_retries_total").increment(1);
+                    self.tell(PushState::Retrying);
+                    if self.forget_until(Instant::now() + wait).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, state: PushState) {
+        // Nobody listening is fine: the audience is what matters.
+        let _unheard = self.facts.try_send(BroadcastFact::Pushed(self.id, state));
+    }
+
+    /// Looked up each time: a name may lead elsewhere tomorrow. One that leads nowhere is tried like a server that is down.
+    async fn is_allowed(&self) -> bool {
+        if self.config.private_push {
+            return true;
+        }
+        let Ok(address) = self.url.host_and_port() else { return false };
+        let found = tokio::net::lookup_host(address).await;
+        found.map_or(true, |mut addresses| addresses.all(|address| is_public(address.ip())))
+    }
+
+    /// One process's life, and how long the target took what it sent.
+    async fn attempt(&mut self) -> (End, Duration) {
+        let mut live_since = None;
+        let end = match spawn(&self.config.studio, &["--push".as_ref()]).await {
+            Ok(mut pusher) => {
+                let end = self.follow(&mut pusher, &mut live_since).await;
+                let last = self.see_off(pusher).await;
+                match (end, last) {
+                    (End::Failed(PushError::Gone), Some(said)) => End::Failed(PushError::Said(said)),
+                    (end, _) => end,
+                }
+            }
+            Err(error) => End::Failed(PushError::Start(error)),
+        };
+        (end, live_since.map_or(Duration::ZERO, |since: Instant| since.elapsed()))
+    }
+
+    async fn follow(&mut self, pusher: &mut Spawned, live_since: &mut Option<Instant>) -> End {
+        let mut pending = Vec::new();
+        ToPusher::write_target(self.url.reveal(), &mut pending);
+        for format in &self.formats {
+            FromStudio::Format(format.clone()).write(&mut pending);
+        }
+        let patience = Instant::now() + CONNECT_MAX;
+        loop {
+            match timeout(WRITE_MAX, pusher.to.write_all(&pending)).await {
+                Ok(Ok(())) => pending.clear(),
+                Ok(Err(_)) => return End::Failed(PushError::Gone),
+                Err(_) => return End::Failed(PushError::Stuck(WRITE_MAX)),
+            }
+            tokio::select! {
+                entry = self.entries.recv() => match entry {
+                    None => return End::Unwanted,
+                    Some(Entry::RunEnd) => {
+                        self.formats.clear();
+                        return End::NewRun;
+                    }
+                    Some(Entry::Format(format)) => {
+                        FromStudio::Format(format.clone()).write(&mut pending);
+                        self.formats.push(format);
+                    }
+                    Some(Entry::Unit(unit)) => FromStudio::Unit(unit).write(&mut pending),
+                },
+                said = pusher.from.next() => match said.and_then(Result::ok).map(|frame| FromPusher::read(frame.freeze())) {
+                    Some(Ok(FromPusher::Live)) => {
+                        live_since.get_or_insert_with(Instant::now);
+                        tracing::info!(target = self.url.masked(), "push is live");
+                        self.tell(PushState::Live);
+                    }
+                    Some(Ok(FromPusher::Failed(reason))) => return End::Failed(PushError::Said(reason)),
+                    Some(Err(_)) | None => return End::Failed(PushError::Gone),
+                },
+                () = sleep_until(patience), if live_since.is_none() && self.formats.len() > 1 => {
+                    return End::Failed(PushError::Stuck(CONNECT_MAX));
+                }
+            }
+        }
+    }
+
+    /// Its last word, if it had one.
+    async fn see_off(&self, mut pusher: Spawned) -> Option<String> {
+        let _closed = pusher.to.shutdown().await;
+        let last = timeout(FINISH_MAX, async {
+            while let Some(Ok(frame)) = pusher.from.next().await {
+                if let Ok(FromPusher::Failed(reason)) = FromPusher::read(frame.freeze()) {
+                    return Some(reason);
+                }
+            }
+            None
+        });
+        let last = last.await.ok().flatten();
+        drop((pusher.to, pusher.from));
+        if timeout(FINISH_MAX, pusher.process.wait()).await.is_err() {
+            let _gone = pusher.process.kill().await;
+        }
+        last
+    }
+
+    /// Nothing is kept for a target that isn't there. None when it is no longer wanted.
+    async fn forget_until(&mut self, until: Instant) -> Option<()> {
+        loop {
+            tokio::select! {
+                entry = self.entries.recv() => match entry? {
+                    Entry::Format(format) => self.formats.push(format),
+                    Entry::RunEnd => self.formats.clear(),
+                    Entry::Unit(_) => {}
+                },
+                () = sleep_until(until) => return Some(()),
+            }
+        }
+    }
+}

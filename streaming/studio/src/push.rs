@@ -1,0 +1,274 @@
+//! `huitong-studio --push`: what another process of this program has coded is sent to one RTMP, RTMPS or SRT server. Nothing
+//! is coded anew. The address comes by the socket, where no list of processes shows its key.
+
+use std::{
+    io::{self, BufReader, Write},
+    net::Shutdown,
+    os::{fd::AsFd, unix::net::UnixStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use bytes::Bytes;
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app::AppSrc;
+use streaming::wire::{self, AccessUnit, Format, FromPusher, ToPusher, Track};
+
+use crate::input::element;
+
+/// What may wait for the target; eight seconds of the stream. Above it pictures are left out up to the next key frame.
+const BACKLOG_MAX: u64 = 2 << 20;
+
+/// A target that has taken nothing of what waits for so long is dead, whatever its connection says.
+const STUCK_MAX: Duration = Duration::from_secs(15);
+
+/// The stream has to have come so far at the sink for the target to be taken as live: the first tags are answered by
+/// the machine's own buffers.
+const LIVE_AFTER: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+
+/// Sends until the socket closes or the target takes no more; the last word says why.
+pub(crate) fn push() -> anyhow::Result<()> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
+    let socket = UnixStream::from(stdin);
+    socket.local_addr().context("standard input is no socket: this program is started by huitong")?;
+    gst::init().context("GStreamer")?;
+    let voice = Voice { socket: Arc::new(Mutex::new(socket.try_clone()?)), ended: Arc::default() };
+    let mut target = None;
+    let pushed = run(BufReader::with_capacity(64 << 10, socket), &voice, &mut target);
+    if let Err(error) = pushed {
+        voice.fail(&format!("{error:#}"), target.as_deref());
+    }
+    Ok(())
+}
+
+/// What is said to the parent.
+#[derive(Clone)]
+struct Voice {
+    socket: Arc<Mutex<UnixStream>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Voice {
+    fn say(&self, message: &FromPusher) {
+        let mut bytes = Vec::new();
+        message.write(&mut bytes);
+        if let Ok(mut socket) = self.socket.lock() {
+            // Without a parent there is nobody to tell, and the reader ends.
+            let _gone = socket.write_all(&bytes);
+        }
+    }
+
+    /// Once, without the target's key, and with the reader woken.
+    fn fail(&self, reason: &str, target: Option<&str>) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.say(&FromPusher::Failed(without(reason, target)));
+        if let Ok(socket) = self.socket.lock() {
+            let _closed = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// A sentence of a library without the address in it.
+fn without(reason: &str, target: Option<&str>) -> String {
+    let key = target.and_then(|target| target.rsplit(['/', '?', '=']).next()).filter(|key| !key.is_empty());
+    let reason = target.map_or_else(|| reason.to_owned(), |target| reason.replace(target, "the target"));
+    key.map_or_else(|| reason.clone(), |key| reason.replace(key, "•••"))
+}
+
+fn run(mut socket: BufReader<UnixStream>, voice: &Voice, target: &mut Option<String>) -> anyhow::Result<()> {
+    let (mut picture, mut sound) = (None, None);
+    let mut line: Option<Line> = None;
+    while let Some(frame) = wire::read_frame(&mut socket)? {
+        match ToPusher::read(frame)? {
+            ToPusher::Target(url) => *target = Some(url),
+            ToPusher::Format(Format::Video { avcc, .. }) => picture = Some(avcc),
+            ToPusher::Format(Format::Audio { rate, channels, config }) => sound = Some((rate, channels, config)),
+            ToPusher::Unit(unit) => {
+                let line = match &mut line {
+                    Some(line) => line,
+                    None => {
+                        let (Some(target), Some(picture), Some(sound)) = (&*target, &picture, &sound) else { continue };
+                        line.insert(Line::start(target, picture, sound, voice)?)
+                    }
+                };
+                line.unit(unit)?;
+            }
+        }
+    }
+    if let Some(line) = line {
+        line.finish();
+    }
+    Ok(())
+}
+
+/// A connection to the target.
+struct Line {
+    pipeline: gst::Pipeline,
+    pictures: AppSrc,
+    sound: AppSrc,
+    sink: gst::Element,
+    /// The time of the first key frame, which is the target's zero.
+    zero: Option<Duration>,
+    broken: bool,
+    pushed: u64,
+    /// How much was taken, and since when nothing more was.
+    taken: (u64, Instant),
+}
+
+impl Line {
+    fn start(target: &str, avcc: &Bytes, sound: &(u32, u8, Bytes), voice: &Voice) -> anyhow::Result<Self> {
+        let (rate, channels, config) = sound;
+        let is_srt = target.starts_with("srt:");
+        let [way, pictures, sounds] = if is_srt {
+            [
+                "mpegtsmux name=mux alignment=7 ! srtsink name=target sync=false async=false",
+                "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! mux.",
+                "aacparse ! mux.",
+            ]
+        } else {
+            let sink = "flvmux name=mux streamable=true ! rtmp2sink name=target sync=false async=false timeout=10";
+            [sink, "mux.video", "mux.audio"]
+        };
+        let pipeline = gst::parse::launch(&format!(
+            "{way} \
+             appsrc name=pictures format=time max-bytes=0 \
+               caps=video/x-h264,stream-format=avc,alignment=au,codec_data=(buffer){} \
+             ! {pictures} \
+             appsrc name=sound format=time max-bytes=0 \
+               caps=audio/mpeg,mpegversion=4,stream-format=raw,rate={rate},channels={channels},codec_data=(buffer){} \
+             ! {sounds}",
+            hex(avcc),
+            hex(config),
+        ));
+        let pipeline = pipeline.context("this system can't push there")?;
+        let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("a pipeline is a pipeline")?;
+        let (pictures, sound): (AppSrc, AppSrc) = (element(&pipeline, "pictures")?, element(&pipeline, "sound")?);
+        let sink: gst::Element = element(&pipeline, "target")?;
+        sink.set_property(if is_srt { "uri" } else { "location" }, target);
+        tell_when_live(&sink, voice.clone())?;
+        let bus = pipeline.bus().context("a pipeline has a bus")?;
+        let (told, address) = (voice.clone(), target.to_owned());
+        bus.set_sync_handler(move |_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                told.fail(&error.error().to_string(), Some(&address));
+            }
+            gst::BusSyncReply::Drop
+        });
+        let playing = pipeline.set_state(gst::State::Playing);
+        let taken = (0, Instant::now());
+        let line = Self { pipeline, pictures, sound, sink, zero: None, broken: false, pushed: 0, taken };
+        playing.context("the target can't be connected to")?;
+        Ok(line)
+    }
+
+    fn unit(&mut self, unit: AccessUnit) -> anyhow::Result<()> {
+        let is_picture = unit.track == Track::Video;
+        let begins = is_picture && unit.keyframe;
+        let Some(zero) = self.zero.or_else(|| begins.then_some(unit.pts)) else { return Ok(()) };
+        self.zero = Some(zero);
+        let Some(at) = unit.pts.checked_sub(zero) else { return Ok(()) };
+        let backlog = self.backlog()?;
+        if backlog > BACKLOG_MAX {
+            self.broken = true;
+        } else if begins && backlog < BACKLOG_MAX / 2 {
+            self.broken = false;
+        }
+        if is_picture && self.broken {
+            return Ok(());
+        }
+        self.pushed += unit.data.len() as u64;
+        let mut buffer = gst::Buffer::from_slice(unit.data);
+        let fresh = buffer.get_mut().context("a fresh buffer has one owner")?;
+        let at = gst::ClockTime::try_from(at).ok();
+        fresh.set_pts(at);
+        fresh.set_dts(at);
+        if !unit.keyframe {
+            fresh.set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+        let source = if is_picture { &self.pictures } else { &self.sound };
+        // After an error the reader is woken: that ends it.
+        let _refused = source.push_buffer(buffer);
+        Ok(())
+    }
+
+    /// What was put in and is not out yet; an error where nothing goes out at all.
+    fn backlog(&mut self) -> anyhow::Result<u64> {
+        let waiting = self.pictures.current_level_bytes() + self.sound.current_level_bytes();
+        // The RTMP sink takes everything and sends it when it can; only it knows how much that is.
+        let stats = self.sink.has_property("stats").then(|| self.sink.property::<gst::Structure>("stats"));
+        let sent = stats.and_then(|stats| stats.get::<u64>("out-bytes-total").ok());
+        let taken = sent.unwrap_or_else(|| self.pushed.saturating_sub(waiting));
+        let backlog = self.pushed.saturating_sub(taken).max(waiting);
+        if taken > self.taken.0 || backlog == 0 {
+            self.taken = (taken, Instant::now());
+        }
+        anyhow::ensure!(self.taken.1.elapsed() < STUCK_MAX, "the target takes nothing");
+        Ok(backlog)
+    }
+
+    /// Says goodbye; whoever started this waits no longer than it likes.
+    fn finish(self) {
+        let _ended = (self.pictures.end_of_stream(), self.sound.end_of_stream());
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+            bus.timed_pop_filtered(gst::ClockTime::SECOND, &[gst::MessageType::Eos, gst::MessageType::Error]);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
+            tracing::debug!(%error, "the connection doesn't close");
+        }
+    }
+}
+
+/// What comes to the sink comes one after the other: with the second half second there, the first has been taken.
+fn tell_when_live(sink: &gst::Element, voice: Voice) -> anyhow::Result<()> {
+    let pad = sink.static_pad("sink").context("a sink has a pad")?;
+    let mut told = false;
+    let judge = Mutex::new(move |at: Option<gst::ClockTime>| {
+        if !told && at.is_some_and(|at| at >= LIVE_AFTER) {
+            told = true;
+            voice.say(&FromPusher::Live);
+        }
+    });
+    let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(mask, move |_, info| {
+        let at = match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => buffer.dts_or_pts(),
+            Some(gst::PadProbeData::BufferList(list)) => list.get(0).and_then(|buffer| buffer.dts_or_pts()),
+            _ => None,
+        };
+        if let Ok(mut judge) = judge.lock() {
+            judge(at);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // product: B3
+    #[test]
+    fn no_word_of_a_library_shows_the_key() {
+        let target = Some("rtmp://live.example.com/app/s3cret");
+        let said = "Could not connect to rtmp://live.example.com/app/s3cret: publish of 's3cret' denied";
+        assert_eq!(without(said, target), "Could not connect to the target: publish of '•••' denied");
+        assert_eq!(without("gone", None), "gone");
+    }
+}
