@@ -7,7 +7,7 @@ use media::Clip;
 use model::{EndReason, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper};
 use sipconf::{Announce, Keypad, KeypadCommand, Prompt};
 use tokio::{
-    sync::broadcast::error::RecvError,
+    sync::{broadcast::error::RecvError, mpsc},
     time::{Duration, Instant, sleep_until},
 };
 
@@ -34,25 +34,8 @@ const EXTENSION_MIN: u32 = 30;
 
 /// Until the call or the meeting ends, or he leaves.
 pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
-    let Seat { participant, handle, snapshot, mut events, .. } = seat;
-    tracing::info!(%participant, meeting_id = %handle.id(), "caller joined");
-    let entry = line.house.rolls.clone().enter(handle.id(), participant, line.name.take());
-    let poll = snapshot.polls.into_iter().rfind(|poll| poll.open);
-    let mut caller = Caller {
-        me: participant,
-        handle,
-        person: snapshot.participants.iter().find(|person| person.id == participant).cloned(),
-        present: snapshot.participants.len(),
-        browsers: snapshot.participants.iter().filter(|person| person.via == ViaKind::Web).map(|web| web.id).collect(),
-        locked: snapshot.meeting.locked,
-        self_unmute: snapshot.meeting.self_unmute,
-        recording: snapshot.meeting.recording,
-        waiting: snapshot.waiting.len(),
-        poll,
-        keypad: Keypad::new(line.house.keys.clone()),
-        question: None,
-        entry,
-    };
+    let (mut caller, mut events) = Caller::sit_down(seat, line);
+    let participant = caller.me;
     let mut said = caller.greet(line).await;
     loop {
         if let Some(words) = said
@@ -147,6 +130,30 @@ enum About {
 }
 
 impl Caller {
+    /// Takes of the seat what is needed for the length of the call, and no more.
+    fn sit_down(seat: Seat, line: &mut Line) -> (Self, mpsc::Receiver<SeatEvent>) {
+        let Seat { participant, handle, snapshot, events, .. } = seat;
+        tracing::info!(%participant, meeting_id = %handle.id(), "caller joined");
+        let entry = line.house.rolls.clone().enter(handle.id(), participant, line.name.take());
+        let people = &snapshot.participants;
+        let caller = Self {
+            me: participant,
+            handle,
+            person: people.iter().find(|person| person.id == participant).cloned(),
+            present: people.len(),
+            browsers: people.iter().filter(|person| person.via == ViaKind::Web).map(|web| web.id).collect(),
+            locked: snapshot.meeting.locked,
+            self_unmute: snapshot.meeting.self_unmute,
+            recording: snapshot.meeting.recording,
+            waiting: snapshot.waiting.len(),
+            poll: snapshot.polls.into_iter().rfind(|poll| poll.open),
+            keypad: Keypad::new(line.house.keys.clone()),
+            question: None,
+            entry,
+        };
+        (caller, events)
+    }
+
     fn me(&self) -> Option<&Participant> {
         self.person.as_ref()
     }

@@ -17,10 +17,10 @@ pub(crate) enum Bench {
 #[derive(Args)]
 pub(crate) struct Mixer {
     /// Phones in the meeting.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, alias = "callers", default_value_t = 100)]
     legs: usize,
     /// How many of them speak at once.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, alias = "talking", default_value_t = 3)]
     speaking: usize,
     /// Of all legs.
     #[arg(long, value_enum, default_value = "pcma")]

@@ -46,7 +46,6 @@ export function Pushes() {
           <TextInput
             label={t('push.url')}
             description={t('push.urlHint')}
-            placeholder="rtmp://live.example.com/app/key"
             autoComplete="off"
             spellCheck={false}
             required
