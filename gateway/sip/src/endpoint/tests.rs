@@ -123,6 +123,56 @@ fn a_call_given_up_is_told_so() {
     assert_eq!(lines(&mut endpoint), Vec::<String>::new());
 }
 
+// product: P2, RFC 3261 §17.1.2 and §17.2.2
+#[test]
+fn keys_by_info_come_exactly_once_where_one_in_five_datagrams_is_lost_and_some_come_twice() {
+    let mut now = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, tag) = standing(&mut endpoint, now);
+    // A generator with a seed, so that a failure comes again.
+    let mut state = 7_u32;
+    let mut dice = |sides: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % sides
+    };
+    let (mut pressed, mut heard) = (String::new(), String::new());
+    for cseq in 2..10_002 {
+        let key = char::from(b"0123456789*#"[dice(12) as usize]);
+        pressed.push(key);
+        let body = format!("Signal={key}\r\nDuration=160\r\n");
+        let with = |branch: &str| {
+            let text = format!(
+                "INFO sip:123456789@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{branch};rport\r\n\
+                 From: <sip:13812345678@x>;tag=c\r\nTo: <sip:123456789@10.0.0.1>;tag={tag}\r\nCall-ID: one\r\n\
+                 CSeq: {cseq} INFO\r\nContent-Type: application/dtmf-relay\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            Message::parse(text.as_bytes()).unwrap()
+        };
+        let mut wait = T1;
+        // Timers E and F of the telephone: it sends again until an answer comes, 11 times at most.
+        for _ in 0..11 {
+            let copies = if dice(5) == 0 { 0 } else { 1 + u32::from(dice(20) == 0) };
+            for _ in 0..copies {
+                endpoint.handle(source(Transport::Udp), with(&format!("info{cseq}")), now);
+            }
+            let answers = sent(&mut endpoint);
+            for event in events(&mut endpoint) {
+                let Event::Digit(of, key) = event else { panic!("{event:?}") };
+                assert_eq!(of, call);
+                heard.push(key);
+            }
+            now += wait;
+            endpoint.handle_timeout(now);
+            if answers.iter().any(|_| dice(5) != 0) {
+                break;
+            }
+            wait = (wait * 2).min(T2);
+        }
+    }
+    assert_eq!(pressed, heard);
+}
+
 #[test]
 fn hanging_up_reaches_the_caller() {
     let now = Instant::now();
