@@ -17,7 +17,7 @@ use crate::{
     in_meeting::in_meeting,
     ivr,
     line::{Line, reachable, settings},
-    quality,
+    offer, quality,
     switchboard::{Order, Orders, Signal},
 };
 
@@ -62,7 +62,8 @@ async fn answer(
     orders: &Orders,
     signals: mpsc::Receiver<Signal>,
 ) -> Result<(Line, &'static str), EndCause> {
-    let mut agreed = sdp::agree(&incoming.offer).map_err(|_| EndCause::NotAcceptable)?;
+    let signalling = incoming.source.peer.ip();
+    let mut agreed = offer::agree(&incoming.offer, signalling, &house.ours).map_err(|_| EndCause::NotAcceptable)?;
     let srtp_key = rand::random();
     agreed.secure(srtp_key);
     orders.give(Order::Ring).await;
@@ -71,7 +72,6 @@ async fn answer(
         EndCause::Failed
     };
     let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
-    let signalling = incoming.source.peer.ip();
     leg.start(settings(&agreed, signalling)).await.map_err(failed)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());

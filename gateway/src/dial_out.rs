@@ -19,6 +19,7 @@ use crate::{
     end_cause::EndCause,
     in_meeting::in_meeting,
     line::{Line, reachable, settings},
+    offer,
     switchboard::{Order, Orders, Signal, Wish},
     tls::TlsPeer,
 };
@@ -169,7 +170,7 @@ async fn place(
     house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| None)?;
     let (orders, mut signals) = answered.await.ok().flatten().ok_or(None)?;
     let description = ring(house, call, &orders, &mut signals).await?;
-    let agreed = sdp::agree(&description);
+    let agreed = offer::agree(&description, signalling, &house.ours);
     let srtp_key = rand::random();
     let Ok(agreed) = agreed else {
         tracing::warn!("the answer has no sound we can take");

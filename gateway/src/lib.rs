@@ -12,6 +12,7 @@ mod ivr;
 mod line;
 mod load;
 mod names;
+mod offer;
 mod quality;
 mod switchboard;
 mod test_call;
@@ -86,6 +87,8 @@ pub struct GatewayError {
 pub(crate) struct House {
     pub(crate) conference: Conference,
     pub(crate) plane: Plane,
+    /// Where no sound is sent.
+    pub(crate) ours: offer::Ours,
     pub(crate) prompts: Prompts,
     pub(crate) numbers: Numbers,
     pub(crate) announce: Announce,
@@ -138,6 +141,10 @@ impl Gateway {
         let house = Arc::new(House {
             conference,
             plane,
+            ours: offer::Ours {
+                bound: local.iter().map(|(_, address)| *address).collect(),
+                announced: config.announced,
+            },
             prompts,
             numbers: config.numbers,
             announce: config.announce,

@@ -9,7 +9,7 @@ use std::{
 
 use media::Clip;
 use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
-use sip::sdp::{self, Agreed, Codec, Crypto, Direction, Suite};
+use sip::sdp::{Agreed, Codec, Crypto, Direction, Suite};
 use sipconf::{Language, Prompt};
 use tokio::{
     sync::mpsc,
@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     House,
     end_cause::EndCause,
+    offer,
     switchboard::{Order, Orders, Signal},
 };
 
@@ -163,7 +164,7 @@ impl Line {
 
     /// Hold, resume, another address or codec.
     async fn reoffered(&mut self, offer: &[u8]) {
-        let answer = match sdp::agree(offer) {
+        let answer = match offer::agree(offer, self.signalling, &self.house.ours) {
             Ok(mut agreed) => match self.restart(&mut agreed).await {
                 Ok(()) => {
                     self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)

@@ -1,0 +1,88 @@
+//! What a stranger's session description may make us send, and where to: never to a crowd, to ourselves, to a machine's own
+//! neighbours, or to a service that is no telephone. One that wants that is refused (488).
+
+use std::net::{IpAddr, SocketAddr};
+
+use sip::sdp::{self, Agreed, OfferError};
+
+/// Below it lie services, and no telephone.
+const PORT_MIN: u16 = 1024;
+
+/// Our own addresses: what is bound, and what is announced.
+#[derive(Debug, Clone)]
+pub(crate) struct Ours {
+    pub(crate) bound: Vec<SocketAddr>,
+    pub(crate) announced: IpAddr,
+}
+
+impl Ours {
+    fn has(&self, address: SocketAddr) -> bool {
+        let is_here = |bound: &SocketAddr| {
+            let any = address.ip() == self.announced || address.ip().is_loopback();
+            bound.ip() == address.ip() || bound.ip().is_unspecified() && any
+        };
+        self.bound.iter().any(|bound| bound.port() == address.port() && is_here(bound))
+    }
+}
+
+/// Reads an offer or answer that came from `signalling`.
+pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Result<Agreed, OfferError> {
+    let agreed = sdp::agree(description)?;
+    if may_send(agreed.remote, signalling, ours) { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+}
+
+fn may_send(to: SocketAddr, signalling: IpAddr, ours: &Ours) -> bool {
+    // ::ffff:127.0.0.1 is 127.0.0.1.
+    let ip = to.ip().to_canonical();
+    // A hold of RFC 2543: nothing is sent there.
+    if ip.is_unspecified() {
+        return true;
+    }
+    let link_local = |ip: IpAddr| match ip {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    // Who calls over the loopback or a cable without a router is there himself.
+    to.port() >= PORT_MIN
+        && !ip.is_multicast()
+        && !broadcast
+        && (!ip.is_loopback() || signalling.is_loopback())
+        && (!link_local(ip) || link_local(signalling))
+        && !ours.has(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // reliability: A10
+    #[test]
+    fn sound_is_sent_to_no_place_where_no_telephone_is() {
+        let ours = Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: "203.0.113.1".parse().unwrap() };
+        let check = |to: &str, from: &str, expected: bool| {
+            let (to, signalling) = (to.parse().unwrap(), from.parse().unwrap());
+            assert_eq!(may_send(to, signalling, &ours), expected, "{to} for {from}");
+        };
+        let stranger = "198.51.100.7";
+        for to in ["127.0.0.1:4000", "127.9.9.9:4000", "[::1]:4000", "[::ffff:127.0.0.1]:4000"] {
+            check(to, stranger, false);
+        }
+        check("127.0.0.1:4000", "127.0.0.1", true);
+        for to in ["255.255.255.255:4000", "224.0.0.1:4000", "[ff02::1]:4000"] {
+            check(to, stranger, false);
+            check(to, "127.0.0.1", false);
+        }
+        for to in ["169.254.169.254:4000", "[fe80::1]:4000"] {
+            check(to, stranger, false);
+        }
+        check("169.254.3.4:4000", "169.254.9.9", true);
+        for to in ["203.0.113.1:5060", "198.51.100.7:1023", "198.51.100.7:53"] {
+            check(to, stranger, false);
+        }
+        check("127.0.0.1:5060", "127.0.0.1", false);
+        for to in ["198.51.100.7:1024", "203.0.113.1:5062", "10.0.0.9:4000", "0.0.0.0:9", "[2001:db8::9]:4000"] {
+            check(to, stranger, true);
+        }
+    }
+}
