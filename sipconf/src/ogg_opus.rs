@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::{Language, Prompt};
 
+    // trap: wrong sound format
     #[test]
     fn a_damaged_file_is_an_error_and_no_panic() {
         let whole = Prompt::Muted.file(Language::EnUs);

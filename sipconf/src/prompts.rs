@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn sound_and_text_are_those_of_the_manifest() {
-        // product: P3. A text that changed and was not rendered again fails here.
+        // trap: wrong sound format; product: P3. A text that changed and was not rendered again fails here.
         let manifest: BTreeMap<String, BTreeMap<String, Rendered>> =
             toml::from_str(include_str!("../prompts/manifest.toml")).unwrap();
         let prompts = Prompts::load().unwrap();

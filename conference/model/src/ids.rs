@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::text::is_plain;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -158,15 +160,19 @@ impl<'de> Deserialize<'de> for MeetingNumber {
     }
 }
 
+/// Characters of a caller's number. E.164 has 15 digits, a SIP user name seldom more than 30; the rest is somebody's joke.
+const NUMBER_CHARS_MAX: usize = 64;
+
 /// A caller's number or SIP user name. It prints only masked, so that no roster, log or report can leak it.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PhoneNumber(String);
 
 impl PhoneNumber {
-    /// Whatever the network gave as the caller.
+    /// Whatever the network gave as the caller, less what would make a line of a log or a list read as another: control
+    /// and direction marks, and what is beyond [`NUMBER_CHARS_MAX`].
     #[must_use]
-    pub fn new(raw: impl Into<String>) -> Self {
-        Self(raw.into())
+    pub fn new(raw: impl AsRef<str>) -> Self {
+        Self(raw.as_ref().chars().filter(|c| is_plain(*c)).take(NUMBER_CHARS_MAX).collect())
     }
 
     /// The whole number, for dialling it and for nothing else.
@@ -242,6 +248,32 @@ mod tests {
         check("anonymous", "an****us");
         check("张", "**");
         check("", "**");
+    }
+
+    // reliability: A8
+    #[test]
+    fn what_a_stranger_calls_himself_breaks_no_line_and_turns_no_text_round() {
+        let hostile = PhoneNumber::new("\u{202e}138\r\n\0\u{200f}1234\u{2066}5678\u{9b}");
+        assert_eq!((hostile.reveal(), hostile.to_string().as_str()), ("13812345678", "138****5678"));
+        assert_eq!(PhoneNumber::new("9".repeat(10_000)).reveal().len(), NUMBER_CHARS_MAX);
+        assert!(PhoneNumber::new("\u{202e}anonymous\u{202c}").is_withheld());
+    }
+
+    // trap: prefix PIN. What is keyed has a length of its own and an end, so that no number begins another.
+    #[test]
+    fn no_meetings_number_begins_anothers() {
+        for edge in [*MeetingNumber::RANGE.start(), *MeetingNumber::RANGE.end(), 500_000_005] {
+            let digits = MeetingNumber::new(edge).unwrap().digits();
+            assert_eq!(digits.len(), 9);
+            assert!((1..9).all(|cut| digits[..cut].parse::<MeetingNumber>().is_err()), "{digits}");
+            assert!(format!("{digits}0").parse::<MeetingNumber>().is_err());
+        }
+    }
+
+    // trap: guessable numbers. Nine hundred million, of which nobody has a share worth mentioning.
+    #[test]
+    fn numbers_are_too_many_to_be_tried() {
+        assert!(MeetingNumber::RANGE.count() >= 900_000_000);
     }
 
     #[test]

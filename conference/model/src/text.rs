@@ -92,12 +92,19 @@ fn check(text: &str, max: usize, also_bad: impl Fn(char) -> bool) -> Result<Stri
     if text.chars().count() > max {
         return Err(InvalidText::TooLong(max));
     }
-    let steers =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    if let Some(bad) = text.chars().find(|c| c.is_control() || steers(*c) || also_bad(*c)) {
+    if let Some(bad) = text.chars().find(|c| !is_plain(*c) || also_bad(*c)) {
         return Err(InvalidText::Character(bad));
     }
     Ok(text.to_owned())
+}
+
+/// Neither a control character nor one that steers how others are read.
+pub(crate) fn is_plain(c: char) -> bool {
+    let steers = matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    );
+    !c.is_control() && !steers
 }
 
 #[cfg(test)]
