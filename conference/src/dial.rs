@@ -6,15 +6,23 @@ use model::{Command, DialState, MeetingId, PhoneNumber, Refusal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::handle::Request;
+use crate::{calling::Admission, handle::Request};
 
 /// Calls telephones. The telephone edge is one; without it none are called.
 pub trait Dialer: Send + Sync {
     /// What somebody wrote as the number that is dialled; [`Refusal::BadNumber`] or [`Refusal::NumberNotAllowed`].
-    fn read(&self, written: &str) -> Result<PhoneNumber, Refusal>;
+    fn read(&self, written: &str) -> Result<Callee, Refusal>;
 
     /// Calls somebody, and comes into the meeting with him if he wants to. Doesn't wait.
     fn dial(&self, call: DialOut);
+}
+
+/// Who is called.
+pub struct Callee {
+    /// As it is dialled.
+    pub number: PhoneNumber,
+    /// Of a minute, in thousandths of the currency; none for telephones of the house, which cost nothing.
+    pub price: Option<i64>,
 }
 
 /// Somebody to be called.
@@ -27,6 +35,8 @@ pub struct DialOut {
     pub number: PhoneNumber,
     /// Set when nobody wants him any more.
     pub stop: CancellationToken,
+    /// That the site may; none for telephones of the house.
+    pub admission: Option<Admission>,
     pub(crate) requests: mpsc::Sender<Request>,
 }
 

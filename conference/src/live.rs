@@ -22,8 +22,9 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    booking,
+    Admission, booking,
     broadcast::{Livestream, state_of},
+    calling::Calling,
     chairs::Chairs,
     dial::{DialOut, DialerSlot},
     files::Files,
@@ -48,6 +49,7 @@ pub(crate) struct Resources {
     pub(crate) news: News,
     pub(crate) files: Files,
     pub(crate) dialer: DialerSlot,
+    pub(crate) calling: Arc<Calling>,
 }
 
 /// Begins the task of a meeting that is not live yet. Whoever asks it meanwhile waits until it is, or hears why not.
@@ -101,6 +103,7 @@ async fn open(
     let ports = resources.store.ports_at(row.id, begun_ms).await.map_err(|error| failed(&error))?;
     let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;
     let host_pin = resources.store.phone_pin(row.owner).await.map_err(|error| failed(&error))?;
+    resources.calling.learn(&resources.store, row.site).await.map_err(|error| failed(&error))?;
     let (media, facts) = resources.plane.open_meeting(entry.id).await.map_err(|error| failed(&error))?;
     let rules = Rules {
         id: entry.id,
@@ -182,6 +185,9 @@ struct Live {
     streaming: Streaming,
     news: News,
     dialer: DialerSlot,
+    calling: Arc<Calling>,
+    /// Of the telephone that is to be called next.
+    admission: Option<Admission>,
     /// Telephones that are being called; dropped, they are called no longer.
     dials: BTreeMap<u32, DropGuard>,
     registry: Arc<Registry>,
@@ -223,7 +229,7 @@ impl Live {
         resources: Resources,
     ) -> Self {
         let owner = rules.owner;
-        let Resources { store, streaming, news, dialer, .. } = resources;
+        let Resources { store, streaming, news, dialer, calling, .. } = resources;
         Self {
             id: rules.id,
             row: Arc::new(row),
@@ -239,6 +245,8 @@ impl Live {
             streaming,
             news,
             dialer,
+            calling,
+            admission: None,
             dials: BTreeMap::new(),
             registry: Arc::clone(&entry.registry),
             way: entry.way.clone(),
@@ -299,10 +307,10 @@ impl Live {
             }
             Request::Act { by, action, answer } => {
                 let wait = self.chairs.pace(by, self.begun.elapsed());
-                let audited = action.audited(by);
+                let audited = action.audited(by).map(|(name, whom)| (name, object_of(&action, whom)));
                 let result = self.act(by, action);
-                if let (Ok(()), Some((name, whom))) = (&result, audited) {
-                    self.audit(by, name, whom);
+                if let (Ok(()), Some((name, object))) = (&result, audited) {
+                    self.audit(by, name, &object);
                 }
                 if let Some(wish) = self.wish.take() {
                     self.ask_ledger(wish, answer);
@@ -425,15 +433,14 @@ impl Live {
         self.registry.tasks.spawn(ask.in_current_span());
     }
 
-    fn audit(&self, by: ParticipantId, action: &str, whom: Option<ParticipantId>) {
-        let whom = whom.map(|whom| format!(" participant/{whom}")).unwrap_or_default();
+    fn audit(&self, by: ParticipantId, action: &str, object: &str) {
         let entry = AuditEntry {
             id: Uuid::now_v7().to_string(),
             site: self.row.site,
             at_ms: now_ms(),
             account: self.meeting.account_of(by),
             action: format!("meeting.{action}"),
-            object: format!("meeting/{}{whom}", self.id),
+            object: format!("meeting/{}{object}", self.id),
         };
         let store = self.store.clone();
         let write = async move {
@@ -446,11 +453,21 @@ impl Live {
 
     fn act(&mut self, by: ParticipantId, mut action: Action) -> Result<(), Refusal> {
         if let Action::Dial { number, .. } = &mut action {
+            // Who may not call hears that, and nothing of what may be called.
+            if !self.meeting.manages(by) {
+                return Err(Refusal::NotAllowed);
+            }
             let dialer = self.dialer.get().ok_or(Refusal::NoDialOut)?;
-            dialer.read(number)?.reveal().clone_into(number);
+            let callee = dialer.read(number)?;
+            let admit = |price| self.calling.admit(self.row.site, &callee.number, price);
+            self.admission = callee.price.map(admit).transpose()?;
+            callee.number.reveal().clone_into(number);
         }
         let livestream = self.registry.unused_livestream(self.id);
-        self.decide(Command::Act { by, action, livestream })
+        let decided = self.decide(Command::Act { by, action, livestream });
+        // Of a call that is not made.
+        self.admission = None;
+        decided
     }
 
     fn decide(&mut self, command: Command) -> Result<(), Refusal> {
@@ -524,7 +541,8 @@ impl Live {
         let Some(dialer) = self.dialer.get() else { return };
         let stop = CancellationToken::new();
         self.dials.insert(dial, stop.clone().drop_guard());
-        dialer.dial(DialOut { meeting: self.id, dial, number, stop, requests: self.way.requests.clone() });
+        let (admission, requests) = (self.admission.take(), self.way.requests.clone());
+        dialer.dial(DialOut { meeting: self.id, dial, number, stop, admission, requests });
     }
 
     fn tell_all(&mut self, seq: u64, event: Event) {
@@ -703,6 +721,15 @@ impl Live {
             let active = snapshot.meeting.spotlight.or(self.active);
             livestream.show(&snapshot, &self.speaking, active);
         }
+    }
+}
+
+/// What the audit log has behind the meeting's name: whom it was done to, or what number was called, masked.
+fn object_of(action: &Action, whom: Option<ParticipantId>) -> String {
+    match (action, whom) {
+        (_, Some(whom)) => format!(" participant/{whom}"),
+        (Action::Dial { number, .. }, None) => format!(" number/{}", PhoneNumber::new(number)),
+        _ => String::new(),
     }
 }
 

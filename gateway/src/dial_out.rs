@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conference::{DialOut, Dialer, JoinRequest, Via};
+use conference::{Action, Callee, DialOut, Dialer, JoinRequest, Via};
 use model::{DialState, MeetingId, PhoneNumber, Refusal};
 use sip::{Target, sdp};
 use sipconf::{Dialled, Prompt};
@@ -43,14 +43,14 @@ pub(crate) struct Outbound {
 }
 
 impl Dialer for Outbound {
-    fn read(&self, written: &str) -> Result<PhoneNumber, Refusal> {
+    fn read(&self, written: &str) -> Result<Callee, Refusal> {
         let plan = self.house.carriers.plan();
         let number = plan.read(written).ok_or(Refusal::BadNumber)?;
         let is_own = self.house.accounts.iter().any(|account| account.user == number.reveal());
         if !is_own && plan.carriers(&number).next().is_none() {
             return Err(Refusal::NumberNotAllowed);
         }
-        Ok(PhoneNumber::new(number.reveal()))
+        Ok(Callee { number: PhoneNumber::new(number.reveal()), price: (!is_own).then(|| plan.price(&number)) })
     }
 
     fn dial(&self, call: DialOut) {
@@ -130,7 +130,10 @@ async fn attempt(
     let mut told = Told::begin(&call.number, call_id.clone(), true);
     let (cause, over) = match place(house, call, Target { call_id, ..target }, tls).await {
         Ok(mut answered) => {
-            told.codec = answered.codec;
+            (told.codec, told.answered_ms) = (answered.codec, Some(call::now_ms()));
+            if let Some(admission) = &call.admission {
+                admission.answered();
+            }
             let (cause, meeting, state) = converse(house, call, number, &mut answered.line).await;
             told.meeting = meeting;
             answered.line.say_last(cause.words(), call::last_words(cause)).await;
@@ -141,6 +144,8 @@ async fn attempt(
         Err(Some(state)) => (cause_of(state), Attempt::Over(state)),
         Err(None) => (EndCause::Failed, Attempt::Next),
     };
+    // Only the attempt that was answered has come to something.
+    told.cost = told.answered_ms.and(call.admission.as_ref()).map_or(0, |admission| admission.bill().cost);
     told.end(house, cause).await;
     over
 }
@@ -272,13 +277,29 @@ async fn converse(
     };
     match house.conference.join(request).await {
         Ok(seat) => {
-            let meeting = seat.handle.id();
-            (in_meeting(line, seat).await, Some(meeting), DialState::Joined)
+            let (meeting, handle, who) = (seat.handle.id(), seat.handle.clone(), seat.participant);
+            let cause = tokio::select! {
+                cause = in_meeting(line, seat) => cause,
+                () = spent(call) => {
+                    tracing::warn!("the site has no more to spend on calls");
+                    let _ = handle.command(who, Action::Leave).await;
+                    EndCause::Spent
+                }
+            };
+            (cause, Some(meeting), DialState::Joined)
         }
         Err(refusal) => {
             tracing::info!(%refusal, "who was called can't come in");
             (refusal.into(), None, DialState::Failed)
         }
+    }
+}
+
+/// Never for a telephone of the house.
+async fn spent(call: &DialOut) {
+    match &call.admission {
+        Some(admission) => admission.spent().await,
+        None => std::future::pending().await,
     }
 }
 

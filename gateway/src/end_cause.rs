@@ -39,6 +39,8 @@ pub(crate) enum EndCause {
     Declined,
     /// We called a number that leads nowhere.
     NoSuchNumber,
+    /// We called, and the site has no more to spend.
+    Spent,
     /// His seat was taken by a newer call, or he fell behind.
     Replaced,
     Failed,
@@ -58,6 +60,7 @@ impl EndCause {
             | Self::NotYet
             | Self::NoMedia
             | Self::Replaced
+            | Self::Spent
             | Self::Busy
             | Self::NoAnswer
             | Self::Declined
@@ -87,6 +90,7 @@ impl EndCause {
             Self::NoAnswer => "no_answer",
             Self::Declined => "declined",
             Self::NoSuchNumber => "no_such_number",
+            Self::Spent => "spent",
             Self::Replaced => "replaced",
             Self::Failed => "failed",
         }
@@ -97,7 +101,7 @@ impl EndCause {
         match self {
             Self::HungUp | Self::Canceled | Self::NotAcceptable | Self::NoMedia | Self::Replaced => &[],
             Self::Busy | Self::NoSuchNumber => &[],
-            Self::NoAnswer | Self::Declined => &[Prompt::Goodbye],
+            Self::NoAnswer | Self::Declined | Self::Spent => &[Prompt::Goodbye],
             Self::NoMeeting | Self::WrongPassword => &[Prompt::TooManyTries, Prompt::Goodbye],
             Self::TooManyTries => &[Prompt::TooManyTries, Prompt::Goodbye],
             Self::Full => &[Prompt::RefusedFull, Prompt::Goodbye],

@@ -48,5 +48,8 @@ fn check(file: Option<&Path>, number: Option<&str>) -> anyhow::Result<()> {
         bail!("{} may not be dialled: no carrier has a prefix of it", dialled.reveal());
     }
     println!("{} goes by {}", dialled.reveal(), names.join(", then "));
+    if !config.sip.prices.is_empty() {
+        println!("a minute costs {}", plan.price(&dialled) as f64 / 1_000.0);
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod language;
 mod numbers;
 mod ogg_opus;
 mod prompts;
+mod tolls;
 mod tones;
 mod trunks;
 
@@ -23,4 +24,5 @@ pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCom
 pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};
 pub use prompts::{PromptError, Prompts, join};
+pub use tolls::{Price, PriceError};
 pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError};

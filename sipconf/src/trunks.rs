@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::Language;
+use crate::{Language, Price, tolls};
 
 /// Calls at once where none is said: what a small office has.
 const CALLS_MAX: u32 = 30;
@@ -212,6 +212,7 @@ impl std::fmt::Debug for Dialled {
 pub struct DialPlan {
     trunks: Vec<Trunk>,
     country: Option<String>,
+    prices: Vec<Price>,
 }
 
 impl DialPlan {
@@ -219,7 +220,20 @@ impl DialPlan {
     #[must_use]
     pub fn new(mut trunks: Vec<Trunk>, country: Option<String>) -> Self {
         trunks.sort_by_key(|trunk| trunk.priority);
-        Self { trunks, country: country.map(|code| code.trim_start_matches('+').to_owned()) }
+        let country = country.map(|code| code.trim_start_matches('+').to_owned());
+        Self { trunks, country, prices: Vec::new() }
+    }
+
+    /// With what minutes cost.
+    #[must_use]
+    pub fn priced(self, prices: Vec<Price>) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// Of a minute, in thousandths of the currency; 0 where no price is said.
+    #[must_use]
+    pub fn price(&self, number: &Dialled) -> i64 {
+        tolls::price(&self.prices, &number.0)
     }
 
     /// All carriers, in the order they are asked.
@@ -257,9 +271,13 @@ impl DialPlan {
         if is_abroad { Language::EnUs } else { Language::ZhCn }
     }
 
-    /// The carriers that may be asked for a number, the first one first; none where nobody allowed it (P7).
+    /// The carriers that may be asked for a number, the first one first; none where nobody allowed it (P7). Satellites and
+    /// premium numbers are allowed by a prefix of their own and by none that is wider.
     pub fn carriers(&self, number: &Dialled) -> impl Iterator<Item = (usize, &Trunk)> {
-        let allows = |trunk: &Trunk| trunk.prefixes.iter().any(|prefix| number.0.starts_with(prefix.as_str()));
+        let allows = |trunk: &Trunk| {
+            let fits = |prefix: &&String| number.0.starts_with(prefix.as_str()) && !tolls::is_barred(&number.0, prefix);
+            trunk.prefixes.iter().any(|prefix| fits(&prefix))
+        };
         self.trunks.iter().enumerate().filter(move |(_, trunk)| allows(trunk))
     }
 }

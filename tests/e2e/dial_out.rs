@@ -124,6 +124,79 @@ async fn whoever_called_is_told_why_nobody_comes() -> Result<()> {
     Ok(())
 }
 
+// product: P7, P8; reliability: A12
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_password_costs_no_fortune() -> Result<()> {
+    let carrier = Kamailio::start("MD5")?;
+    let trunk = trunk(&carrier, "").replace("\"+86\"", "\"+8\"");
+    let server = Server::start_with(&[
+        ("HUITONG_SIP__TRUNKS", &format!("[{trunk}]")),
+        ("HUITONG_SIP__PRICES", r#"[{prefix="+86",per_minute=0.15}]"#),
+        ("HUITONG_SIP__CALLING", "{calls_max=1,same_number_per_hour=2}"),
+    ])?;
+    server.wait_for_log("trunk is up")?;
+    let (first, second) = ("+8613812345678", "+8613900000002");
+    let mut phone = Baresip::start_registered(first, carrier.address, Codec::Pcma, 600.0)?;
+    let mut other = Baresip::start_registered(second, carrier.address, Codec::Pcma, 900.0)?;
+    let mut host = host(&server).await?;
+    let refused = async |host: &mut Client, number: &str| -> Result<Value> {
+        Ok(host.command(json!({"type": "dial", "number": number, "name": null})).await?["problem"]["code"].take())
+    };
+    // A satellite, though "+8" is allowed.
+    assert_eq!(refused(&mut host, "+8816 1234 5678").await?, "number_not_allowed");
+    let busy = dial(&mut host, first).await?;
+    becomes(&mut host, &busy, "ringing").await?;
+    assert_eq!(refused(&mut host, second).await?, "too_many_dials");
+    phone.refuse_call()?;
+    becomes(&mut host, &busy, "busy").await?;
+    let again = dial(&mut host, first).await?;
+    phone.refuse_call()?;
+    becomes(&mut host, &again, "busy").await?;
+    assert_eq!(refused(&mut host, first).await?, "dialled_often");
+
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let calling = format!("/sites/{site}/calling");
+    let set = async |allowed: bool, minutes: u32, budget: f64| -> Result<()> {
+        let policy = json!({"allowed": allowed, "calls_max": 5, "minutes_per_day": minutes, "budget_per_day": budget,
+            "same_number_per_hour": 5, "prefixes": ["+86"]});
+        let set = operator.ask(reqwest::Method::PUT, &calling, policy, &[]).await?;
+        assert_eq!(set.status, 200, "{}", set.body);
+        Ok(())
+    };
+    set(true, 0, 100.0).await?;
+    assert_eq!(refused(&mut host, second).await?, "call_minutes_spent");
+    set(true, 100, 0.1).await?;
+    assert_eq!(refused(&mut host, second).await?, "call_budget_spent");
+    set(true, 100, 0.2).await?;
+    let id = dial(&mut host, second).await?;
+    other.take_call()?;
+    other.wait_for_sound()?;
+    other.press("1")?;
+    becomes(&mut host, &id, "joined").await?;
+    let used = operator.get(&calling).await?["used"].take();
+    assert_eq!(used, json!({"calls": 1, "minutes": 1, "cost": 0.15}));
+    // What it may no longer ends what it does.
+    set(false, 100, 0.2).await?;
+    other.wait_for("CALL_CLOSED")?;
+    assert_eq!(refused(&mut host, second).await?, "no_dial_out");
+    let mut call = Value::Null;
+    while call["cause"] != "spent" {
+        call = operator.get(&format!("/sites/{site}/calls")).await?["items"][0].take();
+    }
+    assert_eq!((&call["cost"], call["answered"].is_string()), (&json!(0.15), true), "{call}");
+    let audit = operator.get(&format!("/sites/{site}/audit")).await?.to_string();
+    assert!(audit.contains("meeting.dial") && audit.contains("number/+86****0002"), "{audit}");
+
+    // A call ends with its meeting, whether it was taken or not.
+    set(true, 100, 10.0).await?;
+    let id = dial(&mut host, second).await?;
+    becomes(&mut host, &id, "ringing").await?;
+    host.command(json!({"type": "end"})).await?;
+    other.wait_for("CALL_CLOSED")?;
+    Ok(())
+}
+
 /// A carrier that is there and takes no calls.
 fn overloaded() -> Result<std::net::SocketAddr> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;

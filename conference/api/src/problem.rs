@@ -78,6 +78,9 @@ problems! {
     BadNumber = "bad_number", BAD_REQUEST, "不是有效的电话号码，例如 138 1234 5678 或 +44 20 7946 0000", "That is no telephone number; write it as 138 1234 5678 or +44 20 7946 0000";
     NumberNotAllowed = "number_not_allowed", FORBIDDEN, "管理员未允许呼叫这类号码", "Your operator hasn't allowed calls to numbers of this kind";
     TooManyDials = "too_many_dials", CONFLICT, "同时呼叫的电话过多，请稍候再试", "Too many telephones are being called; wait until some have answered";
+    CallMinutesSpent = "call_minutes_spent", CONFLICT, "本站点今日的外呼时长已用完，请联系管理员", "Your site has used up its minutes of today for calling telephones; ask your administrator";
+    CallBudgetSpent = "call_budget_spent", CONFLICT, "本站点今日的外呼费用已达上限，请联系管理员", "Your site has spent today's budget for calling telephones; ask your administrator";
+    DialledOften = "dialled_often", TOO_MANY_REQUESTS, "一小时内呼叫该号码的次数过多，请稍后再试", "This number has been called too often within an hour; try again later";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";
@@ -149,6 +152,9 @@ impl From<Refusal> for Code {
             Refusal::BadNumber => Self::BadNumber,
             Refusal::NumberNotAllowed => Self::NumberNotAllowed,
             Refusal::TooManyDials => Self::TooManyDials,
+            Refusal::CallMinutesSpent => Self::CallMinutesSpent,
+            Refusal::CallBudgetSpent => Self::CallBudgetSpent,
+            Refusal::DialledOften => Self::DialledOften,
             Refusal::NoSuchPoll => Self::NoSuchPoll,
             Refusal::NoSuchRoom => Self::NoSuchRoom,
             Refusal::TooManyPolls => Self::TooMany,

@@ -448,6 +448,15 @@ pub enum Refusal {
     /// The operator has not allowed it.
     #[error("numbers of this kind may not be called")]
     NumberNotAllowed,
+    /// The site's minutes of the day are used up.
+    #[error("the site has no minutes left to call telephones")]
+    CallMinutesSpent,
+    /// The site's money of the day is.
+    #[error("the site has no money left to call telephones")]
+    CallBudgetSpent,
+    /// Within the last hour.
+    #[error("that number was called too often")]
+    DialledOften,
     /// Ten ring, or five hundred were called.
     #[error("too many telephones are being called")]
     TooManyDials,

@@ -6,6 +6,7 @@
 
 mod account;
 mod booking;
+mod calling;
 mod command;
 mod event;
 mod ids;
@@ -23,6 +24,7 @@ pub use booking::{
     BadBooking, Booker, BookingRequest, CAPACITY_MAX, DURATION_MIN_DEFAULT, DURATION_MIN_MAX, Opening, Options, Plan,
     opening, plan, slots, span,
 };
+pub use calling::{Bill, CALLING_DAY_MS, CallingLedger, CallingPolicy, CallingUsed};
 pub use command::{Action, Command, Join, Refusal, Rules};
 pub use event::{
     BroadcastState, BroadcastView, Choice, DialState, DialView, Effect, EndReason, Event, HandedFile, Layout,
@@ -38,4 +40,4 @@ pub use public::is_public;
 pub use push::{BadPushUrl, PushState, PushUrl, PushView};
 pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
 pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
-pub use tries::network_of;
+pub use tries::{Guesses, network_of};

@@ -24,8 +24,12 @@ pub struct Call {
     pub codec: String,
     /// Milliseconds since 1970, UTC.
     pub started_ms: i64,
+    /// Milliseconds since 1970, UTC; none where nobody took it.
+    pub answered_ms: Option<i64>,
     /// Milliseconds since 1970, UTC.
     pub ended_ms: i64,
+    /// Thousandths of the currency prices are written in.
+    pub cost: i64,
     /// Why it ended, as in the metric `gateway_calls_ended`.
     pub cause: String,
     /// RTP packets that came.
@@ -56,7 +60,9 @@ impl Call {
             call_id: row.try_get("call_id")?,
             codec: row.try_get("codec")?,
             started_ms: row.try_get("started_ms")?,
+            answered_ms: Some(row.try_get("answered_ms")?).filter(|ms| *ms > 0),
             ended_ms: row.try_get("ended_ms")?,
+            cost: row.try_get("cost")?,
             cause: row.try_get("cause")?,
             received: packets("received")?,
             lost: packets("lost")?,
@@ -94,8 +100,8 @@ impl Store {
         let packets = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let text =
             "INSERT INTO calls (id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms,
-               cause, received, lost, sent, jitter_ms, round_trip_ms, mos)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+               cause, received, lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
         let query = sqlx::query(text)
             .bind(&call.id)
             .bind(call.site.map(|site| site.to_string()).unwrap_or_default())
@@ -112,16 +118,27 @@ impl Store {
             .bind(packets(call.sent))
             .bind(call.jitter_ms)
             .bind(call.round_trip_ms.unwrap_or(-1.0))
-            .bind(call.mos.unwrap_or(0.0));
+            .bind(call.mos.unwrap_or(0.0))
+            .bind(call.answered_ms.unwrap_or(0))
+            .bind(call.cost);
         query.execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// By id.
+    pub async fn call(&self, id: &str) -> Result<Option<Call>, StoreError> {
+        let text =
+            "SELECT id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received,
+               lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost
+             FROM calls WHERE id = $1";
+        sqlx::query(text).bind(id).fetch_optional(&self.pool).await?.as_ref().map(Call::of).transpose()
     }
 
     /// Calls of a site, or those that reached none; the newest first, before one of them.
     pub async fn calls(&self, site: Option<SiteId>, before: Option<&str>, limit: u32) -> Result<Vec<Call>, StoreError> {
         let text =
             "SELECT id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received,
-               lost, sent, jitter_ms, round_trip_ms, mos
+               lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost
              FROM calls WHERE site_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
         let query = sqlx::query(text)
             .bind(site.map(|site| site.to_string()).unwrap_or_default())

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+mod calling;
 mod calls;
 mod ledger;
 mod meetings;
