@@ -23,8 +23,12 @@ pub struct CallRecord {
     pub codec: String,
     /// Milliseconds since 1970, UTC.
     pub started_ms: i64,
+    /// Milliseconds since 1970, UTC; none where nobody took it.
+    pub answered_ms: Option<i64>,
     /// Milliseconds since 1970, UTC.
     pub ended_ms: i64,
+    /// Thousandths of the currency prices are written in.
+    pub cost: i64,
     /// Why it ended, as in the metric `gateway_calls_ended`.
     pub cause: &'static str,
     /// RTP packets that came.
@@ -96,7 +100,9 @@ impl Conference {
             call_id: record.call_id,
             codec: record.codec,
             started_ms: record.started_ms,
+            answered_ms: record.answered_ms,
             ended_ms: record.ended_ms,
+            cost: record.cost,
             cause: record.cause.to_owned(),
             received: record.received,
             lost: record.lost,

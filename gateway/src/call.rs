@@ -34,10 +34,11 @@ pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, s
     let answered = answer(&incoming, Arc::clone(&house), &orders, signals).await;
     let cause = match answered {
         Ok((mut line, codec)) => {
+            let answered_ms = now_ms();
             let (cause, meeting) = converse(&mut line, &incoming, &caller).await;
             line.say_last(cause.words(), last_words(cause)).await;
             orders.give(Order::HangUp).await;
-            (told.codec, told.meeting) = (codec, meeting);
+            (told.codec, told.meeting, told.answered_ms) = (codec, meeting, Some(answered_ms));
             told.stats = line.leg.stats().await.unwrap_or_default();
             cause
         }
@@ -114,6 +115,8 @@ pub(crate) struct Told {
     started_ms: i64,
     pub(crate) codec: &'static str,
     pub(crate) meeting: Option<MeetingId>,
+    pub(crate) answered_ms: Option<i64>,
+    pub(crate) cost: i64,
     pub(crate) stats: LegStats,
 }
 
@@ -128,6 +131,8 @@ impl Told {
             started_ms: now_ms(),
             codec: "none",
             meeting: None,
+            answered_ms: None,
+            cost: 0,
             stats: LegStats::default(),
         }
     }
@@ -145,7 +150,9 @@ impl Told {
             call_id: self.call_id,
             codec: self.codec.to_owned(),
             started_ms: self.started_ms,
+            answered_ms: self.answered_ms,
             ended_ms: now_ms(),
+            cost: self.cost,
             cause: cause.label(),
             received: stats.received,
             lost: stats.lost,
@@ -159,7 +166,7 @@ impl Told {
 }
 
 /// Milliseconds since 1970, UTC.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

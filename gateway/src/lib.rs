@@ -9,6 +9,7 @@ mod dial_out;
 mod end_cause;
 mod in_meeting;
 mod ivr;
+mod ladder;
 mod line;
 mod load;
 mod names;
@@ -37,6 +38,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use carriers::Carriers;
 use dial_out::Outbound;
+use ladder::Ladder;
+pub use ladder::LadderConfig;
 pub use load::{Load, LoadError, LoadPhase, LoadReport};
 use names::Rolls;
 use switchboard::{Switchboard, WISHES_MAX, Wish};
@@ -72,15 +75,26 @@ pub struct GatewayConfig {
     pub sha256: bool,
     /// The address others reach us at, for Contact where a socket is bound to all.
     pub announced: IpAddr,
+    /// What of signalling is kept.
+    pub ladder: LadderConfig,
 }
 
 /// Why the gateway could not begin.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot bind SIP over {transport} at {address}: {source}")]
-pub struct GatewayError {
-    transport: &'static str,
-    address: SocketAddr,
-    source: std::io::Error,
+pub enum GatewayError {
+    /// A socket.
+    #[error("cannot bind SIP over {transport} at {address}: {source}")]
+    Bind {
+        /// Of this transport.
+        transport: &'static str,
+        /// There.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The folder of what is signalled.
+    #[error("cannot keep what is signalled: {0}")]
+    Ladder(#[source] std::io::Error),
 }
 
 /// What every call needs.
@@ -112,6 +126,7 @@ pub struct Gateway {
     streams: TaskTracker,
     switchboard: Mutex<Option<JoinHandle<()>>>,
     local: Vec<(Transport, SocketAddr)>,
+    ladder: Ladder,
 }
 
 impl Gateway {
@@ -124,7 +139,8 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let (stopping, closed) = (CancellationToken::new(), CancellationToken::new());
         let (calls, streams) = (TaskTracker::new(), TaskTracker::new());
-        let sockets = transport::bind(&config, &closed, &streams).await?;
+        let ladder = Ladder::start(&config.ladder, config.announced).map_err(GatewayError::Ladder)?;
+        let sockets = transport::bind(&config, &closed, &streams, &ladder).await?;
         let local = sockets.local.clone();
         let credentials =
             |account: &Account| Credentials { user: account.user.clone(), password: account.password.clone() };
@@ -160,9 +176,11 @@ impl Gateway {
             house.conference.set_dialer(Arc::new(Outbound { house: Arc::clone(&house), calls: calls.clone() }));
             carriers.keep(&calls);
         }
+        house.conference.set_ladders(Arc::new(ladder.clone()));
+        tokio::spawn(ladder.clone().keep(closed.clone()));
         let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone(), wished);
         let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
-        Ok(Self { stopping, closed, calls, streams, switchboard, local })
+        Ok(Self { stopping, closed, calls, streams, switchboard, local, ladder })
     }
 
     /// The bound UDP sockets.
@@ -204,5 +222,8 @@ impl Gateway {
         if tokio::time::timeout(STREAMS_FLUSH, self.streams.wait()).await.is_err() {
             tracing::debug!(streams = self.streams.len(), "streams were cut off");
         }
+        let ladder = self.ladder.clone();
+        // A disk that takes no more has cost a second of it.
+        let _ = tokio::time::timeout(STREAMS_FLUSH, tokio::task::spawn_blocking(move || ladder.settle())).await;
     }
 }

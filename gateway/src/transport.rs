@@ -13,7 +13,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, GatewayError, tls::TlsPeer};
+use crate::{GatewayConfig, GatewayError, ladder::Ladder, tls::TlsPeer};
 
 /// Messages that may wait for the switchboard. Datagrams beyond it are dropped, as the network would; streams wait.
 const MESSAGES_MAX: usize = 1024;
@@ -43,6 +43,7 @@ pub(crate) struct Sockets {
     streams: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
     /// For streams of our own.
     queue: mpsc::Sender<Arrived>,
+    ladder: Ladder,
     tasks: TaskTracker,
 }
 
@@ -50,29 +51,43 @@ pub(crate) async fn bind(
     config: &GatewayConfig,
     closed: &CancellationToken,
     streams: &TaskTracker,
+    ladder: &Ladder,
 ) -> Result<Sockets, GatewayError> {
     let (queue, arrived) = mpsc::channel(MESSAGES_MAX);
     let (local, udp_sockets, known) = (Vec::new(), Vec::new(), HashMap::new());
-    let mut sockets =
-        Sockets { local, arrived, udp: udp_sockets, streams: known, queue: queue.clone(), tasks: streams.clone() };
+    let (tasks, ladder) = (streams.clone(), ladder.clone());
+    let mut sockets = Sockets {
+        local,
+        arrived,
+        udp: udp_sockets,
+        streams: known,
+        queue: queue.clone(),
+        ladder: ladder.clone(),
+        tasks,
+    };
     for address in &config.udp {
-        let failed = |source| GatewayError { transport: "UDP", address: *address, source };
+        let failed = |source| GatewayError::Bind { transport: "UDP", address: *address, source };
         let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
         let local = socket.local_addr().map_err(failed)?;
         sockets.local.push((Transport::Udp, local));
         sockets.udp.push((local, Arc::clone(&socket)));
-        tokio::spawn(closed.clone().run_until_cancelled_owned(read_datagrams(socket, local, queue.clone())));
+        tokio::spawn(closed.clone().run_until_cancelled_owned(read_datagrams(
+            socket,
+            local,
+            queue.clone(),
+            ladder.clone(),
+        )));
     }
     let acceptor = TlsAcceptor::from(Arc::clone(&config.certificate));
     let plain = config.tcp.iter().map(|address| (address, Transport::Tcp, "TCP"));
     let encrypted = config.tls.iter().map(|address| (address, Transport::Tls, "TLS"));
     for (address, transport, name) in plain.chain(encrypted) {
-        let failed = |source| GatewayError { transport: name, address: *address, source };
+        let failed = |source| GatewayError::Bind { transport: name, address: *address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         sockets.local.push((transport, local));
         let acceptor = (transport == Transport::Tls).then(|| acceptor.clone());
-        let accepting = accept(listener, local, acceptor, queue.clone(), streams.clone());
+        let accepting = accept(listener, local, acceptor, queue.clone(), streams.clone(), ladder.clone());
         tokio::spawn(closed.clone().run_until_cancelled_owned(accepting));
     }
     Ok(sockets)
@@ -107,14 +122,14 @@ impl Sockets {
             }
             let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
             self.streams.insert(peer, answers);
-            let (source, queue) = (Source { transport, peer, local }, self.queue.clone());
+            let (source, queue, ladder) = (Source { transport, peer, local }, self.queue.clone(), self.ladder.clone());
             self.tasks.spawn(async move {
                 match (timeout(CONNECT, TcpStream::connect(peer)).await, tls) {
-                    (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting).await,
+                    (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting, &ladder).await,
                     (Ok(Ok(stream)), Some(TlsPeer { name, config })) => {
                         let shaking = TlsConnector::from(config).connect(name, stream);
                         match timeout(CONNECT, shaking).await {
-                            Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting).await,
+                            Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting, &ladder).await,
                             Ok(Err(error)) => tracing::warn!(%peer, %error, "the other end is not who it should be"),
                             Err(_) => {}
                         }
@@ -130,6 +145,7 @@ impl Sockets {
 
     /// Never waits.
     pub(crate) fn send(&mut self, transmit: Transmit) {
+        self.ladder.went(transmit.to, &transmit.bytes);
         match transmit.to.transport {
             Transport::Udp => {
                 let socket = self.udp.iter().find(|(local, _)| *local == transmit.to.local);
@@ -150,7 +166,7 @@ impl Sockets {
     }
 }
 
-async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>) {
+async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>, ladder: Ladder) {
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
     loop {
         // An earlier datagram's ICMP answer is an error here and concerns no one.
@@ -158,6 +174,7 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
         match Message::parse(&buffer[..len]) {
             Ok(message) => {
                 let source = Source { transport: Transport::Udp, peer, local };
+                ladder.came(source, &buffer[..len]);
                 if queue.try_send(Arrived::Message(source, message)).is_err() {
                     metrics::counter!("gateway_messages_dropped", "why" => "busy").increment(1);
                 }
@@ -178,6 +195,7 @@ async fn accept(
     acceptor: Option<TlsAcceptor>,
     queue: mpsc::Sender<Arrived>,
     streams: TaskTracker,
+    ladder: Ladder,
 ) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -191,12 +209,12 @@ async fn accept(
         }
         let transport = if acceptor.is_some() { Transport::Tls } else { Transport::Tcp };
         let source = Source { transport, peer, local };
-        let (queue, acceptor) = (queue.clone(), acceptor.clone());
+        let (queue, acceptor, ladder) = (queue.clone(), acceptor.clone(), ladder.clone());
         let serving = async move {
             match acceptor {
-                None => serve_stream(stream, source, &queue, waiting).await,
+                None => serve_stream(stream, source, &queue, waiting, &ladder).await,
                 Some(acceptor) => match timeout(CONNECT, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting).await,
+                    Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting, &ladder).await,
                     _ => metrics::counter!("gateway_streams_closed").increment(1),
                 },
             }
@@ -213,6 +231,7 @@ async fn serve_stream(
     source: Source,
     queue: &mpsc::Sender<Arrived>,
     mut waiting: mpsc::Receiver<Vec<u8>>,
+    ladder: &Ladder,
 ) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut buffer = Vec::new();
@@ -229,7 +248,7 @@ async fn serve_stream(
                 }
             }
             read = timeout(IDLE, reader.read_buf(&mut buffer)) => {
-                if !matches!(read, Ok(Ok(1..))) || !take_messages(&mut buffer, source, queue).await {
+                if !matches!(read, Ok(Ok(1..))) || !take_messages(&mut buffer, source, queue, ladder).await {
                     return;
                 }
             }
@@ -238,13 +257,14 @@ async fn serve_stream(
 }
 
 /// False when the stream can't be read any further.
-async fn take_messages(buffer: &mut Vec<u8>, source: Source, queue: &mpsc::Sender<Arrived>) -> bool {
+async fn take_messages(buffer: &mut Vec<u8>, source: Source, queue: &mpsc::Sender<Arrived>, ladder: &Ladder) -> bool {
     loop {
         match frame(buffer) {
             Ok(None) => return true,
             Ok(Some(len)) => {
                 let bytes: Vec<u8> = buffer.drain(..len).collect();
                 if let Ok(message) = Message::parse(&bytes) {
+                    ladder.came(source, &bytes);
                     if queue.send(Arrived::Message(source, message)).await.is_err() {
                         return false;
                     }

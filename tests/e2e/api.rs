@@ -226,7 +226,7 @@ async fn accounts_are_made_by_administrators_and_changed_by_their_owners() -> Re
 }
 
 /// Answers every request of a listener, and gives what came.
-fn receive(listener: TcpListener, answers: &'static [u16]) -> Receiver<(Vec<String>, String)> {
+pub(crate) fn receive(listener: TcpListener, answers: &'static [u16]) -> Receiver<(Vec<String>, String)> {
     let (came, coming) = mpsc::channel();
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().flatten().enumerate() {

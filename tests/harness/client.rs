@@ -24,6 +24,8 @@ pub struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// The `joined` message, or what came in its place: `refused`, `waiting`.
     pub joined: Value,
+    /// All that was said to it, a message a line.
+    pub told: String,
     last_id: u64,
 }
 
@@ -50,7 +52,7 @@ impl Client {
             request.headers_mut().insert("cookie", cookie.parse()?);
         }
         let (socket, _) = connect_async(request).await?;
-        let mut client = Self { socket, joined: Value::Null, last_id: 0 };
+        let mut client = Self { socket, joined: Value::Null, told: String::new(), last_id: 0 };
         client.send(&join).await?;
         let answers = ["joined", "refused", "waiting"];
         client.joined = client.next(|message| answers.iter().any(|kind| message["type"] == *kind)).await?;
@@ -82,6 +84,8 @@ impl Client {
                 match message? {
                     Message::Text(text) => {
                         let message: Value = serde_json::from_str(&text)?;
+                        self.told.push_str(&text);
+                        self.told.push('\n');
                         if wanted(&message) {
                             return Ok(message);
                         }

@@ -35,6 +35,7 @@ pub struct Server {
     pub sip: SocketAddr,
     pub sips: SocketAddr,
     pub webrtc: SocketAddr,
+    pub metrics: SocketAddr,
     pub rtp_first: u16,
     pub meeting: String,
     pub password: String,
@@ -91,6 +92,7 @@ impl Server {
             sip,
             sips,
             webrtc,
+            metrics,
             rtp_first,
             meeting: String::new(),
             password: String::new(),
@@ -114,6 +116,21 @@ impl Server {
     /// The certificate it made for itself.
     pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("data/web-certificate.pem")
+    }
+
+    /// The names of all files it has written.
+    pub fn file_names(&self) -> Result<Vec<String>> {
+        let (mut folders, mut names) = (vec![self.folder.path().join("data")], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                names.push(entry.file_name().to_string_lossy().into_owned());
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        Ok(names)
     }
 
     /// What it wrote to its log.

@@ -2,12 +2,18 @@
 
 use std::fmt::Write as _;
 
-use conference::Call;
+use conference::{Call, LadderForm};
 
-use super::{accounts::account_problem, *};
+use super::{accounts::account_problem, calling::money, *};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(table)).routes(routes!(stray))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(table))
+        .routes(routes!(stray))
+        .routes(routes!(one))
+        .routes(routes!(ladder))
+        .routes(routes!(packets))
 }
 
 /// One telephone call.
@@ -28,6 +34,11 @@ struct CallView {
     start: jiff::Timestamp,
     /// From the first INVITE to the end.
     seconds: f64,
+    /// When somebody took it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    answered: Option<jiff::Timestamp>,
+    /// In the currency the operator writes prices in; of calls the server made.
+    cost: f64,
     /// Why it ended.
     cause: String,
     /// RTP packets that came.
@@ -56,6 +67,8 @@ impl From<Call> for CallView {
             codec: call.codec,
             start: time(call.started_ms),
             seconds: (call.ended_ms - call.started_ms) as f64 / 1_000.0,
+            answered: call.answered_ms.map(time),
+            cost: money(call.cost),
             cause: call.cause,
             received: call.received,
             lost: call.lost,
@@ -98,14 +111,14 @@ async fn table(
 ) -> Result<Response, Problem> {
     let calls = of_site(&app, &caller, &site, &piece).await?;
     let mut text =
-        "start,seconds,direction,number,meeting,codec,cause,received,lost,sent,jitter_ms,round_trip_ms,mos,call_id\r\n"
+        "start,seconds,direction,number,meeting,codec,cause,received,lost,sent,jitter_ms,round_trip_ms,mos,call_id,answered,cost\r\n"
             .to_owned();
     for call in calls {
         let maybe = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         // Writing into a String can't fail.
         let _ = write!(
             text,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             call.start,
             call.seconds,
             call.direction,
@@ -120,6 +133,8 @@ async fn table(
             maybe(call.round_trip_ms),
             maybe(call.mos),
             cell(&call.call_id),
+            call.answered.map(|at| at.to_string()).unwrap_or_default(),
+            call.cost,
         );
     }
     let name = HeaderValue::from_static("attachment; filename=\"calls.csv\"");
@@ -145,4 +160,40 @@ async fn stray(
     let found = app.conference.stray_calls(&by, before.as_deref(), piece.limit()).await;
     let calls = found.map_err(|refused| account_problem(&caller, refused))?.into_iter().map(CallView::from).collect();
     Ok(Json(Items::piece(calls, piece.limit(), |call: &CallView| call.id.clone())))
+}
+
+/// One call.
+#[utoipa::path(get, path = "/calls/{id}", params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, body = CallView), Problem))]
+async fn one(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<CallView>, Problem> {
+    let by = caller.logged_in(&app).await?;
+    let found = app.conference.call(&by, &id).await;
+    Ok(Json(found.map_err(|refused| account_problem(&caller, refused))?.into()))
+}
+
+/// What was signalled in a call: first who said what when, then each message, with numbers masked.
+#[utoipa::path(get, path = "/calls/{id}/ladder.txt", params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, content_type = "text/plain", body = String), Problem))]
+async fn ladder(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    signalled(&app, &caller, &id, LadderForm::Text).await
+}
+
+/// The same as a capture for Wireshark and its like: whole messages, with whole numbers.
+#[utoipa::path(get, path = "/calls/{id}/ladder.pcap", params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, content_type = "application/vnd.tcpdump.pcap"), Problem))]
+async fn packets(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    signalled(&app, &caller, &id, LadderForm::Pcap).await
+}
+
+async fn signalled(app: &App, caller: &Caller, id: &str, form: LadderForm) -> Result<Response, Problem> {
+    let by = caller.logged_in(app).await?;
+    let found = app.conference.ladder(&by, id, form).await;
+    let found = found.map_err(|refused| account_problem(caller, refused))?;
+    let (kind, name) = match form {
+        LadderForm::Text => ("text/plain; charset=utf-8", "attachment; filename=\"call.txt\""),
+        LadderForm::Pcap => ("application/vnd.tcpdump.pcap", "attachment; filename=\"call.pcap\""),
+    };
+    let fields =
+        [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name), (header::CACHE_CONTROL, "no-store")];
+    Ok((fields, found).into_response())
 }
