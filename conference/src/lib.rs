@@ -6,13 +6,16 @@
 mod accounts;
 mod booking;
 mod broadcast;
+mod calling;
 mod calls;
 mod chairs;
 mod demo;
 mod dial;
 mod files;
+mod guesses;
 mod handle;
 mod invitation;
+mod ladder;
 mod live;
 mod lockout;
 mod login;
@@ -35,23 +38,28 @@ use uuid::Uuid;
 
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
+pub use calling::Admission;
 pub use calls::CallRecord;
 pub use demo::DemoSite;
-pub use dial::{DialOut, Dialer};
+pub use dial::{Callee, DialOut, Dialer};
 pub use files::{FileDraft, FileRefused};
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
 pub use invitation::{InviteRefused, Invitee, Reach, Tongue};
+pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
-pub use model::{Action, EndReason, Event, InvalidText, Notice, Snapshot};
+pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, Webhook};
 
+use calling::Calling;
 use dial::DialerSlot;
 use files::Files;
+use guesses::GuessSlot;
 use handle::{Request, SeatOwner};
+use ladder::LadderSlot;
 use live::Resources;
 use login::Logins;
 use outbox::News;
@@ -78,13 +86,22 @@ pub struct ConferenceConfig {
     pub files: PathBuf,
     /// Single sign-on, where the company has it.
     pub sign_on: Option<SignOnConfig>,
+    /// What sites may spend on calling telephones where nothing else is set.
+    pub calling: CallingPolicy,
 }
 
 impl Default for ConferenceConfig {
     fn default() -> Self {
         let session = Duration::from_secs(7 * 24 * 3600);
         let files = std::env::temp_dir().join("huitong-files");
-        Self { session, reach: Reach::default(), outbox: OutboxConfig::default(), files, sign_on: None }
+        Self {
+            session,
+            reach: Reach::default(),
+            outbox: OutboxConfig::default(),
+            files,
+            sign_on: None,
+            calling: CallingPolicy::default(),
+        }
     }
 }
 
@@ -115,6 +132,15 @@ pub enum Via {
         /// His sound.
         leg: LegId,
     },
+}
+
+impl Via {
+    fn plain(&self) -> model::Via {
+        match self {
+            Self::Web => model::Via::Web,
+            Self::Phone { number, .. } => model::Via::Phone(number.clone()),
+        }
+    }
 }
 
 /// Somebody who wants to come in.
@@ -168,6 +194,8 @@ struct Shared {
     logins: Logins,
     provider: Option<Provider>,
     registry: Arc<Registry>,
+    ladders: LadderSlot,
+    guesses: GuessSlot,
     /// Something is in the outbox.
     outbox: Notify,
     /// What runs for as long as the server, and its end.
@@ -188,12 +216,16 @@ impl Conference {
         let (news, told) = News::new();
         let files = Files::new(&config.files);
         let dialer = DialerSlot::default();
-        let resources = Resources { store, plane, streaming, news, files, dialer };
+        let calling = Arc::new(Calling::new(config.calling.clone()));
+        let resources = Resources { store, plane, streaming, news, files, dialer, calling };
         let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
         let provider = config.sign_on.clone().map(Provider::new).transpose().map_err(ConferenceError::Config)?;
         let (background, stopping) = (TaskTracker::new(), CancellationToken::new());
         let outbox = Notify::new();
-        let shared = Shared { config, resources, logins, provider, registry, outbox, background, stopping };
+        let ladders = LadderSlot::default();
+        let guesses = GuessSlot::default();
+        let shared =
+            Shared { config, resources, logins, provider, registry, ladders, guesses, outbox, background, stopping };
         let conference = Self { shared: Arc::new(shared) };
         let background = &conference.shared.background;
         background.spawn(conference.clone().keep_sending());
@@ -269,8 +301,21 @@ impl Conference {
         self.shared.registry.is_occupied(id)
     }
 
-    /// Comes in: a seat, or why not. Where he has to wait at the door, the answer waits too.
+    /// Comes in: a seat, or why not. Where he has to wait at the door, the answer waits too. Who has guessed too much
+    /// elsewhere guesses no more here.
     pub async fn join(&self, request: JoinRequest) -> Result<Seat, Refusal> {
+        let (via, source) = (request.via.clone(), request.source);
+        if request.password.is_some() && request.account.is_none() && !self.may_try(&via, source) {
+            return Err(Refusal::TooManyTries);
+        }
+        let joined = self.try_join(request).await;
+        if matches!(joined, Err(Refusal::WrongPassword)) {
+            self.note_wrong_entry(&via, source);
+        }
+        joined
+    }
+
+    async fn try_join(&self, request: JoinRequest) -> Result<Seat, Refusal> {
         if self.shared.registry.is_draining() {
             return Err(Refusal::Draining);
         }
@@ -288,10 +333,11 @@ impl Conference {
         for _ in 0..JOIN_TRIES {
             let open = |entry, queue| live::start(entry, queue, self.shared.resources.clone());
             let way = self.shared.registry.way(request.meeting, open).ok_or(Refusal::Draining)?;
-            let (via, leg) = match request.via.clone() {
-                Via::Web => (model::Via::Web, None),
-                Via::Phone { number, leg } => (model::Via::Phone(number), Some(leg)),
+            let leg = match request.via {
+                Via::Web => None,
+                Via::Phone { leg, .. } => Some(leg),
             };
+            let via = request.via.plain();
             let join = Join {
                 participant: ParticipantId::new(Uuid::now_v7()),
                 name: request.name.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use conference::{Action, Event, MeetingHandle, Notice, Seat, SeatEvent};
 use media::Clip;
-use model::{EndReason, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper};
+use model::{DialState, DialView, EndReason, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper};
 use sipconf::{Announce, Keypad, KeypadCommand, Prompt};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
@@ -112,6 +112,10 @@ struct Caller {
     poll: Option<Poll>,
     keypad: Keypad,
     question: Option<Question>,
+    /// The next telephone that is called is called by him.
+    dials: bool,
+    /// Those that were, until it is known what became of them.
+    dialed: BTreeSet<u32>,
     entry: Entry,
 }
 
@@ -127,6 +131,7 @@ enum About {
     HostPin,
     Room,
     Vote,
+    Dial,
 }
 
 impl Caller {
@@ -149,6 +154,8 @@ impl Caller {
             poll: snapshot.polls.into_iter().rfind(|poll| poll.open),
             keypad: Keypad::new(line.house.keys.clone()),
             question: None,
+            dials: false,
+            dialed: BTreeSet::new(),
             entry,
         };
         (caller, events)
@@ -220,10 +227,17 @@ impl Caller {
                 }
                 (poll.open && !known).then(|| line.clip(Prompt::PollOpen))
             }
-            Event::Reacted { .. } | Event::Chat { .. } | Event::DialChanged { .. } | Event::BroadcastChanged { .. } => {
-                None
-            }
+            Event::DialChanged { dial } => self.dialed(dial).then(|| line.clip(Prompt::DialFailed)),
+            Event::Reacted { .. } | Event::Chat { .. } | Event::BroadcastChanged { .. } => None,
         }
+    }
+
+    /// Whether somebody he called doesn't come.
+    fn dialed(&mut self, dial: &DialView) -> bool {
+        if dial.state == DialState::Calling && std::mem::take(&mut self.dials) {
+            self.dialed.insert(dial.id);
+        }
+        dial.state.is_final() && self.dialed.remove(&dial.id) && dial.state != DialState::Joined
     }
 
     /// Somebody else came or went.
@@ -250,6 +264,7 @@ impl Caller {
             Notice::MadeCoHost => Some(Prompt::YouAreCoHost),
             Notice::EndsSoon => Some(Prompt::EndsSoon),
             Notice::EndsIn5 => Some(Prompt::EndsIn5),
+            Notice::DoorClosed => Some(Prompt::DoorClosed),
             Notice::CameraStopped | Notice::AskedToShow | Notice::ShareStopped => None,
         }
     }
@@ -310,6 +325,8 @@ impl Caller {
             KeypadCommand::ChooseRoom => return self.ask(About::Room, line),
             KeypadCommand::Vote if self.poll.is_none() => return say(&[Prompt::NoPoll]),
             KeypadCommand::Vote => return self.ask(About::Vote, line),
+            KeypadCommand::Dial if !manages => return say(&[Prompt::HostOnly]),
+            KeypadCommand::Dial => return self.ask(About::Dial, line),
             KeypadCommand::ToggleMuteAll if self.self_unmute => {
                 (Action::MuteAll { self_unmute: false }, Some(Prompt::AllMuted))
             }
@@ -340,11 +357,12 @@ impl Caller {
             About::HostPin => Prompt::EnterPin,
             About::Room => Prompt::EnterRoom,
             About::Vote => Prompt::EnterVote,
+            About::Dial => Prompt::EnterDial,
         };
         vec![line.clip(words)]
     }
 
-    async fn answered(&self, question: &Question) -> Prompt {
+    async fn answered(&mut self, question: &Question) -> Prompt {
         if question.digits.is_empty() {
             return Prompt::NothingEntered;
         }
@@ -362,11 +380,18 @@ impl Caller {
                 let Some(poll) = &self.poll else { return Prompt::NoPoll };
                 (Action::Vote { poll: poll.id, choices: choices(digits) }, Prompt::Voted, Prompt::NoPoll)
             }
+            About::Dial => {
+                self.dials = true;
+                (Action::Dial { number: digits.clone(), name: None }, Prompt::Dialing, Prompt::CannotDial)
+            }
         };
         match self.handle.command(self.me, action).await {
             Ok(()) => done,
             Err(Refusal::Failed) => Prompt::Failed,
-            Err(_) => refused,
+            Err(_) => {
+                self.dials = false;
+                refused
+            }
         }
     }
 }

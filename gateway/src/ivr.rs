@@ -3,10 +3,13 @@
 use std::{net::IpAddr, time::Duration};
 
 use conference::{Door, JoinRequest, Seat, Via};
-use model::{MeetingNumber, PhoneNumber, Refusal, WaitReason};
+use model::{MeetingId, MeetingNumber, PhoneNumber, Refusal, WaitReason};
 use sipconf::{Announce, Keypad, KeypadCommand, Language, Prompt};
 
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     end_cause::EndCause,
@@ -19,10 +22,20 @@ const TRIES: usize = 3;
 /// After the greeting, until a language is taken for granted.
 const LANGUAGE: Duration = Duration::from_secs(5);
 
+/// A wrong password is answered so long after its last key: longer than it takes to look up any meeting, so that nobody hears
+/// which there are.
+const WRONG_AFTER: Duration = Duration::from_millis(500);
+
 /// Digits of a meeting number, and of a password with room for other kinds.
 const NUMBER_DIGITS: usize = 9;
 /// See [`NUMBER_DIGITS`].
 const PASSWORD_DIGITS: usize = 12;
+
+/// Somebody on the line.
+struct Caller<'a> {
+    number: &'a PhoneNumber,
+    source: IpAddr,
+}
 
 /// From the answer to a seat.
 pub(crate) async fn identify(
@@ -31,17 +44,32 @@ pub(crate) async fn identify(
     caller: &PhoneNumber,
     source: IpAddr,
 ) -> Result<Seat, EndCause> {
+    let who = Caller { number: caller, source };
     let route = line.house.numbers.route(dialled);
-    match route.language {
-        Some(language) => line.language = language,
-        None => choose_language(line, caller).await?,
+    if let Some(language) = route.language {
+        line.language = language;
     }
-    let door = match find(line, route.meeting.as_deref().unwrap_or(dialled)).await? {
-        // Dialled directly: `123456789@host`, or a number that leads there.
-        Some(door) => door,
-        None => ask_meeting(line, route.language.is_none()).await?,
+    if line.house.conference.is_guessing(caller, source) {
+        return Err(EndCause::TooManyTries);
+    }
+    if route.language.is_none() {
+        choose_language(line, caller).await?;
+    }
+    // Dialled directly: `123456789@host`, or a number that leads there.
+    let direct = route.meeting.as_deref().unwrap_or(dialled).parse::<MeetingNumber>().ok();
+    let door = match direct {
+        Some(number) => find(line, number).await?,
+        None => None,
     };
-    enter(line, &door, caller, source).await
+    if let Some(door) = door {
+        return enter(line, Some(&door), &who, TRIES).await?.ok_or(EndCause::WrongPassword);
+    }
+    let found = ask_meeting(line, route.language.is_none(), &who).await;
+    // Who dials numbers to see which are meetings hears no more of it than that.
+    if found.is_err() && direct.is_some() && !line.house.numbers.has(dialled) {
+        line.house.conference.note_wrong_number(caller, source);
+    }
+    found
 }
 
 /// What somebody of this number chose last is offered first, and taken where he keys nothing.
@@ -61,56 +89,68 @@ async fn choose_language(line: &mut Line, caller: &PhoneNumber) -> Result<(), En
     Ok(())
 }
 
-async fn ask_meeting(line: &mut Line, greeted: bool) -> Result<Door, EndCause> {
+/// A meeting and its password, three times. Whether there is no such meeting or the password is another is not told, neither
+/// by words nor by the time they take: who knew could look for meetings first.
+async fn ask_meeting(line: &mut Line, greeted: bool, caller: &Caller<'_>) -> Result<Seat, EndCause> {
     let mut question: &[Prompt] =
         if greeted { &[Prompt::EnterMeeting] } else { &[Prompt::Welcome, Prompt::EnterMeeting] };
+    let mut cause = EndCause::NoMeeting;
     for _ in 0..TRIES {
         let digits = line.gather(question, NUMBER_DIGITS).await?;
-        if let Some(door) = find(line, &digits).await? {
-            return Ok(door);
-        }
         // Who knows better keys on while he is told so.
-        question = if digits.is_empty() {
-            &[Prompt::NothingEntered, Prompt::EnterMeeting]
-        } else {
-            &[Prompt::WrongMeeting, Prompt::EnterMeeting]
+        question = match digits.parse::<MeetingNumber>() {
+            Ok(number) => {
+                let door = find(line, number).await?;
+                if let Some(seat) = enter(line, door.as_ref(), caller, 1).await? {
+                    return Ok(seat);
+                }
+                cause = EndCause::WrongPassword;
+                &[Prompt::WrongEntry]
+            }
+            Err(_) if digits.is_empty() => &[Prompt::NothingEntered, Prompt::EnterMeeting],
+            Err(_) => &[Prompt::WrongMeeting],
         };
     }
-    Err(EndCause::NoMeeting)
+    Err(cause)
 }
 
-async fn find(line: &Line, digits: &str) -> Result<Option<Door>, EndCause> {
-    let Ok(number) = digits.parse::<MeetingNumber>() else { return Ok(None) };
+async fn find(line: &Line, number: MeetingNumber) -> Result<Option<Door>, EndCause> {
     line.house.conference.find(number).await.map_err(|error| {
         tracing::error!(%error, "meeting can't be looked up");
         EndCause::Failed
     })
 }
 
-async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAddr) -> Result<Seat, EndCause> {
+/// None after so many wrong passwords; where there is no such meeting, all are wrong.
+async fn enter(
+    line: &mut Line,
+    door: Option<&Door>,
+    caller: &Caller<'_>,
+    tries: usize,
+) -> Result<Option<Seat>, EndCause> {
     let asks_name = line.house.announce == Announce::Names;
-    if asks_name && !door.needs_password {
+    if asks_name && door.is_some_and(|door| !door.needs_password) {
         line.ask_name().await?;
     }
     // Without a password first: a caller who lost his line within the last minute has his seat again.
     let (mut password, mut pin) = (None, None);
     let (mut passwords, mut pins) = (0, 0);
     loop {
-        let tries_pin = pin.is_some();
-        let request = JoinRequest {
-            meeting: door.id,
-            password: pin.take().or_else(|| password.clone()),
-            name: None,
-            account: None,
-            via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
-            dial: None,
-            resume: None,
-            since: None,
-            source,
-            waits: None,
+        let (begun, tries_pin) = (Instant::now(), pin.is_some());
+        let given = pin.take().or_else(|| password.clone());
+        let knocked = match door {
+            Some(door) => knock(line, door.id, given, caller).await?,
+            None if given.is_none() => Knocked::Refused(Refusal::PasswordNeeded),
+            None if line.house.conference.is_guessing(caller.number, caller.source) => {
+                Knocked::Refused(Refusal::TooManyTries)
+            }
+            None => {
+                line.house.conference.note_wrong_number(caller.number, caller.source);
+                Knocked::Refused(Refusal::WrongPassword)
+            }
         };
-        let question: &[Prompt] = match knock(line, request).await? {
-            Knocked::In(seat) => return Ok(*seat),
+        let question: &[Prompt] = match knocked {
+            Knocked::In(seat) => return Ok(Some(*seat)),
             Knocked::Pin(digits) => {
                 pin = Some(digits);
                 continue;
@@ -125,8 +165,12 @@ async fn enter(line: &mut Line, door: &Door, caller: &PhoneNumber, source: IpAdd
                 continue;
             }
             Knocked::Refused(Refusal::PasswordNeeded) => &[Prompt::EnterPassword],
-            Knocked::Refused(Refusal::WrongPassword) if passwords < TRIES => {
-                &[Prompt::WrongPassword, Prompt::EnterPassword]
+            Knocked::Refused(Refusal::WrongPassword) => {
+                sleep_until(begun + WRONG_AFTER).await;
+                if passwords >= tries {
+                    return Ok(None);
+                }
+                &[Prompt::WrongPassword]
             }
             Knocked::Refused(refusal) => return Err(refusal.into()),
         };
@@ -147,9 +191,25 @@ enum Knocked {
 }
 
 /// Asks to come in; where he has to wait at the door, he is told so and hears music (J3).
-async fn knock(line: &mut Line, mut request: JoinRequest) -> Result<Knocked, EndCause> {
+async fn knock(
+    line: &mut Line,
+    meeting: MeetingId,
+    password: Option<String>,
+    caller: &Caller<'_>,
+) -> Result<Knocked, EndCause> {
     let (waits, mut told) = mpsc::channel(4);
-    request.waits = Some(waits);
+    let request = JoinRequest {
+        meeting,
+        password,
+        name: None,
+        account: None,
+        via: Via::Phone { number: caller.number.clone(), leg: line.leg.id() },
+        dial: None,
+        resume: None,
+        since: None,
+        source: caller.source,
+        waits: Some(waits),
+    };
     let conference = line.house.conference.clone();
     let answer = async move { conference.join(request).await };
     tokio::pin!(answer);

@@ -8,12 +8,13 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use conference::CallingPolicy;
 use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
 use serde::Deserialize;
-use sipconf::{Account, Announce, DialPlan, KeyMap, Numbers, Trunk};
+use sipconf::{Account, Announce, DialPlan, KeyMap, Numbers, Price, Trunk};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -205,11 +206,49 @@ pub(crate) struct Sip {
     pub(crate) country: Option<String>,
     /// The keys of the meeting.
     pub(crate) keypad: KeyMap,
+    /// What minutes cost.
+    pub(crate) prices: Vec<Price>,
+    /// What sites may spend on calls where the operator has set nothing else.
+    pub(crate) calling: Calling,
+    /// What is signalled in calls is kept so long; 0 keeps nothing.
+    pub(crate) ladder_days: u32,
+    /// Megabytes for all of it.
+    pub(crate) ladder_mb: u64,
 }
 
 impl Sip {
     pub(crate) fn dial_plan(&self) -> DialPlan {
-        DialPlan::new(self.trunks.clone(), self.country.clone())
+        DialPlan::new(self.trunks.clone(), self.country.clone()).priced(self.prices.clone())
+    }
+}
+
+/// As of [`CallingPolicy`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Calling {
+    calls_max: u32,
+    minutes_per_day: u32,
+    /// In the currency of the prices.
+    budget_per_day: Option<f64>,
+    same_number_per_hour: u32,
+}
+
+impl Default for Calling {
+    fn default() -> Self {
+        let CallingPolicy { calls_max, minutes_per_day, same_number_per_hour, .. } = CallingPolicy::default();
+        Self { calls_max, minutes_per_day, budget_per_day: None, same_number_per_hour }
+    }
+}
+
+impl Calling {
+    pub(crate) fn policy(&self) -> CallingPolicy {
+        CallingPolicy {
+            calls_max: self.calls_max,
+            minutes_per_day: self.minutes_per_day,
+            budget_per_day: self.budget_per_day.map(|budget| (budget * 1_000.0).round() as i64),
+            same_number_per_hour: self.same_number_per_hour,
+            ..CallingPolicy::default()
+        }
     }
 }
 
@@ -328,6 +367,10 @@ impl Default for Sip {
             sha256: false,
             country: None,
             keypad: KeyMap::default(),
+            prices: Vec::new(),
+            calling: Calling::default(),
+            ladder_days: 7,
+            ladder_mb: 1_000,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use api::{SipInfo, Support, TurnConfig, Web, WebConfig};
 use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SignOnConfig, SmsConfig};
-use gateway::{Gateway, GatewayConfig};
+use gateway::{Gateway, GatewayConfig, LadderConfig};
 use plane::{Plane, PlaneConfig};
 use sipconf::Prompts;
 use store::Store;
@@ -73,6 +73,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         outbox: config.outbox(),
         files: config.data.dir.join("files"),
         sign_on: config.sign_on(),
+        calling: config.sip.calling.policy(),
         ..ConferenceConfig::default()
     };
     let conference = Conference::start(conference_config, store, plane.clone(), streaming.clone()).await?;
@@ -90,6 +91,11 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             realm: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
             keys: config.sip.keypad.clone(),
             announced: announced_first,
+            ladder: LadderConfig {
+                folder: config.data.dir.join("ladders"),
+                days: config.sip.ladder_days,
+                bytes_max: config.sip.ladder_mb.saturating_mul(1_000_000),
+            },
         },
         conference.clone(),
         plane,

@@ -194,6 +194,18 @@ catalogue! {
     HelpMore = "help_more",
     /// More keys only the host has; after [`Prompt::HelpHost`].
     HelpHostMore = "help_host_more",
+    /// Not the number of a meeting, or not its password: which of both is not said.
+    WrongEntry = "wrong_entry",
+    /// To the hosts: nobody comes in by password for a while.
+    DoorClosed = "door_closed",
+    /// Asks for a telephone number and #.
+    EnterDial = "enter_dial",
+    /// To the host: a telephone is called.
+    Dialing = "dialing",
+    /// To the host: it isn't.
+    CannotDial = "cannot_dial",
+    /// To the host: whom he called doesn't come.
+    DialFailed = "dial_failed",
     /// The last words before hanging up.
     Goodbye = "goodbye",
 }

@@ -48,6 +48,8 @@ pub enum KeypadCommand {
     Extend,
     /// Host: let in all who wait: `#6`.
     AdmitAll,
+    /// Host: call somebody: `#9`.
+    Dial,
     /// Host: yes, end the meeting for all: `1` after [`KeypadCommand::AskEnd`].
     End,
 }
@@ -88,6 +90,7 @@ struct Pairs {
     vote: String,
     extend: String,
     admit: String,
+    dial: String,
 }
 
 impl Default for Pairs {
@@ -107,6 +110,7 @@ impl Default for Pairs {
             vote: "#8".into(),
             extend: "#3".into(),
             admit: "#6".into(),
+            dial: "#9".into(),
         }
     }
 }
@@ -130,6 +134,7 @@ impl TryFrom<Pairs> for KeyMap {
             (pairs.vote, KeypadCommand::Vote),
             (pairs.extend, KeypadCommand::Extend),
             (pairs.admit, KeypadCommand::AdmitAll),
+            (pairs.dial, KeypadCommand::Dial),
         ];
         let mut map = Vec::new();
         for (text, command) in wanted {
@@ -218,7 +223,7 @@ fn is_key(key: char) -> bool {
 mod tests {
     use super::*;
 
-    const COMMANDS: [(&str, &[KeypadCommand]); 14] = [
+    const COMMANDS: [(&str, &[KeypadCommand]); 15] = [
         ("*6", &[KeypadCommand::ToggleMute]),
         ("*9", &[KeypadCommand::ToggleHand]),
         ("*1", &[KeypadCommand::WhoIsHere]),
@@ -232,6 +237,7 @@ mod tests {
         ("#8", &[KeypadCommand::Vote]),
         ("#3", &[KeypadCommand::Extend]),
         ("#6", &[KeypadCommand::AdmitAll]),
+        ("#9", &[KeypadCommand::Dial]),
         ("##1", &[KeypadCommand::AskEnd, KeypadCommand::End]),
     ];
 
@@ -299,6 +305,19 @@ mod tests {
         assert_eq!(keypad.press('1', start + CONFIRM_WITHIN + Duration::from_millis(1)), None);
         assert_eq!(press("##21"), [KeypadCommand::AskEnd]);
         assert_eq!(press("###1"), [KeypadCommand::AskEnd]);
+    }
+
+    // trap: prefix PIN. What ends by itself is as long as everything else, and no pair is an answer's end.
+    #[test]
+    fn no_command_begins_another() {
+        let codes: Vec<&str> = COMMANDS.iter().map(|(keys, _)| *keys).collect();
+        for one in &codes {
+            for other in codes.iter().filter(|other| *other != one) {
+                assert!(!other.starts_with(one), "{one} begins {other}");
+            }
+            // Whoever answers a question by digits can't key a command by it.
+            assert!(!one.starts_with(|key: char| key.is_ascii_digit()), "{one}");
+        }
     }
 
     #[test]

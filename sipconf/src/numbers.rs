@@ -91,6 +91,12 @@ impl Numbers {
         self.0.is_empty()
     }
 
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(&self, dialled: &str) -> bool {
+        self.0.iter().any(|(number, _)| number == bare(dialled))
+    }
+
     /// Where this number leads; with or without the plus in front.
     #[must_use]
     pub fn route(&self, dialled: &str) -> Route {

@@ -24,6 +24,8 @@ const DENIED: [&str; 4] = ["not_logged_in", "not_allowed", "not_found", "no_such
 fn expected(route: &str) -> Option<(&'static str, Value)> {
     let account = json!({"name": "new", "display_name": "新人", "password": "weak", "mode": "shared"});
     let booking = json!({"title": "会", "start": "2020-01-01T00:00:00Z"});
+    let calling = json!({"allowed": true, "calls_max": 10, "minutes_per_day": 100, "budget_per_day": null,
+        "same_number_per_hour": 5, "prefixes": []});
     let site = json!({"name": "站点", "ports": 200, "livestream": true, "zone": "UTC"});
     Some(match route {
         "GET /info" | "GET /sign-on" | "GET /sign-on/callback" | "GET /broadcasts/{id}" => (ALL, Value::Null),
@@ -56,9 +58,13 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "POST /sites/{site}/rooms" => (ADMINISTERED, json!({"name": "", "capacity": 10})),
         "POST /sites/{site}/webhooks" => (ADMINISTERED, json!({"url": "ftp://none", "events": []})),
         "GET /sites/{site}/calls" | "GET /sites/{site}/calls.csv" => (ADMINISTERED, Value::Null),
+        "GET /sites/{site}/calling" => (ADMINISTERED, Value::Null),
+        "PUT /sites/{site}/calling" => (OPERATOR, calling),
         "GET /calls" => (OPERATOR, Value::Null),
         "GET /sites" => (ADMINISTRATORS, Value::Null),
         "POST /sites" => (OPERATOR, json!({"name": "", "ports": 10, "livestream": false, "zone": "UTC"})),
+        // Of a call that must have been: tests/e2e/calls.rs.
+        "GET /calls/{id}" | "GET /calls/{id}/ladder.txt" | "GET /calls/{id}/ladder.pcap" => return None,
         // Of a film that must have been made: tests/e2e/recording.rs.
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,

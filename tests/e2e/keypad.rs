@@ -94,7 +94,7 @@ async fn a_caller_goes_into_a_breakout_room_and_votes_by_keys() -> Result<()> {
     Ok(())
 }
 
-// product: P5: a telephone on hold plays its music to nobody.
+// trap: hold music floods; product: P5: a telephone on hold plays its music to nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_telephone_on_hold_is_heard_by_nobody_and_all_see_why() -> Result<()> {
     let server = Server::start()?;
@@ -144,7 +144,7 @@ async fn a_name_that_was_said_at_the_door_is_heard_when_its_owner_leaves() -> Re
     Ok(())
 }
 
-// product: J3, C17: a caller at the door hears nothing of the room.
+// trap: phone bypasses the lobby; product: J3, C17: a caller at the door hears nothing of the room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_waits_hears_music_and_nothing_of_the_room() -> Result<()> {
     let server = Server::start()?;

@@ -7,6 +7,7 @@ mod browser;
 mod calls;
 mod chat;
 mod dial_out;
+mod guessing;
 mod keypad;
 mod load;
 mod operation;

@@ -169,6 +169,8 @@ pub enum Notice {
     EndsSoon,
     /// The meeting ends in five minutes.
     EndsIn5,
+    /// Too many wrong passwords were tried: for ten minutes nobody comes in by one. To hosts.
+    DoorClosed,
 }
 
 /// What one participant is told and the others are not.

@@ -377,6 +377,10 @@ impl Meeting {
         let is_over = |seat: &Seat| seat.lost_at.is_some_and(|at| now.saturating_sub(at) >= SEAT_KEPT);
         let gone: Vec<_> = self.seats.iter().filter(|(_, seat)| is_over(seat)).map(|(id, _)| *id).collect();
         let mut effects: Vec<_> = gone.into_iter().flat_map(|id| self.leave(id, LeaveReason::Lost)).collect();
+        if self.tries.has_closed() {
+            let managers = self.seats.values().filter(|seat| seat.person.role.manages());
+            effects.extend(managers.map(|seat| Effect::Notify(seat.person.id, Notice::DoorClosed)));
+        }
         effects.extend(self.tell_votes());
         effects.extend(self.look_at_the_clock(now));
         effects

@@ -1,7 +1,7 @@
 //! Wrong passwords, counted: per source and per meeting.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
@@ -40,9 +40,15 @@ impl Source {
     }
 }
 
+/// How long a meeting that was guessed at lets nobody in by password.
+const CLOSED: Duration = Duration::from_secs(600);
+
 #[derive(Debug, Default)]
 pub(crate) struct Tries {
     wrong: VecDeque<(Duration, Source)>,
+    closed_until: Option<Duration>,
+    /// It was closed, and the hosts have not been told.
+    untold: bool,
 }
 
 impl Tries {
@@ -50,11 +56,21 @@ impl Tries {
     pub(crate) fn is_open(&mut self, source: &Source, now: Duration) -> bool {
         self.forget_old(now);
         let of_source = self.wrong.iter().filter(|(_, from)| from == source).count();
-        self.wrong.len() < PER_MEETING_MAX && of_source < PER_SOURCE_MAX
+        self.closed_until.is_none() && of_source < PER_SOURCE_MAX
     }
 
     pub(crate) fn note_wrong(&mut self, source: Source, now: Duration) {
+        self.forget_old(now);
         self.wrong.push_back((now, source));
+        if self.wrong.len() >= PER_MEETING_MAX && self.closed_until.is_none() {
+            self.closed_until = Some(now + CLOSED);
+            self.untold = true;
+        }
+    }
+
+    /// The meeting has closed its door since this was asked last.
+    pub(crate) fn has_closed(&mut self) -> bool {
+        std::mem::take(&mut self.untold)
     }
 
     /// Nothing is held against anybody.
@@ -67,6 +83,100 @@ impl Tries {
         while self.wrong.front().is_some_and(|(at, _)| now.saturating_sub(*at) > WINDOW) {
             self.wrong.pop_front();
         }
+        if self.closed_until.is_some_and(|until| now >= until) {
+            self.closed_until = None;
+            // They have had their consequence.
+            self.wrong.clear();
+        }
+    }
+}
+
+/// How long a wrong entry is held against who made it, whatever meeting it was for.
+const GUESS_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Of one telephone number. A person mistypes three times.
+const PER_NUMBER_MAX: u32 = 10;
+
+/// Of browsers of one network: a company may have one address for all its people.
+const PER_NETWORK_MAX: u32 = 60;
+
+/// Of telephones of one network: all callers of a carrier come from its address.
+const PER_CARRIER_MAX: u32 = 600;
+
+/// Remembered at all; the oldest are forgotten first.
+const GUESSES_MAX: usize = 200_000;
+
+/// Wrong entries at all meetings together: unknown numbers and wrong passwords, of callers and of browsers.
+#[derive(Debug, Default)]
+pub struct Guesses {
+    wrong: VecDeque<(Duration, Guesser)>,
+    counts: BTreeMap<Guesser, u32>,
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Guesser {
+    Number(PhoneNumber),
+    Carrier(IpAddr),
+    Network(IpAddr),
+}
+
+impl Guesser {
+    /// A caller is counted by his number and with all others of his carrier; who withholds it by the carrier alone.
+    fn all_of(via: &Via, address: IpAddr) -> impl Iterator<Item = Self> {
+        let network = network_of(address);
+        let (number, other) = match via {
+            Via::Web => (None, Self::Network(network)),
+            Via::Phone(number) => {
+                ((!number.is_withheld()).then(|| Self::Number(number.clone())), Self::Carrier(network))
+            }
+        };
+        number.into_iter().chain([other])
+    }
+
+    fn most(&self) -> u32 {
+        match self {
+            Self::Number(_) => PER_NUMBER_MAX,
+            Self::Carrier(_) => PER_CARRIER_MAX,
+            Self::Network(_) => PER_NETWORK_MAX,
+        }
+    }
+}
+
+impl Guesses {
+    /// Whether somebody may try another number or password. `now` is any time that doesn't go back.
+    pub fn may(&mut self, via: &Via, address: IpAddr, now: Duration) -> bool {
+        self.forget_old(now);
+        Guesser::all_of(via, address)
+            .all(|guesser| self.counts.get(&guesser).is_none_or(|count| *count < guesser.most()))
+    }
+
+    /// He entered a wrong one.
+    pub fn note(&mut self, via: &Via, address: IpAddr, now: Duration) {
+        self.forget_old(now);
+        for guesser in Guesser::all_of(via, address) {
+            if self.wrong.len() >= GUESSES_MAX {
+                self.forget_first();
+            }
+            *self.counts.entry(guesser.clone()).or_default() += 1;
+            self.wrong.push_back((now, guesser));
+        }
+    }
+
+    fn forget_old(&mut self, now: Duration) {
+        while self.wrong.front().is_some_and(|(at, _)| now.saturating_sub(*at) > GUESS_WINDOW) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        let Some((_, guesser)) = self.wrong.pop_front() else { return };
+        if let Some(count) = self.counts.get_mut(&guesser) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&guesser);
+            }
+        }
     }
 }
 
@@ -74,7 +184,7 @@ impl Tries {
 mod tests {
     use super::*;
 
-    // product: J2
+    // trap: guessable numbers; product: J2
     #[test]
     fn wrong_passwords_are_limited_per_source_and_per_meeting() {
         let [a, b, c] = [1, 2, 3].map(|n| Source::Network([10, 0, 0, n].into()));
@@ -84,8 +194,35 @@ mod tests {
         assert!(!tries.is_open(&a, second(20)) && tries.is_open(&b, second(20)));
         (0..10).for_each(|n| tries.note_wrong(b.clone(), second(100 + n)));
         assert!(!tries.is_open(&c, second(200)), "the meeting itself is closed");
-        assert!(tries.is_open(&a, second(612)), "the first ones are forgotten");
-        assert!(!tries.is_clean(second(709)) && tries.is_clean(second(710)));
+        assert!(tries.has_closed() && !tries.has_closed(), "which is told once");
+        assert!(!tries.is_open(&c, second(708)) && tries.is_open(&a, second(709)), "for ten minutes, and then anew");
+        assert!(tries.is_clean(second(709)));
+        tries.note_wrong(a.clone(), second(710));
+        assert!(!tries.is_clean(second(1_310)) && tries.is_clean(second(1_311)) && !tries.has_closed());
+    }
+
+    // reliability: A11
+    #[test]
+    fn guessing_at_many_meetings_is_guessing_all_the_same() {
+        let mut guesses = Guesses::default();
+        let carrier = IpAddr::from([192, 0, 2, 1]);
+        let phone = |n: u32| Via::Phone(PhoneNumber::new(format!("1380000{n:04}")));
+        let second = Duration::from_secs;
+        (0..10).for_each(|n| guesses.note(&phone(1), carrier, second(n)));
+        assert!(!guesses.may(&phone(1), carrier, second(3_600)) && guesses.may(&phone(2), carrier, second(3_600)));
+        assert!(guesses.may(&phone(1), carrier, second(3_601)), "after an hour");
+        // Numbers that change with each call, as who guesses by machine has them.
+        (0..590).for_each(|n| guesses.note(&phone(n + 100), carrier, second(3_000)));
+        assert!(guesses.may(&phone(9_000), carrier, second(3_000)));
+        (0..10).for_each(|n| guesses.note(&phone(n + 1_000), carrier, second(3_601)));
+        assert!(!guesses.may(&phone(9_000), carrier, second(3_602)));
+        assert!(guesses.may(&Via::Web, carrier, second(3_602)), "browsers of that address are others");
+        (0..60).for_each(|_| guesses.note(&Via::Web, carrier, second(4_000)));
+        assert!(!guesses.may(&Via::Web, carrier, second(4_000)));
+        // A flood is forgotten, and holds no more than it may.
+        (0..300_000_u32).for_each(|n| guesses.note(&Via::Web, n.to_be_bytes().into(), second(5_000)));
+        assert_eq!((guesses.wrong.len(), guesses.counts.len()), (GUESSES_MAX, GUESSES_MAX));
+        assert!(guesses.may(&Via::Web, carrier, second(9_000)) && guesses.counts.is_empty());
     }
 
     #[test]

@@ -493,7 +493,8 @@ export type Notice =
   | 'made_host'
   | 'made_co_host'
   | 'ends_soon'
-  | 'ends_in5';
+  | 'ends_in5'
+  | 'door_closed';
 /**
  * What one participant is told and the others are not.
  */

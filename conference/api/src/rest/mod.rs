@@ -1,6 +1,7 @@
 //! The routes under `/api/v1`: who asks, in what form, and what is public. Each kind of resource has a file of its own.
 
 mod accounts;
+mod calling;
 mod calls;
 mod files;
 mod idempotency;
@@ -66,6 +67,7 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
         .merge(recordings::routes())
         .merge(files::routes())
         .merge(calls::routes())
+        .merge(calling::routes())
         .routes(routes!(by_number))
         .routes(routes!(broadcast))
         .routes(routes!(info))
@@ -302,8 +304,8 @@ async fn by_number(
     Path(number): Path<String>,
 ) -> Result<Json<DoorView>, Problem> {
     let number = number.parse().map_err(|_| caller.problem(Code::NoSuchMeeting))?;
-    let door = app.conference.find(number).await.map_err(|error| caller.failed(&error))?;
-    let door = door.ok_or_else(|| caller.problem(Code::NoSuchMeeting))?;
+    let found = app.conference.find_for(number, caller.source).await;
+    let door = found.map_err(|refusal| caller.problem(refusal.into()))?;
     Ok(Json(DoorView {
         id: door.id,
         number: door.number,

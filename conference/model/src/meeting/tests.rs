@@ -131,6 +131,32 @@ fn a_meeting_does_not_forget_wrong_passwords_by_being_empty() {
     assert!(!meeting.is_idle(Duration::from_secs(601)));
 }
 
+// reliability: A11
+#[test]
+fn hosts_are_told_when_the_door_closes_and_nobody_guesses_on() {
+    let (mut meeting, [host, guest, _]) = three();
+    act(&mut meeting, host, Action::MakeCoHost { participant: guest, on: true }).unwrap();
+    let guess = |meeting: &mut Meeting, n: u128, password: &str, now: u64| {
+        let who = Join { password: Some(password.to_owned()), ..phone(n) };
+        meeting.handle(Command::Join(who), Duration::from_secs(now)).map(|_| ())
+    };
+    for n in 10..30 {
+        assert_eq!(guess(&mut meeting, n, "000000", 1), Err(Refusal::WrongPassword));
+    }
+    assert_eq!(guess(&mut meeting, 30, PASSWORD, 2), Err(Refusal::TooManyTries), "not even the right one tells");
+    let told = |meeting: &mut Meeting, now: u64| -> Vec<ParticipantId> {
+        let effects = meeting.handle(Command::Tick, Duration::from_secs(now)).unwrap();
+        let told = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Notify(id, Notice::DoorClosed) => Some(id),
+            _ => None,
+        });
+        told.collect()
+    };
+    assert_eq!((told(&mut meeting, 2), told(&mut meeting, 3)), (vec![host, guest], Vec::new()));
+    assert_eq!(guess(&mut meeting, 31, PASSWORD, 600), Err(Refusal::TooManyTries));
+    assert_eq!(guess(&mut meeting, 31, PASSWORD, 601), Ok(()));
+}
+
 // product: J4
 #[test]
 fn a_full_meeting_refuses_the_next_and_a_locked_one_everybody() {
@@ -887,7 +913,8 @@ fn a_telephone_on_hold_counts_for_nobody_and_comes_back_as_it_was() {
     assert_eq!(act(&mut meeting, caller, hold(false)), Ok(Vec::new()));
 }
 
-// product: C8, C9, C11: for every way of being muted there is a way out, from the telephone or from the roster.
+// trap: muted phone stuck; product: C8, C9, C11: for every way of being muted there is a way out, from the telephone or
+// from the roster.
 #[test]
 fn no_telephone_is_muted_for_ever() {
     let muted = |meeting: &Meeting, id| meeting.participant(id).unwrap().muted;
@@ -921,7 +948,7 @@ fn no_telephone_is_muted_for_ever() {
     assert!(!muted(&meeting, caller));
 }
 
-// product: C16: two thousand end at once.
+// trap: all hang up; product: C16: two thousand end at once.
 #[test]
 fn a_crowd_of_callers_is_dismissed_each_once() {
     let mut meeting = Meeting::new(Rules { capacity: 2_001, ..rules() });

@@ -1,0 +1,153 @@
+//! Guessing passwords by machine, over the real gateway: eighty calls at once that send their keys by INFO.
+
+use std::{
+    net::UdpSocket,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use tests::{Client, PASSWORD, Server, User, http};
+
+const CALLS: usize = 80;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One call, as a script makes it.
+struct Call {
+    socket: UdpSocket,
+    server: std::net::SocketAddr,
+    number: String,
+    meeting: String,
+    to: String,
+    cseq: u32,
+    ended: bool,
+}
+
+impl Call {
+    fn begin(server: &Server, number: String) -> Result<Self> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let (server, meeting) = (server.sip, server.meeting.clone());
+        let mut call = Self { socket, server, number, meeting, to: String::new(), cseq: 1, ended: false };
+        let body =
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
+        call.send("INVITE", &format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}", body.len()))?;
+        let answer = call.wait(|text| text.starts_with("SIP/2.0 200"))?;
+        let to = answer.lines().find_map(|line| line.strip_prefix("To: ")).context("a To")?;
+        to.clone_into(&mut call.to);
+        call.send("ACK", "Content-Length: 0\r\n\r\n")?;
+        Ok(call)
+    }
+
+    fn send(&self, method: &str, rest: &str) -> Result<()> {
+        let (local, Self { number, meeting, cseq, .. }) = (self.socket.local_addr()?, self);
+        let to = if self.to.is_empty() { format!("<sip:{meeting}@{}>", self.server) } else { self.to.clone() };
+        let text = format!(
+            "{method} sip:{meeting}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKg{number}{method}{cseq};rport\r\n\
+             From: <sip:{number}@127.0.0.1>;tag=a\r\nTo: {to}\r\nCall-ID: guess-{number}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:{number}@{local}>\r\nMax-Forwards: 70\r\n{rest}",
+            self.server
+        );
+        self.socket.send_to(text.as_bytes(), self.server)?;
+        Ok(())
+    }
+
+    /// The first message that is wanted. A BYE on the way is noted and answered.
+    fn wait(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut buffer = [0; 4_096];
+        while Instant::now() < deadline {
+            let Ok((len, _)) = self.socket.recv_from(&mut buffer) else { continue };
+            let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            if text.starts_with("BYE ") {
+                self.ended = true;
+                let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+                let same = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+                let same: String = same.map(|line| format!("{line}\r\n")).collect();
+                self.socket
+                    .send_to(format!("SIP/2.0 200 OK\r\n{same}Content-Length: 0\r\n\r\n").as_bytes(), self.server)?;
+            }
+            if wanted(&text) {
+                return Ok(text);
+            }
+        }
+        bail!("{} waits in vain", self.number)
+    }
+
+    /// Keys by INFO, each when the one before was taken; nothing more once the server hung up.
+    fn press(&mut self, keys: &str) -> Result<()> {
+        for key in keys.chars() {
+            if self.ended {
+                return Ok(());
+            }
+            self.cseq += 1;
+            let body = format!("Signal={key}\r\nDuration=100\r\n");
+            let rest = format!("Content-Type: application/dtmf-relay\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            self.send("INFO", &rest)?;
+            let cseq = format!("CSeq: {} INFO", self.cseq);
+            self.wait(|text| text.contains(&cseq) || text.starts_with("BYE "))?;
+        }
+        Ok(())
+    }
+
+    fn until_over(&mut self) -> Result<()> {
+        if !self.ended {
+            self.wait(|text| text.starts_with("BYE "))?;
+        }
+        Ok(())
+    }
+}
+
+async fn wrong_entries(server: &Server) -> Result<u64> {
+    let text = http().get(format!("http://{}/metrics", server.metrics)).send().await?.text().await?;
+    let line = text.lines().find(|line| line.starts_with("conference_wrong_entries") && line.contains("phone"));
+    Ok(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0))
+}
+
+// reliability: A11; trap: guessable numbers
+#[tokio::test(flavor = "multi_thread")]
+async fn eighty_calls_at_once_make_twenty_guesses_and_the_host_is_told() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "主持人"});
+    let mut host = Client::join(server.web, &server.meeting, join.clone(), Some(&operator.cookie)).await?;
+    let guessed = thread::scope(|scope| -> Result<()> {
+        let guess = |n: usize| -> Result<()> {
+            let mut call = Call::begin(&server, format!("1390000{n:04}"))?;
+            call.press("2")?;
+            for password in 0..3 {
+                call.press(&format!("{:06}#", n * 3 + password))?;
+            }
+            call.until_over()
+        };
+        let threads: Vec<_> = (0..CALLS).map(|n| scope.spawn(move || guess(n))).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a call doesn't panic"))
+    });
+    guessed?;
+    host.next(|message| message["type"] == "notice" && message["notice"] == "door_closed").await?;
+    assert_eq!(wrong_entries(&server).await?, 20);
+
+    // Not even the right one is told from the others now, by telephone or browser; the host has his own way.
+    let mut late = Call::begin(&server, "13900009999".to_owned())?;
+    late.press(&format!("2{}#", server.password))?;
+    late.until_over()?;
+    let mut causes = Vec::new();
+    while causes.len() <= CALLS {
+        let calls = operator.get("/calls?limit=200").await?;
+        let items = calls["items"].as_array().context("a list")?;
+        causes = items.iter().map(|call| call["cause"].as_str().unwrap_or_default().to_owned()).collect();
+    }
+    let refused = causes.iter().filter(|cause| *cause == "too_many_tries").count();
+    let wrong = causes.iter().filter(|cause| *cause == "wrong_password").count();
+    assert_eq!(refused + wrong, CALLS + 1, "{causes:?}");
+    assert!(wrong <= 6 && causes[0] == "too_many_tries", "{wrong} calls had three tries: {causes:?}");
+    let with_password = json!({"type": "join", "name": "李雷", "password": server.password});
+    let guest = Client::join(server.web, &server.meeting, with_password, None).await?;
+    assert_eq!(guest.joined["problem"]["code"], "too_many_tries", "{}", guest.joined);
+    let cookie = Client::login(server.web, "host", PASSWORD).await?;
+    let again = Client::join(server.web, &server.meeting, join, Some(&cookie)).await?;
+    assert_eq!(again.joined["type"], "joined", "{}", again.joined);
+    Ok(())
+}
