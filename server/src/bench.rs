@@ -1,6 +1,7 @@
 //! `huitong bench`: figures of this machine as JSON on standard output.
 
 mod calls;
+mod stream;
 
 use clap::{Args, Subcommand, ValueEnum};
 use media::AudioCodec;
@@ -12,6 +13,8 @@ pub(crate) enum Bench {
     Mixer(Mixer),
     /// What calls cost a server of this program that runs on a core of its own, and how good their sound's timing is.
     Calls(calls::Calls),
+    /// How long a livestream takes from the camera to the viewer, and what it costs.
+    Stream(stream::Stream),
 }
 
 #[derive(Args)]
@@ -53,6 +56,7 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
     match what {
         Bench::Mixer(mixer) => run_mixer(mixer),
         Bench::Calls(calls) => calls::run(calls),
+        Bench::Stream(stream) => stream::run(stream),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Packager {
     audio: Rendition,
     /// When the first run began, by the clock on the wall: the broadcast's time 0.
     first: Option<SystemTime>,
+    /// The studio's time 0 by the same clock.
+    started: Option<SystemTime>,
     run: Option<RunStart>,
     finished: bool,
     multivariant: Bytes,
@@ -70,12 +72,18 @@ impl Packager {
             video: Rendition::new(Track::Video),
             audio: Rendition::new(Track::Audio),
             first: None,
+            started: None,
             run: None,
             finished: false,
             multivariant: Bytes::new(),
             video_playlist: Playlist::default(),
             audio_playlist: Playlist::default(),
         }
+    }
+
+    /// When the studio's time began.
+    pub(crate) fn handle_start(&mut self, started: SystemTime) {
+        self.started = Some(started);
     }
 
     /// What precedes the units of a track in each run.
@@ -97,7 +105,7 @@ impl Packager {
             return false;
         }
         let run = *self.run.get_or_insert_with(|| {
-            let wall = now.checked_sub(unit.pts).unwrap_or(SystemTime::UNIX_EPOCH);
+            let wall = self.started.or_else(|| now.checked_sub(unit.pts)).unwrap_or(SystemTime::UNIX_EPOCH);
             let first = *self.first.get_or_insert(wall);
             // The clock on the wall may be set back; the broadcast's time may not.
             let end = self.video.end().max(self.audio.end());
@@ -117,7 +125,7 @@ impl Packager {
     pub(crate) fn end_run(&mut self) {
         self.video.end_run();
         self.audio.end_run();
-        self.run = None;
+        (self.run, self.started) = (None, None);
         self.render();
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Outlets {
     pushers: BTreeMap<u32, Pusher>,
     /// What an outlet that opens now has missed.
     formats: Vec<Format>,
+    /// The studio's time 0.
+    started: Option<SystemTime>,
     facts: mpsc::Sender<BroadcastFact>,
     orders: mpsc::Receiver<Order>,
     report: Report,
@@ -52,8 +54,8 @@ impl Outlets {
         orders: mpsc::Receiver<Order>,
     ) -> Self {
         let (published, recorder, pushers) = (None, None, BTreeMap::new());
-        let (formats, report) = (Vec::new(), Report::default());
-        Self { config, origin, published, recorder, pushers, formats, facts, orders, report }
+        let (formats, started, report) = (Vec::new(), None, Report::default());
+        Self { config, origin, published, recorder, pushers, formats, started, facts, orders, report }
     }
 
     /// What the last studio did.
@@ -73,6 +75,7 @@ impl Outlets {
             };
             match said {
                 Err(hangup) => return hangup,
+                Ok(FromStudio::Started(time)) => self.started(time),
                 Ok(FromStudio::Format(format)) => self.format(format),
                 Ok(FromStudio::Unit(unit)) => self.unit(unit),
                 Ok(FromStudio::KeyframeWanted(participant, kind)) => {
@@ -98,6 +101,7 @@ impl Outlets {
         self.recorded(ended);
         self.pushers.values().for_each(Pusher::run_ended);
         self.formats.clear();
+        self.started = None;
         self.report = Report::default();
         self.tell(BroadcastFact::Restarting);
     }
@@ -116,9 +120,10 @@ impl Outlets {
         match order {
             Order::Publish(id, packager) => {
                 self.unpublish();
-                for format in &self.formats {
-                    packager.send_modify(|packager| packager.handle_format(format.clone()));
-                }
+                packager.send_modify(|packager| {
+                    self.started.into_iter().for_each(|time| packager.handle_start(time));
+                    self.formats.iter().for_each(|format| packager.handle_format(format.clone()));
+                });
                 self.published = Some(Published { id, packager, live: false });
             }
             Order::Unpublish => self.unpublish(),
@@ -141,6 +146,13 @@ impl Outlets {
         if let Some(Published { id, packager, .. }) = self.published.take() {
             packager.send_modify(Packager::finish);
             self.origin.retire(id);
+        }
+    }
+
+    fn started(&mut self, time: SystemTime) {
+        self.started = Some(time);
+        if let Some(published) = &self.published {
+            published.packager.send_modify(|packager| packager.handle_start(time));
         }
     }
 

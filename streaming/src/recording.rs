@@ -281,7 +281,7 @@ mod tests {
     /// Pictures and sound of so many ticks from one on, with a key frame each 50.
     fn play(writer: &mut Writer<Vec<u8>>, ticks: std::ops::Range<u32>, elapsed: Duration) -> io::Result<()> {
         for tick in ticks {
-            let pts = cadence::TICK * tick;
+            let pts = Duration::from_millis(40) * tick;
             let unit = |track, keyframe| AccessUnit { track, pts, keyframe, data: Bytes::from_static(&[9; 100]) };
             writer.unit(unit(Track::Audio, true), elapsed)?;
             writer.unit(unit(Track::Video, tick.is_multiple_of(50)), elapsed)?;

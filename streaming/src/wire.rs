@@ -13,6 +13,7 @@
 //!                  18 unit     track (8) | key frame (8) | presentation time in ns (64) | coded picture or sound
 //!                  19 key frame wanted  participant (128) | kind (8)
 //!                  20 report   JSON of Report
+//!                  21 started  microseconds since 1970 (64)
 //!
 //! to a pusher      32 target   address with its key
 //!                  16, 17, 18, as the studio said them
@@ -24,7 +25,7 @@
 
 use std::{
     io::{self, Read},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::{Buf, BufMut, Bytes};
@@ -83,6 +84,8 @@ pub enum FromStudio {
     KeyframeWanted(ParticipantId, TrackKind),
     /// Once a second.
     Report(Report),
+    /// When the studio's time 0 was by the clock on the wall. The first word.
+    Started(SystemTime),
 }
 
 /// A track of the broadcast.
@@ -236,6 +239,7 @@ impl FromStudio {
     const UNIT: u8 = 18;
     const KEYFRAME_WANTED: u8 = 19;
     const REPORT: u8 = 20;
+    const STARTED: u8 = 21;
 
     /// Appends the message to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -262,6 +266,10 @@ impl FromStudio {
             }),
             Self::Report(report) => frame(Self::REPORT, out, |out| {
                 serde_json::to_writer(out, report).expect("a report is plain data");
+            }),
+            Self::Started(time) => frame(Self::STARTED, out, |out| {
+                let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                out.put_u64(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
             }),
         }
     }
@@ -293,6 +301,10 @@ impl FromStudio {
                 Ok(Self::KeyframeWanted(read_participant(tag, &mut frame)?, read_kind(tag, &mut frame)?))
             }
             Self::REPORT => Ok(Self::Report(serde_json::from_slice(&frame)?)),
+            Self::STARTED => {
+                let since = Duration::from_micros(frame.try_get_u64().map_err(short)?);
+                Ok(Self::Started(SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)))
+            }
             other => Err(WireError::Tag(other)),
         }
     }
@@ -327,7 +339,7 @@ impl ToPusher {
         match FromStudio::read(frame)? {
             FromStudio::Format(format) => Ok(Self::Format(format)),
             FromStudio::Unit(unit) => Ok(Self::Unit(unit)),
-            FromStudio::KeyframeWanted(..) | FromStudio::Report(_) => Err(WireError::Tag(tag)),
+            FromStudio::KeyframeWanted(..) | FromStudio::Report(_) | FromStudio::Started(_) => Err(WireError::Tag(tag)),
         }
     }
 }

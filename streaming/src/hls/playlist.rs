@@ -18,10 +18,10 @@ const TARGET_DURATION: Duration = cadence::SEGMENT;
 
 /// What no part is longer than. A little more than the cadence, for sound is cut at whole frames; but only so much that
 /// every part is at least 85 % of it.
-const PART_TARGET: Duration = Duration::from_millis(440);
+const PART_TARGET: Duration = Duration::from_millis(220);
 
 /// How far a player stays behind the newest part: the least that is allowed, three part targets.
-const PART_HOLD_BACK: Duration = Duration::from_millis(1320);
+const PART_HOLD_BACK: Duration = Duration::from_millis(660);
 
 /// How far a player without parts stays behind: the least that is allowed, three target durations.
 const HOLD_BACK: Duration = Duration::from_secs(6);
@@ -44,7 +44,7 @@ pub(super) fn multivariant(video: Option<&Format>) -> Bytes {
         _ => (1280, 720, avc_codec(&[])),
     };
     let bandwidth = VIDEO_BANDWIDTH + AUDIO_BANDWIDTH;
-    let frame_rate = 1.0 / cadence::TICK.as_secs_f64();
+    let frame_rate = f64::from(cadence::TICKS_PER_SECOND);
     format!(
         "#EXTM3U\n\
          #EXT-X-VERSION:9\n\

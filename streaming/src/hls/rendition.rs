@@ -34,6 +34,9 @@ pub(super) struct Rendition {
     /// A sample's duration is the distance to the next one, so the newest waits for it. With a nominal duration,
     /// dropped pictures would leave holes that players have to seek over.
     held: Option<Sample>,
+    /// Where the next sample begins, when the last one was the last of its part: the cadence knows where that ends, and
+    /// so the part doesn't wait for it.
+    due: Option<u64>,
     end: Duration,
     open: Vec<Sample>,
     open_part: u64,
@@ -92,6 +95,7 @@ impl Rendition {
             run_start: None,
             inits: VecDeque::new(),
             held: None,
+            due: None,
             end: Duration::ZERO,
             open: Vec::new(),
             open_part: 0,
@@ -123,22 +127,57 @@ impl Rendition {
         let Some(format) = &self.format else { return false };
         let timescale = boxes::timescale(format);
         self.run_start = Some(run);
-        let start = in_ticks(run.offset + unit.pts, timescale);
+        let mut start = in_ticks(run.offset + unit.pts, timescale);
         let mut finished = false;
-        if let Some(mut held) = self.held.take() {
+        if let Some(due) = self.due {
+            // A picture that was left out at the part's edge leaves no hole: the one after it is shown sooner. Sound that
+            // is missing is missing.
+            let hole = start.saturating_sub(due);
+            if start + SLACK < due {
+                return false;
+            }
+            start = if self.track == Track::Video || hole <= SLACK { due } else { start };
+        } else if let Some(mut held) = self.held.take() {
             let Some(duration) = start.checked_sub(held.start).filter(|ticks| *ticks > 0) else {
                 // Time doesn't go back in a run.
                 self.held = Some(held);
                 return false;
             };
             held.duration = u32::try_from(duration).unwrap_or(u32::MAX);
-            finished = self.add(held, Some(&unit));
+            finished = self.add(held, Some((unit.pts, unit.keyframe)));
         } else {
             (self.open_part, self.open_segment) = self.place(unit.pts);
         }
+        self.due = None;
         self.end = run.offset + unit.pts + cadence::TICK;
-        self.held = Some(Sample { start, duration: 0, keyframe: unit.keyframe, data: unit.data });
+        let mut sample = Sample { start, duration: 0, keyframe: unit.keyframe, data: unit.data };
+        if let Some(end) = self.part_ends(unit.pts) {
+            let ticks = match self.track {
+                Track::Video => in_ticks(run.offset + end, timescale).saturating_sub(start).max(1),
+                Track::Audio => u64::from(AAC_SAMPLES),
+            };
+            sample.duration = u32::try_from(ticks).unwrap_or(u32::MAX);
+            self.due = Some(start + ticks);
+            // The studio forces a key frame where a segment begins.
+            finished |= self.add(sample, Some((end, true)));
+        } else {
+            self.held = Some(sample);
+        }
         finished
+    }
+
+    /// Where the unit of this time ends, if it is the last of its part by the cadence.
+    fn part_ends(&self, pts: Duration) -> Option<Duration> {
+        match self.track {
+            Track::Video => {
+                let end = cadence::part_end(pts);
+                (pts + cadence::TICK * 5 / 4 > end).then_some(end)
+            }
+            Track::Audio => {
+                let next = pts + AAC_FRAME;
+                (self.place(next).0 > self.place(pts).0).then_some(next)
+            }
+        }
     }
 
     /// The studio is gone: what is open is finished as it is.
@@ -151,6 +190,7 @@ impl Rendition {
             self.add(held, None);
         }
         self.close_segment();
+        self.due = None;
         self.format = None;
         self.run_start = None;
         self.run += 1;
@@ -214,15 +254,16 @@ impl Rendition {
         self.segments.len().saturating_sub(LISTED)
     }
 
-    /// Adds a sample whose duration is known, and ends its part and segment if `next` belongs to others.
-    fn add(&mut self, sample: Sample, next: Option<&AccessUnit>) -> bool {
+    /// Adds a sample whose duration is known, and ends its part and segment if what comes next, at this time and perhaps
+    /// with a key frame, belongs to others.
+    fn add(&mut self, sample: Sample, next: Option<(Duration, bool)>) -> bool {
         self.open.push(sample);
-        let Some(next) = next else {
+        let Some((pts, keyframe)) = next else {
             self.close_part();
             return true;
         };
-        let (part, segment) = self.place(next.pts);
-        let ends_segment = segment > self.open_segment && (next.keyframe || self.open_duration() >= SEGMENT_MAX);
+        let (part, segment) = self.place(pts);
+        let ends_segment = segment > self.open_segment && (keyframe || self.open_duration() >= SEGMENT_MAX);
         let ends_part = part > self.open_part || ends_segment;
         if ends_part {
             self.close_part();
@@ -306,6 +347,12 @@ impl Rendition {
 
 /// Samples in a frame of AAC.
 pub(crate) const AAC_SAMPLES: u32 = 1024;
+
+/// A frame of AAC at 48 kHz.
+const AAC_FRAME: Duration = Duration::from_nanos(AAC_SAMPLES as u64 * 1_000_000_000 / 48_000);
+
+/// Ticks by which a time may be off by rounding; more is a hole.
+const SLACK: u64 = 3;
 
 pub(crate) fn in_ticks(time: Duration, timescale: u32) -> u64 {
     let ticks = (time.as_nanos() * u128::from(timescale) + 500_000_000) / 1_000_000_000;

@@ -15,14 +15,16 @@ use crate::cadence;
 struct Studio {
     packager: Packager,
     wall: SystemTime,
-    tick: u32,
+    tick: u64,
     sound: u64,
+    /// Of the last picture.
+    segment: Option<u64>,
 }
 
 impl Studio {
     fn new() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
-        let mut studio = Self { packager: Packager::new(), wall, tick: 0, sound: 0 };
+        let mut studio = Self { packager: Packager::new(), wall, tick: 0, sound: 0, segment: None };
         studio.say_formats();
         studio
     }
@@ -34,24 +36,25 @@ impl Studio {
         self.packager.handle_format(Format::Audio { rate: 48_000, channels: 1, config });
     }
 
-    fn run(&mut self, ticks: u32) {
+    fn run(&mut self, ticks: u64) {
         (0..ticks).for_each(|_| self.tick(|_| true));
     }
 
     /// One tick; `seen` says whether the encoder gives its picture.
-    fn tick(&mut self, seen: impl Fn(u32) -> bool) {
-        let pts = TICK * self.tick;
+    fn tick(&mut self, seen: impl Fn(u64) -> bool) {
+        let pts = cadence::time_of(self.tick);
         let now = self.wall + pts;
-        let segment = cadence::segment_at(pts);
-        let keyframe = self.tick == 0 || segment > cadence::segment_at(pts.saturating_sub(TICK));
         if seen(self.tick) {
+            let segment = Some(cadence::segment_at(pts));
+            let keyframe = self.segment != segment;
+            self.segment = segment;
             let data = Bytes::from(vec![u8::from(keyframe); 2_000]);
             self.packager.handle_unit(AccessUnit { track: Track::Video, pts, keyframe, data }, now);
         }
         self.tick += 1;
         loop {
             let pts = Duration::from_nanos(self.sound * 1_024 * 1_000_000_000 / 48_000);
-            if pts >= TICK * self.tick {
+            if pts >= cadence::time_of(self.tick) {
                 break;
             }
             let data = Bytes::from_static(&[7; 250]);
@@ -63,8 +66,8 @@ impl Studio {
     /// The studio dies, and the next one begins after `gap`.
     fn die(&mut self, gap: Duration) {
         self.packager.end_run();
-        self.wall += TICK * self.tick + gap;
-        (self.tick, self.sound) = (0, 0);
+        self.wall += cadence::time_of(self.tick) + gap;
+        (self.tick, self.sound, self.segment) = (0, 0, None);
         self.say_formats();
     }
 
@@ -162,7 +165,7 @@ fn check_rules(text: &str) -> Read {
 #[test]
 fn playlists_keep_the_rules_all_the_time() {
     let mut studio = Studio::new();
-    for _ in 0..2_000 {
+    for _ in 0..2_410 {
         studio.run(1);
         if studio.packager.is_playable() {
             check_rules(&studio.text(Track::Video));
@@ -172,21 +175,21 @@ fn playlists_keep_the_rules_all_the_time() {
     let video = check_rules(&studio.text(Track::Video));
     // The open one is listed as well, by its parts.
     assert_eq!(video.segments.iter().map(|segment| segment.0).collect::<Vec<_>>(), [2.0; rendition::LISTED - 1]);
-    assert_eq!(video.msn as usize + video.segments.len(), 40, "two short ones, 38 of 2 s, and the open one make 80 s");
-    assert!(video.parts.iter().all(|part| (part.1 - 0.4).abs() < 0.000_01), "{:?}", video.parts);
+    assert_eq!(video.msn as usize + video.segments.len(), 41, "two short ones and 39 of 2 s make 80 s");
+    assert!(video.parts.iter().all(|part| (part.1 - 0.2).abs() < 0.000_02), "{:?}", video.parts);
 }
 
 #[test]
 fn the_first_segment_is_short_and_both_tracks_end_theirs_together() {
     let mut studio = Studio::new();
-    studio.run(30);
+    studio.run(17);
     assert!(!studio.packager.is_playable());
-    studio.run(2);
+    studio.run(1);
     assert!(studio.packager.is_playable() && studio.packager.is_running());
     studio.run(300);
     let (video, audio) = (read(&studio.text(Track::Video)), read(&studio.text(Track::Audio)));
-    assert_eq!(video.segments[0].0, 1.2);
-    assert_eq!(video.segments[1].0, 0.8);
+    assert_eq!(video.segments[0].0, 0.6);
+    assert_eq!(video.segments[1].0, 1.4);
     assert_eq!(video.segments.len(), audio.segments.len());
     for (picture, sound) in video.segments.iter().zip(&audio.segments) {
         assert!((picture.0 - sound.0).abs() < 0.025, "{} and {} s", picture.0, sound.0);
@@ -197,7 +200,7 @@ fn the_first_segment_is_short_and_both_tracks_end_theirs_together() {
 #[test]
 fn blocking_reload_waits_for_the_right_part() {
     let mut studio = Studio::new();
-    studio.run(32);
+    studio.run(18);
     let reach = |studio: &Studio, msn, part| studio.packager.reach(Track::Video, msn, part);
     // Segment 0 is whole, segment 1 open without a part.
     assert_eq!(reach(&studio, 0, None), Reach::There);
@@ -206,14 +209,17 @@ fn blocking_reload_waits_for_the_right_part() {
     assert_eq!(reach(&studio, 1, None), Reach::Coming);
     assert_eq!(reach(&studio, 3, None), Reach::Coming);
     assert_eq!(reach(&studio, 4, None), Reach::TooFar);
-    studio.run(9);
+    studio.run(5);
+    assert_eq!(reach(&studio, 1, Some(0)), Reach::Coming);
+    // The last picture of a part completes it, without waiting for the next.
+    studio.run(1);
     assert_eq!(reach(&studio, 1, Some(0)), Reach::There);
     assert_eq!(reach(&studio, 1, Some(1)), Reach::Coming);
-    // The fifth part of a segment of two is the first of the next.
-    assert_eq!(reach(&studio, 1, Some(4)), Reach::Coming);
-    studio.run(10);
+    // The tenth part of a segment of seven is the first of the next.
+    assert_eq!(reach(&studio, 1, Some(9)), Reach::Coming);
+    studio.run(36);
     assert_eq!(reach(&studio, 1, None), Reach::There);
-    assert_eq!(reach(&studio, 1, Some(4)), Reach::There);
+    assert_eq!(reach(&studio, 1, Some(9)), Reach::There);
     studio.packager.finish();
     assert_eq!(reach(&studio, 99, None), Reach::There);
 }
@@ -221,19 +227,20 @@ fn blocking_reload_waits_for_the_right_part() {
 #[test]
 fn the_hinted_part_is_the_one_that_comes() {
     let mut studio = Studio::new();
-    studio.run(40);
+    studio.run(24);
     for _ in 0..200 {
         let hint = read(&studio.text(Track::Video)).hint.unwrap();
         assert_eq!(studio.packager.file(&hint), Stored::Coming);
-        studio.run(10);
+        studio.run(6);
         assert!(matches!(studio.packager.file(&hint), Stored::There(_)), "{hint}");
     }
+    studio.run(3);
     let hint = read(&studio.text(Track::Video)).hint.unwrap();
     studio.packager.end_run();
     assert!(matches!(studio.packager.file(&hint), Stored::There(_)), "the last part is what there was of it");
     let hint = read(&studio.text(Track::Video)).hint.unwrap();
     studio.die(Duration::from_millis(300));
-    studio.run(12);
+    studio.run(8);
     assert_eq!(studio.packager.file(&hint), Stored::Missing, "no part of another studio under a promised name");
     let hint = read(&studio.text(Track::Video)).hint.unwrap();
     studio.packager.finish();
@@ -269,7 +276,7 @@ fn a_delta_leaves_out_what_is_old() {
     studio.run(2_000);
     let full = studio.text(Track::Video);
     let delta = String::from_utf8(studio.packager.playlist(Track::Video, true).to_vec()).unwrap();
-    assert!(delta.len() < full.len() * 8 / 10, "{} of {}", delta.len(), full.len());
+    assert!(delta.len() < full.len() * 9 / 10, "{} of {}", delta.len(), full.len());
     let skipped: usize =
         attribute(delta.lines().find(|line| line.starts_with("#EXT-X-SKIP")).unwrap(), "SKIPPED-SEGMENTS")
             .unwrap()
@@ -301,7 +308,7 @@ fn a_dead_studio_leaves_a_discontinuity_and_time_goes_on() {
     }
     let first = read(&studio.text(Track::Video)).discontinuities[0];
     let fragment = fragments(&studio.bytes(&format!("video-{first}.m4s")))[0].0;
-    let gap = fragment as f64 / 90_000.0 - 117.0 * 0.04;
+    let gap = fragment as f64 / 90_000.0 - 117.0 / 30.0;
     assert!((gap - 0.7).abs() < 0.05, "{gap} s after the end");
 
     // It leaves the playlist with its segment, and is counted.
@@ -320,7 +327,7 @@ fn the_clock_on_the_wall_may_go_back() {
     studio.run(100);
     let first = read(&studio.text(Track::Video)).discontinuities[0];
     let start = fragments(&studio.bytes(&format!("video-{first}.m4s")))[0].0 as f64 / 90_000.0;
-    assert!((4.0..4.1).contains(&start), "{start} s, where 4 s were there before");
+    assert!((3.33..3.43).contains(&start), "{start} s, where 3.33 s were there before");
 }
 
 // product: P3
@@ -332,7 +339,7 @@ fn the_end_is_said_and_everything_before_it_is_there() {
     let read = check_rules(&studio.text(Track::Video));
     assert!(read.ended && studio.packager.is_finished());
     let length: f64 = read.segments.iter().map(|segment| segment.0).sum();
-    assert!((length - 163.0 * 0.04).abs() < 0.001, "{length} s of 6.52");
+    assert!((length - 163.0 / 30.0).abs() < 0.001, "{length} s of 5.43");
     let late = AccessUnit { track: Track::Video, pts: TICK * 500, keyframe: true, data: Bytes::new() };
     assert!(!studio.packager.handle_unit(late, studio.wall));
 }
@@ -340,7 +347,7 @@ fn the_end_is_said_and_everything_before_it_is_there() {
 #[test]
 fn memory_is_bounded() {
     let mut studio = Studio::new();
-    studio.run(25 * 600);
+    studio.run(30 * 600);
     let kept = (0..400).filter(|msn| matches!(studio.packager.file(&format!("video-{msn}.m4s")), Stored::There(_)));
     assert!(kept.count() <= rendition::LISTED + 3);
 }
@@ -366,7 +373,7 @@ fn a_missing_key_frame_doesnt_make_a_segment_too_long() {
     let mut studio = Studio::new();
     // The key frame of 4 s is lost.
     for _ in 0..300 {
-        studio.tick(|tick| tick != 100);
+        studio.tick(|tick| tick != 120);
     }
     let read = read(&studio.text(Track::Video));
     assert!(read.segments.iter().all(|segment| segment.0.round() <= 2.0), "{:?}", read.segments);
@@ -416,12 +423,12 @@ fn parts_hold_their_samples() {
     let moof_len = bytes.position();
     let Any::Mdat(mdat) = Any::read_from(&mut bytes).unwrap() else { panic!("mdat") };
     let traf = &moof.traf[0];
-    assert_eq!(traf.tfdt.as_ref().unwrap().base_media_decode_time, 10 * 3_600);
+    assert_eq!(traf.tfdt.as_ref().unwrap().base_media_decode_time, 6 * 3_000);
     let trun = &traf.trun[0];
     assert_eq!(u64::from(trun.data_offset.unwrap().cast_unsigned()), moof_len + 8);
-    assert_eq!(trun.samples.len(), 10);
-    assert!(trun.samples.iter().all(|entry| entry.duration == Some(3_600) && entry.size == Some(2_000)));
-    assert_eq!(mdat.data.len(), 20_000);
+    assert_eq!(trun.samples.len(), 6);
+    assert!(trun.samples.iter().all(|entry| entry.duration == Some(3_000) && entry.size == Some(2_000)));
+    assert_eq!(mdat.data.len(), 12_000);
     let first = Any::decode(&mut Cursor::new(studio.bytes("video-p0.m4s"))).unwrap();
     let Any::Moof(first) = first else { panic!("moof") };
     let flags: Vec<_> = first.traf[0].trun[0].samples.iter().take(2).map(|entry| entry.flags.unwrap()).collect();
@@ -447,7 +454,7 @@ fn times_on_the_wall_follow_the_run() {
     studio.run(200);
     let text = studio.text(Track::Video);
     let times: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:")).collect();
-    assert_eq!(times[..3], ["2026-09-21T14:13:20.123Z", "2026-09-21T14:13:21.323Z", "2026-09-21T14:13:22.123Z"]);
+    assert_eq!(times[..3], ["2026-09-21T14:13:20.123Z", "2026-09-21T14:13:20.723Z", "2026-09-21T14:13:22.123Z"]);
 }
 
 /// Start and length of each fragment of a file, in the track's timescale.

@@ -5,26 +5,25 @@
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use media::FRAME_SAMPLES;
 use streaming::{
-    cadence,
+    cadence::{self, ticks_in, time_of},
     wire::{FromStudio, Report},
 };
 
 use crate::{composer::Composer, encoder::Encoder, fault::Faults, input::Role, sound::Program};
 
-/// An unchanged picture is sent only this often, in ticks: five times a second it costs next to nothing, and it divides
-/// the ticks of a part, so no part waits for its last picture.
-const STILL_TICKS: u64 = 5;
+/// An unchanged picture is sent only this often, in ticks: five times a second it costs next to nothing, and every part
+/// has its picture.
+const STILL_TICKS: u64 = cadence::TICKS_PER_PART;
 
 /// How often the parent hears what was done.
-const REPORT_TICKS: u64 = 25;
+const REPORT_TICKS: u64 = cadence::TICKS_PER_SECOND as u64;
 
-/// Frames of sound in a tick.
-const FRAMES_PER_TICK: u64 = cadence::TICK.as_millis() as u64 / 20;
+/// Frames of sound in a second.
+const FRAMES_PER_SECOND: u64 = 50;
 
 /// Further behind than this, the ticks between are not even looked at for part edges.
 const BEHIND_MAX: u64 = 50;
@@ -45,9 +44,11 @@ pub(crate) struct Director {
 impl Director {
     pub(crate) fn run(mut self, cues: &Receiver<Cue>) -> anyhow::Result<()> {
         let start = Instant::now();
+        // Whoever reads it is there, and the queue is empty.
+        let _full = self.said.try_send(FromStudio::Started(SystemTime::now()));
         let mut program = Program::default();
         let mut report = Report::default();
-        let (mut tick, mut sound_tick) = (0, 0);
+        let (mut tick, mut frames) = (0, 0);
         let mut samples = Vec::new();
         let faults = Faults::new();
         loop {
@@ -64,13 +65,11 @@ impl Director {
 
             // Sound is never left out: it covers the ticks that were.
             samples.clear();
-            let from = time_of(sound_tick);
-            for _ in 0..(tick + 1 - sound_tick) * FRAMES_PER_TICK {
-                program.pull(&mut samples);
-            }
-            debug_assert_eq!(samples.len() as u64, (tick + 1 - sound_tick) * FRAMES_PER_TICK * FRAME_SAMPLES as u64);
+            let from = Duration::from_millis(frames * 1_000 / FRAMES_PER_SECOND);
+            let until = frames_in(tick + 1);
+            (frames..until).for_each(|_| program.pull(&mut samples));
             self.encoder.sound(&samples, from)?;
-            sound_tick = tick + 1;
+            frames = until;
 
             let changed = self.composer.compose(Instant::now());
             if changed || tick.is_multiple_of(STILL_TICKS) {
@@ -105,12 +104,9 @@ fn next_tick(done: u64, now: u64) -> u64 {
     now.min(edge).max(next)
 }
 
-fn time_of(tick: u64) -> Duration {
-    cadence::TICK * u32::try_from(tick).unwrap_or(u32::MAX)
-}
-
-fn ticks_in(time: Duration) -> u64 {
-    (time.as_nanos() / cadence::TICK.as_nanos()) as u64
+/// Whole frames of sound in so many ticks: five in three.
+fn frames_in(ticks: u64) -> u64 {
+    ticks * FRAMES_PER_SECOND / u64::from(cadence::TICKS_PER_SECOND)
 }
 
 #[cfg(test)]
@@ -124,18 +120,17 @@ mod tests {
         };
         check(3, 3, 4);
         check(3, 4, 4);
-        check(3, 7, 7);
-        check(3, 12, 10);
-        check(9, 12, 10);
-        check(10, 12, 12);
+        check(3, 5, 5);
+        check(3, 13, 6);
+        check(9, 14, 12);
+        check(12, 14, 14);
         check(3, 500, 500);
     }
 
     #[test]
     fn a_still_picture_fits_the_parts() {
         assert_eq!(cadence::TICKS_PER_PART % STILL_TICKS, 0);
-        assert_eq!(time_of(50), cadence::SEGMENT);
-        assert_eq!(ticks_in(cadence::SEGMENT - Duration::from_nanos(1)), 49);
-        assert_eq!(FRAMES_PER_TICK * 20, cadence::TICK.as_millis() as u64);
+        assert_eq!(time_of(60), cadence::SEGMENT);
+        assert_eq!((0..7).map(frames_in).collect::<Vec<_>>(), [0, 1, 3, 5, 6, 8, 10]);
     }
 }

@@ -51,9 +51,9 @@ enum End {
 
 impl Encoder {
     pub(crate) fn start(said: &SyncSender<FromStudio>) -> anyhow::Result<Self> {
-        let per_second = 1_000 / cadence::TICK.as_millis();
+        let per_second = cadence::TICKS_PER_SECOND;
         // One key frame is forced in each segment; the encoder adds one by itself only if that went wrong.
-        let keyframe_max = 2 * cadence::SEGMENT.as_millis() / cadence::TICK.as_millis();
+        let keyframe_max = 2 * cadence::SEGMENT.as_secs() * u64::from(per_second);
         let pipeline = gst::parse::launch(&format!(
             "appsrc name=pictures is-live=true format=time leaky-type=upstream max-buffers=2 max-bytes=0 \
                caps=video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate={per_second}/1,\

@@ -242,7 +242,7 @@ async fn people_and_layouts_come_and_go_and_the_picture_never_stops() {
     // Each picture begins where the one before ends, and none stands longer than a part, whose first is never left out.
     let times = picture_times(folder.path());
     let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(times.len() > 150 && steps.iter().all(|step| (0.039..=0.401).contains(step)), "{steps:?}");
+    assert!(times.len() > 150 && steps.iter().all(|step| (0.033..=0.201).contains(step)), "{steps:?}");
     let frames = pictures(folder.path());
     let last = frames.last().unwrap();
     // A gallery of four: the camera in the first quarter, cards in the others.

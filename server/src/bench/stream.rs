@@ -1,0 +1,352 @@
+//! `huitong bench stream`: a livestream from a camera with a clock in its picture to a viewer who reads it.
+//!
+//! The studio, the origin and the page are the product's own; the viewer is Chromium. In the same run ffmpeg puts the
+//! same tiles together with the same settings of the same encoder, for the ratio of processor times.
+
+mod camera;
+mod chromium;
+mod player;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use api::{SipInfo, Support, Web, WebConfig};
+use clap::Args;
+use conference::{Conference, ConferenceConfig};
+use media::TrackKind;
+use model::{BroadcastId, Layout, ParticipantId};
+use plane::{Plane, PlaneConfig};
+use serde_json::{Value, json};
+use store::Store;
+use streaming::{Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
+use tokio::time::Instant;
+
+use camera::{Camera, Film, now_ms, processor_time};
+use chromium::Chromium;
+
+/// In `/proc/PID/stat`, times are counted in hundredths of a second on every Linux (USER_HZ).
+const USER_HZ: f64 = 100.0;
+
+/// Until the player has come as near to the edge as it wants to be.
+const SETTLE: Duration = Duration::from_secs(6);
+
+/// How long the first picture may take to come, on a machine that is busy with other things.
+const FIRST_MAX_MS: u64 = 30_000;
+
+#[derive(Args)]
+pub(crate) struct Stream {
+    /// Cameras in a gallery: 1, 4, 9 or 16.
+    #[arg(long, default_value_t = 4)]
+    tiles: usize,
+    /// How long each thing is measured.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// Leave Chromium out: nothing is known of the viewer then.
+    #[arg(long)]
+    no_browser: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
+pub(super) fn run(stream: &Stream) -> anyhow::Result<()> {
+    let side = match stream.tiles {
+        1 => 1,
+        4 => 2,
+        9 => 3,
+        16 => 4,
+        other => bail!("{other} tiles: 1, 4, 9 or 16"),
+    };
+    let film = Film::new((1280 / side) / 32 * 32, (1280 / side) / 32 * 18);
+    let folder = tempfile::tempdir()?;
+    film.clip(10, &folder.path().join("clip.ivf"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let figures = runtime.block_on(measure(stream, film, folder.path()))?;
+    runtime.shutdown_background();
+    println!("{figures:#}");
+    Ok(())
+}
+
+async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<Value> {
+    let site = Site::start(folder).await?;
+    let playing = if stream.no_browser { Err(anyhow::anyhow!("not asked for")) } else { Watching::open(&site) };
+    let pressed_ms = now_ms();
+    let (broadcast, mut facts) = site.streaming.start(site.broadcast, "bench".to_owned()).await?;
+    let participants: Vec<ParticipantId> = (0..stream.tiles).map(|number| participant(number as u128)).collect();
+    let camera = Camera::start(film, participants.clone(), broadcast.feed())?;
+    broadcast.show(scene(&participants));
+    // The camera sends key frames of its own accord.
+    tokio::spawn(async move { while facts.recv().await.is_some() {} });
+
+    let seconds = Duration::from_secs(stream.seconds);
+    let viewer = match playing {
+        Ok(mut watching) => tokio::task::spawn_blocking(move || watching.watch(pressed_ms, seconds)).await?,
+        Err(error) => Err(error),
+    };
+    let viewer = match viewer {
+        Ok(viewer) => viewer,
+        Err(error) if stream.no_browser => json!({"left_out": error.to_string()}),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "nothing is known of the viewer");
+            json!({"left_out": format!("{error:#}")})
+        }
+    };
+
+    let studio = broadcast.studio_pid().context("a studio runs")?;
+    let mut rival = Rival::start(stream.tiles, &folder.join("clip.ivf"))?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (own, before) = (std::process::id(), Instant::now());
+    let used = || {
+        let (all, measuring) = processor_time(own);
+        (processor_time(studio).0, all - measuring, processor_time(rival.0.id()).0)
+    };
+    let from = used();
+    let until = before + seconds;
+    let (video, audio) = tokio::join!(
+        player::follow(site.web.http_addr(), &site.folder(), "video", until),
+        player::follow(site.web.http_addr(), &site.folder(), "audio", until),
+    );
+    let to = used();
+    let elapsed = before.elapsed().as_secs_f64();
+    rival.check()?;
+    let cores = [(to.0 - from.0) / elapsed, (to.1 - from.1) / elapsed, (to.2 - from.2) / elapsed];
+    // The last picture of a part is composed one tick before the part's end.
+    let tick_ms = cadence::TICK.as_secs_f64() * 1e3;
+    let video: Vec<f64> = video?.into_iter().map(|late| late + tick_ms).collect();
+    let camera_ms = camera.delays();
+    drop(camera);
+    broadcast.stop().await;
+    drop(rival);
+    site.web.stop(Duration::from_millis(200)).await;
+    site.conference.drain().await;
+
+    let tiles = stream.tiles;
+    let mut figures = json!({
+        "bench": "stream",
+        "tiles": tiles,
+        "seconds": stream.seconds,
+        "fps": (1.0 / cadence::TICK.as_secs_f64()).round(),
+        "part_ms": cadence::PART.as_millis() as u64,
+        "part_ready_ms_p50": of(&video, 0.50),
+        "part_ready_ms_p95": of(&video, 0.95),
+        "part_ready_ms_max": of(&video, 1.00),
+        "sound_part_ready_ms_p95": of(&audio?, 0.95),
+        "parts": video.len(),
+        "cpu_cores_studio": cores[0],
+        "cpu_cores_origin": cores[1],
+        "cpu_cores_ffmpeg": cores[2],
+        "camera_ms_p50": of(&camera_ms, 0.50),
+    });
+    let name = if tiles == 1 { "1tile".to_owned() } else { format!("{tiles}tiles") };
+    figures[format!("cpu_cores_{name}_720p")] = json!(cores[0] + cores[1]);
+    figures[format!("ffmpeg_ratio_{name}")] = json!((cores[0] + cores[1]) / cores[2]);
+    if let (Value::Object(figures), Value::Object(viewer)) = (&mut figures, viewer) {
+        figures.extend(viewer);
+    }
+    Ok(figures)
+}
+
+/// The value below which this part of them lie.
+fn of(values: &[f64], part: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1))).copied()
+}
+
+fn participant(number: u128) -> ParticipantId {
+    ParticipantId::new(uuid::Uuid::from_u128(number + 1))
+}
+
+fn scene(participants: &[ParticipantId]) -> Scene {
+    let tile = |(number, participant): (usize, &ParticipantId)| Tile {
+        participant: *participant,
+        name: format!("bench {number}"),
+        kind: TileKind::Video(TrackKind::Camera),
+        speaking: false,
+        phone: false,
+    };
+    Scene { layout: Layout::Gallery, tiles: participants.iter().enumerate().map(tile).collect() }
+}
+
+/// The parts of a server that a livestream needs.
+struct Site {
+    streaming: Streaming,
+    conference: Conference,
+    web: Web,
+    broadcast: BroadcastId,
+}
+
+impl Site {
+    async fn start(folder: &Path) -> anyhow::Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let store = Store::open(&format!("sqlite://{}?mode=rwc", folder.join("huitong.db").display())).await?;
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        let plane = Plane::start(PlaneConfig {
+            workers: 1,
+            rtp_ports: 20_000..=29_999,
+            rtp_bind: loopback,
+            rtp_announced: loopback,
+            webrtc_bind: SocketAddr::new(loopback, 0),
+            webrtc_announced: vec![loopback],
+        })?;
+        let studio = std::env::current_exe()?.with_file_name("huitong-studio");
+        let streaming = Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() });
+        let config = ConferenceConfig { files: folder.join("files"), ..ConferenceConfig::default() };
+        let conference = Conference::start(config, store, plane, streaming.clone()).await?;
+        let meeting = conference.ensure_demo().await?.meeting;
+        let http = TcpListener::bind((loopback, 0))?.local_addr()?;
+        let web = WebConfig {
+            http,
+            https: None,
+            data_dir: folder.to_owned(),
+            announced: vec![loopback],
+            public_url: None,
+            sip: SipInfo { host: loopback.to_string(), udp: None, tcp: None },
+            turn: None,
+            support: Support::default(),
+        };
+        let web = Web::start(web, conference.clone(), &streaming)?;
+        Ok(Self { streaming, conference, web, broadcast: BroadcastId::new(meeting.id.uuid()) })
+    }
+
+    fn folder(&self) -> String {
+        format!("/live/{}", self.broadcast)
+    }
+}
+
+/// A viewer who has the page open before the livestream begins.
+struct Watching(Chromium);
+
+impl Watching {
+    fn open(site: &Site) -> anyhow::Result<Self> {
+        let mut chromium = Chromium::start()?;
+        chromium.open(&format!("http://{}/watch/{}", site.web.http_addr(), site.broadcast))?;
+        let page = "new Promise(done => { const look = setInterval(() => { \
+             if (document.querySelector('[data-testid=watch-video]')) { clearInterval(look); done(true); } }, 50); \
+             setTimeout(() => done(false), 10000); })";
+        if chromium.evaluate(page)? != true {
+            bail!("there is no watch page: this server was built without its web pages");
+        }
+        Ok(Self(chromium))
+    }
+
+    /// Reads the clock in each picture that is shown.
+    fn watch(&mut self, pressed_ms: u64, time: Duration) -> anyhow::Result<Value> {
+        let first = format!(
+            "new Promise(done => {{ const video = document.querySelector('[data-testid=watch-video]'); \
+               video.requestVideoFrameCallback(() => done(Date.now())); \
+               setTimeout(() => done(0), {FIRST_MAX_MS}); }})"
+        );
+        let first_ms = self.0.evaluate(&first)?.as_f64().filter(|ms| *ms > 0.0).context("no picture comes")?;
+        std::thread::park_timeout(SETTLE);
+        let read = READ_CLOCK
+            .replace("SECONDS", &time.as_secs().to_string())
+            .replace("SQUARE", &camera::SQUARE.to_string())
+            .replace("LEFT", &camera::CORNER.0.to_string())
+            .replace("TOP", &camera::CORNER.1.to_string());
+        let seen = self.0.evaluate(&read)?;
+        let delays: Vec<f64> =
+            seen["delays"].as_array().into_iter().flatten().filter_map(Value::as_f64).filter(|ms| *ms < 6e4).collect();
+        if delays.is_empty() {
+            bail!("no clock can be read of {}", seen["frames"]);
+        }
+        Ok(json!({
+            "start_to_first_frame_ms": first_ms - pressed_ms as f64,
+            "glass_to_glass_ms_p50": of(&delays, 0.50),
+            "glass_to_glass_ms_p95": of(&delays, 0.95),
+            "glass_to_glass_ms_max": of(&delays, 1.00),
+            "frames_read": delays.len(),
+            "frames_unread": seen["frames"].as_u64().unwrap_or(0).saturating_sub(delays.len() as u64),
+            "stalls": seen["stalls"],
+            "latency_shown_s": seen["shown"],
+        }))
+    }
+}
+
+/// Told in the page: every picture shown is looked at, and how old its clock is.
+const READ_CLOCK: &str = r"new Promise(done => {
+  const video = document.querySelector('[data-testid=watch-video]');
+  const paper = new OffscreenCanvas(16 * SQUARE, 2 * SQUARE).getContext('2d', { willReadFrequently: true });
+  const delays = [];
+  let frames = 0, stalls = 0, over = false;
+  video.addEventListener('waiting', () => stalls++);
+  const look = () => {
+    if (over) return;
+    frames++;
+    const scale = video.videoWidth / 1280;
+    const [width, height] = [16 * SQUARE, 2 * SQUARE];
+    paper.drawImage(video, LEFT * scale, TOP * scale, width * scale, height * scale, 0, 0, width, height);
+    const { data } = paper.getImageData(0, 0, width, height);
+    let code = 0;
+    for (let bit = 0; bit < 32; bit++) {
+      const x = (bit % 16 + 0.5) * SQUARE | 0, y = ((bit >> 4) + 0.5) * SQUARE | 0;
+      code = code * 2 + (data[(y * width + x) * 4 + 1] > 125 ? 1 : 0);
+    }
+    const clock = Math.floor(code / 256);
+    const check = ((clock >> 16) ^ (clock >> 8) ^ clock ^ 0xA5) & 0xFF;
+    const now = performance.timeOrigin + performance.now();
+    if (code % 256 === check) delays.push((now - clock + 0x1000000) % 0x1000000);
+    video.requestVideoFrameCallback(look);
+  };
+  video.requestVideoFrameCallback(look);
+  setTimeout(() => {
+    over = true;
+    const shown = document.querySelector('[data-testid=watch-latency]')?.dataset.seconds;
+    done({ delays, frames, stalls, shown: shown ? Number(shown) : null });
+  }, SECONDS * 1000);
+})";
+
+/// ffmpeg, that puts the same tiles together at the same time.
+struct Rival(Child);
+
+impl Rival {
+    fn start(tiles: usize, clip: &Path) -> anyhow::Result<Self> {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-nostdin", "-y"]);
+        for _ in 0..tiles {
+            ffmpeg.args(["-re", "-stream_loop", "-1", "-threads", "1", "-i"]).arg(clip);
+        }
+        ffmpeg.args(["-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]);
+        let fps = (1.0 / cadence::TICK.as_secs_f64()).round() as u32;
+        let mut filter: String = (0..tiles).map(|tile| format!("[{tile}:v]")).collect();
+        filter += &match tiles {
+            1 => format!("fps={fps}[v]"),
+            _ => {
+                let side = (tiles as f64).sqrt() as usize;
+                let along = |count: usize, of: &str| match count {
+                    0 => "0".to_owned(),
+                    _ => vec![of; count].join("+"),
+                };
+                let place = |tile: usize| format!("{}_{}", along(tile % side, "w0"), along(tile / side, "h0"));
+                let layout: Vec<String> = (0..tiles).map(place).collect();
+                format!("xstack=inputs={tiles}:layout={},fps={fps}[v]", layout.join("|"))
+            }
+        };
+        ffmpeg.args(["-filter_complex_threads", "1", "-filter_complex", &filter, "-map", "[v]", "-map"]);
+        ffmpeg.arg(format!("{tiles}:a"));
+        let interval = (fps * cadence::SEGMENT.as_secs() as u32).to_string();
+        // As streaming/studio/src/encoder.rs sets them.
+        let coding = "-c:v libx264 -preset superfast -tune zerolatency -threads 1 -profile:v main -b:v 2000k \
+             -maxrate 2000k -bufsize 2000k -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \
+             -f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -frag_duration 200000";
+        ffmpeg.args(["-g", &interval]).args(coding.split_whitespace()).arg("/dev/null").stdin(Stdio::null());
+        Ok(Self(ffmpeg.spawn().context("ffmpeg doesn't start")?))
+    }
+
+    fn check(&mut self) -> anyhow::Result<()> {
+        match self.0.try_wait()? {
+            Some(status) => bail!("ffmpeg has ended with {status}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Rival {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,153 @@
+//! A player of low-latency HLS as the server meets it: asks for each next part by blocking reload over one connection
+//! (RFC 8216bis §6.2.5.2) and notes when it could be fetched. It decodes nothing.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, bail};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::Instant,
+};
+
+/// Longest head of an answer.
+const HEAD_MAX: usize = 8 << 10;
+
+/// Longest body of an answer: a segment at ten times our bit rate.
+const BODY_MAX: usize = 8 << 20;
+
+/// One connection that is kept (RFC 9112 §9.3).
+pub(super) struct Connection {
+    host: SocketAddr,
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Connection {
+    pub(super) async fn open(host: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(host).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { host, stream, bytes: Vec::new() })
+    }
+
+    /// The status and the body.
+    pub(super) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        self.stream.write_all(request.as_bytes()).await?;
+        let head = loop {
+            if let Some(end) = self.bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.more(HEAD_MAX).await?;
+        };
+        let text = String::from_utf8_lossy(&self.bytes[..head]).to_ascii_lowercase();
+        let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).context("an answer has a status")?;
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let length: usize = length.context("an answer tells its length")?;
+        if length > BODY_MAX {
+            bail!("an answer of {length} bytes");
+        }
+        while self.bytes.len() < head + length {
+            self.more(head + length).await?;
+        }
+        let body = self.bytes[head..head + length].to_vec();
+        self.bytes.drain(..head + length);
+        Ok((status, body))
+    }
+
+    async fn more(&mut self, most: usize) -> anyhow::Result<()> {
+        if self.bytes.len() > most {
+            bail!("an answer without end");
+        }
+        if self.stream.read_buf(&mut self.bytes).await? == 0 {
+            bail!("the server has closed the connection");
+        }
+        Ok(())
+    }
+}
+
+/// A playlist's parts and where it ends.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Playlist {
+    /// The last picture or sound of each part begins before this time of the studio's, in ms since 1970.
+    pub(super) parts: Vec<(String, f64)>,
+    /// What is to be asked for next.
+    pub(super) next: (u64, u64),
+}
+
+impl Playlist {
+    pub(super) fn parse(text: &str) -> Self {
+        let mut playlist = Self::default();
+        let (mut msn, mut part, mut at_ms) = (0, 0, 0.0);
+        for line in text.lines() {
+            if let Some(first) = line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:") {
+                msn = first.parse().unwrap_or(0);
+            } else if let Some(skipped) = line.strip_prefix("#EXT-X-SKIP:SKIPPED-SEGMENTS=") {
+                msn += skipped.split(',').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+            } else if let Some(time) = line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:") {
+                let time: Option<jiff::Timestamp> = time.parse().ok();
+                at_ms = time.map_or(at_ms, |time| time.as_microsecond() as f64 / 1e3);
+            } else if line.starts_with("#EXT-X-PART:") {
+                part += 1;
+                at_ms += attribute(line, "DURATION").and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0) * 1e3;
+                playlist.parts.extend(attribute(line, "URI").map(|name| (name.to_owned(), at_ms)));
+            } else if line.starts_with("#EXTINF") {
+                (msn, part) = (msn + 1, 0);
+            }
+        }
+        playlist.next = (msn, part);
+        playlist
+    }
+}
+
+fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let value = line.split_once(':')?.1.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    Some(value.trim_matches('"'))
+}
+
+/// Follows one track until `until`: for each part, how many milliseconds after its end by the studio's clock its
+/// playlist had come.
+pub(super) async fn follow(host: SocketAddr, folder: &str, track: &str, until: Instant) -> anyhow::Result<Vec<f64>> {
+    let mut connection = Connection::open(host).await?;
+    let mut seen: BTreeMap<String, f64> = BTreeMap::new();
+    let (_, body) = connection.get(&format!("{folder}/{track}.m3u8")).await?;
+    let mut playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+    seen.extend(playlist.parts.drain(..).map(|(name, _)| (name, f64::NAN)));
+    while Instant::now() < until {
+        let (msn, part) = playlist.next;
+        let path = format!("{folder}/{track}.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES");
+        let (status, body) = connection.get(&path).await?;
+        if status != 200 {
+            bail!("{path} is answered by {status}");
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let now_ms = now.as_secs_f64() * 1e3;
+        playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+        for (name, end_ms) in &playlist.parts {
+            seen.entry(name.clone()).or_insert(now_ms - end_ms);
+        }
+    }
+    Ok(seen.into_values().filter(|value| !value.is_nan()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_playlist_tells_what_comes_next() {
+        let text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n\
+            #EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:10.000Z\n\
+            #EXT-X-PART:DURATION=0.20000,URI=\"video-p1.m4s\",INDEPENDENT=YES\n#EXTINF:0.20000,\nvideo-9.m4s\n\
+            #EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:12.000Z\n\
+            #EXT-X-PART:DURATION=0.20000,URI=\"video-p2.m4s\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"video-p3.m4s\"\n";
+        let playlist = Playlist::parse(text);
+        assert_eq!(playlist.next, (10, 1));
+        let parts = [("video-p1.m4s".to_owned(), 10_200.0), ("video-p2.m4s".to_owned(), 12_200.0)];
+        assert_eq!(playlist.parts, parts);
+    }
+}
