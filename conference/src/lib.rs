@@ -4,6 +4,7 @@
 //! directly; rows are written to `store` here and nowhere else.
 
 mod accounts;
+mod audience;
 mod booking;
 mod broadcast;
 mod calling;
@@ -37,6 +38,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
+pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use calling::Admission;
 pub use calls::CallRecord;
@@ -52,7 +54,7 @@ pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
-pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, Webhook};
+pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook};
 
 use calling::Calling;
 use dial::DialerSlot;
@@ -196,6 +198,7 @@ struct Shared {
     registry: Arc<Registry>,
     ladders: LadderSlot,
     guesses: GuessSlot,
+    audience: audience::Audience,
     /// Something is in the outbox.
     outbox: Notify,
     /// What runs for as long as the server, and its end.
@@ -224,8 +227,20 @@ impl Conference {
         let outbox = Notify::new();
         let ladders = LadderSlot::default();
         let guesses = GuessSlot::default();
-        let shared =
-            Shared { config, resources, logins, provider, registry, ladders, guesses, outbox, background, stopping };
+        let audience = audience::Audience::default();
+        let shared = Shared {
+            config,
+            resources,
+            logins,
+            provider,
+            registry,
+            ladders,
+            guesses,
+            audience,
+            outbox,
+            background,
+            stopping,
+        };
         let conference = Self { shared: Arc::new(shared) };
         let background = &conference.shared.background;
         background.spawn(conference.clone().keep_sending());

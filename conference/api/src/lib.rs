@@ -216,8 +216,7 @@ fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", routes)
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", document))
-        .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
-        .route("/live/{broadcast}/{file}", get(live::file))
+        .merge(live_routes(&app))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(|| async { "ok" }))
         .fallback(pages::page)
@@ -225,6 +224,14 @@ fn router(app: App) -> Router {
         .layer(middleware::from_fn(headers))
         .layer(CatchPanicLayer::new())
         .with_state(app)
+}
+
+/// A livestream's files and its recording, behind the gate.
+fn live_routes(app: &App) -> Router<App> {
+    Router::new()
+        .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
+        .route("/live/{broadcast}/{file}", get(live::file))
+        .layer(middleware::from_fn_with_state(app.clone(), live::gate))
 }
 
 /// On every answer.

@@ -1,43 +1,90 @@
-//! HLS from the origin in this process.
+//! HLS from the origin in this process, for who may watch.
 
 use axum::{
-    extract::{Path, RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{Path, RawQuery, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
+use conference::PASS_LASTS;
 use model::BroadcastId;
-use streaming::{CacheFor, OriginError};
+use streaming::{CacheFor, HlsFile, OriginError};
 
 use crate::{
     App,
     problem::{Code, Language, Problem},
+    rest::cookie,
 };
+
+/// The cookie with a viewer's pass. It is sent with the files of its own livestream and nothing else.
+const PASS: &str = "huitong-watch";
+
+pub(crate) fn pass_cookie(broadcast: BroadcastId, pass: &str, tls: bool) -> HeaderValue {
+    let secure = if tls { "; Secure" } else { "" };
+    let lasts = PASS_LASTS.as_secs();
+    let text = format!("{PASS}={pass}; Path=/live/{broadcast}; Max-Age={lasts}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).expect("passes are hexadecimal and dots")
+}
+
+/// Lets in who may watch, before anything is looked for: who may not learns nothing of what is there.
+pub(crate) async fn gate(
+    State(app): State<App>,
+    Path(path): Path<std::collections::HashMap<String, String>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let language = Language::of(request.headers());
+    let id = path.get("broadcast").and_then(|id| id.parse::<BroadcastId>().ok());
+    let mut response = match id {
+        None => Problem::new(Code::NotFound, language).into_response(),
+        Some(id) => {
+            let pass = cookie(request.headers(), &[PASS]);
+            match app.conference.may_watch(id, pass.as_deref()).await {
+                Ok(true) => next.run(request).await,
+                Ok(false) => Problem::new(Code::NoPass, language).into_response(),
+                Err(error) => {
+                    tracing::error!(%error, "a viewer can't be looked up");
+                    Problem::new(Code::Failed, language).into_response()
+                }
+            }
+        }
+    };
+    // A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
 
 pub(crate) async fn file(
     State(app): State<App>,
     Path((broadcast, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
     let not_found = || Problem::new(Code::NotFound, Language::of(&headers)).into_response();
     let Ok(id) = broadcast.parse::<BroadcastId>() else { return not_found() };
-    let mut response = match app.origin.get(id, &name, query.as_deref()).await {
-        Ok(file) => {
-            let cache = match file.cache {
-                CacheFor::Nothing => "no-cache".to_owned(),
-                CacheFor::Seconds(seconds) => format!("max-age={seconds}"),
-            };
-            let fields = [(header::CONTENT_TYPE, file.content_type.to_owned()), (header::CACHE_CONTROL, cache)];
-            (fields, file.body).into_response()
-        }
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    match app.origin.get(id, &name, query.as_deref()).await {
+        Ok(file) => serve(file, &headers),
         Err(OriginError::NotFound) => not_found(),
         Err(OriginError::Gone) => StatusCode::GONE.into_response(),
         Err(OriginError::BadRequest) => StatusCode::BAD_REQUEST.into_response(),
         // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
         Err(OriginError::TooFar) => StatusCode::BAD_REQUEST.into_response(),
         Err(OriginError::NotYet) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
+    let cache = match file.cache {
+        CacheFor::Nothing => "no-cache".to_owned(),
+        CacheFor::Seconds(seconds) => format!("max-age={seconds}"),
     };
-    let anyone = header::HeaderValue::from_static("*");
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone);
+    let fields = [(header::CONTENT_TYPE, file.content_type.to_owned()), (header::CACHE_CONTROL, cache)];
+    let mut response = (fields, file.body).into_response();
+    let _ = headers;
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     response
 }

@@ -121,6 +121,10 @@ problems! {
     TooMany = "too_many", CONFLICT, "数量已达上限", "There are too many already";
     KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "同一Idempotency-Key用于了不同的请求", "The Idempotency-Key was used for another request";
     WrongOrigin = "wrong_origin", FORBIDDEN, "请求来自其他网站，已拒绝", "The request comes from another site";
+    WatchPasswordNeeded = "watch_password_needed", FORBIDDEN, "观看此直播需要密码", "This livestream has a password";
+    WrongWatchPassword = "wrong_watch_password", FORBIDDEN, "观看密码错误", "The livestream's password is wrong";
+    WrongLink = "wrong_link", FORBIDDEN, "观看链接无效，请向主持人索取新的链接", "The link is not valid; ask the host for a new one";
+    NoPass = "no_pass", FORBIDDEN, "没有观看权限，或权限已过期", "You may not watch this, or no longer";
     NotFound = "not_found", NOT_FOUND, "找不到该页面", "There is nothing here";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "请求内容过大", "The request is too large";
 }

@@ -18,6 +18,7 @@ mod push;
 mod recurrence;
 mod text;
 mod tries;
+mod watch;
 
 pub use account::{AccountRole, Actor, BookingMode, Object, Permission, authorize};
 pub use booking::{
@@ -41,3 +42,4 @@ pub use push::{BadPushUrl, PushState, PushUrl, PushView};
 pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
 pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
 pub use tries::{Guesses, network_of};
+pub use watch::{UnknownAccess, WatchAccess};

@@ -14,6 +14,7 @@ mod outbox;
 mod sites;
 #[cfg(test)]
 mod tests;
+mod watch_access;
 
 use std::{path::Path, str::FromStr, time::Duration};
 
@@ -30,6 +31,7 @@ pub use ledger::BookError;
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};
 pub use sites::{Room, Site};
+pub use watch_access::WatchSettings;
 
 /// Connections. SQLite writes one at a time whatever there is; more readers than cores gain nothing.
 const CONNECTIONS_MAX: u32 = 8;

@@ -49,6 +49,8 @@ export type {
   Piece,
   RecordingInfo,
   Reminder,
+  WatchAccess,
+  WatchSettings,
 } from './rest';
 export type { ConnectionStats, MeetingStats, ReceivedStats, SentStats } from './stats';
 export type { Received } from './subscriber';

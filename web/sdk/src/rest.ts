@@ -152,8 +152,23 @@ export interface BroadcastInfo {
   title: string;
   /** `live` when the playlist can be fetched, `ended` when there is a replay. */
   state: string;
+  /** Where it is not `public`, a viewer needs a pass for the playlist. */
+  access: WatchAccess;
   playlist: string;
   replay?: string;
+  viewers: number;
+  /** The most there were at once. */
+  viewers_peak: number;
+}
+
+/** Who may watch a livestream. */
+export type WatchAccess = 'public' | 'password' | 'link' | 'registered';
+
+export interface WatchSettings {
+  access: WatchAccess;
+  password?: string;
+  /** To be handed out. */
+  link: string;
 }
 
 export interface Info {
@@ -336,6 +351,16 @@ export class Rest {
     zone: string;
   }): Promise<FreeSlot[]> {
     return (await this.#ask<Piece<FreeSlot>>('GET', `/free-slots${query(wanted)}`)).items;
+  }
+
+  /** Who may watch a meeting's livestream, and where. */
+  watchSettings(id: string): Promise<WatchSettings> {
+    return this.#ask('GET', `/meetings/${id}/watch`);
+  }
+
+  /** Sets who may watch; links handed out before are void. */
+  setWatchSettings(id: string, access: WatchAccess, password?: string): Promise<WatchSettings> {
+    return this.#ask('PUT', `/meetings/${id}/watch`, { access, ...(password && { password }) });
   }
 
   async recordings(): Promise<RecordingInfo[]> {

@@ -1,12 +1,16 @@
+import { ATTEND_MS, type Access, type Attendance, Attending, type Barred } from './attending';
 import type { Player, Playing } from './player';
 import { type Known, type View, askAgainAfter, viewOf } from './watching';
-import { type Word, currentLanguage, otherLanguage, startWords, word } from './words';
+import { currentLanguage, otherLanguage, startWords, word } from './words';
 
 /** `/watch/{id}`: finds the livestream, plays it, and says what there is to say when it can't. */
 
 interface BroadcastInfo {
   title: string;
   state: string;
+  access: Access;
+  viewers: number;
+  viewers_peak: number;
   playlist: string;
   /** The film of what is over. */
   replay?: string;
@@ -31,15 +35,23 @@ const parts = {
   spinner: element('spinner'),
   words: element('words'),
   retry: element('retry'),
+  entry: element('entry') as HTMLFormElement,
+  password: element('password') as HTMLInputElement,
+  enter: element('enter'),
+  login: element('login') as HTMLAnchorElement,
 };
 
 const id = /^\/watch\/([^/]+)/.exec(location.pathname)?.[1] ?? '';
+const attending = new Attending(id);
 let info: BroadcastInfo | null = null;
 let known: Known = 'unknown';
 let playing: Playing | null = null;
 let player: Player | null = null;
 /** The film that is shown. */
 let replay: string | null = null;
+/** Why this viewer is not let in. */
+let barred: Barred | null = null;
+let attended = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 startWords();
@@ -48,6 +60,11 @@ parts.language.onclick = () => {
   render();
 };
 parts.live.onclick = () => player?.toEdge();
+parts.entry.onsubmit = event => {
+  event.preventDefault();
+  attending.setPassword(parts.password.value.trim());
+  void ask();
+};
 parts.retry.onclick = () => location.reload();
 parts.unmute.onclick = () => {
   video.muted = false;
@@ -75,6 +92,8 @@ async function ask(): Promise<void> {
   }
   render();
   timer = setTimeout(() => void ask(), askAgainAfter(view()));
+  // Typing is not to be taken away by asking again.
+  if (!parts.entry.hidden && document.activeElement === document.body) parts.password.focus();
 }
 
 async function fetchKnown(): Promise<Known> {
@@ -86,11 +105,22 @@ async function fetchKnown(): Promise<Known> {
     if (response.status === 404) return 'missing';
     if (!response.ok) return 'unreachable';
     info = (await response.json()) as BroadcastInfo;
+    if (!(await isAdmitted())) return 'barred';
     if (info.state !== 'live') return info.state === 'ended' ? 'ended' : 'waiting';
     return playing !== 'playing' && (await isOver(info.playlist)) ? 'ended' : 'live';
   } catch {
     return 'unreachable';
   }
+}
+
+/** Says now and then that somebody watches; where not everyone may, that renews his pass. */
+async function isAdmitted(): Promise<boolean> {
+  if (!barred && performance.now() - attended < ATTEND_MS && attended > 0) return true;
+  const answer: Attendance | Barred = await attending.attend();
+  barred = typeof answer === 'string' ? answer : null;
+  attended = barred ? 0 : performance.now();
+  if (typeof answer !== 'string' && info) Object.assign(info, answer);
+  return !barred;
 }
 
 /** The playlists of an ended livestream stay for a while, for viewers who are behind. */
@@ -161,7 +191,13 @@ function render(): void {
   parts.player.dataset['state'] = now;
   parts.state.style.visibility = isPlaying ? 'hidden' : 'visible';
   parts.state.toggleAttribute('data-over-picture', video.readyState >= 2 && now !== 'ended');
-  parts.words.textContent = isPlaying ? '' : word(now satisfies Word);
+  parts.words.textContent = isPlaying ? '' : word(now === 'barred' ? (barred ?? 'barred') : now);
+  parts.entry.hidden = now !== 'barred' || !['password', 'wrongPassword', 'tries'].includes(barred ?? '');
+  parts.login.hidden = now !== 'barred' || !['login', 'notYours'].includes(barred ?? '');
+  parts.password.placeholder = word('passwordField');
+  parts.password.setAttribute('aria-label', word('passwordField'));
+  parts.enter.textContent = word('enter');
+  parts.login.textContent = word('toLogin');
   parts.spinner.hidden = !['loading', 'buffering', 'resuming', 'unreachable'].includes(now);
   parts.retry.hidden = !['missing', 'unplayable'].includes(now);
   parts.badges.hidden = !['playing', 'buffering', 'replay'].includes(now);

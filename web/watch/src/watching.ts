@@ -1,7 +1,7 @@
 import type { Playing } from './player';
 
 /** What the server says of the livestream. */
-export type Known = 'unknown' | 'live' | 'waiting' | 'ended' | 'missing' | 'unreachable';
+export type Known = 'unknown' | 'live' | 'waiting' | 'ended' | 'missing' | 'unreachable' | 'barred';
 
 /** What the page shows. */
 export type View =
@@ -13,6 +13,7 @@ export type View =
   | 'ended'
   | 'replay'
   | 'missing'
+  | 'barred'
   | 'unreachable'
   | 'unplayable';
 
@@ -40,6 +41,7 @@ export function askAgainAfter(view: View): number {
     case 'playing':
       return 10_000;
     case 'ended':
+    case 'barred':
     case 'replay':
     case 'missing':
     case 'unplayable':

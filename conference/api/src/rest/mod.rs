@@ -10,6 +10,7 @@ mod meetings;
 pub(crate) mod recordings;
 mod sign_on;
 mod sites;
+mod watch;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -69,7 +70,7 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
         .merge(calls::routes())
         .merge(calling::routes())
         .routes(routes!(by_number))
-        .routes(routes!(broadcast))
+        .merge(watch::routes())
         .routes(routes!(info))
         .split_for_parts();
     let paths = std::mem::take(&mut document.paths.paths);
@@ -170,7 +171,7 @@ fn seat_of(headers: &HeaderMap) -> Option<String> {
     headers.get(SEAT).and_then(|secret| secret.to_str().ok()).map(str::to_owned)
 }
 
-fn cookie(headers: &HeaderMap, names: &[&str]) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, names: &[&str]) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.into_iter().find(|(name, _)| names.contains(name)).map(|(_, token)| token.to_owned())
@@ -312,48 +313,6 @@ async fn by_number(
         title: door.title,
         needs_password: door.needs_password,
         state: state(door.live),
-    }))
-}
-
-/// A livestream as its viewers see it.
-#[derive(Serialize, ToSchema)]
-struct BroadcastView {
-    #[schema(value_type = String, format = Uuid)]
-    id: BroadcastId,
-    title: String,
-    /// `live` when the playlist can be fetched.
-    state: &'static str,
-    playlist: String,
-    /// What was recorded of it, once it is over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replay: Option<String>,
-}
-
-#[utoipa::path(get, path = "/broadcasts/{id}", params(("id" = String, Path, format = Uuid)),
-    responses((status = 200, body = BroadcastView), Problem))]
-async fn broadcast(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<BroadcastView>, Problem> {
-    let id: BroadcastId = id.parse().map_err(|_| caller.problem(Code::NotFound))?;
-    // A livestream has its meeting's id.
-    let door = app.conference.door_by_id(MeetingId::new(id.uuid())).await.map_err(|error| caller.failed(&error))?;
-    // After a restart, only its recording knows which meeting a livestream was of.
-    let recording = app.recordings.replay(id);
-    let title = door.map(|door| door.title).or_else(|| recording.as_ref().map(|recording| recording.title.clone()));
-    let title = title.ok_or_else(|| caller.problem(Code::NotFound))?;
-    let live = app.origin.is_live(id) || recording.is_none() && app.origin.get(id, "index.m3u8", None).await.is_ok();
-    Ok(Json(BroadcastView {
-        id,
-        title,
-        state: match recording {
-            _ if live => "live",
-            Some(_) => "ended",
-            None => "waiting",
-        },
-        playlist: format!("/live/{id}/index.m3u8"),
-        replay: recording.map(|_| format!("/live/{id}/replay.mp4")),
     }))
 }
 

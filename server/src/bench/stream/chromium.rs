@@ -34,7 +34,8 @@ impl Chromium {
         let program = std::env::var("CHROMIUM").ok().or_else(installed).context("there is no Chromium")?;
         let profile = tempfile::tempdir()?;
         // The protocol is spoken on descriptors 3 and 4, which a shell can hand over.
-        let script = format!("exec \"$0\" {ARGUMENTS} --user-data-dir=\"$1\" about:blank 3<&0 4>&1 </dev/null >/dev/null");
+        let script =
+            format!("exec \"$0\" {ARGUMENTS} --user-data-dir=\"$1\" about:blank 3<&0 4>&1 </dev/null >/dev/null");
         let mut child = Command::new("sh")
             .args(["-c", &script, &program])
             .arg(profile.path())

@@ -1,6 +1,6 @@
 import type { OwnMeeting } from '@huitong/sdk';
 import { ActionIcon, Anchor, Badge, Button, Card, Group, Menu, Text } from '@mantine/core';
-import { CalendarClock, EllipsisVertical, PenLine, Radio, Repeat2, Send, Trash2 } from 'lucide-react';
+import { CalendarClock, EllipsisVertical, Eye, PenLine, Radio, Repeat2, Send, Trash2 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useRecurrenceText, useTimes } from '../booking/words';
@@ -13,11 +13,20 @@ interface MeetingCardProps {
   onStart: () => void;
   onInvite: () => void;
   onMove: () => void;
+  onAudience: () => void;
   onDelete: (isSeries: boolean) => void;
 }
 
 /** One meeting of the list, with what can be done about it. */
-export function MeetingCard({ meeting, isPast, onStart, onInvite, onMove, onDelete }: MeetingCardProps) {
+export function MeetingCard({
+  meeting,
+  isPast,
+  onStart,
+  onInvite,
+  onMove,
+  onAudience,
+  onDelete,
+}: MeetingCardProps) {
   const { t } = useTranslation();
   const times = useTimes()(meeting);
   const recurrence = useRecurrenceText()(meeting);
@@ -115,6 +124,15 @@ export function MeetingCard({ meeting, isPast, onStart, onInvite, onMove, onDele
                 data-testid="meeting-edit"
               >
                 {isSeries ? t('home.editSeries') : t('home.edit')}
+              </Menu.Item>
+            )}
+            {meeting.watch && (
+              <Menu.Item
+                leftSection={<Eye size={16} />}
+                onClick={onAudience}
+                data-testid="meeting-audience"
+              >
+                {t('home.audience')}
               </Menu.Item>
             )}
             {!isPast && isSeries && (

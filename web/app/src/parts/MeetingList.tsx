@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useTimes } from '../booking/words';
 import { problemText } from '../problems';
+import { Audience } from './Audience';
 import { MeetingCard } from './MeetingCard';
 import styles from './MeetingList.module.css';
 import { MoveOccurrence } from './MoveOccurrence';
@@ -67,6 +68,7 @@ function Meetings({
   const times = useTimes();
   const { meetings, hasMore, more, problem, deletion, remove, undo, reload } = useMeetings(period, search);
   const [moved, setMoved] = useState<OwnMeeting | null>(null);
+  const [watched, setWatched] = useState<OwnMeeting | null>(null);
   if (!meetings && problem === null) return <Loader size="sm" mx="auto" display="block" my="xl" />;
 
   let day: string | undefined;
@@ -100,6 +102,7 @@ function Meetings({
                 onStart={() => onStart(meeting)}
                 onInvite={() => onInvite(meeting)}
                 onMove={() => setMoved(meeting)}
+                onAudience={() => setWatched(meeting)}
                 onDelete={isSeries => remove({ meeting, isSeries })}
               />
             </div>
@@ -121,6 +124,7 @@ function Meetings({
           </Button>
         </Paper>
       )}
+      <Audience meeting={watched} onClose={() => setWatched(null)} />
       <MoveOccurrence meeting={moved} onClose={() => setMoved(null)} onMoved={reload} />
     </>
   );

@@ -1,0 +1,366 @@
+//! A livestream's audience: who may watch (B5), and how many do (B4).
+//!
+//! Who may gets a *pass* for five minutes, which the player shows with every request and the page renews. It is checked
+//! against the key of the meeting, so a host who sets something else ends all that were given before.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use hmac::{Hmac, KeyInit, Mac};
+use model::{BroadcastId, MeetingId, Permission, WatchAccess, check_password, network_of};
+use sha2::{Digest, Sha256};
+use store::{StoreError, WatchSettings};
+
+use crate::{Account, BookRefused, Conference, lockout::Lockout, now_ms};
+
+/// How long a pass is good (reliability: A13). Shorter ones would be renewed more often than a phone in a pocket can.
+pub const PASS_LASTS: Duration = Duration::from_secs(300);
+
+/// How long what the database says is believed. Another node's host may have changed it: within one segment it is known.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// Meetings whose settings are remembered; beyond it all are asked for again.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Who has said nothing for so long has gone: two of his words and a slow network.
+const GONE_AFTER: Duration = Duration::from_secs(50);
+
+/// Viewers of one livestream that are told apart; more are not counted.
+const VIEWERS_MAX: usize = 100_000;
+
+/// Livestreams whose viewers are counted; the oldest is forgotten.
+const COUNTED_MAX: usize = 1_000;
+
+/// What a viewer shows to be let in.
+#[derive(Default)]
+pub struct Credentials<'a> {
+    /// For [`WatchAccess::Password`].
+    pub password: Option<&'a str>,
+    /// The signature of the link, for [`WatchAccess::Link`].
+    pub signature: Option<&'a str>,
+    /// Where he is logged in, for [`WatchAccess::Registered`].
+    pub account: Option<&'a Account>,
+}
+
+/// Why somebody may not watch.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchRefused {
+    /// A password is needed, and none was said.
+    #[error("a password is needed")]
+    PasswordNeeded,
+    /// It is another one.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// Too many wrong ones from there; so long nothing is tried.
+    #[error("too many wrong passwords")]
+    TooManyTries(Duration),
+    /// The link is not the one, or no longer.
+    #[error("the link is not valid")]
+    WrongLink,
+    /// He has to log in.
+    #[error("an account is needed")]
+    LoginNeeded,
+    /// His account is of another site.
+    #[error("the account is of another site")]
+    WrongSite,
+    /// There is no such livestream.
+    #[error("there is no such livestream")]
+    Missing,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many watch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Viewers {
+    /// Now.
+    pub live: usize,
+    /// The most there were at once.
+    pub peak: usize,
+}
+
+#[derive(Default)]
+pub(crate) struct Audience {
+    settings: Mutex<HashMap<MeetingId, (Option<WatchSettings>, Instant)>>,
+    tries: Mutex<Lockout>,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    livestreams: HashMap<BroadcastId, Count>,
+    oldest: VecDeque<BroadcastId>,
+}
+
+#[derive(Default)]
+struct Count {
+    seen: HashMap<u128, Instant>,
+    peak: usize,
+}
+
+impl Counts {
+    fn note(&mut self, livestream: BroadcastId, viewer: u128, now: Instant) -> Viewers {
+        if !self.livestreams.contains_key(&livestream) {
+            self.oldest.push_back(livestream);
+            if self.oldest.len() > COUNTED_MAX
+                && let Some(oldest) = self.oldest.pop_front()
+            {
+                self.livestreams.remove(&oldest);
+            }
+        }
+        let count = self.livestreams.entry(livestream).or_default();
+        count.forget_gone(now);
+        if count.seen.len() < VIEWERS_MAX || count.seen.contains_key(&viewer) {
+            count.seen.insert(viewer, now);
+        }
+        count.peak = count.peak.max(count.seen.len());
+        Viewers { live: count.seen.len(), peak: count.peak }
+    }
+
+    fn of(&mut self, livestream: BroadcastId, now: Instant) -> Viewers {
+        let Some(count) = self.livestreams.get_mut(&livestream) else { return Viewers::default() };
+        count.forget_gone(now);
+        Viewers { live: count.seen.len(), peak: count.peak }
+    }
+}
+
+impl Count {
+    fn forget_gone(&mut self, now: Instant) {
+        self.seen.retain(|_, at| now.saturating_duration_since(*at) < GONE_AFTER);
+    }
+}
+
+impl Conference {
+    /// Who may watch, for somebody who may change the meeting; with the signature of its link.
+    pub async fn watch_settings(&self, by: &Account, of: MeetingId) -> Result<(WatchSettings, String), BookRefused> {
+        self.owned(by, of, Permission::Read).await?;
+        let settings = match self.store().watch_settings(of).await? {
+            Some(settings) => settings,
+            None => WatchSettings { access: WatchAccess::Public, password: None, signing_key: new_key() },
+        };
+        let signature = link_signature(&settings, of);
+        Ok((settings, signature))
+    }
+
+    /// Sets who may watch. All links and passes given before are void, unless nothing but the password was asked for
+    /// again.
+    pub async fn set_watch_settings(
+        &self,
+        by: &Account,
+        of: MeetingId,
+        access: WatchAccess,
+        password: Option<String>,
+    ) -> Result<(WatchSettings, String), BookRefused> {
+        self.owned(by, of, Permission::Write).await?;
+        let password = match (access, password) {
+            (WatchAccess::Password, password) => {
+                Some(check_password(&password.unwrap_or_default()).map_err(model::BadBooking::Password)?)
+            }
+            _ => None,
+        };
+        let settings = WatchSettings { access, password, signing_key: new_key() };
+        self.store().set_watch_settings(of, &settings).await?;
+        self.audience().remember(of, Some(settings.clone()));
+        let signature = link_signature(&settings, of);
+        Ok((settings, signature))
+    }
+
+    /// Who may watch a livestream.
+    pub async fn watch_access(&self, livestream: BroadcastId) -> Result<WatchAccess, StoreError> {
+        let settings = self.settings_of(self.meeting_of(livestream)).await?;
+        Ok(settings.map(|settings| settings.access).unwrap_or_default())
+    }
+
+    /// Lets a viewer in, or says why not: the pass he shows from now on, for [`PASS_LASTS`]. None where everyone may
+    /// watch.
+    pub async fn admit_viewer(
+        &self,
+        livestream: BroadcastId,
+        viewer: u128,
+        admission: Credentials<'_>,
+        source: IpAddr,
+    ) -> Result<Option<String>, WatchRefused> {
+        let meeting = self.meeting_of(livestream);
+        let Some(settings) = self.settings_of(meeting).await? else { return Ok(None) };
+        match settings.access {
+            WatchAccess::Public => return Ok(None),
+            WatchAccess::Password => {
+                let said = admission.password.ok_or(WatchRefused::PasswordNeeded)?;
+                self.try_password(meeting, settings.password.as_deref().unwrap_or_default(), said, source)?;
+            }
+            WatchAccess::Link => {
+                let said = admission.signature.ok_or(WatchRefused::WrongLink)?;
+                if !same(said, &link_signature(&settings, meeting)) {
+                    return Err(WatchRefused::WrongLink);
+                }
+            }
+            WatchAccess::Registered => {
+                let account = admission.account.ok_or(WatchRefused::LoginNeeded)?;
+                let site = self.store().meeting(meeting).await?.ok_or(WatchRefused::Missing)?.site;
+                if account.site != site {
+                    return Err(WatchRefused::WrongSite);
+                }
+            }
+        }
+        let until_s = now_ms() / 1_000 + PASS_LASTS.as_secs() as i64;
+        Ok(Some(pass(&settings, meeting, viewer, until_s)))
+    }
+
+    /// Whether this request of a player may be answered.
+    pub async fn may_watch(&self, livestream: BroadcastId, pass: Option<&str>) -> Result<bool, StoreError> {
+        let meeting = self.meeting_of(livestream);
+        let Some(settings) = self.settings_of(meeting).await? else { return Ok(true) };
+        if settings.access == WatchAccess::Public {
+            return Ok(true);
+        }
+        Ok(pass.is_some_and(|pass| is_good(&settings, meeting, pass, now_ms() / 1_000)))
+    }
+
+    /// A viewer says that he is there.
+    pub fn note_viewer(&self, livestream: BroadcastId, viewer: u128) -> Viewers {
+        lock(&self.audience().counts).note(livestream, viewer, Instant::now())
+    }
+
+    /// How many watch.
+    pub fn viewers(&self, livestream: BroadcastId) -> Viewers {
+        lock(&self.audience().counts).of(livestream, Instant::now())
+    }
+
+    /// A livestream's meeting; of one from before the server's start only its recording knows.
+    fn meeting_of(&self, livestream: BroadcastId) -> MeetingId {
+        let id = self.shared.registry.meeting_of(livestream);
+        if id.uuid() != livestream.uuid() {
+            return id;
+        }
+        let recording = self.shared.resources.streaming.recordings().replay(livestream);
+        recording.map_or(id, |recording| recording.meeting)
+    }
+
+    async fn settings_of(&self, meeting: MeetingId) -> Result<Option<WatchSettings>, StoreError> {
+        if let Some((settings, read)) = lock(&self.audience().settings).get(&meeting)
+            && read.elapsed() < BELIEVED
+        {
+            return Ok(settings.clone());
+        }
+        let settings = self.store().watch_settings(meeting).await?;
+        self.audience().remember(meeting, settings.clone());
+        Ok(settings)
+    }
+
+    fn try_password(&self, meeting: MeetingId, right: &str, said: &str, source: IpAddr) -> Result<(), WatchRefused> {
+        let (network, now) = (network_of(source), Instant::now());
+        // A whole office behind one address mistypes more than a person does: it is counted by livestream and network.
+        let place = format!("{meeting} {network}");
+        let mut tries = lock(&self.audience().tries);
+        if let Some(left) = tries.locked_for(&place, network, now) {
+            return Err(WatchRefused::TooManyTries(left));
+        }
+        if same(said, right) {
+            tries.note_right(&place);
+            return Ok(());
+        }
+        tries.note_wrong(&place, network, now);
+        Err(WatchRefused::WrongPassword)
+    }
+
+    fn audience(&self) -> &Audience {
+        &self.shared.audience
+    }
+}
+
+impl Audience {
+    fn remember(&self, meeting: MeetingId, settings: Option<WatchSettings>) {
+        let mut known = lock(&self.settings);
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(meeting, (settings, Instant::now()));
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Maps are whole between any two operations, whoever panicked.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn new_key() -> String {
+    hex::encode(rand::random::<[u8; 32]>())
+}
+
+fn link_signature(settings: &WatchSettings, meeting: MeetingId) -> String {
+    sign(settings, &format!("link {meeting}"))
+}
+
+/// `until.viewer.tag`, each hexadecimal.
+fn pass(settings: &WatchSettings, meeting: MeetingId, viewer: u128, until_s: i64) -> String {
+    let tag = sign(settings, &format!("pass {meeting} {until_s:x} {viewer:x}"));
+    format!("{until_s:x}.{viewer:x}.{tag}")
+}
+
+fn is_good(settings: &WatchSettings, meeting: MeetingId, shown: &str, now_s: i64) -> bool {
+    let mut words = shown.split('.');
+    let (Some(until), Some(viewer)) = (words.next(), words.next()) else { return false };
+    let (Ok(until_s), Ok(viewer)) = (i64::from_str_radix(until, 16), u128::from_str_radix(viewer, 16)) else {
+        return false;
+    };
+    let lasts = PASS_LASTS.as_secs() as i64;
+    (now_s..=now_s + lasts + 1).contains(&until_s) && same(shown, &pass(settings, meeting, viewer, until_s))
+}
+
+fn sign(settings: &WatchSettings, text: &str) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(settings.signing_key.as_bytes()).expect("any length is a key");
+    hex::encode(&mac.chain_update(text).finalize().into_bytes()[..16])
+}
+
+/// Compares without telling by its duration how much was right.
+fn same(said: &str, right: &str) -> bool {
+    Sha256::digest(said) == Sha256::digest(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> WatchSettings {
+        WatchSettings { access: WatchAccess::Password, password: None, signing_key: new_key() }
+    }
+
+    // reliability: A13
+    #[test]
+    fn a_pass_is_of_one_meeting_one_key_and_five_minutes() {
+        let (key, meeting) = (settings(), MeetingId::from_u128(1));
+        let now = 1_790_000_000;
+        let good = pass(&key, meeting, 7, now + 300);
+        assert!(is_good(&key, meeting, &good, now) && is_good(&key, meeting, &good, now + 300));
+        assert!(!is_good(&key, meeting, &good, now + 301), "it ends");
+        assert!(!is_good(&key, MeetingId::from_u128(2), &good, now), "it is of one meeting");
+        assert!(!is_good(&settings(), meeting, &good, now), "and of one key");
+        let long = pass(&key, meeting, 7, now + 3_600);
+        assert!(!is_good(&key, meeting, &long, now), "nobody has one for longer");
+        let longer = good.replacen(&format!("{:x}", now + 300), &format!("{:x}", now + 301), 1);
+        assert!(!is_good(&key, meeting, &longer, now + 1));
+        for forged in ["", ".", "..", "0.0.0", "zz.1.2", &good[1..], &good.to_uppercase(), &format!("{good}.")] {
+            assert!(!is_good(&key, meeting, forged, now), "{forged}");
+        }
+    }
+
+    // product: B4
+    #[test]
+    fn viewers_are_counted_once_and_leave() {
+        let (mut counts, start) = (Counts::default(), Instant::now());
+        let [a, b] = [1, 2].map(BroadcastId::from_u128);
+        counts.note(a, 1, start);
+        counts.note(a, 2, start);
+        assert_eq!(counts.note(a, 1, start), Viewers { live: 2, peak: 2 });
+        assert_eq!(counts.of(b, start), Viewers::default());
+        counts.note(a, 1, start + GONE_AFTER / 2);
+        assert_eq!(counts.of(a, start + GONE_AFTER), Viewers { live: 1, peak: 2 });
+        (0..2 * COUNTED_MAX as u128).for_each(|n| drop(counts.note(BroadcastId::from_u128(n), 1, start)));
+        assert_eq!((counts.livestreams.len(), counts.oldest.len()), (COUNTED_MAX, COUNTED_MAX));
+    }
+}

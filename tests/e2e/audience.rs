@@ -1,0 +1,142 @@
+//! Who may watch a livestream, and who learns nothing of it.
+
+use anyhow::{Context, Result};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tests::{Browser, Client, Colour, PASSWORD, Server, User, http};
+
+/// A viewer without a browser.
+struct Viewer<'a> {
+    server: &'a Server,
+    livestream: &'a str,
+    /// Of another site's page or of nobody.
+    session: Option<&'a str>,
+}
+
+impl Viewer<'_> {
+    /// The problem's code, or the pass.
+    async fn attend(&self, body: Value) -> Result<std::result::Result<String, String>> {
+        let url = format!("http://{}/api/v1/broadcasts/{}/viewers", self.server.web, self.livestream);
+        let mut request = http().post(url).json(&body);
+        if let Some(session) = self.session {
+            request = request.header("cookie", session);
+        }
+        let answer = request.send().await?;
+        let cookie = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().map(str::to_owned)).transpose()?;
+        let (status, body) = (answer.status(), answer.json::<Value>().await?);
+        if status != StatusCode::OK {
+            return Ok(Err(body["code"].as_str().unwrap_or_default().to_owned()));
+        }
+        let cookie = cookie.unwrap_or_default();
+        if !cookie.is_empty() {
+            assert!(cookie.contains(&format!("; Path=/live/{}; Max-Age=300; HttpOnly; SameSite=Lax", self.livestream)));
+            assert_eq!(body["pass_seconds"], 300);
+        }
+        Ok(Ok(cookie.split(';').next().unwrap_or_default().to_owned()))
+    }
+
+    async fn status(&self, file: &str, cookie: &str) -> Result<u16> {
+        let url = format!("http://{}/live/{}/{file}", self.server.web, self.livestream);
+        let answer = http().get(url).header("cookie", cookie).send().await?;
+        assert!(answer.headers().contains_key("access-control-allow-origin"));
+        assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+        Ok(answer.status().as_u16())
+    }
+}
+
+const FILES: [&str; 6] = ["index.m3u8", "video.m3u8", "audio.m3u8", "video-init-0.mp4", "video-0.m4s", "replay.mp4"];
+
+// product: B5, reliability: A13
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let door = http().get(format!("http://{}/api/v1/meetings/by-number/{}", server.web, server.meeting)).send().await?;
+    let id = door.json::<Value>().await?["id"].as_str().context("an id")?.to_owned();
+    let path = format!("/meetings/{id}/watch");
+    let set = async |body: Value| -> Result<Value> {
+        let answer = user.ask(Method::PUT, &path, body, &[]).await?;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        Ok(answer.body)
+    };
+    assert_eq!(user.get(&path).await?["access"], "public");
+    let bad = user.ask(Method::PUT, &path, json!({"access": "password", "password": "abc"}), &[]).await?;
+    assert_eq!((bad.status, &bad.body["code"]), (400, &"bad_password".into()));
+    let stranger = http().put(format!("http://{}/api/v1{path}", server.web)).json(&json!({"access": "public"}));
+    assert_eq!(stranger.send().await?.status(), StatusCode::UNAUTHORIZED);
+    let other = User::login(&server, "concurrent").await?;
+    assert_eq!(other.ask(Method::PUT, &path, json!({"access": "public"}), &[]).await?.status, 404);
+
+    set(json!({"access": "password", "password": "246810"})).await?;
+    host.command(json!({"type": "start_broadcast"})).await?;
+    host.next(|message| message["event"]["broadcast"]["state"] == "live").await?;
+    let viewer = Viewer { server: &server, livestream: &id, session: None };
+    for file in FILES {
+        assert_eq!(viewer.status(file, "").await?, 403, "{file} without a pass");
+    }
+    let me = "f00d";
+    assert_eq!(viewer.attend(json!({"viewer": me})).await?, Err("watch_password_needed".to_owned()));
+    let wrong = json!({"viewer": me, "password": "135790"});
+    assert_eq!(viewer.attend(wrong.clone()).await?, Err("wrong_watch_password".to_owned()));
+    let pass = viewer.attend(json!({"viewer": me, "password": "246810"})).await?.expect("the right password");
+    assert_eq!(viewer.status("index.m3u8", &pass).await?, 200);
+    assert_eq!(viewer.status("video-init-0.mp4", &pass).await?, 200);
+    let again = viewer.attend(json!({"viewer": me, "password": "246810"})).await?.expect("a pass is renewed");
+    for forged in [pass.replacen("f00d", "f00e", 1), pass.to_uppercase(), format!("{pass}0"), "huitong-watch=..".into()]
+    {
+        assert_eq!(viewer.status("index.m3u8", &forged).await?, 403, "{forged}");
+    }
+    let seen: Value = http().get(format!("http://{}/api/v1/broadcasts/{id}", server.web)).send().await?.json().await?;
+    assert_eq!((&seen["viewers"], &seen["access"]), (&1.into(), &"password".into()), "counted once: {seen}");
+
+    // In a browser, with a password mistyped.
+    let web = server.web;
+    let page = format!("http://{web}/watch/{id}");
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        let mut browser = Browser::start(700.0, Colour::Red)?;
+        browser.open(&page)?;
+        browser.see("[data-testid=watch-entry]")?;
+        browser.fill("watch-password", "1111")?;
+        browser.click("watch-enter")?;
+        browser.until("document.querySelector('#words').textContent.includes('not the password')")?;
+        browser.fill("watch-password", "246810")?;
+        browser.click("watch-enter")?;
+        browser.until("document.querySelector('video').currentTime > 0.5")?;
+        assert!(browser.axe()?.is_empty());
+        Ok(())
+    })
+    .await??;
+
+    let link = set(json!({"access": "link"})).await?["link"].as_str().context("a link")?.to_owned();
+    assert_eq!(viewer.status("index.m3u8", &again).await?, 403, "what was given before is void at once");
+    assert_eq!(viewer.attend(json!({"viewer": me})).await?, Err("wrong_link".to_owned()));
+    let (_, signature) = link.split_once('#').context("a signature, where no server's log sees it")?;
+    let pass = viewer.attend(json!({"viewer": me, "signature": signature})).await?.expect("the right link");
+    assert_eq!(viewer.status("audio.m3u8", &pass).await?, 200);
+
+    set(json!({"access": "registered"})).await?;
+    assert_eq!(viewer.status("audio.m3u8", &pass).await?, 403);
+    assert_eq!(viewer.attend(json!({"viewer": me})).await?, Err("not_logged_in".to_owned()));
+    let member = Viewer { session: Some(&other.cookie), ..viewer };
+    let pass = member.attend(json!({"viewer": me})).await?.expect("an account of the site");
+    assert_eq!(member.status("video.m3u8", &pass).await?, 200);
+
+    set(json!({"access": "public"})).await?;
+    assert_eq!(member.status("video.m3u8", "").await?, 200);
+    // Guessing ends after some tries.
+    set(json!({"access": "password", "password": "97531"})).await?;
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(member.attend(wrong.clone()).await?.expect_err("a wrong password"));
+    }
+    assert_eq!(codes.last().map(String::as_str), Some("too_many_tries"), "{codes:?}");
+    let log = server.log();
+    for secret in [&again, &pass, signature, "246810", "97531"] {
+        let secret = secret.trim_start_matches("huitong-watch=");
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+    let _ = PASSWORD;
+    Ok(())
+}
