@@ -202,7 +202,7 @@ impl Conference {
             WatchAccess::Registered => {
                 let account = admission.account.ok_or(WatchRefused::LoginNeeded)?;
                 let site = self.store().meeting(meeting).await?.ok_or(WatchRefused::Missing)?.site;
-                if account.site != site {
+                if account.site_id != site {
                     return Err(WatchRefused::WrongSite);
                 }
             }
@@ -360,7 +360,9 @@ mod tests {
         assert_eq!(counts.of(b, start), Viewers::default());
         counts.note(a, 1, start + GONE_AFTER / 2);
         assert_eq!(counts.of(a, start + GONE_AFTER), Viewers { live: 1, peak: 2 });
-        (0..2 * COUNTED_MAX as u128).for_each(|n| drop(counts.note(BroadcastId::from_u128(n), 1, start)));
+        for n in 0..2 * COUNTED_MAX as u128 {
+            counts.note(BroadcastId::from_u128(n), 1, start);
+        }
         assert_eq!((counts.livestreams.len(), counts.oldest.len()), (COUNTED_MAX, COUNTED_MAX));
     }
 }

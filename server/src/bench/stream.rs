@@ -105,17 +105,14 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     };
     let from = used();
     let until = before + seconds;
-    let (video, audio) = tokio::join!(
-        player::follow(site.web.http_addr(), &site.folder(), "video", until),
-        player::follow(site.web.http_addr(), &site.folder(), "audio", until),
-    );
+    let (video, audio) = tokio::task::block_in_place(|| follow(&site, until))?;
     let to = used();
     let elapsed = before.elapsed().as_secs_f64();
     rival.check()?;
     let cores = [(to.0 - from.0) / elapsed, (to.1 - from.1) / elapsed, (to.2 - from.2) / elapsed];
     // The last picture of a part is composed one tick before the part's end.
     let tick_ms = cadence::TICK.as_secs_f64() * 1e3;
-    let video: Vec<f64> = video?.into_iter().map(|late| late + tick_ms).collect();
+    let video: Vec<f64> = video.into_iter().map(|late| late + tick_ms).collect();
     let camera_ms = camera.delays();
     drop(camera);
     broadcast.stop().await;
@@ -133,7 +130,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         "part_ready_ms_p50": of(&video, 0.50),
         "part_ready_ms_p95": of(&video, 0.95),
         "part_ready_ms_max": of(&video, 1.00),
-        "sound_part_ready_ms_p95": of(&audio?, 0.95),
+        "sound_part_ready_ms_p95": of(&audio, 0.95),
         "parts": video.len(),
         "cpu_cores_studio": cores[0],
         "cpu_cores_origin": cores[1],
@@ -147,6 +144,20 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         figures.extend(viewer);
     }
     Ok(figures)
+}
+
+/// Follows picture and sound, on a thread that isn't the server's.
+fn follow(site: &Site, until: Instant) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let (host, path) = (site.web.http_addr(), site.folder());
+    let playing = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let video = player::follow(host, &path, "video", until);
+            tokio::try_join!(video, player::follow(host, &path, "audio", until))
+        })
+    };
+    let thread = std::thread::Builder::new().name(format!("{}player", camera::THREADS)).spawn(playing)?;
+    thread.join().map_err(|_| anyhow::anyhow!("the player panicked"))?
 }
 
 /// The value below which this part of them lie.

@@ -49,6 +49,9 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     lowLatencyMode: true,
     // At the default of 1 a viewer who has stalled once stays behind for good.
     maxLiveSyncPlaybackRate: 1.5,
+    // Each time the picture stood still, stay so much further behind. At the default of a second, two hiccups at the
+    // start cost the viewer two seconds for good.
+    liveSyncOnStallIncrease: 0.2,
     backBufferLength: 30,
     // The page watches the state itself and begins anew: long silent retries would only hide that.
     manifestLoadPolicy: quick(),

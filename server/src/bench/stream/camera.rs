@@ -97,7 +97,7 @@ impl Film {
 fn picture(width: usize, height: usize, at: usize) -> Vec<u8> {
     let phase = at as f32 / PICTURES as f32 * std::f32::consts::TAU;
     let middle = (width as f32 * (0.5 + 0.04 * phase.sin()), height as f32 * (0.5 + 0.02 * (2.0 * phase).sin()));
-    let mut noise = at as u32 * 2_654_435_761 + 1;
+    let mut noise = (at as u32).wrapping_mul(2_654_435_761) | 1;
     let mut data = Vec::with_capacity(width * height * 3 / 2);
     let is_head = |x: usize, y: usize| {
         let (dx, dy) = ((x as f32 - middle.0) / (0.18 * width as f32), (y as f32 - middle.1) / (0.36 * height as f32));

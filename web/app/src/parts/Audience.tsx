@@ -64,8 +64,7 @@ function Settings({ id }: { id: string }) {
     }
   };
 
-  const isSaved =
-    known?.access === access && (access !== 'password' || known.password === password.trim());
+  const isSaved = known?.access === access && (access !== 'password' || known.password === password.trim());
   return (
     <form onSubmit={event => void save(event)}>
       <Stack gap="md">
@@ -79,7 +78,7 @@ function Settings({ id }: { id: string }) {
           <>
             <Radio.Group
               value={access}
-              onChange={value => setAccess(value as WatchAccess)}
+              onChange={setAccess}
               label={t('audience.who')}
             >
               <Stack gap="xs" mt="xs">

@@ -127,11 +127,7 @@ export function MeetingCard({
               </Menu.Item>
             )}
             {meeting.watch && (
-              <Menu.Item
-                leftSection={<Eye size={16} />}
-                onClick={onAudience}
-                data-testid="meeting-audience"
-              >
+              <Menu.Item leftSection={<Eye size={16} />} onClick={onAudience} data-testid="meeting-audience">
                 {t('home.audience')}
               </Menu.Item>
             )}
