@@ -21,6 +21,7 @@ mod live;
 mod lockout;
 mod login;
 mod outbox;
+mod prompts;
 mod registry;
 mod reminder;
 mod sign_on;
@@ -29,7 +30,9 @@ mod tests;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use model::{BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, WaitReason};
+use model::{
+    BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, WaitReason,
+};
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
 use streaming::Streaming;
@@ -52,6 +55,7 @@ pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::SlotAssigned;
+pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook};
@@ -65,6 +69,7 @@ use ladder::LadderSlot;
 use live::Resources;
 use login::Logins;
 use outbox::News;
+use prompts::PromptSlot;
 use registry::Registry;
 use sign_on::Provider;
 
@@ -112,6 +117,8 @@ impl Default for ConferenceConfig {
 pub struct Door {
     /// To join by.
     pub id: MeetingId,
+    /// Whose it is.
+    pub site: SiteId,
     /// What people key in.
     pub number: MeetingNumber,
     /// The topic.
@@ -199,6 +206,7 @@ struct Shared {
     ladders: LadderSlot,
     guesses: GuessSlot,
     audience: audience::Audience,
+    prompts: PromptSlot,
     /// Something is in the outbox.
     outbox: Notify,
     /// What runs for as long as the server, and its end.
@@ -228,6 +236,7 @@ impl Conference {
         let ladders = LadderSlot::default();
         let guesses = GuessSlot::default();
         let audience = audience::Audience::default();
+        let prompts = PromptSlot::default();
         let shared = Shared {
             config,
             resources,
@@ -237,6 +246,7 @@ impl Conference {
             ladders,
             guesses,
             audience,
+            prompts,
             outbox,
             background,
             stopping,
@@ -306,6 +316,7 @@ impl Conference {
         Door {
             live: self.is_live(meeting.id),
             id: meeting.id,
+            site: meeting.site,
             number: meeting.number,
             title: meeting.title,
             needs_password: meeting.password.is_some(),

@@ -253,6 +253,7 @@ async fn converse(
     line: &mut Line,
 ) -> (EndCause, Option<MeetingId>, DialState) {
     line.language = house.carriers.plan().language(number);
+    line.own = house.conference.meeting_prompts(call.meeting).await;
     call.tell(DialState::Answered).await;
     let asked = tokio::select! {
         asked = ask(line) => asked,

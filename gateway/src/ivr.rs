@@ -49,6 +49,9 @@ pub(crate) async fn identify(
     if let Some(language) = route.language {
         line.language = language;
     }
+    if let Some(site) = &route.site {
+        line.own = line.house.conference.site_prompts_by_name(site).await;
+    }
     if line.house.conference.is_guessing(caller, source) {
         return Err(EndCause::TooManyTries);
     }
@@ -62,6 +65,7 @@ pub(crate) async fn identify(
         None => None,
     };
     if let Some(door) = door {
+        line.own = line.house.conference.site_prompts(door.site).await;
         return enter(line, Some(&door), &who, TRIES).await?.ok_or(EndCause::WrongPassword);
     }
     let found = ask_meeting(line, route.language.is_none(), &who).await;
@@ -78,7 +82,7 @@ async fn choose_language(line: &mut Line, caller: &PhoneNumber) -> Result<(), En
     if let Some(language) = chosen.as_deref().and_then(Language::from_tag) {
         line.language = language;
     }
-    let greeting = line.house.prompts.greeting(line.language);
+    let greeting = line.greeting();
     let key = line.ask(&[greeting], LANGUAGE).await?;
     if let Some(language) = key.and_then(Language::from_key) {
         line.language = language;
@@ -150,7 +154,13 @@ async fn enter(
             }
         };
         let question: &[Prompt] = match knocked {
-            Knocked::In(seat) => return Ok(Some(*seat)),
+            Knocked::In(seat) => {
+                if let Some(door) = door {
+                    // Not before: another voice would tell that there is such a meeting.
+                    line.own = line.house.conference.site_prompts(door.site).await;
+                }
+                return Ok(Some(*seat));
+            }
             Knocked::Pin(digits) => {
                 pin = Some(digits);
                 continue;

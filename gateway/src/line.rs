@@ -10,7 +10,7 @@ use std::{
 use media::Clip;
 use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
 use sip::sdp::{Agreed, Codec, Crypto, Direction, Suite};
-use sipconf::{Language, Prompt};
+use sipconf::{Language, Prompt, SitePrompts};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct Line {
     pub(crate) house: Arc<House>,
     pub(crate) language: Language,
+    /// Of the site he called or is in, in the place of the product's.
+    pub(crate) own: Option<Arc<SitePrompts>>,
     pub(crate) leg: LegMedia,
     pub(crate) orders: Orders,
     pub(crate) signals: mpsc::Receiver<Signal>,
@@ -110,6 +112,7 @@ impl Line {
         Self {
             house,
             language: Language::ZhCn,
+            own: None,
             leg,
             orders,
             signals,
@@ -193,7 +196,25 @@ impl Line {
     }
 
     pub(crate) fn clip(&self, prompt: Prompt) -> Clip {
-        self.house.prompts.clip(self.language, prompt)
+        self.clip_in(self.language, prompt)
+    }
+
+    fn clip_in(&self, language: Language, prompt: Prompt) -> Clip {
+        let own = self.own.as_ref().and_then(|own| own.clip(language, prompt));
+        own.unwrap_or_else(|| self.house.prompts.clip(language, prompt))
+    }
+
+    /// The welcome in every language, his own first, each with the key that chooses it.
+    pub(crate) fn greeting(&self) -> Clip {
+        const PARTS: [Prompt; 2] = [Prompt::Welcome, Prompt::ChooseLanguage];
+        let others = Language::ALL.into_iter().filter(|language| *language != self.language);
+        let languages: Vec<Language> = std::iter::once(self.language).chain(others).collect();
+        let is_own = |own: &Arc<SitePrompts>| languages.iter().any(|l| PARTS.iter().any(|prompt| own.has(*l, *prompt)));
+        if !self.own.as_ref().is_some_and(is_own) {
+            return self.house.prompts.greeting(self.language);
+        }
+        let parts = languages.iter().flat_map(|language| PARTS.map(|prompt| self.clip_in(*language, prompt)));
+        sipconf::join(&parts.collect::<Vec<_>>())
     }
 
     pub(crate) async fn play(&self, clip: Clip) -> Result<PlayId, EndCause> {

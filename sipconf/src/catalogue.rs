@@ -22,8 +22,15 @@ macro_rules! catalogue {
                 }
             }
 
-            /// The Ogg Opus file.
-            pub(crate) fn file(self, language: Language) -> &'static [u8] {
+            /// The one of this name.
+            #[must_use]
+            pub fn from_key(key: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|prompt| prompt.key() == key)
+            }
+
+            /// The product's Ogg Opus file.
+            #[must_use]
+            pub fn file(self, language: Language) -> &'static [u8] {
                 match (language, self) {
                     $(
                         (Language::ZhCn, Self::$name) => include_bytes!(concat!("../prompts/zh-CN/", $key, ".opus")),
@@ -233,6 +240,14 @@ impl Prompt {
         }
     }
 
+    /// What the product's says.
+    #[must_use]
+    pub fn text(self, language: Language) -> String {
+        let begin = format!("{} = \"", self.key());
+        let line = Self::texts(language).lines().find_map(|line| line.strip_prefix(&begin));
+        line.and_then(|line| line.strip_suffix('"')).unwrap_or_default().to_owned()
+    }
+
     /// The texts, as TOML: key = text.
     pub(crate) fn texts(language: Language) -> &'static str {
         match language {
@@ -245,6 +260,19 @@ impl Prompt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // product: P3
+    #[test]
+    fn every_prompt_has_its_name_and_its_text() {
+        let prompts = crate::Prompts::load().unwrap();
+        for prompt in Prompt::ALL.iter().copied() {
+            assert_eq!(Prompt::from_key(prompt.key()), Some(prompt));
+            for language in Language::ALL {
+                assert_eq!(prompt.text(language), prompts.text(language, prompt), "{}", prompt.key());
+            }
+        }
+        assert_eq!(Prompt::from_key("none"), None);
+    }
 
     // product: P3, P4
     #[test]

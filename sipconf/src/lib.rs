@@ -10,12 +10,15 @@ mod announce;
 mod catalogue;
 mod keypad;
 mod language;
+mod loudness;
 mod numbers;
 mod ogg_opus;
 mod prompts;
+mod site_prompts;
 mod tolls;
 mod tones;
 mod trunks;
+mod upload;
 
 pub use accounts::{Account, AccountError};
 pub use announce::Announce;
@@ -24,5 +27,7 @@ pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCom
 pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};
 pub use prompts::{PromptError, Prompts, join};
+pub use site_prompts::SitePrompts;
 pub use tolls::{Price, PriceError};
 pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError};
+pub use upload::{Taken, UPLOAD_BYTES_MAX, UploadError, take as take_prompt};

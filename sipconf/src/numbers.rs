@@ -17,6 +17,8 @@ struct Number {
     language: Option<String>,
     /// Nine digits; the caller is not asked.
     meeting: Option<String>,
+    /// Name of a site, whose prompts are heard from the first word.
+    site: Option<String>,
 }
 
 /// Where a dialled number leads.
@@ -26,9 +28,11 @@ pub struct Route {
     pub language: Option<Language>,
     /// The number of the meeting it leads to.
     pub meeting: Option<String>,
+    /// Whose number it is.
+    pub site: Option<String>,
 }
 
-/// All numbers of ours. In a configuration file, an array of tables of `number`, `language` and `meeting`.
+/// All numbers of ours. In a configuration file, an array of tables of `number`, `language`, `meeting` and `site`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Number>")]
 pub struct Numbers(Vec<(String, Route)>);
@@ -55,7 +59,7 @@ impl TryFrom<Vec<Number>> for Numbers {
 
     fn try_from(numbers: Vec<Number>) -> Result<Self, NumbersError> {
         let mut routes: Vec<(String, Route)> = Vec::new();
-        for Number { number, language, meeting } in numbers {
+        for Number { number, language, meeting, site } in numbers {
             let digits = bare(&number);
             if digits.is_empty() || !is_digits(digits) {
                 return Err(NumbersError::NoNumber(number));
@@ -72,7 +76,7 @@ impl TryFrom<Vec<Number>> for Numbers {
             if routes.iter().any(|(known, _)| known == digits) {
                 return Err(NumbersError::Twice(number));
             }
-            routes.push((digits.to_owned(), Route { language, meeting }));
+            routes.push((digits.to_owned(), Route { language, meeting, site }));
         }
         Ok(Self(routes))
     }
@@ -131,13 +135,14 @@ mod tests {
     fn a_number_leads_to_its_language_and_meeting() {
         let numbers = read(
             "[[numbers]]\nnumber = \"+861012345678\"\nlanguage = \"zh\"\n\
-             [[numbers]]\nnumber = \"5000\"\nlanguage = \"en-US\"\nmeeting = \"123456789\"\n",
+             [[numbers]]\nnumber = \"5000\"\nlanguage = \"en-US\"\nmeeting = \"123456789\"\nsite = \"甲\"\n",
         )
         .unwrap();
-        let chinese = Route { language: Some(Language::ZhCn), meeting: None };
+        let chinese = Route { language: Some(Language::ZhCn), ..Route::default() };
         assert_eq!(numbers.route("861012345678"), chinese);
         assert_eq!(numbers.route("+861012345678"), chinese);
-        let meeting = Route { language: Some(Language::EnUs), meeting: Some("123456789".to_owned()) };
+        let (number, site) = (Some("123456789".to_owned()), Some("甲".to_owned()));
+        let meeting = Route { language: Some(Language::EnUs), meeting: number, site };
         assert_eq!(numbers.route("5000"), meeting);
         assert_eq!(numbers.route("50000"), Route::default());
     }

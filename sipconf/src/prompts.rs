@@ -210,6 +210,9 @@ mod tests {
             let samples = clip.samples();
             let peak = decibels(samples.iter().fold(0.0, |peak, sample| peak.max(sample.abs())));
             assert!((-12.0..-1.0).contains(&peak), "{name}: peak {peak} dBFS");
+            // Measured here, not taken from the manifest.
+            let loudness = crate::loudness::lufs(samples).unwrap();
+            assert!((loudness + 19.0).abs() < 1.5, "{name}: {loudness} LUFS");
             assert!((0.7..22.0).contains(&clip.duration().as_secs_f32()), "{name}: {:?}", clip.duration());
             let ends = [silence(samples.iter().copied()), silence(samples.iter().rev().copied())];
             assert!(ends.iter().all(|end| *end < Duration::from_millis(150)), "{name}: silent ends {ends:?}");

@@ -59,12 +59,17 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "POST /sites/{site}/webhooks" => (ADMINISTERED, json!({"url": "ftp://none", "events": []})),
         "GET /sites/{site}/calls" | "GET /sites/{site}/calls.csv" => (ADMINISTERED, Value::Null),
         "GET /sites/{site}/calling" => (ADMINISTERED, Value::Null),
+        "GET /sites/{site}/prompts" => (ADMINISTERED, Value::Null),
         "PUT /sites/{site}/calling" => (OPERATOR, calling),
         "GET /calls" => (OPERATOR, Value::Null),
         "GET /sites" => (ADMINISTRATORS, Value::Null),
         "POST /sites" => (OPERATOR, json!({"name": "", "ports": 10, "livestream": false, "zone": "UTC"})),
         // Of a call that must have been: tests/e2e/calls.rs.
         "GET /calls/{id}" | "GET /calls/{id}/ladder.txt" | "GET /calls/{id}/ladder.pcap" => return None,
+        // Of a prompt that must be: tests/e2e/calls.rs.
+        "GET /sites/{site}/prompts/{language}/{prompt}"
+        | "PUT /sites/{site}/prompts/{language}/{prompt}"
+        | "DELETE /sites/{site}/prompts/{language}/{prompt}" => return None,
         // Of a film that must have been made: tests/e2e/recording.rs.
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,

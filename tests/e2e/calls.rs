@@ -172,3 +172,76 @@ async fn a_call_is_written_down_with_its_quality_and_without_its_number() -> Res
     }
     Ok(())
 }
+
+/// A WAV file of a tone.
+fn tone(hz: f32, rate: u32, seconds: f32) -> Result<Vec<u8>> {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec)?;
+    for sample in mixer::tones::sine(hz, 0.3, rate, (seconds * rate as f32) as usize) {
+        writer.write_sample((sample * 32_767.0) as i16)?;
+    }
+    writer.finalize()?;
+    Ok(file.into_inner())
+}
+
+// product: P3, P7
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_hands_in_prompts_of_its_own_and_its_callers_hear_them() -> Result<()> {
+    let numbers = r#"[{number="4000",language="en-US",site="会通演示"}]"#;
+    let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", numbers)])?;
+    let operator = User::login(&server, "host").await?;
+    let me = operator.get("/me").await?;
+    assert_eq!(me["account"]["site"], "会通演示", "{me}");
+    let site = me["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let put = async |user: &User, prompt: &str, file: Vec<u8>| -> Result<(u16, Value)> {
+        let url = format!("http://{}/api/v1/sites/{site}/prompts/en-US/{prompt}", user.web);
+        let request = http().put(url).header("cookie", &user.cookie).header("accept-language", "zh-CN");
+        let answer = request.header("content-type", "application/octet-stream").body(file).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await.unwrap_or_default()))
+    };
+    assert_eq!(put(&operator, "welcome", tone(1_500.0, 8_000, 3.0)?).await?.0, 200);
+    assert_eq!(put(&operator, "only_you", tone(1_900.0, 44_100, 4.0)?).await?.0, 200);
+    let (status, said) = put(&operator, "goodbye", tone(500.0, 8_000, 31.0)?).await?;
+    assert_eq!(
+        (status, &said["code"], &said["detail"]),
+        (400, &json!("bad_prompt"), &json!("时长为31.0秒，应为0.2至30秒"))
+    );
+    assert_eq!(put(&operator, "goodbye", b"ID3 music".to_vec()).await?.1["code"], "bad_prompt");
+    assert_eq!(put(&operator, "none", tone(500.0, 8_000, 1.0)?).await?.0, 404);
+
+    let mut phone = Baresip::start("13800000001", Codec::Opus, 600.0)?;
+    phone.dial("4000", server.sip, "udp")?;
+    let heard = phone.listen(2.0)?.tone(1_500.0, 1.5);
+    assert!(heard > 0.08, "the site's welcome: {heard}");
+    phone.press(&format!("{}#{}#", server.meeting, server.password))?;
+    while phone.listen(1.0)?.tone(1_900.0, 1.0) < 0.08 {}
+    phone.hang_up()?;
+
+    let list = operator.get(&format!("/sites/{site}/prompts")).await?;
+    let find = |list: &Value, prompt: &str| -> Option<Value> {
+        let is = |one: &&Value| one["language"] == "en-US" && one["prompt"] == prompt;
+        list["items"].as_array()?.iter().find(is).cloned()
+    };
+    let welcome = find(&list, "welcome").context("it is listed")?;
+    assert!(welcome["changed"].is_string() && welcome["text"] == "Welcome to Huitong conferencing.", "{welcome}");
+    assert_eq!(find(&list, "goodbye").context("it is listed")?["changed"], Value::Null);
+    let (_, file) = fetch(&operator, &format!("/sites/{site}/prompts/en-US/welcome")).await?;
+    assert!(file.starts_with(b"OggS"));
+    let path = format!("/sites/{site}/prompts/en-US/welcome");
+    assert_eq!(operator.ask(reqwest::Method::DELETE, &path, Value::Null, &[]).await?.status, 204);
+    let list = operator.get(&format!("/sites/{site}/prompts")).await?;
+    assert_eq!(find(&list, "welcome").context("it is listed")?["changed"], Value::Null);
+
+    // Whoever administers the site, and nobody else.
+    let member = json!({"name": "member", "display_name": "member", "password": PASSWORD, "mode": "dedicated"});
+    operator.post(&format!("/sites/{site}/accounts"), member).await?;
+    let member = User::login(&server, "member").await?;
+    assert_eq!(put(&member, "welcome", tone(500.0, 8_000, 1.0)?).await?.0, 403);
+    assert_eq!(fetch(&member, &path).await?.0, 403);
+    assert_eq!(member.ask(reqwest::Method::DELETE, &path, Value::Null, &[]).await?.status, 403);
+    let stranger = User { web: server.web, cookie: String::new() };
+    assert_eq!(put(&stranger, "welcome", tone(500.0, 8_000, 1.0)?).await?.0, 401);
+    Ok(())
+}

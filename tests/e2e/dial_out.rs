@@ -185,6 +185,7 @@ async fn a_stolen_password_costs_no_fortune() -> Result<()> {
         call = operator.get(&format!("/sites/{site}/calls")).await?["items"][0].take();
     }
     assert_eq!((&call["cost"], call["answered"].is_string()), (&json!(0.15), true), "{call}");
+    assert!(call["mos"].as_f64() > Some(3.5) && call["lost"].is_u64() && call["jitter_ms"].is_f64(), "{call}");
     let audit = operator.get(&format!("/sites/{site}/audit")).await?.to_string();
     assert!(audit.contains("meeting.dial") && audit.contains("number/+86****0002"), "{audit}");
 
@@ -298,6 +299,27 @@ fn the_dial_plan_is_read_and_what_is_wrong_with_it_is_named_by_file_and_line() -
     assert!(is_good && said.contains("+8613812345678 goes by a"), "{said}");
     let (is_good, said) = check(good, "+442079460000")?;
     assert!(!is_good && said.contains("may not be dialled"), "{said}");
+    let priced = format!("{good}[[sip.prices]]\nprefix = \"+86\"\nper_minute = 0.15\n");
+    assert!(check(&priced, "13812345678")?.1.contains("a minute costs 0.15"));
+    let (is_good, said) = check(&priced.replace("0.15", "-1"), "13812345678")?;
+    assert!(!is_good && said.contains("no price of a minute"), "{said}");
+    // What is given as an example is one: file, a number that may be called, and how.
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../sipconf/examples");
+    let expected = [
+        ("two-carriers.toml", "138 1234 5678", "goes by telecom, then mobile"),
+        ("two-carriers.toml", "+44 20 7946 0000", "goes by mobile"),
+        ("enterprise-pbx.toml", "2001", "goes by pbx"),
+        ("kamailio-nodes.toml", "010 6552 9988", "goes by kamailio-a, then kamailio-b"),
+    ];
+    for (name, number, goes) in expected {
+        let (is_good, said) = check(&std::fs::read_to_string(examples.join(name))?, number)?;
+        assert!(is_good && said.contains(goes), "{name}: {said}");
+    }
+    assert_eq!(std::fs::read_dir(&examples)?.count(), 3, "an example that nobody tries");
+    for number in ["+8816 1234 5678", "+1 900 555 0100", "+86 168 1234 5678"] {
+        let (is_good, said) = check(&std::fs::read_to_string(examples.join("two-carriers.toml"))?, number)?;
+        assert!(!is_good && said.contains("may not be dialled"), "{number}: {said}");
+    }
     let (is_good, said) = check(&good.replace("\"h\"", "\"h:x\""), "8001")?;
     assert!(!is_good && said.contains("huitong.toml:3: \"h:x\" is no address"), "{said}");
     Ok(())
@@ -311,6 +333,8 @@ async fn a_telephone_of_the_house_registers_is_called_and_calls() -> Result<()> 
     let start = |password: &str| Baresip::start_registering("8001", password, server.sip, Codec::Pcma, 600.0);
     let mut stranger = start("guessed-one")?;
     stranger.wait_for("REGISTER_FAIL")?;
+    let user = User::login(&server, "host").await?;
+    let pin = user.post("/me/phone-pin", json!({})).await?.body["pin"].as_str().context("a PIN")?.to_owned();
     let mut host = host(&server).await?;
     let away = dial(&mut host, "8001").await?;
     becomes(&mut host, &away, "no_answer").await?;
@@ -324,6 +348,25 @@ async fn a_telephone_of_the_house_registers_is_called_and_calls() -> Result<()> 
     becomes(&mut host, &id, "joined").await?;
     let refused = host.command(json!({"type": "dial", "number": "8002", "name": null})).await?;
     assert_eq!(refused["problem"]["code"], "number_not_allowed");
+
+    // Called in by the keys of another telephone, whose owner has the PIN (P4).
+    phone.hang_up()?;
+    let mut phone = start("long-enough")?;
+    phone.wait_for("REGISTER_OK")?;
+    let mut caller = Baresip::start("13800000001", Codec::Pcma, 900.0)?;
+    caller.dial(&server.meeting, server.sip, "udp")?;
+    caller.press(&format!("2{pin}#"))?;
+    host.next(|message| {
+        message["event"]["participant"]["role"] == "host" && message["event"]["participant"]["via"] == "phone"
+    })
+    .await?;
+    caller.press("#98001#")?;
+    let rings = host.next(|message| message["event"]["dial"]["state"] == "ringing").await?;
+    let id = rings["event"]["dial"]["id"].clone();
+    phone.take_call()?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    becomes(&mut host, &id, "joined").await?;
     Ok(())
 }
 

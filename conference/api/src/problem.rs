@@ -81,6 +81,7 @@ problems! {
     CallMinutesSpent = "call_minutes_spent", CONFLICT, "本站点今日的外呼时长已用完，请联系管理员", "Your site has used up its minutes of today for calling telephones; ask your administrator";
     CallBudgetSpent = "call_budget_spent", CONFLICT, "本站点今日的外呼费用已达上限，请联系管理员", "Your site has spent today's budget for calling telephones; ask your administrator";
     DialledOften = "dialled_often", TOO_MANY_REQUESTS, "一小时内呼叫该号码的次数过多，请稍后再试", "This number has been called too often within an hour; try again later";
+    BadPrompt = "bad_prompt", BAD_REQUEST, "语音文件不可用，请使用30秒以内的WAV或Ogg Opus文件", "That can't be used as a prompt; hand in a WAV or Ogg Opus file of at most 30 seconds";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";

@@ -11,6 +11,7 @@ mod calls;
 mod ledger;
 mod meetings;
 mod outbox;
+mod prompts;
 mod sites;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use calls::Call;
 pub use ledger::BookError;
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};
+pub use prompts::SitePrompt;
 pub use sites::{Room, Site};
 pub use watch_access::WatchSettings;
 

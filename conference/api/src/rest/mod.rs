@@ -7,6 +7,7 @@ mod files;
 mod idempotency;
 mod login;
 mod meetings;
+mod prompts;
 pub(crate) mod recordings;
 mod sign_on;
 mod sites;
@@ -69,6 +70,7 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
         .merge(files::routes())
         .merge(calls::routes())
         .merge(calling::routes())
+        .merge(prompts::routes())
         .routes(routes!(by_number))
         .merge(watch::routes())
         .routes(routes!(info))
