@@ -6,7 +6,7 @@ use model::{
     AccountId, Action, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot,
     WaitReason, Whisper,
 };
-use plane::{LegId, MeetingMedia, PlaneError, SlotAssigned};
+use plane::{LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::broadcast::Livestream;
@@ -99,6 +99,11 @@ impl MeetingHandle {
     pub async fn subscribe(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
         self.is_open()?;
         Ok(self.media.subscribe(participant, offer).await?)
+    }
+
+    /// Takes what a participant's page shows: what it doesn't is not sent to him.
+    pub fn show(&self, participant: ParticipantId, shown: Vec<Shown>) {
+        self.media.show(participant, shown);
     }
 
     fn is_open(&self) -> Result<(), MediaRefused> {

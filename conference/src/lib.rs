@@ -54,7 +54,7 @@ pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
-pub use plane::SlotAssigned;
+pub use plane::{Shown, SlotAssigned};
 pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};

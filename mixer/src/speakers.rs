@@ -78,6 +78,19 @@ impl Speakers {
         })
     }
 
+    /// The loudest of those who speak, no more than `count`, in order of their keys. Whoever is in `before` stays until another is
+    /// clearly louder.
+    #[must_use]
+    pub fn loudest(&self, count: usize, before: &[SeatKey]) -> Vec<SeatKey> {
+        let stays = |key: &SeatKey, score: f32| if before.contains(key) { score * LEAD } else { score };
+        let speaking = self.seats.iter().filter(|(_, seat)| seat.speaking);
+        let mut loudest: Vec<_> = speaking.map(|(key, seat)| (stays(key, seat.score), *key)).collect();
+        loudest.sort_by(|a, b| b.0.total_cmp(&a.0));
+        loudest.truncate(count);
+        loudest.sort_by_key(|(_, key)| *key);
+        loudest.into_iter().map(|(_, key)| key).collect()
+    }
+
     /// Decides who is dominant; true when that is another than before.
     fn judge(&mut self) -> bool {
         let speaking = self.seats.iter().filter(|(_, seat)| seat.speaking);
@@ -169,6 +182,20 @@ mod tests {
             turns += run(&mut speakers, a, b, 5).iter().filter(|change| change.active == Some(B)).count();
         }
         assert!(turns <= 1, "{turns} turns in twenty seconds");
+    }
+
+    #[test]
+    fn a_loudest_voice_stays_until_another_is_clearly_louder() {
+        let mut speakers = Speakers::new();
+        assert_eq!(speakers.loudest(1, &[]), []);
+        run(&mut speakers, 30, 127, 100);
+        assert_eq!(speakers.loudest(1, &[]), [A]);
+        run(&mut speakers, 30, 25, 200);
+        assert_eq!(speakers.loudest(1, &[A]), [A], "a little louder");
+        assert_eq!(speakers.loudest(1, &[]), [B]);
+        assert_eq!(speakers.loudest(2, &[]), [A, B]);
+        run(&mut speakers, 90, 10, 200);
+        assert_eq!(speakers.loudest(1, &[A]), [B]);
     }
 
     #[test]

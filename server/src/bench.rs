@@ -1,6 +1,7 @@
 //! `huitong bench`: figures of this machine as JSON on standard output.
 
 mod calls;
+mod sfu;
 mod stream;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -15,6 +16,8 @@ pub(crate) enum Bench {
     Calls(calls::Calls),
     /// How long a livestream takes from the camera to the viewer, and what it costs.
     Stream(stream::Stream),
+    /// What forwarding between browsers costs a server of this program that runs on a core of its own.
+    Sfu(sfu::Sfu),
 }
 
 #[derive(Args)]
@@ -57,6 +60,7 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
         Bench::Mixer(mixer) => run_mixer(mixer),
         Bench::Calls(calls) => calls::run(calls),
         Bench::Stream(stream) => stream::run(stream),
+        Bench::Sfu(sfu) => sfu::run(sfu),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The media worker's end of a broadcast: packets and sound go in, and nothing here ever waits.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, RwLock, TryLockError},
 };
 
@@ -23,20 +23,27 @@ const PROGRAM_QUEUE: usize = 25;
 /// after its end is dropped.
 #[derive(Clone)]
 pub struct Feed {
-    shown: Arc<RwLock<HashSet<(ParticipantId, TrackKind)>>>,
+    shown: Arc<RwLock<HashMap<(ParticipantId, TrackKind), u32>>>,
     video: mpsc::Sender<VideoPacket>,
     program: mpsc::Sender<Box<Frame>>,
 }
 
 impl Feed {
-    /// A packet of a participant's track. Tracks that the scene doesn't show cost a look into a set and no more.
+    /// How high a track is shown, in pixels; none for one that the scene doesn't show.
+    #[must_use]
+    pub fn height(&self, participant: ParticipantId, kind: TrackKind) -> Option<u32> {
+        match self.shown.try_read() {
+            Ok(shown) => shown.get(&(participant, kind)).copied(),
+            // The scene is changing at this very moment: better a packet too many.
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => Some(0),
+        }
+    }
+
+    /// A packet of a participant's track. Tracks that the scene doesn't show cost a look into a map and no more.
     pub fn video(&self, participant: ParticipantId, kind: TrackKind, packet: &MediaPacket) {
-        let wanted = match self.shown.try_read() {
-            Ok(shown) => shown.contains(&(participant, kind)),
-            // The scene is changing at this very moment.
-            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => true,
-        };
-        if wanted && self.video.try_send(VideoPacket { participant, kind, packet: packet.clone() }).is_err() {
+        if self.height(participant, kind).is_some()
+            && self.video.try_send(VideoPacket { participant, kind, packet: packet.clone() }).is_err()
+        {
             metrics::counter!("streaming_feed_dropped_total", "what" => "video").increment(1);
         }
     }
@@ -57,7 +64,7 @@ impl Feed {
 
     /// Only these tracks are let through from now on.
     pub(crate) fn show(&self, scene: &Scene) {
-        let tracks = scene.tracks().collect();
+        let tracks = scene.tracks().map(|(participant, kind, height)| ((participant, kind), height)).collect();
         match self.shown.write() {
             Ok(mut shown) => *shown = tracks,
             Err(poisoned) => *poisoned.into_inner() = tracks,

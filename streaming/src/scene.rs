@@ -25,12 +25,24 @@ impl Scene {
         }
     }
 
-    /// The tracks whose packets are needed for it.
-    pub fn tracks(&self) -> impl Iterator<Item = (ParticipantId, TrackKind)> {
-        self.tiles.iter().take(Self::tiles_max(self.layout)).filter_map(|tile| match tile.kind {
-            TileKind::Video(kind) => Some((tile.participant, kind)),
+    /// The tracks whose packets are needed for it, each with how high it is shown, in pixels.
+    pub fn tracks(&self) -> impl Iterator<Item = (ParticipantId, TrackKind, u32)> {
+        let shown = self.tiles.iter().take(Self::tiles_max(self.layout)).enumerate();
+        shown.filter_map(|(index, tile)| match tile.kind {
+            TileKind::Video(kind) => Some((tile.participant, kind, self.height(index))),
             TileKind::Avatar => None,
         })
+    }
+
+    /// Roughly: it decides which of several sizes a camera sends is used.
+    fn height(&self, index: usize) -> u32 {
+        const WHOLE: u32 = 720;
+        let tiles = self.tiles.len().min(Self::tiles_max(self.layout));
+        match self.layout {
+            Layout::Gallery => WHOLE / (tiles as f32).sqrt().ceil().max(1.0) as u32,
+            Layout::Speaker | Layout::PictureInPicture if index == 0 => WHOLE,
+            Layout::Speaker | Layout::PictureInPicture => WHOLE / 5,
+        }
     }
 }
 

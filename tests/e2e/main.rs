@@ -15,6 +15,7 @@ mod operation;
 mod phone;
 mod pictures;
 mod push;
+mod quality;
 mod recording;
 mod reminder;
 mod screens;

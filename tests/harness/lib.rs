@@ -9,6 +9,7 @@ mod kamailio;
 mod pjsua;
 mod rtmp;
 mod server;
+mod strait;
 mod user;
 
 pub use baresip::{Baresip, Codec, Heard};
@@ -19,4 +20,5 @@ pub use kamailio::Kamailio;
 pub use pjsua::Pjsua;
 pub use rtmp::Rtmp;
 pub use server::{Server, command, python};
+pub use strait::{Line, Strait};
 pub use user::{Answer, PASSWORD, User};

@@ -9,7 +9,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use conference::{Account, Action, EndReason, Event, JoinRequest, Notice, Seat, SeatEvent, Snapshot, Via};
+use conference::{Account, Action, EndReason, Event, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via};
 use model::{MeetingId, ParticipantId, Refusal, WaitReason, Whisper};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ use crate::{
 /// The longest frame: an offer of thirty m-lines is 30 KiB.
 const FRAME_BYTES_MAX: usize = 64 << 10;
 
+/// Pictures a client may show at once; of more, the first count.
+const SHOWN_MAX: usize = 64;
+
 /// Frames in a row that can't be understood until the connection ends.
 const NONSENSE_MAX: u32 = 20;
 
@@ -45,10 +48,42 @@ const SEND: Duration = Duration::from_secs(10);
 #[derive(JsonSchema, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage {
-    Join { name: String, password: Option<String>, resume: Option<String>, since: Option<u64> },
-    Publish { id: u64, sdp: String },
-    Subscribe { id: u64, sdp: String },
-    Command { id: u64, command: Action },
+    Join {
+        name: String,
+        password: Option<String>,
+        resume: Option<String>,
+        since: Option<u64>,
+    },
+    Publish {
+        id: u64,
+        sdp: String,
+    },
+    Subscribe {
+        id: u64,
+        sdp: String,
+    },
+    Command {
+        id: u64,
+        command: Action,
+    },
+    /// What the page shows of the others: the whole list, each time it changes.
+    Show {
+        tiles: Vec<ShownTile>,
+    },
+}
+
+/// One picture of the page.
+#[derive(JsonSchema, Deserialize)]
+struct ShownTile {
+    participant: ParticipantId,
+    kind: Kind,
+    /// In pixels of the screen.
+    width: u32,
+    /// In pixels of the screen.
+    height: u32,
+    /// It matters more than who speaks.
+    #[serde(default)]
+    pinned: bool,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -123,13 +158,25 @@ struct SlotView {
     kind: Kind,
 }
 
-#[derive(JsonSchema, Serialize)]
+#[derive(JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "TrackKind")]
 enum Kind {
     Audio,
     Camera,
     Screen,
+}
+
+impl From<ShownTile> for Shown {
+    fn from(tile: ShownTile) -> Self {
+        let kind = match tile.kind {
+            Kind::Audio => media::TrackKind::Audio,
+            Kind::Camera => media::TrackKind::Camera,
+            Kind::Screen => media::TrackKind::Screen,
+        };
+        let ShownTile { participant, width, height, pinned, .. } = tile;
+        Self { participant, kind, width, height, pinned }
+    }
 }
 
 /// Both ends of the protocol as JSON Schema (draft 2020-12): `ClientMessage` and `ServerMessage` under `$defs`.
@@ -299,6 +346,10 @@ impl Client {
             ClientMessage::Join { .. } => self.refuse(None, Code::BadMessage).await,
             ClientMessage::Publish { id, sdp } => self.answer(id, handle.publish(who, sdp).await).await,
             ClientMessage::Subscribe { id, sdp } => self.answer(id, handle.subscribe(who, sdp).await).await,
+            ClientMessage::Show { tiles } => {
+                handle.show(who, tiles.into_iter().take(SHOWN_MAX).map(Shown::from).collect());
+                Ok(())
+            }
             ClientMessage::Command { id, command } => match handle.command(who, command).await {
                 Ok(()) => self.say(&ServerMessage::Done { id }).await,
                 Err(refusal) => self.refuse_for(Some(id), refusal).await,

@@ -15,7 +15,7 @@ use model::{MeetingId, ParticipantId};
 use streaming::Feed;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{PlaneError, ports::RtpSockets, worker::LegSlot};
+use crate::{PlaneError, Shown, ports::RtpSockets, worker::LegSlot};
 
 /// One phone leg, unique while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -162,6 +162,7 @@ pub(crate) enum MeetingCommand {
     Subscribe { participant: ParticipantId, offer: String, reply: Reply<String> },
     SetMuted { participant: ParticipantId, muted: bool },
     SetPart { participant: ParticipantId, part: u32 },
+    Show { participant: ParticipantId, shown: Vec<Shown> },
     Remove { participant: ParticipantId },
     StartFeed { feed: Feed },
     StopFeed,

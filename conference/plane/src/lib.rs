@@ -12,6 +12,8 @@ mod ports;
 mod room;
 mod slots;
 mod socket;
+mod subscriber;
+mod track;
 mod worker;
 
 use std::{
@@ -33,6 +35,7 @@ pub use leg::{LegStats, SrtpKey, SrtpKeys, SrtpSuite};
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{PlayId, Recording};
+pub use subscriber::Shown;
 
 use command::{Command, LegAddress};
 use ports::PortPool;

@@ -8,7 +8,7 @@ use streaming::Feed;
 use tokio::sync::oneshot;
 
 use crate::{
-    LegId, Plane, PlaneError,
+    LegId, Plane, PlaneError, Shown,
     command::{Command, LegCommand, MeetingCommand, Reply, SeatLeg},
 };
 
@@ -54,6 +54,11 @@ impl MeetingMedia {
     /// livestreams and recordings show.
     pub fn set_part(&self, participant: ParticipantId, part: u32) {
         self.tell(MeetingCommand::SetPart { participant, part });
+    }
+
+    /// From now on he receives these pictures and no others, as far as his slots and his line carry them.
+    pub fn show(&self, participant: ParticipantId, shown: Vec<Shown>) {
+        self.tell(MeetingCommand::Show { participant, shown });
     }
 
     /// Ends his connections. A phone leg stays open, alone with what is played to it, until its call ends.

@@ -9,18 +9,25 @@ use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
 use mixer::{Incoming, Mixer, SeatConfig, SeatKey, Speakers};
 use model::{MeetingId, ParticipantId};
-use sfu::{PeerKey, Sfu, Slot, SourceId};
+use sfu::{Layer, PeerKey, Sfu, Slot, SourceId, allocate::Want, forward};
 use streaming::Feed;
 use tokio::sync::mpsc;
 
 use crate::{
     LegId, MeetingFact, PlaneError, SlotAssigned, slots,
+    subscriber::{Shown, Subscriber, Wanted},
+    track::Track,
     worker::{Legs, PeerRole},
 };
 
-/// A track without packets for this long is off. Shorter would take a freezing camera's slot away, longer would show
-/// a frozen picture.
-const TRACK_IDLE: Duration = Duration::from_secs(2);
+/// Voices that are forwarded at once: more than five are noise to the ear, and each costs every receiver 60 kbit/s.
+const VOICES: usize = 5;
+
+/// Pictures each part's receivers without a word about what they show may get.
+const PICTURES: usize = 64;
+
+/// How high a picture is taken to be shown by clients that don't say: as large as there is.
+const HEIGHT: u32 = 1080;
 
 /// How often it is looked who still waits for a key frame: the request, or the key frame, may have been lost.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -33,10 +40,17 @@ pub(crate) struct Room {
     members: BTreeMap<ParticipantId, Member>,
     /// Who receives a source: peer and slot.
     routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
+    /// What has come and was not forwarded yet, by source.
+    pending: BTreeMap<SourceId, Vec<(Layer, MediaPacket)>>,
     feed: Option<Feed>,
+    /// What the studio gets: of each camera the layer that fits its tile, as one stream.
+    feed_tracks: HashMap<SourceId, forward::Rewriter>,
     members_ever: u64,
+    numbers: HashMap<u64, ParticipantId>,
     /// Pictures somebody waits for the key frame of.
-    wanting: BTreeSet<SourceId>,
+    wanting: BTreeSet<(SourceId, Layer)>,
+    /// A layer of a picture has begun to come.
+    layers_changed: bool,
     /// When it was looked who waits.
     looked: Instant,
     /// Slots must be assigned anew at the next tick.
@@ -49,11 +63,19 @@ struct Part {
     speakers: Speakers,
     seats: HashMap<SeatKey, ParticipantId>,
     active: Option<ParticipantId>,
+    /// Who speaks loudest, as far as that decides whose voice is forwarded.
+    loudest: Vec<SeatKey>,
 }
 
 impl Part {
     fn new() -> Self {
-        Self { mixer: Mixer::new(), speakers: Speakers::new(), seats: HashMap::new(), active: None }
+        Self {
+            mixer: Mixer::new(),
+            speakers: Speakers::new(),
+            seats: HashMap::new(),
+            active: None,
+            loudest: Vec::new(),
+        }
     }
 }
 
@@ -75,8 +97,9 @@ struct Member {
     /// A browser's sound on its way to the mixer.
     tap: Option<JitterBuffer>,
     level: Option<AudioLevel>,
-    /// When the last packet of each track came.
-    heard: [Option<Instant>; 3],
+    tracks: [Track; 3],
+    /// The pictures on his page; none while he hasn't said.
+    shown: Option<Vec<Shown>>,
     spoke: Option<Instant>,
     voice: Voice,
 }
@@ -90,14 +113,6 @@ struct Voice {
     last: Option<u32>,
 }
 
-struct Subscriber {
-    peer: PeerKey,
-    /// Media can flow; a key frame that came before would be lost on him.
-    connected: bool,
-    slots: Vec<Slot>,
-    assigned: Vec<Option<SourceId>>,
-}
-
 /// What a removed participant leaves behind for the worker to put away.
 #[derive(Default)]
 pub(crate) struct Gone {
@@ -105,15 +120,22 @@ pub(crate) struct Gone {
     pub(crate) leg: Option<LegId>,
 }
 
+/// Numbers a member's tracks take.
+const SOURCES: u64 = 4;
+
 const KINDS: [TrackKind; 3] = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
 
 impl Member {
     fn source(&self, kind: TrackKind) -> SourceId {
-        SourceId::from(self.number * 4 + kind as u64)
+        SourceId::from(self.number * SOURCES + kind as u64)
     }
 
     fn is_on(&self, kind: TrackKind) -> bool {
-        self.heard[kind as usize].is_some()
+        self.tracks[kind as usize].is_on()
+    }
+
+    fn wanted(&self, owner: ParticipantId, kind: TrackKind, height: u32) -> Wanted {
+        Wanted { owner, kind, source: self.source(kind), height }
     }
 }
 
@@ -125,9 +147,13 @@ impl Room {
             parts: BTreeMap::from([(MAIN, Part::new())]),
             members: BTreeMap::new(),
             routes: HashMap::new(),
+            pending: BTreeMap::new(),
             feed: None,
+            feed_tracks: HashMap::new(),
             members_ever: 0,
+            numbers: HashMap::new(),
             wanting: BTreeSet::new(),
+            layers_changed: false,
             looked: Instant::now(),
             stale: false,
         }
@@ -151,9 +177,10 @@ impl Room {
     }
 
     fn member(&mut self, participant: ParticipantId) -> &mut Member {
-        let ever = &mut self.members_ever;
+        let (ever, numbers) = (&mut self.members_ever, &mut self.numbers);
         self.members.entry(participant).or_insert_with(|| {
             *ever += 1;
+            numbers.insert(*ever, participant);
             Member { number: *ever, ..Member::default() }
         })
     }
@@ -231,8 +258,7 @@ impl Room {
         peer: PeerKey,
         slots: Vec<Slot>,
     ) -> Option<PeerKey> {
-        let assigned = vec![None; slots.len()];
-        let subscriber = Subscriber { peer, connected: false, slots, assigned };
+        let subscriber = Subscriber::new(peer, slots);
         self.stale = true;
         self.tell_slots(participant, &subscriber);
         self.member(participant).subscriber.replace(subscriber).map(|earlier| earlier.peer)
@@ -270,6 +296,11 @@ impl Room {
     pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
         self.leave_part(participant);
         let member = self.members.remove(&participant)?;
+        self.numbers.remove(&member.number);
+        for kind in KINDS {
+            self.feed_tracks.remove(&member.source(kind));
+            self.pending.remove(&member.source(kind));
+        }
         self.stale = true;
         let peers = member.publisher.into_iter().chain(member.subscriber.map(|s| s.peer)).collect();
         Some(Gone { peers, leg: member.leg })
@@ -303,6 +334,7 @@ impl Room {
     pub(crate) fn stop_feed(&mut self) {
         self.set_program(false);
         self.feed = None;
+        self.feed_tracks.clear();
     }
 
     fn set_program(&mut self, wanted: bool) {
@@ -320,16 +352,35 @@ impl Room {
         self.tell(MeetingFact::Connected(participant));
     }
 
-    pub(crate) fn want_keyframe(&mut self, participant: ParticipantId, kind: TrackKind) {
-        if let Some(member) = self.members.get(&participant) {
-            self.wanting.insert(member.source(kind));
+    /// What he sees of the others.
+    pub(crate) fn set_shown(&mut self, participant: ParticipantId, shown: Vec<Shown>) {
+        if let Some(member) = self.members.get_mut(&participant) {
+            member.shown = Some(shown);
+            self.stale = true;
         }
+    }
+
+    /// The line of a subscriber carries more or less than was thought.
+    pub(crate) fn set_estimate(&mut self, participant: ParticipantId, estimate: Option<u64>, now: Instant) {
+        let subscriber = self.members.get_mut(&participant).and_then(|member| member.subscriber.as_mut());
+        if let Some(subscriber) = subscriber {
+            tracing::debug!(%participant, ?estimate, "line");
+            subscriber.set_estimate(estimate, now);
+        }
+    }
+
+    /// The studio needs one.
+    pub(crate) fn want_keyframe(&mut self, participant: ParticipantId, kind: TrackKind, now: Instant) {
+        let Some((member, feed)) = self.members.get(&participant).zip(self.feed.as_ref()) else { return };
+        let track = &member.tracks[kind as usize];
+        let enough = track.enough(feed.height(participant, kind).unwrap_or_default());
+        self.wanting.insert((member.source(kind), track.best(enough, now).unwrap_or_default()));
     }
 
     /// A subscriber lost a picture.
     pub(crate) fn keyframe_wanted(&mut self, subscriber: ParticipantId, slot: usize) {
-        let assigned = || self.members.get(&subscriber)?.subscriber.as_ref()?.assigned.get(slot).copied().flatten();
-        self.wanting.extend(assigned());
+        let sent = || self.members.get(&subscriber)?.subscriber.as_ref()?.source(slot);
+        self.wanting.extend(sent());
     }
 
     /// Asks for the key frames that are wanted, each once for all who want it.
@@ -339,46 +390,48 @@ impl Room {
             let subscribers = self.members.values().filter_map(|member| member.subscriber.as_ref());
             for subscriber in subscribers {
                 for (slot, source) in subscriber.assigned.iter().enumerate() {
-                    if let Some(source) = source.filter(|_| sfu.waits_for_keyframe(subscriber.peer, slot)) {
-                        self.wanting.insert(source);
-                    }
+                    self.wanting.extend(source.zip(sfu.waits_for_keyframe(subscriber.peer, slot)));
                 }
             }
+            let studio = self.feed_tracks.iter();
+            self.wanting.extend(studio.filter_map(|(source, track)| Some((*source, track.waits_for_keyframe()?))));
         }
-        for source in std::mem::take(&mut self.wanting) {
+        for (source, layer) in std::mem::take(&mut self.wanting) {
             let Some((participant, kind)) = self.find(source) else { continue };
-            let publisher = self.members.get(&participant).and_then(|member| member.publisher);
+            let Some(member) = self.members.get(&participant).filter(|member| member.is_on(kind)) else { continue };
             // What was asked for a moment ago is asked for again when it may be.
-            if publisher.is_some_and(|peer| !sfu.request_keyframe(peer, kind, now)) {
-                self.wanting.insert(source);
+            if member.publisher.is_some_and(|peer| !sfu.request_keyframe(peer, kind, layer, now)) {
+                self.wanting.insert((source, layer));
             }
         }
     }
 
     fn find(&self, source: SourceId) -> Option<(ParticipantId, TrackKind)> {
-        let tracks = |(id, member): (&ParticipantId, &Member)| {
-            KINDS.into_iter().find(|kind| member.source(*kind) == source).map(|kind| (*id, kind))
-        };
-        self.members.iter().find_map(tracks)
+        let participant = self.numbers.get(&(source.number() / SOURCES))?;
+        let kind = KINDS.into_iter().find(|kind| *kind as u64 == source.number() % SOURCES)?;
+        Some((*participant, kind))
     }
 
     /// A packet from a browser.
     pub(crate) fn media(
         &mut self,
         participant: ParticipantId,
-        kind: TrackKind,
-        packet: &MediaPacket,
-        sfu: &mut Sfu,
+        (kind, layer): (TrackKind, Layer),
+        packet: MediaPacket,
         now: Instant,
     ) {
         let Some(member) = self.members.get_mut(&participant) else { return };
-        if member.heard[kind as usize].replace(now).is_none() {
+        let (begins, layer_begins) = member.tracks[kind as usize].hear(layer, &packet, now);
+        if begins {
             self.stale = true;
             let fact = MeetingFact::Published { participant, kind, active: true };
             if self.facts.try_send(fact).is_err() {
                 metrics::counter!("plane_facts_dropped", "of" => "meeting").increment(1);
             }
+        } else if layer_begins && kind != TrackKind::Audio {
+            self.layers_changed = true;
         }
+        let source = member.source(kind);
         match kind {
             TrackKind::Audio if member.muted => return,
             TrackKind::Audio => {
@@ -389,11 +442,29 @@ impl Room {
             }
             TrackKind::Camera | TrackKind::Screen => {
                 if let Some(feed) = self.feed.as_ref().filter(|_| member.part == MAIN) {
-                    feed.video(participant, kind, packet);
+                    let studio = self.feed_tracks.entry(source).or_default();
+                    let track = &member.tracks[kind as usize];
+                    if let Some(needed) =
+                        feed_studio(feed, (participant, kind), (source, layer), track, studio, &packet, now)
+                    {
+                        self.wanting.insert((source, needed));
+                    }
                 }
             }
         }
-        forward(&self.routes, member.source(kind), packet, sfu, now);
+        if self.routes.contains_key(&source) {
+            self.pending.entry(source).or_default().push((layer, packet));
+        }
+    }
+
+    /// Sends on what has come since.
+    pub(crate) fn forward(&mut self, sfu: &mut Sfu, now: Instant) {
+        for (source, packets) in &mut self.pending {
+            if let Some(to) = self.routes.get(source) {
+                sfu.forward(to, packets, now);
+            }
+            packets.clear();
+        }
     }
 
     /// The 20 ms clock.
@@ -418,7 +489,9 @@ impl Room {
             for (seat, payload, level) in &tick.voices {
                 let Some(member) = part.seats.get(seat).and_then(|id| self.members.get_mut(id)) else { continue };
                 let packet = member.voice.packet(payload.clone(), *level);
-                forward(&self.routes, member.source(TrackKind::Audio), &packet, sfu, now);
+                if let Some(to) = self.routes.get(&member.source(TrackKind::Audio)) {
+                    sfu.forward(to, &[(Layer::default(), packet)], now);
+                }
             }
             if let (MAIN, Some(feed), Some(frame)) = (*number, &self.feed, &tick.program) {
                 feed.program(frame);
@@ -426,13 +499,19 @@ impl Room {
             if let Some(changed) = part.speakers.tick(&tick.levels) {
                 let speaking: Vec<_> =
                     changed.speaking.iter().filter_map(|seat| part.seats.get(seat).copied()).collect();
-                for participant in &speaking {
-                    if let Some(member) = self.members.get_mut(participant) {
-                        member.spoke = Some(now);
-                    }
-                }
                 part.active = changed.active.and_then(|seat| part.seats.get(&seat).copied());
                 changes.push(MeetingFact::Speaking { part: *number, speaking, active: part.active });
+            }
+            let loudest = part.speakers.loudest(VOICES, &part.loudest);
+            for member in loudest.iter().filter_map(|seat| part.seats.get(seat)) {
+                if let Some(member) = self.members.get_mut(member) {
+                    member.spoke = Some(now);
+                }
+            }
+            if loudest != part.loudest {
+                // Whose voice is forwarded already changes nothing by beginning or ceasing to speak.
+                self.stale |= loudest.iter().any(|seat| !part.loudest.contains(seat));
+                part.loudest = loudest;
             }
         }
         for change in changes {
@@ -443,6 +522,7 @@ impl Room {
         if std::mem::take(&mut self.stale) {
             self.assign_slots(sfu);
         }
+        self.allocate(sfu, now);
         self.request_keyframes(sfu, now);
     }
 
@@ -467,9 +547,7 @@ impl Room {
     fn drop_idle_tracks(&mut self, now: Instant) {
         for (participant, member) in &mut self.members {
             for kind in [TrackKind::Camera, TrackKind::Screen] {
-                let heard = &mut member.heard[kind as usize];
-                if heard.is_some_and(|at| now.saturating_duration_since(at) > TRACK_IDLE) {
-                    *heard = None;
+                if member.tracks[kind as usize].look_for_end(now) {
                     self.stale = true;
                     let fact = MeetingFact::Published { participant: *participant, kind, active: false };
                     if self.facts.try_send(fact).is_err() {
@@ -485,30 +563,45 @@ impl Room {
         let of_part = |part: &u32| (*part, [self.wanted_voices(*part), self.wanted_pictures(*part)]);
         let numbers: BTreeSet<u32> = self.members.values().map(|member| member.part).collect();
         let wanted_by_part: BTreeMap<u32, _> = numbers.iter().map(of_part).collect();
+        let chosen: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.subscriber.as_ref().is_some_and(|subscriber| subscriber.connected))
+            .map(|(participant, member)| {
+                let [voices, pictures] = &wanted_by_part[&member.part];
+                let own = |wanted: &&Wanted| wanted.owner != *participant;
+                let pictures = match &member.shown {
+                    Some(shown) => self.shown_pictures(*participant, member.part, shown),
+                    None => pictures.iter().filter(own).copied().collect(),
+                };
+                (
+                    *participant,
+                    voices.iter().filter(own).take(VOICES).map(|voice| voice.source).collect::<Vec<_>>(),
+                    pictures,
+                )
+            })
+            .collect();
         let mut changed_subscribers = Vec::new();
-        for (participant, member) in &mut self.members {
-            let Some(subscriber) = member.subscriber.as_mut().filter(|subscriber| subscriber.connected) else {
-                continue;
-            };
+        for (participant, voices, pictures) in chosen {
+            let member = self.members.get_mut(&participant);
+            let Some(subscriber) = member.and_then(|member| member.subscriber.as_mut()) else { continue };
             let mut changed = false;
-            let [voices, pictures] = &wanted_by_part[&member.part];
-            for (audio, wanted) in [(true, voices), (false, pictures)] {
-                let own = |&&(owner, ..): &&(ParticipantId, TrackKind, SourceId)| owner != *participant;
-                let sources: Vec<SourceId> = wanted.iter().filter(own).map(|(.., source)| *source).collect();
+            let sources: Vec<_> = pictures.iter().map(|wanted| wanted.source).collect();
+            for (audio, wanted) in [(true, &voices), (false, &sources)] {
                 let of_kind: Vec<usize> =
                     (0..subscriber.slots.len()).filter(|&i| subscriber.slots[i].is_audio() == audio).collect();
                 let mut assigned: Vec<_> = of_kind.iter().map(|&i| subscriber.assigned[i]).collect();
-                for index in slots::assign(&mut assigned, &sources) {
+                for index in slots::assign(&mut assigned, wanted) {
                     changed = true;
-                    subscriber.assigned[of_kind[index]] = assigned[index];
-                    sfu.assign(subscriber.peer, of_kind[index], assigned[index]);
-                    if !audio {
-                        self.wanting.extend(assigned[index]);
-                    }
+                    subscriber.assign(of_kind[index], assigned[index], sfu);
                 }
             }
+            if subscriber.order != pictures {
+                subscriber.order = pictures;
+                subscriber.stale = true;
+            }
             if changed {
-                changed_subscribers.push(*participant);
+                changed_subscribers.push(participant);
             }
         }
         self.rebuild_routes();
@@ -523,26 +616,77 @@ impl Room {
         }
     }
 
-    /// Voices by want: the unmuted before the muted, who spoke last before who spoke long ago.
-    fn wanted_voices(&self, part: u32) -> Vec<(ParticipantId, TrackKind, SourceId)> {
+    /// Gives each subscriber of what he sees the layers that his line carries.
+    fn allocate(&mut self, sfu: &mut Sfu, now: Instant) {
+        let all = std::mem::take(&mut self.layers_changed);
+        let is_due = |(id, member): (&ParticipantId, &mut Member)| {
+            let subscriber = member.subscriber.as_ref()?;
+            (subscriber.is_due(now) || (all && subscriber.connected)).then_some(*id)
+        };
+        let due: Vec<_> = self.members.iter_mut().filter_map(is_due).collect();
+        for participant in due {
+            let Some(member) = self.members.get_mut(&participant) else { continue };
+            let Some(mut subscriber) = member.subscriber.take() else { continue };
+            let want = |wanted: &Wanted| {
+                let Some(owner) = self.members.get(&wanted.owner) else { return Want::default() };
+                let track = &owner.tracks[wanted.kind as usize];
+                Want { rates: track.rates(now), enough: track.enough(wanted.height), now: None }
+            };
+            let needed = subscriber.allocate(want, sfu, now);
+            self.wanting.extend(needed);
+            if let Some(member) = self.members.get_mut(&participant) {
+                member.subscriber = Some(subscriber);
+            }
+        }
+    }
+
+    /// Voices by want: who speaks loudest, the unmuted before the muted, who spoke last before who spoke long ago.
+    fn wanted_voices(&self, part: u32) -> Vec<Wanted> {
         let is_heard = |(_, member): &(&ParticipantId, &Member)| member.part == part && member.seat.is_some();
+        let loudest = self.parts.get(&part).map(|part| &part.loudest[..]).unwrap_or_default();
         let mut members: Vec<_> = self.members.iter().filter(is_heard).collect();
-        members.sort_by_key(|(_, member)| (member.muted, std::cmp::Reverse(member.spoke), member.number));
-        let voice = |(id, member): (&ParticipantId, &Member)| (*id, TrackKind::Audio, member.source(TrackKind::Audio));
-        members.into_iter().map(voice).collect()
+        let is_loud = |member: &Member| member.seat.is_some_and(|seat| loudest.contains(&seat));
+        members.sort_by_key(|(_, member)| {
+            (!is_loud(member), member.muted, std::cmp::Reverse(member.spoke), member.number)
+        });
+        // One's own is not sent back: everyone may get so many.
+        members.truncate(VOICES + 1);
+        members.into_iter().map(|(id, member)| member.wanted(*id, TrackKind::Audio, 0)).collect()
     }
 
     /// Pictures by want: shared screens, who speaks, who spoke last.
-    fn wanted_pictures(&self, part: u32) -> Vec<(ParticipantId, TrackKind, SourceId)> {
+    fn wanted_pictures(&self, part: u32) -> Vec<Wanted> {
         let active = self.parts.get(&part).and_then(|part| part.active);
         let mut members: Vec<_> = self.members.iter().filter(|(_, member)| member.part == part).collect();
         members.sort_by_key(|(id, member)| (active != Some(**id), std::cmp::Reverse(member.spoke), member.number));
         let of = |kind: TrackKind| {
             let on = members.iter().filter(move |(_, member)| member.is_on(kind));
-            on.map(move |(id, member)| (**id, kind, member.source(kind))).collect::<Vec<_>>()
+            on.map(move |(id, member)| member.wanted(**id, kind, HEIGHT)).collect::<Vec<_>>()
         };
         let mut wanted = of(TrackKind::Screen);
         wanted.extend(of(TrackKind::Camera));
+        wanted.truncate(PICTURES);
+        wanted
+    }
+
+    /// What somebody's page shows: shared screens, what he has pinned, who speaks, the larger before the smaller.
+    fn shown_pictures(&self, viewer: ParticipantId, part: u32, shown: &[Shown]) -> Vec<Wanted> {
+        let active = self.parts.get(&part).and_then(|part| part.active);
+        let mut shown: Vec<_> = shown.iter().filter(|shown| shown.participant != viewer).collect();
+        shown.sort_by_key(|shown| {
+            let speaks = active == Some(shown.participant);
+            (shown.kind != TrackKind::Screen, !shown.pinned, !speaks, std::cmp::Reverse(shown.area()))
+        });
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for shown in shown {
+            let Some(member) = self.members.get(&shown.participant).filter(|member| member.part == part) else {
+                continue;
+            };
+            let twice = wanted.iter().any(|known| known.source == member.source(shown.kind));
+            if shown.kind != TrackKind::Audio && member.is_on(shown.kind) && !twice {
+                wanted.push(member.wanted(shown.participant, shown.kind, shown.height));
+            }
+        }
         wanted
     }
 
@@ -579,16 +723,32 @@ fn leg_of(
     members.get(seats.get(&seat)?)?.leg
 }
 
-fn forward(
-    routes: &HashMap<SourceId, Vec<(PeerKey, usize)>>,
-    source: SourceId,
+/// Hands a packet to the studio where it is of the layer that fits its tile; says whose key frame is missing for it.
+fn feed_studio(
+    feed: &Feed,
+    (participant, kind): (ParticipantId, TrackKind),
+    (source, layer): (SourceId, Layer),
+    track: &Track,
+    studio: &mut forward::Rewriter,
     packet: &MediaPacket,
-    sfu: &mut Sfu,
     now: Instant,
-) {
-    for (peer, slot) in routes.get(&source).into_iter().flatten() {
-        sfu.write(*peer, *slot, packet, now);
+) -> Option<Layer> {
+    let height = feed.height(participant, kind)?;
+    studio.assign(Some(source));
+    let waited = studio.waits_for_keyframe();
+    // Nothing is known of its size at the moment the scene changes.
+    if height > 0 {
+        studio.select(track.best(track.enough(height), now));
     }
+    if let Some(forwarded) = studio.rewrite(layer, packet, now) {
+        let payload = match forwarded.vp8 {
+            Some(ids) => forward::with_ids(&packet.payload, ids),
+            None => packet.payload.clone(),
+        };
+        let (seq, timestamp) = (forwarded.seq, forwarded.timestamp);
+        feed.video(participant, kind, &MediaPacket { seq, timestamp, payload, ..packet.clone() });
+    }
+    studio.waits_for_keyframe().filter(|waits| waited != Some(*waits))
 }
 
 impl Voice {

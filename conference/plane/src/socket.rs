@@ -1,4 +1,4 @@
-//! A worker's WebRTC socket: datagrams come in by batches, and go out as they are.
+//! A worker's WebRTC socket: datagrams come in and go out by batches.
 
 use std::{
     io::{self, IoSliceMut},
@@ -75,13 +75,23 @@ impl WebRtcSocket {
         true
     }
 
-    /// Sends one datagram; one the kernel has no room for is lost, as on any network.
-    pub(crate) fn send(&self, from: SocketAddr, to: SocketAddr, contents: &[u8]) {
+    /// Sends datagrams; what the kernel has no room for is lost, as on any network.
+    pub(crate) fn send(&self, transmit: &sfu::Transmit) {
+        let (from, to, contents) = (transmit.from, transmit.to, &transmit.bytes[..]);
+        let segment_size = (contents.len() > transmit.segment).then_some(transmit.segment);
+        // Where the system has no segmentation, each by itself.
+        let at_once = if self.state.max_gso_segments() > 1 { contents.len() } else { transmit.segment };
+        for contents in contents.chunks(at_once.max(1)) {
+            self.send_at_once(from, to, contents, segment_size.filter(|segment| contents.len() > *segment));
+        }
+    }
+
+    fn send_at_once(&self, from: SocketAddr, to: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
         // The source must be the address the peer checks against, where that is one of this machine's.
         let src_ip = (self.local.ip().is_unspecified() && from.ip().is_loopback() == to.ip().is_loopback())
             .then_some(from.ip())
             .filter(|_| !from.ip().is_unspecified());
-        let transmit = Transmit { destination: to, ecn: None, contents, segment_size: None, src_ip };
+        let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip };
         if let Err(error) = self.state.try_send(UdpSockRef::from(&self.socket), &transmit) {
             // Behind a NAT the announced address is no address of ours: the system then chooses.
             if src_ip.is_some() && error.kind() != io::ErrorKind::WouldBlock {

@@ -254,6 +254,8 @@ struct Worker {
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
     legs: Legs,
     lobby: Mixer,
+    /// Meetings that browsers have sent something to in this turn.
+    fed: Vec<MeetingId>,
     webrtc_unread: bool,
     /// Legs' sockets that had more to read when their turn was over.
     unread: Vec<Token>,
@@ -285,6 +287,7 @@ impl Worker {
             peers: HashMap::new(),
             legs: HashMap::new(),
             lobby: Mixer::new(),
+            fed: Vec::new(),
             webrtc_unread: false,
             unread: Vec::new(),
             next_tick: Instant::now() + TICK,
@@ -318,7 +321,7 @@ impl Worker {
             if now >= self.next_tick {
                 self.tick(now);
             }
-            self.flush();
+            self.flush(now);
         }
     }
 
@@ -442,11 +445,12 @@ impl Worker {
                 }
                 Err(error) => tracing::error!(%participant, %error, "participant can't be moved"),
             },
+            MeetingCommand::Show { participant, shown } => room.set_shown(participant, shown),
             MeetingCommand::Remove { participant } => self.remove_participant(id, participant),
             MeetingCommand::StartFeed { feed } => room.start_feed(feed),
             MeetingCommand::StopFeed => room.stop_feed(),
             MeetingCommand::RequestKeyframe { participant, kind } => {
-                room.want_keyframe(participant, kind);
+                room.want_keyframe(participant, kind, now);
             }
             MeetingCommand::Close => self.close_room(id),
         }
@@ -677,16 +681,25 @@ impl Worker {
     fn take_sfu_events(&mut self, now: Instant) {
         while let Some(event) = self.sfu.poll_event() {
             match event {
-                SfuEvent::Media { peer, kind, packet } => {
+                SfuEvent::Media { peer, kind, layer, packet } => {
                     let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
                     if let Some(room) = self.rooms.get_mut(meeting) {
-                        room.media(*participant, kind, &packet, &mut self.sfu, now);
+                        room.media(*participant, (kind, layer), packet, now);
+                        if self.fed.last() != Some(meeting) {
+                            self.fed.push(*meeting);
+                        }
                     }
                 }
                 SfuEvent::KeyframeWanted { peer, slot } => {
                     let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
                     if let Some(room) = self.rooms.get_mut(meeting) {
                         room.keyframe_wanted(*participant, slot);
+                    }
+                }
+                SfuEvent::Estimate { peer, bitrate } => {
+                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
+                    if let Some(room) = self.rooms.get_mut(meeting) {
+                        room.set_estimate(*participant, bitrate, now);
                     }
                 }
                 SfuEvent::Connected(peer) => {
@@ -752,9 +765,15 @@ impl Worker {
         }
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self, now: Instant) {
+        for meeting in std::mem::take(&mut self.fed) {
+            if let Some(room) = self.rooms.get_mut(&meeting) {
+                room.forward(&mut self.sfu, now);
+            }
+        }
         while let Some(transmit) = self.sfu.poll_transmit() {
-            self.socket.send(transmit.from, transmit.to, &transmit.bytes);
+            self.socket.send(&transmit);
+            self.sfu.recycle(transmit);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! One slot's stream as its receiver sees it: a single source that never restarts, whoever is in the slot. Pure, and
 //! free of the WebRTC library's types.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use media::{Codec, MediaPacket, VideoCodec};
 
-use crate::SourceId;
+use crate::{Layer, SourceId};
 
 /// A jump in a source's numbers, or a silence, longer than this is closed up: the receiver would take it for a great
 /// loss, and beyond 32,768 could no longer decrypt (the rollover counter of RFC 3711 §3.3.1 is guessed).
@@ -41,9 +44,10 @@ pub struct Vp8Ids {
 #[derive(Debug, Default)]
 pub struct Rewriter {
     source: Option<SourceId>,
-    /// The next packet of the source begins anew where the last one sent ended.
-    rebase: bool,
-    waits_for_keyframe: bool,
+    /// What is sent now; none until the first packet, or key frame, has come.
+    layer: Option<Layer>,
+    /// What is to be sent; none while the slot is paused.
+    wanted: Option<Layer>,
     /// Added to the source's numbers.
     seq_offset: u64,
     timestamp_offset: u32,
@@ -62,33 +66,48 @@ struct Last {
 
 impl Rewriter {
     /// The slot's source is another from now on.
-    pub fn assign(&mut self, source: Option<SourceId>, is_video: bool) {
+    pub fn assign(&mut self, source: Option<SourceId>) {
         if source != self.source {
             self.source = source;
-            self.rebase = true;
-            self.waits_for_keyframe = is_video;
+            self.layer = None;
+            self.wanted = Some(Layer::default());
         }
     }
 
-    /// It has a source whose key frame has not come.
-    #[must_use]
-    pub fn waits_for_keyframe(&self) -> bool {
-        self.source.is_some() && self.waits_for_keyframe
+    /// Another layer of the source is wanted, or none for now. What was sent goes on until the other's key frame is there.
+    pub fn select(&mut self, layer: Option<Layer>) {
+        self.wanted = layer;
+        if layer.is_none() {
+            self.layer = None;
+        }
     }
 
-    /// How to send a packet of the source, if at all.
-    pub fn rewrite(&mut self, packet: &MediaPacket, now: Instant) -> Option<Forwarded> {
+    /// It has a source, and the key frame of this layer has not come.
+    #[must_use]
+    pub fn waits_for_keyframe(&self) -> Option<Layer> {
+        self.wanted.filter(|_| self.source.is_some() && self.layer != self.wanted)
+    }
+
+    /// How to send a packet of the source's layer, if at all.
+    pub fn rewrite(&mut self, layer: Layer, packet: &MediaPacket, now: Instant) -> Option<Forwarded> {
         self.source?;
-        let ids = vp8_ids(packet);
-        if self.waits_for_keyframe {
-            if !starts_keyframe(packet) {
-                return None;
-            }
-            self.waits_for_keyframe = false;
+        let wanted = self.wanted?;
+        let is_other = self.layer != Some(layer);
+        if is_other && layer != wanted {
+            return None;
         }
         let paused = self.last.is_some_and(|last| now.saturating_duration_since(last.at) > PAUSE_MAX);
         let jumped = packet.seq > self.last_in + GAP_MAX;
-        if self.rebase || paused || jumped {
+        if is_other || jumped {
+            // What refers to pictures the receiver has not got can't be shown.
+            if !starts_keyframe(packet) {
+                self.layer = self.layer.filter(|_| is_other);
+                return None;
+            }
+            self.layer = Some(layer);
+        }
+        let ids = vp8_ids(packet);
+        if is_other || paused || jumped {
             self.begin(packet, ids, now);
         } else if packet.seq < self.first_in {
             // From before the switch: its place is taken.
@@ -116,7 +135,7 @@ impl Rewriter {
             Some(Last { sent, at }) => {
                 let rate = f64::from(packet.codec.clock_rate());
                 // As much media time as has passed, and never none: equal times would be one picture.
-                let elapsed = (now.saturating_duration_since(at).as_secs_f64() * rate) as u32;
+                let elapsed = (now.saturating_duration_since(at).as_secs_f64() * rate).round() as u32;
                 let before = sent.vp8.unwrap_or_default();
                 let next = Vp8Ids {
                     picture_id: before.picture_id.wrapping_add(1) & 0x7fff,
@@ -133,7 +152,6 @@ impl Rewriter {
         };
         self.first_in = packet.seq;
         self.last_in = packet.seq;
-        self.rebase = false;
     }
 }
 
@@ -152,6 +170,45 @@ pub fn starts_keyframe(packet: &MediaPacket) -> bool {
         // Only VP8 is negotiated.
         Codec::Video(_) => false,
     }
+}
+
+/// Width and height that a key frame's first packet tells (RFC 6386 §9.1).
+#[must_use]
+pub fn picture_size(packet: &MediaPacket) -> Option<(u16, u16)> {
+    if packet.codec != Codec::Video(VideoCodec::Vp8) || !starts_keyframe(packet) {
+        return None;
+    }
+    let (_, frame) = vp8_payload(&packet.payload)?;
+    // The upper two bits of each are for scaling.
+    let [_, _, _, 0x9d, 0x01, 0x2a, width @ .., h0, h1] = frame.first_chunk::<10>()? else { return None };
+    Some((u16::from_le_bytes(*width) & 0x3fff, u16::from_le_bytes([*h0, *h1]) & 0x3fff))
+}
+
+/// The payload with other counters in its descriptor, for receivers that get no patch.
+#[must_use]
+pub fn with_ids(payload: &[u8], ids: Vp8Ids) -> Arc<[u8]> {
+    let mut patched: Arc<[u8]> = payload.into();
+    let Some([first, extended]) = payload.first_chunk::<2>().copied() else { return patched };
+    let Some(bytes) = Arc::get_mut(&mut patched).filter(|_| first & 0x80 != 0) else { return patched };
+    let mut at = 2;
+    if extended & 0x80 != 0 {
+        let [high, low] = ids.picture_id.to_be_bytes();
+        match bytes.get_mut(at..at + 2) {
+            Some(id) if id[0] & 0x80 != 0 => {
+                id.copy_from_slice(&[high | 0x80, low]);
+                at += 2;
+            }
+            Some(id) => {
+                id[0] = low & 0x7f;
+                at += 1;
+            }
+            None => return patched,
+        }
+    }
+    if let Some(byte) = bytes.get_mut(at).filter(|_| extended & 0x40 != 0) {
+        *byte = ids.tl0_pic_idx;
+    }
+    patched
 }
 
 /// ```text
@@ -208,6 +265,8 @@ mod tests {
 
     const A: SourceId = SourceId(1);
     const B: SourceId = SourceId(2);
+    const Q: Layer = Layer::new(0);
+    const H: Layer = Layer::new(1);
 
     fn voice(seq: u64, timestamp: u32) -> MediaPacket {
         let codec = Codec::Audio(AudioCodec::Opus);
@@ -224,41 +283,96 @@ mod tests {
     fn a_slot_is_one_stream_whoever_is_in_it() {
         let start = Instant::now();
         let mut slot = Rewriter::default();
-        assert_eq!(slot.rewrite(&voice(5, 0), start), None, "nobody is in it");
-        slot.assign(Some(A), false);
-        assert_eq!(slot.rewrite(&voice(70_000, 960), start).unwrap().seq, FIRST_SEQ);
-        assert_eq!(slot.rewrite(&voice(70_001, 1920), start).unwrap().timestamp, 1920);
-        slot.assign(Some(B), false);
-        let sent = slot.rewrite(&voice(9, 50_000), start + Duration::from_millis(20)).unwrap();
+        assert_eq!(slot.rewrite(Q, &voice(5, 0), start), None, "nobody is in it");
+        slot.assign(Some(A));
+        assert_eq!(slot.rewrite(Q, &voice(70_000, 960), start).unwrap().seq, FIRST_SEQ);
+        assert_eq!(slot.rewrite(Q, &voice(70_001, 1920), start).unwrap().timestamp, 1920);
+        slot.assign(Some(B));
+        let sent = slot.rewrite(Q, &voice(9, 50_000), start + Duration::from_millis(20)).unwrap();
         assert_eq!((sent.seq, sent.timestamp), (FIRST_SEQ + 2, 1920 + 960));
-        assert_eq!(slot.rewrite(&voice(8, 49_040), start), None, "from before the switch");
+        assert_eq!(slot.rewrite(Q, &voice(8, 49_040), start), None, "from before the switch");
         // A loss on the way in stays one on the way out, to be repaired.
-        assert_eq!(slot.rewrite(&voice(12, 52_880), start).unwrap().seq, FIRST_SEQ + 5);
+        assert_eq!(slot.rewrite(Q, &voice(12, 52_880), start).unwrap().seq, FIRST_SEQ + 5);
     }
 
     #[test]
     fn a_picture_begins_with_a_key_frame() {
         let now = Instant::now();
         let mut slot = Rewriter::default();
-        slot.assign(Some(A), true);
-        assert_eq!(slot.rewrite(&picture(1, 0, false, 100), now), None);
-        assert!(slot.waits_for_keyframe());
-        let first = slot.rewrite(&picture(2, 3000, true, 101), now).unwrap();
+        slot.assign(Some(A));
+        assert_eq!(slot.rewrite(Q, &picture(1, 0, false, 100), now), None);
+        assert_eq!(slot.waits_for_keyframe(), Some(Q));
+        let first = slot.rewrite(Q, &picture(2, 3000, true, 101), now).unwrap();
         assert_eq!(first.vp8, Some(Vp8Ids { picture_id: 101, tl0_pic_idx: 7 }));
-        slot.assign(Some(B), true);
-        assert_eq!(slot.rewrite(&picture(500, 0, false, 9), now), None);
-        let switched = slot.rewrite(&picture(501, 0, true, 10), now).unwrap();
+        slot.assign(Some(B));
+        assert_eq!(slot.rewrite(Q, &picture(500, 0, false, 9), now), None);
+        let switched = slot.rewrite(Q, &picture(501, 0, true, 10), now).unwrap();
         assert_eq!(switched.seq, first.seq + 1);
         assert_eq!(switched.vp8, Some(Vp8Ids { picture_id: 102, tl0_pic_idx: 8 }));
+    }
+
+    #[test]
+    fn a_layer_goes_on_until_the_key_frame_of_the_next() {
+        let now = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let first = slot.rewrite(Q, &picture(10, 0, true, 50), now).unwrap();
+        slot.select(Some(H));
+        assert_eq!(slot.waits_for_keyframe(), Some(H));
+        assert_eq!(slot.rewrite(H, &picture(900, 77, false, 50), now), None);
+        assert_eq!(slot.rewrite(Q, &picture(11, 3000, false, 51), now).unwrap().seq, first.seq + 1);
+        let later = now + Duration::from_millis(33);
+        let switched = slot.rewrite(H, &picture(901, 3077, true, 51), later).unwrap();
+        assert_eq!((switched.seq, switched.timestamp), (first.seq + 2, first.timestamp + 3000 + 33 * 90));
+        assert_eq!(switched.vp8, Some(Vp8Ids { picture_id: 52, tl0_pic_idx: 8 }));
+        assert_eq!(slot.waits_for_keyframe(), None);
+        assert_eq!(slot.rewrite(Q, &picture(12, 6000, true, 52), later), None, "of the layer before");
+        slot.select(None);
+        assert_eq!(slot.rewrite(H, &picture(902, 6077, true, 52), later), None, "paused");
+        slot.select(Some(Q));
+        assert_eq!(slot.rewrite(Q, &picture(40, 9000, false, 60), later), None, "what was missed in the pause");
+        assert_eq!(slot.rewrite(Q, &picture(41, 12_000, true, 61), later).unwrap().seq, switched.seq + 1);
+    }
+
+    #[test]
+    fn after_a_great_loss_a_picture_begins_anew() {
+        let now = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let first = slot.rewrite(Q, &picture(10, 0, true, 50), now).unwrap();
+        assert_eq!(slot.rewrite(Q, &picture(10 + GAP_MAX + 1, 90_000, false, 80), now), None);
+        assert_eq!(slot.waits_for_keyframe(), Some(Q));
+        let after = slot.rewrite(Q, &picture(10 + GAP_MAX + 2, 93_000, true, 81), now).unwrap();
+        assert_eq!(after.seq, first.seq + 1);
+    }
+
+    // RFC 6386 §9.1
+    #[test]
+    fn a_key_frame_tells_its_size() {
+        let mut packet = picture(1, 0, true, 1);
+        assert_eq!(picture_size(&packet), None, "cut short");
+        let mut payload = packet.payload[..6].to_vec();
+        payload.extend([0, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0x68, 0x01]);
+        packet.payload = payload.into();
+        assert_eq!(picture_size(&packet), Some((640, 360)));
+    }
+
+    #[test]
+    fn counters_are_written_where_they_are_read() {
+        let ids = Vp8Ids { picture_id: 0x1234, tl0_pic_idx: 99 };
+        let mut packet = picture(1, 0, true, 1);
+        packet.payload = with_ids(&packet.payload, ids);
+        assert_eq!(vp8_ids(&packet), Some(ids));
+        assert!(starts_keyframe(&packet));
     }
 
     #[test]
     fn a_long_silence_is_closed_up() {
         let start = Instant::now();
         let mut slot = Rewriter::default();
-        slot.assign(Some(A), false);
-        slot.rewrite(&voice(1, 0), start);
-        let after = slot.rewrite(&voice(90_000, 960 * 90_000), start + Duration::from_secs(1800)).unwrap();
+        slot.assign(Some(A));
+        slot.rewrite(Q, &voice(1, 0), start);
+        let after = slot.rewrite(Q, &voice(90_000, 960 * 90_000), start + Duration::from_secs(1800)).unwrap();
         assert_eq!(after.seq, FIRST_SEQ + 1);
         assert_eq!(after.timestamp, 48_000 * 1800);
     }
@@ -273,11 +387,11 @@ mod tests {
             for (kind, step, timestamp) in steps {
                 now += Duration::from_millis(step * 20);
                 if kind == 0 {
-                    slot.assign(Some(SourceId(step % 3)), false);
+                    slot.assign(Some(SourceId(step % 3)));
                     seq = timestamp.into();
                 }
                 seq += step.max(1);
-                if let Some(sent) = slot.rewrite(&voice(seq, timestamp), now) {
+                if let Some(sent) = slot.rewrite(Q, &voice(seq, timestamp), now) {
                     prop_assert!(last.is_none_or(|last| sent.seq > last && sent.seq <= last + GAP_MAX), "{last:?} {sent:?}");
                     prop_assert!(last.is_some() || sent.seq < 65_536);
                     last = Some(sent.seq);
@@ -286,10 +400,40 @@ mod tests {
         }
 
         #[test]
+        fn a_layer_is_left_and_entered_at_key_frames_alone(
+            steps in prop::collection::vec((0..3usize, any::<bool>(), 0..8u8, 1..40u64), 1..400),
+        ) {
+            let mut now = Instant::now();
+            let mut slot = Rewriter::default();
+            slot.assign(Some(A));
+            let mut seqs = [10_000_u64, 70_000, 3];
+            let mut last: Option<(usize, Forwarded)> = None;
+            for (layer, key, wish, step) in steps {
+                now += Duration::from_millis(step);
+                if wish < 4 {
+                    slot.select((wish < 3).then(|| Layer::new(wish)));
+                }
+                seqs[layer] += 1;
+                let packet = picture(seqs[layer], (seqs[layer] * 3000) as u32, key, seqs[layer] as u16 & 0x7fff);
+                let Some(sent) = slot.rewrite(Layer::new(layer as u8), &packet, now) else { continue };
+                if let Some((before, last)) = last {
+                    prop_assert_eq!(sent.seq, last.seq + 1, "contiguous");
+                    prop_assert!(sent.timestamp.wrapping_sub(last.timestamp) as i32 > 0, "monotone");
+                    let ids = [sent, last].map(|sent| sent.vp8.unwrap_or_default().picture_id);
+                    prop_assert_eq!(ids[0], (ids[1] + 1) & 0x7fff);
+                    prop_assert!(before == layer || key, "only at a key frame");
+                } else {
+                    prop_assert!(key && sent.seq < 65_536, "the rollover counter begins at zero");
+                }
+                last = Some((layer, sent));
+            }
+        }
+
+        #[test]
         fn any_payload_is_read(payload in prop::collection::vec(any::<u8>(), 0..20)) {
             let mut packet = picture(1, 0, true, 1);
             packet.payload = payload.into();
-            let _ = starts_keyframe(&packet);
+            let _ = (starts_keyframe(&packet), picture_size(&packet), with_ids(&packet.payload, Vp8Ids::default()));
             vp8_ids(&packet);
         }
     }

@@ -2,14 +2,18 @@
 //!
 //! A participant has two peers, one that publishes and one that subscribes; both are offered by the browser and never
 //! renegotiated. What is published comes out as [`SfuEvent::Media`]; what is subscribed is written into *slots*, which
-//! `plane` assigns. Bytes and time in, bytes out. The WebRTC library is known in `peer` alone; [`forward`] is pure.
+//! `plane` assigns. Bytes and time in, bytes out. The WebRTC library is known in `peer` alone; [`forward`] and [`allocate`]
+//! are pure.
 
+pub mod allocate;
 pub mod forward;
+pub mod load;
+mod offer;
 mod peer;
 mod stun;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -24,6 +28,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Key frames of one track are asked for no more often: each costs the sender as much as half a second of pictures.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Datagrams in one call of the system; Linux takes no more (UDP_MAX_SEGMENTS).
+const SEGMENTS_MAX: usize = 64;
+
+/// Bytes in one call: an IP packet's length has 16 bits.
+const TRANSMIT_BYTES_MAX: usize = 65_000;
+
+/// Buffers kept for the next datagrams: as many as one turn of a worker sends in a large meeting.
+const SPARE_MAX: usize = 1_024;
+
 /// Peers of one worker. Above this a browser is refused rather than all slowed down.
 const PEERS_MAX: usize = 4096;
 
@@ -35,9 +48,42 @@ pub struct PeerKey(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(u64);
 
+impl SourceId {
+    /// What it was made from.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl From<u64> for SourceId {
     fn from(id: u64) -> Self {
         Self(id)
+    }
+}
+
+/// Layers of one picture that are told apart.
+pub const LAYERS: usize = 3;
+
+/// One of the encodings of a picture that is sent in several sizes at once (simulcast, RFC 8853), the smallest first. What
+/// is sent once only is the smallest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Layer(u8);
+
+impl Layer {
+    /// The smallest first.
+    pub const ALL: [Self; LAYERS] = [Self(0), Self(1), Self(2)];
+
+    /// The layer of this index; the largest for what is beyond.
+    #[must_use]
+    pub const fn new(index: u8) -> Self {
+        Self(if index < LAYERS as u8 { index } else { LAYERS as u8 - 1 })
+    }
+
+    /// Below [`LAYERS`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -77,6 +123,8 @@ pub enum SfuEvent {
         peer: PeerKey,
         /// Which of his tracks.
         kind: TrackKind,
+        /// In which size.
+        layer: Layer,
         /// Decrypted.
         packet: MediaPacket,
     },
@@ -87,17 +135,62 @@ pub enum SfuEvent {
         /// The index of his slot.
         slot: usize,
     },
+    /// How much a subscriber's line carries, as far as that is known by now.
+    Estimate {
+        /// Whose.
+        peer: PeerKey,
+        /// Bits per second; none where his client gives no feedback to know it by.
+        bitrate: Option<u64>,
+    },
 }
 
-/// A datagram to send.
+/// Datagrams to send to one peer, by one call of the system where it can (generic segmentation offload).
 #[derive(Debug)]
 pub struct Transmit {
-    /// The candidate it is sent from.
+    /// The candidate they are sent from.
     pub from: SocketAddr,
     /// Where to.
     pub to: SocketAddr,
-    /// Its contents.
+    /// Of each datagram but the last, which may be shorter.
+    pub segment: usize,
+    /// Their contents, one after the other.
     pub bytes: Vec<u8>,
+    /// How many they are.
+    count: usize,
+}
+
+impl Transmit {
+    /// Takes the datagram along, if it may be the next one here.
+    fn append(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) -> bool {
+        let whole = self.bytes.len() == self.segment * self.count;
+        let fits = self.count < SEGMENTS_MAX && self.bytes.len() + datagram.len() <= TRANSMIT_BYTES_MAX;
+        let joins = (self.from, self.to) == (from, to) && whole && fits && datagram.len() <= self.segment;
+        if joins {
+            self.bytes.extend_from_slice(datagram);
+            self.count += 1;
+        }
+        joins
+    }
+}
+
+/// Collects what is to be sent.
+#[derive(Default)]
+struct Outbox {
+    transmits: VecDeque<Transmit>,
+    /// Buffers that were sent, to be used again.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Outbox {
+    fn push(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+        if self.transmits.back_mut().is_some_and(|last| last.append(from, to, datagram)) {
+            return;
+        }
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(datagram);
+        self.transmits.push_back(Transmit { from, to, segment: datagram.len(), bytes, count: 1 });
+    }
 }
 
 /// Why an offer can't be answered.
@@ -140,9 +233,10 @@ pub struct Sfu {
     /// Peers written to since they were drained.
     dirty: Vec<PeerKey>,
     now: Instant,
-    timeout: Option<Instant>,
+    /// When each peer wants to be woken, the next first.
+    timeouts: BTreeSet<(Instant, PeerKey)>,
     events: VecDeque<SfuEvent>,
-    transmits: VecDeque<Transmit>,
+    outbox: Outbox,
     stats: SfuStats,
 }
 
@@ -158,9 +252,9 @@ impl Sfu {
             by_ufrag: HashMap::new(),
             dirty: Vec::new(),
             now: Instant::now(),
-            timeout: None,
+            timeouts: BTreeSet::new(),
             events: VecDeque::new(),
-            transmits: VecDeque::new(),
+            outbox: Outbox::default(),
             stats: SfuStats::default(),
         })
     }
@@ -195,8 +289,9 @@ impl Sfu {
         let Some(peer) = self.peers.remove(&key) else { return };
         self.by_ufrag.remove(peer.ufrag());
         self.by_address.retain(|_, owner| *owner != key);
+        self.timeouts.remove(&(peer.timeout(), key));
         for (from, to, bytes) in peer.close() {
-            self.transmits.push_back(Transmit { from, to, bytes });
+            self.outbox.push(from, to, &bytes);
         }
     }
 
@@ -224,9 +319,10 @@ impl Sfu {
     /// Lets the peers do what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        let due: Vec<PeerKey> =
-            self.peers.iter().filter(|(_, peer)| peer.timeout() <= now).map(|(key, _)| *key).collect();
-        for key in due {
+        // Each once: one that wants to be woken again at once waits for the others' turn.
+        let due: Vec<_> = self.timeouts.iter().take_while(|(at, _)| *at <= now).copied().collect();
+        for (at, key) in due {
+            self.timeouts.remove(&(at, key));
             let Some(peer) = self.peers.get_mut(&key) else { continue };
             if peer.is_overdue(now, CONNECT_TIMEOUT) || peer.wake(now).is_err() {
                 self.lose(key);
@@ -234,21 +330,27 @@ impl Sfu {
                 self.drain(key, now);
             }
         }
-        self.find_timeout();
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timeout
+        self.timeouts.first().map(|(at, _)| *at)
     }
 
-    /// The next datagram to send.
+    /// The next datagrams to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        if self.transmits.is_empty() {
+        if self.outbox.transmits.is_empty() {
             self.settle();
         }
-        self.transmits.pop_front()
+        self.outbox.transmits.pop_front()
+    }
+
+    /// Takes back what was sent, for its memory.
+    pub fn recycle(&mut self, transmit: Transmit) {
+        if self.outbox.spare.len() < SPARE_MAX {
+            self.outbox.spare.push(transmit.bytes);
+        }
     }
 
     /// The next thing to know.
@@ -263,29 +365,52 @@ impl Sfu {
         }
     }
 
-    /// Sends a packet of the slot's source.
-    pub fn write(&mut self, key: PeerKey, slot: usize, packet: &MediaPacket, now: Instant) {
-        self.now = now;
+    /// Sends another layer of the slot's source from its next key frame on; with none, nothing.
+    pub fn select(&mut self, peer: PeerKey, slot: usize, layer: Option<Layer>) {
+        if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.select(slot, layer);
+        }
+    }
+
+    /// Looks whether a subscriber's line carries `desired` bits per second, and keeps it warm for `minimum`.
+    pub fn set_bitrate(&mut self, key: PeerKey, minimum: u64, desired: u64) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.write(slot, packet, now) && !peer.mark_dirty() {
+        peer.set_bitrate(minimum, desired);
+        if !peer.mark_dirty() {
             self.dirty.push(key);
         }
     }
 
+    /// Sends packets of one source, in their order, to whoever has it in a slot; each gets what is of the layer he is sent.
+    pub fn forward(&mut self, to: &[(PeerKey, usize)], packets: &[(Layer, MediaPacket)], now: Instant) {
+        self.now = now;
+        // All of one receiver's at a time: his state is fetched into the processor's cache once.
+        for (key, slot) in to {
+            let Some(peer) = self.peers.get_mut(key) else { continue };
+            let mut written = false;
+            for (layer, packet) in packets {
+                written |= peer.write(*slot, *layer, packet, now);
+            }
+            if written && !peer.mark_dirty() {
+                self.dirty.push(*key);
+            }
+        }
+    }
+
     /// Asks a publisher for a key frame; false when that was done less than half a second ago, or he sends none.
-    pub fn request_keyframe(&mut self, key: PeerKey, kind: TrackKind, now: Instant) -> bool {
+    pub fn request_keyframe(&mut self, key: PeerKey, kind: TrackKind, layer: Layer, now: Instant) -> bool {
         let Some(peer) = self.peers.get_mut(&key) else { return false };
-        let asked = peer.request_keyframe(kind, KEYFRAME_INTERVAL, now);
+        let asked = peer.request_keyframe(kind, layer, KEYFRAME_INTERVAL, now);
         if asked && !peer.mark_dirty() {
             self.dirty.push(key);
         }
         asked
     }
 
-    /// The slot has a source whose key frame has not come.
+    /// The layer of the slot's source whose key frame has not come.
     #[must_use]
-    pub fn waits_for_keyframe(&self, key: PeerKey, slot: usize) -> bool {
-        self.peers.get(&key).is_some_and(|peer| peer.waits_for_keyframe(slot))
+    pub fn waits_for_keyframe(&self, key: PeerKey, slot: usize) -> Option<Layer> {
+        self.peers.get(&key)?.waits_for_keyframe(slot)
     }
 
     /// What was dropped.
@@ -310,16 +435,16 @@ impl Sfu {
 
     fn drain(&mut self, key: PeerKey, now: Instant) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        let (events, transmits) = (&mut self.events, &mut self.transmits);
-        let drained = peer.drain(key, now, |event| events.push_back(event), |transmit| transmits.push_back(transmit));
+        self.timeouts.remove(&(peer.timeout(), key));
+        let (events, outbox) = (&mut self.events, &mut self.outbox);
+        let drained =
+            peer.drain(key, now, |event| events.push_back(event), |from, to, bytes| outbox.push(from, to, bytes));
         match drained {
-            Ok(timeout) => self.timeout = Some(self.timeout.map_or(timeout, |known| known.min(timeout))),
+            Ok(timeout) => {
+                self.timeouts.insert((timeout, key));
+            }
             Err(Gone) => self.lose(key),
         }
-    }
-
-    fn find_timeout(&mut self) {
-        self.timeout = self.peers.values().map(Peer::timeout).min();
     }
 
     fn lose(&mut self, key: PeerKey) {

@@ -11,15 +11,20 @@ use std::{
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind, VideoCodec};
 use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
+    bwe::{Bitrate, BweKind},
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
     format::Codec as WireCodec,
-    media::{KeyframeRequestKind, Mid, Pt},
+    media::{KeyframeRequestKind, Mid, Pt, Rid},
     net::{Protocol, Receive},
-    rtp::{ExtensionValues, RtpPacket, RtpWrite, Vp8Descriptor},
+    rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor},
 };
 
-use crate::{PeerKey, SfuError, SfuEvent, Slot, SourceId, Transmit, forward::Rewriter};
+use crate::{
+    LAYERS, Layer, PeerKey, SfuError, SfuEvent, Slot, SourceId,
+    forward::Rewriter,
+    offer::{MediaLine, media_lines},
+};
 
 /// Packets kept for retransmission, and how long. The library's own 1,024 over three seconds cost a megabyte a picture;
 /// what is older than a second and a half is no longer shown.
@@ -29,16 +34,25 @@ const RTX_AGE: Duration = Duration::from_millis(1500);
 /// How much of what is sent may be retransmissions: beyond it the line is full, and more would fill it further.
 const RTX_RATIO: Option<f32> = Some(0.15);
 
-/// Offers have one m-line a slot; more than this is no browser of ours.
-const MEDIA_LINES_MAX: usize = 64;
+/// What a line is taken to carry until it is known, in bits per second: enough for voices and small pictures. Twice as
+/// much would be too much for a poor line before it says so; half would show good ones small pictures for longer.
+const ESTIMATE_AT_FIRST: u64 = 1_000_000;
 
-/// Longer offers are refused unread.
-const OFFER_BYTES_MAX: usize = 64 << 10;
+/// Sources of one publisher that are told apart: six, and what they were before. One that changes its SSRC (RFC 3550 §8)
+/// with each packet makes us look again each time, and no more.
+const SSRCS_MAX: usize = 32;
+
+/// A peer that has said all it may is left alone for this long. Its pacer works in steps of 5 ms; less would keep the worker
+/// awake for nothing, more would make bursts of what it lets out.
+const REST: Duration = Duration::from_micros(500);
+
+/// How often a peer is woken in one go: the packets that may leave at once. Beyond that the others get their turn.
+const WAKES_MAX: usize = 64;
 
 /// What all peers of a worker share.
 pub(crate) struct Identity {
-    provider: Arc<CryptoProvider>,
-    certificate: DtlsCert,
+    pub(crate) provider: Arc<CryptoProvider>,
+    pub(crate) certificate: DtlsCert,
 }
 
 impl Identity {
@@ -48,8 +62,9 @@ impl Identity {
         Ok(Self { provider, certificate })
     }
 
-    fn rtc(&self, now: Instant) -> Rtc {
+    fn rtc(&self, sends: bool, now: Instant) -> Rtc {
         RtcConfig::new()
+            .enable_bwe(sends.then_some(Bitrate::bps(ESTIMATE_AT_FIRST)))
             .set_crypto_provider(Arc::clone(&self.provider))
             .set_dtls_cert(self.certificate.clone())
             .set_ice_lite(true)
@@ -75,8 +90,9 @@ pub(crate) struct Peer {
     dirty: bool,
     failed: bool,
     /// Of a publisher.
-    tracks: HashMap<Mid, TrackKind>,
-    asked: HashMap<TrackKind, Instant>,
+    tracks: HashMap<Mid, Track>,
+    sources: HashMap<Ssrc, (TrackKind, Layer)>,
+    asked: HashMap<(TrackKind, Layer), Instant>,
     /// Of a subscriber.
     slots: Vec<OutSlot>,
 }
@@ -88,11 +104,11 @@ struct OutSlot {
     rewriter: Rewriter,
 }
 
-/// One m-line of an offer.
-struct MediaLine {
-    mid: String,
-    audio: bool,
-    direction: &'static str,
+/// What a publisher's m-line carries.
+struct Track {
+    kind: TrackKind,
+    /// Of its layers, the smallest first; empty where it is sent once.
+    rids: Vec<Rid>,
 }
 
 impl Peer {
@@ -110,9 +126,16 @@ impl Peer {
         if !matches!(form[..], [true] | [true, false] | [true, false, false]) {
             return Err(SfuError::Form("other m-lines than microphone, camera and screen, in this order"));
         }
-        let (mut peer, answer) = Self::answer(offer, identity, candidates, now)?;
+        if lines.iter().any(|line| line.rids.len() > LAYERS) {
+            return Err(SfuError::Form("more than three layers of a picture"));
+        }
+        let (mut peer, answer) = Self::answer(offer, identity, candidates, false, now)?;
         let kinds = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
-        peer.tracks = lines.iter().map(|line| Mid::from(line.mid.as_str())).zip(kinds).collect();
+        let track = |(line, kind): (&MediaLine, TrackKind)| {
+            let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
+            (Mid::from(line.mid.as_str()), Track { kind, rids })
+        };
+        peer.tracks = lines.iter().zip(kinds).map(track).collect();
         Ok((peer, answer))
     }
 
@@ -126,7 +149,7 @@ impl Peer {
         if lines.iter().any(|line| line.direction != "recvonly") {
             return Err(SfuError::Form("an m-line that is not recvonly"));
         }
-        let (mut peer, answer) = Self::answer(offer, identity, candidates, now)?;
+        let (mut peer, answer) = Self::answer(offer, identity, candidates, true, now)?;
         for line in lines {
             let mid = Mid::from(line.mid.as_str());
             let wanted = if line.audio { WireCodec::Opus } else { WireCodec::Vp8 };
@@ -148,10 +171,11 @@ impl Peer {
         offer: &str,
         identity: &Identity,
         candidates: &[SocketAddr],
+        sends: bool,
         now: Instant,
     ) -> Result<(Self, String), SfuError> {
         let parsed = SdpOffer::from_sdp_string(offer).map_err(|error| SfuError::Parse(error.to_string()))?;
-        let mut rtc = identity.rtc(now);
+        let mut rtc = identity.rtc(sends, now);
         for candidate in candidates {
             // What is no address for ICE (unspecified, say) is left out.
             if let Ok(candidate) = Candidate::host(*candidate, "udp") {
@@ -173,6 +197,7 @@ impl Peer {
             dirty: false,
             failed: false,
             tracks: HashMap::new(),
+            sources: HashMap::new(),
             asked: HashMap::new(),
             slots: Vec::new(),
         };
@@ -252,8 +277,10 @@ impl Peer {
         key: PeerKey,
         now: Instant,
         mut tell: impl FnMut(SfuEvent),
-        mut send: impl FnMut(Transmit),
+        mut send: impl FnMut(SocketAddr, SocketAddr, &[u8]),
     ) -> Result<Instant, Gone> {
+        // Woken again only for what comes of it.
+        let (mut wakes, mut said) = (0, true);
         loop {
             let rtc = &mut self.rtc;
             let polled = catch_unwind(AssertUnwindSafe(|| rtc.poll_output()));
@@ -262,16 +289,20 @@ impl Peer {
                 return Err(Gone);
             };
             match output {
+                // Its pacer lets one packet out at a time, and wants to be woken for the next.
+                Output::Timeout(at) if at <= now && wakes < WAKES_MAX && said => {
+                    (wakes, said) = (wakes + 1, false);
+                    self.input(Input::Timeout(now))?;
+                }
                 Output::Timeout(at) => {
-                    // Never busy: a timeout in the past comes at once, one far off is cut to the connecting check.
-                    self.timeout = at.clamp(now, now + Duration::from_secs(5));
+                    // Never busy, whatever it wants; one far off is cut to the connecting check.
+                    self.timeout = at.clamp(now + REST, now + Duration::from_secs(5));
                     return if self.rtc.is_alive() { Ok(self.timeout) } else { Err(Gone) };
                 }
-                Output::Transmit(transmit) => send(Transmit {
-                    from: transmit.source,
-                    to: transmit.destination,
-                    bytes: transmit.contents.to_vec(),
-                }),
+                Output::Transmit(transmit) => {
+                    said = true;
+                    send(transmit.source, transmit.destination, &transmit.contents);
+                }
                 Output::Event(event) => self.take(key, event, &mut tell)?,
             }
         }
@@ -285,8 +316,8 @@ impl Peer {
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => return Err(Gone),
             Event::RtpPacket(packet) => {
-                if let Some((kind, packet)) = self.published(packet) {
-                    tell(SfuEvent::Media { peer: key, kind, packet });
+                if let Some((kind, layer, packet)) = self.published(packet) {
+                    tell(SfuEvent::Media { peer: key, kind, layer, packet });
                 }
             }
             Event::KeyframeRequest(request) => {
@@ -294,17 +325,17 @@ impl Peer {
                     tell(SfuEvent::KeyframeWanted { peer: key, slot });
                 }
             }
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe }) => {
+                let bitrate = can_probe.then(|| estimate.as_u64());
+                tell(SfuEvent::Estimate { peer: key, bitrate });
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn published(&mut self, packet: RtpPacket) -> Option<(TrackKind, MediaPacket)> {
-        let mid = packet.header.ext_vals.mid.or_else(|| {
-            let ssrc = packet.header.ssrc;
-            self.rtc.direct_api().stream_rx(&ssrc).map(|stream| stream.mid())
-        })?;
-        let kind = *self.tracks.get(&mid)?;
+    fn published(&mut self, packet: RtpPacket) -> Option<(TrackKind, Layer, MediaPacket)> {
+        let (kind, layer) = self.source_of(&packet)?;
         let codec = match kind {
             TrackKind::Audio => Codec::Audio(AudioCodec::Opus),
             TrackKind::Camera | TrackKind::Screen => Codec::Video(VideoCodec::Vp8),
@@ -318,24 +349,53 @@ impl Peer {
             level,
             payload: packet.payload,
         };
-        Some((kind, packet))
+        Some((kind, layer, packet))
+    }
+
+    /// Browsers name track and layer (RFC 9143, RFC 8852) in the first packets only.
+    fn source_of(&mut self, packet: &RtpPacket) -> Option<(TrackKind, Layer)> {
+        let ssrc = packet.header.ssrc;
+        if let Some(known) = self.sources.get(&ssrc) {
+            return Some(*known);
+        }
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&ssrc)?;
+        let (mid, rid) = (stream.mid(), stream.rid());
+        let track = self.tracks.get(&mid)?;
+        let index = rid.and_then(|rid| track.rids.iter().position(|known| *known == rid)).unwrap_or_default();
+        let source = (track.kind, Layer::new(index as u8));
+        if self.sources.len() >= SSRCS_MAX {
+            self.sources.clear();
+        }
+        self.sources.insert(ssrc, source);
+        Some(source)
     }
 
     pub(crate) fn assign(&mut self, slot: usize, source: Option<SourceId>) {
         if let Some(slot) = self.slots.get_mut(slot) {
-            slot.rewriter.assign(source, !slot.audio);
+            slot.rewriter.assign(source);
         }
     }
 
-    pub(crate) fn waits_for_keyframe(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.rewriter.waits_for_keyframe())
+    pub(crate) fn select(&mut self, slot: usize, layer: Option<Layer>) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.rewriter.select(layer);
+        }
+    }
+
+    pub(crate) fn set_bitrate(&mut self, minimum: u64, desired: u64) {
+        self.rtc.bwe().set_bitrate(Bitrate::bps(minimum), Bitrate::bps(desired));
+    }
+
+    pub(crate) fn waits_for_keyframe(&self, slot: usize) -> Option<Layer> {
+        self.slots.get(slot).filter(|slot| !slot.audio)?.rewriter.waits_for_keyframe()
     }
 
     /// True when something is to be drained.
-    pub(crate) fn write(&mut self, slot: usize, packet: &MediaPacket, now: Instant) -> bool {
+    pub(crate) fn write(&mut self, slot: usize, layer: Layer, packet: &MediaPacket, now: Instant) -> bool {
         let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return false };
         let Some(payload_type) = slot.payload_type else { return false };
-        let Some(forwarded) = slot.rewriter.rewrite(packet, now) else { return false };
+        let Some(forwarded) = slot.rewriter.rewrite(layer, packet, now) else { return false };
         let mut write =
             RtpWrite::new(payload_type, forwarded.seq.into(), forwarded.timestamp, now, Arc::clone(&packet.payload))
                 .marker(packet.marker)
@@ -369,16 +429,16 @@ impl Peer {
     }
 
     /// True when the publisher is asked now.
-    pub(crate) fn request_keyframe(&mut self, kind: TrackKind, interval: Duration, now: Instant) -> bool {
-        if self.asked.get(&kind).is_some_and(|at| now.saturating_duration_since(*at) < interval) {
+    pub(crate) fn request_keyframe(&mut self, kind: TrackKind, layer: Layer, interval: Duration, now: Instant) -> bool {
+        if self.asked.get(&(kind, layer)).is_some_and(|at| now.saturating_duration_since(*at) < interval) {
             return false;
         }
-        let Some((mid, _)) = self.tracks.iter().find(|(_, track)| **track == kind) else { return false };
-        let mid = *mid;
+        let Some((mid, track)) = self.tracks.iter().find(|(_, track)| track.kind == kind) else { return false };
+        let (mid, rid) = (*mid, track.rids.get(layer.index()).copied());
         let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_rx_by_mid(mid, None) else { return false };
+        let Some(stream) = api.stream_rx_by_mid(mid, rid) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);
-        self.asked.insert(kind, now);
+        self.asked.insert((kind, layer), now);
         true
     }
 
@@ -405,40 +465,4 @@ impl Peer {
         }
         last
     }
-}
-
-/// The m-lines of an offer, in order.
-fn media_lines(offer: &str) -> Result<Vec<MediaLine>, SfuError> {
-    if offer.len() > OFFER_BYTES_MAX {
-        return Err(SfuError::Form("more than 64 KiB"));
-    }
-    let mut lines: Vec<MediaLine> = Vec::new();
-    for line in offer.lines().map(str::trim_end) {
-        if let Some(media) = line.strip_prefix("m=") {
-            let audio = media.starts_with("audio ");
-            if !audio && !media.starts_with("video ") {
-                return Err(SfuError::Form("an m-line that is neither audio nor video"));
-            }
-            lines.push(MediaLine { mid: String::new(), audio, direction: "sendrecv" });
-        } else if let Some(current) = lines.last_mut() {
-            if let Some(mid) = line.strip_prefix("a=mid:") {
-                mid.clone_into(&mut current.mid);
-            }
-            let directions = ["sendonly", "recvonly", "sendrecv", "inactive"];
-            let named = |direction: &&&str| line.strip_prefix("a=") == Some(**direction);
-            if let Some(direction) = directions.iter().find(named) {
-                current.direction = direction;
-            }
-        }
-    }
-    if lines.is_empty() {
-        return Err(SfuError::Form("no m-line"));
-    }
-    if lines.len() > MEDIA_LINES_MAX {
-        return Err(SfuError::Form("too many m-lines"));
-    }
-    if lines.iter().any(|line| line.mid.is_empty() || line.mid.len() > 16) {
-        return Err(SfuError::Form("an m-line without a mid of 1 to 16 characters"));
-    }
-    Ok(lines)
 }

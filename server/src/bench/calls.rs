@@ -27,7 +27,7 @@ const START: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(12);
 
 /// Two sockets a call, and some for the rest of the server.
-const DESCRIPTORS: &str = "16384";
+pub(super) const DESCRIPTORS: &str = "16384";
 
 /// In `/proc/PID/stat`, times are counted in hundredths of a second on every Linux (USER_HZ).
 const USER_HZ: f64 = 100.0;
@@ -121,7 +121,7 @@ fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(Load
 }
 
 /// The value below which this part of all sorted ones lie.
-fn of(sorted: &[f64], part: f64) -> Option<f64> {
+pub(super) fn of(sorted: &[f64], part: f64) -> Option<f64> {
     sorted.get(((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1))).copied()
 }
 
@@ -176,7 +176,7 @@ async fn prepare(folder: &Path, meetings: usize, people: usize) -> anyhow::Resul
 }
 
 /// This process goes to the second core. Where there is one only, the figures say how much was left to the server.
-fn pin_self() {
+pub(super) fn pin_self() {
     let pid = std::process::id().to_string();
     let pinned = Command::new("taskset").args(["-acp", "1", &pid]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !pinned.is_ok_and(|status| status.success()) {
@@ -191,9 +191,9 @@ struct Served {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Usage {
-    cpu_s: f64,
-    rss_kib: f64,
+pub(super) struct Usage {
+    pub(super) cpu_s: f64,
+    pub(super) rss_kib: f64,
 }
 
 impl Served {
@@ -238,17 +238,21 @@ impl Served {
     }
 
     fn usage(&self) -> Usage {
-        let read =
-            |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default();
-        let stat = read("stat");
-        // After the name, which may have spaces: user and system time are the 12th and 13th words (proc(5)).
-        let words: Vec<f64> =
-            stat.rsplit(')').next().unwrap_or_default().split(' ').map(|word| word.parse().unwrap_or(0.0)).collect();
-        let ticks = words.get(12..=13).map_or(0.0, |times| times.iter().sum());
-        let status = read("status");
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-        Usage { cpu_s: ticks / USER_HZ, rss_kib: rss.unwrap_or_default() }
+        usage(self.child.id())
     }
+}
+
+/// What a process has used so far.
+pub(super) fn usage(pid: u32) -> Usage {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let stat = read("stat");
+    // After the name, which may have spaces: user and system time are the 12th and 13th words (proc(5)).
+    let words: Vec<f64> =
+        stat.rsplit(')').next().unwrap_or_default().split(' ').map(|word| word.parse().unwrap_or(0.0)).collect();
+    let ticks = words.get(12..=13).map_or(0.0, |times| times.iter().sum());
+    let status = read("status");
+    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    Usage { cpu_s: ticks / USER_HZ, rss_kib: rss.unwrap_or_default() }
 }
 
 impl Drop for Served {

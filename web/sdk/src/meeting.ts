@@ -21,6 +21,7 @@ import { type Roster, applyEvent, rosterOf, withMessage } from './roster';
 import { Signalling } from './signalling';
 import { type MeetingStats, receivedStats, sentStats } from './stats';
 import { type Received, Subscriber } from './subscriber';
+import { Viewer } from './viewer';
 
 /** Tries to come back end after so long: the seat is given away after a minute, a server is updated within two. */
 const COME_BACK_MS_MAX = 120_000;
@@ -86,6 +87,7 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #subscriber = new Subscriber();
   readonly #publishing: MediaConnection;
   readonly #subscribing: MediaConnection;
+  readonly #viewer = new Viewer(tiles => this.#signalling?.send({ type: 'show', tiles }));
   #signalling: Signalling | null = null;
   #resume: string | undefined;
   #state!: MeetingState;
@@ -155,6 +157,14 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Somebody's sound or picture while it is received. */
   stream(participant: ParticipantId, kind: TrackKind): MediaStream | null {
     return this.#subscriber.stream(participant, kind);
+  }
+
+  /**
+   * This element shows somebody's camera or screen, until the returned function is called: what no element shows is not
+   * received, and what is shown small is received small. Without any call all is received that there are slots for.
+   */
+  shows(element: Element, participant: ParticipantId, kind: TrackKind, pinned = false): () => void {
+    return this.#viewer.watch(element, participant, kind, pinned);
   }
 
   /** What is sent now. */
@@ -441,6 +451,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#subscriber.clear();
     const quiet = { sending: false, receiving: false, speaking: [], active: null, received: [] };
     this.#replace({ ...rosterOf(joined), ...quiet, phase: 'joined' });
+    this.#viewer.again();
     void this.#publishing.start();
     void this.#subscribing.start();
     for (const source of ['camera', 'screen'] as const) {
@@ -540,6 +551,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#publishing.close();
     this.#publisher.detach();
     this.#subscribing.close();
+    this.#viewer.close();
     const signalling = this.#signalling;
     this.#signalling = null;
     signalling?.close();

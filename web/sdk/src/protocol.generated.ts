@@ -23,6 +23,10 @@ export type ClientMessage =
       command: Action;
       id: number;
       type: 'command';
+    }
+  | {
+      tiles: ShownTile[];
+      type: 'show';
     };
 /**
  * What participants do, as the client protocol has it.
@@ -303,6 +307,7 @@ export type PushUrl = string;
  * How the audience's picture is put together (B2).
  */
 export type Layout = 'speaker' | 'gallery' | 'picture_in_picture';
+export type TrackKind = 'audio' | 'camera' | 'screen';
 export type ServerMessage =
   | {
       /**
@@ -479,7 +484,6 @@ export type LeaveReason = 'left' | 'removed' | 'lost';
  * Why somebody waits at the door.
  */
 export type WaitReason = 'host' | 'admission';
-export type TrackKind = 'audio' | 'camera' | 'screen';
 /**
  * What one participant is told alone.
  */
@@ -516,6 +520,25 @@ export type Whisper =
 export type EndReason =
   'removed' | 'meeting_ended' | 'time_up' | 'left' | 'replaced' | 'server_stopping' | 'too_slow';
 
+/**
+ * One picture of the page.
+ */
+export interface ShownTile {
+  /**
+   * In pixels of the screen.
+   */
+  height: number;
+  kind: TrackKind;
+  participant: ParticipantId;
+  /**
+   * It matters more than who speaks.
+   */
+  pinned?: boolean;
+  /**
+   * In pixels of the screen.
+   */
+  width: number;
+}
 /**
  * A livestream as participants see it.
  */

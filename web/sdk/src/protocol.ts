@@ -32,6 +32,8 @@ export type MeetingEvent = wire.Event;
 export type Whisper = wire.Whisper;
 /** What a receiving m-line carries now. */
 export type Slot = wire.SlotView;
+/** One picture of a page. */
+export type ShownTile = wire.ShownTile;
 export type Notice = wire.Notice;
 /** What one waits for at the door. */
 export type WaitReason = wire.WaitReason;

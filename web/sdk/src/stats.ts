@@ -38,6 +38,8 @@ export interface ReceivedStats {
   width: number;
   height: number;
   freezes: number;
+  /** Seconds of them. */
+  frozen: number;
 }
 
 export interface ConnectionStats {
@@ -115,6 +117,7 @@ export async function receivedStats(
       width: number(entry['frameWidth']),
       height: number(entry['frameHeight']),
       freezes: number(entry['freezeCount']),
+      frozen: number(entry['totalFreezesDuration']),
     };
   });
   return { ...connection(peer, all), slots };

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
 import styles from './Tile.module.css';
-import { useMeeting, useMeetingState } from './useMeeting';
+import { useMeeting, useMeetingState, useShown } from './useMeeting';
 
 /** What somebody shares. */
 export function ScreenTile({ participant }: { participant: Participant }) {
@@ -13,8 +13,9 @@ export function ScreenTile({ participant }: { participant: Participant }) {
   const isOwn = participant.id === meeting.you;
   const own = useLocalMedia(state => state.screen);
   const received = useMeetingState(() => meeting.stream(participant.id, 'screen'));
+  const shown = useShown(isOwn ? null : participant.id, 'screen');
   return (
-    <article className={styles.tile} data-testid="screen-tile" data-participant={participant.id}>
+    <article ref={shown} className={styles.tile} data-testid="screen-tile" data-participant={participant.id}>
       {isOwn && own && <LiveVideo key="own" track={own} whole />}
       {!isOwn && received && <LiveVideo key="received" stream={received} whole />}
       <footer className={styles.name}>

@@ -8,7 +8,7 @@ import { initials } from '../names';
 import styles from './Tile.module.css';
 import { hueOf } from './people';
 import { useTalk } from './talk';
-import { useMeeting, useMeetingState } from './useMeeting';
+import { useMeeting, useMeetingState, useShown } from './useMeeting';
 
 interface TileProps {
   participant: Participant;
@@ -33,9 +33,12 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const isPinned = useTalk(({ pinned }) => pinned === participant.id);
   const pin = useTalk(state => state.pin);
   const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
-  const { name, number, via, muted, hand, connected } = participant;
+  const { id, name, number, via, muted, hand, connected } = participant;
+  const isReceived = !isSelf && via === 'web';
+  const shown = useShown(isReceived ? id : null, 'camera', isPinned);
   return (
     <article
+      ref={shown}
       className={styles.tile}
       style={style}
       data-large={large || undefined}

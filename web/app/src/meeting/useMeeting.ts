@@ -1,4 +1,4 @@
-import type { Meeting, MeetingState, Participant } from '@huitong/sdk';
+import type { Meeting, MeetingState, Participant, TrackKind } from '@huitong/sdk';
 import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
 const MeetingContext = createContext<Meeting | null>(null);
@@ -16,6 +16,20 @@ export function useMeetingState<Part>(select: (state: MeetingState) => Part): Pa
   const meeting = useMeeting();
   const subscribe = useCallback((changed: () => void) => meeting.on('change', changed), [meeting]);
   return useSyncExternalStore(subscribe, () => select(meeting.state));
+}
+
+/** For the `ref` of what shows somebody's picture: only what is shown is received. Null shows nobody else's. */
+export function useShown(
+  participant: string | null,
+  kind: TrackKind,
+  pinned = false,
+): (element: Element | null) => (() => void) | undefined {
+  const meeting = useMeeting();
+  return useCallback(
+    (element: Element | null) =>
+      element && participant ? meeting.shows(element, participant, kind, pinned) : undefined,
+    [meeting, participant, kind, pinned],
+  );
 }
 
 export function useMe(): Participant | undefined {

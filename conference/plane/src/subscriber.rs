@@ -1,0 +1,167 @@
+//! One participant's receiving side: what he shows, which slot carries what, and how much of it his line takes.
+
+use std::time::{Duration, Instant};
+
+use media::TrackKind;
+use model::ParticipantId;
+use sfu::{
+    Layer, PeerKey, Sfu, Slot, SourceId,
+    allocate::{Want, allocate},
+};
+
+/// How often it is looked anew what fits, though nothing has been told: cameras change what they send by themselves.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Of the line, so much is left to a voice with all its headers, in bits per second, and to so many of them: more rarely speak
+/// at once, and when they do pictures are what gives way.
+const VOICE: u64 = 60_000;
+const VOICES: usize = 2;
+
+/// For so long after a line was found narrower nothing is sent only to find out whether it is wider: it would be what
+/// fills it. Longer would leave pictures small after a short trouble.
+const RECOVERY: Duration = Duration::from_secs(3);
+
+/// What the line is asked to carry is told anew when it has changed by more than one part in this.
+const CHANGE: u64 = 8;
+
+/// One picture of somebody's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Camera or screen.
+    pub kind: TrackKind,
+    /// In pixels of the screen.
+    pub width: u32,
+    /// In pixels of the screen.
+    pub height: u32,
+    /// It matters more to who looks than who speaks does.
+    pub pinned: bool,
+}
+
+impl Shown {
+    pub(crate) fn area(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+/// A picture that goes into a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) owner: ParticipantId,
+    pub(crate) kind: TrackKind,
+    pub(crate) source: SourceId,
+    /// In pixels.
+    pub(crate) height: u32,
+}
+
+pub(crate) struct Subscriber {
+    pub(crate) peer: PeerKey,
+    /// Media can flow; a key frame that came before would be lost on him.
+    pub(crate) connected: bool,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) assigned: Vec<Option<SourceId>>,
+    /// Which layer each slot is to carry; nothing for voices.
+    layers: Vec<Option<Layer>>,
+    /// The pictures in slots, most wanted first.
+    pub(crate) order: Vec<Wanted>,
+    /// Bits per second; none while it is not known.
+    estimate: Option<u64>,
+    pub(crate) stale: bool,
+    looked: Option<Instant>,
+    told: (u64, u64),
+    /// When the line was last found narrower.
+    narrowed: Option<Instant>,
+}
+
+impl Subscriber {
+    pub(crate) fn new(peer: PeerKey, slots: Vec<Slot>) -> Self {
+        let count = slots.len();
+        Self {
+            peer,
+            connected: false,
+            slots,
+            assigned: vec![None; count],
+            layers: vec![None; count],
+            order: Vec::new(),
+            estimate: None,
+            stale: true,
+            looked: None,
+            told: (0, 0),
+            narrowed: None,
+        }
+    }
+
+    /// The line carries so many bits per second, as far as is known.
+    pub(crate) fn set_estimate(&mut self, estimate: Option<u64>, now: Instant) {
+        if estimate < self.estimate {
+            self.narrowed = Some(now);
+        }
+        self.estimate = estimate;
+        self.stale = true;
+    }
+
+    /// What the slot is to carry.
+    pub(crate) fn source(&self, slot: usize) -> Option<(SourceId, Layer)> {
+        let source = self.assigned.get(slot).copied().flatten()?;
+        Some((source, self.layers.get(slot).copied().flatten().unwrap_or_default()))
+    }
+
+    /// Another source has come into the slot.
+    pub(crate) fn assign(&mut self, slot: usize, source: Option<SourceId>, sfu: &mut Sfu) {
+        self.assigned[slot] = source;
+        self.layers[slot] = None;
+        self.stale = true;
+        sfu.assign(self.peer, slot, source);
+        if !self.slots[slot].is_audio() {
+            // Until it is known what fits.
+            sfu.select(self.peer, slot, None);
+        }
+    }
+
+    /// True when it is time to look what fits.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        let looked = |at| now.saturating_duration_since(at) >= LOOK_INTERVAL;
+        self.connected && !self.order.is_empty() && (self.stale || self.looked.is_none_or(looked))
+    }
+
+    /// Shares the line among the pictures; says whose key frames are needed for it. `want` knows what comes in.
+    pub(crate) fn allocate(
+        &mut self,
+        want: impl Fn(&Wanted) -> Want,
+        sfu: &mut Sfu,
+        now: Instant,
+    ) -> Vec<(SourceId, Layer)> {
+        (self.stale, self.looked) = (false, Some(now));
+        let slot_of = |wanted: &Wanted| self.assigned.iter().position(|source| *source == Some(wanted.source));
+        let (slots, wants): (Vec<_>, Vec<_>) = self
+            .order
+            .iter()
+            .filter_map(|wanted| {
+                let slot = slot_of(wanted)?;
+                Some((slot, Want { now: self.layers[slot], ..want(wanted) }))
+            })
+            .unzip();
+        let heard = self.slots.iter().zip(&self.assigned).filter(|(slot, source)| slot.is_audio() && source.is_some());
+        let voices = VOICE * heard.count().min(VOICES) as u64;
+        tracing::trace!(?wants, estimate = ?self.estimate, voices, "line is shared");
+        let given = allocate(self.estimate.map(|estimate| estimate.saturating_sub(voices)), &wants);
+        let mut needed = Vec::new();
+        for (slot, layer) in slots.into_iter().zip(given.layers) {
+            if self.layers[slot] != layer {
+                self.layers[slot] = layer;
+                sfu.select(self.peer, slot, layer);
+                needed.extend(self.assigned[slot].zip(layer));
+            }
+        }
+        let recovers = self.narrowed.is_some_and(|at| now.saturating_duration_since(at) < RECOVERY);
+        let wants_more = given.next > given.sum && !recovers;
+        let told = (if wants_more { given.next + voices } else { 0 }, given.desired + voices);
+        let differs = |new: u64, old: u64| new.abs_diff(old) > old / CHANGE;
+        if differs(told.0, self.told.0) || differs(told.1, self.told.1) {
+            self.told = told;
+            sfu.set_bitrate(self.peer, told.0, told.1);
+        }
+        needed
+    }
+}

@@ -1,0 +1,361 @@
+//! `huitong bench sfu`: the media workers of this very program forward on one core, clients of a second process send and
+//! receive from the other, over UDP.
+
+use std::{
+    io::{self, BufRead, BufReader, IoSliceMut, Write},
+    net::{Ipv4Addr, SocketAddr},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use mio::{Events, Interest, Poll, Token, net::UdpSocket};
+use model::{MeetingId, ParticipantId};
+use plane::{Plane, PlaneConfig};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sfu::load::{LoadClient, LoadEvent, LoadIdentity};
+
+use super::calls::{DESCRIPTORS, Usage, of, pin_self, usage};
+
+/// A picture is so many packets of so many bytes: 2.1 Mbit/s at 30 a second, 720p of a face.
+const PICTURE_PACKETS: usize = 8;
+const PICTURE_BYTES: usize = 1_100;
+
+/// A voice at 40 kbit/s.
+const VOICE_BYTES: usize = 90;
+
+/// Voices and pictures that a subscriber has room for, as the web client.
+const VOICES: usize = 6;
+const PICTURES: usize = 9;
+
+/// How long lines are looked at before anything is measured.
+const WARM_UP: Duration = Duration::from_secs(6);
+
+/// How long all may take to come in.
+const JOIN: Duration = Duration::from_secs(120);
+
+#[derive(Args)]
+pub(crate) struct Sfu {
+    /// Who send.
+    #[arg(long, default_value_t = 1)]
+    publishers: usize,
+    /// Who receive.
+    #[arg(long, default_value_t = 40)]
+    subscribers: usize,
+    /// How long it is measured.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Publishers send pictures too: 30 a second of eight packets of 1,100 bytes.
+    #[arg(long)]
+    video: bool,
+    /// Publishers whose pictures are sent, where not all.
+    #[arg(long)]
+    cameras: Option<usize>,
+    /// The server's part.
+    #[arg(long, hide = true)]
+    serve: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Offer {
+    participant: u128,
+    publishes: bool,
+    sdp: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    sdp: Option<String>,
+    error: Option<String>,
+}
+
+pub(super) fn run(bench: &Sfu) -> anyhow::Result<()> {
+    if bench.serve { tokio::runtime::Runtime::new()?.block_on(serve()) } else { measure(bench) }
+}
+
+/// Answers offers on standard input; the media workers do the rest.
+#[expect(clippy::print_stdout, reason = "the answers are what the other process waits for")]
+async fn serve() -> anyhow::Result<()> {
+    let loopback = Ipv4Addr::LOCALHOST.into();
+    let plane = Plane::start(PlaneConfig {
+        workers: 1,
+        rtp_ports: 20_000..=20_001,
+        rtp_bind: loopback,
+        rtp_announced: loopback,
+        webrtc_bind: SocketAddr::new(loopback, 0),
+        webrtc_announced: vec![loopback],
+    })?;
+    let (media, mut facts) = plane.open_meeting(MeetingId::new(uuid::Uuid::from_u128(1))).await?;
+    tokio::spawn(async move { while facts.recv().await.is_some() {} });
+    for line in io::stdin().lines() {
+        let Offer { participant, publishes, sdp } = serde_json::from_str(&line?)?;
+        let participant = ParticipantId::new(uuid::Uuid::from_u128(participant));
+        let answered =
+            if publishes { media.publish(participant, sdp).await } else { media.subscribe(participant, sdp).await };
+        let answer = match answered {
+            Ok(sdp) => Answer { sdp: Some(sdp), error: None },
+            Err(error) => Answer { sdp: None, error: Some(error.to_string()) },
+        };
+        println!("{}", serde_json::to_string(&answer)?);
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
+fn measure(bench: &Sfu) -> anyhow::Result<()> {
+    pin_self();
+    let mut server = Served::start()?;
+    let mut load = Load::new()?;
+    let empty = server.usage();
+    let cameras = if bench.video { bench.cameras.unwrap_or(bench.publishers).min(bench.publishers) } else { 0 };
+    for publisher in 0..bench.publishers {
+        load.join(&mut server, publisher as u128 + 1, Some(publisher < cameras))?;
+    }
+    for subscriber in 0..bench.subscribers {
+        load.join(&mut server, (bench.publishers + subscriber) as u128 + 1, None)?;
+    }
+    load.wait_for_all()?;
+    load.run(WARM_UP, false)?;
+    let before = server.usage();
+    let began = Instant::now();
+    load.run(Duration::from_secs(bench.seconds), true)?;
+    let (after, seconds) = (server.usage(), began.elapsed().as_secs_f64());
+    let cpu_s = after.cpu_s - before.cpu_s;
+    let packets = load.delays_ms.len() as f64;
+    load.delays_ms.sort_by(f64::total_cmp);
+    load.joins_ms.sort_by(f64::total_cmp);
+    let voices = bench.publishers.min(5) * 50;
+    let pictures = cameras.min(PICTURES) * PICTURE_PACKETS * 30;
+    let wanted = (bench.subscribers * (voices + pictures)) as f64 * seconds;
+    let peers = (bench.publishers + bench.subscribers) as f64;
+    let figures = json!({
+        "bench": "sfu",
+        "publishers": bench.publishers,
+        "subscribers": bench.subscribers,
+        "cameras": cameras,
+        "seconds": bench.seconds,
+        "packets_per_second": packets / seconds,
+        "delivered": packets / wanted,
+        "cpu_cores": cpu_s / seconds,
+        "cpu_ns_per_packet": 1e9 * cpu_s / packets,
+        "forwarded_pps_per_core": packets / cpu_s,
+        "delay_ms_p50": of(&load.delays_ms, 0.50),
+        "delay_ms_p99": of(&load.delays_ms, 0.99),
+        "rss_kib_per_peer": (after.rss_kib - empty.rss_kib) / peers,
+        "join_ms_p50": of(&load.joins_ms, 0.50),
+        "join_ms_p99": of(&load.joins_ms, 0.99),
+    });
+    println!("{figures:#}");
+    Ok(())
+}
+
+/// One client with a socket of its own, as one browser's connection.
+struct Joined {
+    client: LoadClient,
+    socket: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+    /// Where it publishes, whether it sends pictures.
+    sends: Option<bool>,
+    began: Instant,
+    connected: bool,
+}
+
+struct Load {
+    identity: LoadIdentity,
+    epoch: Instant,
+    poll: Poll,
+    clients: Vec<Joined>,
+    buffers: Vec<Vec<u8>>,
+    delays_ms: Vec<f64>,
+    joins_ms: Vec<f64>,
+    /// Media time that has been sent.
+    sent_ms: u64,
+}
+
+impl Load {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            identity: LoadIdentity::generate()?,
+            epoch: Instant::now(),
+            poll: Poll::new()?,
+            clients: Vec::new(),
+            buffers: vec![vec![0; 64 * 1_500]; BATCH_SIZE],
+            delays_ms: Vec::new(),
+            joins_ms: Vec::new(),
+            sent_ms: 0,
+        })
+    }
+
+    fn join(&mut self, server: &mut Served, participant: u128, sends: Option<bool>) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let mut socket = UdpSocket::bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
+        let address = socket.local_addr()?;
+        let (mut client, sdp) = match sends {
+            Some(video) => LoadClient::publisher(&self.identity, address, video, self.epoch)?,
+            None => LoadClient::subscriber(&self.identity, address, VOICES, PICTURES, self.epoch)?,
+        };
+        client.answer(&server.answer(&Offer { participant, publishes: sends.is_some(), sdp })?)?;
+        self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        self.clients.push(Joined { client, socket, state, address, sends, began, connected: false });
+        let last = self.clients.len() - 1;
+        self.clients[last].client.wake(Instant::now());
+        self.drain(last, false);
+        // Those who are there already are not kept waiting.
+        self.turn(Duration::ZERO, false)
+    }
+
+    fn wait_for_all(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + JOIN;
+        while self.clients.iter().any(|client| !client.connected) {
+            if Instant::now() > deadline {
+                let missing = self.clients.iter().filter(|client| !client.connected).count();
+                bail!("{missing} of {} clients did not get in", self.clients.len());
+            }
+            self.turn(Duration::from_millis(5), false)?;
+        }
+        Ok(())
+    }
+
+    /// Sends in time, and counts what comes.
+    fn run(&mut self, time: Duration, counts: bool) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let first_ms = self.sent_ms;
+        while began.elapsed() < time {
+            while self.sent_ms - first_ms <= began.elapsed().as_millis() as u64 {
+                self.send_ms(counts);
+            }
+            self.turn(Duration::from_millis(1), counts)?;
+        }
+        Ok(())
+    }
+
+    /// What is due in one millisecond of media time. Clients don't all send at the same moment.
+    fn send_ms(&mut self, counts: bool) {
+        for index in 0..self.clients.len() {
+            let Some(video) = self.clients[index].sends else { continue };
+            let (now, ms) = (Instant::now(), self.sent_ms + 7 * index as u64);
+            let voice = ms.is_multiple_of(20);
+            let picture = video && ms.is_multiple_of(33);
+            let client = &mut self.clients[index].client;
+            if voice {
+                client.send(0, VOICE_BYTES, ms, false, now);
+            }
+            for packet in 0..if picture { PICTURE_PACKETS } else { 0 } {
+                client.send(1, PICTURE_BYTES, ms, packet == 0, now);
+            }
+            if voice || picture {
+                client.wake(now);
+                self.drain(index, counts);
+            }
+        }
+        self.sent_ms += 1;
+    }
+
+    fn turn(&mut self, patience: Duration, counts: bool) -> anyhow::Result<()> {
+        let mut events = Events::with_capacity(1_024);
+        match self.poll.poll(&mut events, Some(patience)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
+        }
+        for event in &events {
+            self.read(event.token().0, counts);
+        }
+        let now = Instant::now();
+        for index in 0..self.clients.len() {
+            if self.clients[index].client.timeout() <= now {
+                self.clients[index].client.wake(now);
+                self.drain(index, counts);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, index: usize, counts: bool) {
+        loop {
+            let Joined { client, socket, state, address, .. } = &mut self.clients[index];
+            let mut metas = [RecvMeta::default(); BATCH_SIZE];
+            let mut slices: Vec<IoSliceMut<'_>> = self.buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
+            let Ok(count) = state.recv(UdpSockRef::from(&*socket), &mut slices, &mut metas) else { return };
+            let now = Instant::now();
+            let mut seen = Vec::new();
+            for (meta, buffer) in metas.iter().zip(&self.buffers).take(count) {
+                for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
+                    client.receive(meta.addr, *address, datagram, now);
+                    client.drain(now, |to, bytes| drop(socket.send_to(bytes, to)), |event| seen.push(event));
+                }
+            }
+            self.take(index, &seen, counts);
+        }
+    }
+
+    fn drain(&mut self, index: usize, counts: bool) {
+        let Joined { client, socket, .. } = &mut self.clients[index];
+        let mut seen = Vec::new();
+        client.drain(Instant::now(), |to, bytes| drop(socket.send_to(bytes, to)), |event| seen.push(event));
+        self.take(index, &seen, counts);
+    }
+
+    fn take(&mut self, index: usize, seen: &[LoadEvent], counts: bool) {
+        for event in seen {
+            match event {
+                LoadEvent::Connected => {
+                    let client = &mut self.clients[index];
+                    client.connected = true;
+                    self.joins_ms.push(client.began.elapsed().as_secs_f64() * 1e3);
+                }
+                LoadEvent::Packet(delay) if counts => self.delays_ms.push(delay.as_secs_f64() * 1e3),
+                LoadEvent::Packet(_) => {}
+            }
+        }
+    }
+}
+
+/// The server's part as a process of its own, on the first core.
+struct Served {
+    child: Child,
+    offers: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Served {
+    fn start() -> anyhow::Result<Self> {
+        let limit = format!("--nofile={DESCRIPTORS}");
+        let mut child = Command::new("prlimit")
+            .args([&limit, "taskset", "-c", "0"])
+            .arg(std::env::current_exe()?)
+            .args(["bench", "sfu", "--serve"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the server; prlimit and taskset are needed (util-linux)")?;
+        let offers = child.stdin.take().context("its input is piped")?;
+        let answers = BufReader::new(child.stdout.take().context("its output is piped")?);
+        Ok(Self { child, offers, answers })
+    }
+
+    fn answer(&mut self, offer: &Offer) -> anyhow::Result<String> {
+        writeln!(self.offers, "{}", serde_json::to_string(offer)?)?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        let answer: Answer = serde_json::from_str(&line).context("the server ended")?;
+        answer.sdp.with_context(|| answer.error.unwrap_or_default())
+    }
+
+    fn usage(&self) -> Usage {
+        usage(self.child.id())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // One that has ended already needs no killing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
