@@ -1,64 +1,13 @@
-//! How many phone legs one core mixes: the figures behind `huitong bench mixer`.
-
-use std::time::Instant;
+//! Sound that benches send, and an ear that hears it.
 
 use media::AudioCodec;
 
 use crate::{
-    Incoming, Mixer, MixerError, SeatConfig,
+    MixerError,
     codec::{Decoder, Encoder},
     resample::RateClass,
     tones::sine,
 };
-
-/// One meeting of phones.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// Phones in the meeting.
-    pub legs: usize,
-    /// How many of them send voice in every tick; the others listen.
-    pub speaking: usize,
-    /// Of all legs, both ways.
-    pub codec: AudioCodec,
-    /// Ticks measured, after as many to warm up.
-    pub ticks: usize,
-}
-
-/// What was measured.
-#[derive(Debug, Clone, Copy)]
-pub struct Report {
-    /// Of one tick of the whole meeting, in microseconds.
-    pub tick_us_mean: f64,
-    /// The slowest of a hundred ticks, in microseconds.
-    pub tick_us_p99: f64,
-    /// Legs a core could carry in such meetings, by the mean.
-    pub legs_per_core: f64,
-}
-
-/// Mixes as fast as it can.
-pub fn run(options: Options) -> Result<Report, MixerError> {
-    let mut mixer = Mixer::new();
-    let config = SeatConfig { input: Some(options.codec), output: Some(options.codec), voice: true, apart: false };
-    let seats = (0..options.legs).map(|_| mixer.add(config)).collect::<Result<Vec<_>, _>>()?;
-    // As in a meeting of telephones alone: nobody receives a voice by itself.
-    seats.iter().for_each(|seat| mixer.set_voice_wanted(*seat, false));
-    let payloads = voice(options.codec)?;
-    let mut took = Vec::with_capacity(options.ticks);
-    for tick in 0..2 * options.ticks {
-        let start = Instant::now();
-        for (index, seat) in seats.iter().enumerate().take(options.speaking) {
-            mixer.push(*seat, Incoming::Packet(&payloads[(tick + index * 7) % payloads.len()]), None);
-        }
-        mixer.tick();
-        if tick >= options.ticks {
-            took.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-    }
-    took.sort_by(f64::total_cmp);
-    let mean = took.iter().sum::<f64>() / took.len().max(1) as f64;
-    let p99 = took.get(took.len() * 99 / 100).copied().unwrap_or_default();
-    Ok(Report { tick_us_mean: mean, tick_us_p99: p99, legs_per_core: options.legs as f64 * 20_000.0 / mean })
-}
 
 /// A second of a voice-like sound in payloads of 20 ms: a chord whose loudness swings.
 pub fn voice(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {

@@ -1,7 +1,9 @@
 //! One direction of one codec, between payloads and sound of 20 ms at the codec's own rate.
 
+use std::sync::LazyLock;
+
 use audio_codec::{g722, pcma, pcmu};
-use media::{AudioCodec, SAMPLE_RATE};
+use media::{AudioCodec, AudioLevel, SAMPLE_RATE};
 use opus::{Application, Bitrate, Channels};
 
 use crate::{MixerError, conceal::Concealer, resample::RateClass};
@@ -75,6 +77,54 @@ impl Decoder {
             Self::Telephone(decoder) => decoder.conceal(frame),
         }
     }
+}
+
+/// How loud a payload is, where that can be seen without decoding it: of G.711 by its bytes; an Opus packet in which its sender heard
+/// no voice (RFC 6716 §4.2.3) is silence.
+pub(crate) fn loudness_of(codec: AudioCodec, payload: &[u8]) -> Option<AudioLevel> {
+    let powers = match codec {
+        AudioCodec::Pcmu => &*PCMU_POWERS,
+        AudioCodec::Pcma => &*PCMA_POWERS,
+        AudioCodec::Opus => return (!opus_may_be_voice(payload)).then_some(AudioLevel::SILENT),
+        AudioCodec::G722 => return None,
+    };
+    // Four sums side by side: one would wait for itself.
+    let mut sums = [0.0f32; 4];
+    let (fours, rest) = payload.as_chunks::<4>();
+    for four in fours {
+        for (sum, byte) in sums.iter_mut().zip(four) {
+            *sum += powers[usize::from(*byte)];
+        }
+    }
+    let rest: f32 = rest.iter().map(|byte| powers[usize::from(*byte)]).sum();
+    Some(AudioLevel::of_power((sums.iter().sum::<f32>() + rest) / payload.len().max(1) as f32))
+}
+
+static PCMU_POWERS: LazyLock<[f32; 256]> = LazyLock::new(|| powers(&mut pcmu::PcmuDecoder::new()));
+static PCMA_POWERS: LazyLock<[f32; 256]> = LazyLock::new(|| powers(&mut pcma::PcmaDecoder::new()));
+
+/// The square of what each byte means.
+fn powers(decoder: &mut dyn audio_codec::Decoder) -> [f32; 256] {
+    let bytes: [u8; 256] = std::array::from_fn(|byte| byte as u8);
+    let mut pcm = [0i16; 256];
+    // G.711 has no memory: the bytes are decoded one by one. What can't be is silent.
+    let _ = decoder.decode_into(&bytes, &mut pcm);
+    pcm.map(|sample| (f32::from(sample) / 32_768.0).powi(2))
+}
+
+/// False when the packet says that there is no voice in it. One frame of 20 ms in mono says so by the first bit after the first
+/// byte, in all modes but that for music.
+///
+/// ```text
+///  0 1 2 3 4 5 6 7 8
+/// | config  |s| c |V …
+/// ```
+fn opus_may_be_voice(payload: &[u8]) -> bool {
+    let [toc, first, ..] = *payload else { return false };
+    let (is_speech_mode, is_stereo, frames) = (toc >> 3 < 16, toc & 4 != 0, toc & 3);
+    // Longer frames have more such bits, and stereo a second channel: those are decoded to be heard.
+    let is_short = matches!(toc >> 3, 0 | 1 | 4 | 5 | 8 | 9 | 12..=15);
+    !is_speech_mode || is_stereo || frames != 0 || !is_short || first & 0x80 != 0
 }
 
 fn decode_opus(decoder: &mut opus::Decoder, payload: &[u8], fec: bool, frame: &mut [f32]) -> bool {
@@ -178,6 +228,33 @@ mod tests {
             let level = amplitude(&heard[samples * 10..], 440.0, rate);
             assert!((level - 0.3).abs() < 0.03, "{codec}: {level}");
         }
+    }
+
+    #[test]
+    fn loudness_is_seen_without_decoding() {
+        for codec in [AudioCodec::Pcmu, AudioCodec::Pcma] {
+            let (mut encoder, mut decoder) = (Encoder::new(codec).unwrap(), Decoder::new(codec).unwrap());
+            for amplitude in [0.9, 0.1, 0.01, 0.000_5] {
+                let (mut payload, mut frame) = (Vec::new(), [0.0; 160]);
+                encoder.encode(&sine(440.0, amplitude, 8_000, 160), &mut payload);
+                decoder.decode(&payload, &mut frame);
+                assert_eq!(loudness_of(codec, &payload), Some(AudioLevel::of(&frame)), "{codec} at {amplitude}");
+            }
+        }
+        assert_eq!(loudness_of(AudioCodec::G722, &[0; 160]), None);
+    }
+
+    // RFC 6716 §4.2.3
+    #[test]
+    fn opus_says_itself_whether_somebody_speaks() {
+        let mut ear = crate::bench::Ear::new(AudioCodec::Opus).unwrap();
+        let voice = crate::bench::voice(AudioCodec::Opus).unwrap();
+        let loud: Vec<_> = voice.iter().filter(|payload| ear.loudness(payload) > 0.1).collect();
+        assert!(loud.len() > 25 && loud.iter().all(|payload| opus_may_be_voice(payload)), "a voice is passed over");
+        let noise = crate::bench::noise(AudioCodec::Opus).unwrap();
+        let voiced = noise.iter().skip(10).filter(|payload| opus_may_be_voice(payload)).count();
+        assert!(voiced * 10 < noise.len(), "{voiced} of {} payloads of noise", noise.len());
+        assert!(!opus_may_be_voice(&[]));
     }
 
     #[test]

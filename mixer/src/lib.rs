@@ -13,6 +13,7 @@ mod gain;
 mod recording;
 mod resample;
 mod seat;
+mod seat_map;
 mod speakers;
 mod stage;
 pub mod tones;
@@ -25,6 +26,7 @@ use codec::Encoder;
 pub use recording::{RECORDING_TICKS_MAX, Recording};
 use resample::RateClass;
 use seat::Seat;
+pub use seat_map::{SeatKey, SeatMap};
 pub use speakers::{Speakers, SpeakersChanged};
 use stage::Stage;
 
@@ -40,10 +42,6 @@ const DUCKED: f32 = 0.25;
 
 /// Above this, peaks are rounded off instead of cut.
 const LIMIT: f32 = 0.8;
-
-/// One seat of one mixer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SeatKey(u64);
 
 /// One playing of one clip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,12 +117,11 @@ impl Tick {
 /// The sound of one meeting, or of all callers who are in none yet.
 #[derive(Default)]
 pub struct Mixer {
-    seats: BTreeMap<SeatKey, Seat>,
-    last_key: u64,
+    seats: SeatMap<Seat>,
     last_play: u64,
     program: bool,
-    /// Seats that hear the mix.
-    listeners: usize,
+    /// Seats that hear the mix, by class.
+    listeners: [usize; 3],
     stages: Vec<Stage>,
     /// This tick's rank of each that may be heard, and then the loudest of them.
     ranks: Vec<(f32, SeatKey)>,
@@ -155,39 +152,40 @@ impl Mixer {
             }
         }
         let seat = Seat::new(config)?;
-        self.listeners += usize::from(seat.listens());
-        self.last_key += 1;
-        let key = SeatKey(self.last_key);
-        self.seats.insert(key, seat);
-        Ok(key)
+        if let Some(class) = seat.hears() {
+            self.listeners[class as usize] += 1;
+        }
+        Ok(self.seats.add(seat))
     }
 
     /// What plays there ends without being told.
     pub fn remove(&mut self, seat: SeatKey) {
-        let Some(seat) = self.seats.remove(&seat) else { return };
-        self.listeners -= usize::from(seat.listens());
+        let Some(seat) = self.seats.remove(seat) else { return };
+        if let Some(class) = seat.hears() {
+            self.listeners[class as usize] -= 1;
+        }
         if let Some(stage) = seat.stage {
-            self.stages[stage].taken = false;
+            self.stages[stage].owner = None;
         }
     }
 
     /// A muted input counts for nobody: not in the mix, no voice track, no level.
     pub fn set_muted(&mut self, seat: SeatKey, muted: bool) {
-        if let Some(seat) = self.seats.get_mut(&seat) {
+        if let Some(seat) = self.seats.get_mut(seat) {
             seat.muted = muted;
         }
     }
 
     /// Whether anybody receives this phone's own track; so at first. Without browsers in the meeting it costs nothing.
     pub fn set_voice_wanted(&mut self, seat: SeatKey, wanted: bool) {
-        if let Some(seat) = self.seats.get_mut(&seat) {
+        if let Some(seat) = self.seats.get_mut(seat) {
             seat.voice_wanted = wanted;
         }
     }
 
     /// How loud the others are to this seat: 1 as they are. A seat with a volume of its own has an encoder of its own.
     pub fn set_volume(&mut self, seat: SeatKey, volume: f32) {
-        if let Some(seat) = self.seats.get_mut(&seat) {
+        if let Some(seat) = self.seats.get_mut(seat) {
             seat.volume = volume;
         }
     }
@@ -196,7 +194,7 @@ impl Mixer {
     pub fn play(&mut self, seat: SeatKey, clip: Clip, looping: bool) -> PlayId {
         self.last_play += 1;
         let id = PlayId(self.last_play);
-        if let Some(seat) = self.seats.get_mut(&seat) {
+        if let Some(seat) = self.seats.get_mut(seat) {
             seat.play(id, clip, looping);
         }
         id
@@ -204,15 +202,16 @@ impl Mixer {
 
     /// Stops what plays; it is not told as finished.
     pub fn stop_playing(&mut self, seat: SeatKey) {
-        if let Some(seat) = self.seats.get_mut(&seat) {
+        if let Some(seat) = self.seats.get_mut(seat) {
             seat.playing = None;
         }
     }
 
     /// Takes what came from a seat; once a tick. A `level` told by the sender saves decoding silence.
     pub fn push(&mut self, seat: SeatKey, incoming: Incoming<'_>, level: Option<AudioLevel>) {
-        let Some(seat) = self.seats.get_mut(&seat) else { return };
-        let heard = self.program || self.listeners > usize::from(seat.listens());
+        let Some(seat) = self.seats.get_mut(seat) else { return };
+        let others = self.listeners.iter().sum::<usize>() - usize::from(seat.hears().is_some());
+        let heard = self.program || others > 0;
         seat.push(incoming, level, heard, self.bar.unwrap_or(f32::MIN));
     }
 
@@ -234,21 +233,18 @@ impl Mixer {
             limit(&mut program);
             program
         });
-        for seat in self.seats.values_mut() {
-            seat.end_tick();
-        }
         &self.tick
     }
 
     /// Ranks all who sound, and keeps the loudest.
     fn choose(&mut self) {
         self.ranks.clear();
-        for (key, seat) in &mut self.seats {
+        for (key, seat) in self.seats.iter_mut() {
             if let Some(rank) = seat.rank() {
-                self.ranks.push((rank, *key));
+                self.ranks.push((rank, key));
             }
             if let Some(level) = seat.level() {
-                self.tick.levels.push((*key, level));
+                self.tick.levels.push((key, level));
             }
         }
         if self.ranks.len() > LOUDEST {
@@ -261,14 +257,9 @@ impl Mixer {
 
     /// The classes somebody needs the mix in.
     fn wanted(&self) -> [bool; 3] {
-        let mut wanted = [false, false, self.program];
-        for seat in self.seats.values().filter(|seat| seat.listens()) {
-            if let Some(class) = seat.class() {
-                wanted[class as usize] = true;
-            }
-        }
-        let mut loudest = self.ranks.iter().filter_map(|(_, key)| self.seats.get(key));
-        wanted[RateClass::Full as usize] |= loudest.any(Seat::encodes_voice);
+        let mut wanted = self.listeners.map(|listeners| listeners > 0);
+        let mut loudest = self.ranks.iter().filter_map(|(_, key)| self.seats.get(*key));
+        wanted[RateClass::Full as usize] |= self.program || loudest.any(Seat::encodes_voice);
         wanted
     }
 
@@ -277,21 +268,22 @@ impl Mixer {
             stage.sounds = false;
         }
         for (_, key) in &self.ranks {
-            let Some(seat) = self.seats.get_mut(key).filter(|seat| seat.stage.is_none()) else { continue };
-            let free = self.stages.iter().position(|stage| !stage.taken);
+            let Some(seat) = self.seats.get_mut(*key).filter(|seat| seat.stage.is_none()) else { continue };
+            let free = self.stages.iter().position(|stage| stage.owner.is_none());
             let index = free.unwrap_or_else(|| {
                 self.stages.push(Stage::new());
                 self.stages.len() - 1
             });
-            self.stages[index].take();
+            self.stages[index].take(*key);
             seat.stage = Some(index);
         }
-        for (key, seat) in &mut self.seats {
-            let Some(stage) = seat.stage.map(|index| &mut self.stages[index]) else { continue };
-            let chosen = self.ranks.iter().any(|(_, chosen)| chosen == key);
+        for stage in &mut self.stages {
+            let Some(key) = stage.owner else { continue };
+            let Some(seat) = self.seats.get_mut(key) else { continue };
+            let chosen = self.ranks.iter().any(|(_, chosen)| *chosen == key);
             seat.perform(stage, chosen, wanted);
             if let Some((payload, level)) = seat.voice(stage, &mut self.buffer) {
-                self.tick.voices.push((*key, payload, level));
+                self.tick.voices.push((key, payload, level));
             }
         }
     }
@@ -308,52 +300,66 @@ impl Mixer {
 
     fn encode(&mut self, sums: &[Frame; 3]) {
         self.shared_payloads.clear();
-        for (key, seat) in &mut self.seats {
+        for (key, seat) in self.seats.iter_mut() {
+            seat.end_tick();
             let (Some(codec), Some(class)) = (seat.config.output, seat.class()) else { continue };
             let on_stage = seat.stage.map(|index| &self.stages[index]).filter(|stage| stage.sounds);
             let silent = seat.config.apart;
-            let mut frame = if silent { SILENCE } else { sums[class as usize] };
-            let frame = &mut frame[..class.samples()];
             let encoders = if silent { &mut self.silent } else { &mut self.shared };
             let needs_own = on_stage.is_some() || seat.playing.is_some() || seat.volume != 1.0;
             if needs_own {
                 seat.own_encoder_ticks = OWN_ENCODER_TICKS;
             }
             let has_memory = class != RateClass::Narrow;
-            let range = if needs_own || has_memory && seat.own_encoder_ticks > 0 {
-                seat.own_encoder_ticks -= 1;
-                if let Some(stage) = on_stage {
-                    add(frame, stage.frame(class), -1.0);
+            let owns = needs_own || has_memory && seat.own_encoder_ticks > 0;
+            let shared = || self.shared_payloads.iter().find(|known| (known.0, known.1) == (codec, silent));
+            let range = match (owns, if owns { None } else { shared() }) {
+                (_, Some(known)) => {
+                    seat.own_encoder = None;
+                    known.2.clone()
                 }
-                if seat.volume != 1.0 {
-                    frame.iter_mut().for_each(|sample| *sample *= seat.volume);
-                }
-                if let Some(id) = seat.play_into(frame) {
-                    self.tick.finished.push((*key, id));
-                }
-                if has_memory && seat.own_encoder.is_none() {
-                    seat.own_encoder = Encoder::new(codec).ok();
-                }
-                let own = seat.own_encoder.as_mut().filter(|_| has_memory);
-                append(own.or_else(|| encoders.get_mut(&codec)), frame, &mut self.tick.bytes)
-            } else {
-                seat.own_encoder = None;
-                let known = self.shared_payloads.iter().find(|known| (known.0, known.1) == (codec, silent));
-                known.map(|known| known.2.clone()).unwrap_or_else(|| {
+                (false, None) => {
+                    seat.own_encoder = None;
+                    let mut frame = if silent { SILENCE } else { sums[class as usize] };
+                    let frame = &mut frame[..class.samples()];
                     let range = append(encoders.get_mut(&codec), frame, &mut self.tick.bytes);
                     self.shared_payloads.push((codec, silent, range.clone()));
                     range
-                })
+                }
+                (true, None) => {
+                    seat.own_encoder_ticks -= 1;
+                    let mut frame = SILENCE;
+                    let frame = &mut frame[..class.samples()];
+                    if !silent {
+                        frame.copy_from_slice(&sums[class as usize][..class.samples()]);
+                    }
+                    if let Some(stage) = on_stage {
+                        add(frame, stage.frame(class), -1.0);
+                    }
+                    if seat.volume != 1.0 {
+                        frame.iter_mut().for_each(|sample| *sample *= seat.volume);
+                    }
+                    if let Some(id) = seat.play_into(frame) {
+                        self.tick.finished.push((key, id));
+                    }
+                    if has_memory && seat.own_encoder.is_none() {
+                        seat.own_encoder = Encoder::new(codec).ok();
+                    }
+                    let own = seat.own_encoder.as_mut().filter(|_| has_memory);
+                    append(own.or_else(|| encoders.get_mut(&codec)), frame, &mut self.tick.bytes)
+                }
             };
             if !range.is_empty() {
-                self.tick.outputs.push((*key, range));
+                self.tick.outputs.push((key, range));
             }
         }
-        for (key, seat) in &mut self.seats {
-            let Some(index) = seat.stage else { continue };
-            if !self.ranks.iter().any(|(_, chosen)| chosen == key) {
-                self.stages[index].taken = false;
-                seat.leave_stage();
+        for stage in &mut self.stages {
+            let Some(key) = stage.owner else { continue };
+            if !self.ranks.iter().any(|(_, chosen)| *chosen == key) {
+                stage.owner = None;
+                if let Some(seat) = self.seats.get_mut(key) {
+                    seat.leave_stage();
+                }
             }
         }
     }

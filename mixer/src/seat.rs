@@ -6,7 +6,7 @@ use media::{AudioCodec, AudioLevel, Clip, SILENCE};
 
 use crate::{
     DUCKED, Incoming, MixerError, PlayId, SeatConfig,
-    codec::{Decoder, Encoder},
+    codec::{Decoder, Encoder, loudness_of},
     gain::Gain,
     resample::{RateClass, Resampler},
     stage::Stage,
@@ -42,6 +42,9 @@ pub(crate) struct Seat {
     /// This tick's sound, at the codec's rate.
     frame: Box<[f32]>,
     decoder: Option<Decoder>,
+    /// The last payload where it was not worth decoding: the decoder hears it first when one is again, so that its memory is of
+    /// this voice.
+    skipped: Vec<u8>,
     /// Loudness this tick: told by the sender, or measured.
     heard_level: Option<AudioLevel>,
     pub(crate) decoded: bool,
@@ -76,6 +79,7 @@ impl Seat {
             own_encoder_ticks: 0,
             frame: vec![0.0; samples].into(),
             decoder: config.input.map(Decoder::new).transpose()?,
+            skipped: Vec::new(),
             heard_level: None,
             decoded: false,
             loudness: SILENT,
@@ -86,9 +90,9 @@ impl Seat {
         })
     }
 
-    /// Somebody hears the mix here.
-    pub(crate) fn listens(&self) -> bool {
-        self.config.output.is_some() && !self.config.apart
+    /// The class of the mix that is heard here.
+    pub(crate) fn hears(&self) -> Option<RateClass> {
+        self.class().filter(|_| !self.config.apart)
     }
 
     /// The class of what it is sent.
@@ -102,19 +106,35 @@ impl Seat {
         if self.config.apart || (self.muted && self.stage.is_none()) {
             return;
         }
+        let (Some(codec), Some(decoder)) = (self.config.input, &mut self.decoder) else { return };
+        let level = level.or_else(|| match incoming {
+            Incoming::Packet(payload) if self.stage.is_none() => loudness_of(codec, payload),
+            _ => None,
+        });
         self.heard_level = level;
         let unneeded = level.is_some_and(|level| {
-            let too_soft = self.stage.is_none() && -f32::from(level.minus_dbov()) < bar;
+            let loudness = (self.loudness - LOUDNESS_FALL).max(-f32::from(level.minus_dbov()));
+            let too_soft = self.stage.is_none() && loudness < bar.max(INAUDIBLE);
             level == AudioLevel::SILENT || too_soft || !heard
         });
-        let Some(decoder) = self.decoder.as_mut().filter(|_| !unneeded) else { return };
         match incoming {
+            Incoming::Packet(payload) if unneeded => {
+                self.skipped.clear();
+                self.skipped.extend_from_slice(payload);
+                return;
+            }
             Incoming::Packet(payload) => {
+                if !self.skipped.is_empty() {
+                    decoder.decode(&self.skipped, &mut self.frame);
+                    self.skipped.clear();
+                }
                 decoder.decode(payload, &mut self.frame);
-                if self.config.voice && self.voice_wanted && self.config.input == Some(AudioCodec::Opus) {
+                if self.config.voice && self.voice_wanted && codec == AudioCodec::Opus {
                     self.passed = Some(payload.into());
                 }
             }
+            // Between what nobody hears there is nothing to bridge.
+            Incoming::Lost { .. } if unneeded || !self.skipped.is_empty() => return,
             Incoming::Lost { next } => decoder.conceal(next, &mut self.frame),
             Incoming::Nothing => return,
         }

@@ -4,11 +4,9 @@
 //! score has been clearly higher for a while, so that a cough or an "mhm" doesn't turn the picture round (the aim of
 //! Volfin & Cohen, "Dominant speaker identification for multipoint videoconferencing", with simpler means).
 
-use std::collections::BTreeMap;
-
 use media::AudioLevel;
 
-use crate::SeatKey;
+use crate::{SeatKey, SeatMap};
 
 /// Ticks of voice until somebody counts as speaking. One would light up at every click, ten would miss "yes".
 const ATTACK_TICKS: u32 = 3;
@@ -31,13 +29,15 @@ struct Seat {
     silent: u32,
     speaking: bool,
     score: f32,
-    seen: bool,
+    /// The tick his level was last told in.
+    seen: u32,
 }
 
 /// Follows the levels of one meeting.
 #[derive(Default)]
 pub struct Speakers {
-    seats: BTreeMap<SeatKey, Seat>,
+    seats: SeatMap<Seat>,
+    ticks: u32,
     active: Option<SeatKey>,
     leader: Option<(SeatKey, u32)>,
 }
@@ -61,19 +61,26 @@ impl Speakers {
     /// Takes the levels of one tick. A seat that is not among them is muted or gone.
     pub fn tick(&mut self, levels: &[(SeatKey, AudioLevel)]) -> Option<SpeakersChanged> {
         let mut changed = false;
-        self.seats.values_mut().for_each(|seat| seat.seen = false);
+        self.ticks = self.ticks.wrapping_add(1);
         for (key, level) in levels {
-            let seat = self.seats.entry(*key).or_default();
-            seat.seen = true;
-            changed |= seat.hear(*level);
+            if self.seats.get(*key).is_none() {
+                self.seats.insert(*key, Seat::default());
+            }
+            if let Some(seat) = self.seats.get_mut(*key) {
+                seat.seen = self.ticks;
+                changed |= seat.hear(*level);
+            }
         }
-        self.seats.retain(|_, seat| {
-            changed |= !seat.seen && seat.speaking;
-            seat.seen
-        });
+        if self.seats.len() > levels.len() {
+            let gone: Vec<_> =
+                self.seats.iter().filter(|(_, seat)| seat.seen != self.ticks).map(|(key, _)| key).collect();
+            for key in gone {
+                changed |= self.seats.remove(key).is_some_and(|seat| seat.speaking);
+            }
+        }
         changed |= self.judge();
         changed.then(|| SpeakersChanged {
-            speaking: self.seats.iter().filter(|(_, seat)| seat.speaking).map(|(key, _)| *key).collect(),
+            speaking: self.seats.iter().filter(|(_, seat)| seat.speaking).map(|(key, _)| key).collect(),
             active: self.active,
         })
     }
@@ -84,7 +91,7 @@ impl Speakers {
     pub fn loudest(&self, count: usize, before: &[SeatKey]) -> Vec<SeatKey> {
         let stays = |key: &SeatKey, score: f32| if before.contains(key) { score * LEAD } else { score };
         let speaking = self.seats.iter().filter(|(_, seat)| seat.speaking);
-        let mut loudest: Vec<_> = speaking.map(|(key, seat)| (stays(key, seat.score), *key)).collect();
+        let mut loudest: Vec<_> = speaking.map(|(key, seat)| (stays(&key, seat.score), key)).collect();
         loudest.sort_by(|a, b| b.0.total_cmp(&a.0));
         loudest.truncate(count);
         loudest.sort_by_key(|(_, key)| *key);
@@ -94,7 +101,7 @@ impl Speakers {
     /// Decides who is dominant; true when that is another than before.
     fn judge(&mut self) -> bool {
         let speaking = self.seats.iter().filter(|(_, seat)| seat.speaking);
-        let Some((best, score)) = speaking.map(|(key, seat)| (*key, seat.score)).max_by(|a, b| a.1.total_cmp(&b.1))
+        let Some((best, score)) = speaking.map(|(key, seat)| (key, seat.score)).max_by(|a, b| a.1.total_cmp(&b.1))
         else {
             self.leader = None;
             return false;
@@ -103,7 +110,7 @@ impl Speakers {
             self.active = Some(best);
             return true;
         };
-        let active_seat = self.seats.get(&active);
+        let active_seat = self.seats.get(active);
         let holds = active_seat.is_some_and(|seat| seat.speaking && seat.score * LEAD >= score);
         if best == active || holds {
             self.leader = None;
@@ -144,8 +151,8 @@ impl Seat {
 mod tests {
     use super::*;
 
-    const A: SeatKey = SeatKey(1);
-    const B: SeatKey = SeatKey(2);
+    const A: SeatKey = SeatKey::at(0);
+    const B: SeatKey = SeatKey::at(1);
 
     fn run(speakers: &mut Speakers, a: u8, b: u8, ticks: usize) -> Vec<SpeakersChanged> {
         let levels = [(A, AudioLevel::from_minus_dbov(a)), (B, AudioLevel::from_minus_dbov(b))];

@@ -2,10 +2,14 @@
 
 use media::{Frame, SILENCE};
 
-use crate::resample::{RateClass, Resampler};
+use crate::{
+    SeatKey,
+    resample::{RateClass, Resampler},
+};
 
 pub(crate) struct Stage {
-    pub(crate) taken: bool,
+    /// Who stands there.
+    pub(crate) owner: Option<SeatKey>,
     /// By class; a class nobody listens in is not kept.
     frames: Box<[Frame; 3]>,
     /// By class of the sound and class of the mix, made when first needed.
@@ -18,12 +22,12 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self { taken: false, frames: Box::new([SILENCE; 3]), resamplers: Default::default(), gain: 0.0, sounds: false }
+        Self { owner: None, frames: Box::new([SILENCE; 3]), resamplers: Default::default(), gain: 0.0, sounds: false }
     }
 
     /// Somebody steps up, from silence.
-    pub(crate) fn take(&mut self) {
-        self.taken = true;
+    pub(crate) fn take(&mut self, owner: SeatKey) {
+        self.owner = Some(owner);
         self.gain = 0.0;
         self.resamplers.iter_mut().flatten().flatten().for_each(Resampler::reset);
     }

@@ -1,39 +1,25 @@
 //! `huitong bench`: figures of this machine as JSON on standard output.
 
 mod calls;
+mod mixer;
 mod sfu;
 mod stream;
 
-use clap::{Args, Subcommand, ValueEnum};
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
 use media::AudioCodec;
-use serde_json::json;
 
 #[derive(Subcommand)]
 pub(crate) enum Bench {
     /// How many phone legs one core mixes.
-    Mixer(Mixer),
+    Mixer(mixer::Mixer),
     /// What calls cost a server of this program that runs on a core of its own, and how good their sound's timing is.
     Calls(calls::Calls),
     /// How long a livestream takes from the camera to the viewer, and what it costs.
     Stream(stream::Stream),
     /// What forwarding between browsers costs a server of this program that runs on a core of its own.
     Sfu(sfu::Sfu),
-}
-
-#[derive(Args)]
-pub(crate) struct Mixer {
-    /// Phones in the meeting.
-    #[arg(long, alias = "callers", default_value_t = 100)]
-    legs: usize,
-    /// How many of them speak at once.
-    #[arg(long, alias = "talking", default_value_t = 3)]
-    speaking: usize,
-    /// Of all legs.
-    #[arg(long, value_enum, default_value = "pcma")]
-    codec: Codec,
-    /// Ticks of 20 ms measured, after as many to warm up.
-    #[arg(long, default_value_t = 1_000)]
-    ticks: usize,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,27 +43,28 @@ impl From<Codec> for AudioCodec {
 
 pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
     match what {
-        Bench::Mixer(mixer) => run_mixer(mixer),
+        Bench::Mixer(mixer) => mixer::run(mixer),
         Bench::Calls(calls) => calls::run(calls),
         Bench::Stream(stream) => stream::run(stream),
         Bench::Sfu(sfu) => sfu::run(sfu),
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
-fn run_mixer(mixer: &Mixer) -> anyhow::Result<()> {
-    let codec = AudioCodec::from(mixer.codec);
-    let options = mixer::bench::Options { legs: mixer.legs, speaking: mixer.speaking, codec, ticks: mixer.ticks };
-    let report = mixer::bench::run(options)?;
-    let figures = json!({
-        "bench": "mixer",
-        "legs": mixer.legs,
-        "speaking": mixer.speaking,
-        "codec": codec.to_string(),
-        "tick_us_mean": report.tick_us_mean,
-        "tick_us_p99": report.tick_us_p99,
-        "legs_per_core": report.legs_per_core,
-    });
-    println!("{figures:#}");
-    Ok(())
+/// The value below which this part of all sorted ones lie.
+fn of(sorted: &[f64], part: f64) -> Option<f64> {
+    sorted.get(((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1))).copied()
+}
+
+/// Resident memory of a process; of this one for `self`. Nothing where the system doesn't tell.
+fn rss_kib(process: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let words = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    words.unwrap_or_default()
+}
+
+/// How long this thread has had a processor (proc(5), schedstat).
+fn thread_cpu() -> Duration {
+    let words = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = words.split(' ').next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }

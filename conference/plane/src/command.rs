@@ -15,7 +15,7 @@ use model::{MeetingId, ParticipantId};
 use streaming::Feed;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{PlaneError, Shown, ports::RtpSockets, worker::LegSlot};
+use crate::{PlaneError, Shown, legs::LegSlot, ports::RtpSockets};
 
 /// One phone leg, unique while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

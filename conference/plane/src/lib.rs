@@ -7,6 +7,7 @@
 
 mod command;
 mod leg_media;
+mod legs;
 mod meeting_media;
 mod ports;
 mod room;

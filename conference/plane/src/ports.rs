@@ -45,12 +45,16 @@ impl PortPool {
     }
 
     fn bind(&self, port: u16) -> std::io::Result<RtpSockets> {
-        let rtp = UdpSocket::bind(SocketAddr::new(self.bind, port))?;
-        let rtcp = UdpSocket::bind(SocketAddr::new(self.bind, port + 1))?;
-        rtp.set_nonblocking(true)?;
-        rtcp.set_nonblocking(true)?;
-        Ok(RtpSockets { port, rtp, rtcp })
+        let [rtp, rtcp] = [port, port + 1].map(|port| bind(SocketAddr::new(self.bind, port)));
+        Ok(RtpSockets { port, rtp: rtp?, rtcp: rtcp? })
     }
+}
+
+/// A socket of a leg: nothing on it blocks.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 #[cfg(test)]

@@ -7,17 +7,19 @@ use std::{
 
 use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
-use mixer::{Incoming, Mixer, SeatConfig, SeatKey, Speakers};
+use mixer::{Incoming, Mixer, SeatConfig, SeatKey, SeatMap, Speakers};
 use model::{MeetingId, ParticipantId};
 use sfu::{Layer, PeerKey, Sfu, Slot, SourceId, allocate::Want, forward};
 use streaming::Feed;
 use tokio::sync::mpsc;
 
 use crate::{
-    LegId, MeetingFact, PlaneError, SlotAssigned, slots,
+    LegId, MeetingFact, PlaneError, SlotAssigned,
+    legs::Legs,
+    slots,
     subscriber::{Shown, Subscriber, Wanted},
     track::Track,
-    worker::{Legs, PeerRole},
+    worker::PeerRole,
 };
 
 /// Voices that are forwarded at once: more than five are noise to the ear, and each costs every receiver 60 kbit/s.
@@ -53,6 +55,7 @@ pub(crate) struct Room {
     layers_changed: bool,
     /// When it was looked who waits.
     looked: Instant,
+    ticks: u32,
     /// Slots must be assigned anew at the next tick.
     stale: bool,
 }
@@ -61,7 +64,7 @@ pub(crate) struct Room {
 struct Part {
     mixer: Mixer,
     speakers: Speakers,
-    seats: HashMap<SeatKey, ParticipantId>,
+    seats: SeatMap<Seated>,
     active: Option<ParticipantId>,
     /// Who speaks loudest, as far as that decides whose voice is forwarded.
     loudest: Vec<SeatKey>,
@@ -72,11 +75,17 @@ impl Part {
         Self {
             mixer: Mixer::new(),
             speakers: Speakers::new(),
-            seats: HashMap::new(),
+            seats: SeatMap::default(),
             active: None,
             loudest: Vec::new(),
         }
     }
+}
+
+/// Whose seat it is, and the telephone he hears by.
+struct Seated {
+    participant: ParticipantId,
+    leg: Option<LegId>,
 }
 
 /// The part that livestreams and recordings show.
@@ -108,7 +117,6 @@ struct Member {
 #[derive(Default)]
 struct Voice {
     packets: u64,
-    ticks: u32,
     /// The tick of the packet before.
     last: Option<u32>,
 }
@@ -155,6 +163,7 @@ impl Room {
             wanting: BTreeSet::new(),
             layers_changed: false,
             looked: Instant::now(),
+            ticks: 0,
             stale: false,
         }
     }
@@ -196,19 +205,25 @@ impl Room {
         // The new connection numbers its packets anew.
         member.tap = Some(JitterBuffer::new(AudioCodec::Opus));
         if member.seat.is_none() {
-            self.add_input(participant, AudioCodec::Opus, false)?;
+            self.add_input(participant, AudioCodec::Opus, None)?;
         }
         self.stale = true;
         Ok(earlier)
     }
 
-    fn add_input(&mut self, participant: ParticipantId, codec: AudioCodec, phone: bool) -> Result<SeatKey, PlaneError> {
+    fn add_input(
+        &mut self,
+        participant: ParticipantId,
+        codec: AudioCodec,
+        leg: Option<LegId>,
+    ) -> Result<SeatKey, PlaneError> {
+        let phone = leg.is_some();
         let config = SeatConfig { input: Some(codec), output: phone.then_some(codec), voice: phone, apart: false };
         let member = self.member(participant);
         let (muted, number) = (member.muted, member.part);
         let part = self.parts.entry(number).or_insert_with(Part::new);
         let seat = part.mixer.add(config)?;
-        part.seats.insert(seat, participant);
+        part.seats.insert(seat, Seated { participant, leg });
         part.mixer.set_muted(seat, muted);
         let member = self.member(participant);
         (member.seat, member.codec) = (Some(seat), Some(codec));
@@ -230,7 +245,7 @@ impl Room {
         member.part = part;
         let (leg, codec) = (member.leg, member.codec);
         let Some(codec) = codec else { return Ok(None) };
-        let seat = self.add_input(participant, codec, leg.is_some())?;
+        let seat = self.add_input(participant, codec, leg)?;
         Ok(leg.map(|leg| (leg, seat)))
     }
 
@@ -241,7 +256,7 @@ impl Room {
         let Some(part) = self.parts.get_mut(&number) else { return };
         if let Some(seat) = seat {
             part.mixer.remove(seat);
-            part.seats.remove(&seat);
+            part.seats.remove(seat);
         }
         if part.active == Some(participant) {
             part.active = None;
@@ -271,7 +286,7 @@ impl Room {
         codec: AudioCodec,
     ) -> Result<SeatKey, PlaneError> {
         self.leave_part(participant);
-        let seat = self.add_input(participant, codec, true)?;
+        let seat = self.add_input(participant, codec, Some(leg))?;
         self.member(participant).leg = Some(leg);
         self.stale = true;
         Ok(seat)
@@ -437,7 +452,7 @@ impl Room {
             TrackKind::Audio => {
                 member.level = packet.level;
                 if let Some(tap) = &mut member.tap {
-                    tap.insert(packet.seq, packet.timestamp, packet.payload.clone(), now);
+                    tap.insert(packet.seq, packet.timestamp, &packet.payload, now);
                 }
             }
             TrackKind::Camera | TrackKind::Screen => {
@@ -468,27 +483,28 @@ impl Room {
     }
 
     /// The 20 ms clock.
-    pub(crate) fn tick(&mut self, legs: &mut Legs, sfu: &mut Sfu, out: &mut Vec<u8>, now: Instant) {
+    pub(crate) fn tick(&mut self, legs: &mut Legs, sfu: &mut Sfu, now: Instant) {
         self.pull_inputs(legs, now);
-        for member in self.members.values_mut() {
-            member.voice.tick();
-        }
+        self.ticks = self.ticks.wrapping_add(1);
         let mut changes = Vec::new();
         for (number, part) in &mut self.parts {
             let tick = part.mixer.tick();
             for (seat, payload) in tick.outputs() {
-                if let Some(slot) = leg_of(&part.seats, &self.members, seat).and_then(|leg| legs.get_mut(&leg)) {
-                    slot.send(payload, out, now);
+                if let Some(leg) = part.seats.get(seat).and_then(|seated| seated.leg) {
+                    legs.send(leg, payload);
                 }
             }
             for (seat, play) in &tick.finished {
-                if let Some(slot) = leg_of(&part.seats, &self.members, *seat).and_then(|leg| legs.get(&leg)) {
-                    slot.play_done(*play);
+                if let Some(leg) = part.seats.get(*seat).and_then(|seated| seated.leg) {
+                    legs.play_done(leg, *play);
                 }
             }
             for (seat, payload, level) in &tick.voices {
-                let Some(member) = part.seats.get(seat).and_then(|id| self.members.get_mut(id)) else { continue };
-                let packet = member.voice.packet(payload.clone(), *level);
+                let seated = part.seats.get(*seat);
+                let Some(member) = seated.and_then(|seated| self.members.get_mut(&seated.participant)) else {
+                    continue;
+                };
+                let packet = member.voice.packet(payload.clone(), *level, self.ticks);
                 if let Some(to) = self.routes.get(&member.source(TrackKind::Audio)) {
                     sfu.forward(to, &[(Layer::default(), packet)], now);
                 }
@@ -497,14 +513,14 @@ impl Room {
                 feed.program(frame);
             }
             if let Some(changed) = part.speakers.tick(&tick.levels) {
-                let speaking: Vec<_> =
-                    changed.speaking.iter().filter_map(|seat| part.seats.get(seat).copied()).collect();
-                part.active = changed.active.and_then(|seat| part.seats.get(&seat).copied());
+                let participant = |seat: &SeatKey| part.seats.get(*seat).map(|seated| seated.participant);
+                let speaking: Vec<_> = changed.speaking.iter().filter_map(participant).collect();
+                part.active = changed.active.as_ref().and_then(participant);
                 changes.push(MeetingFact::Speaking { part: *number, speaking, active: part.active });
             }
             let loudest = part.speakers.loudest(VOICES, &part.loudest);
-            for member in loudest.iter().filter_map(|seat| part.seats.get(seat)) {
-                if let Some(member) = self.members.get_mut(member) {
+            for seated in loudest.iter().filter_map(|seat| part.seats.get(*seat)) {
+                if let Some(member) = self.members.get_mut(&seated.participant) {
                     member.spoke = Some(now);
                 }
             }
@@ -530,14 +546,12 @@ impl Room {
         for member in self.members.values_mut() {
             let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
             let mixer = &mut part.mixer;
-            if let Some(slot) = member.leg.and_then(|leg| legs.get_mut(&leg)) {
-                slot.pull_into(mixer, seat, now);
+            if let Some(leg) = member.leg {
+                legs.pull_into(leg, mixer, seat);
             } else if let Some(tap) = &mut member.tap {
                 match tap.pull(now) {
-                    Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(&payload), member.level),
-                    Pulled::Lost { next } => {
-                        mixer.push(seat, Incoming::Lost { next: next.as_deref() }, member.level);
-                    }
+                    Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(payload), member.level),
+                    Pulled::Lost { next } => mixer.push(seat, Incoming::Lost { next }, member.level),
                     Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
                 }
             }
@@ -715,14 +729,6 @@ impl Room {
     }
 }
 
-fn leg_of(
-    seats: &HashMap<SeatKey, ParticipantId>,
-    members: &BTreeMap<ParticipantId, Member>,
-    seat: SeatKey,
-) -> Option<LegId> {
-    members.get(seats.get(&seat)?)?.leg
-}
-
 /// Hands a packet to the studio where it is of the layer that fits its tile; says whose key frame is missing for it.
 fn feed_studio(
     feed: &Feed,
@@ -752,19 +758,15 @@ fn feed_studio(
 }
 
 impl Voice {
-    fn tick(&mut self) {
-        self.ticks = self.ticks.wrapping_add(1);
-    }
-
     /// Time runs on in silence, sequence numbers don't: that is how RTP says discontinuous transmission (RFC 3551 §4.1).
-    fn packet(&mut self, payload: std::sync::Arc<[u8]>, level: AudioLevel) -> MediaPacket {
+    fn packet(&mut self, payload: std::sync::Arc<[u8]>, level: AudioLevel, tick: u32) -> MediaPacket {
         self.packets += 1;
         // The first packet of a talk spurt is marked.
-        let marker = self.last.replace(self.ticks) != Some(self.ticks.wrapping_sub(1));
+        let marker = self.last.replace(tick) != Some(tick.wrapping_sub(1));
         MediaPacket {
             codec: Codec::Audio(AudioCodec::Opus),
             seq: self.packets,
-            timestamp: self.ticks.wrapping_mul(AudioCodec::Opus.ticks_per_frame()),
+            timestamp: tick.wrapping_mul(AudioCodec::Opus.ticks_per_frame()),
             marker,
             level: Some(level),
             payload,

@@ -1,7 +1,7 @@
 //! A media worker: one thread that owns a WebRTC socket, the phone legs' sockets, and the rooms whose media they carry.
 //!
-//! The loop waits for a datagram of a browser, a command, or the time to look at the legs or to mix, whichever is first.
-//! Nothing in it blocks.
+//! The loop waits for a datagram of a browser, a command, or the time to mix, whichever is first; the legs' sockets are read
+//! when it is time to mix ([`crate::legs`]). Nothing in it blocks.
 
 use std::{
     collections::HashMap,
@@ -13,10 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leg::{Leg, LegConfig, LegEvent};
+use leg::{Leg, LegConfig};
 use media::{Ssrc, TICK};
-use mio::{Events, Interest, Poll, Registry, Token, Waker, net::UdpSocket};
-use mixer::{Incoming, Mixer, Recording, SeatConfig, SeatKey};
+use mio::{Events, Interest, Poll, Token, Waker};
+use mixer::{Mixer, Recording, SeatConfig, SeatKey, SeatMap};
 use model::{MeetingId, ParticipantId};
 use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
 use tokio::sync::mpsc::{self, error::TryRecvError};
@@ -24,6 +24,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use crate::{
     LegFact, LegId, LegSettings, PlaneConfig, PlaneError,
     command::{Command, LegAddress, LegCommand, MeetingCommand, SeatLeg},
+    legs::{LegSlot, Legs, Place},
     ports::RtpSockets,
     room::Room,
     socket::WebRtcSocket,
@@ -32,21 +33,11 @@ use crate::{
 /// Commands that may wait for a worker. It empties the queue at least every tick, so a full one means a dead worker.
 const COMMANDS_MAX: usize = 4096;
 
-/// Datagrams read from one leg's socket before the others get their turn: a flood on one port delays no other.
-const LEG_BUDGET: usize = 32;
-
-/// How often the legs' sockets are looked at. Telephones' packets wait for the next tick anyway: waking up for each one alone
-/// was a quarter of the cost of a call. What is measured of their jitter is off by less than this.
-const LEGS_INTERVAL: Duration = Duration::from_millis(2);
-
 /// Batches read from the WebRTC socket before the legs and the clock get their turn; about 1 ms of work.
 const WEBRTC_BUDGET: usize = 8;
 
 /// A worker this late drops the missed ticks: playing them at once would only fill the phones' jitter buffers.
 const LATE_MAX: Duration = Duration::from_millis(200);
-
-/// The longest datagram a leg may send us; RTP over telephone networks stays under the Ethernet MTU.
-const LEG_DATAGRAM_MAX: usize = 2048;
 
 const WAKE: Token = Token(0);
 const WEBRTC: Token = Token(1);
@@ -104,133 +95,22 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
             source,
         })?;
         let poll = Poll::new().map_err(PlaneError::Worker)?;
-        let legs_poll = Poll::new().map_err(PlaneError::Worker)?;
         poll.registry().register(socket.source(), WEBRTC, Interest::READABLE).map_err(PlaneError::Worker)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Worker)?);
         let (queue, commands) = mpsc::channel(COMMANDS_MAX);
         handles.push(WorkerHandle { index, queue, waker, webrtc: socket.local() });
         let sfu = Sfu::new(SfuConfig { candidates: socket.candidates().to_vec() })?;
-        workers.push((poll, legs_poll, socket, sfu, commands));
+        workers.push((poll, socket, sfu, commands));
     }
     let routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]> =
         handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
-    for (index, (poll, legs_poll, socket, sfu, commands)) in workers.into_iter().enumerate() {
+    for (index, (poll, socket, sfu, commands)) in workers.into_iter().enumerate() {
         let routes = Arc::clone(&routes);
-        let run = move || Worker::new(index, poll, legs_poll, socket, sfu, commands, routes).run();
+        let run = move || Worker::new(index, poll, socket, sfu, commands, routes).run();
         thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
     }
     Ok(handles)
 }
-
-/// One phone leg with its sockets.
-pub(crate) struct LegSlot {
-    address: Arc<LegAddress>,
-    rtp: UdpSocket,
-    rtcp: UdpSocket,
-    facts: mpsc::Sender<LegFact>,
-    /// None until offer and answer have met.
-    leg: Option<Leg>,
-    place: Place,
-    /// Of the meeting, to him.
-    volume: f32,
-    recording: Option<Recording>,
-}
-
-/// Where a started leg listens.
-enum Place {
-    Nowhere,
-    /// Alone in the worker's lobby, hearing what is played to it.
-    Lobby(SeatKey),
-    Meeting(MeetingId, SeatKey),
-}
-
-impl LegSlot {
-    fn id(&self) -> LegId {
-        self.address.id
-    }
-
-    fn rtp_token(&self) -> Token {
-        // Two tokens a leg, after the two of the worker itself.
-        Token(2 + 2 * self.id().0 as usize)
-    }
-
-    fn rtcp_token(&self) -> Token {
-        Token(self.rtp_token().0 + 1)
-    }
-
-    fn register(&mut self, registry: &Registry) -> io::Result<()> {
-        let (rtp, rtcp) = (self.rtp_token(), self.rtcp_token());
-        registry.register(&mut self.rtp, rtp, Interest::READABLE)?;
-        registry.register(&mut self.rtcp, rtcp, Interest::READABLE)
-    }
-
-    fn deregister(&mut self, registry: &Registry) {
-        // A socket that cannot be deregistered is closed soon and leaves the poll by that.
-        let _ = registry.deregister(&mut self.rtp);
-        let _ = registry.deregister(&mut self.rtcp);
-    }
-
-    fn tell(&self, fact: LegFact) {
-        if self.facts.try_send(fact).is_err() {
-            metrics::counter!("plane_facts_dropped", "of" => "leg").increment(1);
-        }
-    }
-
-    /// Takes one tick's packet out of the jitter buffer into a mixer.
-    pub(crate) fn pull_into(&mut self, mixer: &mut Mixer, seat: SeatKey, now: Instant) {
-        let Some(leg) = &mut self.leg else { return };
-        let pulled = leg.pull(now);
-        let incoming = match &pulled {
-            leg::Pulled::Packet(payload) => Incoming::Packet(payload),
-            leg::Pulled::Lost { next } => Incoming::Lost { next: next.as_deref() },
-            leg::Pulled::Nothing => Incoming::Nothing,
-        };
-        mixer.push(seat, incoming, None);
-        if let Some(recording) = self.recording.as_mut().filter(|recording| !recording.is_full()) {
-            recording.push(incoming);
-            if recording.is_full() {
-                self.tell(LegFact::RecordingFull);
-            }
-        }
-    }
-
-    /// Sends one tick's payload, and RTCP when it is due.
-    pub(crate) fn send(&mut self, payload: &[u8], out: &mut Vec<u8>, now: Instant) {
-        let Some(leg) = &mut self.leg else { return };
-        out.clear();
-        let to = leg.send(payload, out);
-        send(&self.rtp, out, to);
-        out.clear();
-        if let Some(to) = leg.poll_rtcp(now, out) {
-            send(&self.rtcp, out, to);
-        }
-    }
-
-    pub(crate) fn play_done(&self, id: mixer::PlayId) {
-        self.tell(LegFact::PlayDone(id));
-    }
-
-    fn tell_events(&mut self) {
-        while let Some(event) = self.leg.as_mut().and_then(Leg::poll_event) {
-            self.tell(match event {
-                LegEvent::Digit(key) => LegFact::Digit(key),
-                LegEvent::FirstPacket => LegFact::FirstPacket,
-                LegEvent::NoMedia => LegFact::NoMedia,
-                LegEvent::MediaBack => LegFact::MediaBack,
-            });
-        }
-    }
-}
-
-/// One datagram the kernel has no room for is lost, as on any network.
-fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
-    if socket.send_to(datagram, to).is_err() {
-        metrics::counter!("plane_send_failed").increment(1);
-    }
-}
-
-/// All legs of a worker.
-pub(crate) type Legs = HashMap<LegId, LegSlot>;
 
 /// Which of a participant's two connections a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,9 +122,6 @@ pub(crate) enum PeerRole {
 struct Worker {
     index: usize,
     poll: Poll,
-    /// Of the legs' sockets alone, see [`LEGS_INTERVAL`].
-    legs_poll: Poll,
-    next_look: Instant,
     socket: WebRtcSocket,
     sfu: Sfu,
     commands: mpsc::Receiver<Command>,
@@ -257,18 +134,13 @@ struct Worker {
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
     webrtc_unread: bool,
-    /// Legs' sockets that had more to read when their turn was over.
-    unread: Vec<Token>,
     next_tick: Instant,
-    /// Reused for every datagram that goes out.
-    out: Vec<u8>,
 }
 
 impl Worker {
     fn new(
         index: usize,
         poll: Poll,
-        legs_poll: Poll,
         socket: WebRtcSocket,
         sfu: Sfu,
         commands: mpsc::Receiver<Command>,
@@ -277,26 +149,22 @@ impl Worker {
         Self {
             index,
             poll,
-            legs_poll,
-            next_look: Instant::now(),
             socket,
             sfu,
             commands,
             routes,
             rooms: HashMap::new(),
             peers: HashMap::new(),
-            legs: HashMap::new(),
+            legs: Legs::new(),
             lobby: Mixer::new(),
             fed: Vec::new(),
             webrtc_unread: false,
-            unread: Vec::new(),
             next_tick: Instant::now() + TICK,
-            out: Vec::with_capacity(LEG_DATAGRAM_MAX),
         }
     }
 
     fn run(mut self) {
-        let (mut events, mut of_legs) = (Events::with_capacity(64), Events::with_capacity(1024));
+        let mut events = Events::with_capacity(64);
         loop {
             if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
                 && error.kind() != io::ErrorKind::Interrupted
@@ -307,9 +175,6 @@ impl Worker {
             let now = Instant::now();
             if events.iter().any(|event| event.token() == WEBRTC) || std::mem::take(&mut self.webrtc_unread) {
                 self.read_webrtc(now);
-            }
-            if !self.legs.is_empty() && now >= self.next_look {
-                self.look_at_legs(&mut of_legs, now);
             }
             if self.take_commands(now).is_break() {
                 return;
@@ -330,8 +195,7 @@ impl Worker {
         if self.webrtc_unread {
             return Duration::ZERO;
         }
-        let wake = if self.legs.is_empty() { self.next_tick } else { self.next_look.min(self.next_tick) };
-        let wake = self.sfu.poll_timeout().map_or(wake, |at| at.min(wake));
+        let wake = self.sfu.poll_timeout().map_or(self.next_tick, |at| at.min(self.next_tick));
         wake.saturating_duration_since(Instant::now())
     }
 
@@ -346,50 +210,6 @@ impl Worker {
         self.webrtc_unread = true;
     }
 
-    fn look_at_legs(&mut self, events: &mut Events, now: Instant) {
-        // The last look before a tick is right before it.
-        self.next_look = if now >= self.next_tick { now } else { (now + LEGS_INTERVAL).min(self.next_tick) };
-        if self.legs_poll.poll(events, Some(Duration::ZERO)).is_err() {
-            // Interrupted: the next look sees them.
-            return;
-        }
-        let unread = std::mem::take(&mut self.unread);
-        for token in unread.into_iter().chain(events.iter().map(|event| event.token())) {
-            self.read_leg(token, now);
-        }
-    }
-
-    fn read_leg(&mut self, token: Token, now: Instant) {
-        let id = LegId((token.0 as u64 - 2) / 2);
-        let Some(slot) = self.legs.get_mut(&id) else { return };
-        let is_rtp = token == slot.rtp_token();
-        let mut buffer = [0; LEG_DATAGRAM_MAX];
-        for _ in 0..LEG_BUDGET {
-            let socket = if is_rtp { &slot.rtp } else { &slot.rtcp };
-            let (len, from) = match socket.recv_from(&mut buffer) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return slot.tell_events(),
-                // An earlier datagram of ours was refused by its receiver; the next one may not be.
-                Err(_) => continue,
-            };
-            let Some(leg) = &mut slot.leg else { continue };
-            let handled = catch_unwind(AssertUnwindSafe(|| {
-                if is_rtp {
-                    leg.handle_rtp(from, &mut buffer[..len], now)
-                } else {
-                    leg.handle_rtcp(from, &mut buffer[..len], now)
-                }
-            }));
-            if handled.is_err() {
-                tracing::error!(leg = ?id, "leg panicked and is closed");
-                metrics::counter!("plane_panics", "of" => "leg").increment(1);
-                return self.close_leg(id);
-            }
-        }
-        slot.tell_events();
-        self.unread.push(token);
-    }
-
     fn take_commands(&mut self, now: Instant) -> std::ops::ControlFlow<()> {
         loop {
             match self.commands.try_recv() {
@@ -399,7 +219,7 @@ impl Worker {
                     self.rooms.insert(id, Room::new(id, facts));
                 }
                 Ok(Command::Meeting { id, command }) => self.meeting_command(id, command, now),
-                Ok(Command::OpenLeg { address, sockets, facts }) => self.open_leg(address, sockets, facts),
+                Ok(Command::OpenLeg { address, sockets, facts }) => self.open_leg(address, sockets, facts, now),
                 Ok(Command::Leg { address, command }) => self.leg_command(address, command, now),
                 Ok(Command::Adopt { slot, seat }) => self.adopt(slot, seat),
             }
@@ -437,7 +257,7 @@ impl Worker {
             MeetingCommand::SetPart { participant, part } => match room.set_part(participant, part) {
                 Ok(moved) => {
                     if let Some((leg, seat)) = moved
-                        && let Some(slot) = self.legs.get_mut(&leg)
+                        && let Some(slot) = self.legs.get_mut(leg)
                     {
                         slot.place = Place::Meeting(id, seat);
                         self.restore_volume(leg);
@@ -475,28 +295,17 @@ impl Worker {
         self.rooms.remove(&id);
     }
 
-    fn open_leg(&mut self, address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact>) {
-        let mut slot = LegSlot {
-            address,
-            rtp: UdpSocket::from_std(sockets.rtp),
-            rtcp: UdpSocket::from_std(sockets.rtcp),
-            facts,
-            leg: None,
-            place: Place::Nowhere,
-            volume: 1.0,
-            recording: None,
-        };
-        if let Err(error) = slot.register(self.legs_poll.registry()) {
+    fn open_leg(&mut self, address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact>, now: Instant) {
+        match LegSlot::new(address, sockets, facts, now) {
+            Ok(slot) => self.legs.insert(slot),
             // The call sees its facts end and hangs up.
-            tracing::error!(leg = ?slot.id(), %error, "leg's sockets cannot be watched");
-            return;
+            Err(error) => tracing::error!(%error, "leg's sockets can't be read"),
         }
-        self.legs.insert(slot.id(), slot);
     }
 
     fn leg_command(&mut self, address: Arc<LegAddress>, command: LegCommand, now: Instant) {
         let id = address.id;
-        if !self.legs.contains_key(&id) {
+        if self.legs.get(id).is_none() {
             // It has moved while the command was under way; a closed one is nowhere, and the answer's sender drops.
             let worker = address.worker();
             if worker != self.index {
@@ -518,29 +327,28 @@ impl Worker {
                 }
             }
             LegCommand::SetVolume { volume } => {
-                if let Some(slot) = self.legs.get_mut(&id) {
+                if let Some(slot) = self.legs.get_mut(id) {
                     slot.volume = volume;
                 }
                 self.restore_volume(id);
             }
             LegCommand::Record => {
-                if let Some(slot) = self.legs.get_mut(&id) {
+                if let Some(slot) = self.legs.get_mut(id) {
                     slot.recording = slot.leg.as_ref().map(|leg| Recording::new(leg.codec()));
                 }
             }
             LegCommand::Recorded { reply } => {
-                let recording = self.legs.get_mut(&id).and_then(|slot| slot.recording.take());
+                let recording = self.legs.get_mut(id).and_then(|slot| slot.recording.take());
                 let _ = reply.send(recording.ok_or(PlaneError::NoLeg(id)));
             }
             LegCommand::Stats { reply } => {
-                let leg = self.legs.get(&id).and_then(|slot| slot.leg.as_ref());
+                let leg = self.legs.get(id).and_then(|slot| slot.leg.as_ref());
                 let _ = reply.send(Ok(leg.map(Leg::stats).unwrap_or_default()));
             }
             LegCommand::Seat(seat) if seat.worker == self.index => self.seat_leg(id, seat),
             LegCommand::Seat(seat) => {
-                let Some(mut slot) = self.legs.remove(&id) else { return };
+                let Some(mut slot) = self.legs.remove(id) else { return };
                 self.leave_place(&mut slot);
-                slot.deregister(self.legs_poll.registry());
                 slot.address.moved_to(seat.worker);
                 self.forward(seat.worker, Command::Adopt { slot: Box::new(slot), seat });
             }
@@ -567,7 +375,8 @@ impl Worker {
             signalling: settings.signalling,
             srtp: settings.srtp,
         };
-        let slot = self.legs.get_mut(&id).ok_or(PlaneError::NoLeg(id))?;
+        let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
+        slot.open(now).map_err(PlaneError::Worker)?;
         if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == settings.codec) {
             leg.reconfigure(config, now);
             return Ok(());
@@ -592,7 +401,7 @@ impl Worker {
 
     /// The mixer a leg listens to, and its seat there.
     fn seat_of(&mut self, id: LegId) -> Option<(&mut Mixer, SeatKey)> {
-        match self.legs.get(&id)?.place {
+        match self.legs.get(id)?.place {
             Place::Nowhere => None,
             Place::Lobby(seat) => Some((&mut self.lobby, seat)),
             Place::Meeting(meeting, seat) => Some((self.rooms.get_mut(&meeting)?.mixer_of(id)?, seat)),
@@ -601,14 +410,14 @@ impl Worker {
 
     /// After his seat has changed.
     fn restore_volume(&mut self, id: LegId) {
-        let Some(volume) = self.legs.get(&id).map(|slot| slot.volume) else { return };
+        let Some(volume) = self.legs.get(id).map(|slot| slot.volume) else { return };
         if let Some((mixer, seat)) = self.seat_of(id) {
             mixer.set_volume(seat, volume);
         }
     }
 
     fn seat_in_lobby(&mut self, id: LegId) {
-        let Some(slot) = self.legs.get_mut(&id) else { return };
+        let Some(slot) = self.legs.get_mut(id) else { return };
         let Some(codec) = slot.leg.as_ref().map(Leg::codec) else { return };
         let config = SeatConfig { input: Some(codec), output: Some(codec), voice: false, apart: true };
         slot.place = match self.lobby.add(config) {
@@ -639,7 +448,7 @@ impl Worker {
 
     fn seat(&mut self, id: LegId, seat: &SeatLeg) -> Result<(), PlaneError> {
         let room = self.rooms.get_mut(&seat.meeting).ok_or(PlaneError::NoMeeting(seat.meeting))?;
-        let slot = self.legs.get_mut(&id).ok_or(PlaneError::NoLeg(id))?;
+        let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
         let codec = slot.leg.as_ref().map(Leg::codec).ok_or(PlaneError::NoLeg(id))?;
         let key = room.seat_leg(seat.participant, id, codec)?;
         match std::mem::replace(&mut slot.place, Place::Meeting(seat.meeting, key)) {
@@ -655,24 +464,18 @@ impl Worker {
         Ok(())
     }
 
-    fn adopt(&mut self, mut slot: Box<LegSlot>, seat: SeatLeg) {
+    fn adopt(&mut self, slot: Box<LegSlot>, seat: SeatLeg) {
         let id = slot.id();
-        if let Err(error) = slot.register(self.legs_poll.registry()) {
-            tracing::error!(leg = ?id, %error, "leg's sockets cannot be watched");
-            let _ = seat.reply.send(Err(PlaneError::Worker(error)));
-            return;
-        }
-        self.legs.insert(id, *slot);
+        self.legs.insert(*slot);
         self.seat_leg(id, seat);
-        if self.legs.get(&id).is_some_and(|slot| matches!(slot.place, Place::Nowhere)) {
+        if self.legs.get(id).is_some_and(|slot| matches!(slot.place, Place::Nowhere)) {
             self.seat_in_lobby(id);
         }
     }
 
     fn close_leg(&mut self, id: LegId) {
-        let Some(mut slot) = self.legs.remove(&id) else { return };
+        let Some(mut slot) = self.legs.remove(id) else { return };
         self.leave_place(&mut slot);
-        slot.deregister(self.legs_poll.registry());
         if let Some(leg) = &slot.leg {
             tracing::info!(leg = id.0, codec = %leg.codec(), stats = ?leg.stats(), "leg closed");
         }
@@ -725,11 +528,12 @@ impl Worker {
             metrics::counter!("plane_ticks_missed").increment(missed);
             self.next_tick = now + TICK;
         }
-        self.tick_lobby(now);
+        self.legs.begin_tick(now);
+        self.tick_lobby();
         let mut panicked = Vec::new();
         for (id, room) in &mut self.rooms {
-            let (legs, sfu, out) = (&mut self.legs, &mut self.sfu, &mut self.out);
-            if catch_unwind(AssertUnwindSafe(|| room.tick(legs, sfu, out, now))).is_err() {
+            let (legs, sfu) = (&mut self.legs, &mut self.sfu);
+            if catch_unwind(AssertUnwindSafe(|| room.tick(legs, sfu, now))).is_err() {
                 panicked.push(*id);
             }
         }
@@ -738,29 +542,33 @@ impl Worker {
             metrics::counter!("plane_panics", "of" => "meeting").increment(1);
             self.close_room(id);
         }
-        for slot in self.legs.values_mut() {
-            slot.tell_events();
+        for id in self.legs.take_broken() {
+            tracing::error!(leg = ?id, "leg panicked and is closed");
+            metrics::counter!("plane_panics", "of" => "leg").increment(1);
+            self.close_leg(id);
         }
         metrics::histogram!("plane_tick_seconds").record(now.elapsed().as_secs_f64());
     }
 
-    fn tick_lobby(&mut self, now: Instant) {
-        let mut seats = HashMap::new();
-        for (id, slot) in &mut self.legs {
-            if let Place::Lobby(seat) = slot.place {
-                seats.insert(seat, *id);
-                slot.pull_into(&mut self.lobby, seat, now);
-            }
+    fn tick_lobby(&mut self) {
+        let seats: Vec<(LegId, SeatKey)> = self.legs.in_lobby().collect();
+        if seats.is_empty() {
+            return;
+        }
+        let mut of_seat = SeatMap::default();
+        for (id, seat) in seats {
+            of_seat.insert(seat, id);
+            self.legs.pull_into(id, &mut self.lobby, seat);
         }
         let tick = self.lobby.tick();
         for (seat, payload) in tick.outputs() {
-            if let Some(slot) = seats.get(&seat).and_then(|id| self.legs.get_mut(id)) {
-                slot.send(payload, &mut self.out, now);
+            if let Some(id) = of_seat.get(seat) {
+                self.legs.send(*id, payload);
             }
         }
         for (seat, play) in &tick.finished {
-            if let Some(slot) = seats.get(seat).and_then(|id| self.legs.get(id)) {
-                slot.play_done(*play);
+            if let Some(id) = of_seat.get(*seat) {
+                self.legs.play_done(*id, *play);
             }
         }
     }

@@ -4,11 +4,7 @@
 //! The delay grows when a packet comes after its time, and shrinks when for two seconds each one has come earlier than was
 //! needed by more than a tick.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use media::{AudioCodec, TICK};
 
@@ -18,6 +14,9 @@ const DELAY_START: u64 = 2;
 
 /// The most frames kept: half a second, the longest delay with which people can still talk.
 const DELAY_MAX: u64 = 25;
+
+/// Places for frames, by their number: a power of two above [`DELAY_MAX`].
+const PLACES: usize = 32;
 
 /// Ticks over which each frame must have come too early before one is dropped.
 const SHRINK_TICKS: u32 = 100;
@@ -29,18 +28,15 @@ const SPARE: Duration = Duration::from_millis(5);
 /// Missing ticks in a row after which the sender is taken to have stopped.
 const CONCEAL_MAX: u32 = 5;
 
-/// Sequence numbers remembered against doubled packets.
-const REMEMBERED: usize = 128;
-
 /// What plays in a tick.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pulled {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pulled<'a> {
     /// One payload of 20 ms.
-    Packet(Arc<[u8]>),
+    Packet(&'a [u8]),
     /// One that should have been there; the one after it, where that is.
     Lost {
         /// May carry redundancy.
-        next: Option<Arc<[u8]>>,
+        next: Option<&'a [u8]>,
     },
     /// The sender is silent.
     Nothing,
@@ -59,20 +55,31 @@ pub struct JitterStats {
     pub dropped: u64,
 }
 
-/// The buffer of one stream.
+/// The buffer of one stream. It allocates nothing once it has held as many frames as it ever holds.
 pub struct JitterBuffer {
     ticks_per_frame: u32,
-    frames: BTreeMap<u64, Frame>,
-    seen: VecDeque<(u64, u64)>,
-    newest: Option<(u64, u64)>,
+    places: Box<[Option<Frame>; PLACES]>,
+    /// How many of them are taken, and the lowest and highest number among those.
+    held: usize,
+    lowest: u64,
+    highest: u64,
+    /// Which of the numbers up to the newest have come, newest in the lowest bit.
+    came: u128,
+    newest: Option<u64>,
+    /// A number far from all others that came last.
+    suspect: Option<u64>,
+    /// What plays now, and payloads that wait to be filled again.
+    current: Vec<u8>,
+    spare: Vec<Vec<u8>>,
     last_timestamp: Option<(u32, u64)>,
     state: State,
     stats: JitterStats,
 }
 
 struct Frame {
+    number: u64,
     seq: u64,
-    payload: Arc<[u8]>,
+    payload: Vec<u8>,
     at: Instant,
 }
 
@@ -105,34 +112,32 @@ impl JitterBuffer {
     pub fn new(codec: AudioCodec) -> Self {
         Self {
             ticks_per_frame: codec.ticks_per_frame(),
-            frames: BTreeMap::new(),
-            seen: VecDeque::new(),
+            places: Box::new([const { None }; PLACES]),
+            held: 0,
+            lowest: 0,
+            highest: 0,
+            came: 0,
             newest: None,
+            suspect: None,
+            current: Vec::new(),
+            spare: Vec::new(),
             last_timestamp: None,
             state: State::Waiting,
             stats: JitterStats::default(),
         }
     }
 
-    /// Takes one packet's payload.
-    pub fn insert(&mut self, seq: u64, timestamp: u32, payload: Arc<[u8]>, now: Instant) {
-        self.insert_part(seq, 0, timestamp, payload, now);
-    }
-
-    /// Takes one 20 ms part of a longer packet.
-    pub fn insert_part(&mut self, seq: u64, part: u64, timestamp: u32, payload: Arc<[u8]>, now: Instant) {
-        // What is newer than all so far is no double: the usual case.
-        let is_new = self.newest.replace(self.newest.map_or((seq, part), |newest| newest.max((seq, part))));
-        let is_new = is_new.is_none_or(|newest| newest < (seq, part));
-        if !is_new && self.seen.contains(&(seq, part)) {
+    /// Takes one payload of 20 ms, a packet's or a part of a longer packet's.
+    pub fn insert(&mut self, seq: u64, timestamp: u32, payload: &[u8], now: Instant) {
+        let Some(number) = self.frame_number(timestamp) else { return };
+        if self.is_far(number) {
+            self.stats.late += 1;
+            return;
+        }
+        if self.holds(number) || self.has_come(number) {
             self.stats.doubled += 1;
             return;
         }
-        if self.seen.len() == REMEMBERED {
-            self.seen.pop_front();
-        }
-        self.seen.push_back((seq, part));
-        let Some(number) = self.frame_number(timestamp) else { return };
         if let State::Playing(playing) = &mut self.state
             && number < playing.next
         {
@@ -146,55 +151,74 @@ impl JitterBuffer {
             playing.window = 0;
             playing.wait_least = Duration::MAX;
         }
-        self.frames.insert(number, Frame { seq, payload, at: now });
-        if self.frames.len() as u64 > DELAY_MAX {
-            self.skip_ahead();
+        if self.held > 0 && number.saturating_sub(self.lowest) >= DELAY_MAX {
+            self.skip_to(number - DELAY_START);
         }
+        let mut kept = self.spare.pop().unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(payload);
+        (self.lowest, self.highest) =
+            if self.held == 0 { (number, number) } else { (self.lowest.min(number), self.highest.max(number)) };
+        self.held += 1;
+        self.places[place(number)] = Some(Frame { number, seq, payload: kept, at: now });
     }
 
     /// Gives what plays now; call it once in 20 ms.
-    pub fn pull(&mut self, now: Instant) -> Pulled {
-        let Some((&first, _)) = self.frames.first_key_value() else { return self.underrun() };
-        let last = self.frames.last_key_value().map_or(first, |(number, _)| *number);
+    pub fn pull(&mut self, now: Instant) -> Pulled<'_> {
+        if self.held == 0 {
+            return self.underrun();
+        }
+        let (first, last) = (self.lowest, self.highest);
         let playing = match &mut self.state {
             State::Playing(playing) => playing,
-            State::Waiting if last - first + 1 >= DELAY_START => {
-                self.state = State::Playing(Playing::at(first));
-                return self.pull(now);
-            }
             State::Waiting => {
-                // One packet alone waits its turn, then plays: a sender may say one word.
                 self.state = State::Playing(Playing::at(first));
+                if last - first + 1 >= DELAY_START {
+                    return self.pull(now);
+                }
+                // One packet alone waits its turn, then plays: a sender may say one word.
                 return Pulled::Nothing;
             }
         };
-        if let Some(frame) = self.frames.remove(&playing.next) {
-            playing.played = Some((playing.next, frame.seq));
-            playing.next += 1;
-            playing.missing = 0;
-            if playing.should_shrink(now.saturating_duration_since(frame.at))
-                && self.frames.remove(&playing.next).is_some()
-            {
-                playing.next += 1;
-                self.stats.dropped += 1;
-            }
-            return Pulled::Packet(frame.payload);
+        let next = playing.next;
+        if self.places[place(next)].as_ref().is_some_and(|frame| frame.number == next) {
+            return self.play(next, now);
         }
-        let upcoming = self.frames.range(playing.next..).next();
+        // The packet after the last one is here and belongs later: nobody sent anything between.
+        let upcoming = self.places[place(first)].as_ref().filter(|_| first > next).map(|frame| frame.seq);
         let paused = match (upcoming, playing.played) {
-            // The packet after the last one is here and belongs later: nobody sent anything between.
-            (Some((_, frame)), Some((_, played))) => frame.seq == played + 1,
+            (Some(seq), Some((_, played))) => seq == played + 1,
             (Some(_), None) => true,
             (None, _) => false,
         };
-        let next = self.frames.get(&(playing.next + 1)).map(|frame| Arc::clone(&frame.payload));
         playing.next += 1;
         if paused || playing.missing >= CONCEAL_MAX {
             return Pulled::Nothing;
         }
         playing.missing += 1;
         self.stats.concealed += 1;
-        Pulled::Lost { next }
+        let after = self.places[place(next + 1)].as_ref().filter(|frame| frame.number == next + 1);
+        Pulled::Lost { next: after.map(|frame| frame.payload.as_slice()) }
+    }
+
+    fn play(&mut self, number: u64, now: Instant) -> Pulled<'_> {
+        let Some(frame) = self.take(number) else { return Pulled::Nothing };
+        let unplayed = std::mem::replace(&mut self.current, frame.payload);
+        self.keep(unplayed);
+        if let State::Playing(playing) = &mut self.state {
+            playing.played = Some((number, frame.seq));
+            playing.next += 1;
+            playing.missing = 0;
+            if playing.should_shrink(now.saturating_duration_since(frame.at)) {
+                let dropped = self.take(number + 1);
+                if let (Some(dropped), State::Playing(playing)) = (dropped, &mut self.state) {
+                    playing.next += 1;
+                    self.stats.dropped += 1;
+                    self.keep(dropped.payload);
+                }
+            }
+        }
+        Pulled::Packet(&self.current)
     }
 
     /// Counts so far.
@@ -203,7 +227,7 @@ impl JitterBuffer {
         self.stats
     }
 
-    fn underrun(&mut self) -> Pulled {
+    fn underrun(&mut self) -> Pulled<'_> {
         let State::Playing(playing) = &mut self.state else { return Pulled::Nothing };
         if playing.played.is_none() || playing.missing >= CONCEAL_MAX {
             if playing.played.is_some() {
@@ -217,6 +241,70 @@ impl JitterBuffer {
         Pulled::Lost { next: None }
     }
 
+    /// One timestamp far off is a garbled one; two of that place are where the stream now is, and the buffer goes there.
+    fn is_far(&mut self, number: u64) -> bool {
+        let here = match &self.state {
+            _ if self.held > 0 => self.highest,
+            State::Playing(playing) => playing.next,
+            State::Waiting => return false,
+        };
+        if here.abs_diff(number) <= DELAY_MAX {
+            self.suspect = None;
+            return false;
+        }
+        let again = self.suspect.replace(number).is_some_and(|suspect| suspect.abs_diff(number) <= DELAY_MAX);
+        if again {
+            self.clear();
+        }
+        !again
+    }
+
+    /// Whether a frame of this number came before; marks it as come.
+    fn has_come(&mut self, number: u64) -> bool {
+        let newest = *self.newest.get_or_insert(number);
+        if number > newest {
+            let step = u32::try_from(number - newest).unwrap_or(u32::MAX);
+            self.came = self.came.checked_shl(step).unwrap_or(0);
+            self.newest = Some(number);
+        }
+        let back = newest.saturating_sub(number);
+        // What is older than can be remembered is too late to play anyway.
+        let Some(bit) = u32::try_from(back).ok().and_then(|back| 1u128.checked_shl(back)) else { return false };
+        let known = self.came & bit != 0;
+        self.came |= bit;
+        known
+    }
+
+    fn take(&mut self, number: u64) -> Option<Frame> {
+        let frame = self.places[place(number)].take_if(|frame| frame.number == number)?;
+        self.held -= 1;
+        if self.held > 0 && number == self.lowest {
+            self.lowest = (number + 1..=self.highest).find(|next| self.holds(*next)).unwrap_or(self.highest);
+        } else if self.held > 0 && number == self.highest {
+            self.highest = (self.lowest..number).rev().find(|next| self.holds(*next)).unwrap_or(self.lowest);
+        }
+        Some(frame)
+    }
+
+    fn holds(&self, number: u64) -> bool {
+        self.places[place(number)].as_ref().is_some_and(|frame| frame.number == number)
+    }
+
+    fn keep(&mut self, mut payload: Vec<u8>) {
+        if payload.capacity() > 0 && self.spare.len() < PLACES {
+            payload.clear();
+            self.spare.push(payload);
+        }
+    }
+
+    fn clear(&mut self) {
+        for place in self.places.iter_mut() {
+            *place = None;
+        }
+        (self.held, self.came, self.newest, self.suspect) = (0, 0, None, None);
+        self.state = State::Waiting;
+    }
+
     /// The frame a timestamp belongs to, counted without wrapping.
     fn frame_number(&mut self, timestamp: u32) -> Option<u64> {
         let Some((last, number)) = self.last_timestamp else {
@@ -228,8 +316,7 @@ impl JitterBuffer {
         let half = i64::from(self.ticks_per_frame) / 2;
         let frames = (distance + half).div_euclid(i64::from(self.ticks_per_frame));
         if frames.abs() > JUMP_MAX {
-            self.frames.clear();
-            self.state = State::Waiting;
+            self.clear();
             self.last_timestamp = Some((timestamp, FIRST_FRAME));
             return Some(FIRST_FRAME);
         }
@@ -240,16 +327,22 @@ impl JitterBuffer {
         Some(frame)
     }
 
-    /// Too much has come: play from where the delay is short again.
-    fn skip_ahead(&mut self) {
-        let keep_from = self.frames.last_key_value().map_or(0, |(last, _)| last.saturating_sub(DELAY_START));
-        let kept = self.frames.split_off(&keep_from);
-        self.stats.dropped += self.frames.len() as u64;
-        self.frames = kept;
+    /// Too much has come: play from here, where the delay is short again.
+    fn skip_to(&mut self, from: u64) {
+        while self.held > 0 && self.lowest < from {
+            if let Some(frame) = self.take(self.lowest) {
+                self.stats.dropped += 1;
+                self.keep(frame.payload);
+            }
+        }
         if let State::Playing(playing) = &mut self.state {
-            playing.next = playing.next.max(keep_from);
+            playing.next = playing.next.max(from);
         }
     }
+}
+
+fn place(number: u64) -> usize {
+    (number % PLACES as u64) as usize
 }
 
 impl Playing {
@@ -283,7 +376,7 @@ mod tests {
         for tick in 0..ticks {
             let now = start + TICK * tick as u32;
             for number in arrivals(tick) {
-                buffer.insert(number, number as u32 * 160, vec![number as u8].into(), now);
+                buffer.insert(number, number as u32 * 160, &[number as u8], now);
             }
             played.push(match buffer.pull(now) {
                 Pulled::Packet(payload) => payload[0].to_string(),
@@ -306,12 +399,12 @@ mod tests {
         let mut buffer = JitterBuffer::new(AudioCodec::Opus);
         let now = Instant::now();
         for number in [0u64, 1, 3, 4] {
-            buffer.insert(number, number as u32 * 960, vec![number as u8].into(), now);
+            buffer.insert(number, number as u32 * 960, &[number as u8], now);
         }
-        assert_eq!(buffer.pull(now), Pulled::Packet([0].into()));
-        assert_eq!(buffer.pull(now), Pulled::Packet([1].into()));
-        assert_eq!(buffer.pull(now), Pulled::Lost { next: Some([3].into()) });
-        assert_eq!(buffer.pull(now), Pulled::Packet([3].into()));
+        assert_eq!(buffer.pull(now), Pulled::Packet(&[0]));
+        assert_eq!(buffer.pull(now), Pulled::Packet(&[1]));
+        assert_eq!(buffer.pull(now), Pulled::Lost { next: Some(&[3]) });
+        assert_eq!(buffer.pull(now), Pulled::Packet(&[3]));
     }
 
     #[test]
@@ -350,8 +443,8 @@ mod tests {
         let mut concealed = 0;
         for tick in 0..40u32 {
             match tick {
-                0 | 1 => buffer.insert(u64::from(tick), tick * 960, [1].into(), now),
-                26 | 27 => buffer.insert(u64::from(tick) - 24, tick * 960, [2].into(), now),
+                0 | 1 => buffer.insert(u64::from(tick), tick * 960, &[1], now),
+                26 | 27 => buffer.insert(u64::from(tick) - 24, tick * 960, &[2], now),
                 _ => {}
             }
             concealed += u32::from(matches!(buffer.pull(now), Pulled::Lost { .. }));
@@ -363,9 +456,30 @@ mod tests {
     fn a_flood_stays_bounded() {
         let mut buffer = JitterBuffer::new(AudioCodec::Pcma);
         for number in 0..100_000u64 {
-            buffer.insert(number, number as u32 * 160, [0; 4].into(), Instant::now());
+            buffer.insert(number, number as u32 * 160, &[0; 4], Instant::now());
         }
-        assert!(buffer.frames.len() as u64 <= DELAY_MAX + 1 && buffer.seen.len() <= REMEMBERED);
+        assert!(buffer.held as u64 <= DELAY_MAX && buffer.spare.len() <= PLACES);
+    }
+
+    #[test]
+    fn one_garbled_timestamp_is_passed_over_and_a_restarted_clock_is_followed() {
+        let jump = |number: u64| match number {
+            30 => 1_500 * 160,
+            n if n >= 60 => (n + 800) * 160,
+            n => n * 160,
+        };
+        let mut buffer = JitterBuffer::new(AudioCodec::Pcma);
+        let start = Instant::now();
+        let mut played = Vec::new();
+        for tick in 0..120u64 {
+            let now = start + TICK * tick as u32;
+            buffer.insert(tick, jump(tick) as u32, &[tick as u8], now);
+            if let Pulled::Packet(payload) = buffer.pull(now) {
+                played.push(payload[0]);
+            }
+        }
+        assert!(played.windows(2).all(|pair| pair[1] > pair[0]), "{played:?}");
+        assert!(played.len() >= 115, "{} of 120 played: {played:?}", played.len());
     }
 
     #[test]
@@ -375,7 +489,7 @@ mod tests {
         let start = u32::MAX - 160 * 3;
         let mut played = 0;
         for number in 0..20u32 {
-            buffer.insert(u64::from(number), start.wrapping_add(number * 160), [0; 4].into(), now);
+            buffer.insert(u64::from(number), start.wrapping_add(number * 160), &[0; 4], now);
             played += u32::from(matches!(buffer.pull(now), Pulled::Packet(_)));
         }
         assert_eq!(played, 19);

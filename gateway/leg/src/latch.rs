@@ -21,6 +21,8 @@ pub(crate) struct Latch {
     signalling: IpAddr,
     deadline: Instant,
     learned: bool,
+    /// The address to send to has sent.
+    heard: bool,
     candidate: Option<Candidate>,
 }
 
@@ -45,6 +47,7 @@ impl Latch {
             signalling,
             deadline: now + LEARN_WINDOW,
             learned: false,
+            heard: false,
             candidate: None,
         }
     }
@@ -56,6 +59,7 @@ impl Latch {
 
     pub(crate) fn judge(&mut self, from: SocketAddr, packet: &RtpPacket<'_>, now: Instant) -> Verdict {
         if from == self.remote {
+            self.heard = true;
             return Verdict::Peer;
         }
         let may_learn =
@@ -74,8 +78,13 @@ impl Latch {
             return Verdict::Stranger;
         }
         self.remote = from;
-        self.learned = true;
+        (self.learned, self.heard) = (true, true);
         Verdict::Peer
+    }
+
+    /// The only address that will be believed from now on, once there is one.
+    pub(crate) fn settled(&self, now: Instant) -> Option<SocketAddr> {
+        (self.heard && (self.learned || now > self.deadline)).then_some(self.remote)
     }
 }
 
@@ -111,6 +120,20 @@ mod tests {
         assert_eq!(judge(&mut latch, "203.0.113.9:9", 4..5, now), Verdict::Peer);
         assert_eq!(latch.remote(), "203.0.113.9:9".parse().unwrap());
         assert_eq!(judge(&mut latch, "203.0.113.9:11", 0..50, now), Verdict::Stranger, "only once");
+    }
+
+    #[test]
+    fn it_settles_when_nobody_else_can_be_learned() {
+        let now = Instant::now();
+        let mut latch = latch(now);
+        assert_eq!(judge(&mut latch, "10.0.0.7:4000", 0..1, now), Verdict::Peer);
+        assert_eq!(latch.settled(now + LEARN_WINDOW), None, "his NAT may show another address yet");
+        let later = now + LEARN_WINDOW + Duration::from_millis(1);
+        assert_eq!(latch.settled(later), Some("10.0.0.7:4000".parse().unwrap()));
+        assert_eq!(
+            Latch::new("10.0.0.7:4000".parse().unwrap(), "203.0.113.9".parse().unwrap(), now).settled(later),
+            None
+        );
     }
 
     #[test]

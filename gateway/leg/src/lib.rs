@@ -206,12 +206,12 @@ impl Leg {
     fn take_sound(&mut self, seq: u64, packet: &RtpPacket<'_>, now: Instant) {
         self.reports.sounded(packet.timestamp, now);
         let Some(bytes) = bytes_per_frame(self.config.codec) else {
-            return self.jitter.insert(seq, packet.timestamp, packet.payload.into(), now);
+            return self.jitter.insert(seq, packet.timestamp, packet.payload, now);
         };
         // Phones send 10 to 60 ms a packet; the buffer holds 20. A rest shorter than that waits for no one.
         for (index, payload) in packet.payload.chunks_exact(bytes).enumerate() {
             let offset = self.config.codec.ticks_per_frame().wrapping_mul(index as u32);
-            self.jitter.insert_part(seq, index as u64, packet.timestamp.wrapping_add(offset), payload.into(), now);
+            self.jitter.insert(seq, packet.timestamp.wrapping_add(offset), payload, now);
         }
     }
 
@@ -234,22 +234,29 @@ impl Leg {
         }
     }
 
+    /// The only address that RTP is taken from and sent to until the next re-INVITE, once that is certain.
+    #[must_use]
+    pub fn settled(&self, now: Instant) -> Option<SocketAddr> {
+        self.latch.settled(now)
+    }
+
     /// What has happened since the last call.
     pub fn poll_event(&mut self) -> Option<LegEvent> {
         self.events.pop_front()
     }
 
     /// Gives what plays in this tick; call it once in 20 ms.
-    pub fn pull(&mut self, now: Instant) -> Pulled {
+    pub fn pull(&mut self, now: Instant) -> Pulled<'_> {
         if !self.told_no_media && now.saturating_duration_since(self.last_packet) >= NO_MEDIA {
             self.told_no_media = true;
             self.tell(LegEvent::NoMedia);
         }
         let pulled = self.jitter.pull(now);
-        if let (Pulled::Packet(payload), Some(tones)) = (&pulled, &mut self.tones)
+        if let (Pulled::Packet(payload), Some(tones)) = (pulled, &mut self.tones)
             && let Some(key) = tones.read(payload)
+            && self.events.len() < EVENTS_MAX
         {
-            self.tell(LegEvent::Digit(key));
+            self.events.push_back(LegEvent::Digit(key));
         }
         pulled
     }

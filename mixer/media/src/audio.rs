@@ -42,7 +42,12 @@ impl AudioLevel {
         if samples.is_empty() {
             return Self::SILENT;
         }
-        let power = samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32;
+        Self::of_power(samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32)
+    }
+
+    /// The mean square of samples with full scale ±1.0.
+    #[must_use]
+    pub fn of_power(power: f32) -> Self {
         if power <= 0.0 || !power.is_finite() {
             return Self::SILENT;
         }

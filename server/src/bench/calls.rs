@@ -18,7 +18,7 @@ use serde_json::json;
 use store::{Site, Store};
 use streaming::{Streaming, StreamingConfig};
 
-use super::Codec;
+use super::{Codec, of, rss_kib};
 
 /// How long the server may take to begin.
 const START: Duration = Duration::from_secs(30);
@@ -106,10 +106,10 @@ fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(Load
         "setup_ms_p50": of(&report.setup_ms, 0.50),
         "setup_ms_p99": of(&report.setup_ms, 0.99),
         "cpu_cores": cores,
-        "millicores_per_caller": 1e3 * cores / callers,
+        "cpu_millicores_per_caller": 1e3 * cores / callers,
         "rss_kib_per_caller": (to.rss_kib - before.rss_kib) / callers,
-        "packets_per_second_mean": packets.iter().sum::<f64>() / callers,
-        "packets_per_second_min": packets.first(),
+        "rx_pps_mean": packets.iter().sum::<f64>() / callers,
+        "rx_pps_min": packets.first(),
         "packets_lost": report.lost,
         "late_ms_p50": of(&report.late_ms, 0.50),
         "late_ms_p99": of(&report.late_ms, 0.99),
@@ -118,11 +118,6 @@ fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(Load
         "latency_ms_p99": of(&report.latency_ms, 0.99),
         "marks_heard": report.latency_ms.len(),
     })
-}
-
-/// The value below which this part of all sorted ones lie.
-pub(super) fn of(sorted: &[f64], part: f64) -> Option<f64> {
-    sorted.get(((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1))).copied()
 }
 
 /// Meetings for the callers, in a database of their own.
@@ -244,15 +239,12 @@ impl Served {
 
 /// What a process has used so far.
 pub(super) fn usage(pid: u32) -> Usage {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let stat = read("stat");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // After the name, which may have spaces: user and system time are the 12th and 13th words (proc(5)).
     let words: Vec<f64> =
         stat.rsplit(')').next().unwrap_or_default().split(' ').map(|word| word.parse().unwrap_or(0.0)).collect();
     let ticks = words.get(12..=13).map_or(0.0, |times| times.iter().sum());
-    let status = read("status");
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-    Usage { cpu_s: ticks / USER_HZ, rss_kib: rss.unwrap_or_default() }
+    Usage { cpu_s: ticks / USER_HZ, rss_kib: rss_kib(&pid.to_string()) }
 }
 
 impl Drop for Served {

@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sfu::load::{LoadClient, LoadEvent, LoadIdentity};
 
-use super::calls::{DESCRIPTORS, Usage, of, pin_self, usage};
+use super::{
+    calls::{DESCRIPTORS, Usage, pin_self, usage},
+    of,
+};
 
 /// A picture is so many packets of so many bytes: 2.1 Mbit/s at 30 a second, 720p of a face.
 const PICTURE_PACKETS: usize = 8;

@@ -1,0 +1,319 @@
+//! The telephone legs of a worker: their sockets, read once a tick and written once a tick.
+//!
+//! A telephone's packet waits for the next tick anyway, so nobody is woken for it: right before a leg's sound is wanted its
+//! socket is emptied. When a packet really came the kernel says (`SO_TIMESTAMPNS`), so jitter is measured as if each had been
+//! answered at once. Once the latch can learn no other address, the socket is connected to it: the kernel then knows the
+//! route, and drops what strangers send.
+
+use std::{
+    collections::HashMap,
+    io::{self, IoSliceMut},
+    net::{SocketAddr, UdpSocket},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use leg::{Leg, LegEvent};
+use mixer::{Incoming, Mixer, Recording, SeatKey};
+use model::MeetingId;
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use rustc_hash::FxBuildHasher;
+use tokio::sync::mpsc;
+
+use crate::{
+    LegFact, LegId,
+    command::LegAddress,
+    ports::{self, RtpSockets},
+};
+
+/// Datagrams read at once. A telephone sends one or two a tick, so one look at its socket is mostly enough.
+const BATCH: usize = 4;
+
+/// Batches read from one leg's socket in a tick: a flood on one port delays no other. What is left comes in the next.
+const LEG_BUDGET: usize = 8;
+
+/// Room for one datagram, or for some that the kernel joined; RTP over telephone networks stays under the Ethernet MTU.
+const LEG_DATAGRAM_MAX: usize = 4096;
+
+/// Every how many ticks a leg's RTCP is read: it comes every five seconds, and its time is the kernel's.
+const RTCP_TICKS: u64 = 10;
+
+/// All legs of a worker, and what reading them needs.
+pub(crate) struct Legs {
+    slots: HashMap<LegId, LegSlot, FxBuildHasher>,
+    ticks: u64,
+    receiver: Receiver,
+    /// Reused for every datagram that goes out.
+    out: Vec<u8>,
+    /// Legs whose packets made us panic; the worker closes them.
+    broken: Vec<LegId>,
+}
+
+impl Legs {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: HashMap::default(),
+            ticks: 0,
+            receiver: Receiver::new(),
+            out: Vec::with_capacity(LEG_DATAGRAM_MAX),
+            broken: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, id: LegId) -> Option<&LegSlot> {
+        self.slots.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: LegId) -> Option<&mut LegSlot> {
+        self.slots.get_mut(&id)
+    }
+
+    pub(crate) fn insert(&mut self, slot: LegSlot) {
+        self.slots.insert(slot.id(), slot);
+    }
+
+    pub(crate) fn remove(&mut self, id: LegId) -> Option<LegSlot> {
+        self.slots.remove(&id)
+    }
+
+    /// Who waits in the voice menu, and where he sits there.
+    pub(crate) fn in_lobby(&self) -> impl Iterator<Item = (LegId, SeatKey)> {
+        self.slots.iter().filter_map(|(id, slot)| match slot.place {
+            Place::Lobby(seat) => Some((*id, seat)),
+            Place::Nowhere | Place::Meeting(..) => None,
+        })
+    }
+
+    /// A tick begins.
+    pub(crate) fn begin_tick(&mut self, now: Instant) {
+        self.ticks += 1;
+        self.receiver.now = now;
+        self.receiver.wall = SystemTime::now();
+    }
+
+    pub(crate) fn take_broken(&mut self) -> Vec<LegId> {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// Reads what has come and takes one tick's packet out of the jitter buffer into a mixer.
+    pub(crate) fn pull_into(&mut self, id: LegId, mixer: &mut Mixer, seat: SeatKey) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(leg) = &mut slot.leg else { return };
+        let now = self.receiver.now;
+        let with_rtcp = (self.ticks + id.0) % RTCP_TICKS == 0;
+        let receiver = &mut self.receiver;
+        let received = catch_unwind(AssertUnwindSafe(|| {
+            receiver.read(&slot.rtp, |from, datagram, at| {
+                if at >= slot.started {
+                    leg.handle_rtp(from, datagram, at);
+                }
+            });
+            if with_rtcp {
+                receiver.read(&slot.rtcp, |from, datagram, at| leg.handle_rtcp(from, datagram, at));
+            }
+        }));
+        if received.is_err() {
+            self.broken.push(id);
+            return;
+        }
+        if !slot.connected
+            && let Some(remote) = leg.settled(now)
+        {
+            // Where it can't be, each packet is sent with its address, as before.
+            slot.connected = slot.rtp.socket.connect(remote).is_ok();
+        }
+        let incoming = match leg.pull(now) {
+            leg::Pulled::Packet(payload) => Incoming::Packet(payload),
+            leg::Pulled::Lost { next } => Incoming::Lost { next },
+            leg::Pulled::Nothing => Incoming::Nothing,
+        };
+        mixer.push(seat, incoming, None);
+        if let Some(recording) = slot.recording.as_mut().filter(|recording| !recording.is_full()) {
+            recording.push(incoming);
+            if recording.is_full() {
+                slot.tell(LegFact::RecordingFull);
+            }
+        }
+        slot.tell_events();
+    }
+
+    /// Sends one tick's payload, and RTCP when it is due.
+    pub(crate) fn send(&mut self, id: LegId, payload: &[u8]) {
+        let (now, out) = (self.receiver.now, &mut self.out);
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(leg) = &mut slot.leg else { return };
+        out.clear();
+        let to = leg.send(payload, out);
+        let sent = if slot.connected { slot.rtp.socket.send(out) } else { slot.rtp.socket.send_to(out, to) };
+        count(&sent);
+        out.clear();
+        if let Some(to) = leg.poll_rtcp(now, out) {
+            count(&slot.rtcp.socket.send_to(out, to));
+        }
+    }
+
+    pub(crate) fn play_done(&self, id: LegId, play: mixer::PlayId) {
+        if let Some(slot) = self.slots.get(&id) {
+            slot.tell(LegFact::PlayDone(play));
+        }
+    }
+}
+
+/// One datagram the kernel has no room for, or that its receiver no longer wants, is lost as on any network.
+fn count(sent: &io::Result<usize>) {
+    if sent.is_err() {
+        metrics::counter!("plane_send_failed").increment(1);
+    }
+}
+
+/// One phone leg with its sockets.
+pub(crate) struct LegSlot {
+    pub(crate) address: Arc<LegAddress>,
+    rtp: Stamped,
+    rtcp: Stamped,
+    /// The RTP socket has one peer for good.
+    connected: bool,
+    facts: mpsc::Sender<LegFact>,
+    /// None until offer and answer have met.
+    pub(crate) leg: Option<Leg>,
+    /// What came before was meant for nobody.
+    started: Instant,
+    pub(crate) place: Place,
+    /// Of the meeting, to him.
+    pub(crate) volume: f32,
+    pub(crate) recording: Option<Recording>,
+}
+
+/// Where a started leg listens.
+pub(crate) enum Place {
+    Nowhere,
+    /// Alone in the worker's lobby, hearing what is played to it.
+    Lobby(SeatKey),
+    Meeting(MeetingId, SeatKey),
+}
+
+impl LegSlot {
+    pub(crate) fn new(
+        address: Arc<LegAddress>,
+        sockets: RtpSockets,
+        facts: mpsc::Sender<LegFact>,
+        now: Instant,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            address,
+            rtp: Stamped::new(sockets.rtp)?,
+            rtcp: Stamped::new(sockets.rtcp)?,
+            connected: false,
+            facts,
+            leg: None,
+            started: now,
+            place: Place::Nowhere,
+            volume: 1.0,
+            recording: None,
+        })
+    }
+
+    pub(crate) fn id(&self) -> LegId {
+        self.address.id
+    }
+
+    /// It is about to begin, or to learn another address: the port is open to all again.
+    pub(crate) fn open(&mut self, now: Instant) -> io::Result<()> {
+        if self.leg.is_none() {
+            self.started = now;
+        }
+        if !std::mem::take(&mut self.connected) {
+            return Ok(());
+        }
+        let local = self.rtp.socket.local_addr()?;
+        // A connected socket can't be disconnected without `unsafe`; another one takes its port. The pool gives it to nobody
+        // meanwhile.
+        self.rtp.socket = UdpSocket::bind(SocketAddr::new(local.ip(), 0))?;
+        self.rtp = Stamped::new(ports::bind(local)?)?;
+        Ok(())
+    }
+
+    fn tell(&self, fact: LegFact) {
+        if self.facts.try_send(fact).is_err() {
+            metrics::counter!("plane_facts_dropped", "of" => "leg").increment(1);
+        }
+    }
+
+    fn tell_events(&mut self) {
+        while let Some(event) = self.leg.as_mut().and_then(Leg::poll_event) {
+            self.tell(match event {
+                LegEvent::Digit(key) => LegFact::Digit(key),
+                LegEvent::FirstPacket => LegFact::FirstPacket,
+                LegEvent::NoMedia => LegFact::NoMedia,
+                LegEvent::MediaBack => LegFact::MediaBack,
+            });
+        }
+    }
+}
+
+/// A socket whose datagrams come with the time the kernel had them.
+struct Stamped {
+    socket: UdpSocket,
+    state: UdpSocketState,
+}
+
+impl Stamped {
+    fn new(socket: UdpSocket) -> io::Result<Self> {
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        Ok(Self { socket, state })
+    }
+}
+
+/// Reads sockets, with the time each datagram came.
+struct Receiver {
+    buffers: Box<[[u8; LEG_DATAGRAM_MAX]; BATCH]>,
+    metas: [RecvMeta; BATCH],
+    /// This tick, by both clocks: the kernel's time stamps are of the second.
+    now: Instant,
+    wall: SystemTime,
+}
+
+impl Receiver {
+    fn new() -> Self {
+        Self {
+            buffers: Box::new([[0; LEG_DATAGRAM_MAX]; BATCH]),
+            metas: [RecvMeta::default(); BATCH],
+            now: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    /// Gives each datagram that waits to `take`.
+    fn read(&mut self, from: &Stamped, mut take: impl FnMut(SocketAddr, &mut [u8], Instant)) {
+        for _ in 0..LEG_BUDGET {
+            let mut slices = self.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
+            let received = match from.state.recv(UdpSockRef::from(&from.socket), &mut slices, &mut self.metas) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // An earlier datagram of ours was refused by its receiver; the next one may not be.
+                Err(_) => continue,
+            };
+            for index in 0..received {
+                let meta = self.metas[index];
+                let at = meta.timestamp.map_or(self.now, |stamp| self.arrival(stamp));
+                let buffer = self.buffers[index].get_mut(..meta.len).unwrap_or_default();
+                for datagram in buffer.chunks_mut(meta.stride.max(1)) {
+                    take(meta.addr, datagram, at);
+                }
+            }
+            if received < BATCH {
+                return;
+            }
+        }
+    }
+
+    /// The moment of a time stamp. A wall clock that was set meanwhile makes it now at the latest.
+    fn arrival(&self, stamp: Duration) -> Instant {
+        let ago = self.wall.duration_since(SystemTime::UNIX_EPOCH + stamp).unwrap_or_default();
+        self.now.checked_sub(ago.min(WAITED_MAX)).unwrap_or(self.now)
+    }
+}
+
+/// Nothing waits longer for us than a worker may be late; more is a wall clock that jumped.
+const WAITED_MAX: Duration = Duration::from_secs(1);
