@@ -33,6 +33,7 @@ pub(crate) struct Chairs {
 }
 
 struct Chair {
+    via: ViaKind,
     /// None while he is lost.
     events: Option<mpsc::Sender<SeatEvent>>,
     secret_sha256: String,
@@ -54,6 +55,7 @@ impl Chairs {
         let secret = hex::encode(rand::random::<[u8; 16]>());
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let chair = Chair {
+            via,
             events: Some(events),
             secret_sha256: sha256(&secret),
             due: self.chairs.get(&participant).map_or(Duration::ZERO, |chair| chair.due),
@@ -63,6 +65,11 @@ impl Chairs {
             end(&earlier, EndReason::Replaced);
         }
         (secret, receiver)
+    }
+
+    /// Whether he is shown who speaks: telling five hundred telephones that would keep them busy for nothing.
+    pub(crate) fn sees(&self, participant: ParticipantId) -> bool {
+        self.chairs.get(&participant).is_some_and(|chair| chair.via == ViaKind::Web)
     }
 
     /// Tells one.

@@ -687,7 +687,8 @@ impl Live {
                 tracing::debug!(%participant, ?kind, active, "track");
             }
             MeetingFact::Speaking { part, speaking, active } => {
-                for participant in self.meeting.people_in((part > 0).then_some(part)) {
+                let people = self.meeting.people_in((part > 0).then_some(part));
+                for participant in people.filter(|participant| self.chairs.sees(*participant)) {
                     self.chairs.tell(participant, SeatEvent::Speaking { participants: speaking.clone(), active });
                 }
                 if part == 0 {
