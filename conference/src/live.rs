@@ -688,8 +688,10 @@ impl Live {
             }
             MeetingFact::Speaking { part, speaking, active } => {
                 let people = self.meeting.people_in((part > 0).then_some(part));
-                for participant in people.filter(|participant| self.chairs.sees(*participant)) {
-                    self.chairs.tell(participant, SeatEvent::Speaking { participants: speaking.clone(), active });
+                for participant in people {
+                    if self.chairs.sees(participant) {
+                        self.chairs.tell(participant, SeatEvent::Speaking { participants: speaking.clone(), active });
+                    }
                 }
                 if part == 0 {
                     (self.speaking, self.active) = (speaking, active);
