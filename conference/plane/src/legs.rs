@@ -101,7 +101,7 @@ impl Legs {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let Some(leg) = &mut slot.leg else { return };
         let now = self.receiver.now;
-        let with_rtcp = (self.ticks + id.0) % RTCP_TICKS == 0;
+        let with_rtcp = (self.ticks + id.0).is_multiple_of(RTCP_TICKS);
         let receiver = &mut self.receiver;
         let received = catch_unwind(AssertUnwindSafe(|| {
             receiver.read(&slot.rtp, |from, datagram, at| {

@@ -1,5 +1,6 @@
 //! A leg behind a bad line: a seeded network loses, delays, swaps, doubles and garbles what a phone sends.
 
+#[expect(dead_code, reason = "each test program uses its part")]
 mod network;
 
 use std::time::{Duration, Instant};

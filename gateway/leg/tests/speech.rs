@@ -19,7 +19,7 @@ const SECONDS: usize = 200;
 /// A clip as a phone would encode it, over and over, in packets of 20 ms.
 fn encoded(codec: AudioCodec, clip: Clip, ticks: usize) -> Vec<(u64, Vec<u8>)> {
     let mut mixer = Mixer::new();
-    let seat = mixer.add(SeatConfig { input: None, output: Some(codec), voice: false, apart: true }).unwrap();
+    let seat = mixer.add(SeatConfig { input: None, output: Some(codec), voice: false, apart: true }).expect("a seat");
     mixer.play(seat, clip, true);
     let step = codec.ticks_per_frame();
     let mut packet_of = |n: usize| {
@@ -54,7 +54,8 @@ fn heard(codec: AudioCodec, arrivals: Vec<(u64, Vec<u8>)>, ticks: usize) -> Vec<
     let start = Instant::now();
     let mut leg = network::leg(codec, Some(101), start);
     let mut mixer = Mixer::new();
-    let seat = mixer.add(SeatConfig { input: Some(codec), output: Some(codec), voice: true, apart: false }).unwrap();
+    let seat =
+        mixer.add(SeatConfig { input: Some(codec), output: Some(codec), voice: true, apart: false }).expect("a seat");
     mixer.set_voice_wanted(seat, false);
     mixer.set_program(true);
     let mut arrivals = arrivals.into_iter().peekable();
