@@ -119,11 +119,11 @@ async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, up: Line, down: Line
     loop {
         let Ok((len, from)) = outside.recv_from(&mut buffer).await else { continue };
         let Some(at) = up.pass(len, &mut free) else { continue };
-        if !ways.contains_key(&from) {
+        if let std::collections::hash_map::Entry::Vacant(vacant) = ways.entry(from) {
             let Ok(inside) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await else { continue };
             let inside = Arc::new(inside);
             let (way, waiting) = mpsc::channel(4_096);
-            ways.insert(from, way);
+            vacant.insert(way);
             tokio::spawn(deliver_up(Arc::clone(&inside), server, waiting));
             tokio::spawn(listen_down(inside, from, down.clone(), Arc::clone(&shared), arriving.clone()));
         }

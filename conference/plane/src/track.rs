@@ -87,7 +87,7 @@ impl Track {
     /// The smallest layer that looks sharp at this height in pixels.
     pub(crate) fn enough(&self, height: u32) -> Layer {
         let fits = |layer: &Layer| {
-            let own = self.layers[layer.index()].height.unwrap_or(HEIGHTS[layer.index()]);
+            let own = self.layers[layer.index()].height.unwrap_or_else(|| HEIGHTS[layer.index()]);
             own * STRETCH_PERCENT / 100 >= height
         };
         Layer::ALL.into_iter().find(fits).unwrap_or(Layer::ALL[LAYERS - 1])
@@ -97,7 +97,7 @@ impl Track {
     pub(crate) fn best(&self, enough: Layer, now: Instant) -> Option<Layer> {
         let rates = self.rates(now);
         let sent = || Layer::ALL.into_iter().filter(|layer| rates[layer.index()].is_some());
-        sent().filter(|layer| *layer <= enough).next_back().or_else(|| sent().next())
+        sent().rfind(|layer| *layer <= enough).or_else(|| sent().next())
     }
 }
 
