@@ -176,6 +176,15 @@ impl Conference {
         Ok(settings.map(|settings| settings.access).unwrap_or_default())
     }
 
+    /// Who made a livestream's meeting, and when it is planned to begin where it has a time: for the watch page.
+    pub async fn watch_about(&self, livestream: BroadcastId) -> Result<(Option<String>, Option<i64>), StoreError> {
+        let Some(meeting) = self.store().meeting(self.meeting_of(livestream)).await? else { return Ok((None, None)) };
+        let host = self.store().account(meeting.owner).await?.map(|owner| owner.display_name);
+        let now = now_ms();
+        let starts = self.store().occurrences(meeting.id).await?.into_iter().map(|occurrence| occurrence.start_ms);
+        Ok((host, starts.filter(|start| *start > now).min()))
+    }
+
     /// Lets a viewer in, or says why not: the pass he shows from now on, for [`PASS_LASTS`]. None where everyone may
     /// watch.
     pub async fn admit_viewer(

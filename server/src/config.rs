@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     pub(crate) studio: Studio,
     pub(crate) recording: Recording,
+    pub(crate) livestream: Livestream,
     pub(crate) push: Push,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
@@ -292,6 +293,21 @@ pub(crate) struct Studio {
     pub(crate) logo: Option<PathBuf>,
     pub(crate) background: Option<PathBuf>,
     pub(crate) poster: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Livestream {
+    /// How many minutes viewers may go back; what is older than half a minute is on the disk.
+    pub(crate) window_minutes: u64,
+    /// Where it is there, emptied at the start; `live` in the data directory where not set.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+impl Default for Livestream {
+    fn default() -> Self {
+        Self { window_minutes: 30, dir: None }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

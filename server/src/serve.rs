@@ -14,7 +14,7 @@ use gateway::{Gateway, GatewayConfig, LadderConfig};
 use plane::{Plane, PlaneConfig};
 use sipconf::Prompts;
 use store::Store;
-use streaming::{RecordingConfig, Streaming, StreamingConfig};
+use streaming::{DvrConfig, RecordingConfig, Streaming, StreamingConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, demo, telemetry};
@@ -65,6 +65,10 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             folder: Some(config.recording.dir.clone().unwrap_or_else(|| config.data.dir.join("recordings"))),
             keep_days: config.recording.keep_days,
             quota_bytes: config.recording.quota_gb.saturating_mul(1_000_000_000),
+        },
+        dvr: DvrConfig {
+            folder: Some(config.livestream.dir.clone().unwrap_or_else(|| config.data.dir.join("live"))),
+            window: Duration::from_secs(config.livestream.window_minutes.saturating_mul(60)),
         },
         private_push: config.push.private,
     });

@@ -19,7 +19,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use crate::{
-    Feed, NewRecording, Origin, Place, Recordings, Scene, StreamingConfig, StreamingError,
+    Feed, NewRecording, Origin, Recordings, Scene, StreamingConfig, StreamingError,
+    budget::Place,
     child::{Hangup, Studio},
     feed::FeedQueues,
     outlets::{Order, Outlets},
@@ -89,7 +90,8 @@ impl Broadcast {
         recordings: Recordings,
         place: Place,
     ) -> Result<(Self, mpsc::Receiver<BroadcastFact>), StreamingError> {
-        let studio = Studio::spawn(&config).await?;
+        let low = place.low;
+        let studio = Studio::spawn(&config, low).await?;
         let (feed, queues) = Feed::new();
         let (stage, stages) = watch::channel(Stage { title, scene: Scene::default() });
         let (facts, told) = mpsc::channel(FACTS_QUEUE);
@@ -102,14 +104,11 @@ impl Broadcast {
             queues,
             stages,
             stop: stop.clone(),
-            outlets: Outlets::new(outlets_config, origin.clone(), facts, ordered),
+            low,
+            outlets: Outlets::new(outlets_config, origin.clone(), place, facts, ordered),
             studio_pid: Arc::clone(&studio_pid),
         };
-        let run = async move {
-            let _place = place;
-            life.run(studio).await;
-        };
-        let life = tokio::spawn(run.instrument(tracing::info_span!("broadcast")));
+        let life = tokio::spawn(life.run(studio).instrument(tracing::info_span!("broadcast")));
         Ok((Self { feed, stage, studio_pid, orders, origin, recordings, stop: stop.drop_guard(), life }, told))
     }
 
@@ -205,6 +204,8 @@ struct Life {
     stop: CancellationToken,
     outlets: Outlets,
     studio_pid: Arc<AtomicU32>,
+    /// Its studios make the small picture.
+    low: bool,
 }
 
 impl Life {
@@ -234,7 +235,7 @@ impl Life {
                 () = self.stop.cancelled() => break BroadcastFact::Ended,
             }
             self.queues.clear();
-            next = Studio::spawn(&self.config).await;
+            next = Studio::spawn(&self.config, self.low).await;
         };
         if let BroadcastFact::Failed(reason) = &last {
             tracing::error!(reason, "broadcast given up");

@@ -74,8 +74,12 @@ pub(crate) struct Studio {
 }
 
 impl Studio {
-    pub(crate) async fn spawn(config: &StreamingConfig) -> Result<Self, StreamingError> {
+    /// `low` asks for the small picture as well.
+    pub(crate) async fn spawn(config: &StreamingConfig, low: bool) -> Result<Self, StreamingError> {
         let mut arguments: Vec<&OsStr> = Vec::new();
+        if low {
+            arguments.push("--low".as_ref());
+        }
         let files = [
             ("--font", &config.font),
             ("--logo", &config.logo),

@@ -1,18 +1,24 @@
 //! Coded pictures and sound become low-latency HLS: CMAF parts and segments, and the playlists that name them
-//! (RFC 8216bis). Pure: units and times in, files out; the waiting for what is to come is the origin's.
+//! (RFC 8216bis). Pure: units and times in, files out; the waiting for what is to come is the origin's, the disk the
+//! [`Spool`](crate::spool::Spool)'s.
 
 pub(crate) mod boxes;
 mod playlist;
 pub(crate) mod rendition;
 #[cfg(test)]
 mod tests;
+mod text;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 
 use crate::wire::{AccessUnit, Format, Track};
 use rendition::{Rendition, RunStart};
+pub(crate) use text::Text;
 
 /// How far ahead of the newest segment a player may ask; more is an error (RFC 8216bis §6.2.5.2).
 const AHEAD_MAX: u64 = 2;
@@ -20,24 +26,28 @@ const AHEAD_MAX: u64 = 2;
 /// All files of one broadcast.
 #[derive(Debug)]
 pub(crate) struct Packager {
-    video: Rendition,
-    audio: Rendition,
+    /// In the order of [`Track::ALL`].
+    renditions: [Rendition; 3],
     /// When the first run began, by the clock on the wall: the broadcast's time 0.
     first: Option<SystemTime>,
     /// The studio's time 0 by the same clock.
     started: Option<SystemTime>,
     run: Option<RunStart>,
     finished: bool,
-    multivariant: Bytes,
-    video_playlist: Playlist,
-    audio_playlist: Playlist,
+    /// Counts what has changed.
+    revision: u64,
+    multivariant: OnceLock<Text>,
+    /// What each rendition is, or was before its studio went.
+    formats: [Option<Format>; 3],
+    /// Of each rendition.
+    playlists: [Playlist; 3],
 }
 
-/// Written once for all who ask.
+/// Written when somebody asks, once for all who do.
 #[derive(Debug, Default)]
 struct Playlist {
-    full: Bytes,
-    delta: Bytes,
+    full: OnceLock<Text>,
+    delta: OnceLock<Text>,
 }
 
 /// Whether a place in the playlist is there.
@@ -52,6 +62,8 @@ pub(crate) enum Reach {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Stored {
     There(Bytes),
+    /// In the spool, under this name.
+    OnDisk(String),
     Coming,
     Missing,
 }
@@ -60,6 +72,7 @@ impl std::fmt::Debug for Stored {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::There(bytes) => write!(f, "There({} bytes)", bytes.len()),
+            Self::OnDisk(name) => write!(f, "OnDisk({name})"),
             Self::Coming => f.write_str("Coming"),
             Self::Missing => f.write_str("Missing"),
         }
@@ -67,17 +80,18 @@ impl std::fmt::Debug for Stored {
 }
 
 impl Packager {
-    pub(crate) fn new() -> Self {
+    /// `window` is how far back players may go; what is older than a minute of it has to be on the disk.
+    pub(crate) fn new(window: Duration) -> Self {
         Self {
-            video: Rendition::new(Track::Video),
-            audio: Rendition::new(Track::Audio),
+            renditions: Track::ALL.map(|track| Rendition::new(track, window)),
             first: None,
             started: None,
             run: None,
             finished: false,
-            multivariant: Bytes::new(),
-            video_playlist: Playlist::default(),
-            audio_playlist: Playlist::default(),
+            revision: 0,
+            multivariant: OnceLock::new(),
+            formats: Default::default(),
+            playlists: Default::default(),
         }
     }
 
@@ -87,14 +101,11 @@ impl Packager {
     }
 
     /// What precedes the units of a track in each run.
-    pub(crate) fn handle_format(&mut self, format: Format) {
-        match format {
-            Format::Video { .. } => self.video.set_format(format),
-            Format::Audio { .. } => self.audio.set_format(format),
-        }
-        if let Some(format) = self.video.format() {
-            self.multivariant = playlist::multivariant(Some(format));
-        }
+    pub(crate) fn handle_format(&mut self, track: Track, format: Format) {
+        self.formats[index(track)] = Some(format.clone());
+        self.multivariant = OnceLock::new();
+        self.rendition_mut(track).set_format(format);
+        self.changed();
     }
 
     /// Takes the next unit of a track; true when there is something new to fetch.
@@ -104,29 +115,29 @@ impl Packager {
         if self.finished || (self.run.is_none() && !begins) {
             return false;
         }
-        let run = *self.run.get_or_insert_with(|| {
-            let wall = self.started.or_else(|| now.checked_sub(unit.pts)).unwrap_or(SystemTime::UNIX_EPOCH);
-            let first = *self.first.get_or_insert(wall);
-            // The clock on the wall may be set back; the broadcast's time may not.
-            let end = self.video.end().max(self.audio.end());
-            RunStart { offset: wall.duration_since(first).unwrap_or(Duration::ZERO).max(end), wall }
-        });
-        let finished = match unit.track {
-            Track::Video => self.video.push(unit, run),
-            Track::Audio => self.audio.push(unit, run),
+        let run = match self.run {
+            Some(run) => run,
+            None => {
+                let wall = self.started.or_else(|| now.checked_sub(unit.pts)).unwrap_or(SystemTime::UNIX_EPOCH);
+                let first = *self.first.get_or_insert(wall);
+                // The clock on the wall may be set back; the broadcast's time may not.
+                let end = self.renditions.iter().map(Rendition::end).max().unwrap_or_default();
+                let offset = wall.duration_since(first).unwrap_or(Duration::ZERO).max(end);
+                *self.run.insert(RunStart { offset, wall })
+            }
         };
-        if finished {
-            self.render();
+        let is_new = self.rendition_mut(unit.track).push(unit, run);
+        if is_new {
+            self.changed();
         }
-        finished
+        is_new
     }
 
     /// The studio is gone. What comes next is of another one.
     pub(crate) fn end_run(&mut self) {
-        self.video.end_run();
-        self.audio.end_run();
+        self.renditions.iter_mut().for_each(Rendition::end_run);
         (self.run, self.started) = (None, None);
-        self.render();
+        self.changed();
     }
 
     /// The broadcast is over: the playlists say so.
@@ -137,31 +148,59 @@ impl Packager {
         }
     }
 
+    /// Segments that are whole since the last time, to be kept on the disk: their names and what is in them.
+    pub(crate) fn take_whole(&mut self) -> Vec<(String, Bytes)> {
+        self.renditions.iter_mut().flat_map(Rendition::take_whole).collect()
+    }
+
+    /// Names of segments on the disk that are no longer wanted.
+    pub(crate) fn take_expired(&mut self) -> Vec<String> {
+        self.renditions.iter_mut().flat_map(Rendition::take_expired).collect()
+    }
+
+    /// A segment is on the disk.
+    pub(crate) fn handle_kept(&mut self, name: &str) {
+        if let Some((rendition, msn)) = self.segment_named(name) {
+            rendition.keep(msn);
+        }
+    }
+
     /// There is something to play, old players too.
     pub(crate) fn is_playable(&self) -> bool {
-        self.video.has_whole_segment() && self.audio.has_whole_segment()
+        let is_ready = |of: &Rendition| of.has_whole_segment() || !of.is_used() && of.track() == Track::Low;
+        self.renditions.iter().all(is_ready)
     }
 
     /// There is something to play of the studio that runs now.
     pub(crate) fn is_running(&self) -> bool {
-        self.is_playable() && self.video.run_has_parts() && self.audio.run_has_parts()
+        self.is_playable() && self.used().all(Rendition::run_has_parts)
     }
 
     pub(crate) fn is_finished(&self) -> bool {
         self.finished
     }
 
-    pub(crate) fn multivariant(&self) -> Bytes {
-        self.multivariant.clone()
+    /// Differs whenever what is published differs, also from what another server published under the same name.
+    pub(crate) fn revision(&self) -> String {
+        let began = self.first.and_then(|first| first.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
+        format!("{:x}-{:x}", began.as_millis(), self.revision)
     }
 
-    /// A track's playlist, whole or without what its reader has read before.
-    pub(crate) fn playlist(&self, track: Track, delta: bool) -> Bytes {
-        let playlist = match track {
-            Track::Video => &self.video_playlist,
-            Track::Audio => &self.audio_playlist,
-        };
-        if delta { playlist.delta.clone() } else { playlist.full.clone() }
+    pub(crate) fn multivariant(&self) -> Text {
+        let formats = || self.formats.each_ref().map(Option::as_ref);
+        self.multivariant.get_or_init(|| Text::new(playlist::multivariant(formats()))).clone()
+    }
+
+    /// A track's playlist, whole or without what its reader has read before; none where the track isn't used.
+    pub(crate) fn playlist(&self, track: Track, delta: bool) -> Option<Text> {
+        let of = self.rendition(track);
+        if !of.is_used() {
+            return None;
+        }
+        let playlist = &self.playlists[index(track)];
+        let cell = if delta { &playlist.delta } else { &playlist.full };
+        let others: Vec<&Rendition> = self.used().filter(|other| other.track() != track).collect();
+        Some(cell.get_or_init(|| Text::new(playlist::media(of, &others, self.finished, delta))).clone())
     }
 
     /// Whether the playlist has the segment, or its part: the number of a part past a segment's end means the first of
@@ -184,34 +223,49 @@ impl Packager {
 
     fn find(&self, name: &str) -> Option<Stored> {
         let (track, rest) = name.split_once('-')?;
-        let rendition = [&self.video, &self.audio].into_iter().find(|of| playlist::name(of.track()) == track)?;
+        let rendition = self.renditions.iter().find(|of| playlist::name(of.track()) == track)?;
         if let Some(run) = rest.strip_prefix("init-") {
             return rendition.init(run.strip_suffix(".mp4")?.parse().ok()?).map(Stored::There);
         }
         let number = rest.strip_suffix(".m4s")?;
         let Some(part) = number.strip_prefix('p') else {
-            return rendition.segment(number.parse().ok()?).map(Stored::There);
+            return rendition.segment(number.parse().ok()?);
         };
         let part = part.parse().ok()?;
-        if part == rendition.next_part() && !self.finished {
+        if part == rendition.next_part() && !self.finished && rendition.is_used() {
             return Some(Stored::Coming);
         }
         rendition.part(part).map(Stored::There)
     }
 
-    fn rendition(&self, track: Track) -> &Rendition {
-        match track {
-            Track::Video => &self.video,
-            Track::Audio => &self.audio,
-        }
+    fn segment_named(&mut self, name: &str) -> Option<(&mut Rendition, u64)> {
+        let (track, rest) = name.split_once('-')?;
+        let msn = rest.strip_suffix(".m4s")?.parse().ok()?;
+        Some((self.renditions.iter_mut().find(|of| playlist::name(of.track()) == track)?, msn))
     }
 
-    fn render(&mut self) {
-        let write = |of, other| Playlist {
-            full: playlist::media(of, other, self.finished, false),
-            delta: playlist::media(of, other, self.finished, true),
-        };
-        let (video, audio) = (write(&self.video, &self.audio), write(&self.audio, &self.video));
-        (self.video_playlist, self.audio_playlist) = (video, audio);
+    fn used(&self) -> impl Iterator<Item = &Rendition> {
+        self.renditions.iter().filter(|rendition| rendition.is_used())
+    }
+
+    fn rendition(&self, track: Track) -> &Rendition {
+        &self.renditions[index(track)]
+    }
+
+    fn rendition_mut(&mut self, track: Track) -> &mut Rendition {
+        &mut self.renditions[index(track)]
+    }
+
+    fn changed(&mut self) {
+        self.revision += 1;
+        self.playlists = Default::default();
+    }
+}
+
+fn index(track: Track) -> usize {
+    match track {
+        Track::Video => 0,
+        Track::Audio => 1,
+        Track::Low => 2,
     }
 }

@@ -8,6 +8,7 @@
 //! HTTP belongs to `api`, composing to `studio`, which shares nothing with this crate but [`wire`] and [`cadence`].
 
 mod broadcast;
+mod budget;
 pub mod cadence;
 mod child;
 mod feed;
@@ -18,17 +19,12 @@ mod push;
 mod recording;
 mod recordings;
 mod scene;
+mod spool;
 pub mod wire;
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
+use budget::Budget;
 use model::BroadcastId;
 use tokio::sync::mpsc;
 
@@ -37,10 +33,6 @@ pub use feed::Feed;
 pub use origin::{CacheFor, HlsFile, Origin, OriginError};
 pub use recordings::{NewRecording, Recording, RecordingConfig, Recordings};
 pub use scene::{Scene, Tile, TileKind};
-
-/// Broadcasts at once for each processor core. One of four tiles takes 0.4 core; at two a core the parts still came in
-/// time, at two and a half they began to be late.
-const BROADCASTS_PER_CORE: usize = 2;
 
 /// What broadcasts need of this machine.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +49,19 @@ pub struct StreamingConfig {
     pub poster: Option<PathBuf>,
     /// Where recordings are kept.
     pub recording: RecordingConfig,
+    /// How far back viewers may go in a livestream that goes on.
+    pub dvr: DvrConfig,
     /// It may be pushed to addresses that are not the public internet's.
     pub private_push: bool,
+}
+
+/// How far back viewers may go.
+#[derive(Debug, Clone, Default)]
+pub struct DvrConfig {
+    /// Where segments are kept that have left memory; emptied at the start. Nowhere: viewers go back half a minute.
+    pub folder: Option<PathBuf>,
+    /// How long they are kept. An hour takes about 1.2 GB.
+    pub window: Duration,
 }
 
 /// Starts broadcasts. Clones are handles to the same.
@@ -67,8 +70,7 @@ pub struct Streaming {
     config: Arc<StreamingConfig>,
     origin: Origin,
     recordings: Recordings,
-    running: Arc<AtomicUsize>,
-    running_max: usize,
+    budget: Budget,
 }
 
 /// Why a broadcast can't start.
@@ -99,13 +101,8 @@ impl Streaming {
     pub fn new(config: StreamingConfig) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let recordings = Recordings::open(config.recording.clone(), config.studio.clone());
-        Self {
-            config: Arc::new(config),
-            origin: Origin::new(),
-            recordings,
-            running: Arc::default(),
-            running_max: cores * BROADCASTS_PER_CORE,
-        }
+        let origin = Origin::new(config.dvr.clone());
+        Self { config: Arc::new(config), origin, recordings, budget: Budget::new(cores) }
     }
 
     /// Where players get their files from.
@@ -137,7 +134,7 @@ impl Streaming {
         &self,
         title: String,
     ) -> Result<(Broadcast, mpsc::Receiver<BroadcastFact>), StreamingError> {
-        let place = Place::take(&self.running, self.running_max)?;
+        let place = self.budget.take()?;
         Broadcast::start(title, Arc::clone(&self.config), self.origin(), self.recordings(), place).await
     }
 }
@@ -145,39 +142,5 @@ impl Streaming {
 impl std::fmt::Debug for Streaming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Streaming").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// One of the broadcasts this machine carries, given back when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(running: &Arc<AtomicUsize>, max: usize) -> Result<Self, StreamingError> {
-        let more = |count| (count < max).then_some(count + 1);
-        running.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).map_err(StreamingError::Busy)?;
-        metrics::gauge!("streaming_broadcasts").increment(1);
-        Ok(Self(Arc::clone(running)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-        metrics::gauge!("streaming_broadcasts").decrement(1);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_counted_and_given_back() {
-        let running = Arc::default();
-        let first = Place::take(&running, 2).unwrap();
-        let _second = Place::take(&running, 2).unwrap();
-        assert!(matches!(Place::take(&running, 2), Err(StreamingError::Busy(2))));
-        drop(first);
-        assert!(Place::take(&running, 2).is_ok());
     }
 }

@@ -14,7 +14,9 @@ use model::BroadcastId;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    hls::{Packager, Reach, Stored},
+    DvrConfig,
+    hls::{Packager, Reach, Stored, Text},
+    spool::{self, Spool},
     wire::Track,
 };
 
@@ -30,10 +32,15 @@ const GONE_MAX: usize = 1_000;
 /// How long what never changes may be cached on the way. Longer is of no use to anyone: it leaves the playlist.
 const CACHE_MEDIA: CacheFor = CacheFor::Seconds(300);
 
+/// How long the answer to a blocking reload may be cached: the draft's six target durations are for playlists that are
+/// never begun anew under the same address.
+const CACHE_RELOAD: CacheFor = CacheFor::Seconds(2);
+
 /// Serves the files of all broadcasts. Clones serve the same.
 #[derive(Clone, Default)]
 pub struct Origin {
     shelves: Arc<RwLock<Shelves>>,
+    dvr: Arc<DvrConfig>,
 }
 
 /// A file of a broadcast.
@@ -43,8 +50,30 @@ pub struct HlsFile {
     pub content_type: &'static str,
     /// All of it.
     pub body: Bytes,
+    /// The same, packed (RFC 1952), where that is worth it.
+    pub gzip: Option<Packed>,
+    /// Differs where the file differs (RFC 9110 §8.8.3), without its quotes.
+    pub etag: String,
     /// How long it stays true.
     pub cache: CacheFor,
+}
+
+/// Packs a text when it is wanted, once for all who want it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Packed(Text);
+
+impl Packed {
+    /// The packed bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        self.0.gzip()
+    }
+}
+
+impl std::fmt::Debug for Packed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Packed")
+    }
 }
 
 /// How long an answer may be kept by browsers and proxies.
@@ -77,8 +106,16 @@ pub enum OriginError {
 }
 
 impl Origin {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) fn new(dvr: DvrConfig) -> Self {
+        dvr.folder.iter().for_each(|folder| spool::clear(folder));
+        Self { shelves: Arc::default(), dvr: Arc::new(dvr) }
+    }
+
+    /// Where a broadcast's segments go when they leave memory; none where they go nowhere.
+    pub(crate) fn spool(&self, id: BroadcastId, packager: &watch::Sender<Packager>) -> Option<Spool> {
+        let folder = spool::folder_of(self.dvr.folder.as_ref()?, id);
+        let started = Spool::start(folder, packager.clone());
+        started.inspect_err(|error| tracing::warn!(%error, "viewers can go back half a minute only")).ok()
     }
 
     /// A file by its name, with the request's query. What is about to come is waited for, six seconds at most.
@@ -100,7 +137,15 @@ impl Origin {
                 }
             }
         };
-        timeout(WAIT_MAX, waiting).await.unwrap_or(Err(OriginError::NotYet))
+        match timeout(WAIT_MAX, waiting).await.unwrap_or(Err(OriginError::NotYet))? {
+            Answer::File(file) => Ok(file),
+            Answer::OnDisk(name) => {
+                let folder = self.dvr.folder.as_ref().ok_or(OriginError::NotFound)?;
+                // It may have left the playlist a moment ago.
+                let body = tokio::fs::read(spool::folder_of(folder, id).join(&name)).await;
+                Ok(media(&name, body.map_err(|_| OriginError::NotFound)?.into()))
+            }
+        }
     }
 
     /// Something is being published under this id.
@@ -118,7 +163,7 @@ impl Origin {
         if shelves.broadcasts.contains_key(&id) {
             return None;
         }
-        let (sender, receiver) = watch::channel(Packager::new());
+        let (sender, receiver) = watch::channel(Packager::new(self.dvr.window));
         shelves.broadcasts.insert(id, Shelf::Filled(receiver));
         Some(sender)
     }
@@ -126,10 +171,15 @@ impl Origin {
     /// The broadcast is over: its files stay for a while, then its memory is freed.
     pub(crate) fn retire(&self, id: BroadcastId) {
         let shelves = Arc::downgrade(&self.shelves);
+        let folder = self.dvr.folder.as_ref().map(|folder| spool::folder_of(folder, id));
         tokio::spawn(async move {
             tokio::time::sleep(KEPT_AFTER_END).await;
             if let Some(shelves) = shelves.upgrade() {
                 shelves.write().unwrap_or_else(PoisonError::into_inner).clear(id);
+            }
+            if let Some(folder) = folder {
+                // There is none where nothing was written.
+                let _removed = tokio::fs::remove_dir_all(folder).await;
             }
         });
     }
@@ -164,6 +214,21 @@ impl Shelves {
     }
 }
 
+/// What there is.
+#[derive(Debug)]
+enum Answer {
+    File(HlsFile),
+    /// A segment, by its name.
+    OnDisk(String),
+}
+
+/// A segment, a part or what precedes them: their names are never used again.
+fn media(name: &str, body: Bytes) -> HlsFile {
+    let content_type = if name.starts_with("audio") { "audio/mp4" } else { "video/mp4" };
+    let etag = format!("{name}-{:x}", body.len());
+    HlsFile { content_type, body, gzip: None, etag, cache: CACHE_MEDIA }
+}
+
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
@@ -178,6 +243,7 @@ impl Request {
             "index.m3u8" => return Ok(Self::Multivariant),
             "video.m3u8" => Track::Video,
             "audio.m3u8" => Track::Audio,
+            "low.m3u8" => Track::Low,
             _ => return Ok(Self::Media(file.to_owned())),
         };
         let (mut msn, mut part, mut skip) = (None, None, false);
@@ -199,26 +265,31 @@ impl Request {
     }
 
     /// None while it is to be waited for.
-    fn answer(&self, packager: &Packager) -> Option<Result<HlsFile, OriginError>> {
-        let playlist = |body: Bytes| {
+    fn answer(&self, packager: &Packager) -> Option<Result<Answer, OriginError>> {
+        let playlist = |text: Text, cache: CacheFor| {
             let content_type = "application/vnd.apple.mpegurl";
-            Some(Ok(HlsFile { content_type, body, cache: CacheFor::Nothing }))
+            let (body, etag) = (text.plain(), packager.revision());
+            Some(Ok(Answer::File(HlsFile { content_type, body, gzip: Some(Packed(text)), etag, cache })))
         };
         match self {
             Self::Media(name) => match packager.file(name) {
-                Stored::There(body) => {
-                    let content_type = if name.starts_with("audio") { "audio/mp4" } else { "video/mp4" };
-                    Some(Ok(HlsFile { content_type, body, cache: CACHE_MEDIA }))
-                }
+                Stored::There(body) => Some(Ok(Answer::File(media(name, body)))),
+                Stored::OnDisk(name) => Some(Ok(Answer::OnDisk(name))),
                 Stored::Coming => None,
                 Stored::Missing => Some(Err(OriginError::NotFound)),
             },
             _ if !packager.is_playable() => packager.is_finished().then_some(Err(OriginError::NotFound)),
-            Self::Multivariant => playlist(packager.multivariant()),
+            Self::Multivariant => playlist(packager.multivariant(), CacheFor::Nothing),
             Self::Playlist { track, from, skip } => {
                 let (msn, part) = from.map_or((0, None), |from| from);
+                // What was waited for stays true, and a CDN may hand it on; what is asked for at any time doesn't (§6.2.5.2,
+                // appendix B.1). A whole target duration of the next parts will have come by then.
+                let cache = if from.is_some() { CACHE_RELOAD } else { CacheFor::Nothing };
                 match packager.reach(*track, msn, part) {
-                    Reach::There => playlist(packager.playlist(*track, *skip)),
+                    Reach::There => match packager.playlist(*track, *skip) {
+                        Some(text) => playlist(text, cache),
+                        None => Some(Err(OriginError::NotFound)),
+                    },
                     Reach::Coming => None,
                     Reach::TooFar => Some(Err(OriginError::TooFar)),
                 }
@@ -252,7 +323,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_never_comes_is_not_waited_for_for_ever() {
-        let origin = Origin::new();
+        let origin = Origin::new(DvrConfig::default());
         assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));
         let packager = origin.open(id()).unwrap();
         assert!(origin.open(id()).is_none());
@@ -264,7 +335,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_ended_broadcast_is_gone_after_a_while() {
-        let origin = Origin::new();
+        let origin = Origin::new(DvrConfig::default());
         let packager = origin.open(id()).unwrap();
         packager.send_modify(Packager::finish);
         drop(packager);
@@ -292,7 +363,7 @@ mod tests {
             query in "(_HLS_(msn|part|skip)=[0-9YES]{0,25}&?){0,4}|.*",
         ) {
             if let Ok(request) = Request::parse(&file, Some(&query)) {
-                let answer = request.answer(&Packager::new());
+                let answer = request.answer(&Packager::new(Duration::ZERO));
                 proptest::prop_assert!(!matches!(answer, Some(Ok(_))), "nothing is there yet");
             }
         }

@@ -3,16 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use model::{BroadcastId, PushUrl};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{
     BroadcastFact, Origin, StreamingConfig,
     broadcast::FACTS_QUEUE,
+    budget::Place,
     child::{Hangup, StudioReader},
     hls::Packager,
     push::Pusher,
     recording::{Recorder, RecordingFailed},
-    wire::{AccessUnit, Format, FromStudio, Report},
+    spool::Spool,
+    wire::{AccessUnit, Format, FromStudio, Report, Track},
 };
 
 /// What the broadcast's handle asks for.
@@ -28,11 +33,14 @@ pub(crate) enum Order {
 pub(crate) struct Outlets {
     config: Arc<StreamingConfig>,
     origin: Origin,
+    place: Place,
+    /// When the last report came.
+    heard: Option<Instant>,
     published: Option<Published>,
     recorder: Option<Recorder>,
     pushers: BTreeMap<u32, Pusher>,
     /// What an outlet that opens now has missed.
-    formats: Vec<Format>,
+    formats: Vec<(Track, Format)>,
     /// The studio's time 0.
     started: Option<SystemTime>,
     facts: mpsc::Sender<BroadcastFact>,
@@ -43,6 +51,7 @@ pub(crate) struct Outlets {
 struct Published {
     id: BroadcastId,
     packager: watch::Sender<Packager>,
+    spool: Option<Spool>,
     live: bool,
 }
 
@@ -50,12 +59,26 @@ impl Outlets {
     pub(crate) fn new(
         config: Arc<StreamingConfig>,
         origin: Origin,
+        place: Place,
         facts: mpsc::Sender<BroadcastFact>,
         orders: mpsc::Receiver<Order>,
     ) -> Self {
         let (published, recorder, pushers) = (None, None, BTreeMap::new());
         let (formats, started, report) = (Vec::new(), None, Report::default());
-        Self { config, origin, published, recorder, pushers, formats, started, facts, orders, report }
+        Self {
+            config,
+            origin,
+            place,
+            heard: None,
+            published,
+            recorder,
+            pushers,
+            formats,
+            started,
+            facts,
+            orders,
+            report,
+        }
     }
 
     /// What the last studio did.
@@ -76,7 +99,7 @@ impl Outlets {
             match said {
                 Err(hangup) => return hangup,
                 Ok(FromStudio::Started(time)) => self.started(time),
-                Ok(FromStudio::Format(format)) => self.format(format),
+                Ok(FromStudio::Format(track, format)) => self.format(track, format),
                 Ok(FromStudio::Unit(unit)) => self.unit(unit),
                 Ok(FromStudio::KeyframeWanted(participant, kind)) => {
                     if self.facts.capacity() > FACTS_QUEUE / 4 {
@@ -86,13 +109,23 @@ impl Outlets {
                 Ok(FromStudio::Report(report)) => {
                     let skipped = report.ticks_skipped.saturating_sub(self.report.ticks_skipped);
                     metrics::counter!("streaming_ticks_skipped_total").increment(skipped);
+                    self.measure(report.cpu_ms);
                     self.report = report;
                 }
             }
         }
     }
 
+    fn measure(&mut self, cpu_ms: u64) {
+        let now = Instant::now();
+        let used = cpu_ms.saturating_sub(self.report.cpu_ms) as f64 / 1e3;
+        if let Some(before) = self.heard.replace(now) {
+            self.place.measured(used / now.duration_since(before).as_secs_f64());
+        }
+    }
+
     pub(crate) fn studio_died(&mut self) {
+        self.heard = None;
         if let Some(published) = &mut self.published {
             published.packager.send_modify(Packager::end_run);
             published.live = false;
@@ -122,24 +155,30 @@ impl Outlets {
                 self.unpublish();
                 packager.send_modify(|packager| {
                     self.started.into_iter().for_each(|time| packager.handle_start(time));
-                    self.formats.iter().for_each(|format| packager.handle_format(format.clone()));
+                    self.formats.iter().for_each(|(track, format)| packager.handle_format(*track, format.clone()));
                 });
-                self.published = Some(Published { id, packager, live: false });
+                let spool = self.origin.spool(id, &packager);
+                self.published = Some(Published { id, packager, spool, live: false });
             }
             Order::Unpublish => self.unpublish(),
             Order::Record(recorder) => {
-                let told = self.formats.iter().try_for_each(|format| recorder.format(format.clone()));
+                let told = self.large().try_for_each(|format| recorder.format(format.clone()));
                 self.recorder = Some(recorder);
                 self.recorded(Some(told));
             }
             Order::StopRecording => self.recorder = None,
             Order::Push(id, url) => {
                 let pusher = Pusher::start(id, url, Arc::clone(&self.config), self.facts.clone());
-                self.formats.iter().for_each(|format| pusher.format(format.clone()));
+                self.large().for_each(|format| pusher.format(format.clone()));
                 self.pushers.insert(id, pusher);
             }
             Order::StopPush(id) => drop(self.pushers.remove(&id)),
         }
+    }
+
+    /// All formats but the small picture's.
+    fn large(&self) -> impl Iterator<Item = &Format> {
+        self.formats.iter().filter(|(track, _)| *track != Track::Low).map(|(_, format)| format)
     }
 
     fn unpublish(&mut self) {
@@ -156,23 +195,40 @@ impl Outlets {
         }
     }
 
-    fn format(&mut self, format: Format) {
+    fn format(&mut self, track: Track, format: Format) {
         if let Some(published) = &self.published {
-            published.packager.send_modify(|packager| packager.handle_format(format.clone()));
+            published.packager.send_modify(|packager| packager.handle_format(track, format.clone()));
+        }
+        self.formats.push((track, format.clone()));
+        // Files and other servers have the large picture alone.
+        if track == Track::Low {
+            return;
         }
         let told = self.recorder.as_ref().map(|recorder| recorder.format(format.clone()));
         self.recorded(told);
         self.pushers.values().for_each(|pusher| pusher.format(format.clone()));
-        self.formats.push(format);
     }
 
     fn unit(&mut self, unit: AccessUnit) {
-        let told = self.recorder.as_mut().map(|recorder| recorder.unit(unit.clone()));
-        self.recorded(told);
-        self.pushers.values_mut().for_each(|pusher| pusher.unit(unit.clone()));
+        if unit.track != Track::Low {
+            let told = self.recorder.as_mut().map(|recorder| recorder.unit(unit.clone()));
+            self.recorded(told);
+            self.pushers.values_mut().for_each(|pusher| pusher.unit(unit.clone()));
+        }
         let Some(published) = &mut self.published else { return };
         let now = SystemTime::now();
-        let is_new = published.packager.send_if_modified(|packager| packager.handle_unit(unit, now));
+        let (mut whole, mut expired) = (Vec::new(), Vec::new());
+        let is_new = published.packager.send_if_modified(|packager| {
+            let is_new = packager.handle_unit(unit, now);
+            if is_new {
+                (whole, expired) = (packager.take_whole(), packager.take_expired());
+            }
+            is_new
+        });
+        if let Some(spool) = &published.spool {
+            whole.into_iter().for_each(|(name, bytes)| spool.keep(name, bytes));
+            expired.into_iter().for_each(|name| spool.remove(name));
+        }
         if is_new && !published.live && published.packager.borrow().is_running() {
             published.live = true;
             self.tell(BroadcastFact::Live);

@@ -192,7 +192,7 @@ impl Push {
         let mut pending = Vec::new();
         ToPusher::write_target(self.url.reveal(), &mut pending);
         for format in &self.formats {
-            FromStudio::Format(format.clone()).write(&mut pending);
+            FromStudio::Format(format.track(), format.clone()).write(&mut pending);
         }
         let patience = Instant::now() + CONNECT_MAX;
         loop {
@@ -209,7 +209,7 @@ impl Push {
                         return End::NewRun;
                     }
                     Some(Entry::Format(format)) => {
-                        FromStudio::Format(format.clone()).write(&mut pending);
+                        FromStudio::Format(format.track(), format.clone()).write(&mut pending);
                         self.formats.push(format);
                     }
                     Some(Entry::Unit(unit)) => FromStudio::Unit(unit).write(&mut pending),

@@ -8,7 +8,7 @@
 //! to the studio     1 stage    JSON of Stage
 //!                   2 video    participant (128) | kind (8) | codec (8) | RTP packet
 //!                   3 program  20 ms of mono sound at 48 kHz, 960 samples of 16 bits
-//! from the studio  16 video format  width (16) | height (16) | AVCDecoderConfigurationRecord (ISO 14496-15)
+//! from the studio  16 video format  track (8) | width (16) | height (16) | AVCDecoderConfigurationRecord (ISO 14496-15)
 //!                  17 sound format  rate (32) | channels (8) | AudioSpecificConfig (ISO 14496-3)
 //!                  18 unit     track (8) | key frame (8) | presentation time in ns (64) | coded picture or sound
 //!                  19 key frame wanted  participant (128) | kind (8)
@@ -77,7 +77,7 @@ pub enum ToStudio {
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromStudio {
     /// Precedes the first unit of its track, and never changes in a studio's life.
-    Format(Format),
+    Format(Track, Format),
     /// The next coded picture or sound.
     Unit(AccessUnit),
     /// A decoder waits for one.
@@ -95,6 +95,35 @@ pub enum Track {
     Video,
     /// AAC.
     Audio,
+    /// The same picture as [`Video`](Self::Video) at a quarter of its size, for players with little bandwidth.
+    Low,
+}
+
+impl Track {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Video, Self::Audio, Self::Low];
+
+    /// It is one of pictures.
+    #[must_use]
+    pub fn is_picture(self) -> bool {
+        match self {
+            Self::Video | Self::Low => true,
+            Self::Audio => false,
+        }
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Video => 0,
+            Self::Audio => 1,
+            Self::Low => 2,
+        }
+    }
+
+    fn read(tag: u8, frame: &mut Bytes) -> Result<Self, WireError> {
+        let value = frame.try_get_u8().map_err(|_| WireError::Short { tag })?;
+        Self::ALL.into_iter().find(|track| track.number() == value).ok_or(WireError::Value { tag, value })
+    }
 }
 
 /// What a player must know before the first unit.
@@ -118,6 +147,17 @@ pub enum Format {
         /// `AudioSpecificConfig`, ISO 14496-3 §1.6.2.1.
         config: Bytes,
     },
+}
+
+impl Format {
+    /// The track of the large picture, or of the sound.
+    #[must_use]
+    pub fn track(&self) -> Track {
+        match self {
+            Self::Video { .. } => Track::Video,
+            Self::Audio { .. } => Track::Audio,
+        }
+    }
 }
 
 /// One coded picture, or one coded frame of sound.
@@ -144,6 +184,10 @@ pub struct Report {
     pub sound_missed: u64,
     /// Frames of sound thrown away because too many came.
     pub sound_dropped: u64,
+    /// Pictures that the encoder had no time for.
+    pub pictures_dropped: u64,
+    /// Processor time used, in milliseconds.
+    pub cpu_ms: u64,
 }
 
 /// Why a frame can't be read.
@@ -244,18 +288,19 @@ impl FromStudio {
     /// Appends the message to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Format(Format::Video { width, height, avcc }) => frame(Self::VIDEO_FORMAT, out, |out| {
+            Self::Format(track, Format::Video { width, height, avcc }) => frame(Self::VIDEO_FORMAT, out, |out| {
+                out.push(track.number());
                 out.put_u16(*width);
                 out.put_u16(*height);
                 out.extend_from_slice(avcc);
             }),
-            Self::Format(Format::Audio { rate, channels, config }) => frame(Self::AUDIO_FORMAT, out, |out| {
+            Self::Format(_, Format::Audio { rate, channels, config }) => frame(Self::AUDIO_FORMAT, out, |out| {
                 out.put_u32(*rate);
                 out.push(*channels);
                 out.extend_from_slice(config);
             }),
             Self::Unit(unit) => frame(Self::UNIT, out, |out| {
-                out.push(u8::from(unit.track == Track::Audio));
+                out.push(unit.track.number());
                 out.push(u8::from(unit.keyframe));
                 out.put_u64(u64::try_from(unit.pts.as_nanos()).unwrap_or(u64::MAX));
                 out.extend_from_slice(&unit.data);
@@ -280,19 +325,16 @@ impl FromStudio {
         let short = |_| WireError::Short { tag };
         match tag {
             Self::VIDEO_FORMAT => {
+                let track = Track::read(tag, &mut frame)?;
                 let (width, height) = (frame.try_get_u16().map_err(short)?, frame.try_get_u16().map_err(short)?);
-                Ok(Self::Format(Format::Video { width, height, avcc: frame }))
+                Ok(Self::Format(track, Format::Video { width, height, avcc: frame }))
             }
             Self::AUDIO_FORMAT => {
                 let (rate, channels) = (frame.try_get_u32().map_err(short)?, frame.try_get_u8().map_err(short)?);
-                Ok(Self::Format(Format::Audio { rate, channels, config: frame }))
+                Ok(Self::Format(Track::Audio, Format::Audio { rate, channels, config: frame }))
             }
             Self::UNIT => {
-                let track = match frame.try_get_u8().map_err(short)? {
-                    0 => Track::Video,
-                    1 => Track::Audio,
-                    value => return Err(WireError::Value { tag, value }),
-                };
+                let track = Track::read(tag, &mut frame)?;
                 let keyframe = frame.try_get_u8().map_err(short)? != 0;
                 let pts = Duration::from_nanos(frame.try_get_u64().map_err(short)?);
                 Ok(Self::Unit(AccessUnit { track, pts, keyframe, data: frame }))
@@ -337,7 +379,7 @@ impl ToPusher {
         }
         let tag = frame.first().copied().unwrap_or_default();
         match FromStudio::read(frame)? {
-            FromStudio::Format(format) => Ok(Self::Format(format)),
+            FromStudio::Format(_, format) => Ok(Self::Format(format)),
             FromStudio::Unit(unit) => Ok(Self::Unit(unit)),
             FromStudio::KeyframeWanted(..) | FromStudio::Report(_) | FromStudio::Started(_) => Err(WireError::Tag(tag)),
         }
@@ -480,8 +522,8 @@ mod tests {
     fn what_the_studio_says_is_read() {
         let data = Bytes::from_static(&[1, 2, 3]);
         let said = [
-            FromStudio::Format(Format::Video { width: 1280, height: 720, avcc: data.clone() }),
-            FromStudio::Format(Format::Audio { rate: 48_000, channels: 1, config: data.clone() }),
+            FromStudio::Format(Track::Low, Format::Video { width: 1280, height: 720, avcc: data.clone() }),
+            FromStudio::Format(Track::Audio, Format::Audio { rate: 48_000, channels: 1, config: data.clone() }),
             FromStudio::Unit(AccessUnit { track: Track::Audio, pts: Duration::from_millis(40), keyframe: true, data }),
             FromStudio::KeyframeWanted(who(), TrackKind::Camera),
             FromStudio::Report(Report { ticks: 5, ..Report::default() }),

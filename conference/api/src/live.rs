@@ -82,9 +82,67 @@ fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
         CacheFor::Nothing => "no-cache".to_owned(),
         CacheFor::Seconds(seconds) => format!("max-age={seconds}"),
     };
-    let fields = [(header::CONTENT_TYPE, file.content_type.to_owned()), (header::CACHE_CONTROL, cache)];
-    let mut response = (fields, file.body).into_response();
-    let _ = headers;
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    response
+    let says = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let packed = file.gzip.as_ref().filter(|_| accepts_gzip(says(header::ACCEPT_ENCODING)));
+    // The two forms of a file are told apart (RFC 9110 §8.8.3.3).
+    let etag = if packed.is_some() { format!("\"{}-gzip\"", file.etag) } else { format!("\"{}\"", file.etag) };
+    let is_known = says(header::IF_NONE_MATCH).split(',').any(|known| known.trim().trim_start_matches("W/") == etag);
+    let fields = [
+        (header::CONTENT_TYPE, file.content_type.to_owned()),
+        (header::CACHE_CONTROL, cache),
+        (header::ETAG, etag),
+        (header::VARY, "accept-encoding".to_owned()),
+    ];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, fields).into_response();
+    }
+    match packed {
+        Some(packed) => (fields, [(header::CONTENT_ENCODING, "gzip")], packed.bytes()).into_response(),
+        None => (fields, file.body).into_response(),
+    }
+}
+
+/// Whether an Accept-Encoding (RFC 9110 §12.5.3) has gzip, and not with a weight of nothing.
+fn accepts_gzip(accepts: &str) -> bool {
+    accepts.split(',').any(|coding| {
+        let mut words = coding.split(';').map(str::trim);
+        let is_gzip = words.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        is_gzip && !words.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 9110 §12.5.3
+    #[test]
+    fn packed_is_sent_to_who_can_unpack() {
+        for accepts in ["gzip", "br, GZIP;q=0.5", "*", "deflate,gzip"] {
+            assert!(accepts_gzip(accepts), "{accepts}");
+        }
+        for accepts in ["", "identity", "gzip;q=0", "br, gzip; q=0.0"] {
+            assert!(!accepts_gzip(accepts), "{accepts}");
+        }
+    }
+
+    fn file() -> HlsFile {
+        let (content_type, body) = ("video/mp4", b"moof".as_slice().into());
+        HlsFile { content_type, body, gzip: None, etag: "video-1.m4s-4".into(), cache: CacheFor::Seconds(300) }
+    }
+
+    // RFC 9110 §13.1.2
+    #[test]
+    fn what_is_known_already_is_not_sent_again() {
+        let asked = |known: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_str(known).unwrap());
+            serve(file(), &headers).status()
+        };
+        assert_eq!(asked("\"other\", W/\"video-1.m4s-4\""), StatusCode::NOT_MODIFIED);
+        assert_eq!(asked("\"video-1.m4s-4-gzip\""), StatusCode::OK);
+        let plain = serve(file(), &HeaderMap::new());
+        assert_eq!(plain.headers()[header::CACHE_CONTROL], "max-age=300");
+        assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+    }
 }

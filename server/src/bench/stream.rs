@@ -6,6 +6,7 @@
 mod camera;
 mod chromium;
 mod player;
+mod viewers;
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -46,6 +47,10 @@ pub(crate) struct Stream {
     /// How long each thing is measured.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// Viewers at once that the origin is to serve as well, each by two connections; the limit of open files must allow
+    /// four for each.
+    #[arg(long, default_value_t = 0)]
+    viewers: usize,
     /// Leave Chromium out: nothing is known of the viewer then.
     #[arg(long)]
     no_browser: bool,
@@ -113,6 +118,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     // The last picture of a part is composed one tick before the part's end.
     let tick_ms = cadence::TICK.as_secs_f64() * 1e3;
     let video: Vec<f64> = video.into_iter().map(|late| late + tick_ms).collect();
+    let crowd = if stream.viewers > 0 { Some(crowd(&site, stream)?) } else { None };
     let camera_ms = camera.delays();
     drop(camera);
     broadcast.stop().await;
@@ -140,10 +146,34 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     let name = if tiles == 1 { "1tile".to_owned() } else { format!("{tiles}tiles") };
     figures[format!("cpu_cores_{name}_720p")] = json!(cores[0] + cores[1]);
     figures[format!("ffmpeg_ratio_{name}")] = json!((cores[0] + cores[1]) / cores[2]);
-    if let (Value::Object(figures), Value::Object(viewer)) = (&mut figures, viewer) {
-        figures.extend(viewer);
+    for more in [Some(viewer), crowd].into_iter().flatten() {
+        if let (Value::Object(figures), Value::Object(more)) = (&mut figures, more) {
+            figures.extend(more);
+        }
     }
     Ok(figures)
+}
+
+/// Many viewers, and what they cost the origin.
+fn crowd(site: &Site, stream: &Stream) -> anyhow::Result<Value> {
+    let (own, before) = (std::process::id(), Instant::now());
+    let used = || {
+        let (all, measuring) = processor_time(own);
+        all - measuring
+    };
+    let from = used();
+    let until = before + Duration::from_secs(stream.seconds);
+    let (host, path) = (site.web.http_addr(), site.folder());
+    let seen = tokio::task::block_in_place(|| viewers::watch(host, &path, stream.viewers, until))?;
+    let elapsed = before.elapsed().as_secs_f64();
+    Ok(json!({
+        "viewers": stream.viewers,
+        "viewers_failed": seen.failed,
+        "viewers_requests_per_second": seen.requests as f64 / elapsed,
+        "viewers_part_ms_p50": of(&seen.behind_ms, 0.50),
+        "viewers_part_ms_p99": of(&seen.behind_ms, 0.99),
+        "viewers_cpu_cores_origin": (used() - from) / elapsed,
+    }))
 }
 
 /// Follows picture and sound, on a thread that isn't the server's.
@@ -324,7 +354,7 @@ impl Rival {
         let fps = (1.0 / cadence::TICK.as_secs_f64()).round() as u32;
         let mut filter: String = (0..tiles).map(|tile| format!("[{tile}:v]")).collect();
         filter += &match tiles {
-            1 => format!("fps={fps}[v]"),
+            1 => format!("fps={fps}"),
             _ => {
                 let side = (tiles as f64).sqrt() as usize;
                 let along = |count: usize, of: &str| match count {
@@ -333,17 +363,25 @@ impl Rival {
                 };
                 let place = |tile: usize| format!("{}_{}", along(tile % side, "w0"), along(tile / side, "h0"));
                 let layout: Vec<String> = (0..tiles).map(place).collect();
-                format!("xstack=inputs={tiles}:layout={},fps={fps}[v]", layout.join("|"))
+                format!("xstack=inputs={tiles}:layout={},fps={fps}", layout.join("|"))
             }
         };
+        // The small picture is made by both.
+        filter += ",split[v][large];[large]scale=640:360[low]";
         ffmpeg.args(["-filter_complex_threads", "1", "-filter_complex", &filter, "-map", "[v]", "-map"]);
         ffmpeg.arg(format!("{tiles}:a"));
         let interval = (fps * cadence::SEGMENT.as_secs() as u32).to_string();
         // As streaming/studio/src/encoder.rs sets them.
-        let coding = "-c:v libx264 -preset superfast -tune zerolatency -threads 1 -profile:v main -b:v 2000k \
-             -maxrate 2000k -bufsize 2000k -sc_threshold 0 -c:a aac -b:a 96k -ac 1 \
-             -f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -frag_duration 200000";
-        ffmpeg.args(["-g", &interval]).args(coding.split_whitespace()).arg("/dev/null").stdin(Stdio::null());
+        let video = |kbits: u32| {
+            format!(
+                "-c:v libx264 -preset superfast -tune zerolatency -threads 1 -profile:v main -b:v {kbits}k \
+                 -maxrate {kbits}k -bufsize {kbits}k -sc_threshold 0 -g {interval}"
+            )
+        };
+        let file = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -frag_duration 200000 /dev/null";
+        let large = format!("{} -c:a aac -b:a 96k -ac 1 {file}", video(2_000));
+        let low = format!("-map [low] {} {file}", video(500));
+        ffmpeg.args(large.split_whitespace()).args(low.split_whitespace()).stdin(Stdio::null());
         Ok(Self(ffmpeg.spawn().context("ffmpeg doesn't start")?))
     }
 

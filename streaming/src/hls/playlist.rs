@@ -35,32 +35,42 @@ const PARTS_LISTED: Duration = Duration::from_secs(6);
 
 /// Most bits a second of a track, for players to choose by. The encoder's limit with what containers add.
 const VIDEO_BANDWIDTH: u32 = 2_400_000;
+const LOW_BANDWIDTH: u32 = 600_000;
 const AUDIO_BANDWIDTH: u32 = 110_000;
 
-/// The playlist that names the others.
-pub(super) fn multivariant(video: Option<&Format>) -> Bytes {
-    let (width, height, codec) = match video {
-        Some(Format::Video { width, height, avcc }) => (*width, *height, avc_codec(avcc)),
-        _ => (1280, 720, avc_codec(&[])),
-    };
-    let bandwidth = VIDEO_BANDWIDTH + AUDIO_BANDWIDTH;
-    let frame_rate = f64::from(cadence::TICKS_PER_SECOND);
-    format!(
-        "#EXTM3U\n\
+/// The playlist that names the others; the formats are in the order of [`Track::ALL`].
+pub(super) fn multivariant([video, _, low]: [Option<&Format>; 3]) -> Bytes {
+    let mut out = "#EXTM3U\n\
          #EXT-X-VERSION:9\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
-         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"program\",NAME=\"Program\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"audio.m3u8\"\n\
-         #EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS=\"{codec},mp4a.40.2\",RESOLUTION={width}x{height},\
-         FRAME-RATE={frame_rate:.3},AUDIO=\"program\"\n\
-         video.m3u8\n"
-    )
-    .into()
+         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"program\",NAME=\"Program\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"audio.m3u8\"\n"
+        .to_owned();
+    // Players begin with the first of them.
+    for (format, track, most) in [(video, Track::Video, VIDEO_BANDWIDTH), (low, Track::Low, LOW_BANDWIDTH)] {
+        let (width, height, codec) = match (format, track) {
+            (Some(Format::Video { width, height, avcc }), _) => (*width, *height, avc_codec(avcc)),
+            // Before the first of them it is what it will be.
+            (_, Track::Video) => (1280, 720, avc_codec(&[])),
+            (_, Track::Audio | Track::Low) => continue,
+        };
+        let bandwidth = most + AUDIO_BANDWIDTH;
+        let average = bandwidth * 5 / 6;
+        let frame_rate = f64::from(cadence::TICKS_PER_SECOND);
+        out += &format!(
+            "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},AVERAGE-BANDWIDTH={average},CODECS=\"{codec},mp4a.40.2\",\
+             RESOLUTION={width}x{height},FRAME-RATE={frame_rate:.3},AUDIO=\"program\"\n{}.m3u8\n",
+            name(track)
+        );
+    }
+    out +=
+        &format!("#EXT-X-STREAM-INF:BANDWIDTH={AUDIO_BANDWIDTH},CODECS=\"mp4a.40.2\",AUDIO=\"program\"\naudio.m3u8\n");
+    out.into()
 }
 
 /// One track's playlist. `skip` leaves out what its reader has read before (RFC 8216bis §6.2.5.1).
-pub(super) fn media(of: &Rendition, other: &Rendition, ended: bool, skip: bool) -> Bytes {
+pub(super) fn media(of: &Rendition, others: &[&Rendition], ended: bool, skip: bool) -> Bytes {
     let mut out = String::with_capacity(4096);
-    write_media(&mut out, of, other, ended, skip).expect("writing to a string doesn't fail");
+    write_media(&mut out, of, others, ended, skip).expect("writing to a string doesn't fail");
     out.into()
 }
 
@@ -69,10 +79,11 @@ pub(super) fn name(track: Track) -> &'static str {
     match track {
         Track::Video => "video",
         Track::Audio => "audio",
+        Track::Low => "low",
     }
 }
 
-fn write_media(out: &mut String, of: &Rendition, other: &Rendition, ended: bool, skip: bool) -> Result {
+fn write_media(out: &mut String, of: &Rendition, others: &[&Rendition], ended: bool, skip: bool) -> Result {
     let seconds = Duration::as_secs_f64;
     writeln!(out, "#EXTM3U\n#EXT-X-VERSION:9")?;
     writeln!(out, "#EXT-X-TARGETDURATION:{}", TARGET_DURATION.as_secs())?;
@@ -105,7 +116,7 @@ fn write_media(out: &mut String, of: &Rendition, other: &Rendition, ended: bool,
         if index >= with_parts {
             write_parts(out, of.track(), segment)?;
         }
-        if segment.whole.is_some() {
+        if segment.is_whole() {
             writeln!(out, "#EXTINF:{:.5},\n{}-{}.m4s", seconds(&segment.duration()), name(of.track()), segment.msn)?;
         }
     }
@@ -114,14 +125,17 @@ fn write_media(out: &mut String, of: &Rendition, other: &Rendition, ended: bool,
     }
     // Always there: hls.js reloads without end where it is missing.
     writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}-p{}.m4s\"", name(of.track()), of.next_part())?;
-    match other.position() {
-        (msn, parts @ 1..) => write_report(out, other.track(), msn, parts - 1),
-        (0, 0) => Ok(()),
-        (msn, 0) => {
-            let last = other.listed().next_back().map_or(0, |segment| segment.parts.len() as u64);
-            write_report(out, other.track(), msn - 1, last.saturating_sub(1))
+    for other in others {
+        match other.position() {
+            (msn, parts @ 1..) => write_report(out, other.track(), msn, parts - 1)?,
+            (0, 0) => {}
+            (msn, 0) => {
+                let last = other.listed().next_back().map_or(0, |segment| segment.parts.len() as u64);
+                write_report(out, other.track(), msn - 1, last.saturating_sub(1))?;
+            }
         }
     }
+    Ok(())
 }
 
 fn write_parts(out: &mut String, track: Track, segment: &Segment) -> Result {

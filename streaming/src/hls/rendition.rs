@@ -7,14 +7,18 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
-use super::boxes::{self, Sample};
+use super::{
+    Stored,
+    boxes::{self, Sample},
+};
 use crate::{
     cadence,
     wire::{AccessUnit, Format, Track},
 };
 
-/// Segments in the playlist: half a minute to go back in, 8 MB at 2 Mbit/s. More is memory for every broadcast.
-pub(super) const LISTED: usize = 15;
+/// Segments kept in memory: half a minute, 8 MB at 2 Mbit/s. More is memory for every broadcast; fewer, and players
+/// that are a little behind wait for the disk.
+pub(super) const IN_MEMORY: usize = 15;
 
 /// Segments kept after they left the playlist, for players that read it just before.
 const SPARE: usize = 3;
@@ -28,6 +32,8 @@ const SEGMENT_MAX: Duration = Duration::from_millis(2400);
 pub(super) struct Rendition {
     track: Track,
     format: Option<Format>,
+    /// It has a format, or had one: an unused one stays empty.
+    used: bool,
     run: u32,
     run_start: Option<RunStart>,
     inits: VecDeque<(u32, Bytes)>,
@@ -42,6 +48,11 @@ pub(super) struct Rendition {
     open_part: u64,
     open_segment: u64,
     segments: VecDeque<Segment>,
+    /// Segments in the playlist at most.
+    listed_max: usize,
+    /// What [`take_whole`](Self::take_whole) gives next, and what [`take_expired`](Self::take_expired) does.
+    whole: Vec<u64>,
+    expired: Vec<u64>,
     segment_open: bool,
     next_msn: u64,
     next_part: u64,
@@ -66,8 +77,18 @@ pub(super) struct Segment {
     pub(super) discontinuity: bool,
     pub(super) wall: SystemTime,
     pub(super) parts: Vec<Part>,
-    /// All of it, once it is whole; the parts are slices of it then.
-    pub(super) whole: Option<Bytes>,
+    pub(super) place: Place,
+}
+
+/// Where a segment is.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// It goes on.
+    Open,
+    /// It is whole; the parts are slices of it.
+    Memory { whole: Bytes, kept: bool },
+    /// It has left memory, with its parts.
+    Disk { duration: Duration },
 }
 
 #[derive(Debug)]
@@ -82,15 +103,32 @@ pub(super) struct Part {
 
 impl Segment {
     pub(super) fn duration(&self) -> Duration {
+        if let Place::Disk { duration } = self.place {
+            return duration;
+        }
         self.parts.iter().map(|part| part.duration).sum()
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        !matches!(self.place, Place::Open)
+    }
+
+    /// It left memory before it was on the disk.
+    fn is_lost(&self) -> bool {
+        matches!(self.place, Place::Disk { duration: Duration::ZERO })
     }
 }
 
 impl Rendition {
-    pub(super) fn new(track: Track) -> Self {
+    pub(super) fn new(track: Track, window: Duration) -> Self {
+        let listed_max = (window.as_secs() / cadence::SEGMENT.as_secs()) as usize;
         Self {
+            listed_max: listed_max.max(IN_MEMORY),
+            whole: Vec::new(),
+            expired: Vec::new(),
             track,
             format: None,
+            used: false,
             run: 0,
             run_start: None,
             inits: VecDeque::new(),
@@ -116,10 +154,11 @@ impl Rendition {
         self.inits.retain(|(run, _)| *run != self.run);
         self.inits.push_back((self.run, boxes::init_segment(&[&format])));
         self.format = Some(format);
+        self.used = true;
     }
 
-    pub(super) fn format(&self) -> Option<&Format> {
-        self.format.as_ref()
+    pub(super) fn is_used(&self) -> bool {
+        self.used
     }
 
     /// Takes the next unit; true when a part was finished by it.
@@ -136,7 +175,7 @@ impl Rendition {
             if start + SLACK < due {
                 return false;
             }
-            start = if self.track == Track::Video || hole <= SLACK { due } else { start };
+            start = if self.track.is_picture() || hole <= SLACK { due } else { start };
         } else if let Some(mut held) = self.held.take() {
             let Some(duration) = start.checked_sub(held.start).filter(|ticks| *ticks > 0) else {
                 // Time doesn't go back in a run.
@@ -153,7 +192,7 @@ impl Rendition {
         let mut sample = Sample { start, duration: 0, keyframe: unit.keyframe, data: unit.data };
         if let Some(end) = self.part_ends(unit.pts) {
             let ticks = match self.track {
-                Track::Video => in_ticks(run.offset + end, timescale).saturating_sub(start).max(1),
+                Track::Video | Track::Low => in_ticks(run.offset + end, timescale).saturating_sub(start).max(1),
                 Track::Audio => u64::from(AAC_SAMPLES),
             };
             sample.duration = u32::try_from(ticks).unwrap_or(u32::MAX);
@@ -169,7 +208,7 @@ impl Rendition {
     /// Where the unit of this time ends, if it is the last of its part by the cadence.
     fn part_ends(&self, pts: Duration) -> Option<Duration> {
         match self.track {
-            Track::Video => {
+            Track::Video | Track::Low => {
                 let end = cadence::part_end(pts);
                 (pts + cadence::TICK * 5 / 4 > end).then_some(end)
             }
@@ -184,7 +223,7 @@ impl Rendition {
     pub(super) fn end_run(&mut self) {
         if let Some(mut held) = self.held.take() {
             held.duration = match self.track {
-                Track::Video => in_ticks(cadence::TICK, boxes::VIDEO_TIMESCALE) as u32,
+                Track::Video | Track::Low => in_ticks(cadence::TICK, boxes::VIDEO_TIMESCALE) as u32,
                 Track::Audio => AAC_SAMPLES,
             };
             self.add(held, None);
@@ -211,7 +250,7 @@ impl Rendition {
     }
 
     pub(super) fn has_whole_segment(&self) -> bool {
-        self.segments.front().is_some_and(|segment| segment.whole.is_some())
+        self.segments.front().is_some_and(Segment::is_whole)
     }
 
     /// What the playlist names, oldest first.
@@ -232,7 +271,7 @@ impl Rendition {
     /// The segment that is open, or will be next, and how many parts of it are there.
     pub(super) fn position(&self) -> (u64, u64) {
         match self.segments.back() {
-            Some(last) if last.whole.is_none() => (last.msn, last.parts.len() as u64),
+            Some(last) if !last.is_whole() => (last.msn, last.parts.len() as u64),
             _ => (self.next_msn, 0),
         }
     }
@@ -241,8 +280,46 @@ impl Rendition {
         self.inits.iter().find(|(of, _)| *of == run).map(|(_, bytes)| bytes.clone())
     }
 
-    pub(super) fn segment(&self, msn: u64) -> Option<Bytes> {
-        self.segments.iter().find(|segment| segment.msn == msn).and_then(|segment| segment.whole.clone())
+    pub(super) fn segment(&self, msn: u64) -> Option<Stored> {
+        match &self.at(msn)?.place {
+            Place::Open => None,
+            Place::Memory { whole, .. } => Some(Stored::There(whole.clone())),
+            Place::Disk { .. } => Some(Stored::OnDisk(self.name_of(msn))),
+        }
+    }
+
+    pub(super) fn take_whole(&mut self) -> Vec<(String, Bytes)> {
+        let whole = std::mem::take(&mut self.whole);
+        let found = |msn: u64| match &self.at(msn)?.place {
+            Place::Memory { whole, .. } => Some((self.name_of(msn), whole.clone())),
+            Place::Open | Place::Disk { .. } => None,
+        };
+        whole.into_iter().filter_map(found).collect()
+    }
+
+    pub(super) fn take_expired(&mut self) -> Vec<String> {
+        let expired = std::mem::take(&mut self.expired);
+        expired.into_iter().map(|msn| self.name_of(msn)).collect()
+    }
+
+    /// The segment is on the disk.
+    pub(super) fn keep(&mut self, msn: u64) {
+        let first = self.segments.front().map_or(0, |segment| segment.msn);
+        let index = msn.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+        match index.and_then(|index| self.segments.get_mut(index)).map(|segment| &mut segment.place) {
+            Some(Place::Memory { kept, .. }) => *kept = true,
+            // It has left already, and so will its file.
+            _ => self.expired.push(msn),
+        }
+    }
+
+    fn at(&self, msn: u64) -> Option<&Segment> {
+        let index = msn.checked_sub(self.segments.front()?.msn)?;
+        self.segments.get(usize::try_from(index).ok()?)
+    }
+
+    fn name_of(&self, msn: u64) -> String {
+        format!("{}-{msn}.m4s", super::playlist::name(self.track))
     }
 
     pub(super) fn part(&self, number: u64) -> Option<Bytes> {
@@ -251,7 +328,9 @@ impl Rendition {
     }
 
     fn unlisted(&self) -> usize {
-        self.segments.len().saturating_sub(LISTED)
+        // The oldest ones may have left memory without being on the disk: then no more are listed than are there.
+        let there = self.segments.iter().rev().take_while(|segment| !segment.is_lost()).count();
+        self.segments.len() - there.min(self.listed_max)
     }
 
     /// Adds a sample whose duration is known, and ends its part and segment if what comes next, at this time and perhaps
@@ -279,7 +358,7 @@ impl Rendition {
     /// Part and segment of a unit. A frame of sound seldom begins right at an edge: the nearer side counts.
     fn place(&self, pts: Duration) -> (u64, u64) {
         let nearest = match self.track {
-            Track::Video => pts,
+            Track::Video | Track::Low => pts,
             Track::Audio => pts + Duration::from_millis(10),
         };
         (cadence::part_at(nearest), cadence::segment_at(nearest))
@@ -291,7 +370,7 @@ impl Rendition {
 
     fn open_duration(&self) -> Duration {
         let ticks = self.open.iter().map(|sample| u64::from(sample.duration)).sum();
-        let parts = self.segments.back().filter(|last| last.whole.is_none()).map(Segment::duration);
+        let parts = self.segments.back().filter(|last| !last.is_whole()).map(Segment::duration);
         parts.unwrap_or_default() + from_ticks(ticks, self.timescale())
     }
 
@@ -312,7 +391,7 @@ impl Rendition {
         if !self.segment_open {
             let discontinuity = self.segments.back().is_some_and(|last| last.run != self.run);
             let (msn, run) = (self.next_msn, self.run);
-            self.segments.push_back(Segment { msn, run, discontinuity, wall, parts: Vec::new(), whole: None });
+            self.segments.push_back(Segment { msn, run, discontinuity, wall, parts: Vec::new(), place: Place::Open });
             self.next_msn += 1;
             self.segment_open = true;
         }
@@ -333,15 +412,34 @@ impl Rendition {
                 part.bytes = whole.slice(start..end);
                 start = end;
             }
-            segment.whole = Some(whole);
+            segment.place = Place::Memory { whole, kept: false };
+            self.whole.push(segment.msn);
         }
         self.segment_open = false;
-        while self.segments.len() > LISTED + SPARE {
-            let removed = self.segments.pop_front();
-            self.discontinuities_removed += u64::from(removed.is_some_and(|segment| segment.discontinuity));
+        self.move_to_disk();
+        while self.segments.len() > self.listed_max + SPARE || self.segments.front().is_some_and(Segment::is_lost) {
+            let Some(removed) = self.segments.pop_front() else { break };
+            self.discontinuities_removed += u64::from(removed.discontinuity);
+            if !removed.is_lost() {
+                self.expired.push(removed.msn);
+            }
         }
         let oldest = self.segments.front().map_or(self.run, |segment| segment.run);
         self.inits.retain(|(run, _)| *run >= oldest);
+    }
+
+    /// What is old leaves memory: to be read from the disk, or not at all.
+    fn move_to_disk(&mut self) {
+        let old = self.segments.len().saturating_sub(IN_MEMORY + SPARE);
+        for segment in self.segments.range_mut(..old).rev() {
+            let kept = match segment.place {
+                Place::Memory { kept, .. } => kept,
+                Place::Open | Place::Disk { .. } => break,
+            };
+            let duration = if kept { segment.duration() } else { Duration::ZERO };
+            segment.place = Place::Disk { duration };
+            segment.parts = Vec::new();
+        }
     }
 }
 

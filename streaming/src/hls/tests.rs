@@ -24,16 +24,17 @@ struct Studio {
 impl Studio {
     fn new() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
-        let mut studio = Self { packager: Packager::new(), wall, tick: 0, sound: 0, segment: None };
+        let mut studio = Self { packager: Packager::new(Duration::ZERO), wall, tick: 0, sound: 0, segment: None };
         studio.say_formats();
         studio
     }
 
     fn say_formats(&mut self) {
         let avcc = Bytes::from_static(AVCC);
-        self.packager.handle_format(Format::Video { width: 1280, height: 720, avcc });
+        self.packager.handle_format(Track::Video, Format::Video { width: 1280, height: 720, avcc: avcc.clone() });
+        self.packager.handle_format(Track::Low, Format::Video { width: 640, height: 360, avcc });
         let config = Bytes::from_static(&[0x11, 0x88]);
-        self.packager.handle_format(Format::Audio { rate: 48_000, channels: 1, config });
+        self.packager.handle_format(Track::Audio, Format::Audio { rate: 48_000, channels: 1, config });
     }
 
     fn run(&mut self, ticks: u64) {
@@ -49,7 +50,9 @@ impl Studio {
             let keyframe = self.segment != segment;
             self.segment = segment;
             let data = Bytes::from(vec![u8::from(keyframe); 2_000]);
+            let small = AccessUnit { track: Track::Low, pts, keyframe, data: data.slice(..500) };
             self.packager.handle_unit(AccessUnit { track: Track::Video, pts, keyframe, data }, now);
+            self.packager.handle_unit(small, now);
         }
         self.tick += 1;
         loop {
@@ -72,7 +75,8 @@ impl Studio {
     }
 
     fn text(&self, track: Track) -> String {
-        String::from_utf8(self.packager.playlist(track, false).to_vec()).unwrap()
+        let text = self.packager.playlist(track, false).expect("the track is used");
+        String::from_utf8(text.plain().to_vec()).unwrap()
     }
 
     fn bytes(&self, name: &str) -> Bytes {
@@ -168,13 +172,12 @@ fn playlists_keep_the_rules_all_the_time() {
     for _ in 0..2_410 {
         studio.run(1);
         if studio.packager.is_playable() {
-            check_rules(&studio.text(Track::Video));
-            check_rules(&studio.text(Track::Audio));
+            Track::ALL.into_iter().for_each(|track| drop(check_rules(&studio.text(track))));
         }
     }
     let video = check_rules(&studio.text(Track::Video));
     // The open one is listed as well, by its parts.
-    assert_eq!(video.segments.iter().map(|segment| segment.0).collect::<Vec<_>>(), [2.0; rendition::LISTED - 1]);
+    assert_eq!(video.segments.iter().map(|segment| segment.0).collect::<Vec<_>>(), [2.0; rendition::IN_MEMORY - 1]);
     assert_eq!(video.msn as usize + video.segments.len(), 41, "two short ones and 39 of 2 s make 80 s");
     assert!(video.parts.iter().all(|part| (part.1 - 0.2).abs() < 0.000_02), "{:?}", video.parts);
 }
@@ -275,7 +278,8 @@ fn a_delta_leaves_out_what_is_old() {
     let mut studio = Studio::new();
     studio.run(2_000);
     let full = studio.text(Track::Video);
-    let delta = String::from_utf8(studio.packager.playlist(Track::Video, true).to_vec()).unwrap();
+    let delta = studio.packager.playlist(Track::Video, true).unwrap().plain();
+    let delta = String::from_utf8(delta.to_vec()).unwrap();
     assert!(delta.len() < full.len() * 9 / 10, "{} of {}", delta.len(), full.len());
     let skipped: usize =
         attribute(delta.lines().find(|line| line.starts_with("#EXT-X-SKIP")).unwrap(), "SKIPPED-SEGMENTS")
@@ -295,7 +299,7 @@ fn a_dead_studio_leaves_a_discontinuity_and_time_goes_on() {
     studio.run(117);
     studio.die(Duration::from_millis(700));
     studio.run(200);
-    for track in [Track::Video, Track::Audio] {
+    for track in Track::ALL {
         let text = studio.text(track);
         let read = check_rules(&text);
         let name = playlist::name(track);
@@ -349,7 +353,7 @@ fn memory_is_bounded() {
     let mut studio = Studio::new();
     studio.run(30 * 600);
     let kept = (0..400).filter(|msn| matches!(studio.packager.file(&format!("video-{msn}.m4s")), Stored::There(_)));
-    assert!(kept.count() <= rendition::LISTED + 3);
+    assert!(kept.count() <= rendition::IN_MEMORY + 3);
 }
 
 #[test]
@@ -439,13 +443,18 @@ fn parts_hold_their_samples() {
 fn the_multivariant_playlist_names_both_tracks() {
     let mut studio = Studio::new();
     studio.run(100);
-    let text = studio.packager.multivariant();
+    let text = studio.packager.multivariant().plain();
     let playlist = m3u8_rs::parse_master_playlist_res(&text).unwrap();
-    let [variant] = &playlist.variants[..] else { panic!("one variant") };
+    let [variant, low, sound] = &playlist.variants[..] else { panic!("three variants") };
+    assert_eq!((low.uri.as_str(), sound.uri.as_str()), ("low.m3u8", "audio.m3u8"));
+    assert_eq!(low.resolution, Some(m3u8_rs::Resolution { width: 640, height: 360 }));
+    assert!(low.bandwidth * 3 < variant.bandwidth && sound.resolution.is_none());
     assert_eq!(variant.uri, "video.m3u8");
     assert_eq!(variant.codecs.as_deref(), Some("avc1.4d401f,mp4a.40.2"));
     assert_eq!(variant.audio.as_deref(), Some("program"));
     assert_eq!(playlist.alternatives[0].uri.as_deref(), Some("audio.m3u8"));
+    studio.packager.finish();
+    assert_eq!(studio.packager.multivariant().plain(), text, "the end changes nothing of it");
 }
 
 #[test]
@@ -469,4 +478,74 @@ fn fragments(bytes: &Bytes) -> Vec<(u64, u64)> {
         }
     }
     fragments
+}
+
+// RFC 8216bis §4.4.3.1, §4.4.5.4: switching between renditions
+#[test]
+fn renditions_are_cut_at_the_same_times_and_tell_of_each_other() {
+    let mut studio = Studio::new();
+    for _ in 0..400 {
+        studio.run(1);
+        if !studio.packager.is_playable() {
+            continue;
+        }
+        let (large, low) = (studio.text(Track::Video), studio.text(Track::Low));
+        let (large, low) = (read(&large), read(&low));
+        assert_eq!((large.msn, large.segments.len()), (low.msn, low.segments.len()));
+        let durations =
+            |read: &Read| read.parts.iter().map(|part| (part.0, part.1.to_bits(), part.3)).collect::<Vec<_>>();
+        assert_eq!(durations(&large), durations(&low));
+    }
+    let text = studio.text(Track::Low);
+    let reports: Vec<_> = text.lines().filter(|line| line.starts_with("#EXT-X-RENDITION-REPORT")).collect();
+    assert_eq!(reports.len(), 2, "{text}");
+    assert!(reports[0].contains("video.m3u8") && reports[1].contains("audio.m3u8"));
+}
+
+// product: B6
+#[test]
+fn viewers_go_back_to_what_is_on_the_disk_and_no_further() {
+    let mut studio = Studio::new();
+    studio.packager = Packager::new(Duration::from_secs(120));
+    studio.say_formats();
+    let mut disk = std::collections::BTreeMap::new();
+    let keep = |studio: &mut Studio, disk: &mut std::collections::BTreeMap<String, Bytes>| {
+        for (name, bytes) in studio.packager.take_whole() {
+            studio.packager.handle_kept(&name);
+            disk.insert(name, bytes);
+        }
+        studio.packager.take_expired().iter().for_each(|name| drop(disk.remove(name)));
+    };
+    for _ in 0..30 * 300 {
+        studio.run(1);
+        keep(&mut studio, &mut disk);
+    }
+    let video = check_rules(&studio.text(Track::Video));
+    let length: f64 = video.segments.iter().map(|segment| segment.0).sum();
+    assert!((118.0..=120.0).contains(&length), "{length} s");
+    let oldest = &video.segments[0].1;
+    assert_eq!(studio.packager.file(oldest), Stored::OnDisk(oldest.clone()));
+    assert!(disk.contains_key(oldest) && disk.len() <= 3 * (60 + 4), "{} files", disk.len());
+    let newest = &video.segments.last().unwrap().1;
+    assert!(matches!(studio.packager.file(newest), Stored::There(_)));
+    let memory = video.segments.iter().filter(|segment| matches!(studio.packager.file(&segment.1), Stored::There(_)));
+    assert!(memory.count() <= rendition::IN_MEMORY + 3);
+
+    // The disk is full: half a minute is left, and later all of it again.
+    for _ in 0..30 * 60 {
+        studio.run(1);
+        studio.packager.take_whole();
+    }
+    let video = check_rules(&studio.text(Track::Video));
+    let length: f64 = video.segments.iter().map(|segment| segment.0).sum();
+    assert!((28.0..=38.0).contains(&length), "{length} s");
+    for (_, name) in &video.segments {
+        assert!(matches!(studio.packager.file(name), Stored::There(_)), "{name}");
+    }
+    for _ in 0..30 * 60 {
+        studio.run(1);
+        keep(&mut studio, &mut disk);
+    }
+    let length: f64 = check_rules(&studio.text(Track::Audio)).segments.iter().map(|segment| segment.0).sum();
+    assert!(length > 60.0, "{length} s");
 }

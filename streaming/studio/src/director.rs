@@ -50,7 +50,9 @@ impl Director {
         let mut report = Report::default();
         let (mut tick, mut frames) = (0, 0);
         let mut samples = Vec::new();
+        let mut next_report = REPORT_TICKS;
         let faults = Faults::new();
+        let mut pace = Pace::default();
         loop {
             let due = start + time_of(tick);
             loop {
@@ -81,11 +83,14 @@ impl Director {
                 std::process::abort();
             }
             report.ticks += 1;
-            let next = next_tick(tick, ticks_in(start.elapsed()));
-            report.ticks_skipped += next - tick - 1;
+            let next = next_tick(tick, ticks_in(start.elapsed()), pace.stride());
+            report.ticks_skipped += (next - tick).div_ceil(pace.stride()) - 1;
             tick = next;
-            if report.ticks.is_multiple_of(REPORT_TICKS) {
+            if tick >= next_report {
+                next_report = tick + REPORT_TICKS;
                 (report.sound_missed, report.sound_dropped) = (program.missed, program.dropped);
+                (report.pictures_dropped, report.cpu_ms) = (self.encoder.dropped, cpu_ms());
+                pace.review(report.ticks_skipped + report.pictures_dropped);
                 // Numbers can wait for the next report.
                 let _full = self.said.try_send(FromStudio::Report(report));
             }
@@ -93,15 +98,70 @@ impl Director {
     }
 }
 
-/// The tick after `done` when it is `now`. Late ticks are left out, but not the one at a part's edge: every part is to
-/// have its picture.
-fn next_tick(done: u64, now: u64) -> u64 {
-    let next = done + 1;
+/// The tick after `done` when it is `now`, of every `stride`th. Late ticks are left out, but not the one at a part's edge:
+/// every part is to have its picture.
+fn next_tick(done: u64, now: u64, stride: u64) -> u64 {
+    let next = (done / stride + 1) * stride;
+    let now = now / stride * stride;
     if now > next + BEHIND_MAX {
         return now;
     }
     let edge = next.next_multiple_of(cadence::TICKS_PER_PART);
     now.min(edge).max(next)
+}
+
+/// How many pictures a second there are: fewer where the machine can't keep up, so that those there are come in time.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Into [`STRIDES`].
+    step: usize,
+    lost: u64,
+    /// Reports in a row of pictures lost, and of none.
+    bad: u32,
+    good: u32,
+}
+
+/// Every picture, every second one, or one a part.
+const STRIDES: [u64; 3] = [1, 2, cadence::TICKS_PER_PART];
+
+/// Pictures of a second's thirty that may be lost without its being a want of time.
+const LOST_MAX: u64 = 5;
+
+/// Seconds of loss until there are fewer pictures: a moment's burden is over by itself.
+const BAD_MAX: u32 = 3;
+
+/// Seconds without any until there are more again. Sooner, it would go to and fro.
+const GOOD_MIN: u32 = 20;
+
+impl Pace {
+    fn stride(&self) -> u64 {
+        STRIDES[self.step]
+    }
+
+    /// Once a second: how many pictures were lost so far.
+    fn review(&mut self, lost: u64) {
+        let new = lost - std::mem::replace(&mut self.lost, lost);
+        let is_bad = new * self.stride() > LOST_MAX;
+        self.bad = if is_bad { self.bad + 1 } else { 0 };
+        self.good = if new == 0 { self.good + 1 } else { 0 };
+        if self.bad >= BAD_MAX && self.step + 1 < STRIDES.len() {
+            self.step += 1;
+            (self.bad, self.good) = (0, 0);
+            tracing::warn!(every = self.stride(), "too little processor time: fewer pictures");
+        } else if self.good >= GOOD_MIN && self.step > 0 {
+            self.step -= 1;
+            (self.bad, self.good) = (0, 0);
+            tracing::info!(every = self.stride(), "enough processor time: more pictures");
+        }
+    }
+}
+
+/// Processor time this process has used.
+fn cpu_ms() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name, which may have spaces: user and system time are the 12th and 13th words, in hundredths (proc(5)).
+    let words = stat.rsplit(')').next().unwrap_or_default().split(' ').skip(12).take(2);
+    words.filter_map(|word| word.parse::<u64>().ok()).sum::<u64>() * 10
 }
 
 /// Whole frames of sound in so many ticks: five in three.
@@ -116,7 +176,7 @@ mod tests {
     #[test]
     fn late_ticks_are_left_out_but_for_the_edges_of_parts() {
         let check = |done: u64, now: u64, expected: u64| {
-            assert_eq!(next_tick(done, now), expected, "{done} done, now {now}");
+            assert_eq!(next_tick(done, now, 1), expected, "{done} done, now {now}");
         };
         check(3, 3, 4);
         check(3, 4, 4);
@@ -125,6 +185,36 @@ mod tests {
         check(9, 14, 12);
         check(12, 14, 14);
         check(3, 500, 500);
+    }
+
+    #[test]
+    fn fewer_pictures_keep_to_the_edges_of_parts() {
+        let check = |done: u64, now: u64, stride: u64, expected: u64| {
+            assert_eq!(next_tick(done, now, stride), expected, "{done} done, now {now}, every {stride}");
+        };
+        check(4, 5, 2, 6);
+        check(4, 11, 2, 6);
+        check(6, 11, 2, 10);
+        check(6, 6, 6, 12);
+        check(6, 25, 6, 12);
+    }
+
+    #[test]
+    fn the_pace_falls_under_a_burden_and_comes_back() {
+        let (mut pace, mut lost) = (Pace::default(), 0);
+        let mut seconds = |pace: &mut Pace, count: u32, each: u64| {
+            (0..count).for_each(|_| {
+                lost += each;
+                pace.review(lost);
+            });
+            pace.stride()
+        };
+        assert_eq!(seconds(&mut pace, 60, 3), 1, "a few are no burden");
+        assert_eq!(seconds(&mut pace, 2, 20), 1);
+        assert_eq!(seconds(&mut pace, 1, 20), 2);
+        assert_eq!(seconds(&mut pace, 10, 20), 6, "and no fewer than one a part");
+        assert_eq!(seconds(&mut pace, GOOD_MIN - 1, 0), 6);
+        assert_eq!(seconds(&mut pace, 1 + GOOD_MIN, 0), 1);
     }
 
     #[test]

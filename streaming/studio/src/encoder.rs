@@ -27,6 +27,13 @@ use crate::{
 /// data volume.
 const VIDEO_KBITS: u32 = 2_000;
 
+/// The same of the small picture, for phones on the way: a quarter of the pixels, and a little more for each.
+const LOW_KBITS: u32 = 500;
+
+/// The small picture's size.
+const LOW_WIDTH: usize = WIDTH / 2;
+const LOW_HEIGHT: usize = HEIGHT / 2;
+
 /// Bits a second of the sound. Mono voices and music are clean at this.
 const AUDIO_BITS: u32 = 96_000;
 
@@ -40,6 +47,8 @@ pub(crate) struct Encoder {
     sound: AppSrc,
     pool: gst::BufferPool,
     last: Option<gst::Buffer>,
+    /// Pictures that came too late to be coded.
+    pub(crate) dropped: u64,
     ends: Receiver<End>,
 }
 
@@ -50,29 +59,47 @@ enum End {
 }
 
 impl Encoder {
-    pub(crate) fn start(said: &SyncSender<FromStudio>) -> anyhow::Result<Self> {
+    /// `low` makes the small picture as well.
+    pub(crate) fn start(said: &SyncSender<FromStudio>, low: bool) -> anyhow::Result<Self> {
         let per_second = cadence::TICKS_PER_SECOND;
         // One key frame is forced in each segment; the encoder adds one by itself only if that went wrong.
         let keyframe_max = 2 * cadence::SEGMENT.as_secs() * u64::from(per_second);
+        let code = |name: &str, kbits: u32| {
+            format!(
+                "x264enc name={name} tune=zerolatency speed-preset=superfast threads=1 bitrate={kbits} \
+                   vbv-buf-capacity=1000 key-int-max={keyframe_max} option-string=scenecut=0 \
+                 ! video/x-h264,stream-format=avc,alignment=au,profile=main"
+            )
+        };
+        // Behind a queue of its own that drops: what is late in it holds nothing else up.
+        let small = format!(
+            "split. ! queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0 ! videoscale \
+             ! video/x-raw,width={LOW_WIDTH},height={LOW_HEIGHT} ! {} ! appsink name=low sync=false async=false",
+            code("x264low", LOW_KBITS)
+        );
+        let small = if low { small } else { String::new() };
+        let large = code("x264", VIDEO_KBITS);
         let pipeline = gst::parse::launch(&format!(
             "appsrc name=pictures is-live=true format=time leaky-type=upstream max-buffers=2 max-bytes=0 \
                caps=video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate={per_second}/1,\
                  pixel-aspect-ratio=1/1,interlace-mode=progressive,colorimetry=bt601 \
-             ! x264enc name=x264 tune=zerolatency speed-preset=superfast threads=1 bitrate={VIDEO_KBITS} \
-               vbv-buf-capacity=1000 key-int-max={keyframe_max} option-string=scenecut=0 \
-             ! video/x-h264,stream-format=avc,alignment=au,profile=main \
-             ! appsink name=video sync=false async=false \
+             ! tee name=split ! {large} ! appsink name=video sync=false async=false \
              appsrc name=sound is-live=true format=time leaky-type=upstream max-time=1000000000 max-bytes=0 \
                caps=audio/x-raw,format=S16LE,rate={SAMPLE_RATE},channels=1,layout=interleaved \
              ! audioconvert ! avenc_aac bitrate={AUDIO_BITS} ! audio/mpeg,mpegversion=4,stream-format=raw \
-             ! appsink name=audio sync=false async=false"
+             ! appsink name=audio sync=false async=false {small}"
         ));
         let pipeline = pipeline.context("encoders")?;
         let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("a pipeline is a pipeline")?;
         let pictures: AppSrc = element(&pipeline, "pictures")?;
         let sound: AppSrc = element(&pipeline, "sound")?;
+        let mut tracks = vec![("video", Track::Video), ("audio", Track::Audio)];
         force_keyframes(&element(&pipeline, "x264")?)?;
-        for (name, track) in [("video", Track::Video), ("audio", Track::Audio)] {
+        if low {
+            force_keyframes(&element(&pipeline, "x264low")?)?;
+            tracks.push(("low", Track::Low));
+        }
+        for (name, track) in tracks {
             let sink: AppSink = element(&pipeline, name)?;
             sink.set_callbacks(units(track, said.clone()));
         }
@@ -96,7 +123,7 @@ impl Encoder {
         pool.set_config(config)?;
         pool.set_active(true)?;
         pipeline.set_state(gst::State::Playing).context("encoders don't start")?;
-        Ok(Self { pipeline, pictures, sound, pool, last: None, ends })
+        Ok(Self { pipeline, pictures, sound, pool, last: None, dropped: 0, ends })
     }
 
     /// The next picture; none means the one before again, which costs no copy. Too late for the encoder, it is left out.
@@ -118,7 +145,9 @@ impl Encoder {
         };
         buffer.make_mut().set_pts(clock_time(at));
         self.last = Some(buffer.clone());
-        offer(&self.pictures, buffer).context("the picture's encoder takes no more")
+        let taken = offer(&self.pictures, buffer).context("the picture's encoder takes no more")?;
+        self.dropped += u64::from(!taken);
+        Ok(())
     }
 
     /// The next stretch of sound.
@@ -129,7 +158,7 @@ impl Encoder {
         let writable = buffer.get_mut().context("a fresh buffer has one owner")?;
         writable.set_pts(clock_time(at));
         writable.set_duration(clock_time(length));
-        offer(&self.sound, buffer).context("the sound's encoder takes no more")
+        offer(&self.sound, buffer).context("the sound's encoder takes no more").map(drop)
     }
 
     /// An error if the encoders have failed.
@@ -161,13 +190,14 @@ impl Drop for Encoder {
     }
 }
 
-/// Pushes a buffer, or drops it when the encoder is behind: a leaky source of GStreamer 1.22 answers that with EOS.
-fn offer(source: &AppSrc, buffer: gst::Buffer) -> Result<(), gst::FlowError> {
+/// Pushes a buffer, or drops it when the encoder is behind, which false tells: a leaky source of GStreamer 1.22 answers
+/// that with EOS.
+fn offer(source: &AppSrc, buffer: gst::Buffer) -> Result<bool, gst::FlowError> {
     match source.push_buffer(buffer) {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(gst::FlowError::Eos) => {
             tracing::debug!(source = %source.name(), "the encoder is behind");
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(error),
     }
@@ -204,7 +234,7 @@ fn units(track: Track, said: SyncSender<FromStudio>) -> AppSinkCallbacks {
         // Waiting here when the parent is slow lets the leaky sources before the encoders drop.
         let say = |message| said.send(message).map_err(|_| gst::FlowError::Eos);
         if !format_said {
-            say(FromStudio::Format(format(track, &sample).ok_or(gst::FlowError::NotNegotiated)?))?;
+            say(FromStudio::Format(track, format(track, &sample).ok_or(gst::FlowError::NotNegotiated)?))?;
             format_said = true;
         }
         if let Some(unit) = unit(track, &sample) {
@@ -221,6 +251,7 @@ fn format(track: Track, sample: &gst::Sample) -> Option<Format> {
     let data = Bytes::copy_from_slice(&data.map_readable().ok()?);
     Some(match track {
         Track::Video => Format::Video { width: WIDTH as u16, height: HEIGHT as u16, avcc: data },
+        Track::Low => Format::Video { width: LOW_WIDTH as u16, height: LOW_HEIGHT as u16, avcc: data },
         Track::Audio => Format::Audio { rate: SAMPLE_RATE, channels: 1, config: data },
     })
 }

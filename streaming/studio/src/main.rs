@@ -79,7 +79,7 @@ fn main() -> anyhow::Result<()> {
     let lettering = Lettering::load(files.font.as_deref());
     let dress = Dress { logo: image(files.logo), background: image(files.background), poster: image(files.poster) };
     let composer = Composer::new(lettering, dress);
-    let director = Director { composer, encoder: Encoder::start(&said)?, said: said.clone() };
+    let director = Director { composer, encoder: Encoder::start(&said, files.low)?, said: said.clone() };
     let director = {
         let socket = socket.try_clone().context("socket")?;
         thread::Builder::new().name("director".to_owned()).spawn(move || {
@@ -98,13 +98,15 @@ fn main() -> anyhow::Result<()> {
     read
 }
 
-/// What the arguments name: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`.
+/// What the arguments say: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`, and `--low` for the small
+/// picture.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Files {
     font: Option<PathBuf>,
     logo: Option<PathBuf>,
     background: Option<PathBuf>,
     poster: Option<PathBuf>,
+    low: bool,
 }
 
 impl Files {
@@ -116,6 +118,10 @@ impl Files {
                 "--logo" => &mut files.logo,
                 "--background" => &mut files.background,
                 "--poster" => &mut files.poster,
+                "--low" => {
+                    files.low = true;
+                    continue;
+                }
                 _ => anyhow::bail!("huitong-studio doesn't know {name}; a socket is its standard input"),
             };
             *file = Some(PathBuf::from(arguments.next().with_context(|| format!("{name} names a file"))?));
@@ -174,6 +180,7 @@ mod tests {
         assert_eq!(parse(&[]).unwrap(), Files::default());
         let files = parse(&["--logo", "a.png", "--font", "b.ttf"]).unwrap();
         assert_eq!((files.logo, files.font), (Some("a.png".into()), Some("b.ttf".into())));
+        assert!(!files.low && parse(&["--low"]).unwrap().low);
         assert!(parse(&["--font"]).is_err() && parse(&["--help"]).is_err() && parse(&["a.ttf"]).is_err());
     }
 }

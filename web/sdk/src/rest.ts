@@ -152,6 +152,9 @@ export interface BroadcastInfo {
   title: string;
   /** `live` when the playlist can be fetched, `ended` when there is a replay. */
   state: string;
+  host?: string;
+  /** When it is planned to begin. */
+  start?: string;
   /** Where it is not `public`, a viewer needs a pass for the playlist. */
   access: WatchAccess;
   playlist: string;

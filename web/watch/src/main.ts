@@ -1,4 +1,5 @@
 import { ATTEND_MS, type Access, type Attendance, Attending, type Barred } from './attending';
+import { Controls } from './controls';
 import type { Player, Playing } from './player';
 import { type Known, type View, askAgainAfter, viewOf } from './watching';
 import { currentLanguage, otherLanguage, startWords, word } from './words';
@@ -8,6 +9,10 @@ import { currentLanguage, otherLanguage, startWords, word } from './words';
 interface BroadcastInfo {
   title: string;
   state: string;
+  /** Who made the meeting. */
+  host?: string;
+  /** When it is planned to begin. */
+  start?: string;
   access: Access;
   viewers: number;
   viewers_peak: number;
@@ -26,6 +31,9 @@ const video = element('video') as HTMLVideoElement;
 const parts = {
   player: element('player'),
   title: element('title'),
+  host: element('host'),
+  viewers: element('viewers'),
+  planned: element('planned'),
   language: element('language'),
   badges: element('badges'),
   live: element('live'),
@@ -53,6 +61,22 @@ let replay: string | null = null;
 let barred: Barred | null = null;
 let attended = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
+
+const controls = new Controls(
+  {
+    frame: parts.player,
+    video,
+    seek: element('seek') as HTMLInputElement,
+    time: element('time'),
+    play: element('play') as HTMLButtonElement,
+    mute: element('mute') as HTMLButtonElement,
+    volume: element('volume') as HTMLInputElement,
+    quality: element('quality') as HTMLSelectElement,
+    captions: element('captions') as HTMLButtonElement,
+    full: element('full') as HTMLButtonElement,
+  },
+  () => player,
+);
 
 startWords();
 parts.language.onclick = () => {
@@ -201,7 +225,24 @@ function render(): void {
   parts.spinner.hidden = !['loading', 'buffering', 'resuming', 'unreachable'].includes(now);
   parts.retry.hidden = !['missing', 'unplayable'].includes(now);
   parts.badges.hidden = !['playing', 'buffering', 'replay'].includes(now);
+  renderAbout(now);
   renderLatency();
+  controls.render();
+}
+
+/** Who invites, how many watch, and when it begins. */
+function renderAbout(now: View): void {
+  parts.host.textContent = info?.host ? word('hostedBy', info.host) : '';
+  const { viewers = 0, viewers_peak = 0 } = info ?? {};
+  parts.viewers.hidden = now === 'waiting' || viewers === 0;
+  parts.viewers.textContent = word('viewers', `${viewers}`);
+  parts.viewers.title = word('peak', `${viewers_peak}`);
+  const start = info?.start && now === 'waiting' ? new Date(info.start) : null;
+  parts.planned.hidden = start === null || start.getTime() < Date.now();
+  if (start) {
+    const text = start.toLocaleString(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' });
+    parts.planned.textContent = word('startsAt', text);
+  }
 }
 
 function renderLatency(): void {

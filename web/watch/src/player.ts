@@ -12,6 +12,11 @@ export interface Player {
   latency: () => number | null;
   isAtEdge: () => boolean;
   toEdge: () => void;
+  /** Lines of each choice of picture, 0 for sound alone; empty where the browser chooses by itself. */
+  heights: () => number[];
+  /** The choice, -1 where the player chooses. */
+  level: () => number;
+  setLevel: (level: number) => void;
   destroy: () => void;
 }
 
@@ -19,7 +24,7 @@ export function play(video: HTMLVideoElement, playlist: string, tell: (playing: 
   const listeners = follow(video, tell);
   const player = Hls.isSupported() ? withHls(video, playlist, tell) : natively(video, playlist, tell);
   return {
-    latency: player.latency,
+    ...player,
     isAtEdge: () => (player.latency() ?? 0) < EDGE_S_MAX,
     toEdge: () => {
       player.toEdge();
@@ -74,6 +79,11 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     toEdge: () => {
       if (hls.liveSyncPosition !== null) video.currentTime = hls.liveSyncPosition;
     },
+    heights: () => hls.levels.map(level => level.height),
+    level: () => (hls.autoLevelEnabled ? -1 : hls.nextLevel),
+    setLevel: level => {
+      hls.nextLevel = level;
+    },
     destroy: () => hls.destroy(),
   };
 }
@@ -102,6 +112,9 @@ function natively(video: HTMLVideoElement, playlist: string, tell: (playing: Pla
       const { seekable } = video;
       if (seekable.length > 0) video.currentTime = seekable.end(seekable.length - 1) - 2;
     },
+    heights: () => [],
+    level: () => -1,
+    setLevel: () => undefined,
     destroy: () => {
       video.removeEventListener('error', broken);
       video.removeAttribute('src');

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { askAgainAfter, viewOf } from './watching';
+import { barredBy } from './attending';
+import { askAgainAfter, clock, viewOf } from './watching';
 import { preferredLanguage } from './words';
 
 // product: B1
@@ -23,6 +24,19 @@ it('goes on playing what plays', () => {
   expect(viewOf('waiting', 'playing')).toBe('playing');
   expect(viewOf('unreachable', 'broken')).toBe('unreachable');
   expect(viewOf('missing', null)).toBe('missing');
+});
+
+it('writes times as people read them', () => {
+  expect([0, 5.9, 65, 3_723].map(clock)).toEqual(['0:00', '0:05', '1:05', '1:02:03']);
+});
+
+// product: B5
+it('knows a refusal from a failure', () => {
+  expect(barredBy('watch_password_needed')).toBe('password');
+  expect(barredBy('too_many_tries')).toBe('tries');
+  expect(barredBy('failed')).toBeNull();
+  expect(viewOf('barred', null)).toBe('barred');
+  expect(viewOf('barred', 'playing')).toBe('playing');
 });
 
 // product: A7

@@ -35,6 +35,14 @@ export function viewOf(known: Known, playing: Playing | null): View {
   }
 }
 
+/** Seconds as people read them: 1:05, 1:02:03. */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const last = `${whole % 60}`.padStart(2, '0');
+  return hours ? `${hours}:${`${minutes}`.padStart(2, '0')}:${last}` : `${minutes}:${last}`;
+}
+
 /** Milliseconds until the server is asked again. */
 export function askAgainAfter(view: View): number {
   switch (view) {

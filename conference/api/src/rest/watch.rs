@@ -27,6 +27,13 @@ struct BroadcastView {
     #[schema(value_type = String, format = Uuid)]
     id: BroadcastId,
     title: String,
+    /// Who made the meeting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    /// When it is planned to begin next, where it has a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start: Option<jiff::Timestamp>,
     /// `live` when the playlist can be fetched, `waiting` before, `ended` when there is a recording of it.
     state: &'static str,
     /// Who may watch. Where it isn't `public`, files are answered to who has a pass: see `…/viewers`.
@@ -58,10 +65,13 @@ async fn broadcast(
     let title = title.ok_or_else(|| caller.problem(Code::NotFound))?;
     let live = app.origin.is_live(id) || recording.is_none() && app.origin.get(id, "index.m3u8", None).await.is_ok();
     let access = app.conference.watch_access(id).await.map_err(|error| caller.failed(&error))?;
+    let (host, start) = app.conference.watch_about(id).await.map_err(|error| caller.failed(&error))?;
     let viewers = app.conference.viewers(id);
     Ok(Json(BroadcastView {
         id,
         title,
+        host,
+        start: start.map(time),
         state: match recording {
             _ if live => "live",
             Some(_) => "ended",

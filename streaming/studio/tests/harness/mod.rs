@@ -182,8 +182,14 @@ pub(crate) fn attribute(line: &str, name: &str) -> Option<String> {
 
 /// Saves a broadcast's playlists and all they name into a folder.
 pub(crate) async fn save(origin: &Origin, id: BroadcastId, folder: &Path) {
-    for playlist in ["index.m3u8", "video.m3u8", "audio.m3u8"] {
-        let file = origin.get(id, playlist, None).await.unwrap();
+    for playlist in ["index.m3u8", "video.m3u8", "audio.m3u8", "low.m3u8"] {
+        let file = match origin.get(id, playlist, None).await {
+            Ok(file) => file,
+            Err(error) => {
+                assert_eq!(playlist, "low.m3u8", "{error}");
+                continue;
+            }
+        };
         let text = String::from_utf8(file.body.to_vec()).unwrap();
         // Players that know no parts are to read it.
         let plain: String =
@@ -216,7 +222,7 @@ pub(crate) fn pictures(folder: &Path) -> Vec<Vec<[u8; 3]>> {
 /// The same of any file, with words to ffmpeg before it.
 pub(crate) fn pictures_of(file: &Path, before: &[&str]) -> Vec<Vec<[u8; 3]>> {
     let filters = "fps=25,scale=160:90:flags=area";
-    let bytes = decode(file, before, &["-map", "0:v", "-vf", filters, "-pix_fmt", "rgb24", "-f", "rawvideo"]);
+    let bytes = decode(file, before, &["-map", "0:v:0", "-vf", filters, "-pix_fmt", "rgb24", "-f", "rawvideo"]);
     bytes.chunks_exact(160 * 90 * 3).map(|picture| picture.as_chunks::<3>().0.to_vec()).collect()
 }
 
@@ -234,7 +240,7 @@ pub(crate) fn length(file: &Path) -> f64 {
 /// When each picture is shown, in seconds, as ffprobe reads it.
 pub(crate) fn picture_times(folder: &Path) -> Vec<f64> {
     let output = Command::new("ffprobe")
-        .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v"])
+        .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0"])
         .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0"])
         .arg(folder.join("index.m3u8"))
         .output()
@@ -250,7 +256,7 @@ pub(crate) fn sound(folder: &Path) -> Vec<f32> {
 
 /// The same of any file, with words to ffmpeg before it.
 pub(crate) fn sound_of(file: &Path, before: &[&str]) -> Vec<f32> {
-    let bytes = decode(file, before, &["-map", "0:a", "-ac", "1", "-ar", "48000", "-f", "f32le"]);
+    let bytes = decode(file, before, &["-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "f32le"]);
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 

@@ -76,11 +76,7 @@ function Settings({ id }: { id: string }) {
         {known === null && problem === null && <Loader size="sm" mx="auto" />}
         {known && (
           <>
-            <Radio.Group
-              value={access}
-              onChange={setAccess}
-              label={t('audience.who')}
-            >
+            <Radio.Group value={access} onChange={setAccess} label={t('audience.who')}>
               <Stack gap="xs" mt="xs">
                 {ALL.map(value => (
                   <Radio
