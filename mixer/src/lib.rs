@@ -615,6 +615,19 @@ mod tests {
         assert!(silent_after.is_some_and(|ticks| (10..50).contains(&ticks)), "{silent_after:?}");
     }
 
+    #[test]
+    fn a_telephone_among_browsers_alone_is_heard() {
+        let mut mixer = Mixer::new();
+        let browser = SeatConfig { input: Some(AudioCodec::Opus), output: None, voice: false, apart: false };
+        mixer.add(browser).unwrap();
+        let mut phone = Party::join(&mut mixer, AudioCodec::Pcmu, 440.0);
+        for _ in 0..10 {
+            phone.speak(&mut mixer);
+            phone.hear(mixer.tick());
+        }
+        assert_eq!(mixer.tick.voices.len(), 1);
+    }
+
     // product: P3
     #[test]
     fn a_prompt_is_heard_by_one_over_the_quieter_talk() {

@@ -112,6 +112,7 @@ impl Seat {
             _ => None,
         });
         self.heard_level = level;
+        let heard = heard || self.config.voice && self.voice_wanted;
         let unneeded = level.is_some_and(|level| {
             let loudness = (self.loudness - LOUDNESS_FALL).max(-f32::from(level.minus_dbov()));
             let too_soft = self.stage.is_none() && loudness < bar.max(INAUDIBLE);
