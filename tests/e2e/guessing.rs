@@ -151,3 +151,24 @@ async fn eighty_calls_at_once_make_twenty_guesses_and_the_host_is_told() -> Resu
     assert_eq!(again.joined["type"], "joined", "{}", again.joined);
     Ok(())
 }
+
+// reliability: A11: the same in the browser.
+#[tokio::test]
+async fn numbers_are_not_looked_for_by_a_browser_for_long() -> Result<()> {
+    let server = Server::start()?;
+    let look = async |number: u32| -> Result<u16> {
+        let url = format!("http://{}/api/v1/meetings/by-number/{number}", server.web);
+        Ok(http().get(url).send().await?.status().as_u16())
+    };
+    let known: u32 = server.meeting.parse()?;
+    for n in 0..60 {
+        let number = if 987_654_000 + n == known { 987_655_000 } else { 987_654_000 + n };
+        assert_eq!(look(number).await?, 404);
+    }
+    assert_eq!(look(known).await?, 429, "not even a known one is told any more");
+    // Telephones of the same address are others.
+    let mut call = Call::begin(&server, "13900000001".to_owned())?;
+    call.press(&format!("2{}#", server.password))?;
+    server.wait_for_log("caller joined")?;
+    Ok(())
+}

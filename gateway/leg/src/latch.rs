@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(judge(&mut latch(now), "10.0.0.7:4000", 0..1, now), Verdict::Peer);
     }
 
+    // trap: private address in SDP
     #[test]
     fn the_signalling_host_is_learned_after_five_in_a_row() {
         let now = Instant::now();

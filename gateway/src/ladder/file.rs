@@ -176,7 +176,8 @@ pub(super) fn find(folder: &Path, wanted: &Wanted<'_>) -> io::Result<Option<Vec<
 
 /// The field itself and not some other place: who chose another's Call-ID as a part of his own would read along.
 fn is_of(message: &[u8], call_id: &str) -> bool {
-    packet::find(message, call_id.as_bytes()).is_some()
+    !call_id.is_empty()
+        && packet::find(message, call_id.as_bytes()).is_some()
         && Message::parse(message).is_ok_and(|message| message.header("call-id") == Some(call_id))
 }
 

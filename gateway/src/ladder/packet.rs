@@ -164,16 +164,7 @@ fn blank_after(message: &mut [u8], word: &[u8], ends: impl Fn(u8) -> bool) {
 
 /// Where something is in something longer.
 pub(super) fn find(all: &[u8], word: &[u8]) -> Option<usize> {
-    let first = *word.first()?;
-    let mut from = 0;
-    // Byte for byte until the first one fits: what is looked for is rare.
-    while let Some(at) = all[from..].iter().position(|byte| *byte == first) {
-        if all[from + at..].starts_with(word) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
+    memchr::memmem::find(all, word)
 }
 
 #[cfg(test)]

@@ -410,6 +410,7 @@ fn a_session_too_short_is_refused() {
 }
 
 // RFC 4028 §10: the caller refreshes, and is gone when he does not.
+// trap: the fifteen-minute drop
 #[test]
 fn a_session_the_caller_does_not_refresh_ends() {
     let start = Instant::now();
@@ -427,6 +428,7 @@ fn a_session_the_caller_does_not_refresh_ends() {
 }
 
 // RFC 4028 §10: we refresh, by UPDATE where the caller knows it, else by INVITE.
+// trap: the fifteen-minute drop
 #[test]
 fn sessions_of_ours_are_refreshed_at_half_time() {
     let start = Instant::now();
