@@ -15,6 +15,8 @@ mod slots;
 mod socket;
 mod subscriber;
 mod track;
+#[cfg(test)]
+mod virtual_line;
 mod worker;
 
 use std::{

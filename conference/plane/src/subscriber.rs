@@ -24,6 +24,20 @@ const RECOVERY: Duration = Duration::from_secs(3);
 /// What the line is asked to carry is told anew when it has changed by more than one part in this.
 const CHANGE: u64 = 8;
 
+/// A line whose estimate falls by so much, in percent, without a pause has become narrower than what is sent: then less is
+/// sent at once. The estimate itself goes down in steps of a twentieth, and would take two seconds to say how narrow. Less of a
+/// fall would be taken for it by lines that only waver.
+const FALL_PERCENT: u64 = 12;
+
+/// A line that still carries so much of what is sent, in percent, may fall: it was looked how wide it is, and that filled it.
+const SPARE_PERCENT: u64 = 180;
+
+/// Two steps of one fall are no further apart.
+const FALL_STEP: Duration = Duration::from_millis(400);
+
+/// So much of what was sent is then believed to pass, in percent.
+const PASSES_PERCENT: u64 = 75;
+
 /// One picture of somebody's page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
@@ -72,6 +86,12 @@ pub(crate) struct Subscriber {
     told: (u64, u64),
     /// When the line was last found narrower.
     narrowed: Option<Instant>,
+    /// What the estimate was before it began to fall.
+    falls_from: u64,
+    /// Bits per second of all that is sent.
+    sent: u64,
+    /// What is believed to pass since the line became narrower, and since when.
+    cap: Option<(u64, Instant)>,
 }
 
 impl Subscriber {
@@ -89,13 +109,24 @@ impl Subscriber {
             looked: None,
             told: (0, 0),
             narrowed: None,
+            falls_from: 0,
+            sent: 0,
+            cap: None,
         }
     }
 
     /// The line carries so many bits per second, as far as is known.
     pub(crate) fn set_estimate(&mut self, estimate: Option<u64>, now: Instant) {
-        if estimate < self.estimate {
+        if let Some((new, old)) = estimate.zip(self.estimate).filter(|(new, old)| new < old) {
+            let goes_on = self.narrowed.is_some_and(|at| now.saturating_duration_since(at) < FALL_STEP);
+            if !goes_on {
+                self.falls_from = old;
+            }
             self.narrowed = Some(now);
+            let falls = new * 100 < self.falls_from * (100 - FALL_PERCENT);
+            if self.cap.is_none() && falls && new * 100 < self.sent * SPARE_PERCENT {
+                self.cap = Some((self.sent * PASSES_PERCENT / 100, now));
+            }
         }
         self.estimate = estimate;
         self.stale = true;
@@ -145,7 +176,11 @@ impl Subscriber {
         let heard = self.slots.iter().zip(&self.assigned).filter(|(slot, source)| slot.is_audio() && source.is_some());
         let voices = VOICE * heard.count().min(VOICES) as u64;
         tracing::trace!(?wants, estimate = ?self.estimate, voices, "line is shared");
-        let given = allocate(self.estimate.map(|estimate| estimate.saturating_sub(voices)), &wants);
+        self.cap = self.cap.filter(|(_, at)| now.saturating_duration_since(*at) < RECOVERY);
+        let passes = self.cap.map_or(u64::MAX, |(passes, _)| passes);
+        let budget = self.estimate.map(|estimate| estimate.min(passes).saturating_sub(voices));
+        let given = allocate(budget, &wants);
+        self.sent = given.sum + voices;
         let mut needed = Vec::new();
         for (slot, layer) in slots.into_iter().zip(given.layers) {
             if self.layers[slot] != layer {

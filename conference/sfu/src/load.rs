@@ -1,7 +1,8 @@
-//! Clients for `huitong bench sfu`: browsers as the SFU sees them, with neither camera nor screen. Bytes and time in, bytes out,
-//! as the SFU itself.
+//! Clients for `huitong bench sfu` and for tests in virtual time: browsers as the SFU sees them, with neither camera nor screen.
+//! Bytes and time in, bytes out, as the SFU itself.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -10,12 +11,13 @@ use std::{
 use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
-    media::{Direction, MediaKind, Mid},
+    format::Codec,
+    media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer},
     net::{Protocol, Receive},
     rtp::{ExtensionValues, RtpWrite},
 };
 
-use crate::{SfuError, peer::Identity};
+use crate::{Layer, SfuError, peer::Identity};
 
 /// Bytes of a payload that say when it was sent, in microseconds since the load began.
 const STAMP: usize = 8;
@@ -35,7 +37,10 @@ pub struct LoadClient {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     mids: Vec<Mid>,
-    seqs: Vec<u64>,
+    /// The names of the picture's layers; none where it is sent once.
+    rids: Vec<Rid>,
+    /// By line and layer.
+    seqs: HashMap<(usize, Layer), u64>,
     /// Where the load's clock begins.
     epoch: Instant,
     connected: bool,
@@ -47,20 +52,48 @@ pub struct LoadClient {
 pub enum LoadEvent {
     /// Media can flow.
     Connected,
-    /// A packet came, so long after its sender had sent it.
-    Packet(Duration),
+    /// A packet came.
+    Packet {
+        /// On which of the lines offered.
+        line: usize,
+        /// Of its payload.
+        bytes: usize,
+        /// Since its sender had sent it.
+        delay: Duration,
+    },
+    /// The receiver of this layer of the picture needs a key frame.
+    KeyframeWanted(Layer),
+}
+
+/// What a client sends.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadPacket {
+    /// Its voice is line 0, its picture line 1.
+    pub line: usize,
+    /// Of the picture.
+    pub layer: Layer,
+    /// Of the payload.
+    pub bytes: usize,
+    /// Media time.
+    pub media_ms: u64,
+    /// First packet of a picture that needs no other.
+    pub key: bool,
+    /// First packet of a picture.
+    pub first: bool,
+    /// Last packet of a picture.
+    pub last: bool,
 }
 
 impl LoadClient {
-    /// One that sends a voice, and with `video` a picture; and its offer.
+    /// One that sends a voice, and a picture in so many layers (0 to 3); and its offer.
     pub fn publisher(
         identity: &LoadIdentity,
         address: SocketAddr,
-        video: bool,
+        layers: usize,
         epoch: Instant,
     ) -> Result<(Self, String), SfuError> {
-        let kinds: &[MediaKind] = if video { &[MediaKind::Audio, MediaKind::Video] } else { &[MediaKind::Audio] };
-        Self::offer(identity, address, kinds, Direction::SendOnly, epoch)
+        let kinds: &[MediaKind] = if layers > 0 { &[MediaKind::Audio, MediaKind::Video] } else { &[MediaKind::Audio] };
+        Self::offer(identity, address, kinds, Direction::SendOnly, layers, epoch)
     }
 
     /// One that receives so many voices and pictures; and its offer.
@@ -73,7 +106,7 @@ impl LoadClient {
     ) -> Result<(Self, String), SfuError> {
         let mut kinds = vec![MediaKind::Audio; voices];
         kinds.resize(voices + pictures, MediaKind::Video);
-        Self::offer(identity, address, &kinds, Direction::RecvOnly, epoch)
+        Self::offer(identity, address, &kinds, Direction::RecvOnly, 0, epoch)
     }
 
     fn offer(
@@ -81,6 +114,7 @@ impl LoadClient {
         address: SocketAddr,
         kinds: &[MediaKind],
         direction: Direction,
+        layers: usize,
         epoch: Instant,
     ) -> Result<(Self, String), SfuError> {
         let LoadIdentity(Identity { provider, certificate }) = identity;
@@ -95,14 +129,26 @@ impl LoadClient {
             .build(epoch);
         let candidate = Candidate::host(address, "udp").map_err(|error| SfuError::Refused(error.to_string()))?;
         rtc.add_local_candidate(candidate);
+        let names: &[&str] = if layers > 1 { &["q", "h", "f"] } else { &[] };
+        let rids: Vec<Rid> = names.iter().take(layers).map(|name| Rid::from(*name)).collect();
+        let simulcast = || {
+            let mut simulcast = Simulcast::new();
+            names.iter().take(layers).for_each(|name| simulcast.add_send_layer(SimulcastLayer::new(name)));
+            (!rids.is_empty()).then_some(simulcast)
+        };
         let mut api = rtc.sdp_api();
-        let mids = kinds.iter().map(|kind| api.add_media(*kind, direction, None, None, None)).collect();
+        let add = |kind: &MediaKind| {
+            let simulcast = if kind.is_video() { simulcast() } else { None };
+            api.add_media(*kind, direction, None, None, simulcast)
+        };
+        let mids = kinds.iter().map(add).collect();
         let (offer, pending) = api.apply().ok_or(SfuError::Form("nothing to offer"))?;
         let client = Self {
             rtc,
             pending: Some(pending),
             mids,
-            seqs: vec![1; kinds.len()],
+            rids,
+            seqs: HashMap::new(),
             epoch,
             connected: false,
             timeout: epoch,
@@ -153,7 +199,17 @@ impl LoadClient {
                 Ok(Output::Event(Event::RtpPacket(packet))) => {
                     let Some(stamp) = packet.payload.last_chunk::<STAMP>() else { continue };
                     let sent = Duration::from_micros(u64::from_be_bytes(*stamp));
-                    tell(LoadEvent::Packet(now.saturating_duration_since(self.epoch).saturating_sub(sent)));
+                    let delay = now.saturating_duration_since(self.epoch).saturating_sub(sent);
+                    let mid = packet.header.ext_vals.mid.or_else(|| {
+                        let mut api = self.rtc.direct_api();
+                        api.stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
+                    });
+                    let Some(line) = self.mids.iter().position(|known| Some(*known) == mid) else { continue };
+                    tell(LoadEvent::Packet { line, bytes: packet.payload.len(), delay });
+                }
+                Ok(Output::Event(Event::KeyframeRequest(request))) => {
+                    let layer = request.rid.and_then(|rid| self.rids.iter().position(|known| *known == rid));
+                    tell(LoadEvent::KeyframeWanted(Layer::new(layer.unwrap_or_default() as u8)));
                 }
                 Ok(Output::Event(_)) => {}
                 Err(_) => {
@@ -164,40 +220,47 @@ impl LoadClient {
         }
     }
 
-    /// Sends one packet of its voice (line 0) or picture (line 1): so many bytes, at so many milliseconds of media time.
-    pub fn send(&mut self, line: usize, bytes: usize, media_ms: u64, first: bool, now: Instant) {
+    /// Sends one packet.
+    pub fn send(&mut self, packet: LoadPacket, now: Instant) {
+        let LoadPacket { line, layer, bytes, media_ms, .. } = packet;
         let Some(mid) = self.mids.get(line).copied().filter(|_| self.connected) else { return };
         let is_video = line == 1;
-        let (clock, pt) = if is_video { (90, 96) } else { (48, 111) };
-        let wire = if is_video { str0m::format::Codec::Vp8 } else { str0m::format::Codec::Opus };
+        let (clock, wire) = if is_video { (90, Codec::Vp8) } else { (48, Codec::Opus) };
         let params = self.rtc.codec_config().params();
-        let pt =
-            params.iter().find(|params| params.spec().codec == wire).map_or_else(|| pt.into(), |params| params.pt());
+        let Some(pt) = params.iter().find(|params| params.spec().codec == wire).map(|params| params.pt()) else {
+            return;
+        };
         let mut payload = vec![0x55; bytes.max(STAMP + 16)];
         if is_video {
-            // A descriptor that begins a picture, or goes on with it (RFC 7741 §4.2), and a key frame of 320 × 180 in it.
-            let start = if first { 0x90 } else { 0x80 };
-            payload[..4].copy_from_slice(&[start, 0x80, 0x80 | (media_ms >> 13 & 0x7f) as u8, (media_ms >> 5) as u8]);
-            if first {
-                payload[4..14].copy_from_slice(&[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xb4, 0x00]);
+            // A descriptor that begins a picture, or goes on with it (RFC 7741 §4.2); a frame header (§4.3) with a size.
+            let picture = (media_ms / 33) as u16;
+            let start = if packet.first { 0x90 } else { 0x80 };
+            payload[..4].copy_from_slice(&[start, 0x80, 0x80 | (picture >> 8) as u8 & 0x7f, picture as u8]);
+            if packet.first {
+                let [width, height] = [320_u16, 180].map(|side| (side << layer.index()).to_le_bytes());
+                payload[4..7].copy_from_slice(&[0x10 | u8::from(!packet.key), 0, 0]);
+                payload[7..14].copy_from_slice(&[0x9d, 0x01, 0x2a, width[0], width[1], height[0], height[1]]);
             }
         }
         let stamp = now.saturating_duration_since(self.epoch).as_micros() as u64;
         if let Some(place) = payload.last_chunk_mut::<STAMP>() {
             *place = stamp.to_be_bytes();
         }
-        let seq = self.seqs[line];
-        self.seqs[line] += 1;
-        let levels = ExtensionValues {
+        let next = self.seqs.entry((line, layer)).or_insert(1);
+        let seq = *next;
+        *next += 1;
+        let rid = self.rids.get(layer.index()).copied().filter(|_| is_video);
+        let values = ExtensionValues {
             audio_level: (!is_video).then_some(-30),
             voice_activity: (!is_video).then_some(true),
+            rid,
             ..ExtensionValues::default()
         };
         let write = RtpWrite::new(pt, seq.into(), (media_ms * clock) as u32, now, payload)
-            .marker(is_video && !first)
+            .marker(is_video && packet.last)
             .nackable(is_video)
-            .ext_vals(levels);
-        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
+            .ext_vals(values);
+        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, rid) {
             stream.write_rtp(write);
         }
     }

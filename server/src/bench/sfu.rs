@@ -16,7 +16,10 @@ use plane::{Plane, PlaneConfig};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sfu::load::{LoadClient, LoadEvent, LoadIdentity};
+use sfu::{
+    Layer,
+    load::{LoadClient, LoadEvent, LoadIdentity, LoadPacket},
+};
 
 use super::{
     calls::{DESCRIPTORS, Usage, pin_self, usage},
@@ -199,7 +202,7 @@ impl Load {
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
         let address = socket.local_addr()?;
         let (mut client, sdp) = match sends {
-            Some(video) => LoadClient::publisher(&self.identity, address, video, self.epoch)?,
+            Some(video) => LoadClient::publisher(&self.identity, address, usize::from(video), self.epoch)?,
             None => LoadClient::subscriber(&self.identity, address, VOICES, PICTURES, self.epoch)?,
         };
         client.answer(&server.answer(&Offer { participant, publishes: sends.is_some(), sdp })?)?;
@@ -246,11 +249,20 @@ impl Load {
             let voice = ms.is_multiple_of(20);
             let picture = video && ms.is_multiple_of(33);
             let client = &mut self.clients[index].client;
+            let packet = |line, bytes, number| LoadPacket {
+                line,
+                layer: Layer::default(),
+                bytes,
+                media_ms: ms,
+                key: true,
+                first: number == 0,
+                last: number == PICTURE_PACKETS - 1,
+            };
             if voice {
-                client.send(0, VOICE_BYTES, ms, false, now);
+                client.send(packet(0, VOICE_BYTES, 0), now);
             }
-            for packet in 0..if picture { PICTURE_PACKETS } else { 0 } {
-                client.send(1, PICTURE_BYTES, ms, packet == 0, now);
+            for number in 0..if picture { PICTURE_PACKETS } else { 0 } {
+                client.send(packet(1, PICTURE_BYTES, number), now);
             }
             if voice || picture {
                 client.wake(now);
@@ -312,8 +324,8 @@ impl Load {
                     client.connected = true;
                     self.joins_ms.push(client.began.elapsed().as_secs_f64() * 1e3);
                 }
-                LoadEvent::Packet(delay) if counts => self.delays_ms.push(delay.as_secs_f64() * 1e3),
-                LoadEvent::Packet(_) => {}
+                LoadEvent::Packet { delay, .. } if counts => self.delays_ms.push(delay.as_secs_f64() * 1e3),
+                LoadEvent::Packet { .. } | LoadEvent::KeyframeWanted(_) => {}
             }
         }
     }

@@ -1,0 +1,297 @@
+//! A meeting's pictures over a line of this width or that, in virtual time: what the network does is exact, and what else the
+//! machine does is nothing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use model::{MeetingId, ParticipantId};
+use sfu::{
+    Layer, Sfu, SfuConfig, SfuEvent,
+    load::{LoadClient, LoadEvent, LoadIdentity, LoadPacket},
+};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::{
+    room::Room,
+    subscriber::Shown,
+    worker::{Legs, PeerRole},
+};
+
+/// One way takes so long, and a narrow line keeps so much waiting before it drops.
+const WAY: Duration = Duration::from_millis(20);
+const QUEUE: Duration = Duration::from_millis(250);
+
+/// Packets of a picture and bytes of each, by layer: 110, 400 and 1,200 kbit/s at 30 pictures a second.
+const LAYERS: [(usize, usize); 3] = [(1, 458), (2, 833), (5, 1_000)];
+
+/// IP and UDP.
+const HEADERS: usize = 28;
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], port))
+}
+
+/// A publisher with a voice and a picture in three layers, and a viewer behind a line.
+struct World {
+    start: Instant,
+    now: Instant,
+    sfu: Sfu,
+    room: Room,
+    clients: [LoadClient; 2],
+    people: [ParticipantId; 2],
+    peers: HashMap<sfu::PeerKey, usize>,
+    /// By time of arrival; the number keeps the order.
+    on_the_way: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    sent: u64,
+    /// To the viewer, in bits per second.
+    width: Option<u64>,
+    free: Instant,
+    key: [bool; 3],
+    estimates: Vec<u64>,
+    seen: Seen,
+}
+
+/// What the viewer got since it was last looked.
+#[derive(Debug, Default)]
+struct Seen {
+    layers: [usize; 3],
+    voices: usize,
+    slowest_voice: Duration,
+}
+
+impl World {
+    fn new(width: Option<u64>) -> Self {
+        let start = Instant::now();
+        let identity = LoadIdentity::generate().unwrap();
+        let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
+        // What becomes of it is not told to anybody.
+        let (facts, _) = mpsc::channel(1);
+        let mut room = Room::new(MeetingId::new(Uuid::from_u128(1)), facts);
+        let people = [1, 2].map(|n| ParticipantId::new(Uuid::from_u128(n)));
+        let (mut publisher, offer) = LoadClient::publisher(&identity, address(2), 3, start).unwrap();
+        let (publishing, answer) = sfu.publish(&offer, start).unwrap();
+        publisher.answer(&answer).unwrap();
+        room.set_publisher(people[0], publishing).unwrap();
+        let (mut viewer, offer) = LoadClient::subscriber(&identity, address(3), 2, 2, start).unwrap();
+        let (viewing, answer, slots) = sfu.subscribe(&offer, start).unwrap();
+        viewer.answer(&answer).unwrap();
+        room.set_subscriber(people[1], viewing, slots);
+        Self {
+            start,
+            now: start,
+            sfu,
+            room,
+            clients: [publisher, viewer],
+            people,
+            peers: HashMap::from([(publishing, 0), (viewing, 1)]),
+            on_the_way: BTreeMap::new(),
+            sent: 0,
+            width,
+            free: start,
+            key: [true; 3],
+            estimates: Vec::new(),
+            seen: Seen::default(),
+        }
+    }
+
+    fn show(&mut self, height: u32) {
+        let shown = Shown {
+            participant: self.people[0],
+            kind: media::TrackKind::Camera,
+            width: height * 16 / 9,
+            height,
+            pinned: false,
+        };
+        self.room.set_shown(self.people[1], vec![shown]);
+    }
+
+    fn post(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let mut arrives = self.now + WAY;
+        if let Some(width) = self.width.filter(|_| to == address(3)) {
+            let leaves =
+                self.free.max(self.now) + Duration::from_secs_f64((bytes.len() + HEADERS) as f64 * 8.0 / width as f64);
+            if leaves > self.now + QUEUE {
+                return;
+            }
+            self.free = leaves;
+            arrives = leaves + WAY;
+        }
+        self.sent += 1;
+        self.on_the_way.insert((arrives, self.sent), (from, to, bytes.to_vec()));
+    }
+
+    fn drain(&mut self, index: usize) {
+        let (mut out, mut events) = (Vec::new(), Vec::new());
+        self.clients[index].drain(self.now, |to, bytes| out.push((to, bytes.to_vec())), |event| events.push(event));
+        for (to, bytes) in out {
+            self.post(address(2 + index as u16), to, &bytes);
+        }
+        for event in events {
+            match event {
+                LoadEvent::KeyframeWanted(layer) => self.key[layer.index()] = true,
+                LoadEvent::Packet { line, delay, .. } if line < 2 => {
+                    self.seen.voices += 1;
+                    self.seen.slowest_voice = self.seen.slowest_voice.max(delay);
+                }
+                LoadEvent::Packet { bytes, .. } => {
+                    if let Some(layer) = LAYERS.iter().position(|(_, of_layer)| *of_layer == bytes) {
+                        self.seen.layers[layer] += 1;
+                    }
+                }
+                LoadEvent::Connected => {}
+            }
+        }
+    }
+
+    /// One millisecond.
+    fn step(&mut self) {
+        self.now += Duration::from_millis(1);
+        let now = self.now;
+        let ms = now.duration_since(self.start).as_millis() as u64;
+        while let Some(due) = self.on_the_way.first_entry().filter(|due| due.key().0 <= now) {
+            let (from, to, bytes) = due.remove();
+            match to.port() {
+                1 => self.sfu.handle_datagram(from, to, &bytes, now),
+                port => {
+                    self.clients[usize::from(port) - 2].receive(from, to, &bytes, now);
+                    self.drain(usize::from(port) - 2);
+                }
+            }
+        }
+        self.publish(ms);
+        for index in 0..2 {
+            if self.clients[index].timeout() <= now {
+                self.clients[index].wake(now);
+                self.drain(index);
+            }
+        }
+        if self.sfu.poll_timeout().is_some_and(|at| at <= now) {
+            self.sfu.handle_timeout(now);
+        }
+        self.take_events();
+        if ms.is_multiple_of(20) {
+            self.room.tick(&mut Legs::new(), &mut self.sfu, &mut Vec::new(), now);
+        }
+        self.room.forward(&mut self.sfu, now);
+        while let Some(transmit) = self.sfu.poll_transmit() {
+            for datagram in transmit.bytes.chunks(transmit.segment) {
+                self.post(transmit.from, transmit.to, datagram);
+            }
+            self.sfu.recycle(transmit);
+        }
+        self.take_events();
+    }
+
+    fn publish(&mut self, ms: u64) {
+        let of =
+            |line, layer, bytes, key, first, last| LoadPacket { line, layer, bytes, media_ms: ms, key, first, last };
+        if ms.is_multiple_of(20) {
+            self.clients[0].send(of(0, Layer::default(), 90, false, false, false), self.now);
+            self.clients[0].wake(self.now);
+            self.drain(0);
+        }
+        if !ms.is_multiple_of(33) {
+            return;
+        }
+        for (layer, (packets, bytes)) in Layer::ALL.into_iter().zip(LAYERS) {
+            let key = std::mem::take(&mut self.key[layer.index()]);
+            for packet in 0..packets {
+                self.clients[0].send(of(1, layer, bytes, key, packet == 0, packet + 1 == packets), self.now);
+            }
+        }
+        self.clients[0].wake(self.now);
+        self.drain(0);
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.sfu.poll_event() {
+            match event {
+                SfuEvent::Media { peer, kind, layer, packet } => {
+                    self.room.media(self.people[self.peers[&peer]], (kind, layer), packet, self.now);
+                }
+                SfuEvent::KeyframeWanted { peer, slot } => {
+                    self.room.keyframe_wanted(self.people[self.peers[&peer]], slot);
+                }
+                SfuEvent::Estimate { peer, bitrate } => {
+                    self.estimates.extend(bitrate);
+                    self.room.set_estimate(self.people[self.peers[&peer]], bitrate, self.now);
+                }
+                SfuEvent::Connected(peer) => {
+                    let index = self.peers[&peer];
+                    let role = [PeerRole::Publisher, PeerRole::Subscriber][index];
+                    self.room.connected(self.people[index], role);
+                }
+                SfuEvent::Disconnected(peer) => panic!("{peer:?} is lost"),
+            }
+        }
+    }
+
+    fn run(&mut self, ms: u64) -> Seen {
+        self.seen = Seen::default();
+        (0..ms).for_each(|_| self.step());
+        std::mem::take(&mut self.seen)
+    }
+
+    /// How many milliseconds it takes until this layer comes.
+    fn until(&mut self, layer: usize, ms_max: u64) -> u64 {
+        self.seen = Seen::default();
+        let took = (0..ms_max).find(|_| {
+            self.step();
+            self.seen.layers[layer] > 0
+        });
+        took.unwrap_or_else(|| panic!("layer {layer} does not come: {:?}, {:?}", self.seen, self.estimates.last()))
+    }
+}
+
+#[test]
+fn a_large_picture_comes_soon_on_a_good_line_and_a_small_one_where_it_is_shown_small() {
+    let mut world = World::new(None);
+    world.show(720);
+    let took = world.until(2, 6_000);
+    println!("the largest layer came after {took} ms");
+    world.show(180);
+    world.until(0, 1_000);
+    world.run(500);
+    let seen = world.run(1_000);
+    assert!(seen.layers[0] >= 29 && seen.layers[1..] == [0, 0], "{seen:?}");
+    assert_eq!(seen.voices, 50);
+}
+
+#[test]
+fn a_line_that_becomes_narrow_is_followed_within_a_second_and_voices_go_on() {
+    let mut world = World::new(None);
+    world.show(360);
+    world.until(1, 6_000);
+    world.run(5_000);
+    world.width = Some(300_000);
+    let took = world.until(0, 3_000);
+    world.run(500);
+    let seen = world.run(10_000);
+    println!("the small layer came after {took} ms; {seen:?}");
+    assert!(took < 1_000, "{took} ms");
+    assert!(seen.layers[1] == 0 && seen.layers[0] > 240, "{seen:?}");
+    assert!(seen.voices >= 495 && seen.slowest_voice < Duration::from_millis(400), "{seen:?}");
+    world.width = None;
+    let back = world.until(1, 10_000);
+    println!("the larger layer came back after {back} ms");
+}
+
+#[test]
+fn a_line_of_one_megabit_is_not_overrun() {
+    let mut world = World::new(Some(1_000_000));
+    world.show(720);
+    world.until(1, 6_000);
+    world.estimates.clear();
+    let seen = world.run(20_000);
+    let highest = world.estimates.iter().copied().max().unwrap_or_default();
+    println!("at most {highest} bit/s; {seen:?}");
+    assert!(highest <= 1_200_000, "{highest} bit/s of 1,000,000");
+    assert!(seen.voices >= 990, "{seen:?}");
+    // Two packets a picture in the one layer, one in the other.
+    assert!(seen.layers[1] / 2 + seen.layers[0] >= 594, "no picture is missing: {seen:?}");
+    assert!(seen.layers[1] > 2 * 30 * 15, "mostly half the picture: {seen:?}");
+}
