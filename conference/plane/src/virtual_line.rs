@@ -15,11 +15,7 @@ use sfu::{
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::{
-    room::Room,
-    subscriber::Shown,
-    worker::{Legs, PeerRole},
-};
+use crate::{legs::Legs, room::Room, subscriber::Shown, worker::PeerRole};
 
 /// One way takes so long, and a narrow line keeps so much waiting before it drops.
 const WAY: Duration = Duration::from_millis(20);
@@ -174,7 +170,7 @@ impl World {
         }
         self.take_events();
         if ms.is_multiple_of(20) {
-            self.room.tick(&mut Legs::new(), &mut self.sfu, &mut Vec::new(), now);
+            self.room.tick(&mut Legs::new(), &mut self.sfu, now);
         }
         self.room.forward(&mut self.sfu, now);
         while let Some(transmit) = self.sfu.poll_transmit() {
