@@ -52,7 +52,7 @@ test: unit e2e ## everything: what it needs is installed first
 
 unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
-	cargo test --locked --workspace --lib --bins --test broadcast
+	cargo test --locked --workspace --lib --bins --test broadcast --test malformed
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests
