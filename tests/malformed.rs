@@ -58,7 +58,8 @@ fn malform(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
             }
             6 => {
                 // Lines change places.
-                let mut lines: Vec<Vec<u8>> = bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+                let mut lines: Vec<Vec<u8>> =
+                    bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
                 let (a, b) = (dice.below(lines.len()), dice.below(lines.len()));
                 if a < lines.len() && b < lines.len() {
                     lines.swap(a, b);

@@ -1,5 +1,7 @@
 //! Call detail records (P9): written as the gateway tells them, read by administrators.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use hmac::{Hmac, KeyInit, Mac};
 use model::{MeetingId, Object, Permission, PhoneNumber, SiteId};
 use sha2::Sha256;
@@ -85,15 +87,18 @@ impl Conference {
         Ok(hex::encode(mac.finalize().into_bytes()))
     }
 
-    /// Writes a call down. A call that can't be written down has been all the same.
-    pub async fn record_call(&self, record: CallRecord) {
-        let site = match record.meeting {
-            Some(meeting) => self.store().meeting(meeting).await.ok().flatten().map(|meeting| meeting.site),
-            None => None,
-        };
-        let call = Call {
+    /// Writes calls down together. A call that can't be written down has been all the same.
+    pub async fn record_calls(&self, records: Vec<CallRecord>) {
+        let mut sites = HashMap::new();
+        for meeting in records.iter().filter_map(|record| record.meeting) {
+            if let Entry::Vacant(site) = sites.entry(meeting) {
+                let known = self.store().meeting(meeting).await.ok().flatten();
+                site.insert(known.map(|meeting| meeting.site));
+            }
+        }
+        let written = |record: CallRecord| Call {
             id: Uuid::now_v7().to_string(),
-            site,
+            site: record.meeting.and_then(|meeting| sites.get(&meeting).copied().flatten()),
             meeting: record.meeting,
             outgoing: record.outgoing,
             number: record.number,
@@ -111,8 +116,9 @@ impl Conference {
             round_trip_ms: record.round_trip_ms,
             mos: record.mos,
         };
-        if let Err(error) = self.store().add_call(&call).await {
-            tracing::error!(%error, "a call can't be written down");
+        let calls: Vec<Call> = records.into_iter().map(written).collect();
+        if let Err(error) = self.store().add_calls(&calls).await {
+            tracing::error!(%error, calls = calls.len(), "calls can't be written down");
         }
     }
 

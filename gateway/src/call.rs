@@ -63,6 +63,9 @@ async fn answer(
     orders: &Orders,
     signals: mpsc::Receiver<Signal>,
 ) -> Result<(Line, &'static str), EndCause> {
+    if incoming.offer.is_empty() {
+        return answer_late(incoming, house, orders, signals).await;
+    }
     let signalling = incoming.source.peer.ip();
     let mut agreed = offer::agree(&incoming.offer, signalling, &house.ours).map_err(|_| EndCause::NotAcceptable)?;
     let srtp_key = rand::random();
@@ -81,6 +84,54 @@ async fn answer(
     let (orders, codec) = (orders.clone(), codec_name(&agreed));
     let line = Line::new(house, leg, orders, signals, facts, signalling, session, srtp_key);
     Ok((line, codec))
+}
+
+/// A caller who offers nothing (RFC 3264 §5, as many a PBX does): the offer is ours, his answer comes with the ACK.
+async fn answer_late(
+    incoming: &Incoming,
+    house: Arc<House>,
+    orders: &Orders,
+    mut signals: mpsc::Receiver<Signal>,
+) -> Result<(Line, &'static str), EndCause> {
+    orders.give(Order::Ring).await;
+    let failed = |error: plane::PlaneError| {
+        tracing::error!(%error, "call can't have sound");
+        EndCause::Failed
+    };
+    let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
+    let signalling = incoming.source.peer.ip();
+    let session = u64::from(rand::random::<u32>());
+    orders.give(Order::Answer(sdp::offer(reachable(leg.local(), signalling), session))).await;
+    let answer = loop {
+        tokio::select! {
+            signal = signals.recv() => match signal {
+                Some(Signal::Confirmed(answer)) => break answer,
+                Some(Signal::Canceled) => return Err(EndCause::Canceled),
+                Some(Signal::Ended) | None => return Err(EndCause::HungUp),
+                Some(_) => {}
+            },
+            () = house.stopping.cancelled() => {
+                orders.give(Order::HangUp).await;
+                return Err(EndCause::ServerStopping);
+            }
+        }
+    };
+    let started = match offer::agree(&answer, signalling, &house.ours) {
+        Ok(agreed) => leg.start(settings(&agreed, signalling)).await.map_err(failed).map(|()| codec_name(&agreed)),
+        Err(_) => Err(EndCause::NotAcceptable),
+    };
+    match started {
+        Ok(codec) => {
+            let srtp_key = rand::random();
+            let line = Line::new(house, leg, orders.clone(), signals, facts, signalling, session, srtp_key);
+            Ok((line, codec))
+        }
+        Err(cause) => {
+            // He has our 200: it is too late to refuse.
+            orders.give(Order::HangUp).await;
+            Err(cause)
+        }
+    }
 }
 
 /// Why it ended, and which meeting it reached.
@@ -161,7 +212,7 @@ impl Told {
             round_trip_ms: stats.round_trip_ms,
             mos: quality::mos(&stats),
         };
-        house.conference.record_call(call).await;
+        house.records.add(call).await;
     }
 }
 

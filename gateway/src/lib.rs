@@ -15,10 +15,13 @@ mod load;
 mod names;
 mod offer;
 mod quality;
+mod records;
+mod setup_load;
 mod switchboard;
 mod test_call;
 mod tls;
 mod transport;
+mod web_socket;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -42,11 +45,18 @@ use ladder::Ladder;
 pub use ladder::LadderConfig;
 pub use load::{Load, LoadError, LoadPhase, LoadReport};
 use names::Rolls;
+use records::Records;
+pub use setup_load::{SetupLoad, SetupPhase, SetupReport};
+pub use sip::{BadNetwork, Limits, Network};
 use switchboard::{Switchboard, WISHES_MAX, Wish};
 pub use test_call::{TestCall, TestCallError, test_call};
+pub use web_socket::WebSockets;
 
 /// How long streams may take to send what is left. A peer that doesn't read it now won't.
 const STREAMS_FLUSH: Duration = Duration::from_millis(300);
+
+/// How long the records of the last calls may take. More makes a server with a slow database stop later than it promises.
+const RECORDS_FLUSH: Duration = Duration::from_secs(1);
 
 /// Where SIP is spoken.
 #[derive(Clone)]
@@ -73,6 +83,8 @@ pub struct GatewayConfig {
     pub realm: String,
     /// They know SHA-256.
     pub sha256: bool,
+    /// What strangers may ask.
+    pub limits: Limits,
     /// The address others reach us at, for Contact where a socket is bound to all.
     pub announced: IpAddr,
     /// What of signalling is kept.
@@ -107,6 +119,7 @@ pub(crate) struct House {
     pub(crate) numbers: Numbers,
     pub(crate) announce: Announce,
     pub(crate) rolls: Rolls,
+    pub(crate) records: Records,
     pub(crate) keys: KeyMap,
     pub(crate) carriers: Arc<Carriers>,
     pub(crate) accounts: Vec<Account>,
@@ -125,8 +138,11 @@ pub struct Gateway {
     calls: TaskTracker,
     streams: TaskTracker,
     switchboard: Mutex<Option<JoinHandle<()>>>,
+    /// Of the calls' records.
+    writer: Mutex<Option<JoinHandle<()>>>,
     local: Vec<(Transport, SocketAddr)>,
     ladder: Ladder,
+    web_sockets: WebSockets,
 }
 
 impl Gateway {
@@ -142,6 +158,7 @@ impl Gateway {
         let ladder = Ladder::start(&config.ladder, config.announced).map_err(GatewayError::Ladder)?;
         let sockets = transport::bind(&config, &closed, &streams, &ladder).await?;
         let local = sockets.local.clone();
+        let web_sockets = sockets.web_sockets();
         let credentials =
             |account: &Account| Credentials { user: account.user.clone(), password: account.password.clone() };
         let endpoint = Endpoint::new(EndpointConfig {
@@ -150,10 +167,12 @@ impl Gateway {
             realm: config.realm.clone(),
             accounts: config.accounts.iter().map(credentials).collect(),
             sha256: config.sha256,
+            limits: config.limits,
         });
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let calls_out = !config.dial_plan.trunks().is_empty() || !config.accounts.is_empty();
         let carriers = Arc::new(Carriers::new(config.dial_plan, wishes.clone(), stopping.clone()));
+        let (records, writer) = Records::start(conference.clone(), closed.clone());
         let house = Arc::new(House {
             conference,
             plane,
@@ -165,6 +184,7 @@ impl Gateway {
             numbers: config.numbers,
             announce: config.announce,
             rolls: Rolls::default(),
+            records,
             keys: config.keys,
             carriers: Arc::clone(&carriers),
             accounts: config.accounts,
@@ -180,7 +200,14 @@ impl Gateway {
         tokio::spawn(ladder.clone().keep(closed.clone()));
         let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone(), wished);
         let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
-        Ok(Self { stopping, closed, calls, streams, switchboard, local, ladder })
+        let writer = Mutex::new(Some(writer));
+        Ok(Self { stopping, closed, calls, streams, switchboard, writer, local, ladder, web_sockets })
+    }
+
+    /// Where telephones that come by WebSocket are handed over.
+    #[must_use]
+    pub fn web_sockets(&self) -> WebSockets {
+        self.web_sockets.clone()
     }
 
     /// The bound UDP sockets.
@@ -217,6 +244,12 @@ impl Gateway {
         let switchboard = self.switchboard.lock().await.take();
         if let Some(Err(error)) = async { Some(switchboard?.await) }.await {
             tracing::error!(%error, "switchboard ended badly");
+        }
+        let writer = self.writer.lock().await.take();
+        if let Some(writer) = writer
+            && !matches!(tokio::time::timeout(RECORDS_FLUSH, writer).await, Ok(Ok(())))
+        {
+            tracing::error!("the last calls may not be written down");
         }
         self.streams.close();
         if tokio::time::timeout(STREAMS_FLUSH, self.streams.wait()).await.is_err() {

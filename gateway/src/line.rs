@@ -9,8 +9,13 @@ use std::{
 
 use media::Clip;
 use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
+<<<<<<< HEAD
 use sip::sdp::{Agreed, Codec, Crypto, Direction, Suite};
 use sipconf::{Language, Prompt, SitePrompts};
+=======
+use sip::sdp::{self, Agreed, Codec, Crypto, Direction, Suite};
+use sipconf::{Language, Prompt};
+>>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -145,7 +150,14 @@ impl Line {
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
                         return Ok(Happening::Digit(key));
                     }
-                    Some(Signal::Confirmed | Signal::Digit(_) | Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
+                    Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
+                        let before = self.on_hold;
+                        self.settle(&answer).await;
+                        if self.on_hold != before {
+                            return Ok(Happening::Held(self.on_hold));
+                        }
+                    }
+                    Some(Signal::Confirmed(_) | Signal::Digit(_) | Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
                     Some(Signal::Ended | Signal::Refused(_)) | None => return Err(EndCause::HungUp),
                 },
@@ -165,22 +177,30 @@ impl Line {
         }
     }
 
-    /// Hold, resume, another address or codec.
+    /// Hold, resume, another address or codec; or he waits for our offer.
     async fn reoffered(&mut self, offer: &[u8]) {
-        let answer = match offer::agree(offer, self.signalling, &self.house.ours) {
-            Ok(mut agreed) => match self.restart(&mut agreed).await {
-                Ok(()) => {
-                    self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
-                        || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
-                    self.on_hold = matches!(agreed.direction, Direction::SendOnly | Direction::Inactive);
-                    self.version += 1;
-                    Some(agreed.answer(reachable(self.leg.local(), self.signalling), self.session, self.version))
-                }
-                Err(_) => None,
-            },
-            Err(_) => None,
+        let local = reachable(self.leg.local(), self.signalling);
+        let answer = if offer.is_empty() {
+            self.version += 1;
+            Some(sdp::offer_anew(local, self.session, self.version))
+        } else {
+            let agreed = self.settle(offer).await;
+            agreed.map(|agreed| {
+                self.version += 1;
+                agreed.answer(local, self.session, self.version)
+            })
         };
         self.orders.give(Order::AnswerReoffer(answer)).await;
+    }
+
+    /// Does as his description says. None where that can't be done: all stays as it was.
+    async fn settle(&mut self, description: &[u8]) -> Option<Agreed> {
+        let mut agreed = offer::agree(description, self.signalling, &self.house.ours).ok()?;
+        self.restart(&mut agreed).await.ok()?;
+        self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
+            || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
+        self.on_hold = matches!(agreed.direction, Direction::SendOnly | Direction::Inactive);
+        Some(agreed)
     }
 
     async fn restart(&self, agreed: &mut Agreed) -> Result<(), plane::PlaneError> {

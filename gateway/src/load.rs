@@ -187,6 +187,7 @@ impl Run {
             realm: String::new(),
             accounts: Vec::new(),
             sha256: false,
+            limits: sip::Limits::default(),
         });
         let now = Instant::now();
         let caller = |index: usize| Caller {

@@ -15,6 +15,9 @@ use crate::{
 /// Orders of all calls that may wait; calls wait in turn beyond it.
 const ORDERS_MAX: usize = 1024;
 
+/// Messages or orders taken before what they lead to is sent: more keeps the first waiting, less sends in smaller heaps.
+const TAKEN_AT_ONCE: usize = 32;
+
 /// Signals that may wait for one call. A call that takes none of so many is broken and is hung up.
 const SIGNALS_MAX: usize = 16;
 
@@ -49,7 +52,9 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) enum Signal {
     Canceled,
-    Confirmed,
+    /// Our answer came; with his, where the offer was ours.
+    Confirmed(Vec<u8>),
+    /// Empty where he waits for an offer of ours.
     Reoffered(Vec<u8>),
     /// A key by INFO.
     Digit(char),
@@ -106,32 +111,48 @@ impl Switchboard {
     }
 
     pub(crate) async fn run(mut self) {
+        let mut orders = Vec::with_capacity(TAKEN_AT_ONCE);
+        let mut arrived = Vec::with_capacity(TAKEN_AT_ONCE);
+        let timer = tokio::time::sleep_until(Instant::now().into());
+        tokio::pin!(timer);
         loop {
-            let wake = self.endpoint.poll_timeout();
-            let timer = async {
-                match wake {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            // One that goes off too early costs less than setting it anew for each message.
+            let due = self.endpoint.poll_timeout();
+            if let Some(due) = due.map(Into::into)
+                && (due < timer.deadline() || timer.is_elapsed())
+            {
+                timer.as_mut().reset(due);
+            }
             tokio::select! {
                 // Calls that stand before calls that come: orders are few and bounded by the calls.
                 biased;
-                Some((call, order)) = self.orders.recv() => self.obey(call, order),
+                _ = self.orders.recv_many(&mut orders, TAKEN_AT_ONCE) => {
+                    orders.drain(..).for_each(|(call, order)| self.obey(call, order));
+                }
                 Some(wish) = self.wishes.recv() => self.grant(wish),
-                arrived = self.sockets.arrived.recv() => match arrived {
-                    Some(Arrived::Message(source, message)) => self.endpoint.handle(source, message, Instant::now()),
-                    Some(Arrived::Opened(peer, answers)) => self.sockets.opened(peer, answers),
-                    Some(Arrived::Closed(peer)) => self.sockets.closed(peer),
-                    None => return,
-                },
-                () = timer => self.endpoint.handle_timeout(Instant::now()),
+                taken = self.sockets.arrived.recv_many(&mut arrived, TAKEN_AT_ONCE) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    for arrived in arrived.drain(..) {
+                        match arrived {
+                            Arrived::Message(source, message) => self.endpoint.handle(source, message, Instant::now()),
+                            Arrived::Opened(peer, answers) => self.sockets.opened(peer, answers),
+                            Arrived::Closed(peer) => self.sockets.closed(peer),
+                        }
+                    }
+                }
+                () = &mut timer, if due.is_some() => self.endpoint.handle_timeout(Instant::now()),
                 () = self.closed.cancelled() => break,
             }
             while let Some(event) = self.endpoint.poll_event() {
                 self.take(event);
             }
             self.flush();
+            let dropped = self.endpoint.take_dropped();
+            if dropped > 0 {
+                metrics::counter!("gateway_messages_dropped", "why" => "flood").increment(dropped);
+            }
         }
         while let Ok((call, order)) = self.orders.try_recv() {
             self.obey(call, order);
@@ -206,7 +227,7 @@ impl Switchboard {
                 self.signal(call, Signal::Canceled);
                 self.signals.remove(&call);
             }
-            Event::Confirmed(call) => self.signal(call, Signal::Confirmed),
+            Event::Confirmed(call, answer) => self.signal(call, Signal::Confirmed(answer)),
             Event::Reoffered(call, offer) => self.signal(call, Signal::Reoffered(offer)),
             // Nobody presses keys faster than they are taken; a flood of them is dropped, and the call stands.
             Event::Digit(call, key) => {

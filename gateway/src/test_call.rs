@@ -92,6 +92,7 @@ pub async fn test_call(sip: SocketAddr) -> Result<TestCall, TestCallError> {
         realm: String::new(),
         accounts: Vec::new(),
         sha256: false,
+        limits: sip::Limits::default(),
     });
     let media_address = media.local_addr().map_err(socket_failed)?;
     let mut caller = Caller { endpoint, signalling, media, way, buffer: vec![0; 65_536] };

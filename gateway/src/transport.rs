@@ -13,10 +13,17 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, GatewayError, ladder::Ladder, tls::TlsPeer};
+use crate::{GatewayConfig, GatewayError, ladder::Ladder, tls::TlsPeer, web_socket::WebSockets};
 
 /// Messages that may wait for the switchboard. Datagrams beyond it are dropped, as the network would; streams wait.
 const MESSAGES_MAX: usize = 1024;
+
+/// Kernel room of a UDP socket: at 3,000 new calls a second, of three datagrams each, half a second of them. The system may grant
+/// less (`net.core.rmem_max`); then a burst loses more and is sent again.
+const KERNEL_BUFFER_BYTES: usize = 8 << 20;
+
+/// Datagrams read before others get their turn: more delays the answers to those that were read, less is more turns.
+const READ_AT_ONCE: usize = 32;
 
 /// Streams at once; more are closed at once.
 const STREAMS_MAX: usize = 1024;
@@ -30,17 +37,20 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A stream without a byte for so long is closed. Phones send keep-alives each two minutes or more often.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// One connection.
+pub(crate) type Stream = (Transport, SocketAddr);
+
 pub(crate) enum Arrived {
     Message(Source, Message),
-    Opened(SocketAddr, mpsc::Sender<Vec<u8>>),
-    Closed(SocketAddr),
+    Opened(Stream, mpsc::Sender<Vec<u8>>),
+    Closed(Stream),
 }
 
 pub(crate) struct Sockets {
     pub(crate) local: Vec<(Transport, SocketAddr)>,
     pub(crate) arrived: mpsc::Receiver<Arrived>,
     udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
-    streams: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
+    streams: HashMap<Stream, mpsc::Sender<Vec<u8>>>,
     /// For streams of our own.
     queue: mpsc::Sender<Arrived>,
     ladder: Ladder,
@@ -68,6 +78,9 @@ pub(crate) async fn bind(
     for address in &config.udp {
         let failed = |source| GatewayError::Bind { transport: "UDP", address: *address, source };
         let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
+        let reference = socket2::SockRef::from(&*socket);
+        let _ = reference.set_recv_buffer_size(KERNEL_BUFFER_BYTES);
+        let _ = reference.set_send_buffer_size(KERNEL_BUFFER_BYTES);
         let local = socket.local_addr().map_err(failed)?;
         sockets.local.push((Transport::Udp, local));
         sockets.udp.push((local, Arc::clone(&socket)));
@@ -94,17 +107,23 @@ pub(crate) async fn bind(
 }
 
 impl Sockets {
-    pub(crate) fn opened(&mut self, peer: SocketAddr, answers: mpsc::Sender<Vec<u8>>) {
+    pub(crate) fn web_sockets(&self) -> WebSockets {
+        // Whoever sends to them names himself by this.
+        let local = self.local.first().map_or(SocketAddr::from(([0, 0, 0, 0], 5060)), |(_, local)| *local);
+        WebSockets::new(self.queue.clone(), self.tasks.clone(), self.ladder.clone(), local)
+    }
+
+    pub(crate) fn opened(&mut self, stream: Stream, answers: mpsc::Sender<Vec<u8>>) {
         if self.streams.len() < STREAMS_MAX {
-            self.streams.insert(peer, answers);
+            self.streams.insert(stream, answers);
         } else {
             // Dropping the queue closes the stream.
             metrics::counter!("gateway_streams_refused").increment(1);
         }
     }
 
-    pub(crate) fn closed(&mut self, peer: SocketAddr) {
-        self.streams.remove(&peer);
+    pub(crate) fn closed(&mut self, stream: Stream) {
+        self.streams.remove(&stream);
     }
 
     /// Which of our sockets leads there; a stream is opened where there is none. None where nothing does.
@@ -116,12 +135,12 @@ impl Sockets {
     ) -> Option<SocketAddr> {
         let leads = |(kind, local): &&(Transport, SocketAddr)| *kind == transport && local.is_ipv4() == peer.is_ipv4();
         let local = self.local.iter().find(leads).map(|(_, local)| *local)?;
-        if transport != Transport::Udp && !self.streams.contains_key(&peer) {
+        if transport != Transport::Udp && !self.streams.contains_key(&(transport, peer)) {
             if self.streams.len() >= STREAMS_MAX {
                 return None;
             }
             let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
-            self.streams.insert(peer, answers);
+            self.streams.insert((transport, peer), answers);
             let (source, queue, ladder) = (Source { transport, peer, local }, self.queue.clone(), self.ladder.clone());
             self.tasks.spawn(async move {
                 match (timeout(CONNECT, TcpStream::connect(peer)).await, tls) {
@@ -137,7 +156,7 @@ impl Sockets {
                     _ => {}
                 }
                 // The switchboard that is gone needs no telling.
-                let _ = queue.send(Arrived::Closed(peer)).await;
+                let _ = queue.send(Arrived::Closed((transport, peer))).await;
             });
         }
         Some(local)
@@ -154,11 +173,11 @@ impl Sockets {
                     metrics::counter!("gateway_send_failed").increment(1);
                 }
             }
-            Transport::Tcp | Transport::Tls => {
-                let peer = transmit.to.peer;
-                let sent = self.streams.get(&peer).map(|answers| answers.try_send(transmit.bytes));
+            Transport::Tcp | Transport::Tls | Transport::Ws => {
+                let stream = (transmit.to.transport, transmit.to.peer);
+                let sent = self.streams.get(&stream).map(|answers| answers.try_send(transmit.bytes));
                 if !matches!(sent, Some(Ok(()))) {
-                    self.streams.remove(&peer);
+                    self.streams.remove(&stream);
                     metrics::counter!("gateway_send_failed").increment(1);
                 }
             }
@@ -169,22 +188,38 @@ impl Sockets {
 async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>, ladder: Ladder) {
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
     loop {
-        // An earlier datagram's ICMP answer is an error here and concerns no one.
-        let Ok((len, peer)) = socket.recv_from(&mut buffer).await else { continue };
-        match Message::parse(&buffer[..len]) {
-            Ok(message) => {
-                let source = Source { transport: Transport::Udp, peer, local };
-                ladder.came(source, &buffer[..len]);
-                if queue.try_send(Arrived::Message(source, message)).is_err() {
-                    metrics::counter!("gateway_messages_dropped", "why" => "busy").increment(1);
+        // A socket that can't be waited for is gone.
+        if socket.readable().await.is_err() {
+            return;
+        }
+        for _ in 0..READ_AT_ONCE {
+            match socket.try_recv_from(&mut buffer) {
+                Ok((len, peer)) => {
+                    let source = Source { transport: Transport::Udp, peer, local };
+                    take_datagram(&buffer[..len], source, &queue, &ladder);
                 }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                // An earlier datagram's ICMP answer is an error here and concerns no one.
+                Err(_) => {}
             }
-            // Keep-alives are a few line ends.
-            Err(_) if buffer[..len].iter().all(u8::is_ascii_whitespace) => {}
-            Err(error) => {
-                tracing::trace!(%peer, %error, "not SIP");
-                metrics::counter!("gateway_messages_dropped", "why" => "malformed").increment(1);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn take_datagram(bytes: &[u8], source: Source, queue: &mpsc::Sender<Arrived>, ladder: &Ladder) {
+    match Message::parse(bytes) {
+        Ok(message) => {
+            ladder.came(source, bytes);
+            if queue.try_send(Arrived::Message(source, message)).is_err() {
+                metrics::counter!("gateway_messages_dropped", "why" => "busy").increment(1);
             }
+        }
+        // Keep-alives are a few line ends.
+        Err(_) if bytes.iter().all(u8::is_ascii_whitespace) => {}
+        Err(error) => {
+            tracing::trace!(peer = %source.peer, %error, "not SIP");
+            metrics::counter!("gateway_messages_dropped", "why" => "malformed").increment(1);
         }
     }
 }
@@ -204,10 +239,10 @@ async fn accept(
             continue;
         };
         let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
-        if queue.send(Arrived::Opened(peer, answers)).await.is_err() {
+        let transport = if acceptor.is_some() { Transport::Tls } else { Transport::Tcp };
+        if queue.send(Arrived::Opened((transport, peer), answers)).await.is_err() {
             return;
         }
-        let transport = if acceptor.is_some() { Transport::Tls } else { Transport::Tcp };
         let source = Source { transport, peer, local };
         let (queue, acceptor, ladder) = (queue.clone(), acceptor.clone(), ladder.clone());
         let serving = async move {
@@ -219,7 +254,7 @@ async fn accept(
                 },
             }
             // The switchboard that is gone needs no telling.
-            let _ = queue.send(Arrived::Closed(peer)).await;
+            let _ = queue.send(Arrived::Closed((transport, peer))).await;
         };
         // They end when the switchboard does, after what is left is sent.
         streams.spawn(serving);

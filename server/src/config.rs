@@ -13,6 +13,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
+use gateway::{BadNetwork, Limits, Network};
 use serde::Deserialize;
 use sipconf::{Account, Announce, DialPlan, KeyMap, Numbers, Price, Trunk};
 
@@ -215,9 +216,31 @@ pub(crate) struct Sip {
     pub(crate) ladder_days: u32,
     /// Megabytes for all of it.
     pub(crate) ladder_mb: u64,
+    /// What a host that is not trusted may ask; 0 is as much as it likes.
+    pub(crate) requests_per_second: u32,
+    /// Addresses and networks that may ask as much as they like: a PBX, a proxy. Carriers in `trunks` may anyway.
+    pub(crate) trusted: Vec<TrustedNetwork>,
+}
+
+/// An address or a network.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct TrustedNetwork(Network);
+
+impl TryFrom<String> for TrustedNetwork {
+    type Error = BadNetwork;
+
+    fn try_from(text: String) -> Result<Self, BadNetwork> {
+        text.parse().map(Self)
+    }
 }
 
 impl Sip {
+    pub(crate) fn limits(&self) -> Limits {
+        let trusted = self.trusted.iter().map(|network| network.0).collect();
+        Limits { requests_per_second: self.requests_per_second, trusted }
+    }
+
     pub(crate) fn dial_plan(&self) -> DialPlan {
         DialPlan::new(self.trunks.clone(), self.country.clone()).priced(self.prices.clone())
     }
@@ -387,6 +410,8 @@ impl Default for Sip {
             calling: Calling::default(),
             ladder_days: 7,
             ladder_mb: 1_000,
+            requests_per_second: 20,
+            trusted: Vec::new(),
         }
     }
 }

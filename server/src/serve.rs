@@ -19,6 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, demo, telemetry};
 
+/// Telephones by WebSocket that may wait to be handed over; more wait in turn.
+const SIP_SOCKETS_WAITING: usize = 16;
+
 /// How long callers and viewers have to be told and hung up on. People wait for the prompt to come back: a longer
 /// goodbye would be cut off by their patience.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -92,6 +95,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             dial_plan: config.sip.dial_plan(),
             accounts: config.sip.accounts.clone(),
             sha256: config.sip.sha256,
+            limits: config.sip.limits(),
             realm: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
             keys: config.sip.keypad.clone(),
             announced: announced_first,
@@ -111,6 +115,13 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         udp: gateway.udp_addrs().first().map(SocketAddr::port),
         tcp: gateway.tcp_addrs().first().map(SocketAddr::port),
     };
+    let (sip_sockets, mut opened) = tokio::sync::mpsc::channel::<api::SipSocket>(SIP_SOCKETS_WAITING);
+    let by_web = gateway.web_sockets();
+    tokio::spawn(async move {
+        while let Some(api::SipSocket { peer, said, answers }) = opened.recv().await {
+            by_web.serve(peer, said, answers).await;
+        }
+    });
     let web = Web::start(
         WebConfig {
             http: config.web.http,
@@ -123,6 +134,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
                 url: config.support.url.clone().map(|link| link.0),
                 hotline: config.support.hotline.clone(),
             },
+            sip_sockets: Some(sip_sockets),
             turn: config.turn.clone().map(|turn| TurnConfig { urls: turn.urls, secret: turn.secret }),
         },
         conference.clone(),

@@ -2,13 +2,13 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpStream, UdpSocket},
+    net::{Ipv4Addr, TcpStream, UdpSocket},
     path::Path,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use tests::{Baresip, Codec, Pjsua, Server};
+use tests::{Baresip, Codec, Pjsua, RawPhone, Reply, Server, tag};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -57,6 +57,44 @@ fn a_number_with_a_language_and_a_meeting_asks_for_neither() -> Result<()> {
     // The first key is the meeting's already: no language is asked for.
     phone.press(&format!("{}#{}#", server.meeting, server.password))?;
     phone.wait_to_hear(900.0)
+}
+
+// RFC 3264 §5, trap: a PBX that sends no offer and hears nothing.
+#[test]
+fn who_offers_nothing_is_offered_sound_and_hears_it() -> Result<()> {
+    let server = Server::start()?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let answer = phone.description()?;
+    let reply = phone.call("huitong", "", &answer)?;
+    assert!(reply.text.contains("m=audio") && reply.text.contains("PCMA/8000"), "{}", reply.text);
+    let media = reply.media()?;
+    let is_loud = |payload: &[u8]| payload.iter().filter(|byte| (**byte ^ 0xd5) & 0x7f > 0x30).count() > 20;
+    let mut number = 0;
+    while !is_loud(&phone.exchange(media, number)?.1) {
+        number += 1;
+    }
+    // Again within the call, as a PBX does that puts two calls together; with another address.
+    phone.rtp = UdpSocket::bind("127.0.0.1:0")?;
+    phone.rtp.set_read_timeout(Some(PATIENCE))?;
+    phone.send("INVITE", &tag(&reply), "", "")?;
+    let again = phone.answer()?;
+    assert_eq!((again.code, again.media()?), (200, media));
+    phone.acknowledge(&again, &phone.description()?)?;
+    while !is_loud(&phone.exchange(media, number)?.1) {
+        number += 1;
+    }
+    phone.send("BYE", &tag(&reply), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    // An answer without sound: it is too late to refuse, so it is hung up.
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    phone.call("huitong", "", "v=0\r\nm=audio 0 RTP/AVP 8\r\n")?;
+    let mut buffer = [0; 4096];
+    loop {
+        let (len, _) = phone.sip.recv_from(&mut buffer)?;
+        if buffer[..len].starts_with(b"BYE ") {
+            return Ok(());
+        }
+    }
 }
 
 /// A message whose answer comes back to the port it came from, whatever host its topmost Via names.
@@ -173,4 +211,61 @@ fn torture_messages_get_an_allowed_answer_and_the_server_goes_on() -> Result<()>
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     Ok(())
+}
+
+// RFC 7118: a telephone that is a program in a browser, by the web port.
+#[tokio::test]
+async fn a_telephone_by_websocket_calls_and_is_hung_up_on() -> Result<()> {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+
+    let server = Server::start()?;
+    let address = format!("ws://{}/sip", server.web);
+    let asked = |protocol: Option<&'static str>, origin: Option<&'static str>| -> Result<_> {
+        let mut request = address.as_str().into_client_request()?;
+        let fields = [("sec-websocket-protocol", protocol), ("origin", origin)];
+        for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            request.headers_mut().insert(name, value.parse()?);
+        }
+        Ok(request)
+    };
+    assert!(connect_async(asked(None, None)?).await.is_err(), "another protocol than sip");
+    assert!(connect_async(asked(Some("sip"), Some("https://evil.example"))?).await.is_err(), "another site's page");
+    let (mut socket, _) = connect_async(asked(Some("sip"), None)?).await?;
+    let rtp = UdpSocket::bind("127.0.0.1:0")?;
+    let offer = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 8\r\n",
+        rtp.local_addr()?.port()
+    );
+    let request = |method: &str, cseq: u32, to_tag: &str, body: &str| {
+        format!(
+            "{method} sip:huitong@{0} SIP/2.0\r\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bKw{method}{cseq}\r\nMax-Forwards: 70\r\n\
+             From: <sip:alice@x>;tag=a\r\nTo: <sip:huitong@{0}>{to_tag}\r\nCall-ID: w\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:alice@df7jal23ls0d.invalid;transport=ws>\r\nContent-Type: application/sdp\r\n\
+             Content-Length: {1}\r\n\r\n{body}",
+            server.web,
+            body.len()
+        )
+    };
+    // A keep-alive, then a call.
+    socket.send("\r\n\r\n".into()).await?;
+    socket.send(request("INVITE", 1, "", &offer).into()).await?;
+    let reply = loop {
+        let text = socket.next().await.context("it stays open")??.into_text()?.to_string();
+        if text.starts_with("SIP/2.0 200") {
+            break Reply { code: 200, text };
+        }
+        anyhow::ensure!(text.starts_with("SIP/2.0 1"), "{text}");
+    };
+    assert!(reply.field("Contact").is_some_and(|contact| contact.contains(";transport=ws")), "{}", reply.text);
+    socket.send(request("ACK", 1, &tag(&reply), "").into()).await?;
+    rtp.set_read_timeout(Some(PATIENCE))?;
+    rtp.recv_from(&mut [0; 2048]).context("no sound")?;
+    // It sends none: the server hangs up, by the same way.
+    loop {
+        let text = socket.next().await.context("it stays open")??.into_text()?.to_string();
+        if text.starts_with("BYE ") {
+            return Ok(());
+        }
+    }
 }

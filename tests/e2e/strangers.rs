@@ -2,13 +2,14 @@
 
 use std::{
     io::Write,
-    net::{TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Client, Pjsua, Server, http};
+use tests::{Client, Pjsua, RawPhone, Server, http, tag};
 
 fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
     let local = socket.local_addr()?;
@@ -35,11 +36,14 @@ fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
 }
 
 fn options(server: &Server, socket: &UdpSocket) -> Result<String> {
+    // A new request each time, not a retransmission that is answered from memory.
+    static ASKED: AtomicU32 = AtomicU32::new(0);
     let text = format!(
-        "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {1};branch=z9hG4bKo;rport\r\nFrom: <sip:1@x>;tag=a\r\nTo: <sip:2@x>\r\n\
+        "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {1};branch=z9hG4bKo{2};rport\r\nFrom: <sip:1@x>;tag=a\r\nTo: <sip:2@x>\r\n\
          Call-ID: o\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
         server.sip,
-        socket.local_addr()?
+        socket.local_addr()?,
+        ASKED.fetch_add(1, Ordering::Relaxed)
     );
     socket.send_to(text.as_bytes(), server.sip)?;
     let mut buffer = [0; 4096];
@@ -204,5 +208,116 @@ async fn what_is_too_large_or_unknown_is_said() -> Result<()> {
     assert_eq!(guest.next(|message| message["id"] == 1).await?["problem"]["code"], "bad_offer");
     guest.send(&json!({"type": "join", "name": "x".repeat(100_000)})).await?;
     assert!(guest.next(|message| message["type"] == "never").await.is_err(), "a frame too long ends the connection");
+    Ok(())
+}
+
+/// A call into the voice menu, kept up by its sound; numbers of the packets that came until `until`.
+fn keep_up(phone: &RawPhone, media: SocketAddr, until: Instant) -> Result<Vec<u16>> {
+    let mut numbers = Vec::new();
+    while Instant::now() < until {
+        numbers.push(phone.exchange(media, numbers.len() as u16)?.0);
+    }
+    Ok(numbers)
+}
+
+// reliability: A2. HUITONG_FLOOD_S makes it longer: 90 s by hand.
+#[test]
+fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
+    let seconds = std::env::var("HUITONG_FLOOD_S").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    // Room for the calls of strangers that are listened to; ports others hold are passed over.
+    let server = Server::start_with(&[("HUITONG_MEDIA__RTP_PORTS", "21000-22999")])?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let offer = phone.description()?;
+    let media = phone.call(&server.meeting, &offer, "")?.media()?;
+    let before = server.memory_kib()?;
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let (stranger, sip) = (UdpSocket::bind("127.0.0.2:0")?, server.sip);
+    let flood = std::thread::spawn(move || -> Result<u32> {
+        let (begun, mut sent) = (Instant::now(), 0_u32);
+        let offer =
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+        while Instant::now() < until {
+            if f64::from(sent) > begun.elapsed().as_secs_f64() * 2_000.0 {
+                std::thread::yield_now();
+                continue;
+            }
+            let method = ["REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE"][sent as usize % 4];
+            let text = format!(
+                "{method} sip:100@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:9;branch=z9hG4bKf{sent};rport\r\n\
+                 From: <sip:100@x>;tag=f{sent}\r\nTo: <sip:100@x>\r\nCall-ID: f{sent}\r\nCSeq: 1 {method}\r\n\
+                 Contact: <sip:100@127.0.0.2:9>\r\nContent-Length: {}\r\n\r\n{offer}",
+                offer.len()
+            );
+            stranger.send_to(text.as_bytes(), sip)?;
+            sent += 1;
+        }
+        Ok(sent)
+    });
+    let of_a_carrier = std::thread::spawn(move || -> Result<(u32, u32)> {
+        let (mut asked, mut answered) = (0, 0);
+        while Instant::now() < until {
+            let mut call = RawPhone::new(sip, Ipv4Addr::LOCALHOST)?;
+            let offer = call.description()?;
+            asked += 1;
+            let taken = call.call("huitong", &offer, "")?;
+            call.send("BYE", &tag(&taken), "", "")?;
+            answered += u32::from(call.answer()?.code == 200);
+        }
+        Ok((asked, answered))
+    });
+    let numbers = keep_up(&phone, media, until)?;
+    let (asked, answered) = of_a_carrier.join().expect("it doesn't panic")?;
+    let sent = flood.join().expect("it doesn't panic")?;
+    let lost = numbers.windows(2).filter(|pair| pair[1] != pair[0].wrapping_add(1)).count();
+    let grown = server.memory_kib()?.saturating_sub(before);
+    println!(
+        "{sent} requests of strangers; a carrier's calls {answered}/{asked}; {grown} KiB more; {} packets",
+        numbers.len()
+    );
+    assert!(u64::from(sent) > seconds * 1_000, "it was a flood: {sent}");
+    assert!(asked > 5 && answered == asked, "{answered} of {asked}");
+    assert!(lost == 0 && numbers.len() as u64 > seconds * 45, "{lost} of {} packets", numbers.len());
+    assert!(grown < 64 << 10, "{grown} KiB");
+    Ok(())
+}
+
+// reliability: A1. `tests/malformed.rs` has many more of them, against the parser and the endpoint alone.
+#[test]
+fn malformed_messages_on_the_wire_harm_nobody() -> Result<()> {
+    let mut server = Server::start()?;
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let seeds: Vec<Vec<u8>> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/sip_message"))?
+        .map(|entry| Ok(std::fs::read(entry?.path())?))
+        .collect::<Result<_>>()?;
+    let mut state = 0x5eed_u64;
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit.max(1)
+    };
+    let sender = UdpSocket::bind("127.0.0.1:0")?;
+    let mut stream = TcpStream::connect(server.sip)?;
+    for round in 0..3_000 {
+        let mut bytes = seeds[below(seeds.len())].clone();
+        for _ in 0..1 + below(3) {
+            let at = below(bytes.len());
+            match below(4) {
+                0 => bytes.truncate(at),
+                1 => bytes.extend_from_within(at..),
+                2 => drop(bytes.splice(at..at, *b"\r\n\xff99999999999")),
+                _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (round % 8)),
+            }
+        }
+        sender.send_to(&bytes, server.sip)?;
+        // The server may close on it at any byte: then there is a new stream.
+        if stream.write_all(&bytes).is_err() {
+            stream = TcpStream::connect(server.sip)?;
+        }
+        if round % 100 == 0 {
+            assert_eq!(options(&server, &socket)?, "SIP/2.0 200 OK", "after {round}");
+        }
+    }
+    assert_eq!(options(&server, &socket)?, "SIP/2.0 200 OK");
+    assert!(server.is_running() && !server.log().contains("panicked"), "{}", server.log());
     Ok(())
 }

@@ -11,7 +11,9 @@ use leg::{JitterBuffer, Leg, LegConfig, LegEvent, Pulled};
 use media::{AudioCodec, RtpPacket, Ssrc};
 use model::{AccountId, Action, BroadcastId, Command, Join, Meeting, MeetingId, Options, ParticipantId, Rules, Via};
 use sfu::{Sfu, SfuConfig};
-use sip::{CallKey, Endpoint, EndpointConfig, Event, Message, Question, Source, StartLine, Target, Transport, frame, sdp};
+use sip::{
+    CallKey, Endpoint, EndpointConfig, Event, Message, Question, Source, StartLine, Target, Transport, frame, sdp,
+};
 
 const US: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
 const THEM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), 5070);

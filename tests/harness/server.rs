@@ -58,6 +58,8 @@ impl Server {
         let own = [
             ("HUITONG_WEB__HTTP", web.to_string()),
             ("HUITONG_WEB__HTTPS", https.to_string()),
+            // All telephones of a test are on one host.
+            ("HUITONG_SIP__TRUSTED", "[\"127.0.0.1\"]".to_owned()),
             ("HUITONG_SIP__UDP", format!("[\"{sip}\"]")),
             ("HUITONG_SIP__TCP", format!("[\"{sip}\"]")),
             ("HUITONG_SIP__TLS", format!("[\"{sips}\"]")),
@@ -219,6 +221,13 @@ impl Server {
     }
 
     /// It still runs.
+    /// Resident memory, in KiB.
+    pub fn memory_kib(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a process has memory")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }

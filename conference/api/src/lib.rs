@@ -7,6 +7,7 @@ mod pages;
 mod problem;
 mod rest;
 mod session;
+mod sip_socket;
 mod throttle;
 mod tls;
 mod turn;
@@ -30,9 +31,11 @@ use axum::{
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use conference::Conference;
 use streaming::{Origin, Recordings, Streaming};
+use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use sip_socket::SipSocket;
 use throttle::Throttle;
 pub use tls::{CertificateError, own_certificate};
 pub use turn::TurnConfig;
@@ -65,6 +68,8 @@ pub struct WebConfig {
     pub turn: Option<TurnConfig>,
     /// Whom people turn to.
     pub support: Support,
+    /// Who serves telephones that come by WebSocket; there are none where there is nobody.
+    pub sip_sockets: Option<mpsc::Sender<SipSocket>>,
 }
 
 /// Whom people turn to when they need help (A6).
@@ -121,6 +126,7 @@ pub(crate) struct App {
     pub(crate) public_url: Option<Arc<str>>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Arc<Throttle>,
+    pub(crate) sip_sockets: Option<mpsc::Sender<SipSocket>>,
 }
 
 impl App {
@@ -144,7 +150,8 @@ impl Web {
         let (origin, recordings) = (streaming.origin(), streaming.recordings());
         let (sip, forgotten) = (Arc::new(config.sip), Arc::default());
         let (turn, support) = (config.turn.map(Arc::new), Arc::new(config.support));
-        let app = App { conference, origin, recordings, sip, turn, support, public_url, forgotten };
+        let sip_sockets = config.sip_sockets;
+        let app = App { conference, origin, recordings, sip, turn, support, public_url, forgotten, sip_sockets };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http)?;
@@ -217,6 +224,7 @@ fn router(app: App) -> Router {
         .nest("/api/v1", routes)
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", document))
         .merge(live_routes(&app))
+        .route("/sip", get(sip_socket::upgrade))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(|| async { "ok" }))
         .fallback(pages::page)

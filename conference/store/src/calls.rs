@@ -1,7 +1,7 @@
 //! Call detail records (P9).
 
 use model::{MeetingId, SiteId};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{Store, StoreError, id, maybe};
 
@@ -95,34 +95,19 @@ impl Store {
         Ok(())
     }
 
-    /// Writes a call down.
-    pub async fn add_call(&self, call: &Call) -> Result<(), StoreError> {
-        let packets = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let text =
-            "INSERT INTO calls (id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms,
-               cause, received, lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
-        let query = sqlx::query(text)
-            .bind(&call.id)
-            .bind(call.site.map(|site| site.to_string()).unwrap_or_default())
-            .bind(call.meeting.map(|meeting| meeting.to_string()).unwrap_or_default())
-            .bind(if call.outgoing { "out" } else { "in" })
-            .bind(&call.number)
-            .bind(&call.call_id)
-            .bind(&call.codec)
-            .bind(call.started_ms)
-            .bind(call.ended_ms)
-            .bind(&call.cause)
-            .bind(packets(call.received))
-            .bind(packets(call.lost))
-            .bind(packets(call.sent))
-            .bind(call.jitter_ms)
-            .bind(call.round_trip_ms.unwrap_or(-1.0))
-            .bind(call.mos.unwrap_or(0.0))
-            .bind(call.answered_ms.unwrap_or(0))
-            .bind(call.cost);
-        query.execute(&self.pool).await?;
-        Ok(())
+    /// Writes calls down, all or none.
+    pub async fn add_calls(&self, calls: &[Call]) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        for calls in calls.chunks(ROWS) {
+            // Of two sizes, so that the statements stay prepared.
+            let size = if calls.len() == ROWS { ROWS } else { 1 };
+            let text = insert(size);
+            for calls in calls.chunks(size) {
+                let query = calls.iter().fold(sqlx::query(AssertSqlSafe(text.clone())), bind);
+                query.execute(&mut *transaction).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// By id.
@@ -146,4 +131,49 @@ impl Store {
             .bind(i64::from(limit));
         query.fetch_all(&self.pool).await?.iter().map(Call::of).collect()
     }
+}
+
+/// Calls of one statement: each statement is a way to the database's thread and back.
+const ROWS: usize = 50;
+
+/// Fields of one call.
+const FIELDS: usize = 18;
+
+fn insert(rows: usize) -> String {
+    let row = |row: usize| {
+        let numbers: Vec<String> = (1..=FIELDS).map(|field| format!("${}", row * FIELDS + field)).collect();
+        format!("({})", numbers.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO calls (id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms,
+           cause, received, lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost)
+         VALUES {}",
+        rows.join(", ")
+    )
+}
+
+type Insert<'a> = sqlx::query::Query<'a, sqlx::Any, sqlx::any::AnyArguments>;
+
+fn bind<'a>(query: Insert<'a>, call: &'a Call) -> Insert<'a> {
+    let packets = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    query
+        .bind(&call.id)
+        .bind(call.site.map(|site| site.to_string()).unwrap_or_default())
+        .bind(call.meeting.map(|meeting| meeting.to_string()).unwrap_or_default())
+        .bind(if call.outgoing { "out" } else { "in" })
+        .bind(&call.number)
+        .bind(&call.call_id)
+        .bind(&call.codec)
+        .bind(call.started_ms)
+        .bind(call.ended_ms)
+        .bind(&call.cause)
+        .bind(packets(call.received))
+        .bind(packets(call.lost))
+        .bind(packets(call.sent))
+        .bind(call.jitter_ms)
+        .bind(call.round_trip_ms.unwrap_or(-1.0))
+        .bind(call.mos.unwrap_or(0.0))
+        .bind(call.answered_ms.unwrap_or(0))
+        .bind(call.cost)
 }

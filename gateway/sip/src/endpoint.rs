@@ -8,15 +8,18 @@ use std::{
 
 use crate::{
     digest::Credentials,
+    guard::{Guard, Limits},
     ingress,
     message::{Message, StartLine, list, uri_user},
 };
 use in_dialog::{SessionTimer, TooShort, first_repeat, session_timer};
-use write::{contact, response, transaction_key};
+use timed::{Due, Timed};
+use write::{Branch, contact, response, transaction_key};
 
 mod in_dialog;
 mod outgoing;
 mod registrar;
+mod timed;
 mod write;
 
 use outgoing::Outgoing;
@@ -33,13 +36,16 @@ const TIMEOUT: Duration = Duration::from_secs(32);
 
 /// Calls at once. Each costs some kilobytes; more are answered 503.
 const CALLS_MAX: usize = 4000;
+/// Those of strangers: the rest is kept for carriers, whatever strangers do. A refused call counts until its refusal is acknowledged.
+const STRANGERS_MAX: usize = 3000;
 /// Answers kept for retransmitted requests; the oldest are forgotten first.
 const ANSWERS_MAX: usize = 8192;
 
 /// What we can, in answers.
 const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\nSupported: timer, 100rel\r\n";
-/// The same in our INVITEs: provisional answers need no acknowledgement there.
-const ALLOW_CALLING: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\nSupported: timer\r\n";
+
+/// What is needed of an INVITE once it is looked at: the rest of a call's answers and requests are made of these.
+const KEPT: [&str; 8] = ["via", "from", "to", "call-id", "cseq", "record-route", "require", "allow"];
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +56,8 @@ pub enum Transport {
     Tcp,
     /// The same, encrypted (RFC 3261 §26.3.1).
     Tls,
+    /// A WebSocket, named by its peer's address (RFC 7118); whether it is encrypted is the web server's business.
+    Ws,
 }
 
 impl Transport {
@@ -59,6 +67,7 @@ impl Transport {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Ws => "WS",
         }
     }
 }
@@ -96,6 +105,8 @@ pub struct EndpointConfig {
     pub accounts: Vec<Credentials>,
     /// They are offered SHA-256 beside MD5. Telephones of before RFC 8760 (baresip 1.0 among them) stumble over it.
     pub sha256: bool,
+    /// What strangers may ask.
+    pub limits: Limits,
 }
 
 /// One call.
@@ -115,7 +126,8 @@ pub struct Incoming {
     pub caller: String,
     /// Call-ID, for logs.
     pub call_id: String,
-    /// The offer; empty when the caller waits for ours, which this server refuses.
+    /// The offer; empty where the caller waits for ours (RFC 3264 §5): it goes into the answer, his answer comes by
+    /// [`Event::Confirmed`].
     pub offer: Vec<u8>,
     /// Where from.
     pub source: Source,
@@ -128,9 +140,9 @@ pub enum Event {
     Incoming(Incoming),
     /// The caller gave up before the answer; 487 has been sent.
     Canceled(CallKey),
-    /// The answer was acknowledged.
-    Confirmed(CallKey),
-    /// The caller offers anew: hold, resume, another address.
+    /// The answer was acknowledged; with his answer, where the offer was ours. Of a later offer it is told in that case alone.
+    Confirmed(CallKey, Vec<u8>),
+    /// The other side offers anew: hold, resume, another address. Empty where it waits for an offer of ours.
     Reoffered(CallKey, Vec<u8>),
     /// A key by INFO, each press once: `0`–`9`, `*`, `#`, `A`–`D`.
     Digit(CallKey, char),
@@ -151,20 +163,27 @@ pub enum Event {
 /// All calls of this server.
 pub struct Endpoint {
     config: EndpointConfig,
-    calls: BTreeMap<CallKey, Call>,
+    guard: Guard,
+    dropped: u64,
+    calls: Timed<CallKey, Call>,
     /// Call-ID and the caller's tag.
     by_dialog: BTreeMap<(String, String), CallKey>,
     last_call: u64,
     answers: BTreeMap<TransactionKey, Answered>,
     answers_order: VecDeque<TransactionKey>,
-    /// Our own requests, by branch.
-    clients: BTreeMap<String, ClientTransaction>,
-    /// Those that begin something, by branch.
-    outgoing: BTreeMap<String, Outgoing>,
+    /// Our own requests.
+    clients: Timed<Branch, ClientTransaction>,
+    /// Those that begin something.
+    outgoing: Timed<Branch, Outgoing>,
+    /// The INVITE under way of each call of ours.
+    calling: BTreeMap<CallKey, Branch>,
+    /// The same by the dialogs that are not answered yet (RFC 3261 §12.1).
+    early: BTreeMap<(String, String), Branch>,
     last_cseq: u32,
     registrar: Registrar,
     /// By branch and the answer's tag.
-    acks: BTreeMap<(String, String), Answered>,
+    acks: BTreeMap<(Branch, String), Answered>,
+    acks_order: VecDeque<(Branch, String)>,
     events: VecDeque<Event>,
     transmits: VecDeque<Transmit>,
 }
@@ -199,6 +218,12 @@ struct Call {
     routes: Vec<String>,
     /// A re-INVITE that waits for its answer.
     reinvite: Option<(Message, Source)>,
+    /// One of ours that does (§14.1).
+    reinviting: bool,
+    /// The offer was ours: the ACK has his answer.
+    offering: bool,
+    /// We called.
+    is_ours: bool,
     /// What is repeated until acknowledged, and when next.
     repeat: Option<Repeat>,
 }
@@ -233,17 +258,22 @@ impl Endpoint {
     #[must_use]
     pub fn new(config: EndpointConfig) -> Self {
         Self {
+            guard: Guard::new(config.limits.clone()),
+            dropped: 0,
             config,
-            calls: BTreeMap::new(),
+            calls: Timed::new(),
             by_dialog: BTreeMap::new(),
             last_call: 0,
             answers: BTreeMap::new(),
             answers_order: VecDeque::new(),
-            clients: BTreeMap::new(),
-            outgoing: BTreeMap::new(),
+            clients: Timed::new(),
+            outgoing: Timed::new(),
+            calling: BTreeMap::new(),
+            early: BTreeMap::new(),
             last_cseq: 0,
             registrar: Registrar::default(),
             acks: BTreeMap::new(),
+            acks_order: VecDeque::new(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         }
@@ -253,12 +283,21 @@ impl Endpoint {
     pub fn handle(&mut self, source: Source, message: Message, now: Instant) {
         match &message.start {
             StartLine::Response { .. } => self.response(&message, now),
-            StartLine::Request { .. } => {
+            StartLine::Request { method, .. } => {
+                if !self.guard.admits(source.peer.ip(), method, now) {
+                    self.dropped += 1;
+                    return;
+                }
                 if let Some(key) = transaction_key(&message) {
                     self.request(source, message, key, now);
                 }
             }
         }
+    }
+
+    /// Requests of strangers who ask too much that were not answered since it was asked last.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
     }
 
     fn request(&mut self, source: Source, message: Message, key: TransactionKey, now: Instant) {
@@ -279,8 +318,8 @@ impl Endpoint {
         let call = self.by_dialog.get(&dialog).copied();
         match message.method() {
             "INVITE" => self.invite(source, message, key, dialog, call, number, now),
-            "ACK" => self.acknowledged(call, number),
-            "CANCEL" => self.cancel(source, &message, &key, now),
+            "ACK" => self.acknowledged(call, number, message.body),
+            "CANCEL" => self.cancel(source, &message, &key, call, now),
             "BYE" => match call.filter(|call| self.has_tag(*call, &message)) {
                 Some(call) => {
                     self.answer_plainly(source, &message, &key, 200, "OK", now);
@@ -293,6 +332,7 @@ impl Endpoint {
             "OPTIONS" => self.answer_plainly(source, &message, &key, 200, "OK", now),
             "INFO" | "UPDATE" | "PRACK" => match call.filter(|call| self.has_tag(*call, &message)) {
                 Some(call) => self.in_dialog(source, message, &key, call, number, now),
+                None if self.early_request(source, &message, &key, &dialog, now) => {}
                 None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
             },
             "REGISTER" => self.register(source, &message, &key, now),
@@ -304,13 +344,13 @@ impl Endpoint {
     }
 
     fn has_tag(&self, call: CallKey, message: &Message) -> bool {
-        self.calls.get(&call).is_some_and(|call| Some(call.tag.as_str()) == message.tag("to"))
+        self.calls.get(call).is_some_and(|call| Some(call.tag.as_str()) == message.tag("to"))
     }
 
     fn invite(
         &mut self,
         source: Source,
-        message: Message,
+        mut message: Message,
         key: TransactionKey,
         dialog: (String, String),
         call: Option<CallKey>,
@@ -318,7 +358,7 @@ impl Endpoint {
         now: Instant,
     ) {
         if let Some(call) = call {
-            let known = self.calls.get_mut(&call).expect("by_dialog names calls that are there");
+            let known = self.calls.get_mut(call).expect("by_dialog names calls that are there");
             if known.key == key {
                 // The first INVITE again: what was said last is said again (§17.2.1).
                 if let Some(repeat) = &known.repeat {
@@ -333,7 +373,7 @@ impl Endpoint {
                 // §8.2.2.2
                 return self.answer_plainly(source, &message, &key, 482, "Loop Detected", now);
             }
-            let busy = known.reinvite.is_some() || known.state != State::Confirmed;
+            let busy = known.reinvite.is_some() || known.reinviting || known.state != State::Confirmed;
             if busy || number <= known.their_cseq {
                 let code =
                     if number <= known.their_cseq { (500, "Server Internal Error") } else { (491, "Request Pending") };
@@ -353,6 +393,7 @@ impl Endpoint {
             }
             known.source = source;
             let offer = message.body.clone();
+            known.offering = offer.is_empty();
             known.reinvite = Some((message, source));
             return self.events.push_back(Event::Reoffered(call, offer));
         }
@@ -366,28 +407,31 @@ impl Endpoint {
             }
         };
         let StartLine::Request { uri, .. } = &message.start else { return };
+        let dialled = uri_user(uri).unwrap_or_default();
         // Before RFC 3261 a caller without Contact was reached by his From.
         let before_3261 = message.uri("from").filter(|_| message.tag("from").is_none());
         let Some(contact) = message.uri("contact").or(before_3261).map(str::to_owned) else {
             return self.answer_plainly(source, &message, &key, 400, "Missing Contact", now);
         };
-        if self.calls.len() >= CALLS_MAX {
+        let most = if self.guard.is_trusted(source.peer.ip()) { CALLS_MAX } else { STRANGERS_MAX };
+        if self.calls.len() >= most {
             return self.answer_with(source, &message, &key, 503, "Service Unavailable", "Retry-After: 10\r\n", now);
         }
         self.last_call += 1;
         let call = CallKey(self.last_call);
         let incoming = Incoming {
             call,
-            dialled: uri_user(uri).unwrap_or_default(),
+            dialled,
             to: message.uri("to").and_then(uri_user).unwrap_or_default(),
             caller: message.uri("from").and_then(uri_user).unwrap_or_default(),
             call_id: dialog.0.clone(),
-            offer: message.body.clone(),
+            offer: std::mem::take(&mut message.body),
             source,
         };
         self.transmits.push_back(response(&message, source, 100, "Trying", None, "", ""));
         let tag = self.new_tag();
         let routes = message.headers("record-route").map(str::to_owned).collect();
+        message.keep(&KEPT);
         self.calls.insert(
             call,
             Call {
@@ -404,6 +448,9 @@ impl Endpoint {
                 target: contact,
                 routes,
                 reinvite: None,
+                reinviting: false,
+                offering: incoming.offer.is_empty(),
+                is_ours: false,
                 repeat: None,
                 invite: message,
             },
@@ -412,53 +459,51 @@ impl Endpoint {
         self.events.push_back(Event::Incoming(incoming));
     }
 
-    fn acknowledged(&mut self, call: Option<CallKey>, number: u32) {
-        let Some((key, call)) = call.and_then(|key| Some((key, self.calls.get_mut(&key)?))) else { return };
+    fn acknowledged(&mut self, call: Option<CallKey>, number: u32, body: Vec<u8>) {
+        let Some((key, call)) = call.and_then(|key| Some((key, self.calls.get_mut(key)?))) else { return };
         if call.invite_cseq != number || call.state == State::Ringing {
             return;
         }
-        call.repeat = None;
+        let is_first = call.repeat.take().is_some();
+        let body = if std::mem::take(&mut call.offering) { body } else { Vec::new() };
         match call.state {
             State::Answered => {
                 call.state = State::Confirmed;
-                self.events.push_back(Event::Confirmed(key));
+                self.events.push_back(Event::Confirmed(key, body));
             }
             State::Refused => self.forget(key),
+            State::Confirmed if is_first && !body.is_empty() => self.events.push_back(Event::Confirmed(key, body)),
             State::Ringing | State::Confirmed => {}
         }
     }
 
-    fn cancel(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
-        let same = |call: &Call| call.key.0 == key.0 && call.key.1 == key.1;
-        let Some(call) = self.calls.iter().find(|(_, call)| same(call)).map(|(key, _)| *key) else {
-            return self.cancel_reinvite(source, message, key, now);
+    /// A CANCEL has the Call-ID and tag of what it cancels (§9.1), and its branch.
+    fn cancel(&mut self, source: Source, message: &Message, key: &TransactionKey, call: Option<CallKey>, now: Instant) {
+        let is_of = |invite: &TransactionKey| invite.0 == key.0 && invite.1 == key.1;
+        let known = call.and_then(|call| Some((call, self.calls.get(call)?)));
+        let Some((call, known)) = known else {
+            return self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
         };
-        self.answer_plainly(source, message, key, 200, "OK", now);
-        // After the answer a CANCEL changes nothing (§9.2).
-        if self.calls.get(&call).is_some_and(|call| call.state == State::Ringing) {
-            self.reject(call, 487, "Request Terminated", now);
-            self.events.push_back(Event::Canceled(call));
-        }
-    }
-
-    fn cancel_reinvite(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
-        let same = |call: &Call| {
-            let waiting = call.reinvite.as_ref().filter(|(message, _)| message.method() == "INVITE");
-            let waiting = waiting.and_then(|(message, _)| transaction_key(message));
-            waiting.is_some_and(|waiting| waiting.0 == key.0 && waiting.1 == key.1)
-        };
-        match self.calls.iter().find(|(_, call)| same(call)).map(|(key, _)| *key) {
-            Some(call) => {
-                self.answer_plainly(source, message, key, 200, "OK", now);
-                self.end_reinvite(call, now);
+        let reinvite = known.reinvite.as_ref().filter(|(message, _)| message.method() == "INVITE");
+        if is_of(&known.key) {
+            let rings = known.state == State::Ringing;
+            self.answer_plainly(source, message, key, 200, "OK", now);
+            // After the answer a CANCEL changes nothing (§9.2).
+            if rings {
+                self.reject(call, 487, "Request Terminated", now);
+                self.events.push_back(Event::Canceled(call));
             }
-            None => self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now),
+        } else if reinvite.and_then(|(message, _)| transaction_key(message)).is_some_and(|invite| is_of(&invite)) {
+            self.answer_plainly(source, message, key, 200, "OK", now);
+            self.end_reinvite(call, now);
+        } else {
+            self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
         }
     }
 
     /// 180, once the call is somebody's business.
     pub fn ring(&mut self, key: CallKey, now: Instant) {
-        let Some(call) = self.calls.get(&key).filter(|call| call.state == State::Ringing) else { return };
+        let Some(call) = self.calls.get(key).filter(|call| call.state == State::Ringing) else { return };
         let reliably = call.invite.headers("require").flat_map(list).any(|o| o.eq_ignore_ascii_case("100rel"));
         if reliably {
             return self.ring_reliably(key, now);
@@ -470,18 +515,21 @@ impl Endpoint {
 
     /// 200 with our description, until acknowledged.
     pub fn answer(&mut self, call: CallKey, description: &str, now: Instant) {
-        let Some(call) = self.calls.get_mut(&call).filter(|call| call.state == State::Ringing) else { return };
+        let Some(call) = self.calls.get_mut(call).filter(|call| call.state == State::Ringing) else { return };
         let fields = contact(&self.config, call.source) + ALLOW + &call.timer_fields();
         let ok = response(&call.invite, call.source, 200, "OK", Some(&call.tag), &fields, description);
         description.clone_into(&mut call.description);
         call.state = State::Answered;
+        if let Some(timer) = &mut call.timer {
+            timer.begin(now);
+        }
         call.say_until_acknowledged(&ok, now, true);
         self.transmits.push_back(ok);
     }
 
     /// A refusal, until acknowledged.
     pub fn reject(&mut self, call: CallKey, code: u16, reason: &str, now: Instant) {
-        let Some(call) = self.calls.get_mut(&call).filter(|call| call.state == State::Ringing) else { return };
+        let Some(call) = self.calls.get_mut(call).filter(|call| call.state == State::Ringing) else { return };
         let refusal = response(&call.invite, call.source, code, reason, Some(&call.tag), "", "");
         call.state = State::Refused;
         call.say_until_acknowledged(&refusal, now, call.source.transport == Transport::Udp);
@@ -490,7 +538,7 @@ impl Endpoint {
 
     /// Answers [`Event::Reoffered`]; without a description it is refused with 488 and all stays as it was.
     pub fn answer_reoffer(&mut self, call: CallKey, description: Option<&str>, now: Instant) {
-        let Some(known) = self.calls.get_mut(&call) else { return };
+        let Some(known) = self.calls.get_mut(call) else { return };
         let Some((message, source)) = known.reinvite.take() else { return };
         let fields = contact(&self.config, source) + &known.timer_fields();
         let (transmit, good) = match description {
@@ -515,23 +563,23 @@ impl Endpoint {
         if self.cancel_outgoing(key, now) {
             return;
         }
-        let Some(call) = self.calls.get(&key) else { return };
+        let Some(call) = self.calls.get(key) else { return };
         match call.state {
             State::Ringing => return self.reject(key, 480, "Temporarily Unavailable", now),
             State::Refused => return,
             State::Answered | State::Confirmed => {}
         }
         self.end_reinvite(key, now);
-        let branch = format!("{}{}", write::COOKIE, self.new_tag());
-        let Some(call) = self.calls.get_mut(&key) else { return };
+        let branch = self.new_branch();
+        let Some(call) = self.calls.get_mut(key) else { return };
         call.our_cseq += 1;
-        let bye = write::request(&self.config, call, "BYE", call.our_cseq, &branch, "", "");
+        let bye = write::request(&self.config, call, "BYE", call.our_cseq, branch, "", "");
         self.begin(branch, None, bye, now);
         self.forget(key);
     }
 
     /// Sends a request of ours and waits for its answer (§17.1).
-    fn begin(&mut self, branch: String, call: Option<CallKey>, request: Transmit, now: Instant) {
+    fn begin(&mut self, branch: Branch, call: Option<CallKey>, request: Transmit, now: Instant) {
         let next = first_repeat(request.to.transport, now);
         let repeat = Repeat { transmit: request.clone(), next, interval: T1, interval_max: T2, until: now + TIMEOUT };
         self.transmits.push_back(request);
@@ -540,7 +588,7 @@ impl Endpoint {
 
     /// A re-INVITE of a call that ends is not left without an answer.
     fn end_reinvite(&mut self, call: CallKey, now: Instant) {
-        let pending = self.calls.get_mut(&call).and_then(|call| call.reinvite.take());
+        let pending = self.calls.get_mut(call).and_then(|call| call.reinvite.take());
         if let Some((message, source)) = pending
             && let Some(key) = transaction_key(&message)
         {
@@ -560,31 +608,28 @@ impl Endpoint {
 
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let repeats = self.calls.values().filter_map(|call| call.repeat.as_ref());
-        let repeats = repeats.chain(self.clients.values().map(|client| &client.repeat));
-        let sessions = self.calls.values().filter_map(|call| call.timer.as_ref()).map(SessionTimer::due);
-        let outgoing = self.outgoing.values().map(Outgoing::due);
-        repeats.map(|repeat| repeat.next.min(repeat.until)).chain(sessions).chain(outgoing).min()
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        [self.calls.next(), self.clients.next(), self.outgoing.next()].into_iter().flatten().min()
     }
 
     /// Repeats what is unanswered, and gives up where it is time.
     pub fn handle_timeout(&mut self, now: Instant) {
         let transmits = &mut self.transmits;
         let mut given_up = Vec::new();
-        for (key, call) in &mut self.calls {
-            if call.repeat.as_mut().is_some_and(|repeat| !repeat.run(now, transmits)) {
-                given_up.push(*key);
+        for key in self.calls.due(now) {
+            let repeat = self.calls.get_mut(key).and_then(|call| call.repeat.as_mut());
+            if repeat.is_some_and(|repeat| !repeat.run(now, transmits)) {
+                given_up.push(key);
             }
         }
         let mut unanswered = Vec::new();
-        self.clients.retain(|_, client| {
-            let goes_on = client.repeat.run(now, transmits);
-            unanswered.extend(client.call.filter(|_| !goes_on));
-            goes_on
-        });
+        for branch in self.clients.due(now) {
+            if self.clients.get_mut(branch).is_some_and(|client| !client.repeat.run(now, transmits)) {
+                unanswered.extend(self.clients.remove(branch).and_then(|client| client.call));
+            }
+        }
         for key in given_up {
-            let state = self.calls.get(&key).map(|call| call.state);
+            let state = self.calls.get(key).map(|call| call.state);
             match state {
                 // §13.3.1.4: no ACK in 64 × T1 ends the dialog with a BYE.
                 Some(State::Answered | State::Confirmed) => {
@@ -601,7 +646,7 @@ impl Endpoint {
         }
         // A refresh nobody answers means that nobody is there (RFC 4028 §10).
         for key in unanswered {
-            if self.calls.contains_key(&key) {
+            if self.calls.contains_key(key) {
                 self.hang_up(key, now);
                 self.events.push_back(Event::Ended(key));
             }
@@ -611,7 +656,7 @@ impl Endpoint {
     }
 
     fn forget(&mut self, key: CallKey) {
-        let Some(call) = self.calls.remove(&key) else { return };
+        let Some(call) = self.calls.remove(key) else { return };
         self.by_dialog.remove(&dialog_of(&call.invite));
     }
 
@@ -659,13 +704,21 @@ impl Endpoint {
         }
     }
 
-    /// Unique in this process, and not to be guessed from outside before it is used.
+    fn new_branch(&mut self) -> Branch {
+        Branch(self.new_bits())
+    }
+
     fn new_tag(&mut self) -> String {
+        format!("{:016x}", self.new_bits())
+    }
+
+    /// Unique in this process, and not to be guessed from outside before it is used.
+    fn new_bits(&mut self) -> u64 {
         self.last_call += 1;
         let mut bits = self.config.seed ^ self.last_call.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        format!("{:016x}", bits ^ (bits >> 31))
+        bits ^ (bits >> 31)
     }
 }
 
@@ -675,7 +728,25 @@ fn dialog_of(message: &Message) -> (String, String) {
     (call_id, message.tag("from").unwrap_or_default().to_owned())
 }
 
+impl Due for Call {
+    fn due(&self) -> Option<Instant> {
+        let repeat = self.repeat.as_ref().map(Repeat::due);
+        repeat.into_iter().chain(self.session().map(SessionTimer::due)).min()
+    }
+}
+
+impl Due for ClientTransaction {
+    fn due(&self) -> Option<Instant> {
+        Some(self.repeat.due())
+    }
+}
+
 impl Call {
+    /// The timer of a session, which begins with the answer (RFC 4028 §7.2).
+    fn session(&self) -> Option<&SessionTimer> {
+        self.timer.as_ref().filter(|_| matches!(self.state, State::Answered | State::Confirmed))
+    }
+
     fn timer_fields(&self) -> String {
         self.timer.as_ref().map(SessionTimer::fields).unwrap_or_default()
     }
@@ -688,6 +759,10 @@ impl Call {
 }
 
 impl Repeat {
+    fn due(&self) -> Instant {
+        self.next.min(self.until)
+    }
+
     /// False when it is given up.
     fn run(&mut self, now: Instant, transmits: &mut VecDeque<Transmit>) -> bool {
         if now >= self.until {

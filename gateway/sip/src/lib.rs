@@ -8,6 +8,7 @@
 
 mod digest;
 mod endpoint;
+mod guard;
 mod ingress;
 mod message;
 pub mod sdp;
@@ -17,4 +18,5 @@ pub use endpoint::{
     Answer, Binding, CallKey, Endpoint, EndpointConfig, Event, Incoming, Question, RequestKey, Source, Target,
     Transmit, Transport,
 };
+pub use guard::{BadNetwork, Limits, Network};
 pub use message::{FrameError, MESSAGE_BYTES_MAX, Message, ParseError, StartLine, frame};

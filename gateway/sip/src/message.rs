@@ -1,5 +1,7 @@
 //! Messages on the wire (RFC 3261 §7), read tolerantly and within limits.
 
+use std::borrow::Cow;
+
 /// No message we need is longer; RFC 3261 §18.1.1 wants 65,535 to be possible, over UDP nothing longer is.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
 
@@ -35,7 +37,7 @@ pub struct Message {
     /// What it is.
     pub start: StartLine,
     /// Long names in lower case, values unfolded and trimmed, in order.
-    headers: Vec<(String, String)>,
+    headers: Vec<(Cow<'static, str>, String)>,
     /// What follows the empty line, cut to Content-Length.
     pub body: Vec<u8>,
     /// What is wrong with it, where it is a request whose sender can be told so.
@@ -97,13 +99,20 @@ impl Message {
     pub(crate) fn of_called(call_id: &str, from: &str, answer: &Self) -> Self {
         let his = answer.header("to").unwrap_or_default().to_owned();
         let mut headers = vec![
-            ("from".to_owned(), his),
-            ("to".to_owned(), format!("<{from}>")),
-            ("call-id".to_owned(), call_id.to_owned()),
+            (Cow::Borrowed("from"), his),
+            (Cow::Borrowed("to"), format!("<{from}>")),
+            (Cow::Borrowed("call-id"), call_id.to_owned()),
         ];
-        headers.extend(answer.headers("allow").map(|allow| ("allow".to_owned(), allow.to_owned())));
+        headers.extend(answer.headers("allow").map(|allow| (Cow::Borrowed("allow"), allow.to_owned())));
         let start = StartLine::Request { method: "INVITE".to_owned(), uri: from.to_owned() };
         Self { start, headers, body: Vec::new(), fault: None }
+    }
+
+    /// Forgets all other fields, and the body.
+    pub(crate) fn keep(&mut self, names: &[&str]) {
+        self.headers.retain(|(name, _)| names.contains(&name.as_ref()));
+        self.headers.shrink_to_fit();
+        self.body = Vec::new();
     }
 
     /// All that can be read; the first thing that is wrong.
@@ -311,22 +320,67 @@ fn is_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c)
 }
 
-/// Compact forms (§7.3.3) and letter case aside.
-fn long_name(name: &str) -> String {
-    let lower = name.to_ascii_lowercase();
-    let long = match lower.as_str() {
-        "i" => "call-id",
-        "m" => "contact",
-        "l" => "content-length",
-        "c" => "content-type",
-        "f" => "from",
-        "t" => "to",
-        "v" => "via",
-        "k" => "supported",
-        "x" => "session-expires",
-        _ => return lower,
+/// Fields that come all the time: their names cost no memory of their own.
+const NAMES: [&str; 33] = [
+    "via",
+    "from",
+    "to",
+    "call-id",
+    "cseq",
+    "contact",
+    "max-forwards",
+    "content-length",
+    "content-type",
+    "allow",
+    "supported",
+    "require",
+    "proxy-require",
+    "user-agent",
+    "server",
+    "record-route",
+    "route",
+    "expires",
+    "accept",
+    "session-expires",
+    "min-se",
+    "authorization",
+    "proxy-authorization",
+    "www-authenticate",
+    "proxy-authenticate",
+    "rseq",
+    "rack",
+    "refer-to",
+    "referred-by",
+    "replaces",
+    "p-asserted-identity",
+    "subject",
+    "allow-events",
+];
+
+/// Compact forms (§7.3.3 and the RFCs of the fields) and letter case aside.
+fn long_name(name: &str) -> Cow<'static, str> {
+    let long = match name.as_bytes() {
+        [letter] => match letter.to_ascii_lowercase() {
+            b'i' => "call-id",
+            b'm' => "contact",
+            b'l' => "content-length",
+            b'c' => "content-type",
+            b'f' => "from",
+            b't' => "to",
+            b'v' => "via",
+            b'k' => "supported",
+            b's' => "subject",
+            b'x' => "session-expires",
+            b'r' => "refer-to",
+            b'b' => "referred-by",
+            _ => return Cow::Owned(name.to_ascii_lowercase()),
+        },
+        _ => match NAMES.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            Some(known) => known,
+            None => return Cow::Owned(name.to_ascii_lowercase()),
+        },
     };
-    long.to_owned()
+    Cow::Borrowed(long)
 }
 
 /// Why a stream can't be cut into messages any more.

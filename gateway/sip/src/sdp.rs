@@ -202,10 +202,16 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
 /// An offer of ours (RFC 3264 §5): all codecs, the best first, and telephone events. What comes back is read by [`agree`].
 #[must_use]
 pub fn offer(local: SocketAddr, session: u64) -> String {
+    offer_anew(local, session, 1)
+}
+
+/// The same within a session that stands (RFC 3264 §8): the version grows by one each time.
+#[must_use]
+pub fn offer_anew(local: SocketAddr, session: u64, version: u64) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (local.ip(), local.port());
     format!(
-        "v=0\r\no=huitong {session} 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
+        "v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP 96 9 8 0 97 101\r\n\
          a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0\r\n\
          a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\

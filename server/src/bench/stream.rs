@@ -247,6 +247,7 @@ impl Site {
             public_url: None,
             sip: SipInfo { host: loopback.to_string(), udp: None, tcp: None },
             turn: None,
+            sip_sockets: None,
             support: Support::default(),
         };
         let web = Web::start(web, conference.clone(), &streaming)?;

@@ -2,8 +2,8 @@
 //! and session timers (RFC 4028).
 
 use super::{
-    Call, CallKey, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State, T1, TIMEOUT, TransactionKey,
-    Transport,
+    Branch, Call, CallKey, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State, T1, TIMEOUT,
+    TransactionKey, Transport,
     write::{self, contact},
 };
 use crate::{ingress::media_type, message::list, message::parameter};
@@ -41,6 +41,10 @@ impl SessionTimer {
 
     pub(super) fn due(&self) -> Instant {
         self.due
+    }
+
+    pub(super) fn begin(&mut self, now: Instant) {
+        *self = Self::new(self.interval, self.ours, now);
     }
 
     /// The lines of a 2xx (§9); `Require` where the caller is to refresh.
@@ -87,7 +91,7 @@ impl Endpoint {
         number: u32,
         now: Instant,
     ) {
-        let Some(known) = self.calls.get_mut(&call) else { return };
+        let Some(known) = self.calls.get_mut(call) else { return };
         if number <= known.their_cseq {
             return self.answer_plainly(source, &message, key, 500, "Server Internal Error", now);
         }
@@ -118,7 +122,7 @@ impl Endpoint {
     }
 
     fn prack(&mut self, source: Source, message: &Message, key: &TransactionKey, call: CallKey, now: Instant) {
-        let Some(known) = self.calls.get_mut(&call) else { return };
+        let Some(known) = self.calls.get_mut(call) else { return };
         let rack = format!("{} {} INVITE", known.rseq, known.invite_cseq);
         let given: Vec<&str> = message.header("rack").unwrap_or_default().split_whitespace().collect();
         if known.state == State::Ringing && known.repeat.is_some() && given.join(" ") == rack {
@@ -136,14 +140,14 @@ impl Endpoint {
                 return self.answer_with(source, &message, key, 422, TooShort::REASON, &TooShort::field(), now);
             }
         };
-        let Some(known) = self.calls.get_mut(&call) else { return };
+        let Some(known) = self.calls.get_mut(call) else { return };
         if !message.body.is_empty() {
             // Before the first offer is answered there is no second (RFC 3311 §5.2).
             if known.state == State::Ringing {
                 let later = "Retry-After: 2\r\n";
                 return self.answer_with(source, &message, key, 500, "Server Internal Error", later, now);
             }
-            if known.reinvite.is_some() {
+            if known.reinvite.is_some() || known.reinviting {
                 return self.answer_plainly(source, &message, key, 491, "Request Pending", now);
             }
         }
@@ -164,11 +168,15 @@ impl Endpoint {
 
     /// Refreshes the sessions that are ours, ends those whose caller does not.
     pub(super) fn run_session_timers(&mut self, now: Instant) {
-        let is_due = |call: &Call| call.timer.as_ref().is_some_and(|timer| timer.due <= now);
-        let due: Vec<CallKey> = self.calls.iter().filter(|(_, call)| is_due(call)).map(|(key, _)| *key).collect();
-        for key in due {
-            let Some(timer) = self.calls.get_mut(&key).and_then(|call| call.timer.as_mut()) else { continue };
+        for key in self.calls.due(now) {
+            if !self.calls.get(key).and_then(Call::session).is_some_and(|timer| timer.due <= now) {
+                continue;
+            }
+            let Some(timer) = self.calls.get_mut(key).and_then(|call| call.timer.as_mut()) else { continue };
             if !timer.ours || timer.expires <= now {
+                if let Some(call) = self.calls.get_mut(key) {
+                    call.timer = None;
+                }
                 self.hang_up(key, now);
                 self.events.push_back(Event::Ended(key));
                 continue;
@@ -181,14 +189,15 @@ impl Endpoint {
 
     /// UPDATE where the caller knows it, else a re-INVITE with what we said last.
     fn refresh(&mut self, key: CallKey, fields: &str, now: Instant) {
-        let branch = format!("{}{}", write::COOKIE, self.new_tag());
-        let Some(call) = self.calls.get_mut(&key) else { return };
+        let branch = self.new_branch();
+        let Some(call) = self.calls.get_mut(key) else { return };
         let knows_update = call.invite.headers("allow").flat_map(list).any(|method| method == "UPDATE");
         let method = if knows_update { "UPDATE" } else { "INVITE" };
         let body = if method == "INVITE" { call.description.clone() } else { String::new() };
+        call.reinviting = method == "INVITE";
         call.our_cseq += 1;
         let fields = contact(&self.config, call.source) + fields;
-        let request = write::request(&self.config, call, method, call.our_cseq, &branch, &fields, &body);
+        let request = write::request(&self.config, call, method, call.our_cseq, branch, &fields, &body);
         self.begin(branch, Some(key), request, now);
     }
 
@@ -198,7 +207,7 @@ impl Endpoint {
         if self.outgoing_response(code, message, now) {
             return;
         }
-        let Some(branch) = message.branch() else { return };
+        let Some(branch) = message.branch().and_then(Branch::of_ours) else { return };
         if code < 200 {
             if let Some(client) = self.clients.get_mut(branch).filter(|_| message.method() == "INVITE") {
                 // §17.1.1.2: it is there and will say more; waiting is all.
@@ -209,14 +218,17 @@ impl Endpoint {
         let Some(client) = self.clients.remove(branch) else { return };
         let Some(key) = client.call else { return };
         if message.method() == "INVITE" {
-            let ack_branch =
-                if code < 300 { format!("{}{}", write::COOKIE, self.new_tag()) } else { branch.to_owned() };
-            if let (Some(call), Some((cseq, _))) = (self.calls.get(&key), message.cseq()) {
-                let ack = write::request(&self.config, call, "ACK", cseq, &ack_branch, "", "");
+            let ack_branch = if code < 300 { self.new_branch() } else { branch };
+            if let (Some(call), Some((cseq, _))) = (self.calls.get(key), message.cseq()) {
+                let ack = write::request(&self.config, call, "ACK", cseq, ack_branch, "", "");
                 self.transmits.push_back(ack);
             }
         }
-        let Some(call) = self.calls.get_mut(&key) else { return };
+        let glare = self.glare(key);
+        let Some(call) = self.calls.get_mut(key) else { return };
+        if message.method() == "INVITE" {
+            call.reinviting = false;
+        }
         match (code, &mut call.timer) {
             // §12.2.1.2: the other side has forgotten the call.
             (408 | 481, _) => {
@@ -224,14 +236,50 @@ impl Endpoint {
                 self.events.push_back(Event::Ended(key));
             }
             (200..300, Some(timer)) => *timer = SessionTimer::new(timer.interval, true, now),
+            (491, Some(timer)) => timer.due = timer.expires.min(now + glare),
             (_, Some(timer)) => timer.due = timer.expires.min(now + REFRESH_AGAIN),
             (_, None) => {}
         }
     }
 
+    /// When we ask again after both have asked at once (§14.1): who began the call waits longer than the other.
+    fn glare(&mut self, key: CallKey) -> Duration {
+        let random = self.new_bits();
+        match self.calls.get(key) {
+            Some(call) if call.is_ours => Duration::from_millis(2_100 + random % 1_900),
+            _ => Duration::from_millis(random % 2_000),
+        }
+    }
+
+    /// A request in a dialog of ours that isn't answered yet (RFC 3311 §5.2, RFC 6086); false where there is none.
+    pub(super) fn early_request(
+        &mut self,
+        source: Source,
+        message: &Message,
+        key: &TransactionKey,
+        dialog: &(String, String),
+        now: Instant,
+    ) -> bool {
+        let outgoing = self.early.get(dialog).and_then(|branch| self.outgoing.get(*branch));
+        if !outgoing.is_some_and(|outgoing| message.tag("to") == Some(outgoing.tag())) {
+            return false;
+        }
+        match message.method() {
+            "UPDATE" if !message.body.is_empty() => {
+                self.answer_plainly(source, message, key, 491, "Request Pending", now);
+            }
+            "UPDATE" | "INFO" => {
+                let contact = contact(&self.config, source);
+                self.answer_with(source, message, key, 200, "OK", &contact, now);
+            }
+            _ => self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now),
+        }
+        true
+    }
+
     /// 180 that has to be acknowledged (RFC 3262 §3), where the caller requires it.
     pub(super) fn ring_reliably(&mut self, key: CallKey, now: Instant) {
-        let Some(call) = self.calls.get_mut(&key) else { return };
+        let Some(call) = self.calls.get_mut(key) else { return };
         call.rseq += 1;
         let fields = format!("{}Require: 100rel\r\nRSeq: {}\r\n", contact(&self.config, call.source), call.rseq);
         let ringing = write::response(&call.invite, call.source, 180, "Ringing", Some(&call.tag), &fields, "");

@@ -1,9 +1,11 @@
 //! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
 //! with the answers to challenges (§22).
 
+use std::collections::BTreeMap;
+
 use super::{
-    Answered, CALLS_MAX, Call, CallKey, Endpoint, Event, Instant, Message, Repeat, Source, State, T1, T2, TIMEOUT,
-    Transmit,
+    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Endpoint, Event, Instant, Message, Repeat, Source, State, T1, T2,
+    TIMEOUT, Transmit,
     in_dialog::{SessionTimer, first_repeat},
     write::{self, Heading},
 };
@@ -17,6 +19,9 @@ const RINGING_MAX: super::Duration = super::Duration::from_secs(180);
 
 /// Challenges answered for one request: the second for a nonce that was too old.
 const CHALLENGES_MAX: u8 = 2;
+
+/// Telephones of one call that ring at once and are answered for what they say; more ring unheard.
+const EARLY_MAX: usize = 16;
 
 /// ACKs kept for answers that are repeated.
 const ACKS_MAX: usize = 4096;
@@ -81,6 +86,19 @@ pub(super) struct Outgoing {
     /// Nobody waits for its answer any more.
     canceled: bool,
     challenges: u8,
+    /// Who has rung, by tag: proxies may let many ring (§12.1.2).
+    early: BTreeMap<String, Early>,
+    /// Requests sent to these: the dialog's numbers go on from there.
+    pracks: u32,
+}
+
+/// Where a call of ours rings.
+#[derive(Default)]
+struct Early {
+    /// The newest provisional answer that was acknowledged (RFC 3262 §4); none yet where 0.
+    rseq: u32,
+    /// His answer, where it came before the call was taken (RFC 3262 §5).
+    answer: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +117,14 @@ impl Whose {
 }
 
 impl Outgoing {
-    pub(super) fn due(&self) -> Instant {
-        self.repeat.next.min(self.repeat.until)
+    pub(super) fn tag(&self) -> &str {
+        &self.tag
+    }
+}
+
+impl Due for Outgoing {
+    fn due(&self) -> Option<Instant> {
+        Some(self.repeat.due())
     }
 }
 
@@ -113,7 +137,7 @@ impl Endpoint {
         }
         self.last_call += 1;
         let key = CallKey(self.last_call);
-        let fields = write::contact_as(&self.config, target.way, &target.contact) + super::ALLOW_CALLING;
+        let fields = write::contact_as(&self.config, target.way, &target.contact) + super::ALLOW;
         self.ask_anew(target, Whose::Call(key), fields, offer.to_owned(), now);
         Some(key)
     }
@@ -153,49 +177,74 @@ impl Endpoint {
         challenges: u8,
         now: Instant,
     ) {
-        let branch = format!("{}{}", write::COOKIE, self.new_tag());
+        let branch = self.new_branch();
+        self.guard.trust(target.way.peer.ip());
         self.last_cseq = self.last_cseq.wrapping_add(1) & 0x7fff_ffff;
         let cseq = self.last_cseq;
-        let heading = Heading { method: whose.method(), branch: &branch, tag: &tag, to_tag: None, cseq };
+        let heading = Heading { method: whose.method(), branch, tag: &tag, to_tag: None, cseq };
         let transmit = write::beginning(&self.config, &target, &heading, &format!("{proof}{fields}"), &body);
         let interval_max = if matches!(whose, Whose::Call(_)) { TIMEOUT } else { T2 };
         let next = first_repeat(target.way.transport, now);
         let repeat = Repeat { transmit: transmit.clone(), next, interval: T1, interval_max, until: now + TIMEOUT };
         self.transmits.push_back(transmit);
-        let (proceeding, canceled) = (false, false);
-        let outgoing = Outgoing { target, whose, tag, cseq, fields, body, repeat, proceeding, canceled, challenges };
+        let outgoing = Outgoing {
+            target,
+            whose,
+            tag,
+            cseq,
+            fields,
+            body,
+            repeat,
+            proceeding: false,
+            canceled: false,
+            challenges,
+            early: BTreeMap::new(),
+            pracks: 0,
+        };
         self.outgoing.insert(branch, outgoing);
+        if let Whose::Call(call) = whose {
+            self.calling.insert(call, branch);
+        }
     }
 
     /// Gives up a call of ours that isn't answered (§9.1); false where there is none.
     pub(super) fn cancel_outgoing(&mut self, call: CallKey, now: Instant) -> bool {
-        let of_call = |outgoing: &Outgoing| outgoing.whose == Whose::Call(call) && !outgoing.canceled;
-        let Some((branch, outgoing)) = self.outgoing.iter_mut().find(|(_, outgoing)| of_call(outgoing)) else {
-            return false;
-        };
+        let Some(branch) = self.calling.get(&call).copied() else { return false };
+        let Some(outgoing) = self.outgoing.get_mut(branch).filter(|outgoing| !outgoing.canceled) else { return false };
         outgoing.canceled = true;
-        let branch = branch.clone();
         // Before a provisional answer there may be nothing yet that could be canceled.
         if outgoing.proceeding {
-            self.send_cancel(&branch, now);
+            self.send_cancel(branch, now);
         }
         true
     }
 
-    fn send_cancel(&mut self, branch: &str, now: Instant) {
+    /// Forgets a request that is over.
+    fn end_outgoing(&mut self, branch: Branch) -> Option<Outgoing> {
+        let outgoing = self.outgoing.remove(branch)?;
+        if let Whose::Call(call) = outgoing.whose {
+            self.calling.remove(&call);
+        }
+        for tag in outgoing.early.keys() {
+            self.early.remove(&(outgoing.target.call_id.clone(), tag.clone()));
+        }
+        Some(outgoing)
+    }
+
+    fn send_cancel(&mut self, branch: Branch, now: Instant) {
         let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
         outgoing.repeat.until = now + TIMEOUT;
         outgoing.repeat.next = outgoing.repeat.until;
         let heading = Heading { method: "CANCEL", branch, tag: &outgoing.tag, to_tag: None, cseq: outgoing.cseq };
         let cancel = write::beginning(&self.config, &outgoing.target, &heading, "", "");
-        self.begin(branch.to_owned(), None, cancel, now);
+        self.begin(branch, None, cancel, now);
     }
 
     /// A response to one of these; false where it is to none.
     pub(super) fn outgoing_response(&mut self, code: u16, message: &Message, now: Instant) -> bool {
-        let Some(branch) = message.branch() else { return false };
+        let Some(branch) = message.branch().and_then(Branch::of_ours) else { return false };
         let to_tag = message.tag("to").unwrap_or_default().to_owned();
-        if let Some(ack) = self.acks.get(&(branch.to_owned(), to_tag.clone())) {
+        if let Some(ack) = self.acks.get(&(branch, to_tag.clone())) {
             if message.method() == "INVITE" && code >= 200 {
                 self.transmits.push_back(ack.transmit.clone());
             }
@@ -206,18 +255,17 @@ impl Endpoint {
             return false;
         };
         if code < 200 {
-            self.provisional(branch, code, now);
+            self.provisional(branch, code, message, &to_tag, now);
             return true;
         }
         let whose = outgoing.whose;
-        let branch = branch.to_owned();
         match whose {
-            Whose::Call(call) => self.final_answer(&branch, call, code, message, &to_tag, now),
+            Whose::Call(call) => self.final_answer(branch, call, code, message, &to_tag, now),
             Whose::Request(key, _) => {
-                if matches!(code, 401 | 407) && self.answer_challenge(&branch, code, message, now) {
+                if matches!(code, 401 | 407) && self.answer_challenge(branch, code, message, now) {
                     return true;
                 }
-                if let Some(outgoing) = self.outgoing.remove(&branch) {
+                if let Some(outgoing) = self.end_outgoing(branch) {
                     let ours = write::contact_as(&self.config, outgoing.target.way, &outgoing.target.contact);
                     let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
                     self.events.push_back(Event::Responded(key, Answer { code, expires }));
@@ -227,7 +275,7 @@ impl Endpoint {
         true
     }
 
-    fn provisional(&mut self, branch: &str, code: u16, now: Instant) {
+    fn provisional(&mut self, branch: Branch, code: u16, message: &Message, to_tag: &str, now: Instant) {
         let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
         let Whose::Call(call) = outgoing.whose else {
             outgoing.repeat.interval = T2;
@@ -245,12 +293,48 @@ impl Endpoint {
             outgoing.repeat.next = outgoing.repeat.until;
             self.events.push_back(Event::Trying(call));
         }
-        if code > 100 {
+        if code > 100 && self.is_news(branch, message, to_tag, now) {
             self.events.push_back(Event::Rings(call));
         }
     }
 
-    fn final_answer(&mut self, branch: &str, call: CallKey, code: u16, message: &Message, to_tag: &str, now: Instant) {
+    /// Remembers who rings, and acknowledges where that is required (RFC 3262 §4). False for what was heard before, or comes before
+    /// its turn.
+    fn is_news(&mut self, branch: Branch, message: &Message, to_tag: &str, now: Instant) -> bool {
+        let prack_branch = self.new_branch();
+        let Some(outgoing) = self.outgoing.get_mut(branch) else { return false };
+        if to_tag.is_empty() || (outgoing.early.len() >= EARLY_MAX && !outgoing.early.contains_key(to_tag)) {
+            return true;
+        }
+        let early = outgoing.early.entry(to_tag.to_owned()).or_default();
+        self.early.insert((outgoing.target.call_id.clone(), to_tag.to_owned()), branch);
+        let is_reliable = message.headers("require").flat_map(list).any(|option| option.eq_ignore_ascii_case("100rel"));
+        let rseq = message.header("rseq").and_then(|rseq| rseq.trim().parse::<u32>().ok());
+        let Some(rseq) = rseq.filter(|rseq| is_reliable && *rseq > 0) else { return true };
+        if early.rseq != 0 && early.rseq.checked_add(1) != Some(rseq) {
+            return false;
+        }
+        early.rseq = rseq;
+        if !message.body.is_empty() {
+            early.answer.clone_from(&message.body);
+        }
+        outgoing.pracks += 1;
+        let (cseq, fields) = (outgoing.cseq + outgoing.pracks, format!("RAck: {rseq} {} INVITE\r\n", outgoing.cseq));
+        let dialog = dialog(&outgoing.target, &outgoing.tag, cseq, message);
+        let prack = write::request(&self.config, &dialog, "PRACK", cseq, prack_branch, &fields, "");
+        self.begin(prack_branch, None, prack, now);
+        true
+    }
+
+    fn final_answer(
+        &mut self,
+        branch: Branch,
+        call: CallKey,
+        code: u16,
+        message: &Message,
+        to_tag: &str,
+        now: Instant,
+    ) {
         let Some(outgoing) = self.outgoing.get(branch) else { return };
         if code >= 300 {
             let heading =
@@ -262,38 +346,18 @@ impl Endpoint {
             if !canceled && matches!(code, 401 | 407) && self.answer_challenge(branch, code, message, now) {
                 return;
             }
-            self.outgoing.remove(branch);
+            self.end_outgoing(branch);
             if !canceled {
                 self.events.push_back(Event::Refused(call, code));
             }
             return;
         }
-        let Some(outgoing) = self.outgoing.remove(branch) else { return };
-        let Outgoing { target, tag, cseq, body, canceled, .. } = outgoing;
-        let invite = Message::of_called(&target.call_id, &target.from, message);
-        // §12.1.2: the way back, read from its end.
-        let mut routes: Vec<String> = message.headers("record-route").flat_map(list).map(str::to_owned).collect();
-        routes.reverse();
+        let Some(outgoing) = self.end_outgoing(branch) else { return };
+        let Outgoing { target, tag, cseq, body, canceled, mut early, pracks, .. } = outgoing;
         let timer = SessionTimer::of_answer(message, now);
-        let known = Call {
-            invite,
-            key: (branch.to_owned(), String::new(), "INVITE".to_owned()),
-            source: target.way,
-            tag,
-            state: State::Confirmed,
-            their_cseq: 0,
-            invite_cseq: 0,
-            our_cseq: cseq,
-            rseq: 0,
-            description: body,
-            timer,
-            target: message.uri("contact").unwrap_or(&target.uri).to_owned(),
-            routes,
-            reinvite: None,
-            repeat: None,
-        };
-        let ack_branch = format!("{}{}", write::COOKIE, self.new_tag());
-        let ack = write::request(&self.config, &known, "ACK", cseq, &ack_branch, "", "");
+        let known = Call { description: body, timer, ..dialog(&target, &tag, cseq + pracks, message) };
+        let ack_branch = self.new_branch();
+        let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, "", "");
         self.acknowledge(branch, to_tag, ack, now);
         self.by_dialog.insert(super::dialog_of(&known.invite), call);
         self.calls.insert(call, known);
@@ -301,22 +365,33 @@ impl Endpoint {
         if canceled {
             self.hang_up(call, now);
         } else {
-            self.events.push_back(Event::Answered(call, message.body.clone()));
+            let answer = match early.remove(to_tag) {
+                // What came first is the answer (RFC 3262 §5); a second one says the same.
+                Some(early) if !early.answer.is_empty() => early.answer,
+                _ => message.body.clone(),
+            };
+            self.events.push_back(Event::Answered(call, answer));
         }
     }
 
     /// Sends an ACK, and again whenever the answer is repeated (§13.2.2.4, §17.1.1.2 timer D).
-    fn acknowledge(&mut self, branch: &str, to_tag: &str, ack: Transmit, now: Instant) {
-        self.acks.retain(|_, known| known.until > now);
-        if self.acks.len() < ACKS_MAX {
-            let known = Answered { transmit: ack.clone(), until: now + TIMEOUT };
-            self.acks.insert((branch.to_owned(), to_tag.to_owned()), known);
+    fn acknowledge(&mut self, branch: Branch, to_tag: &str, ack: Transmit, now: Instant) {
+        let is_over = |known: Option<&Answered>| known.is_none_or(|known| known.until <= now);
+        while let Some(oldest) = self.acks_order.front()
+            && (self.acks.len() >= ACKS_MAX || is_over(self.acks.get(oldest)))
+        {
+            self.acks.remove(oldest);
+            self.acks_order.pop_front();
+        }
+        let (key, known) = ((branch, to_tag.to_owned()), Answered { transmit: ack.clone(), until: now + TIMEOUT });
+        if self.acks.insert(key.clone(), known).is_none() {
+            self.acks_order.push_back(key);
         }
         self.transmits.push_back(ack);
     }
 
     /// Asks again with proof (§22.2); false where that is in vain.
-    fn answer_challenge(&mut self, branch: &str, code: u16, message: &Message, now: Instant) -> bool {
+    fn answer_challenge(&mut self, branch: Branch, code: u16, message: &Message, now: Instant) -> bool {
         let (field, name) = match code {
             401 => ("www-authenticate", "Authorization"),
             _ => ("proxy-authenticate", "Proxy-Authorization"),
@@ -329,7 +404,7 @@ impl Endpoint {
         if !self.outgoing.get(branch).is_some_and(is_answerable) {
             return false;
         }
-        let Some(Outgoing { target, whose, tag, fields, body, challenges, .. }) = self.outgoing.remove(branch) else {
+        let Some(Outgoing { target, whose, tag, fields, body, challenges, .. }) = self.end_outgoing(branch) else {
             return false;
         };
         let cnonce = self.new_tag();
@@ -344,33 +419,60 @@ impl Endpoint {
     pub(super) fn run_outgoing(&mut self, now: Instant) {
         let transmits = &mut self.transmits;
         let mut given_up = Vec::new();
-        for (branch, outgoing) in &mut self.outgoing {
-            if !outgoing.repeat.run(now, transmits) {
-                given_up.push(branch.clone());
+        for branch in self.outgoing.due(now) {
+            if self.outgoing.get_mut(branch).is_some_and(|outgoing| !outgoing.repeat.run(now, transmits)) {
+                given_up.push(branch);
             }
         }
         for branch in given_up {
-            let Some(outgoing) = self.outgoing.get_mut(&branch) else { continue };
+            let Some(outgoing) = self.outgoing.get_mut(branch) else { continue };
             match outgoing.whose {
                 // It rings and rings.
                 Whose::Call(call) if outgoing.proceeding && !outgoing.canceled => {
                     outgoing.canceled = true;
-                    self.send_cancel(&branch, now);
+                    self.send_cancel(branch, now);
                     self.events.push_back(Event::Refused(call, 408));
                 }
                 Whose::Call(call) => {
                     let canceled = outgoing.canceled;
-                    self.outgoing.remove(&branch);
+                    self.end_outgoing(branch);
                     if !canceled {
                         self.events.push_back(Event::Refused(call, 408));
                     }
                 }
                 Whose::Request(key, _) => {
-                    self.outgoing.remove(&branch);
+                    self.end_outgoing(branch);
                     self.events.push_back(Event::Responded(key, Answer { code: 408, expires: None }));
                 }
             }
         }
+    }
+}
+
+/// The dialog with who answered so (§12.1.2).
+fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
+    // The way back, read from its end.
+    let mut routes: Vec<String> = answer.headers("record-route").flat_map(list).map(str::to_owned).collect();
+    routes.reverse();
+    Call {
+        invite: Message::of_called(&target.call_id, &target.from, answer),
+        key: (String::new(), String::new(), "INVITE".to_owned()),
+        source: target.way,
+        tag: tag.to_owned(),
+        state: State::Confirmed,
+        their_cseq: 0,
+        invite_cseq: 0,
+        our_cseq: cseq,
+        rseq: 0,
+        description: String::new(),
+        timer: None,
+        target: answer.uri("contact").unwrap_or(&target.uri).to_owned(),
+        routes,
+        reinvite: None,
+        reinviting: false,
+        offering: false,
+        is_ours: true,
+        repeat: None,
     }
 }
 

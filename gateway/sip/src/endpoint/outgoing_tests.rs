@@ -1,6 +1,6 @@
 use super::*;
 
-fn target(transport: Transport) -> Target {
+pub(super) fn target(transport: Transport) -> Target {
     Target {
         way: source(transport),
         uri: "sip:+8613812345678@carrier.example".to_owned(),
@@ -13,7 +13,7 @@ fn target(transport: Transport) -> Target {
 }
 
 /// The answer of the other side to a request of ours.
-fn answer(to: &Message, code: u16, fields: &str, body: &str) -> Message {
+pub(super) fn answer(to: &Message, code: u16, fields: &str, body: &str) -> Message {
     let copy = |name: &str| to.header(name).unwrap_or_default();
     let text = format!(
         "SIP/2.0 {code} X\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag=t{code}\r\nCall-ID: {}\r\nCSeq: {}\r\n{fields}\
@@ -28,12 +28,12 @@ fn answer(to: &Message, code: u16, fields: &str, body: &str) -> Message {
     Message::parse(text.as_bytes()).unwrap()
 }
 
-fn hear(endpoint: &mut Endpoint, message: Message, now: Instant) {
+pub(super) fn hear(endpoint: &mut Endpoint, message: Message, now: Instant) {
     endpoint.handle(source(Transport::Udp), message, now);
 }
 
 /// A call of ours under way; its key and its INVITE.
-fn calling(endpoint: &mut Endpoint, now: Instant) -> (CallKey, Message) {
+pub(super) fn calling(endpoint: &mut Endpoint, now: Instant) -> (CallKey, Message) {
     let call = endpoint.call(target(Transport::Udp), "offer", now).unwrap();
     let [invite] = &sent(endpoint)[..] else { panic!("one INVITE") };
     (call, invite.clone())

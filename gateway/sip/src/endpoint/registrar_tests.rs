@@ -8,6 +8,7 @@ fn registrar(sha256: bool) -> Endpoint {
         realm: "house".to_owned(),
         accounts: vec![Credentials { user: "8001".to_owned(), password: "secret".to_owned() }],
         sha256,
+        limits: Limits::default(),
     })
 }
 

@@ -17,15 +17,18 @@ fn endpoint() -> Endpoint {
         realm: "house".to_owned(),
         accounts: Vec::new(),
         sha256: true,
+        limits: Limits::default(),
     })
 }
 
 fn request(method: &str, cseq: u32, to_tag: &str, branch: &str) -> Message {
     let to_tag = if to_tag.is_empty() { String::new() } else { format!(";tag={to_tag}") };
+    let body = if method == "ACK" { "" } else { "offer" };
     let text = format!(
         "{method} sip:123456789@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{branch};rport\r\n\
          From: <sip:13812345678@x>;tag=c\r\nTo: <sip:123456789@10.0.0.1>{to_tag}\r\nCall-ID: one\r\nCSeq: {cseq} {method}\r\n\
-         Contact: <sip:13812345678@10.0.0.9:5070>\r\nContent-Length: 5\r\n\r\noffer"
+         Contact: <sip:13812345678@10.0.0.9:5070>\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
     );
     Message::parse(text.as_bytes()).unwrap()
 }
@@ -62,7 +65,7 @@ fn standing(endpoint: &mut Endpoint, now: Instant) -> (CallKey, String) {
     endpoint.answer(call, "answer", now);
     let tag = sent(endpoint)[0].tag("to").unwrap().to_owned();
     endpoint.handle(source(Transport::Udp), request("ACK", 1, &tag, "b"), now);
-    assert_eq!(events(endpoint), [Event::Confirmed(call)]);
+    assert_eq!(events(endpoint), [Event::Confirmed(call, vec![])]);
     (call, tag)
 }
 
@@ -321,7 +324,7 @@ fn early_requests_are_answered() {
     endpoint.answer(call, "answer", now);
     assert_eq!(lines(&mut endpoint), ["200"]);
     endpoint.handle(source(Transport::Udp), request("ACK", 1, &tag, "b"), now);
-    assert_eq!(events(&mut endpoint), [Event::Confirmed(call)]);
+    assert_eq!(events(&mut endpoint), [Event::Confirmed(call, vec![])]);
 }
 
 // RFC 3311 §5.2
@@ -361,7 +364,7 @@ fn ringing_is_reliable_where_that_is_required() {
     assert_eq!(endpoint.poll_timeout(), None);
     endpoint.answer(call, "answer", start);
     endpoint.handle(source(Transport::Tcp), request("ACK", 1, &tag, "b"), start);
-    assert_eq!(events(&mut endpoint), [Event::Confirmed(call)]);
+    assert_eq!(events(&mut endpoint), [Event::Confirmed(call, vec![])]);
 
     let (mut endpoint, call, _) = ring();
     let mut now = start;
@@ -394,7 +397,7 @@ fn timed(endpoint: &mut Endpoint, fields: &str, now: Instant) -> (CallKey, Messa
     endpoint.answer(incoming.call, "answer", now);
     let ok = sent(endpoint).remove(1);
     endpoint.handle(source(Transport::Udp), request("ACK", 1, ok.tag("to").unwrap(), "b"), now);
-    assert_eq!(events(endpoint), [Event::Confirmed(incoming.call)]);
+    assert_eq!(events(endpoint), [Event::Confirmed(incoming.call, vec![])]);
     (incoming.call, ok)
 }
 
@@ -593,7 +596,7 @@ fn ten_thousand_malformed_messages_break_nothing() {
                 (Event::Incoming(incoming), 1) => endpoint.reject(incoming.call, 404, "Not Found", now),
                 (Event::Incoming(incoming), _) => endpoint.ring(incoming.call, now),
                 (Event::Reoffered(call, _), _) => endpoint.answer_reoffer(call, Some("y"), now),
-                (Event::Confirmed(call), 0) => endpoint.hang_up(call, now),
+                (Event::Confirmed(call, _), 0) => endpoint.hang_up(call, now),
                 _ => {}
             }
         }
@@ -609,6 +612,9 @@ fn ten_thousand_malformed_messages_break_nothing() {
 
 #[path = "outgoing_tests.rs"]
 mod outgoing;
+
+#[path = "rfc_tests.rs"]
+mod rfc;
 
 #[path = "registrar_tests.rs"]
 mod registrar;

@@ -6,7 +6,25 @@ use super::{Call, EndpointConfig, Source, Target, TransactionKey, Transmit, Tran
 use crate::message::{Message, address_uri, first_of_list, via_parts};
 
 /// Begins every branch since RFC 3261 (§8.1.1.7).
-pub(super) const COOKIE: &str = "z9hG4bK";
+const COOKIE: &str = "z9hG4bK";
+
+/// A branch of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Branch(pub(super) u64);
+
+impl Branch {
+    /// None where it can't be ours.
+    pub(super) fn of_ours(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(COOKIE)?;
+        (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl std::fmt::Display for Branch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{COOKIE}{:016x}", self.0)
+    }
+}
 
 pub(super) fn transaction_key(message: &Message) -> Option<TransactionKey> {
     let via = first_of_list(message.header("via")?);
@@ -50,6 +68,7 @@ pub(super) fn contact_as(config: &EndpointConfig, source: Source, user: &str) ->
         Transport::Udp => "",
         Transport::Tcp => ";transport=tcp",
         Transport::Tls => ";transport=tls",
+        Transport::Ws => ";transport=ws",
     };
     format!("Contact: <sip:{}@{}{transport}>\r\n", clean(user), our_address(config, source))
 }
@@ -57,7 +76,7 @@ pub(super) fn contact_as(config: &EndpointConfig, source: Source, user: &str) ->
 /// What distinguishes one request to a target from the next.
 pub(super) struct Heading<'a> {
     pub(super) method: &'a str,
-    pub(super) branch: &'a str,
+    pub(super) branch: Branch,
     /// Ours.
     pub(super) tag: &'a str,
     /// Theirs, in the ACK of a refusal.
@@ -166,7 +185,7 @@ pub(super) fn request(
     call: &Call,
     method: &str,
     cseq: u32,
-    branch: &str,
+    branch: Branch,
     fields: &str,
     body: &str,
 ) -> Transmit {

@@ -1,0 +1,236 @@
+//! How much strangers may ask: a flood, a scanner or a telephone gone mad is not answered, and those we know are (RFC 7339's purpose
+//! by simpler means; nothing here asks the other side to help).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+/// A host may ask so many times its rate at once: telephones behind one router that all come back after a power cut.
+const BURST: f64 = 2.5;
+
+/// All strangers together may ask so many times what one may: a flood from everywhere is one too. More lets a flood cost more,
+/// less lets it shut out more of the others.
+const TOGETHER: f64 = 25.0;
+
+/// Hosts that are counted one by one; while more come at once, new ones are not listened to.
+const HOSTS_MAX: usize = 16_384;
+
+/// How often it is looked who can be forgotten.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Hosts we ask ourselves; the oldest are forgotten first. Carriers are asked every half minute.
+const ASKED_MAX: usize = 256;
+
+/// Addresses that begin alike: `10.0.0.0/8`, `2001:db8::/32`, or a single one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+/// Why text is no [`Network`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no network: write an address, or address/bits")]
+pub struct BadNetwork(String);
+
+impl FromStr for Network {
+    type Err = BadNetwork;
+
+    fn from_str(text: &str) -> Result<Self, BadNetwork> {
+        let bad = || BadNetwork(text.to_owned());
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.trim().parse().map_err(|_| bad())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), |bits| bits.trim().parse().map_err(|_| bad()))?;
+        if bits > most { Err(bad()) } else { Ok(Self { address, bits }) }
+    }
+}
+
+impl Network {
+    /// Whether an address is of it. IPv4 is IPv4 however it is written.
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => alike(own.to_bits().into(), other.to_bits().into(), self.bits, 32),
+            (IpAddr::V6(own), IpAddr::V6(other)) => alike(own.to_bits(), other.to_bits(), self.bits, 128),
+            _ => false,
+        }
+    }
+}
+
+fn alike(a: u128, b: u128, bits: u8, of: u8) -> bool {
+    (a ^ b).checked_shr(u32::from(of - bits)).is_none_or(|rest| rest == 0)
+}
+
+/// What strangers may ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a second of one host that begin something (all but those within a call); 0: as many as it likes. IPv6 hosts of
+    /// one /64 are one.
+    pub requests_per_second: u32,
+    /// Carriers, a PBX, a proxy: they may ask as much as they like.
+    pub trusted: Vec<Network>,
+}
+
+/// What is left of a host's rate.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+pub(crate) struct Guard {
+    limits: Limits,
+    /// Those we asked ourselves.
+    asked: VecDeque<IpAddr>,
+    hosts: BTreeMap<IpAddr, Bucket>,
+    together: Option<Bucket>,
+    swept: Option<Instant>,
+}
+
+impl Guard {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, asked: VecDeque::new(), hosts: BTreeMap::new(), together: None, swept: None }
+    }
+
+    /// A host we ask something may ask too.
+    pub(crate) fn trust(&mut self, host: IpAddr) {
+        if !self.asked.contains(&host) {
+            if self.asked.len() >= ASKED_MAX {
+                self.asked.pop_front();
+            }
+            self.asked.push_back(host);
+        }
+    }
+
+    pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
+        self.limits.requests_per_second == 0
+            || self.limits.trusted.iter().any(|network| network.has(host))
+            || self.asked.contains(&host)
+    }
+
+    /// Whether this request is listened to.
+    pub(crate) fn admits(&mut self, host: IpAddr, method: &str, now: Instant) -> bool {
+        if is_within(method) || self.is_trusted(host) {
+            return true;
+        }
+        let rate = f64::from(self.limits.requests_per_second);
+        let host = network_of(host);
+        if !self.hosts.contains_key(&host) && self.hosts.len() >= HOSTS_MAX && !self.sweep(rate, now) {
+            return false;
+        }
+        let full = Bucket { left: rate * BURST, at: now };
+        let own = self.hosts.entry(host).or_insert(full).take(rate, now);
+        let together = Bucket { left: full.left * TOGETHER, at: now };
+        // Who is over his own rate takes nothing of the others'.
+        own && self.together.get_or_insert(together).take(rate * TOGETHER, now)
+    }
+
+    /// Forgets who has been quiet; true where there is room then.
+    fn sweep(&mut self, rate: f64, now: Instant) -> bool {
+        if self.swept.is_none_or(|at| now.saturating_duration_since(at) >= SWEEP) {
+            self.swept = Some(now);
+            let quiet = Duration::from_secs_f64(BURST);
+            self.hosts.retain(|_, bucket| now.saturating_duration_since(bucket.at) < quiet || bucket.left < -rate);
+        }
+        self.hosts.len() < HOSTS_MAX
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, rate: f64, now: Instant) -> bool {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        (self.left, self.at) = ((self.left + since * rate).min(rate * BURST), now);
+        let has_room = self.left >= 1.0;
+        if has_room {
+            self.left -= 1.0;
+        }
+        has_room
+    }
+}
+
+/// Requests that are nothing without a call or a request before them.
+fn is_within(method: &str) -> bool {
+    matches!(method, "ACK" | "BYE" | "CANCEL" | "PRACK" | "UPDATE" | "INFO")
+}
+
+/// Whom to count together: one line's customer has a whole /64.
+fn network_of(host: IpAddr) -> IpAddr {
+    match host.to_canonical() {
+        IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(host.to_bits() >> 64 << 64)),
+        host => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test needs some point in time to count from")]
+
+    use super::*;
+
+    fn guard() -> Guard {
+        Guard::new(Limits { requests_per_second: 20, trusted: vec!["10.1.0.0/16".parse().unwrap()] })
+    }
+
+    fn admitted(guard: &mut Guard, host: &str, count: u32, over: Duration, start: Instant) -> usize {
+        let host: IpAddr = host.parse().unwrap();
+        (0..count).filter(|n| guard.admits(host, "OPTIONS", start + over * *n / count)).count()
+    }
+
+    // reliability: A2
+    #[test]
+    fn strangers_are_heard_at_their_rate_and_those_we_know_always() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut guard = guard();
+        assert_eq!(admitted(&mut guard, "192.0.2.1", 20_000, 10 * second, start), 50 + 199);
+        assert_eq!(admitted(&mut guard, "192.0.2.2", 150, 10 * second, start + 10 * second), 150, "others are heard");
+        assert_eq!(admitted(&mut guard, "10.1.2.3", 20_000, second, start), 20_000);
+        guard.trust("192.0.2.9".parse().unwrap());
+        assert_eq!(admitted(&mut guard, "192.0.2.9", 20_000, second, start), 20_000, "we ask it ourselves");
+        let flooding: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!(guard.admits(flooding, "BYE", start + 10 * second), "his calls go on");
+        let mut other = Guard::new(Limits::default());
+        assert_eq!(admitted(&mut other, "192.0.2.1", 20_000, second, start), 20_000, "without a limit");
+    }
+
+    // reliability: A2
+    #[test]
+    fn a_flood_from_everywhere_is_one_too_and_costs_no_more_memory() {
+        let start = Instant::now();
+        let mut guard = guard();
+        let mut heard = 0;
+        for n in 0..200_000_u32 {
+            let host = IpAddr::from([172, 16 + (n >> 16) as u8, (n >> 8) as u8, n as u8]);
+            heard += usize::from(guard.admits(host, "INVITE", start + Duration::from_micros(u64::from(n) * 50)));
+        }
+        assert!((1_250..=1_250 + 5_000).contains(&heard), "{heard} in ten seconds");
+        assert!(guard.hosts.len() <= HOSTS_MAX);
+        let one = |n: u128| IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | n));
+        let mut guard = self::guard();
+        let heard = (0..1_000).filter(|n| guard.admits(one(*n), "INVITE", start)).count();
+        assert_eq!(heard, 50, "one customer's /64");
+    }
+
+    #[test]
+    fn networks_are_read_and_have_their_addresses() {
+        let check = |network: &str, address: &str, has| {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(network.has(address.parse().unwrap()), has, "{network:?} {address}");
+        };
+        check("10.0.0.0/8", "10.255.0.1", true);
+        check("10.0.0.0/8", "11.0.0.1", false);
+        check("10.0.0.1", "10.0.0.1", true);
+        check("10.0.0.1", "::ffff:10.0.0.1", true);
+        check("0.0.0.0/0", "192.0.2.1", true);
+        check("0.0.0.0/0", "::1", false);
+        check("2001:db8::/32", "2001:db8:1::1", true);
+        check("::/0", "2001:db8:1::1", true);
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "host", "::1/129"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+}

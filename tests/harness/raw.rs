@@ -1,0 +1,141 @@
+//! A telephone that is two sockets and says exactly what a test wants said, where no real one would.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One telephone, with at most one call.
+pub struct RawPhone {
+    /// Where its SIP comes from.
+    pub sip: UdpSocket,
+    /// And its sound.
+    pub rtp: UdpSocket,
+    server: SocketAddr,
+    call_id: String,
+    dialled: String,
+    cseq: u32,
+}
+
+/// A final answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// 200 to 699.
+    pub code: u16,
+    /// All of it.
+    pub text: String,
+}
+
+impl Reply {
+    /// The first field of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut lines = self.text.lines().take_while(|line| !line.is_empty());
+        lines
+            .find_map(|line| line.split_once(':').filter(|(own, _)| own.eq_ignore_ascii_case(name)))
+            .map(|(_, v)| v.trim())
+    }
+
+    /// Where the server wants sound.
+    pub fn media(&self) -> Result<SocketAddr> {
+        let line = |start: &str| self.text.lines().find_map(|line| line.strip_prefix(start)?.split(' ').next());
+        let ip: IpAddr = line("c=IN IP4 ").context("an address")?.parse()?;
+        Ok(SocketAddr::new(ip, line("m=audio ").context("a port")?.parse()?))
+    }
+}
+
+impl RawPhone {
+    /// At this address of the loopback.
+    pub fn new(server: SocketAddr, host: Ipv4Addr) -> Result<Self> {
+        let (sip, rtp) = (UdpSocket::bind((host, 0))?, UdpSocket::bind((host, 0))?);
+        sip.set_read_timeout(Some(PATIENCE))?;
+        rtp.set_read_timeout(Some(PATIENCE))?;
+        let call_id = format!("{}@{}", sip.local_addr()?.port(), host);
+        Ok(Self { sip, rtp, server, call_id, dialled: String::new(), cseq: 0 })
+    }
+
+    /// What it would offer or answer: G.711.
+    pub fn description(&self) -> Result<String> {
+        let rtp = self.rtp.local_addr()?;
+        let ip = rtp.ip();
+        let port = rtp.port();
+        Ok(format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"))
+    }
+
+    /// Sends a request of this call's.
+    pub fn send(&mut self, method: &str, to_tag: &str, fields: &str, body: &str) -> Result<()> {
+        if method != "ACK" && method != "CANCEL" {
+            self.cseq += 1;
+        }
+        let (local, cseq, call_id) = (self.sip.local_addr()?, self.cseq, &self.call_id);
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let text = format!(
+            "{method} sip:{0}@{1} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{call_id}{cseq}{2};rport\r\nMax-Forwards: 70\r\n\
+             From: <sip:13800000009@{local}>;tag=raw\r\nTo: <sip:{0}@{1}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:raw@{local}>\r\n{fields}{kind}Content-Length: {3}\r\n\r\n{body}",
+            self.dialled,
+            self.server,
+            if method == "ACK" { "ack" } else { "" },
+            body.len()
+        );
+        self.sip.send_to(text.as_bytes(), self.server)?;
+        Ok(())
+    }
+
+    /// The next final answer.
+    pub fn answer(&self) -> Result<Reply> {
+        let mut buffer = [0; 8192];
+        loop {
+            let (len, _) = self.sip.recv_from(&mut buffer).context("no answer")?;
+            let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            let code = text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse::<u16>().ok());
+            if let Some(code) = code.filter(|code| *code >= 200) {
+                return Ok(Reply { code, text });
+            }
+        }
+    }
+
+    /// Calls; the answer is acknowledged, with this body.
+    pub fn call(&mut self, number: &str, offer: &str, ack: &str) -> Result<Reply> {
+        number.clone_into(&mut self.dialled);
+        self.send("INVITE", "", "", offer)?;
+        let reply = self.answer()?;
+        self.acknowledge(&reply, ack)?;
+        if reply.code != 200 {
+            bail!("refused: {}", reply.text);
+        }
+        Ok(reply)
+    }
+
+    /// ACK.
+    pub fn acknowledge(&mut self, reply: &Reply, body: &str) -> Result<()> {
+        let tag = tag(reply);
+        self.send("ACK", &tag, "", body)
+    }
+
+    /// Sends one packet of silence and takes one: as fast as the server's own clock, so that a call goes on for as long as this is
+    /// called. Number and payload of what came.
+    pub fn exchange(&self, to: SocketAddr, number: u16) -> Result<(u16, Vec<u8>)> {
+        let mut packet = vec![0x80, 8];
+        packet.extend(number.to_be_bytes());
+        packet.extend((u32::from(number) * 160).to_be_bytes());
+        packet.extend(9_u32.to_be_bytes());
+        packet.extend([0xd5; 160]);
+        self.rtp.send_to(&packet, to)?;
+        let mut buffer = [0; 2048];
+        let (len, _) = self.rtp.recv_from(&mut buffer).context("no sound")?;
+        let seq = u16::from_be_bytes([buffer[2], buffer[3]]);
+        Ok((seq, buffer[12..len].to_vec()))
+    }
+}
+
+/// The To tag of an answer, as a request has it.
+#[must_use]
+pub fn tag(reply: &Reply) -> String {
+    reply.field("To").and_then(|to| to.split_once(";tag=")).map_or_else(String::new, |(_, tag)| format!(";tag={tag}"))
+}
