@@ -2,13 +2,19 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// See RFC 3261 §17.1.1.1.
+const T1: Duration = Duration::from_millis(500);
+
+/// 64·T1 (§17.1.1.2).
+const GIVE_UP: Duration = Duration::from_secs(32);
 
 /// One telephone, with at most one call.
 pub struct RawPhone {
@@ -20,6 +26,7 @@ pub struct RawPhone {
     call_id: String,
     dialled: String,
     cseq: u32,
+    sent: Vec<u8>,
 }
 
 /// A final answer.
@@ -56,7 +63,7 @@ impl RawPhone {
         sip.set_read_timeout(Some(PATIENCE))?;
         rtp.set_read_timeout(Some(PATIENCE))?;
         let call_id = format!("{}@{}", sip.local_addr()?.port(), host);
-        Ok(Self { sip, rtp, server, call_id, dialled: String::new(), cseq: 0 })
+        Ok(Self { sip, rtp, server, call_id, dialled: String::new(), cseq: 0, sent: Vec::new() })
     }
 
     /// What it would offer or answer: G.711.
@@ -84,14 +91,27 @@ impl RawPhone {
             body.len()
         );
         self.sip.send_to(text.as_bytes(), self.server)?;
+        self.sent = text.into_bytes();
         Ok(())
     }
 
-    /// The next final answer.
+    /// The next final answer; the request is sent again until it comes, as UDP asks for (RFC 3261 §17.1).
     pub fn answer(&self) -> Result<Reply> {
         let mut buffer = [0; 8192];
+        let (begun, mut wait) = (Instant::now(), T1);
         loop {
-            let (len, _) = self.sip.recv_from(&mut buffer).context("no answer")?;
+            self.sip.set_read_timeout(Some(wait))?;
+            let received = self.sip.recv_from(&mut buffer);
+            self.sip.set_read_timeout(Some(PATIENCE))?;
+            let len = match received {
+                Ok((len, _)) => len,
+                Err(_) if begun.elapsed() < GIVE_UP => {
+                    self.sip.send_to(&self.sent, self.server)?;
+                    wait *= 2;
+                    continue;
+                }
+                Err(error) => return Err(error).context("no answer"),
+            };
             let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
             let code = text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse::<u16>().ok());
             if let Some(code) = code.filter(|code| *code >= 200) {

@@ -49,6 +49,11 @@ pub(super) fn clean(value: &str) -> String {
     value.chars().filter(|c| !c.is_control()).collect()
 }
 
+/// As a Request-URI: a blank would end it.
+fn clean_uri(uri: &str) -> String {
+    uri.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect()
+}
+
 /// The address we are reached at by who is on this way: on the loopback, that.
 fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
     let ip = match source.local.ip() {
@@ -95,7 +100,7 @@ pub(super) fn beginning(
     let Heading { method, branch, tag, to_tag, cseq } = heading;
     let transport = target.way.transport.in_via();
     let our = our_address(config, target.way);
-    let (uri, from, to) = (clean(&target.uri), clean(&target.from), clean(&target.to));
+    let (uri, from, to) = (clean_uri(&target.uri), clean(&target.from), clean(&target.to));
     let to_tag = to_tag.filter(|tag| !tag.is_empty()).map(|tag| format!(";tag={}", clean(tag))).unwrap_or_default();
     let mut text = format!(
         "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\nMax-Forwards: 70\r\n\
@@ -193,8 +198,10 @@ pub(super) fn request(
     let source = call.source;
     let transport = source.transport.in_via();
     let our = our_address(config, source);
-    let mut text =
-        format!("{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n", clean(&call.target));
+    let mut text = format!(
+        "{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n",
+        clean_uri(&call.target)
+    );
     text.push_str("Max-Forwards: 70\r\n");
     for route in &call.routes {
         let _ = write!(text, "Route: {}\r\n", clean(route));
