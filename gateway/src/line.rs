@@ -9,13 +9,8 @@ use std::{
 
 use media::Clip;
 use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
-<<<<<<< HEAD
-use sip::sdp::{Agreed, Codec, Crypto, Direction, Suite};
-use sipconf::{Language, Prompt, SitePrompts};
-=======
 use sip::sdp::{self, Agreed, Codec, Crypto, Direction, Suite};
-use sipconf::{Language, Prompt};
->>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
+use sipconf::{Language, Prompt, SitePrompts};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},

@@ -1,12 +1,9 @@
 //! `huitong bench`: figures of this machine as JSON on standard output.
 
 mod calls;
-<<<<<<< HEAD
 mod mixer;
-mod sfu;
-=======
 mod setup;
->>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
+mod sfu;
 mod stream;
 
 use std::time::Duration;
@@ -22,29 +19,10 @@ pub(crate) enum Bench {
     Calls(calls::Calls),
     /// How long a livestream takes from the camera to the viewer, and what it costs.
     Stream(stream::Stream),
-<<<<<<< HEAD
     /// What forwarding between browsers costs a server of this program that runs on a core of its own.
     Sfu(sfu::Sfu),
-=======
     /// How many new calls a second a server of this program takes on a core of its own, and what they cost.
     Setup(setup::Setup),
-}
-
-#[derive(Args)]
-pub(crate) struct Mixer {
-    /// Phones in the meeting.
-    #[arg(long, alias = "callers", default_value_t = 100)]
-    legs: usize,
-    /// How many of them speak at once.
-    #[arg(long, alias = "talking", default_value_t = 3)]
-    speaking: usize,
-    /// Of all legs.
-    #[arg(long, value_enum, default_value = "pcma")]
-    codec: Codec,
-    /// Ticks of 20 ms measured, after as many to warm up.
-    #[arg(long, default_value_t = 1_000)]
-    ticks: usize,
->>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -71,11 +49,8 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
         Bench::Mixer(mixer) => mixer::run(mixer),
         Bench::Calls(calls) => calls::run(calls),
         Bench::Stream(stream) => stream::run(stream),
-<<<<<<< HEAD
         Bench::Sfu(sfu) => sfu::run(sfu),
-=======
         Bench::Setup(setup) => setup::run(setup),
->>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
     }
 }
 

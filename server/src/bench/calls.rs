@@ -120,14 +120,6 @@ fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(Load
     })
 }
 
-<<<<<<< HEAD
-=======
-/// The value below which this part of all sorted ones lie.
-pub(super) fn of(sorted: &[f64], part: f64) -> Option<f64> {
-    sorted.get(((sorted.len() as f64 * part) as usize).min(sorted.len().saturating_sub(1))).copied()
-}
-
->>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
 /// Meetings for the callers, in a database of their own.
 pub(super) async fn prepare(folder: &Path, meetings: usize, people: usize) -> anyhow::Result<Vec<String>> {
     let data = folder.join("data");
@@ -241,22 +233,8 @@ impl Served {
         Ok(served)
     }
 
-<<<<<<< HEAD
-    fn usage(&self) -> Usage {
-        usage(self.child.id())
-=======
     pub(super) fn usage(&self) -> Usage {
-        let read =
-            |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default();
-        let stat = read("stat");
-        // After the name, which may have spaces: user and system time are the 12th and 13th words (proc(5)).
-        let words: Vec<f64> =
-            stat.rsplit(')').next().unwrap_or_default().split(' ').map(|word| word.parse().unwrap_or(0.0)).collect();
-        let ticks = words.get(12..=13).map_or(0.0, |times| times.iter().sum());
-        let status = read("status");
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
-        Usage { cpu_s: ticks / USER_HZ, rss_kib: rss.unwrap_or_default() }
->>>>>>> 6b4687a (Thousands of calls a second are set up, floods of strangers shut nobody out, calls without an offer have sound, telephones come by WebSocket)
+        usage(self.child.id())
     }
 }
 

@@ -4,7 +4,10 @@ use clap::Args;
 use gateway::{SetupLoad, SetupPhase};
 use serde_json::json;
 
-use super::calls::{Served, of, pin_self, prepare};
+use super::{
+    calls::{Served, pin_self, prepare},
+    of,
+};
 
 #[derive(Args)]
 pub(crate) struct Setup {

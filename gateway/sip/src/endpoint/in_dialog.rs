@@ -169,7 +169,7 @@ impl Endpoint {
     /// Refreshes the sessions that are ours, ends those whose caller does not.
     pub(super) fn run_session_timers(&mut self, now: Instant) {
         for key in self.calls.due(now) {
-            if !self.calls.get(key).and_then(Call::session).is_some_and(|timer| timer.due <= now) {
+            if self.calls.get(key).and_then(Call::session).is_none_or(|timer| timer.due > now) {
                 continue;
             }
             let Some(timer) = self.calls.get_mut(key).and_then(|call| call.timer.as_mut()) else { continue };
@@ -261,7 +261,7 @@ impl Endpoint {
         now: Instant,
     ) -> bool {
         let outgoing = self.early.get(dialog).and_then(|branch| self.outgoing.get(*branch));
-        if !outgoing.is_some_and(|outgoing| message.tag("to") == Some(outgoing.tag())) {
+        if outgoing.is_none_or(|outgoing| message.tag("to") != Some(outgoing.tag())) {
             return false;
         }
         match message.method() {
