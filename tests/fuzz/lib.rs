@@ -206,7 +206,7 @@ pub fn jitter(data: &[u8]) {
         timestamp = timestamp.wrapping_add(u32::from(step[1]) * 80).wrapping_sub(8_000);
         now += Duration::from_millis(u64::from(step[2]));
         inserted += 1;
-        jitter.insert(seq, timestamp, vec![step[3]; 160].into(), now);
+        jitter.insert(seq, timestamp, &[step[3]; 160], now);
         for _ in 0..step[3] % 3 {
             pulled += usize::from(matches!(jitter.pull(now), Pulled::Packet(_)));
         }
