@@ -27,6 +27,10 @@ export default tseslint.config(
     plugins: { 'react-hooks': reactHooks },
     rules: reactHooks.configs.recommended.rules,
   },
+  {
+    files: ['app/public/*.js', 'sdk/example/*.js'],
+    languageOptions: { globals: { ...globals.browser, ...globals.serviceworker } },
+  },
   { files: ['scripts/*.mjs'], languageOptions: { globals: globals.node }, rules: { 'no-console': 'off' } },
   { files: ['**/*.config.{js,ts}'], ...tseslint.configs.disableTypeChecked },
   { files: ['*.mjs'], languageOptions: { globals: globals.node }, rules: { 'no-console': 'off' } },

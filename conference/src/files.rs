@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{Action, HandedFile, MeetingId, ParticipantId, Refusal, check_name};
+use model::{Action, FileKind, HandedFile, MeetingId, ParticipantId, Refusal, check_name};
 use tokio::{
     fs::{self, File},
     io::AsyncWriteExt,
@@ -105,10 +105,20 @@ impl FileDraft {
         Ok(self.file.write_all(piece).await?)
     }
 
-    /// It is there: the others are told.
-    pub async fn hand_round(mut self) -> Result<HandedFile, FileRefused> {
-        self.file.flush().await?;
+    /// It is there: the others are told in the chat.
+    pub async fn hand_round(self) -> Result<HandedFile, FileRefused> {
         let action = Action::HandRound { to: self.to, file: self.handed.clone() };
+        self.keep(action).await
+    }
+
+    /// It is there: it is shown to the others (C20).
+    pub async fn show(self, kind: FileKind) -> Result<HandedFile, FileRefused> {
+        let action = Action::ShowFile { kind, file: self.handed.clone() };
+        self.keep(action).await
+    }
+
+    async fn keep(mut self, action: Action) -> Result<HandedFile, FileRefused> {
+        self.file.flush().await?;
         self.meeting.command(self.by, action).await.map_err(FileRefused::Refused)?;
         self.is_kept = true;
         Ok(self.handed.clone())

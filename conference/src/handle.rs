@@ -9,7 +9,7 @@ use model::{
 use plane::{LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::broadcast::Livestream;
+use crate::{broadcast::Livestream, whiteboard::Drawings};
 
 /// What a participant's edge is told.
 #[derive(Debug, Clone)]
@@ -138,6 +138,12 @@ pub(crate) enum Request {
     WhoseSeat {
         secret: String,
         answer: oneshot::Sender<Option<SeatOwner>>,
+    },
+    /// All that is drawn; or one drawing in the place of all up to a number.
+    Whiteboard {
+        secret: String,
+        rewrite: Option<(u64, String)>,
+        answer: oneshot::Sender<Result<Drawings, Refusal>>,
     },
     /// What somebody else was asked for has become of: the ledger, a telephone.
     Decided(Command),

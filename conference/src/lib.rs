@@ -6,6 +6,7 @@
 mod accounts;
 mod audience;
 mod booking;
+mod bookmarks;
 mod broadcast;
 mod calling;
 mod calls;
@@ -27,6 +28,7 @@ mod reminder;
 mod sign_on;
 #[cfg(test)]
 mod tests;
+mod whiteboard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -43,6 +45,7 @@ use uuid::Uuid;
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
 pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
+pub use bookmarks::BookmarkRefused;
 pub use calling::Admission;
 pub use calls::CallRecord;
 pub use demo::DemoSite;
@@ -58,7 +61,8 @@ pub use plane::{Shown, SlotAssigned};
 pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
-pub use store::{Answer, AuditEntry, Call, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook};
+pub use store::{Answer, AuditEntry, Bookmark, Call, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook};
+pub use whiteboard::Drawings;
 
 use calling::Calling;
 use dial::DialerSlot;
@@ -393,6 +397,35 @@ impl Conference {
         let (answer, answered) = oneshot::channel();
         way.requests.send(Request::WhoseSeat { secret, answer }).await.ok()?;
         answered.await.ok().flatten()
+    }
+
+    /// What is drawn on a live meeting's whiteboard, for who sees it now by the seat that `secret` gives.
+    pub async fn whiteboard(&self, meeting: MeetingId, secret: String) -> Result<Drawings, Refusal> {
+        self.ask_whiteboard(meeting, secret, None).await
+    }
+
+    /// Puts one drawing in the place of all up to number `upto`.
+    pub async fn rewrite_whiteboard(
+        &self,
+        meeting: MeetingId,
+        secret: String,
+        upto: u64,
+        drawing: String,
+    ) -> Result<(), Refusal> {
+        self.ask_whiteboard(meeting, secret, Some((upto, drawing))).await.map(|_| ())
+    }
+
+    async fn ask_whiteboard(
+        &self,
+        meeting: MeetingId,
+        secret: String,
+        rewrite: Option<(u64, String)>,
+    ) -> Result<Drawings, Refusal> {
+        let way = self.shared.registry.known(meeting).ok_or(Refusal::NoSuchMeeting)?;
+        let (answer, answered) = oneshot::channel();
+        let sent = way.requests.send(Request::Whiteboard { secret, rewrite, answer }).await;
+        sent.map_err(|_| Refusal::NoSuchMeeting)?;
+        answered.await.map_err(|_| Refusal::NoSuchMeeting)?
     }
 
     /// Takes nobody new, tells everyone, and waits until all meetings and livestreams have ended.

@@ -10,7 +10,7 @@ use std::{
 use futures_util::FutureExt;
 use model::{
     AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, DialState, Effect, Event, Join, Meeting,
-    MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, PushUrl, Refusal, Rules, ViaKind, WaitReason,
+    MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, PushUrl, Refusal, Rules, ViaKind, WaitReason, Whisper,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
@@ -32,6 +32,7 @@ use crate::{
     now_ms,
     outbox::{Happened, News},
     registry::{Entry, Registry, Way},
+    whiteboard::{Drawings, Whiteboard},
 };
 
 /// An empty meeting stays open for so long: for the seat of who comes back, and for the next one not to wait.
@@ -60,7 +61,7 @@ pub(crate) fn start(entry: Entry, queue: mpsc::Receiver<Request>, resources: Res
 }
 
 async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resources) {
-    let (rules, row, media, facts) = match open(&entry, &resources).await {
+    let (opened, media) = match open(&entry, &resources).await {
         Ok(opened) => opened,
         Err(refusal) => return refuse_all(queue, refusal).await,
     };
@@ -68,7 +69,7 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
     gauge.increment(1);
     let files = resources.files.clone();
     tracing::info!("meeting opened");
-    let live = Live::new(&entry, rules, row, media.clone(), facts, resources);
+    let live = Live::new(&entry, opened, media.clone(), resources);
     // A panic in one meeting ends that meeting: its participants see their events end.
     if AssertUnwindSafe(live.run(&mut queue)).catch_unwind().await.is_err() {
         tracing::error!("meeting panicked and is ended");
@@ -82,10 +83,15 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
     drop(entry);
 }
 
-async fn open(
-    entry: &Entry,
-    resources: &Resources,
-) -> Result<(Rules, store::Meeting, MeetingMedia, mpsc::Receiver<MeetingFact>), Refusal> {
+/// What a meeting is found with.
+struct Opened {
+    rules: Rules,
+    row: store::Meeting,
+    whiteboard: Whiteboard,
+    facts: mpsc::Receiver<MeetingFact>,
+}
+
+async fn open(entry: &Entry, resources: &Resources) -> Result<(Opened, MeetingMedia), Refusal> {
     let failed = |error: &dyn std::fmt::Display| {
         tracing::error!(%error, "meeting can't be opened");
         Refusal::Failed
@@ -104,6 +110,7 @@ async fn open(
     let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;
     let host_pin = resources.store.phone_pin(row.owner).await.map_err(|error| failed(&error))?;
     resources.calling.learn(&resources.store, row.site).await.map_err(|error| failed(&error))?;
+    let drawings = resources.store.drawings(row.id).await.map_err(|error| failed(&error))?;
     let (media, facts) = resources.plane.open_meeting(entry.id).await.map_err(|error| failed(&error))?;
     let rules = Rules {
         id: entry.id,
@@ -121,7 +128,7 @@ async fn open(
         from_ms,
         until_ms,
     };
-    Ok((rules, row, media, facts))
+    Ok((Opened { rules, row, whiteboard: Whiteboard::new(drawings), facts }, media))
 }
 
 async fn refuse_all(mut queue: mpsc::Receiver<Request>, refusal: Refusal) {
@@ -193,6 +200,9 @@ struct Live {
     registry: Arc<Registry>,
     way: Way,
     chairs: Chairs,
+    whiteboard: Whiteboard,
+    /// One after the other.
+    saving: Arc<Mutex<()>>,
     past: Past,
     livestream: Option<Livestream>,
     /// The livestream that is wanted.
@@ -220,14 +230,8 @@ enum Wish {
 }
 
 impl Live {
-    fn new(
-        entry: &Entry,
-        rules: Rules,
-        row: store::Meeting,
-        media: MeetingMedia,
-        facts: mpsc::Receiver<MeetingFact>,
-        resources: Resources,
-    ) -> Self {
+    fn new(entry: &Entry, opened: Opened, media: MeetingMedia, resources: Resources) -> Self {
+        let Opened { rules, row, whiteboard, facts } = opened;
         let owner = rules.owner;
         let Resources { store, streaming, news, dialer, calling, .. } = resources;
         Self {
@@ -251,6 +255,8 @@ impl Live {
             registry: Arc::clone(&entry.registry),
             way: entry.way.clone(),
             chairs: Chairs::default(),
+            whiteboard,
+            saving: Arc::default(),
             past: Past::default(),
             livestream: None,
             broadcast: None,
@@ -292,6 +298,7 @@ impl Live {
             self.show();
         }
         self.end_livestream();
+        self.save_whiteboard_last().await;
         if self.seats_ever > 0 {
             self.news.tell(self.id, Happened::MeetingEnded, json!({"participants": self.seats_ever}));
         }
@@ -332,6 +339,10 @@ impl Live {
                 });
                 // Who asked may have gone.
                 let _ = answer.send(owner);
+            }
+            Request::Whiteboard { secret, rewrite, answer } => {
+                // Who asked may have gone.
+                let _ = answer.send(self.look_at_whiteboard(&secret, rewrite));
             }
             Request::Decided(command) => self.try_decide(command),
             Request::Livestream(livestream) => self.livestream_is_there(livestream),
@@ -403,6 +414,49 @@ impl Live {
         Ok(Seat { participant, resume, handle, snapshot, missed, events })
     }
 
+    /// What is drawn, to who sees it; before that he may write it anew.
+    fn look_at_whiteboard(&mut self, secret: &str, rewrite: Option<(u64, String)>) -> Result<Drawings, Refusal> {
+        let who = self.chairs.owner_of(secret).ok_or(Refusal::NotAllowed)?;
+        if !self.meeting.may_draw(who) {
+            return Err(Refusal::NotShown);
+        }
+        let Some((upto, drawing)) = rewrite else { return Ok(self.whiteboard.all()) };
+        self.whiteboard.replace(upto, drawing)?;
+        Ok(Drawings::default())
+    }
+
+    fn draw(&mut self, by: ParticipantId, drawing: String) {
+        let number = self.whiteboard.draw(drawing.clone());
+        let drawn = Whisper::Drawn { by, number, drawing };
+        let room = self.meeting.participant(by).and_then(|person| person.room);
+        let others: Vec<_> = self.meeting.people_in(room).filter(|other| *other != by).collect();
+        for other in others.into_iter().filter(|other| self.meeting.may_draw(*other)) {
+            self.chairs.tell(other, SeatEvent::Whisper(drawn.clone()));
+        }
+        if self.whiteboard.is_long() {
+            self.chairs.tell(by, SeatEvent::Whisper(Whisper::WhiteboardLong { upto: number }));
+        }
+    }
+
+    /// What was drawn since the last tick: a pen's every stroke by itself would be too many transactions.
+    fn save_whiteboard(&mut self) {
+        let Some(unsaved) = self.whiteboard.take_unsaved() else { return };
+        let (store, meeting, saving) = (self.store.clone(), self.id, Arc::clone(&self.saving));
+        let save = async move {
+            let _turn = saving.lock().await;
+            unsaved.save(&store, meeting).await;
+        };
+        self.registry.tasks.spawn(save.in_current_span());
+    }
+
+    /// Whoever opens the meeting anew finds all of it.
+    async fn save_whiteboard_last(&mut self) {
+        let _turn = self.saving.lock().await;
+        if let Some(unsaved) = self.whiteboard.take_unsaved() {
+            unsaved.save(&self.store, self.id).await;
+        }
+    }
+
     fn handle(&self) -> MeetingHandle {
         MeetingHandle { id: self.id, requests: self.way.requests.clone(), media: self.media.clone() }
     }
@@ -463,6 +517,9 @@ impl Live {
             self.admission = callee.price.map(admit).transpose()?;
             callee.number.reveal().clone_into(number);
         }
+        if matches!(&action, Action::Draw { drawing } if !self.whiteboard.has_room_for(drawing)) {
+            return Err(Refusal::WhiteboardFull);
+        }
         let livestream = self.registry.unused_livestream(self.id);
         let decided = self.decide(Command::Act { by, action, livestream });
         // Of a call that is not made.
@@ -514,6 +571,7 @@ impl Live {
                 }
                 Effect::Dial(dial, number) => self.dial(dial, number),
                 Effect::StopDial(dial) => drop(self.dials.remove(&dial)),
+                Effect::Draw(by, drawing) => self.draw(by, drawing),
                 Effect::StartBroadcast(id) => {
                     self.registry.note_livestream(id, self.id);
                     self.want(Some(id), self.recording);
@@ -709,6 +767,7 @@ impl Live {
             self.pending.remove(&participant);
             self.try_decide(Command::GaveUp(participant));
         }
+        self.save_whiteboard();
         self.try_decide(Command::Tick);
         if !self.meeting.is_idle(self.begun.elapsed()) {
             self.empty_since = None;

@@ -77,7 +77,11 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
                     let more = people.len() > std::mem::replace(&mut caller.waiting, people.len());
                     more.then(|| line.clip(Prompt::SomeoneWaiting))
                 }
-                Some(SeatEvent::Whisper(Whisper::Chat { .. }) | SeatEvent::Speaking { .. } | SeatEvent::Slots(_)) => None,
+                Some(
+                    SeatEvent::Whisper(Whisper::Chat { .. } | Whisper::Drawn { .. } | Whisper::WhiteboardLong { .. })
+                    | SeatEvent::Speaking { .. }
+                    | SeatEvent::Slots(_),
+                ) => None,
                 Some(SeatEvent::Ended(reason)) => return reason.into(),
                 None => return EndReason::Replaced.into(),
             },

@@ -54,6 +54,26 @@ pub(crate) struct Support {
     pub(crate) hotline: Option<String>,
 }
 
+/// Where a page comes from (RFC 6454), as browsers write it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Origin(pub(crate) String);
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+        let is_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+        let is_good = !host.is_empty() && host.chars().all(is_host);
+        if is_good {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is no origin; write https://host or https://host:port"))
+        }
+    }
+}
+
 /// Where a click may lead.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -184,6 +204,8 @@ pub(crate) struct Web {
     pub(crate) https: Option<SocketAddr>,
     /// How people reach the web pages, for links; made from the address and port where not set.
     pub(crate) public_url: Option<String>,
+    /// Whose pages may show meetings in a frame and use the API.
+    pub(crate) origins: Vec<Origin>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -387,7 +409,12 @@ impl Default for Mail {
 
 impl Default for Web {
     fn default() -> Self {
-        Self { http: SocketAddr::new(ANY, 8080), https: Some(SocketAddr::new(ANY, 8443)), public_url: None }
+        Self {
+            http: SocketAddr::new(ANY, 8080),
+            https: Some(SocketAddr::new(ANY, 8443)),
+            public_url: None,
+            origins: Vec::new(),
+        }
     }
 }
 

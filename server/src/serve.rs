@@ -129,6 +129,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             data_dir: config.data.dir.clone(),
             announced: announced.clone(),
             public_url: config.web.public_url.clone(),
+            origins: config.web.origins.iter().map(|origin| origin.0.clone()).collect(),
             sip: sip.clone(),
             support: Support {
                 url: config.support.url.clone().map(|link| link.0),

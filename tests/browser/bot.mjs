@@ -87,16 +87,27 @@ async function hear(seconds) {
 async function colour(selector) {
   return page.evaluate(selector => {
     const video = document.querySelector(selector);
+    // A canvas is there at once.
     if (!video || video.readyState < 2) return null;
     const canvas = new OffscreenCanvas(16, 16);
     const context = canvas.getContext('2d');
-    const { videoWidth: width, videoHeight: height } = video;
+    const { videoWidth: width = video.width, videoHeight: height = video.height } = video;
     context.drawImage(video, width / 4, height / 4, width / 2, height / 2, 0, 0, 16, 16);
     const { data } = context.getImageData(0, 0, 16, 16);
     const sum = [0, 0, 0];
     data.forEach((value, at) => at % 4 < 3 && (sum[at % 4] += value));
     return sum.map(value => value / 256);
   }, selector);
+}
+
+/** Presses at one place of an element and lets go at another, each as a share of its width and height. */
+async function drag(selector, from, to) {
+  const box = await page.locator(selector).boundingBox();
+  const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+  await page.mouse.move(...at(from));
+  await page.mouse.down();
+  await page.mouse.move(...at(to), { steps: 12 });
+  await page.mouse.up();
 }
 
 /** Playwright's own waiting compiles in the page, which its security policy forbids. */
@@ -126,8 +137,12 @@ const calls = {
   click: selector => page.click(selector),
   fill: (selector, text) => page.fill(selector, text),
   choose: (selector, value) => page.selectOption(selector, value),
+  drag,
   hover: selector => page.hover(selector),
   upload: (selector, path) => page.setInputFiles(selector, path),
+  type: text => page.keyboard.type(text),
+  before: script => context.addInitScript(script),
+  reload: () => page.reload(),
   press: key => page.keyboard.press(key),
   see: selector => page.waitForSelector(selector, { state: 'visible' }),
   miss: selector => page.waitForSelector(selector, { state: 'hidden' }),

@@ -1,5 +1,6 @@
 //! End to end: the real server, real phones, real sockets. Run one after the other: two cores carry one story at a time.
 
+mod access;
 mod api;
 mod audience;
 mod authorization;
@@ -8,6 +9,7 @@ mod browser;
 mod calls;
 mod chat;
 mod dial_out;
+mod embed;
 mod guessing;
 mod keypad;
 mod load;
@@ -19,6 +21,7 @@ mod quality;
 mod recording;
 mod reminder;
 mod screens;
+mod sharing;
 mod sign_on;
 mod sip;
 mod strangers;

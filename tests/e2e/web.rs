@@ -9,7 +9,7 @@ use crate::api::{MailServer, read_mail};
 const PASSWORD: &str = "Huitong-2026";
 
 /// Nothing was thrown, and nothing keeps people out who see, hear or point otherwise.
-fn is_sound(page: &mut Browser, screen: &str) -> Result<()> {
+pub(crate) fn is_sound(page: &mut Browser, screen: &str) -> Result<()> {
     let thrown: Vec<_> = page.said()?.into_iter().filter(|line| line.starts_with("thrown")).collect();
     assert!(thrown.is_empty(), "{screen}: {thrown:?}");
     let found = page.axe()?;
@@ -145,10 +145,10 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.until("window.huitong.state.meeting.mute_on_entry")?;
     host.click("more")?;
     host.click("toggle-lock-share")?;
-    guest.see(&format!("{}:disabled", by_id("toggle-screen")))?;
+    guest.see(&format!("{}:disabled", by_id("share")))?;
     host.click("more")?;
     host.click("toggle-lock-share")?;
-    guest.see(&format!("{}:enabled", by_id("toggle-screen")))?;
+    guest.see(&format!("{}:enabled", by_id("share")))?;
     is_sound(&mut host, "the host's meeting")?;
     host.set_dark(true)?;
     is_sound(&mut host, "the host's meeting, dark")?;

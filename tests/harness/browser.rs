@@ -120,9 +120,29 @@ impl Browser {
         self.call("choose", &json!([by_id(id), value])).map(drop)
     }
 
+    /// Presses the mouse at one place of something and lets go at another: shares of its width and height.
+    pub fn drag(&mut self, selector: &str, from: (f32, f32), to: (f32, f32)) -> Result<()> {
+        self.call("drag", &json!([selector, from, to])).map(drop)
+    }
+
     /// Puts a file into a field for files, by CSS.
     pub fn upload(&mut self, selector: &str, path: &Path) -> Result<()> {
         self.call("upload", &json!([selector, path])).map(drop)
+    }
+
+    /// Types into what has the focus.
+    pub fn type_text(&mut self, text: &str) -> Result<()> {
+        self.call("type", &json!([text])).map(drop)
+    }
+
+    /// Runs this in every page from now on, before its own scripts.
+    pub fn before_each_page(&mut self, script: &str) -> Result<()> {
+        self.call("before", &json!([script])).map(drop)
+    }
+
+    /// Fetches the page anew.
+    pub fn reload(&mut self) -> Result<()> {
+        self.call("reload", &json!([])).map(drop)
     }
 
     /// Presses a key, as Playwright names it.

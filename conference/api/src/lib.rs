@@ -3,6 +3,7 @@
 //! Routes are in `docs/reference/api.md`, the WebSocket in `docs/reference/client-protocol.md`.
 
 mod live;
+mod origins;
 mod pages;
 mod problem;
 mod rest;
@@ -22,7 +23,7 @@ use std::{
 
 use axum::{
     Extension, Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::Response,
@@ -35,6 +36,7 @@ use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
+use origins::Origins;
 pub use sip_socket::SipSocket;
 use throttle::Throttle;
 pub use tls::{CertificateError, own_certificate};
@@ -44,10 +46,11 @@ pub use turn::TurnConfig;
 const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// Scripts, styles and connections of our own alone; nothing inline but styles (the player and the design system set
-/// some).
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
+/// some). WebAssembly decodes documents' pictures and clears voices and backgrounds. Frames hold pages that are shared:
+/// they are sandboxed, and fetched by whoever asks for them.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; frame-src 'self' http: https:; img-src 'self' data: blob:; media-src 'self' blob:; \
      style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; worker-src 'self' blob:; \
-     frame-ancestors 'self'; base-uri 'none'; form-action 'self'; object-src 'none'";
+     base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'self'";
 
 /// How the web is served.
 #[derive(Debug, Clone)]
@@ -62,6 +65,8 @@ pub struct WebConfig {
     pub announced: Vec<IpAddr>,
     /// How people reach the pages, where it is set.
     pub public_url: Option<String>,
+    /// Origins whose pages may show meetings in a frame and use the API, as `https://host:port`.
+    pub origins: Vec<String>,
     /// How telephones reach us.
     pub sip: SipInfo,
     /// For browsers that get through nowhere else.
@@ -123,6 +128,7 @@ pub(crate) struct App {
     pub(crate) sip: Arc<SipInfo>,
     pub(crate) turn: Option<Arc<TurnConfig>>,
     pub(crate) support: Arc<Support>,
+    pub(crate) origins: Origins,
     pub(crate) public_url: Option<Arc<str>>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Arc<Throttle>,
@@ -150,8 +156,9 @@ impl Web {
         let (origin, recordings) = (streaming.origin(), streaming.recordings());
         let (sip, forgotten) = (Arc::new(config.sip), Arc::default());
         let (turn, support) = (config.turn.map(Arc::new), Arc::new(config.support));
-        let sip_sockets = config.sip_sockets;
-        let app = App { conference, origin, recordings, sip, turn, support, public_url, forgotten, sip_sockets };
+        let (origins, sip_sockets) = (Origins::new(config.origins), config.sip_sockets);
+        let app =
+            App { conference, origin, recordings, sip, turn, support, origins, public_url, forgotten, sip_sockets };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http)?;
@@ -220,6 +227,7 @@ async fn report(serving: impl Future<Output = io::Result<()>>) {
 
 fn router(app: App) -> Router {
     let (routes, document) = rest::routes(&app);
+    let origins = app.origins.clone();
     Router::new()
         .nest("/api/v1", routes)
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", document))
@@ -229,7 +237,9 @@ fn router(app: App) -> Router {
         .route("/readyz", get(|| async { "ok" }))
         .fallback(pages::page)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(headers))
+        .layer(middleware::from_fn_with_state(origins.clone(), headers))
+        .layer(middleware::from_fn_with_state(origins.clone(), origins::share))
+        .layer(Extension(origins))
         .layer(CatchPanicLayer::new())
         .with_state(app)
 }
@@ -243,13 +253,15 @@ fn live_routes(app: &App) -> Router<App> {
 }
 
 /// On every answer.
-async fn headers(request: Request, next: Next) -> Response {
+async fn headers(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+    let is_embedded = request.uri().path().starts_with("/embed/");
     let mut response = next.run(request).await;
-    let all = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
+    // The last directive takes more ancestors.
+    let ancestors = if is_embedded { origins.all().join(" ") } else { String::new() };
+    if let Ok(policy) = HeaderValue::try_from(format!("{CONTENT_SECURITY_POLICY} {ancestors}")) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    let all = [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
     for (name, value) in all {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

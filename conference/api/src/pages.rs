@@ -22,7 +22,7 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     }
     let name = match path {
         "" | "book" | "forgot" | "reset" | "settings" => "index.html",
-        _ if path.starts_with("j/") || path.starts_with("meetings/") => "index.html",
+        _ if ["j/", "meetings/", "embed/"].iter().any(|start| path.starts_with(start)) => "index.html",
         _ if path.starts_with("watch/") => "watch.html",
         _ => path,
     };

@@ -73,6 +73,9 @@ problems! {
     Denied = "denied", FORBIDDEN, "主持人没有允许您加入", "The host has not let you in";
     Ended = "ended", CONFLICT, "会议已经结束", "The meeting has ended";
     ShareLocked = "share_locked", FORBIDDEN, "主持人已锁定共享，只有主持人可以共享", "Sharing is locked: only the host may share";
+    NotShown = "not_shown", CONFLICT, "当前没有共享该内容", "Nothing of the kind is being shared";
+    BadPage = "bad_page", BAD_REQUEST, "网址应以 http:// 或 https:// 开头", "An address begins with http:// or https://";
+    WhiteboardFull = "whiteboard_full", CONFLICT, "白板已写满，请先擦除部分内容", "The whiteboard is full; erase something first";
     BadText = "bad_text", BAD_REQUEST, "内容不能为空，也不能过长", "The text is empty or too long";
     NoDialOut = "no_dial_out", CONFLICT, "本系统未开通电话外呼", "This server calls no telephones";
     BadNumber = "bad_number", BAD_REQUEST, "不是有效的电话号码，例如 138 1234 5678 或 +44 20 7946 0000", "That is no telephone number; write it as 138 1234 5678 or +44 20 7946 0000";
@@ -147,6 +150,9 @@ impl From<Refusal> for Code {
             Refusal::Denied => Self::Denied,
             Refusal::Ended => Self::Ended,
             Refusal::ShareLocked => Self::ShareLocked,
+            Refusal::NotShown => Self::NotShown,
+            Refusal::BadPage => Self::BadPage,
+            Refusal::WhiteboardFull => Self::WhiteboardFull,
             Refusal::NoLivestream => Self::NoLivestream,
             Refusal::NotLive => Self::NotLive,
             Refusal::BadPushUrl => Self::BadPushUrl,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    AccountId, BroadcastId, BroadcastState, DialState, HandedFile, Layout, MeetingId, MeetingNumber, Options,
+    AccountId, BroadcastId, BroadcastState, DialState, FileKind, HandedFile, Layout, MeetingId, MeetingNumber, Options,
     ParticipantId, PushState, PushUrl, Reaction, Via,
 };
 
@@ -148,6 +148,35 @@ pub enum Action {
     Screen {
         /// Shared.
         on: bool,
+    },
+    /// C20: the meeting's whiteboard.
+    ShowWhiteboard,
+    /// C20: a page of the web.
+    ShowPage {
+        /// `http://` or `https://`.
+        url: String,
+        /// What it is called.
+        name: Option<String>,
+    },
+    /// C20: a file that is there already. Not from the wire.
+    #[serde(skip)]
+    ShowFile {
+        /// What it is shown as.
+        kind: FileKind,
+        /// Which.
+        file: HandedFile,
+    },
+    /// C20: a page of the document that is shown, for all.
+    TurnTo {
+        /// From 1.
+        page: u32,
+    },
+    /// C20: what is shown is shown no longer.
+    StopShowing,
+    /// C20: a change of the whiteboard that is shown.
+    Draw {
+        /// An update of Yjs (`encodeStateAsUpdate`, version 1) in base64 (RFC 4648 §4).
+        drawing: String,
     },
     /// C6.
     Remove {
@@ -424,6 +453,15 @@ pub enum Refusal {
     /// Only hosts share (C13).
     #[error("only the host may share")]
     ShareLocked,
+    /// No document or whiteboard is shown (C20).
+    #[error("nothing of the kind is shown")]
+    NotShown,
+    /// It leads to no page of the web.
+    #[error("that is no address of a page")]
+    BadPage,
+    /// It has as much on it as a whiteboard holds.
+    #[error("the whiteboard is full")]
+    WhiteboardFull,
     /// The site has none.
     #[error("this site has no livestream")]
     NoLivestream,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, PushUrl, PushView, Refusal, ViaKind,
+    BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, PushUrl, PushView, Refusal,
+    ShownView, ViaKind,
 };
 
 /// What is to be carried out, in order.
@@ -40,6 +41,8 @@ pub enum Effect {
     Dial(u32, PhoneNumber),
     /// Call it no longer.
     StopDial(u32),
+    /// Keep this change of the whiteboard and tell those who see it.
+    Draw(ParticipantId, String),
     /// Begin a livestream.
     StartBroadcast(BroadcastId),
     /// End it.
@@ -182,6 +185,20 @@ pub enum Whisper {
         /// In order of coming.
         people: Vec<WaitingPerson>,
     },
+    /// Somebody draws on the whiteboard: to all the others who see it.
+    Drawn {
+        /// Who.
+        by: ParticipantId,
+        /// Grows by one with each drawing on this whiteboard.
+        number: u64,
+        /// As he sent it.
+        drawing: String,
+    },
+    /// To who has just drawn: the whiteboard's drawings are many, and he may put one in their place that says the same.
+    WhiteboardLong {
+        /// All up to this number.
+        upto: u64,
+    },
     /// Said to him alone, or by him to one.
     Chat {
         /// What.
@@ -321,6 +338,8 @@ pub struct MeetingView {
     pub mute_on_entry: bool,
     /// Large for all.
     pub spotlight: Option<ParticipantId>,
+    /// What somebody shows besides his screen (C20).
+    pub shown: Option<ShownView>,
     /// Breakout rooms that are open.
     pub breakouts: u32,
     /// Members may unmute themselves.

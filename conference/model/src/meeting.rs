@@ -21,6 +21,7 @@ mod dials;
 mod lobby;
 mod polls;
 mod pushes;
+mod showing;
 
 /// How long a lost participant's seat is kept (J6).
 const SEAT_KEPT: Duration = Duration::from_secs(60);
@@ -93,6 +94,7 @@ impl Meeting {
             waiting_room: rules.options.waiting_room,
             mute_on_entry: rules.options.mute_on_entry,
             spotlight: None,
+            shown: None,
             breakouts: 0,
             self_unmute: true,
             recording: false,
@@ -390,6 +392,9 @@ impl Meeting {
         let Some(seat) = self.seats.remove(&id) else { return Vec::new() };
         let end = if reason == LeaveReason::Removed { EndReason::Removed } else { EndReason::Left };
         let mut effects = vec![Effect::Dismiss(id, end), self.tell(Event::ParticipantLeft { id, reason })];
+        if self.view.shown.as_ref().is_some_and(|shown| shown.by == id) {
+            effects.extend(self.show_nothing(id));
+        }
         if self.view.spotlight == Some(id) {
             effects.extend(self.change_meeting(|meeting| meeting.spotlight = None));
         }

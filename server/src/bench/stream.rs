@@ -245,6 +245,7 @@ impl Site {
             data_dir: folder.to_owned(),
             announced: vec![loopback],
             public_url: None,
+            origins: Vec::new(),
             sip: SipInfo { host: loopback.to_string(), udp: None, tcp: None },
             turn: None,
             sip_sockets: None,

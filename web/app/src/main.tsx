@@ -1,12 +1,13 @@
 import '@mantine/core/styles.css';
 import './app.css';
 import { MantineProvider } from '@mantine/core';
-import { StrictMode, Suspense, lazy } from 'react';
+import { type ReactNode, StrictMode, Suspense, lazy } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter, Route, Routes } from 'react-router';
 import { useAccount } from './account';
+import { isEmbedded } from './embed/mode';
 import { startI18n } from './i18n';
-import { ForgotPage, ResetPage } from './pages/ForgotPage';
+import { install } from './install';
 import { HomePage } from './pages/HomePage';
 import { JoinPage } from './pages/JoinPage';
 import { NotFoundPage } from './pages/NotFoundPage';
@@ -15,17 +16,16 @@ import { theme, variables } from './theme';
 const SettingsPage = lazy(() =>
   import('./pages/SettingsPage').then(({ SettingsPage }) => ({ default: SettingsPage })),
 );
+const ForgotPage = lazy(() =>
+  import('./pages/ForgotPage').then(({ ForgotPage }) => ({ default: ForgotPage })),
+);
+const ResetPage = lazy(() => import('./pages/ForgotPage').then(({ ResetPage }) => ({ default: ResetPage })));
 // Of who is logged in, and not needed at once.
 const Reminders = lazy(() => import('./parts/Reminders').then(({ Reminders }) => ({ default: Reminders })));
 const BookPage = lazy(() => import('./pages/BookPage').then(({ BookPage }) => ({ default: BookPage })));
 
-function Booking() {
-  return (
-    <Suspense>
-      <BookPage />
-    </Suspense>
-  );
-}
+/** What is fetched when it is wanted. */
+const later = (page: ReactNode) => <Suspense>{page}</Suspense>;
 
 function Reminding() {
   const account = useAccount(state => state.account);
@@ -37,8 +37,11 @@ function Reminding() {
 }
 
 const root = document.getElementById('root');
-if (!root) throw new Error('the page has no root');
+// What public/old.js has said of an old browser stays.
+if (!root || root.hasChildNodes()) throw new Error('the page has no empty root');
 
+if (isEmbedded) void import('./embed/bridge').then(({ startBridge }) => startBridge());
+else install();
 void useAccount.getState().load();
 await startI18n();
 createRoot(root).render(
@@ -48,21 +51,15 @@ createRoot(root).render(
         <Routes>
           <Route path="/" element={<HomePage />} />
           <Route path="/j/:number" element={<JoinPage />} />
-          <Route path="/forgot" element={<ForgotPage />} />
-          <Route path="/reset" element={<ResetPage />} />
-          <Route
-            path="/settings"
-            element={
-              <Suspense>
-                <SettingsPage />
-              </Suspense>
-            }
-          />
-          <Route path="/book" element={<Booking />} />
-          <Route path="/meetings/:id" element={<Booking />} />
+          <Route path="/embed/:number" element={<JoinPage />} />
+          <Route path="/forgot" element={later(<ForgotPage />)} />
+          <Route path="/reset" element={later(<ResetPage />)} />
+          <Route path="/settings" element={later(<SettingsPage />)} />
+          <Route path="/book" element={later(<BookPage />)} />
+          <Route path="/meetings/:id" element={later(<BookPage />)} />
           <Route path="*" element={<NotFoundPage />} />
         </Routes>
-        <Reminding />
+        {!isEmbedded && <Reminding />}
       </BrowserRouter>
     </MantineProvider>
   </StrictMode>,

@@ -17,6 +17,9 @@ interface Settings {
   microphone: string;
   camera: string;
   speaker: string;
+  /** 背景虚化 and 降噪, by our own means. */
+  blur: boolean;
+  denoise: boolean;
   layout: 'speaker' | 'gallery';
   remember: (changes: Partial<Omit<Settings, 'remember'>>) => void;
 }
@@ -34,6 +37,8 @@ export const useSettings = create<Settings>()(
       microphone: '',
       camera: '',
       speaker: '',
+      blur: false,
+      denoise: false,
       layout: 'speaker',
       remember: changes => set(changes),
     }),

@@ -4,8 +4,10 @@
  * `Rest` finds a meeting, `Meeting.join` comes into it; from there on `meeting.state` and its `change` event say what
  * to show, and its methods do what can be done.
  */
+export { MeetingFrame } from './frame';
+export type { FrameCommand, FrameEvents, FrameOptions, FrameState } from './frame';
 export { Meeting } from './meeting';
-export type { Ended, JoinOptions, MeetingEvents, MeetingState } from './meeting';
+export type { Drawn, Ended, JoinOptions, MeetingEvents, MeetingState } from './meeting';
 export { Problem } from './problem';
 export { REACTIONS } from './protocol';
 export type {
@@ -26,6 +28,8 @@ export type {
   Poll,
   Reaction,
   Role,
+  Shown,
+  ShownView,
   Slot,
   TrackKind,
   Via,
@@ -38,6 +42,7 @@ export type {
   Account,
   AccountChange,
   BookingBody,
+  Bookmark,
   BookingMode,
   BroadcastInfo,
   Capacity,
@@ -51,6 +56,7 @@ export type {
   Reminder,
   WatchAccess,
   WatchSettings,
+  Whiteboard,
 } from './rest';
 export type { ConnectionStats, MeetingStats, ReceivedStats, SentStats } from './stats';
 export type { Received } from './subscriber';

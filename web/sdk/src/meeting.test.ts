@@ -142,6 +142,7 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
       waiting_room: false,
       mute_on_entry: false,
       spotlight: null,
+      shown: null,
       breakouts: 0,
       locked: false,
       self_unmute: true,

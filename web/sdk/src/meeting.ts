@@ -1,4 +1,5 @@
 import { backoff } from './backoff';
+import { fromBase64, toBase64 } from './base64';
 import { MediaConnection } from './connection';
 import { Emitter } from './emitter';
 import { Problem } from './problem';
@@ -15,6 +16,7 @@ import type {
   ServerMessage,
   TrackKind,
   WaitReason,
+  Whisper,
 } from './protocol';
 import { Publisher, type Source } from './publisher';
 import { type Roster, applyEvent, rosterOf, withMessage } from './roster';
@@ -77,7 +79,18 @@ export interface MeetingEvents {
   notice: Notice;
   /** What all were told; `state` has it already. */
   event: MeetingEvent;
+  /** Somebody else draws on the whiteboard one sees. */
+  drawn: Drawn;
+  /** The whiteboard is long: `Rest.rewriteWhiteboard` up to this number is welcome. */
+  whiteboardLong: number;
   ended: Ended;
+}
+
+/** A change of the whiteboard: an update of Yjs. */
+export interface Drawn {
+  by: ParticipantId;
+  number: number;
+  update: Uint8Array<ArrayBuffer>;
 }
 
 /** One participant's part in a meeting: comes back by itself when the network does. */
@@ -368,6 +381,31 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'layout', layout });
   }
 
+  /** Shows the meeting's whiteboard to all (白板). */
+  showWhiteboard(): Promise<void> {
+    return this.command({ type: 'show_whiteboard' });
+  }
+
+  /** Shows a page of the web to all (网页). */
+  showPage(url: string, name: string | null = null): Promise<void> {
+    return this.command({ type: 'show_page', url, name });
+  }
+
+  /** Turns the document that is shown to a page, from 1, for all. */
+  turnTo(page: number): Promise<void> {
+    return this.command({ type: 'turn_to', page });
+  }
+
+  /** Shows no longer what is shown: whiteboard, picture, document, page. */
+  stopShowing(): Promise<void> {
+    return this.command({ type: 'stop_showing' });
+  }
+
+  /** Draws on the whiteboard that is shown: an update of Yjs, 24 KB at most. */
+  draw(update: Uint8Array): Promise<void> {
+    return this.command({ type: 'draw', drawing: toBase64(update) });
+  }
+
   /** Gives the seat up. */
   leave(): Promise<void> {
     return this.#goodbye({ type: 'leave' });
@@ -489,12 +527,28 @@ export class Meeting extends Emitter<MeetingEvents> {
         this.#atDoor?.(message.reason);
         break;
       case 'whisper':
-        if (message.whisper.type === 'waiting') this.#set({ waiting: message.whisper.people });
-        else this.#set({ chat: withMessage(this.#state.chat, message.whisper.message) });
+        this.#listen(message.whisper);
         break;
       case 'ended':
         if (COME_BACK_AFTER.has(message.reason)) this.reconnect();
         else this.#finish({ reason: message.reason });
+    }
+  }
+
+  #listen(whisper: Whisper): void {
+    switch (whisper.type) {
+      case 'waiting':
+        return this.#set({ waiting: whisper.people });
+      case 'chat':
+        return this.#set({ chat: withMessage(this.#state.chat, whisper.message) });
+      case 'drawn': {
+        const { by, number, drawing } = whisper;
+        const update = fromBase64(drawing);
+        if (update) this.emit('drawn', { by, number, update });
+        return;
+      }
+      case 'whiteboard_long':
+        return this.emit('whiteboardLong', whisper.upto);
     }
   }
 

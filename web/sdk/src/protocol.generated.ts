@@ -80,6 +80,37 @@ export type Action =
       type: 'screen';
     }
   | {
+      type: 'show_whiteboard';
+    }
+  | {
+      /**
+       * What it is called.
+       */
+      name?: string | null;
+      type: 'show_page';
+      /**
+       * `http://` or `https://`.
+       */
+      url: string;
+    }
+  | {
+      /**
+       * From 1.
+       */
+      page: number;
+      type: 'turn_to';
+    }
+  | {
+      type: 'stop_showing';
+    }
+  | {
+      /**
+       * An update of Yjs (`encodeStateAsUpdate`, version 1) in base64 (RFC 4648 §4).
+       */
+      drawing: string;
+      type: 'draw';
+    }
+  | {
       participant: ParticipantId;
       type: 'remove';
     }
@@ -424,6 +455,36 @@ export type DialState =
 export type MeetingId = string;
 export type MeetingNumber = string;
 /**
+ * What can be shown.
+ */
+export type Shown =
+  | {
+      type: 'whiteboard';
+    }
+  | {
+      file: HandedFile;
+      type: 'picture';
+    }
+  | {
+      file: HandedFile;
+      /**
+       * From 1; whether there is such a page only who reads the file knows.
+       */
+      page: number;
+      type: 'document';
+    }
+  | {
+      /**
+       * What it is called.
+       */
+      name: string | null;
+      type: 'page';
+      /**
+       * `http://` or `https://`.
+       */
+      url: string;
+    };
+/**
  * What all are told.
  */
 export type Event =
@@ -509,6 +570,25 @@ export type Whisper =
        */
       people: WaitingPerson[];
       type: 'waiting';
+    }
+  | {
+      by: ParticipantId;
+      /**
+       * As he sent it.
+       */
+      drawing: string;
+      /**
+       * Grows by one with each drawing on this whiteboard.
+       */
+      number: number;
+      type: 'drawn';
+    }
+  | {
+      type: 'whiteboard_long';
+      /**
+       * All up to this number.
+       */
+      upto: number;
     }
   | {
       message: Message;
@@ -709,6 +789,10 @@ export interface MeetingView {
    */
   share_locked: boolean;
   /**
+   * What somebody shows besides his screen (C20).
+   */
+  shown: ShownView | null;
+  /**
    * Large for all.
    */
   spotlight: ParticipantId | null;
@@ -720,6 +804,13 @@ export interface MeetingView {
    * Who comes waits to be admitted.
    */
   waiting_room: boolean;
+}
+/**
+ * What is shown now, and by whom.
+ */
+export interface ShownView {
+  by: ParticipantId;
+  what: Shown;
 }
 export interface Numbered {
   event: Event;

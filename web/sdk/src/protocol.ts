@@ -24,6 +24,9 @@ export type WaitingPerson = wire.WaitingPerson;
 /** What was said, to all or to one. */
 export type ChatMessage = wire.Message;
 export type HandedFile = wire.HandedFile;
+/** What somebody shows besides his screen. */
+export type ShownView = wire.ShownView;
+export type Shown = wire.Shown;
 export type Poll = wire.Poll;
 export type Command = wire.Action;
 export type LeaveReason = wire.LeaveReason;

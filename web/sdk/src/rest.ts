@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from './base64';
 import { Problem } from './problem';
 import type { ProblemBody } from './protocol';
 
@@ -138,6 +139,20 @@ export interface Reminder {
   starts_in: number;
 }
 
+/** A page one shares often. */
+export interface Bookmark {
+  id: string;
+  name: string;
+  url: string;
+}
+
+/** What is drawn: updates of Yjs, to be merged in any order. */
+export interface Whiteboard {
+  updates: Uint8Array<ArrayBuffer>[];
+  /** The newest one's number. */
+  last: number;
+}
+
 /** A meeting as anyone sees it who knows its number. */
 export interface Door {
   id: string;
@@ -184,6 +199,8 @@ export interface Info {
   sign_on?: string;
   /** Whom one turns to when one needs help. */
   support: { url: string | null; hotline: string | null };
+  /** Origins whose pages may show meetings in a frame. */
+  origins: string[];
 }
 
 interface Asked {
@@ -216,20 +233,45 @@ export class Rest {
   }
 
   /** Hands a file round in a live meeting: `seat` is what `Meeting.resume` says; all are told where `to` is null. */
-  async handRound(meeting: string, seat: string, file: File, to: string | null): Promise<void> {
-    const query = new URLSearchParams({ name: file.name, ...(to !== null && { to }) });
-    const headers = { 'Huitong-Seat': seat, ...(this.language && { 'Accept-Language': this.language }) };
-    let response: Response;
-    try {
-      response = await fetch(`${this.#server}/api/v1/meetings/${meeting}/files?${query.toString()}`, {
-        method: 'POST',
-        headers,
-        body: file,
-      });
-    } catch {
-      throw Problem.local('unreachable');
-    }
-    if (!response.ok) throw await problemOf(response);
+  handRound(meeting: string, seat: string, file: File, to: string | null): Promise<void> {
+    const path = `/meetings/${meeting}/files${query({ name: file.name, to: to ?? undefined })}`;
+    return this.#send('POST', path, seat, file);
+  }
+
+  /** Shows a file to all in a live meeting: a picture, or a document (PDF) that is paged together. */
+  showFile(meeting: string, seat: string, file: File, show: 'picture' | 'document'): Promise<void> {
+    return this.#send('POST', `/meetings/${meeting}/files${query({ name: file.name, show })}`, seat, file);
+  }
+
+  /** Where a file that was handed round or is shown can be fetched. */
+  file(meeting: string, file: string): string {
+    return `${this.#server}/api/v1/meetings/${meeting}/files/${file}`;
+  }
+
+  /** What is drawn on the whiteboard one sees. */
+  async whiteboard(meeting: string, seat: string): Promise<Whiteboard> {
+    const path = `/meetings/${meeting}/whiteboard`;
+    const { drawings, last } = await this.#ask<{ drawings: string[]; last: number }>('GET', path, undefined, {
+      seat,
+    });
+    return { updates: drawings.flatMap(drawing => fromBase64(drawing) ?? []), last };
+  }
+
+  /** Puts one update in the place of all up to a number. */
+  rewriteWhiteboard(meeting: string, seat: string, upto: number, update: Uint8Array): Promise<void> {
+    return this.#send('PUT', `/meetings/${meeting}/whiteboard${query({ upto })}`, seat, toBase64(update));
+  }
+
+  async bookmarks(): Promise<Bookmark[]> {
+    return (await this.#ask<Piece<Bookmark>>('GET', '/me/bookmarks')).items;
+  }
+
+  addBookmark(name: string, url: string): Promise<Bookmark> {
+    return this.#ask('POST', '/me/bookmarks', { name, url });
+  }
+
+  removeBookmark(id: string): Promise<void> {
+    return this.#ask('DELETE', `/me/bookmarks/${id}`);
   }
 
   async login(name: string, password: string): Promise<Account> {
@@ -384,6 +426,18 @@ export class Rest {
 
   info(): Promise<Info> {
     return this.#ask('GET', '/info');
+  }
+
+  /** Sends what is no JSON, from a seat. */
+  async #send(method: string, path: string, seat: string, body: File | string): Promise<void> {
+    const headers = { 'Huitong-Seat': seat, ...(this.language && { 'Accept-Language': this.language }) };
+    let response: Response;
+    try {
+      response = await fetch(`${this.#server}/api/v1${path}`, { method, headers, body });
+    } catch {
+      throw Problem.local('unreachable');
+    }
+    if (!response.ok) throw await problemOf(response);
   }
 
   async #ask<Answer>(method: string, path: string, body?: unknown, asked: Asked = {}): Promise<Answer> {

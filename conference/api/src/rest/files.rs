@@ -3,7 +3,7 @@
 use axum::body::Body as Stream;
 use conference::FileRefused;
 use futures_util::StreamExt;
-use model::ParticipantId;
+use model::{FileKind, ParticipantId};
 use tower_http::services::ServeFile;
 
 use super::*;
@@ -20,6 +20,18 @@ struct HandIn {
     /// A participant; all where none is named.
     #[param(value_type = Option<String>, format = Uuid)]
     to: Option<ParticipantId>,
+    /// Shows it to all as this, and says nothing in the chat.
+    show: Option<ShowAs>,
+}
+
+/// What a file is shown as.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ShowAs {
+    /// PNG, JPEG, WebP or GIF.
+    Picture,
+    /// PDF.
+    Document,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -32,7 +44,8 @@ struct FileView {
     url: String,
 }
 
-/// Hands a file round in a live meeting: the body is the file. The others are told by a chat message.
+/// Hands a file round in a live meeting: the body is the file. The others are told by a chat message, or it is shown to
+/// them.
 #[utoipa::path(post, path = "/meetings/{id}/files",
     params(("id" = String, Path, format = Uuid), HandIn, ("Huitong-Seat" = String, Header)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -63,7 +76,12 @@ async fn hand_in(
         let piece = piece.map_err(|_| caller.problem(Code::BadMessage))?;
         draft.write(&piece).await.map_err(refused)?;
     }
-    let file = draft.hand_round().await.map_err(refused)?;
+    let kept = match params.show {
+        None => draft.hand_round().await,
+        Some(ShowAs::Picture) => draft.show(FileKind::Picture).await,
+        Some(ShowAs::Document) => draft.show(FileKind::Document).await,
+    };
+    let file = kept.map_err(refused)?;
     let url = format!("/api/v1/meetings/{meeting}/files/{}", file.id);
     Ok((StatusCode::CREATED, Json(FileView { id: file.id.to_string(), name: file.name, bytes: file.bytes, url })))
 }

@@ -9,6 +9,7 @@ mod login;
 mod meetings;
 mod prompts;
 pub(crate) mod recordings;
+mod sharing;
 mod sign_on;
 mod sites;
 mod watch;
@@ -35,6 +36,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App,
+    origins::Origins,
     problem::{Code, Language, Problem},
     session,
 };
@@ -68,6 +70,7 @@ pub(crate) fn routes(app: &App) -> (axum::Router<App>, utoipa::openapi::OpenApi)
         .merge(meetings::routes())
         .merge(recordings::routes())
         .merge(files::routes())
+        .merge(sharing::routes())
         .merge(calls::routes())
         .merge(calling::routes())
         .merge(prompts::routes())
@@ -141,9 +144,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         let ConnectInfo(peer) = ConnectInfo::<SocketAddr>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::new(Code::Failed, language))?;
-        // Other sites must not act with our users' cookies: whoever sends an Origin must be ourselves.
+        // Other sites must not act with our users' cookies: whoever sends an Origin must be ourselves, or whom the
+        // operator trusts; browsers send him none of our cookies (SameSite).
         let upgrades = parts.headers.contains_key(header::UPGRADE);
-        if (upgrades || !parts.method.is_safe()) && !same_origin(&parts.headers) {
+        let origins = parts.extensions.get::<Origins>();
+        let trusted = origin_of(&parts.headers).is_some_and(|origin| origins.is_some_and(|all| all.has(origin)));
+        if (upgrades || !parts.method.is_safe()) && !trusted && !same_origin(&parts.headers) {
             return Err(Problem::new(Code::WrongOrigin, language));
         }
         // Behind a reverse proxy only the browser knows; where it says nothing, its port does.
@@ -331,6 +337,8 @@ struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_on: Option<String>,
     support: SupportView,
+    /// Origins whose pages may show meetings in a frame.
+    origins: Vec<String>,
 }
 
 /// Whom people turn to when they need help; null where the operator set nobody.
@@ -362,5 +370,7 @@ async fn info(State(app): State<App>) -> Json<Info> {
     let phone = |(name, number): &(String, String)| PhoneView { name: name.clone(), number: number.clone() };
     let phones = app.conference.phones().iter().map(phone).collect();
     let support = SupportView { url: app.support.url.clone(), hotline: app.support.hotline.clone() };
-    Json(Info { version: env!("CARGO_PKG_VERSION"), sip, phones, languages: ["zh-CN", "en-US"], sign_on, support })
+    let (version, languages) = (env!("CARGO_PKG_VERSION"), ["zh-CN", "en-US"]);
+    let origins = app.origins.all().to_vec();
+    Json(Info { version, sip, phones, languages, sign_on, support, origins })
 }

@@ -42,7 +42,17 @@ impl Meeting {
             Action::Camera { .. } | Action::Screen { .. } if !sees => Err(Refusal::NotAllowed),
             Action::Camera { on } => Ok(self.change(by, |person| person.camera = on)),
             Action::Screen { on: true } if self.view.share_locked && !role.manages() => Err(Refusal::ShareLocked),
-            Action::Screen { on } => Ok(self.change(by, |person| person.screen = on)),
+            Action::Screen { on } => {
+                let mut effects = if on { self.screen_is_on(by) } else { Vec::new() };
+                effects.extend(self.change(by, |person| person.screen = on));
+                Ok(effects)
+            }
+            Action::ShowWhiteboard => self.show_whiteboard(by),
+            Action::ShowPage { url, name } => self.show_page(by, &url, name.as_deref()),
+            Action::ShowFile { kind, file } => self.show_file(by, kind, file),
+            Action::TurnTo { page } => self.turn_to(by, page),
+            Action::StopShowing => self.stop_showing(by),
+            Action::Draw { drawing } => self.draw(by, drawing),
             Action::StopCamera { participant } => {
                 self.may_touch(by, participant)?;
                 let mut effects = self.change(participant, |person| person.camera = false);
@@ -224,7 +234,12 @@ impl Meeting {
     /// C13: what members share ends.
     fn lock_share(&mut self, on: bool) -> Vec<Effect> {
         let mut effects = self.change_meeting(|meeting| meeting.share_locked = on);
-        let sharing = self.seats.values().filter(|seat| seat.person.screen && !seat.person.role.manages());
+        let shows = self.view.shown.as_ref().map(|shown| shown.by);
+        if on && shows.is_some_and(|id| !self.manages(id)) {
+            effects.extend(self.change_meeting(|meeting| meeting.shown = None));
+        }
+        let is_sharing = |seat: &&Seat| seat.person.screen || shows == Some(seat.person.id);
+        let sharing = self.seats.values().filter(is_sharing).filter(|seat| !seat.person.role.manages());
         let sharing: Vec<_> = sharing.map(|seat| seat.person.id).collect();
         for id in sharing.into_iter().filter(|_| on) {
             effects.extend(self.change(id, |person| person.screen = false));

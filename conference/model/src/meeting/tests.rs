@@ -969,3 +969,6 @@ fn a_crowd_of_callers_is_dismissed_each_once() {
 
 #[path = "dials_tests.rs"]
 mod dials;
+
+#[path = "showing_tests.rs"]
+mod showing;

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import en from './en.json';
 
 /** What is the same in every language. */
-const SAME = new Set(['MB', '中文', 'English', '–', '·']);
+const SAME = new Set(['MB', 'https://', '中文', 'English', '–', '·']);
 
 /** Attributes people read or hear. */
 const READ = new Set(['aria-label', 'alt', 'label', 'placeholder', 'title', 'description', 'error']);

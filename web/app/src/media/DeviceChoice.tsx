@@ -1,9 +1,9 @@
-import { ActionIcon, Group, NativeSelect, Stack, Tooltip } from '@mantine/core';
+import { ActionIcon, Group, NativeSelect, Stack, Switch, Tooltip } from '@mantine/core';
 import { Volume2 } from 'lucide-react';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSettings } from '../settings';
-import { isInsecure, useLocalMedia } from './local';
+import { canBlur, canDenoise, isInsecure, useLocalMedia } from './local';
 import { playTestTone } from './testTone';
 
 const KINDS = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audiooutput' } as const;
@@ -25,6 +25,14 @@ export function DeviceChoice({ onOpened }: { onOpened?: (capture: 'microphone' |
   const choose = async (kind: keyof typeof KINDS, id: string) => {
     settings.remember({ [kind]: id });
     if (kind === 'speaker' || !{ microphone, camera }[kind]) return;
+    await open(kind);
+    onOpened?.(kind);
+  };
+
+  const improve = async (what: 'blur' | 'denoise', isWanted: boolean) => {
+    const kind = what === 'blur' ? 'camera' : 'microphone';
+    settings.remember({ [what]: isWanted });
+    if (!{ microphone, camera }[kind]) return;
     await open(kind);
     onOpened?.(kind);
   };
@@ -60,6 +68,22 @@ export function DeviceChoice({ onOpened }: { onOpened?: (capture: 'microphone' |
           </Group>
         );
       })}
+      {canBlur() && (
+        <Switch
+          label={t('devices.blur')}
+          checked={settings.blur}
+          onChange={event => void improve('blur', event.currentTarget.checked)}
+          data-testid="device-blur"
+        />
+      )}
+      {canDenoise() && (
+        <Switch
+          label={t('devices.denoise')}
+          checked={settings.denoise}
+          onChange={event => void improve('denoise', event.currentTarget.checked)}
+          data-testid="device-denoise"
+        />
+      )}
     </Stack>
   );
 }

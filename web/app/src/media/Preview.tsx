@@ -56,7 +56,13 @@ export function Preview() {
         </Alert>
       ) : (
         troubles.map(({ device, kind }) => (
-          <Alert key={device} color="yellow" variant="light" data-testid={`trouble-${device}`}>
+          <Alert
+            key={device}
+            color="yellow"
+            variant="light"
+            data-testid={`trouble-${device}`}
+            data-trouble={kind}
+          >
             {t(`trouble.${kind}`, { device: t(`devices.${device}`) })}
           </Alert>
         ))

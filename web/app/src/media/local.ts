@@ -23,6 +23,8 @@ interface LocalMedia {
   settled: () => Promise<void>;
   /** Asks what to share; null if the answer is nothing. */
   openScreen: () => Promise<MediaStreamTrack | null>;
+  /** Sends this as one's screen: a picture of what one shows otherwise. */
+  sendScreen: (track: MediaStreamTrack) => void;
   closeAll: () => void;
   listDevices: () => Promise<void>;
 }
@@ -47,6 +49,18 @@ function constraints(capture: Capture): MediaStreamConstraints {
   return capture === 'microphone' ? { audio: { ...SOUND, ...device } } : { video: { ...PICTURE, ...device } };
 }
 
+/** With what the settings want done to it; as it is where that can't be. */
+async function improved(capture: Capture, device: MediaStreamTrack): Promise<MediaStreamTrack> {
+  const { blur, denoise } = useSettings.getState();
+  try {
+    if (capture === 'camera' && blur) return await (await import('./blur')).blurred(device);
+    if (capture === 'microphone' && denoise) return await (await import('./denoise')).denoised(device);
+  } catch (thrown) {
+    console.error(thrown);
+  }
+  return device;
+}
+
 function troubleOf(thrown: unknown): Trouble {
   switch (thrown instanceof DOMException ? thrown.name : '') {
     case 'NotAllowedError':
@@ -65,6 +79,13 @@ function troubleOf(thrown: unknown): Trouble {
 
 /** Browsers hide devices from pages that came over plain HTTP from another machine. */
 export const isInsecure = (): boolean => !window.isSecureContext;
+
+/** Pictures can be taken out of a camera's track, changed, and put into another one. */
+export const canBlur = (): boolean =>
+  !isInsecure() &&
+  ('MediaStreamTrackProcessor' in window || 'requestVideoFrameCallback' in HTMLVideoElement.prototype);
+
+export const canDenoise = (): boolean => !isInsecure() && 'AudioWorkletNode' in window;
 
 export const canShareScreen = (): boolean => !isInsecure() && 'getDisplayMedia' in navigator.mediaDevices;
 
@@ -100,8 +121,9 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
       const asking = navigator.mediaDevices.getUserMedia(constraints(capture));
       opening.add(asking);
       const stream = await asking.finally(() => opening.delete(asking));
-      const [track] = stream.getTracks();
-      if (!track) return null;
+      const [device] = stream.getTracks();
+      if (!device) return null;
+      const track = await improved(capture, device);
       if (question !== asked[capture]) {
         track.stop();
         return null;
@@ -154,6 +176,11 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
       // Whoever closes the browser's question wants nothing said about it.
       return null;
     }
+  },
+
+  sendScreen: track => {
+    get().close('screen');
+    set({ screen: track });
   },
 
   closeAll: () => {

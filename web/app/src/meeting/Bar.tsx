@@ -14,25 +14,27 @@ import {
   VideoOff,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { canShareScreen, useLocalMedia } from '../media/local';
+import { useLocalMedia } from '../media/local';
 import styles from './Bar.module.css';
 import { BarButton } from './BarButton';
 import { More } from './More';
 import type { PanelName } from './Panel';
 import { Reactions } from './Reactions';
 import type { Dialog } from './Room';
-import { attempt, toggleCamera, toggleMicrophone, toggleScreen } from './controls';
+import { attempt, toggleCamera, toggleMicrophone } from './controls';
 import { unread, useTalk } from './talk';
+import { useSharing } from './useSharing';
 import { useIsHost, useManages, useMayShare, useMe, useMeeting, useMeetingState } from './useMeeting';
 
 interface BarProps {
   panel: PanelName | null;
   onPanel: (panel: PanelName) => void;
   onDialog: (dialog: Dialog) => void;
+  onFloat: () => void;
 }
 
 /** Everything one can do, in the order of how often. */
-export function Bar({ panel, onPanel, onDialog }: BarProps) {
+export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const me = useMe();
@@ -62,7 +64,7 @@ export function Bar({ panel, onPanel, onDialog }: BarProps) {
         />
       </div>
       <div className={styles.group}>
-        {!isNarrow && <ShareButton />}
+        {!isNarrow && <ShareButton onOpen={() => onDialog('share')} />}
         <BarButton
           icon={<Users size={22} />}
           label={manages ? t('meeting.manage') : t('meeting.participants')}
@@ -75,7 +77,7 @@ export function Bar({ panel, onPanel, onDialog }: BarProps) {
         <ChatButton isOpen={panel === 'chat'} onToggle={() => onPanel('chat')} />
         <Reactions />
         {!isNarrow && isHost && <BroadcastButton />}
-        <More isNarrow={isNarrow} onPolls={() => onPanel('polls')} onDialog={onDialog} />
+        <More isNarrow={isNarrow} onPolls={() => onPanel('polls')} onDialog={onDialog} onFloat={onFloat} />
       </div>
       <div className={styles.group}>
         <LeaveButton />
@@ -85,19 +87,18 @@ export function Bar({ panel, onPanel, onDialog }: BarProps) {
 }
 
 /** Where the host alone shares, it says so rather than being refused. */
-function ShareButton() {
+function ShareButton({ onOpen }: { onOpen: () => void }) {
   const { t } = useTranslation();
-  const screen = useLocalMedia(state => state.screen);
+  const sharing = useSharing();
   const mayShare = useMayShare();
-  if (!canShareScreen()) return null;
   return (
     <BarButton
-      icon={screen || !mayShare ? <MonitorX size={22} /> : <MonitorUp size={22} />}
-      label={screen ? t('meeting.stopShare') : mayShare ? t('meeting.share') : t('meeting.shareLocked')}
-      tone={screen ? 'on' : undefined}
-      disabled={!mayShare && !screen}
-      onClick={() => void toggleScreen()}
-      data-testid="toggle-screen"
+      icon={sharing.isOn || !mayShare ? <MonitorX size={22} /> : <MonitorUp size={22} />}
+      label={sharing.isOn ? t('meeting.stopShare') : mayShare ? t('meeting.share') : t('meeting.shareLocked')}
+      tone={sharing.isOn ? 'on' : undefined}
+      disabled={!mayShare && !sharing.isOn}
+      onClick={() => (sharing.isOn ? sharing.stop() : onOpen())}
+      data-testid={sharing.isOn ? 'stop-sharing' : 'share'}
     />
   );
 }

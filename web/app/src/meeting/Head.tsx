@@ -13,8 +13,13 @@ import styles from './Head.module.css';
 import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
 
+interface HeadProps {
+  password: string | undefined;
+  onStatistics: () => void;
+}
+
 /** What meeting this is, how others come in, and whether it is broadcast. */
-export function Head({ password }: { password: string | undefined }) {
+export function Head({ password, onStatistics }: HeadProps) {
   const { t } = useTranslation();
   const meeting = useMeetingState(state => state.meeting);
   const layout = useSettings(state => state.layout);
@@ -45,7 +50,7 @@ export function Head({ password }: { password: string | undefined }) {
         <Left />
         <RecordingBadge />
         <BroadcastBadge />
-        <Quality />
+        <Quality onMore={onStatistics} />
         <Tooltip label={t(`meeting.${other}`)}>
           <ActionIcon
             variant="subtle"

@@ -1,6 +1,7 @@
 import type { BroadcastLayout } from '@huitong/sdk';
 import { Menu } from '@mantine/core';
 import {
+  Activity,
   CalendarPlus,
   ChartColumn,
   Check,
@@ -13,6 +14,7 @@ import {
   LockOpen,
   MonitorUp,
   MonitorX,
+  PictureInPicture2,
   Presentation,
   Radio,
   Settings,
@@ -21,23 +23,25 @@ import {
   UsersRound,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { canShareScreen, useLocalMedia } from '../media/local';
 import { PreferenceItems } from '../parts/Preferences';
 import { useSettings } from '../settings';
 import { BarButton } from './BarButton';
 import type { Dialog } from './Room';
 import { toggleLayout } from './Shortcuts';
-import { attempt, toggleScreen } from './controls';
+import { attempt } from './controls';
+import { canFloat } from './usePictureInPicture';
+import { useSharing } from './useSharing';
 import { useIsHost, useManages, useMayShare, useMeeting, useMeetingState } from './useMeeting';
 
 interface MoreProps {
   isNarrow: boolean;
   onPolls: () => void;
   onDialog: (dialog: Dialog) => void;
+  onFloat: () => void;
 }
 
 /** 更多: what is wanted once a meeting, and on a phone what its bar has no room for. */
-export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
+export function More({ isNarrow, onPolls, onDialog, onFloat }: MoreProps) {
   const { t } = useTranslation();
   const manages = useManages();
   const isHost = useIsHost();
@@ -50,7 +54,7 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
         <BarButton icon={<Ellipsis size={22} />} label={t('meeting.more')} data-testid="more" />
       </Menu.Target>
       <Menu.Dropdown mah="min(560px, 82dvh)" style={{ overflowY: 'auto' }}>
-        {isNarrow && <Share />}
+        {isNarrow && <Share onOpen={() => onDialog('share')} />}
         <Menu.Item
           leftSection={<UserPlus size={16} />}
           onClick={() => onDialog('invite')}
@@ -72,6 +76,15 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
         >
           {layout === 'speaker' ? t('meeting.gallery') : t('meeting.speaker')}
         </Menu.Item>
+        {canFloat() && (
+          <Menu.Item
+            leftSection={<PictureInPicture2 size={16} />}
+            onClick={onFloat}
+            data-testid="toggle-float"
+          >
+            {t('meeting.float')}
+          </Menu.Item>
+        )}
         {isHost && isScalable && (
           <Menu.Item
             leftSection={<CalendarPlus size={16} />}
@@ -100,6 +113,13 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
         >
           {t('devices.title')}
         </Menu.Item>
+        <Menu.Item
+          leftSection={<Activity size={16} />}
+          onClick={() => onDialog('stats')}
+          data-testid="open-statistics"
+        >
+          {t('keys.stats')}
+        </Menu.Item>
         {!isNarrow && (
           <Menu.Item
             leftSection={<Keyboard size={16} />}
@@ -115,19 +135,18 @@ export function More({ isNarrow, onPolls, onDialog }: MoreProps) {
   );
 }
 
-function Share() {
+function Share({ onOpen }: { onOpen: () => void }) {
   const { t } = useTranslation();
-  const screen = useLocalMedia(state => state.screen);
+  const sharing = useSharing();
   const mayShare = useMayShare();
-  if (!canShareScreen()) return null;
   return (
     <Menu.Item
-      leftSection={screen ? <MonitorX size={16} /> : <MonitorUp size={16} />}
-      disabled={!mayShare && !screen}
-      onClick={() => void toggleScreen()}
-      data-testid="toggle-screen"
+      leftSection={sharing.isOn ? <MonitorX size={16} /> : <MonitorUp size={16} />}
+      disabled={!mayShare && !sharing.isOn}
+      onClick={() => (sharing.isOn ? sharing.stop() : onOpen())}
+      data-testid={sharing.isOn ? 'stop-sharing' : 'share'}
     >
-      {screen ? t('meeting.stopShare') : mayShare ? t('meeting.share') : t('meeting.shareLocked')}
+      {sharing.isOn ? t('meeting.stopShare') : mayShare ? t('meeting.share') : t('meeting.shareLocked')}
     </Menu.Item>
   );
 }

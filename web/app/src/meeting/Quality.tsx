@@ -1,19 +1,20 @@
-import type { Meeting, MeetingStats } from '@huitong/sdk';
-import { ActionIcon, Popover, Table } from '@mantine/core';
+import { ActionIcon, Button, Popover, Table } from '@mantine/core';
 import { Signal, SignalLow, SignalMedium } from 'lucide-react';
-import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { type Grade, type Sample, gradeOf, sampleOf } from './quality';
+import { type Grade, type Sample, gradeOf } from './quality';
+import { useSamples, useSampling } from './samples';
 import { useMeeting } from './useMeeting';
 
-const INTERVAL_MS = 3_000;
+/** Before anything is measured. */
+const NOTHING: Sample = { roundTripMs: 0, lost: 0, sentKbit: 0, receivedKbit: 0, jitterMs: 0, picture: '' };
 
 const ICONS: Record<Grade, typeof Signal> = { good: Signal, fair: SignalMedium, poor: SignalLow };
 
 /** How the network does, and by a click why one thinks so. */
-export function Quality() {
+export function Quality({ onMore }: { onMore: () => void }) {
   const { t, i18n } = useTranslation();
-  const sample = useSample(useMeeting());
+  useSampling(useMeeting());
+  const sample = useSamples(({ history }) => history.at(-1)) ?? NOTHING;
   const grade = gradeOf(sample);
   const Icon = ICONS[grade];
   const figure = (value: number, unit: string, digits = 0) =>
@@ -42,6 +43,16 @@ export function Quality() {
             <Row name={t('quality.picture')} value={sample.picture || '–'} />
           </Table.Tbody>
         </Table>
+        <Button
+          variant="subtle"
+          size="compact-sm"
+          fullWidth
+          mt={6}
+          onClick={onMore}
+          data-testid="more-statistics"
+        >
+          {t('quality.more')}
+        </Button>
       </Popover.Dropdown>
     </Popover>
   );
@@ -56,26 +67,4 @@ function Row({ name, value }: { name: string; value: string }) {
       </Table.Td>
     </Table.Tr>
   );
-}
-
-function useSample(meeting: Meeting): Sample {
-  const [sample, setSample] = useState<Sample>({
-    roundTripMs: 0,
-    lost: 0,
-    sentKbit: 0,
-    receivedKbit: 0,
-    picture: '',
-  });
-  useEffect(() => {
-    let before: { stats: MeetingStats; at: number } | null = null;
-    const timer = setInterval(() => {
-      void meeting.getStats().then(stats => {
-        const at = performance.now();
-        if (before) setSample(sampleOf(before.stats, stats, at - before.at));
-        before = { stats, at };
-      });
-    }, INTERVAL_MS);
-    return () => clearInterval(timer);
-  }, [meeting]);
-  return sample;
 }

@@ -1,6 +1,8 @@
 import type { Ended, Meeting } from '@huitong/sdk';
-import { useEffect, useEffectEvent, useState } from 'react';
+import { Suspense, lazy, useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { bridge } from '../embed/bridge';
+import { isEmbedded } from '../embed/mode';
 import { useLocalMedia } from '../media/local';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { forgetResume, keepResume } from '../resume';
@@ -20,12 +22,21 @@ import { Scale } from './Scale';
 import { ShortcutHelp, useShortcuts } from './Shortcuts';
 import { Stage } from './Stage';
 import { Voices } from './Voices';
-import { followDevices } from './controls';
+import { attempt, followDevices } from './controls';
 import { useNotices } from './notices';
 import { useTalk } from './talk';
 import { MeetingProvider } from './useMeeting';
+import { useMediaSession } from './useMediaSession';
+import { usePictureInPicture } from './usePictureInPicture';
 import { useWakeLock } from './useWakeLock';
 import { Sheet } from '../parts/Sheet';
+import { usePresence } from '../presence';
+
+const ShareDialog = lazy(() =>
+  import('../sharing/ShareDialog').then(({ ShareDialog }) => ({ default: ShareDialog })),
+);
+
+const Statistics = lazy(() => import('./Statistics').then(({ Statistics }) => ({ default: Statistics })));
 
 declare global {
   interface Window {
@@ -35,7 +46,7 @@ declare global {
 }
 
 /** What opens over the meeting. */
-export type Dialog = 'devices' | 'invite' | 'scale' | 'breakouts' | 'pushes' | 'keys';
+export type Dialog = 'share' | 'stats' | 'devices' | 'invite' | 'scale' | 'breakouts' | 'pushes' | 'keys';
 
 interface RoomProps {
   meeting: Meeting;
@@ -47,6 +58,7 @@ interface RoomProps {
 /** The meeting itself. */
 export function Room({ meeting, password, onEnded }: RoomProps) {
   useWakeLock();
+  usePresence(meeting.state.meeting.id);
   const ended = useEffectEvent(onEnded);
   useEffect(() => live(meeting, why => ended(why)), [meeting]);
   return (
@@ -65,14 +77,22 @@ function Inside({ password }: { password: string | undefined }) {
   const toggle = (name: PanelName) => setPanel(open => (open === name ? null : name));
   const closePanel = () => setPanel(null);
   const closeDialog = () => setDialog(null);
-  useShortcuts({ onPanel: toggle, onHelp: () => setDialog('keys') });
+  useMediaSession();
+  const floating = usePictureInPicture();
+  const float = () => void attempt(floating.toggle);
+  useShortcuts({
+    onPanel: toggle,
+    onHelp: () => setDialog('keys'),
+    onStatistics: () => setDialog('stats'),
+    onFloat: float,
+  });
   const writeTo = (id: string) => {
     useTalk.getState().address(id);
     setPanel('chat');
   };
   return (
     <div className={styles.room} data-testid="room">
-      <Head password={password} />
+      <Head password={password} onStatistics={() => setDialog('stats')} />
       <main className={styles.middle}>
         <Stage />
         {panel === 'participants' && <Participants onClose={closePanel} onWrite={writeTo} />}
@@ -82,9 +102,19 @@ function Inside({ password }: { password: string | undefined }) {
         <Voices />
         <NoticeStack panel={panel} onPanel={setPanel} onDialog={setDialog} />
       </main>
-      <Bar panel={panel} onPanel={toggle} onDialog={setDialog} />
+      <Bar panel={panel} onPanel={toggle} onDialog={setDialog} onFloat={float} />
       <Sheet opened={dialog === 'devices'} onClose={closeDialog} title={t('devices.title')}>
         <DeviceChoice />
+      </Sheet>
+      <Sheet opened={dialog === 'share'} onClose={closeDialog} title={t('meeting.share')}>
+        <Suspense>
+          <ShareDialog onClose={closeDialog} />
+        </Suspense>
+      </Sheet>
+      <Sheet opened={dialog === 'stats'} onClose={closeDialog} title={t('keys.stats')} size="xl">
+        <Suspense>
+          <Statistics />
+        </Suspense>
       </Sheet>
       <Invite password={password} opened={dialog === 'invite'} onClose={closeDialog} />
       <Scale opened={dialog === 'scale'} onClose={closeDialog} />
@@ -109,6 +139,7 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
     if (!event.persisted) void meeting.leave();
   };
   window.addEventListener('pagehide', goodbye);
+  const unbridge = isEmbedded ? bridge(meeting) : () => undefined;
   const undo = [
     followDevices(meeting),
     meeting.on('change', () => keepResume(meeting)),
@@ -123,11 +154,13 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
     }),
     meeting.on('ended', ended => {
       forgetResume(meeting);
+      unbridge(ended);
       onEnded(ended);
     }),
   ];
   return () => {
     for (const one of undo) one();
+    unbridge();
     window.removeEventListener('pagehide', goodbye);
     delete window.huitong;
     document.title = '会通';

@@ -1,3 +1,4 @@
+import type { Meeting } from '@huitong/sdk';
 import { Kbd, Table } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { useEffect } from 'react';
@@ -5,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { useSettings } from '../settings';
 import type { PanelName } from './Panel';
 import { toggleCamera, toggleHand, toggleMicrophone, toggleScreen } from './controls';
+import { useTalk } from './talk';
 import { useMeeting } from './useMeeting';
 import { Sheet } from '../parts/Sheet';
 
@@ -18,6 +20,10 @@ export const KEYS = [
   ['R', 'hand'],
   ['W', 'layout'],
   ['S', 'fullScreen'],
+  ['I', 'float'],
+  ['T', 'stats'],
+  ['1–9', 'pin'],
+  ['0', 'unpin'],
   ['␣', 'talk'],
   ['?', 'help'],
 ] as const;
@@ -25,10 +31,12 @@ export const KEYS = [
 interface ShortcutsProps {
   onPanel: (panel: PanelName) => void;
   onHelp: () => void;
+  onStatistics: () => void;
+  onFloat: () => void;
 }
 
 /** What keys do while nothing is being typed. */
-export function useShortcuts({ onPanel, onHelp }: ShortcutsProps): void {
+export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: ShortcutsProps): void {
   const meeting = useMeeting();
   useHotkeys([
     ['m', () => void toggleMicrophone(meeting)],
@@ -39,6 +47,10 @@ export function useShortcuts({ onPanel, onHelp }: ShortcutsProps): void {
     ['r', () => void toggleHand(meeting)],
     ['w', () => toggleLayout()],
     ['s', () => void toggleFullScreen()],
+    ['i', onFloat],
+    ['t', onStatistics],
+    ['0', () => useTalk.getState().pin(null)],
+    ...PLACES.map((place): [string, () => void] => [`${place}`, () => pinPlace(meeting, place)]),
     ['shift+?', onHelp],
   ]);
 
@@ -69,6 +81,15 @@ export function useShortcuts({ onPanel, onHelp }: ShortcutsProps): void {
       window.removeEventListener('blur', blur);
     };
   }, [meeting]);
+}
+
+/** Keys of the first nine others, in order of coming. */
+const PLACES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+function pinPlace(meeting: Meeting, place: number): void {
+  const others = meeting.state.participants.filter(({ id }) => id !== meeting.you);
+  const other = others[place - 1];
+  if (other) useTalk.getState().pin(other.id);
 }
 
 export function toggleLayout(): void {

@@ -1,7 +1,7 @@
 import { ActionIcon } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { ChevronLeft, ChevronRight } from 'lucide-react';
-import { useState } from 'react';
+import { Suspense, lazy, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSettings } from '../settings';
 import { ScreenTile } from './ScreenTile';
@@ -10,7 +10,10 @@ import { Tile } from './Tile';
 import { gridFor } from './grid';
 import { spotlight } from './people';
 import { useTalk } from './talk';
-import { useMeetingState, useRoommates } from './useMeeting';
+import { useMeetingState, useRoommates, useShown } from './useMeeting';
+
+// Whiteboard, documents and the like are fetched when somebody first shows one.
+const Shown = lazy(() => import('../sharing/Shown').then(({ Shown }) => ({ default: Shown })));
 
 const GAP = 10;
 
@@ -21,7 +24,8 @@ const PAGE_NARROW = 6;
 /** 演讲者视图 or 画廊视图 (C19); a shared screen is always large. */
 export function Stage() {
   const layout = useSettings(state => state.layout);
-  const hasScreen = useRoommates().some(({ screen }) => screen);
+  const shown = useShown();
+  const hasScreen = useRoommates().some(({ screen }) => screen) || shown !== null;
   return (
     <section className={styles.stage} data-testid="stage" data-layout={layout}>
       {layout === 'gallery' && !hasScreen ? <Gallery /> : <Speaker />}
@@ -83,13 +87,18 @@ function Speaker() {
   const chosen = useMeetingState(state => spotlight(state, before, pinned));
   // Whoever spoke last stays until somebody else speaks.
   if (chosen !== before) setBefore(chosen);
-  const sharer = participants.findLast(({ screen }) => screen);
+  const shown = useShown();
+  const sharer = shown?.by ?? participants.findLast(({ screen }) => screen);
   const large = participants.find(({ id }) => id === chosen);
   const others = sharer ? participants : participants.filter(({ id }) => id !== chosen);
   return (
     <div className={styles.speaker}>
       <div className={styles.large}>
-        {sharer ? (
+        {shown ? (
+          <Suspense>
+            <Shown participant={shown.by} what={shown.what} />
+          </Suspense>
+        ) : sharer ? (
           <ScreenTile key={sharer.id} participant={sharer} />
         ) : (
           large && <Tile key={large.id} participant={large} large />

@@ -1,5 +1,5 @@
 import type { Meeting } from '@huitong/sdk';
-import { useLocalMedia } from '../media/local';
+import { canShareScreen, useLocalMedia } from '../media/local';
 import { useSettings } from '../settings';
 import { useNotices } from './notices';
 
@@ -35,6 +35,7 @@ export async function toggleHand(meeting: Meeting): Promise<void> {
 }
 
 export async function toggleScreen(): Promise<void> {
+  if (!canShareScreen()) return;
   const { screen, openScreen, close } = useLocalMedia.getState();
   if (screen) close('screen');
   else await openScreen();

@@ -7,6 +7,8 @@ export interface Sample {
   lost: number;
   sentKbit: number;
   receivedKbit: number;
+  /** The greatest of those received now. */
+  jitterMs: number;
   /** The picture one sends, as width × height. */
   picture: string;
 }
@@ -17,7 +19,7 @@ export type Grade = 'good' | 'fair' | 'poor';
 const FAIR = { roundTripMs: 250, lost: 0.02 };
 const POOR = { roundTripMs: 600, lost: 0.08 };
 
-export function gradeOf({ roundTripMs, lost }: Sample): Grade {
+export function gradeOf({ roundTripMs, lost }: Pick<Sample, 'roundTripMs' | 'lost'>): Grade {
   if (roundTripMs > POOR.roundTripMs || lost > POOR.lost) return 'poor';
   return roundTripMs > FAIR.roundTripMs || lost > FAIR.lost ? 'fair' : 'good';
 }
@@ -37,6 +39,7 @@ export function sampleOf(before: MeetingStats, now: MeetingStats, ms: number): S
     lost: lost + came > 0 ? lost / (lost + came) : 0,
     sentKbit: (sent * 8) / ms,
     receivedKbit: (received * 8) / ms,
+    jitterMs: 1000 * Math.max(0, ...now.subscribe.slots.map(slot => (slot.participant ? slot.jitter : 0))),
     picture: camera ? `${camera.width} × ${camera.height}` : '',
   };
 }

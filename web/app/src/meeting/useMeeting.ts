@@ -1,4 +1,4 @@
-import type { Meeting, MeetingState, Participant, TrackKind } from '@huitong/sdk';
+import type { Meeting, MeetingState, Participant, Shown, TrackKind } from '@huitong/sdk';
 import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
 const MeetingContext = createContext<Meeting | null>(null);
@@ -46,6 +46,14 @@ export function useRoommates(): readonly Participant[] {
 /** Host or co-host: whoever has a say about participants. */
 export function useManages(): boolean {
   return (useMe()?.role ?? 'member') !== 'member';
+}
+
+/** What is shown besides screens, and by whom, where one sees it. */
+export function useShown(): { by: Participant; what: Shown } | null {
+  const shown = useMeetingState(state => state.meeting.shown);
+  const roommates = useRoommates();
+  const by = roommates.find(({ id }) => id === shown?.by);
+  return useMemo(() => (shown && by ? { by, what: shown.what } : null), [shown, by]);
 }
 
 /** 共享锁定: only hosts share. */

@@ -1,17 +1,21 @@
 import type { Ended, Meeting } from '@huitong/sdk';
-import { Box, Card, Center, Loader, Title } from '@mantine/core';
-import { Suspense, lazy, useEffect, useState } from 'react';
+import { Alert, Box, Card, Center, Loader, Title } from '@mantine/core';
+import { Suspense, lazy, useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useParams } from 'react-router';
 import { useAccount } from '../account';
+import { embedded, isEmbedded } from '../embed/mode';
 import { useLocalMedia } from '../media/local';
 import { digitsOf, passwordOf } from '../numbers';
 import { type Entry, JoinForm } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
+import { problemText } from '../problems';
+import { rest } from '../rest';
 import { Over } from './Over';
-import { PreJoin } from './PreJoin';
 
-// The meeting's own code is fetched while one looks at oneself.
+// Fetched while one types one's name; the meeting's own code, while one looks at oneself.
+const loadPreJoin = () => import('./PreJoin');
+const PreJoin = lazy(() => loadPreJoin().then(({ PreJoin }) => ({ default: PreJoin })));
 const loadRoom = () => import('../meeting/Room');
 const Room = lazy(() => loadRoom().then(({ Room }) => ({ default: Room })));
 
@@ -30,10 +34,17 @@ export function JoinPage() {
   const [stage, setStage] = useState<Stage>(state ? { at: 'mirror', entry: state } : { at: 'door' });
 
   useEffect(() => closeDevices, [closeDevices]);
+  useEffect(() => void loadPreJoin(), []);
 
   switch (stage.at) {
     case 'door':
-      return account === undefined ? null : (
+      return account === undefined ? null : isEmbedded && embedded.name ? (
+        <Knock
+          number={digitsOf(number)}
+          password={passwordOf(hash)}
+          onEntry={entry => setStage({ at: 'mirror', entry })}
+        />
+      ) : (
         <Door
           number={digitsOf(number)}
           known={passwordOf(hash)}
@@ -42,11 +53,14 @@ export function JoinPage() {
       );
     case 'mirror':
       return (
-        <PreJoin
-          entry={stage.entry}
-          onShown={() => void loadRoom()}
-          onJoined={(meeting, entry) => setStage({ at: 'meeting', entry, meeting })}
-        />
+        <Suspense fallback={<Waiting />}>
+          <PreJoin
+            entry={stage.entry}
+            isDirect={embedded.isDirect}
+            onShown={() => void loadRoom()}
+            onJoined={(meeting, entry) => setStage({ at: 'meeting', entry, meeting })}
+          />
+        </Suspense>
       );
     case 'meeting':
       return (
@@ -64,6 +78,36 @@ export function JoinPage() {
     case 'over':
       return <Over ended={stage.ended} onAgain={() => setStage({ at: 'mirror', entry: stage.entry })} />;
   }
+}
+
+/** The page around this one has said who comes: there is nothing to ask. */
+function Knock({ number, password, onEntry }: KnockProps) {
+  const { t } = useTranslation();
+  const [problem, setProblem] = useState<unknown>(null);
+  const found = useEffectEvent((door: Entry['door']) => onEntry({ door, name: embedded.name, password }));
+  useEffect(() => {
+    let isWanted = true;
+    rest.meetingByNumber(number).then(
+      door => isWanted && found(door),
+      (thrown: unknown) => isWanted && setProblem(thrown),
+    );
+    return () => {
+      isWanted = false;
+    };
+  }, [number]);
+  return problem === null ? (
+    <Waiting />
+  ) : (
+    <Alert color="red" variant="light" m="md" data-testid="join-problem">
+      {problemText(t, problem)}
+    </Alert>
+  );
+}
+
+interface KnockProps {
+  number: string;
+  password: string | undefined;
+  onEntry: (entry: Entry) => void;
 }
 
 interface DoorProps {

@@ -2,6 +2,7 @@ import type { Ended } from '@huitong/sdk';
 import { Button, Group, Stack, Title } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
+import { isEmbedded } from '../embed/mode';
 import { Page } from '../parts/Page';
 import { problemText } from '../problems';
 
@@ -25,9 +26,11 @@ export function Over({ ended, onAgain }: { ended: Ended; onAgain: () => void }) 
           {why}
         </Title>
         <Group>
-          <Button component={Link} to="/" variant={AGAIN.has(ended.reason) ? 'default' : 'filled'}>
-            {t('home.back')}
-          </Button>
+          {!isEmbedded && (
+            <Button component={Link} to="/" variant={AGAIN.has(ended.reason) ? 'default' : 'filled'}>
+              {t('home.back')}
+            </Button>
+          )}
           {AGAIN.has(ended.reason) && (
             <Button onClick={onAgain} data-testid="join-again">
               {t('ended.again')}

@@ -12,6 +12,7 @@ import { DialNumbers } from '../meeting/DialIn';
 import { inThrees } from '../numbers';
 import type { Entry } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
+import { isElsewhere } from '../presence';
 import { problemText } from '../problems';
 import { keptResume } from '../resume';
 import { useSettings } from '../settings';
@@ -19,6 +20,8 @@ import styles from './PreJoin.module.css';
 
 interface PreJoinProps {
   entry: Entry;
+  /** Come in at once, as soon as the devices are open. */
+  isDirect?: boolean;
   onShown: () => void;
   onJoined: (meeting: Meeting, entry: Entry) => void;
 }
@@ -30,7 +33,7 @@ const WANTS_PASSWORD: ReadonlySet<string> = new Set(['password_needed', 'wrong_p
 const TOO_EARLY_MS = 10_000;
 
 /** J5: how one looks and sounds, with what, before anyone else sees or hears it. */
-export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
+export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinProps) {
   const { t, i18n } = useTranslation();
   const { microphoneOn, cameraOn, connectAudio, startMuted, cameraOff, remember } = useSettings();
   const { microphone, open, close, settled } = useLocalMedia();
@@ -38,6 +41,7 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [waiting, setWaiting] = useState<WaitReason | 'start' | null>(null);
+  const isAlsoIn = useElsewhere(entry.door.id);
   const giveUp = useRef<AbortController | null>(null);
   const again = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
 
@@ -105,6 +109,12 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
     }
   };
 
+  const beginDirectly = useEffectEvent(() => {
+    if (isDirect) void join();
+  });
+  // After what opens the devices.
+  useEffect(() => beginDirectly(), []);
+
   return (
     <Page width={960}>
       <div className={styles.columns}>
@@ -119,6 +129,11 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
               {t('prejoin.as', { name: entry.name })}
             </Text>
           </div>
+          {isAlsoIn && (
+            <Alert color="yellow" variant="light" data-testid="prejoin-elsewhere">
+              {t('prejoin.elsewhere')}
+            </Alert>
+          )}
           {problem && WANTS_PASSWORD.has(problem.code) && (
             <PasswordInput
               label={t('join.password')}
@@ -148,6 +163,19 @@ export function PreJoin({ entry, onShown, onJoined }: PreJoinProps) {
       </div>
     </Page>
   );
+}
+
+/** Whether another tab of this browser is in the meeting already. */
+function useElsewhere(meeting: string): boolean {
+  const [isIn, setIn] = useState(false);
+  useEffect(() => {
+    let isWanted = true;
+    void isElsewhere(meeting).then(found => isWanted && setIn(found));
+    return () => {
+      isWanted = false;
+    };
+  }, [meeting]);
+  return isIn;
 }
 
 /** At the door: for the host, to be let in, or for the time of the start. */

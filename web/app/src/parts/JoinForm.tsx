@@ -3,6 +3,7 @@ import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/c
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAccount } from '../account';
+import { embedded } from '../embed/mode';
 import { digitsOf, inThrees, isComplete, passwordOf } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
@@ -33,7 +34,7 @@ export function JoinForm({ number, known, onEntry }: JoinFormProps) {
   const [password, setPassword] = useState(known ?? '');
   const [busy, setBusy] = useState(false);
   const { door, problem, setProblem, find } = useDoor(digits);
-  const name = typedName ?? account?.display_name ?? remembered;
+  const name = typedName ?? (embedded.name || null) ?? account?.display_name ?? remembered;
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();

@@ -2,6 +2,7 @@ import { Anchor, Box, Container, Group } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useAccount } from '../account';
+import { isEmbedded } from '../embed/mode';
 import { AccountMenu } from './AccountMenu';
 import { Brand } from './Brand';
 import { InitialPassword } from './InitialPassword';
@@ -12,7 +13,7 @@ export function Page({ children, width = 980 }: { children: ReactNode; width?: n
   const account = useAccount(state => state.account);
   return (
     <Box mih="100%">
-      <Box component="header" px="md" py={10}>
+      <Box component="header" px="md" py={10} display={isEmbedded ? 'none' : undefined}>
         <Group justify="space-between" wrap="nowrap">
           <Anchor component={Link} to="/" c="inherit" underline="never">
             <Brand />

@@ -1,0 +1,57 @@
+//! Everybody comes in, whatever the network does.
+
+use anyhow::Result;
+use serde_json::json;
+use tests::{Browser, Colour, Server, by_id};
+
+use crate::web::is_sound;
+
+const PASSWORD: &str = "Huitong-2026";
+
+// reliability: A8
+#[test]
+fn the_page_is_installable_and_never_old() -> Result<()> {
+    let mut server = Server::start()?;
+    let home = format!("http://{}/", server.web);
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.open(&home)?;
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")?;
+    let manifest = page.evaluate(
+        "fetch(document.querySelector('link[rel=manifest]').href).then(answer => answer.json()).then(async manifest => {
+           for (const { src, sizes } of manifest.icons) {
+             const picture = Object.assign(new Image(), { src });
+             await picture.decode();
+             if (sizes !== 'any' && `${picture.width}x${picture.height}` !== sizes) return src;
+           }
+           return manifest;
+         })",
+    )?;
+    assert_eq!((&manifest["display"], &manifest["start_url"]), (&json!("standalone"), &json!("/")), "{manifest}");
+    // A second visit is under the worker; words and pages are never kept.
+    page.open(&home)?;
+    page.until("navigator.serviceWorker.controller !== null")?;
+    page.evaluate("fetch('/api/v1/info').then(answer => answer.text())")?;
+    let kept = page.evaluate(
+        "caches.keys().then(async names => (await Promise.all(names.map(name => caches.open(name).then(cache => \
+         cache.keys())))).flat().map(({ url }) => new URL(url).pathname))",
+    )?;
+    let kept: Vec<String> = serde_json::from_value(kept)?;
+    assert!(kept.iter().any(|path| path.starts_with("/assets/")), "{kept:?}");
+    let may_be = |path: &String| path.starts_with("/assets/") || path == "/offline.html" || path == "/favicon.svg";
+    assert!(kept.iter().all(may_be), "{kept:?}");
+    // Two tabs: the second is told of the first.
+    page.login(server.web, "host", PASSWORD)?;
+    page.join(server.web, &server.meeting, "韩梅梅", "")?;
+    page.evaluate(&format!("(window.second = window.open('/j/{}'), true)", server.meeting))?;
+    page.until("window.second.document.querySelector('[data-testid=join-submit]') !== null")?;
+    page.evaluate("window.second.document.querySelector('[data-testid=join-submit]').click()")?;
+    page.until("window.second.document.querySelector('[data-testid=prejoin-elsewhere]') !== null")?;
+    page.evaluate("window.second.close()")?;
+    page.click("leave")?;
+    page.click("leave-alone")?;
+    // Without a server there is a page that says so, and nothing of an earlier build.
+    server.interrupt()?;
+    page.reload()?;
+    page.see(&by_id("offline"))?;
+    is_sound(&mut page, "no network")
+}
