@@ -10,7 +10,7 @@ import { Tile } from './Tile';
 import { gridFor } from './grid';
 import { spotlight } from './people';
 import { useTalk } from './talk';
-import { useMeetingState, useRoommates, useShown } from './useMeeting';
+import { useExhibit, useMeetingState, useRoommates } from './useMeeting';
 
 // Whiteboard, documents and the like are fetched when somebody first shows one.
 const Shown = lazy(() => import('../sharing/Shown').then(({ Shown }) => ({ default: Shown })));
@@ -24,7 +24,7 @@ const PAGE_NARROW = 6;
 /** 演讲者视图 or 画廊视图 (C19); a shared screen is always large. */
 export function Stage() {
   const layout = useSettings(state => state.layout);
-  const shown = useShown();
+  const shown = useExhibit();
   const hasScreen = useRoommates().some(({ screen }) => screen) || shown !== null;
   return (
     <section className={styles.stage} data-testid="stage" data-layout={layout}>
@@ -87,7 +87,7 @@ function Speaker() {
   const chosen = useMeetingState(state => spotlight(state, before, pinned));
   // Whoever spoke last stays until somebody else speaks.
   if (chosen !== before) setBefore(chosen);
-  const shown = useShown();
+  const shown = useExhibit();
   const sharer = shown?.by ?? participants.findLast(({ screen }) => screen);
   const large = participants.find(({ id }) => id === chosen);
   const others = sharer ? participants : participants.filter(({ id }) => id !== chosen);

@@ -53,7 +53,7 @@ export function Statistics() {
                 {t('quality.sentTracks')}
               </Title>
               <Badge variant="light" color={stats.publish.state === 'connected' ? 'teal' : 'yellow'}>
-                {stats.publish.state}
+                {t(stats.publish.state === 'connected' ? 'quality.connected' : 'quality.connecting')}
               </Badge>
             </Group>
             <div className={styles.scroll} tabIndex={0} role="group" aria-label={t('quality.sentTracks')}>
@@ -61,7 +61,7 @@ export function Statistics() {
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>{t('quality.track')}</Table.Th>
-                    <Table.Th>{t('quality.picture')}</Table.Th>
+                    <Table.Th>{t('quality.size')}</Table.Th>
                     <Table.Th>{t('quality.packets')}</Table.Th>
                     <Table.Th>{t('quality.again')}</Table.Th>
                     <Table.Th>{t('quality.limit')}</Table.Th>
@@ -87,7 +87,7 @@ export function Statistics() {
                 {t('quality.receivedTracks')}
               </Title>
               <Badge variant="light" color={stats.subscribe.state === 'connected' ? 'teal' : 'yellow'}>
-                {stats.subscribe.state}
+                {t(stats.subscribe.state === 'connected' ? 'quality.connected' : 'quality.connecting')}
               </Badge>
             </Group>
             <div className={styles.scroll} tabIndex={0} role="group" aria-label={t('quality.receivedTracks')}>
@@ -96,7 +96,7 @@ export function Statistics() {
                   <Table.Tr>
                     <Table.Th>{t('quality.track')}</Table.Th>
                     <Table.Th>{t('quality.from')}</Table.Th>
-                    <Table.Th>{t('quality.picture')}</Table.Th>
+                    <Table.Th>{t('quality.size')}</Table.Th>
                     <Table.Th>{t('quality.packets')}</Table.Th>
                     <Table.Th>{t('quality.lostPackets')}</Table.Th>
                     <Table.Th>{t('quality.jitter')}</Table.Th>

@@ -49,7 +49,7 @@ export function useManages(): boolean {
 }
 
 /** What is shown besides screens, and by whom, where one sees it. */
-export function useShown(): { by: Participant; what: Shown } | null {
+export function useExhibit(): { by: Participant; what: Shown } | null {
   const shown = useMeetingState(state => state.meeting.shown);
   const roommates = useRoommates();
   const by = roommates.find(({ id }) => id === shown?.by);
