@@ -39,8 +39,8 @@ export function DocumentPages({ file, page: wanted, mayTurn }: DocumentPagesProp
       if (gone.signal.aborted) return;
       const task = openPdf(rest.file(id, file.id));
       close = () => void task.destroy();
-      const opened = await task.promise;
-      if (!gone.signal.aborted) setPdf(opened);
+      // One that is given up meanwhile is never opened.
+      setPdf(await task.promise);
     };
     open().catch(() => !gone.signal.aborted && setBroken(true));
     return () => {
