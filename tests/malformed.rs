@@ -10,16 +10,20 @@ use std::{fs, path::Path};
 /// Where the seeds are. RFC 4475's own messages are IETF text and not ours to copy: the folder RFC4475_MESSAGES names has them.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = |folder: &Path| {
+        let entries = fs::read_dir(folder).expect("a folder of seeds");
+        entries.map(|entry| entry.expect("a seed").path()).collect::<Vec<_>>()
+    };
+    let mut paths = files(&folder);
     if target == "sip_message"
         && let Some(folder) = std::env::var_os("RFC4475_MESSAGES")
     {
-        let more = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        paths.extend(more.filter(|path| path.extension().is_some_and(|extension| extension == "dat")));
+        let more = files(Path::new(&folder));
+        paths.extend(more.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "dat")));
     }
     paths.sort();
     assert!(!paths.is_empty(), "{target} has seeds");
-    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+    paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
 }
 
 /// Numbers that look random and are the same each time (Knuth's generator).

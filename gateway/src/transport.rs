@@ -109,7 +109,7 @@ pub(crate) async fn bind(
 impl Sockets {
     pub(crate) fn web_sockets(&self) -> WebSockets {
         // Whoever sends to them names himself by this.
-        let local = self.local.first().map_or(SocketAddr::from(([0, 0, 0, 0], 5060)), |(_, local)| *local);
+        let local = self.local.first().map_or_else(|| SocketAddr::from(([0, 0, 0, 0], 5060)), |(_, local)| *local);
         WebSockets::new(self.queue.clone(), self.tasks.clone(), self.ladder.clone(), local)
     }
 

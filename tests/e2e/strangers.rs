@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tests::{Client, Pjsua, RawPhone, Server, http, tag};
 
@@ -266,8 +266,8 @@ fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
         Ok((asked, answered))
     });
     let numbers = keep_up(&phone, media, until)?;
-    let (asked, answered) = of_a_carrier.join().expect("it doesn't panic")?;
-    let sent = flood.join().expect("it doesn't panic")?;
+    let (asked, answered) = of_a_carrier.join().map_err(|_| anyhow!("the carrier's calls panicked"))??;
+    let sent = flood.join().map_err(|_| anyhow!("the flood panicked"))??;
     let lost = numbers.windows(2).filter(|pair| pair[1] != pair[0].wrapping_add(1)).count();
     let grown = server.memory_kib()?.saturating_sub(before);
     println!(

@@ -42,6 +42,7 @@ const joined: Joined = {
     locked: false,
     self_unmute: true,
     recording: false,
+    shown: null,
   },
   seq: 7,
   participants: [person('a')],

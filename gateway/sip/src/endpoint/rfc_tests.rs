@@ -216,7 +216,7 @@ fn when_both_offer_at_once_both_wait_and_try_again() {
             let (_, ok) = timed(&mut endpoint, &format!("{session}uas\r\n"), start);
             (None, ok.tag("to").unwrap().to_owned())
         };
-        (sent(&mut endpoint), events(&mut endpoint));
+        let _ = (sent(&mut endpoint), events(&mut endpoint));
         endpoint.handle_timeout(half);
         let ours = sent(&mut endpoint).remove(0);
         assert_eq!(ours.method(), "INVITE");
@@ -251,7 +251,7 @@ fn calls_of_either_side_outlive_sessions_of_either_side() {
             let (call, ok) = timed(&mut endpoint, &session, start);
             (call, None, ok.tag("to").unwrap().to_owned())
         };
-        (sent(&mut endpoint), events(&mut endpoint));
+        let _ = (sent(&mut endpoint), events(&mut endpoint));
         for round in 1..=30_u32 {
             let now = start + Duration::from_secs(45) * round;
             if we_refresh {
@@ -355,7 +355,8 @@ fn no_password_goes_to_who_called_us() {
         let bye: Vec<Message> = sent(&mut endpoint).into_iter().filter(|said| said.method() == "BYE").collect();
         hear(&mut endpoint, answer(&bye[0], code, challenge, ""), start + Duration::from_secs(46));
         let all = asked.into_iter().chain(bye).chain(sent(&mut endpoint));
-        let leaks = all.filter(|said| said.header("authorization").or(said.header("proxy-authorization")).is_some());
+        let leaks =
+            all.filter(|said| said.header("authorization").is_some() || said.header("proxy-authorization").is_some());
         assert_eq!(leaks.count(), 0);
     }
 }
