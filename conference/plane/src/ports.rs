@@ -2,12 +2,21 @@
 //! must not be heard in a new one.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr, UdpSocket},
     ops::RangeInclusive,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use crate::PlaneError;
+
+/// How long a port rests after its call: a telephone that has not heard of the end sends on for as long as its BYE is repeated
+/// in practice. More would take ports from a small range when many calls end at once.
+const REST: Duration = Duration::from_secs(5);
 
 /// The two sockets of a leg (RFC 3550 §11).
 pub(crate) struct RtpSockets {
@@ -21,6 +30,8 @@ pub(crate) struct PortPool {
     first: u16,
     pairs: usize,
     next: AtomicUsize,
+    /// Ports whose calls have ended, and when.
+    resting: Mutex<HashMap<u16, Instant>>,
 }
 
 impl PortPool {
@@ -28,14 +39,36 @@ impl PortPool {
         // Odd edges give up one port.
         let first = range.start().next_multiple_of(2);
         let pairs = usize::from(range.end().saturating_add(1).saturating_sub(first) / 2);
-        Self { bind, first, pairs, next: AtomicUsize::new(0) }
+        Self { bind, first, pairs, next: AtomicUsize::new(0), resting: Mutex::default() }
     }
 
-    /// The next pair that can be bound; ports other programs hold are passed over.
-    pub(crate) fn allocate(&self) -> Result<RtpSockets, PlaneError> {
+    /// Its call is over.
+    pub(crate) fn release(&self, port: u16, now: Instant) {
+        self.resting().insert(port, now);
+    }
+
+    fn rests(&self, port: u16, now: Instant) -> bool {
+        let mut resting = self.resting();
+        let rests = resting.get(&port).is_some_and(|since| now.saturating_duration_since(*since) < REST);
+        if !rests {
+            resting.remove(&port);
+        }
+        rests
+    }
+
+    fn resting(&self) -> std::sync::MutexGuard<'_, HashMap<u16, Instant>> {
+        // Whole between any two operations, whoever panicked.
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next pair that can be bound; ports that rest or that other programs hold are passed over.
+    pub(crate) fn allocate(&self, now: Instant) -> Result<RtpSockets, PlaneError> {
         for _ in 0..self.pairs {
             let pair = self.next.fetch_add(1, Ordering::Relaxed) % self.pairs;
             let port = self.first + 2 * pair as u16;
+            if self.rests(port, now) {
+                continue;
+            }
             if let Ok(sockets) = self.bind(port) {
                 return Ok(sockets);
             }
@@ -68,16 +101,23 @@ mod tests {
 
     #[test]
     fn a_port_rests_before_it_is_used_again() {
-        let pool = pool(1);
-        drop(pool.allocate().unwrap());
-        assert_eq!(pool.allocate().unwrap().port, 30_002);
+        let (pool, start) = (pool(1), Instant::now());
+        drop(pool.allocate(start).unwrap());
+        pool.release(30_000, start);
+        let second = pool.allocate(start).unwrap();
+        assert_eq!(second.port, 30_002);
+        // Late packets of the first call must reach nobody, though the port is free.
+        let soon = start + REST - Duration::from_millis(1);
+        assert!(matches!(pool.allocate(soon), Err(PlaneError::NoPort { .. })), "it rests");
+        assert_eq!(pool.allocate(start + REST).unwrap().port, 30_000);
     }
 
     #[test]
     fn all_taken_is_an_error_that_names_the_range() {
         let pool = pool(2);
-        let _taken = [pool.allocate().unwrap(), pool.allocate().unwrap()];
-        let Err(PlaneError::NoPort { first, last }) = pool.allocate() else { panic!("a port too many") };
+        let now = Instant::now();
+        let _taken = [pool.allocate(now).unwrap(), pool.allocate(now).unwrap()];
+        let Err(PlaneError::NoPort { first, last }) = pool.allocate(now) else { panic!("a port too many") };
         assert_eq!((first, last), (30_000, 30_003));
     }
 }

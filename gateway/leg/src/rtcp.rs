@@ -31,6 +31,8 @@ pub(crate) struct Reports {
     /// The middle of the NTP time of the last sender report, and when it came.
     last_report: Option<(u32, Instant)>,
     round_trip: Option<Duration>,
+    /// What the last report says was lost of what we sent, in 256ths.
+    reported_loss: Option<u8>,
 }
 
 impl Reports {
@@ -53,6 +55,7 @@ impl Reports {
             last_transit: None,
             last_report: None,
             round_trip: None,
+            reported_loss: None,
         }
     }
 
@@ -107,6 +110,11 @@ impl Reports {
         self.round_trip.map(|round_trip| round_trip.as_secs_f64() * 1000.0)
     }
 
+    /// What was lost of what we sent, in percent, once a report.
+    pub(crate) fn take_reported_loss(&mut self) -> Option<u8> {
+        self.reported_loss.take().map(|fraction| (u32::from(fraction) * 100 / 256) as u8)
+    }
+
     /// False when the datagram is no RTCP.
     pub(crate) fn read(&mut self, datagram: &[u8], now: Instant) -> bool {
         let mut rest = datagram;
@@ -137,7 +145,11 @@ impl Reports {
     fn read_block(&mut self, block: &[u8], now: Instant) {
         let word = |at: usize| block.get(at..at + 4)?.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
         let (Some(about), Some(last), Some(delay)) = (word(0), word(16), word(20)) else { return };
-        if about != self.ssrc.0 || last == 0 {
+        if about != self.ssrc.0 {
+            return;
+        }
+        self.reported_loss = block.get(4).copied();
+        if last == 0 {
             return;
         }
         let ticks = (self.ntp_middle(now)).wrapping_sub(last).wrapping_sub(delay);
@@ -231,6 +243,7 @@ mod tests {
         assert_eq!(from_b[32], 24, "24 of 249 packets, in 256ths");
         assert!(a.read(&from_b, start + ms(5_130)));
         assert!((a.round_trip_ms().unwrap() - 60.0).abs() < 1.0, "{:?}", a.round_trip_ms());
+        assert_eq!((a.take_reported_loss(), a.take_reported_loss()), (Some(9), None));
         assert!(b.jitter_ms() < 1.0);
         assert_eq!(b.lost(), 24, "the first one can't be missed");
     }

@@ -13,6 +13,9 @@ const SUITES: [(Suite, &str); 2] = [
     (Suite::AesCm128HmacSha1Tag32, "AES_CM_128_HMAC_SHA1_32"),
 ];
 
+/// Static number of comfort noise (RFC 3389 §5).
+const COMFORT_NOISE: u8 = 13;
+
 /// Longer descriptions are refused unread.
 const BYTES_MAX: usize = 16 << 10;
 
@@ -94,12 +97,18 @@ pub struct Agreed {
     pub payload_type: u8,
     /// The number of telephone-event (RFC 4733) at the codec's clock, where offered.
     pub telephone_event: Option<u8>,
+    /// The number of comfort noise (RFC 3389) at the codec's clock, where offered: silence need not be sent.
+    pub comfort_noise: Option<u8>,
     /// Where the offerer wants RTP.
     pub remote: SocketAddr,
     /// Who sends.
     pub direction: Direction,
     /// Where the offerer wants sound encrypted.
     pub crypto: Option<Crypto>,
+    /// RTCP comes and goes by the port of RTP (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Where the offerer wants RTCP, if not by the port above RTP's (RFC 3605).
+    pub rtcp: Option<SocketAddr>,
     /// The clock the offerer gave its telephone events: some phones offer 8 kHz alone, whatever the codec.
     event_clock: u32,
     /// The m-lines of the offer: kind, protocol, first format; and which one is ours.
@@ -127,11 +136,22 @@ struct Media<'a> {
     rtpmaps: Vec<(u8, String)>,
     direction: Option<Direction>,
     cryptos: Vec<Crypto>,
+    rtcp_mux: bool,
+    rtcp: Option<(u16, Option<IpAddr>)>,
 }
 
 impl Media<'_> {
     fn is_sound(&self) -> bool {
         self.kind == "audio" && self.port != 0
+    }
+
+    /// The profile with feedback (RFC 4585, RFC 5124) has the same sound.
+    fn is_encrypted(&self) -> bool {
+        ["RTP/SAVP", "RTP/SAVPF"].contains(&self.protocol)
+    }
+
+    fn is_plain(&self) -> bool {
+        ["RTP/AVP", "RTP/AVPF"].contains(&self.protocol)
     }
 
     /// The safest of the ciphers offered.
@@ -148,8 +168,8 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     let text = String::from_utf8_lossy(offer);
     let (session_address, session_direction, medias) = read(&text)?;
     // Encrypted before plain, where an offerer leaves the choice.
-    let secure = |media: &Media<'_>| media.is_sound() && media.protocol == "RTP/SAVP" && media.crypto().is_some();
-    let plain = |media: &Media<'_>| media.is_sound() && media.protocol == "RTP/AVP";
+    let secure = |media: &Media<'_>| media.is_sound() && media.is_encrypted() && media.crypto().is_some();
+    let plain = |media: &Media<'_>| media.is_sound() && media.is_plain();
     let chosen = medias.iter().position(secure).or_else(|| medias.iter().position(plain));
     let chosen = chosen.ok_or(OfferError::NotAcceptable)?;
     let media = &medias[chosen];
@@ -173,6 +193,8 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
         media.rtpmaps.iter().find(known).map(|(number, _)| (*number, clock))
     };
     let event = find(codec.clock()).or_else(|| find(8_000));
+    // Static, and of 8 kHz alone; G.722 counts as such (RFC 3551 §4.5.2), and Opus has silence of its own.
+    let comfort_noise = (codec.clock() == 8_000 && offered.contains(&COMFORT_NOISE)).then_some(COMFORT_NOISE);
     let address = media.address.or(session_address).ok_or(OfferError::NotAcceptable)?;
     // No sound to where nobody can be (RFC 2543 hold) is silence, not an error; to a crowd it is refused.
     if address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
@@ -184,9 +206,13 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
         codec,
         payload_type,
         telephone_event: event.map(|(number, _)| number),
+        comfort_noise,
         event_clock: event.map_or(8_000, |(_, clock)| clock),
         remote: SocketAddr::new(address, media.port),
-        crypto: secure(media).then(|| media.crypto().cloned()).flatten(),
+        // A key under a plain profile is an offer to encrypt (RFC 8643): taken, and answered likewise.
+        crypto: media.crypto().cloned(),
+        rtcp_mux: media.rtcp_mux,
+        rtcp: media.rtcp.map(|(port, ip)| SocketAddr::new(ip.unwrap_or(address), port)),
         direction: if held { Direction::SendOnly } else { direction },
         lines: medias
             .iter()
@@ -212,9 +238,9 @@ pub fn offer_anew(local: SocketAddr, session: u64, version: u64) -> String {
     let (ip, port) = (local.ip(), local.port());
     format!(
         "v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 96 9 8 0 97 101\r\n\
+         m=audio {port} RTP/AVP 96 9 8 0 13 97 101\r\n\
          a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0\r\n\
-         a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:13 CN/8000\r\n\
          a=rtpmap:97 telephone-event/48000\r\na=fmtp:97 0-15\r\n\
          a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
          a=ptime:20\r\na=maxptime:20\r\na=sendrecv\r\n"
@@ -248,16 +274,23 @@ impl Agreed {
 
     fn write_sound(&self, port: u16, text: &mut String) {
         let number = self.payload_type;
-        let events = self.telephone_event.map(|event| format!(" {event}")).unwrap_or_default();
+        let others = [self.comfort_noise, self.telephone_event].into_iter().flatten();
+        let others: String = others.map(|number| format!(" {number}")).collect();
         let protocol = &self.lines[self.chosen].1;
         let rtpmap = self.codec.rtpmap();
-        let _ = write!(text, "m=audio {port} {protocol} {number}{events}\r\na=rtpmap:{number} {rtpmap}\r\n");
+        let _ = write!(text, "m=audio {port} {protocol} {number}{others}\r\na=rtpmap:{number} {rtpmap}\r\n");
         if let Some(Crypto { tag, suite, ours: Some(ours), .. }) = &self.crypto {
             let name = SUITES.iter().find(|(known, _)| known == suite).map_or("", |(_, name)| *name);
             let _ = write!(text, "a=crypto:{tag} {name} inline:{}\r\n", BASE64_STANDARD.encode(ours));
         }
+        if self.rtcp_mux {
+            text.push_str("a=rtcp-mux\r\n");
+        }
         if self.codec == Codec::Opus {
             let _ = write!(text, "a=fmtp:{number} useinbandfec=1;stereo=0;sprop-stereo=0\r\n");
+        }
+        if let Some(number) = self.comfort_noise {
+            let _ = write!(text, "a=rtpmap:{number} CN/8000\r\n");
         }
         if let Some(event) = self.telephone_event {
             let _ = write!(text, "a=rtpmap:{event} telephone-event/{}\r\na=fmtp:{event} 0-15\r\n", self.event_clock);
@@ -290,7 +323,8 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             let port = port.split('/').next().unwrap_or(port).parse().map_err(|_| OfferError::Malformed)?;
             let formats = words.take(64).collect();
             let (address, rtpmaps, direction, cryptos) = (None, Vec::new(), None, Vec::new());
-            medias.push(Media { kind, port, protocol, formats, address, rtpmaps, direction, cryptos });
+            let (rtcp_mux, rtcp) = (false, None);
+            medias.push(Media { kind, port, protocol, formats, address, rtpmaps, direction, cryptos, rtcp_mux, rtcp });
         } else if let Some(value) = line.strip_prefix("c=") {
             // The address may have a TTL behind it.
             let address = value.split_whitespace().nth(2).and_then(|text| text.split('/').next()?.parse().ok());
@@ -307,6 +341,15 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
         } else if let Some(value) = line.strip_prefix("a=crypto:") {
             if let Some(media) = medias.last_mut().filter(|media| media.cryptos.len() < 16) {
                 media.cryptos.extend(crypto(value));
+            }
+        } else if line == "a=rtcp-mux" {
+            medias.iter_mut().rev().take(1).for_each(|media| media.rtcp_mux = true);
+        } else if let Some(value) = line.strip_prefix("a=rtcp:") {
+            let mut words = value.split_whitespace();
+            let port = words.next().and_then(|port| port.parse().ok());
+            let ip = words.nth(2).and_then(|ip| ip.parse().ok());
+            if let (Some(media), Some(port)) = (medias.last_mut(), port) {
+                media.rtcp = Some((port, ip));
             }
         } else if let Some(direction) = direction(line) {
             match medias.last_mut() {
@@ -373,6 +416,19 @@ mod tests {
         assert!(eight.contains("a=rtpmap:101 telephone-event/8000"), "as it was offered: {eight}");
     }
 
+    // RFC 3389 §5, product: P10
+    #[test]
+    fn comfort_noise_is_answered_where_it_is_offered_and_fits() {
+        let offer = OFFER.replace("0 8 111", "0 8 13 111");
+        let opus = agree(offer.as_bytes()).unwrap();
+        assert_eq!((opus.codec, opus.comfort_noise), (Codec::Opus, None));
+        let pcma = agree(offer.replace(" 111", "").as_bytes()).unwrap();
+        assert_eq!((pcma.codec, pcma.comfort_noise), (Codec::Pcma, Some(13)));
+        let answer = pcma.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+        assert!(answer.contains("m=audio 20000 RTP/AVP 8 13 101\r\n") && answer.contains("a=rtpmap:13 CN/8000\r\n"));
+        assert_eq!(agree(OFFER.replace(" 111", "").as_bytes()).unwrap().comfort_noise, None);
+    }
+
     const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
 
     // RFC 4568 §5.1.2, product: P7
@@ -395,6 +451,33 @@ mod tests {
         );
         let plain = agree(OFFER.as_bytes()).unwrap();
         assert_eq!(plain.crypto, None);
+    }
+
+    // RFC 8643 §4, RFC 5761 §5.1.1
+    #[test]
+    fn a_key_offered_on_trust_is_taken_and_so_is_rtcp_by_the_same_port() {
+        let lines = format!("a=rtcp-mux\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\r\nm=video");
+        for protocol in ["RTP/AVP", "RTP/AVPF"] {
+            let offer = OFFER.replace("RTP/AVP 0", &format!("{protocol} 0")).replace("m=video", &lines);
+            let mut agreed = agree(offer.as_bytes()).unwrap();
+            agreed.secure([0; 30]);
+            let answer = agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+            assert!(answer.contains(&format!("m=audio 20000 {protocol} 111")), "{answer}");
+            assert!(answer.contains("a=crypto:1 ") && answer.contains("a=rtcp-mux\r\n"), "{answer}");
+        }
+        assert!(!agree(OFFER.as_bytes()).unwrap().answer("192.0.2.1:1".parse().unwrap(), 7, 1).contains("rtcp-mux"));
+    }
+
+    // RFC 3605 §2.1
+    #[test]
+    fn another_port_of_rtcp_is_read() {
+        let check = |line: &str, expected: Option<&str>| {
+            let offer = OFFER.replace("m=video", &format!("{line}\r\nm=video"));
+            assert_eq!(agree(offer.as_bytes()).unwrap().rtcp, expected.map(|to| to.parse().unwrap()), "{line}");
+        };
+        check("a=rtcp:53020", Some("10.0.0.1:53020"));
+        check("a=rtcp:53020 IN IP4 126.16.64.4", Some("126.16.64.4:53020"));
+        check("a=rtcp:x", None);
     }
 
     // RFC 4568 §7.1.2
