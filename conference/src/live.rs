@@ -562,6 +562,7 @@ impl Live {
                 Effect::Tell(seq, event) => self.tell_all(seq, event),
                 Effect::Notify(participant, notice) => self.chairs.tell(participant, SeatEvent::Notice(notice)),
                 Effect::SetMuted(participant, muted) => self.media.set_muted(participant, muted),
+                Effect::LetMusic(participant) => self.media.let_music(participant),
                 Effect::SetRoom(participant, room) => self.media.set_part(participant, room.unwrap_or(0)),
                 Effect::Dismiss(participant, reason) => {
                     self.chairs.dismiss(participant, reason);
@@ -754,6 +755,10 @@ impl Live {
                 if part == 0 {
                     (self.speaking, self.active) = (speaking, active);
                 }
+            }
+            MeetingFact::Line { participant, trouble } => {
+                tracing::debug!(%participant, ?trouble, "line");
+                self.try_decide(Command::Line(participant, trouble));
             }
             MeetingFact::Slots { participant, slots } => self.chairs.tell(participant, SeatEvent::Slots(slots)),
         }

@@ -7,7 +7,7 @@ use std::{
 
 use media::AudioCodec;
 use model::{BookingRequest, BroadcastState, LeaveReason, NoCapacity, Role};
-use plane::{LegFact, LegMedia, LegSettings, PlaneConfig};
+use plane::{LegFact, LegMedia, LegSettings, LineCare, PlaneConfig};
 use streaming::StreamingConfig;
 use tokio::sync::mpsc;
 
@@ -54,6 +54,7 @@ impl House {
             rtp_ports: 42_000..=42_999,
             rtp_bind: LOOPBACK,
             rtp_announced: LOOPBACK,
+            care: LineCare::default(),
             webrtc_bind: SocketAddr::new(LOOPBACK, 0),
             webrtc_announced: vec![LOOPBACK],
         });
@@ -101,6 +102,9 @@ impl House {
             remote: SocketAddr::new(LOOPBACK, 9),
             signalling: LOOPBACK,
             srtp: None,
+            comfort_noise: None,
+            rtcp_mux: false,
+            rtcp: None,
         };
         leg.start(settings).await.unwrap();
         (leg, facts)

@@ -416,6 +416,9 @@ pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr) -> LegSettings {
         remote: agreed.remote,
         signalling,
         srtp: agreed.crypto.as_ref().and_then(keys),
+        comfort_noise: agreed.comfort_noise,
+        rtcp_mux: agreed.rtcp_mux,
+        rtcp: agreed.rtcp,
     }
 }
 

@@ -13,7 +13,10 @@ use crate::{MixerError, conceal::Concealer, resample::RateClass};
 const OPUS_BITS_PER_SECOND: i32 = 32_000;
 
 /// Expected loss, which makes the encoder spend on redundancy (RFC 6716 §2.1.7). 10 % covers a bad mobile line.
-const OPUS_LOSS_PERCENT: i32 = 10;
+pub(crate) const OPUS_LOSS_PERCENT: u8 = 10;
+
+/// More than this is not expected, whatever is told: the redundancy would take what the voice needs.
+const OPUS_LOSS_PERCENT_MAX: u8 = 40;
 
 /// 5 of 10: half the time of the best for a difference nobody hears in speech.
 const OPUS_COMPLEXITY: i32 = 5;
@@ -174,6 +177,14 @@ impl Encoder {
         })
     }
 
+    /// From now on so much of what is encoded is lost: Opus spends on redundancy what that asks for. The others have none.
+    pub(crate) fn expect_loss(&mut self, percent: u8) {
+        if let Self::Opus(encoder) = self {
+            // Refused only for what is no percentage.
+            let _ = encoder.set_packet_loss_perc(i32::from(percent.clamp(OPUS_LOSS_PERCENT, OPUS_LOSS_PERCENT_MAX)));
+        }
+    }
+
     /// Appends one payload to `out`.
     pub(crate) fn encode(&mut self, frame: &[f32], out: &mut Vec<u8>) {
         let start = out.len();
@@ -198,7 +209,7 @@ fn opus_encoder() -> Result<opus::Encoder, MixerError> {
     let mut encoder = opus::Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
     encoder.set_bitrate(Bitrate::Bits(OPUS_BITS_PER_SECOND))?;
     encoder.set_inband_fec(true)?;
-    encoder.set_packet_loss_perc(OPUS_LOSS_PERCENT)?;
+    encoder.set_packet_loss_perc(i32::from(OPUS_LOSS_PERCENT))?;
     encoder.set_complexity(OPUS_COMPLEXITY)?;
     Ok(encoder)
 }

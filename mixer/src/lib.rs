@@ -9,7 +9,12 @@
 pub mod bench;
 mod codec;
 mod conceal;
+mod denoise;
+mod echo;
 mod gain;
+mod line;
+mod music;
+mod noise;
 mod recording;
 mod resample;
 mod seat;
@@ -22,7 +27,8 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use media::{AudioCodec, AudioLevel, Clip, Frame, SILENCE};
 
-use codec::Encoder;
+use codec::{Encoder, OPUS_LOSS_PERCENT};
+pub use line::{LineCare, LineEvent};
 pub use recording::{RECORDING_TICKS_MAX, Recording};
 use resample::RateClass;
 use seat::Seat;
@@ -70,6 +76,8 @@ pub enum Incoming<'a> {
         /// Opus restores the lost one from it.
         next: Option<&'a [u8]>,
     },
+    /// The sender is silent, and silence sounds like this from now on: a payload of RFC 3389.
+    ComfortNoise(&'a [u8]),
     /// The sender is silent or gone.
     Nothing,
 }
@@ -94,6 +102,8 @@ pub struct Tick {
     pub levels: Vec<(SeatKey, AudioLevel)>,
     /// The sum of all inputs, where wanted.
     pub program: Option<Frame>,
+    /// What phones' lines turned out to be.
+    pub lines: Vec<(SeatKey, LineEvent)>,
     /// Clips that came to their end.
     pub finished: Vec<(SeatKey, PlayId)>,
 }
@@ -109,6 +119,7 @@ impl Tick {
         self.bytes.clear();
         self.voices.clear();
         self.levels.clear();
+        self.lines.clear();
         self.finished.clear();
         self.program = None;
     }
@@ -120,6 +131,7 @@ pub struct Mixer {
     seats: SeatMap<Seat>,
     last_play: u64,
     program: bool,
+    care: LineCare,
     /// Seats that hear the mix, by class.
     listeners: [usize; 3],
     stages: Vec<Stage>,
@@ -129,8 +141,8 @@ pub struct Mixer {
     bar: Option<f32>,
     shared: BTreeMap<AudioCodec, Encoder>,
     silent: BTreeMap<AudioCodec, Encoder>,
-    /// This tick's shared payloads: one a codec of the whole mix, one of silence.
-    shared_payloads: Vec<(AudioCodec, bool, Range<usize>)>,
+    /// This tick's shared payloads, and how loud they are: one a codec of the whole mix, one of silence.
+    shared_payloads: Vec<(AudioCodec, bool, Range<usize>, AudioLevel)>,
     buffer: Vec<u8>,
     tick: Tick,
 }
@@ -151,7 +163,8 @@ impl Mixer {
                 }
             }
         }
-        let seat = Seat::new(config)?;
+        let mut seat = Seat::new(config)?;
+        seat.line.care = self.care;
         if let Some(class) = seat.hears() {
             self.listeners[class as usize] += 1;
         }
@@ -174,6 +187,35 @@ impl Mixer {
         if let Some(seat) = self.seats.get_mut(seat) {
             seat.muted = muted;
         }
+    }
+
+    /// What is done for phones' lines from now on.
+    pub fn set_care(&mut self, care: LineCare) {
+        self.care = care;
+        self.seats.iter_mut().for_each(|(_, seat)| seat.line.care = care);
+    }
+
+    /// Of what this phone is sent so much is lost, in percent, as it says itself. A worse line than most has an Opus encoder
+    /// of its own with more redundancy (RFC 6716 §2.1.7).
+    pub fn set_loss(&mut self, seat: SeatKey, percent: u8) {
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.loss = percent;
+            if let Some(encoder) = &mut seat.own_encoder {
+                encoder.expect_loss(percent);
+            }
+        }
+    }
+
+    /// From now on this phone's music is mixed like speech.
+    pub fn let_music(&mut self, seat: SeatKey) {
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.line.music_allowed = true;
+        }
+    }
+
+    /// By how many decibels this phone gives back what it is sent, where it does.
+    pub fn echo_loss_db(&self, seat: SeatKey) -> Option<f32> {
+        Some(self.seats.get(seat)?.line.echo.echo()?.loss_db)
     }
 
     /// Whether anybody receives this phone's own track; so at first. Without browsers in the meeting it costs nothing.
@@ -246,6 +288,9 @@ impl Mixer {
             if let Some(level) = seat.level() {
                 self.tick.levels.push((key, level));
             }
+            if let Some(event) = seat.line_event() {
+                self.tick.lines.push((key, event));
+            }
         }
         if self.ranks.len() > LOUDEST {
             self.ranks.select_nth_unstable_by(LOUDEST - 1, |a, b| b.0.total_cmp(&a.0));
@@ -306,7 +351,8 @@ impl Mixer {
             let on_stage = seat.stage.map(|index| &self.stages[index]).filter(|stage| stage.sounds);
             let silent = seat.config.apart;
             let encoders = if silent { &mut self.silent } else { &mut self.shared };
-            let needs_own = on_stage.is_some() || seat.playing.is_some() || seat.volume != 1.0;
+            let lossy = codec == AudioCodec::Opus && seat.loss > OPUS_LOSS_PERCENT;
+            let needs_own = on_stage.is_some() || seat.playing.is_some() || seat.volume != 1.0 || lossy;
             if needs_own {
                 seat.own_encoder_ticks = OWN_ENCODER_TICKS;
             }
@@ -316,6 +362,9 @@ impl Mixer {
             let range = match (owns, if owns { None } else { shared() }) {
                 (_, Some(known)) => {
                     seat.own_encoder = None;
+                    if self.care.echo_guard {
+                        seat.line.echo.sent(known.3);
+                    }
                     known.2.clone()
                 }
                 (false, None) => {
@@ -323,7 +372,11 @@ impl Mixer {
                     let mut frame = if silent { SILENCE } else { sums[class as usize] };
                     let frame = &mut frame[..class.samples()];
                     let range = append(encoders.get_mut(&codec), frame, &mut self.tick.bytes);
-                    self.shared_payloads.push((codec, silent, range.clone()));
+                    let level = AudioLevel::of(frame);
+                    self.shared_payloads.push((codec, silent, range.clone(), level));
+                    if self.care.echo_guard {
+                        seat.line.echo.sent(level);
+                    }
                     range
                 }
                 (true, None) => {
@@ -344,6 +397,12 @@ impl Mixer {
                     }
                     if has_memory && seat.own_encoder.is_none() {
                         seat.own_encoder = Encoder::new(codec).ok();
+                        if let Some(encoder) = &mut seat.own_encoder {
+                            encoder.expect_loss(seat.loss);
+                        }
+                    }
+                    if self.care.echo_guard {
+                        seat.line.echo.sent(AudioLevel::of(frame));
                     }
                     let own = seat.own_encoder.as_mut().filter(|_| has_memory);
                     append(own.or_else(|| encoders.get_mut(&codec)), frame, &mut self.tick.bytes)

@@ -45,7 +45,7 @@ impl Recording {
         }
         self.packets.push(match incoming {
             Incoming::Packet(payload) => Some(payload.into()),
-            Incoming::Lost { .. } | Incoming::Nothing => None,
+            Incoming::Lost { .. } | Incoming::ComfortNoise(_) | Incoming::Nothing => None,
         });
     }
 

@@ -8,6 +8,7 @@ use crate::{
     DUCKED, Incoming, MixerError, PlayId, SeatConfig,
     codec::{Decoder, Encoder, loudness_of},
     gain::Gain,
+    line::{Line, LineEvent},
     resample::{RateClass, Resampler},
     stage::Stage,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Seat {
     pub(crate) stage: Option<usize>,
     pub(crate) own_encoder: Option<Encoder>,
     pub(crate) own_encoder_ticks: u32,
+    /// How much of what he is sent is lost, in percent, and the encoder knows it.
+    pub(crate) loss: u8,
     /// This tick's sound, at the codec's rate.
     frame: Box<[f32]>,
     decoder: Option<Decoder>,
@@ -51,6 +54,8 @@ pub(crate) struct Seat {
     /// In dBov: rises at once, falls slowly, so that nobody leaves the stage between two words.
     loudness: f32,
     gain: Gain,
+    /// Of phones.
+    pub(crate) line: Line,
     voice: Option<Encoder>,
     hangover: u32,
     /// The Opus payload as it came, to be passed on untouched.
@@ -77,6 +82,7 @@ impl Seat {
             stage: None,
             own_encoder: None,
             own_encoder_ticks: 0,
+            loss: 0,
             frame: vec![0.0; samples].into(),
             decoder: config.input.map(Decoder::new).transpose()?,
             skipped: Vec::new(),
@@ -84,6 +90,7 @@ impl Seat {
             decoded: false,
             loudness: SILENT,
             gain: Gain::default(),
+            line: Line::default(),
             voice: None,
             hangover: 0,
             passed: None,
@@ -122,6 +129,10 @@ impl Seat {
             Incoming::Packet(payload) if unneeded => {
                 self.skipped.clear();
                 self.skipped.extend_from_slice(payload);
+                // Opus says only that nobody speaks, and not how loud that is.
+                if let Some(level) = level.filter(|_| self.config.voice && codec != AudioCodec::Opus) {
+                    self.line.came(level);
+                }
                 return;
             }
             Incoming::Packet(payload) => {
@@ -137,10 +148,25 @@ impl Seat {
             // Between what nobody hears there is nothing to bridge.
             Incoming::Lost { .. } if unneeded || !self.skipped.is_empty() => return,
             Incoming::Lost { next } => decoder.conceal(next, &mut self.frame),
-            Incoming::Nothing => return,
+            Incoming::ComfortNoise(_) | Incoming::Nothing if !self.config.voice => return,
+            Incoming::ComfortNoise(noise) => {
+                self.line.fill(Some(noise), decoder, &mut self.frame);
+            }
+            Incoming::Nothing => {
+                if !self.line.fill(None, decoder, &mut self.frame) {
+                    return;
+                }
+            }
         }
         self.decoded = true;
-        self.heard_level = Some(level.unwrap_or_else(|| AudioLevel::of(&self.frame)));
+        let level = level.unwrap_or_else(|| AudioLevel::of(&self.frame));
+        self.heard_level = Some(level);
+        if self.config.voice {
+            if matches!(incoming, Incoming::Packet(_)) {
+                self.line.came(level);
+            }
+            self.line.listen(&self.frame, level);
+        }
     }
 
     /// How much it should be on the stage this tick; none where there is nothing to hear.
@@ -156,33 +182,42 @@ impl Seat {
     /// Puts this tick's sound on its stage. Who was not chosen again goes out over this frame.
     pub(crate) fn perform(&mut self, stage: &mut Stage, chosen: bool, wanted: [bool; 3]) {
         let Some(class) = self.config.input.map(RateClass::of).filter(|_| self.decoded) else { return };
-        let level = self.heard_level.unwrap_or(AudioLevel::SILENT);
+        let mut level = self.heard_level.unwrap_or(AudioLevel::SILENT);
+        if self.config.voice && self.line.clean(&mut self.frame, class) {
+            level = AudioLevel::of(&self.frame);
+        }
         let gain = if self.config.voice { self.gain.hear(level) } else { 1.0 };
-        stage.put(&self.frame, class, if chosen { gain } else { 0.0 }, wanted);
+        let is_heard = chosen && !self.line.echoes();
+        stage.put(&self.frame, class, if is_heard { gain } else { 0.0 }, wanted);
     }
 
     pub(crate) fn leave_stage(&mut self) {
         self.stage = None;
         self.voice = None;
+        self.line.denoiser.stop();
     }
 
     pub(crate) fn level(&self) -> Option<AudioLevel> {
-        if self.muted || self.config.apart || self.config.input.is_none() {
+        if self.muted || self.config.apart || self.config.input.is_none() || self.line.is_held_back() {
             return None;
+        }
+        if self.line.echoes() {
+            return Some(AudioLevel::SILENT);
         }
         Some(self.heard_level.unwrap_or(AudioLevel::SILENT))
     }
 
     /// The seat's own track is made from its sound at 48 kHz.
     pub(crate) fn encodes_voice(&self) -> bool {
-        self.config.voice && self.voice_wanted && self.config.input != Some(AudioCodec::Opus)
+        let cleaned = self.config.input != Some(AudioCodec::Opus) || self.line.denoiser.works();
+        self.config.voice && self.voice_wanted && cleaned
     }
 
     /// The seat's own Opus payload while it speaks.
     pub(crate) fn voice(&mut self, stage: &Stage, buffer: &mut Vec<u8>) -> Option<(Arc<[u8]>, AudioLevel)> {
         let level = self.level().filter(|_| self.config.voice && self.voice_wanted && stage.sounds)?;
         self.hangover = if level.is_voice() { HANGOVER_TICKS } else { self.hangover.checked_sub(1)? };
-        if let Some(payload) = self.passed.take() {
+        if let Some(payload) = self.passed.take().filter(|_| !self.line.denoiser.works()) {
             return Some((payload, level));
         }
         if !self.encodes_voice() {
@@ -228,6 +263,12 @@ impl Seat {
         }
         let ended = playing.at >= samples.len() && (!playing.looping || samples.is_empty());
         ended.then(|| self.playing.take().map(|playing| playing.id)).flatten()
+    }
+
+    /// What is to be told of a phone's line.
+    pub(crate) fn line_event(&mut self) -> Option<LineEvent> {
+        let is_open = self.config.voice && !self.config.apart && !self.muted;
+        if is_open { self.line.tick() } else { None }
     }
 
     pub(crate) fn end_tick(&mut self) {

@@ -305,6 +305,12 @@ pub(crate) struct Media {
     pub(crate) workers: usize,
     /// First and last UDP port of phone legs, for example "20000-29999".
     pub(crate) rtp_ports: PortRange,
+    /// Noise is taken out of telephones' sound where a line is noisy.
+    pub(crate) denoise: bool,
+    /// Music, ringing and fax from a telephone are not mixed until a host wants them.
+    pub(crate) mute_music: bool,
+    /// What a telephone gives back of what it is sent is not mixed.
+    pub(crate) echo_guard: bool,
     /// Address and port of the first worker's WebRTC socket; the next worker has the next port.
     pub(crate) webrtc: SocketAddr,
     /// The addresses others reach this machine at; found out where empty.
@@ -448,6 +454,9 @@ impl Default for Media {
         Self {
             workers: 0,
             rtp_ports: PortRange(20_000..=29_999),
+            denoise: true,
+            mute_music: true,
+            echo_guard: true,
             webrtc: SocketAddr::new(ANY, 7000),
             announced: Vec::new(),
         }

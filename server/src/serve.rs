@@ -11,7 +11,7 @@ use anyhow::Context;
 use api::{SipInfo, Support, TurnConfig, Web, WebConfig};
 use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SignOnConfig, SmsConfig};
 use gateway::{Gateway, GatewayConfig, LadderConfig};
-use plane::{Plane, PlaneConfig};
+use plane::{LineCare, Plane, PlaneConfig};
 use sipconf::Prompts;
 use store::Store;
 use streaming::{DvrConfig, RecordingConfig, Streaming, StreamingConfig};
@@ -54,6 +54,11 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         workers: config.media_workers(),
         rtp_ports: config.media.rtp_ports.0.clone(),
         rtp_bind: config.media.webrtc.ip(),
+        care: LineCare {
+            denoise: config.media.denoise,
+            mute_music: config.media.mute_music,
+            echo_guard: config.media.echo_guard,
+        },
         rtp_announced: announced.iter().copied().find(IpAddr::is_ipv4).unwrap_or(announced_first),
         webrtc_bind: config.media.webrtc,
         webrtc_announced: announced.clone(),

@@ -12,6 +12,7 @@ mod dial_out;
 mod embed;
 mod guessing;
 mod keypad;
+mod lines;
 mod load;
 mod operation;
 mod phone;

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    AccountId, BroadcastId, BroadcastState, DialState, FileKind, HandedFile, Layout, MeetingId, MeetingNumber, Options,
-    ParticipantId, PushState, PushUrl, Reaction, Via,
+    AccountId, BroadcastId, BroadcastState, DialState, FileKind, HandedFile, Layout, LineTrouble, MeetingId,
+    MeetingNumber, Options, ParticipantId, PushState, PushUrl, Reaction, Via,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -93,6 +93,8 @@ pub enum Command {
     Pushed(u32, PushState),
     /// What became of a telephone that was called.
     Dialed(u32, DialState),
+    /// How a telephone's line sounds.
+    Line(ParticipantId, Option<LineTrouble>),
     /// The recording could not go on.
     RecordingFailed,
     /// Time has passed.

@@ -31,6 +31,8 @@ pub enum Effect {
     Whisper(ParticipantId, Whisper),
     /// His sound counts, or doesn't.
     SetMuted(ParticipantId, bool),
+    /// Music from his telephone is wanted from now on.
+    LetMusic(ParticipantId),
     /// Take his seat away.
     Dismiss(ParticipantId, EndReason),
     /// Write down that it ends at this time, if that can be: [`Command::Extended`](crate::Command::Extended) follows.

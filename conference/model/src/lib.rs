@@ -37,7 +37,7 @@ pub use ids::{
 };
 pub use ledger::{Demand, Ledger, NoCapacity, Span, Taken};
 pub use meeting::Meeting;
-pub use participant::{Participant, Role, Via, ViaKind};
+pub use participant::{LineTrouble, Participant, Role, Via, ViaKind};
 pub use public::is_public;
 pub use push::{BadPushUrl, PushState, PushUrl, PushView};
 pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};

@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, DialState, Effect, EndReason, Event, Join,
-    Layout, LeaveReason, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role, Rules, Snapshot,
-    Via, ViaKind, check_name, network_of,
+    Layout, LeaveReason, LineTrouble, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role,
+    Rules, Snapshot, Via, ViaKind, check_name, network_of,
     tries::{Source, Tries},
 };
 
@@ -135,6 +135,7 @@ impl Meeting {
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
             Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
+            Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::Tick => Ok(self.tick(now)),
             Command::Stop => Ok(self.close(EndReason::ServerStopping)),
@@ -307,7 +308,7 @@ impl Meeting {
         seat.lost_at = None;
         let changed = !std::mem::replace(&mut seat.person.connected, true);
         effects.push(Effect::Seated { participant, again: true });
-        effects.extend(self.change(participant, |person| person.on_hold = false));
+        effects.extend(self.change(participant, |person| (person.on_hold, person.line_trouble) = (false, None)));
         effects.push(Effect::SetMuted(participant, self.is_muted(participant)));
         effects.push(Effect::SetRoom(participant, self.room_of(participant)));
         if changed {
@@ -339,6 +340,7 @@ impl Meeting {
             camera: false,
             screen: false,
             on_hold: false,
+            line_trouble: None,
             hand: false,
             connected: true,
             room: None,
@@ -459,6 +461,16 @@ impl Meeting {
                 vec![Effect::Notify(id, Notice::AskedToUnmute)]
             }
         }
+    }
+
+    /// A host has heard of the music and wants it.
+    fn let_music(&mut self, id: ParticipantId) -> Vec<Effect> {
+        if self.participant(id).is_none_or(|person| person.line_trouble != Some(LineTrouble::Music)) {
+            return Vec::new();
+        }
+        let mut effects = self.change(id, |person| person.line_trouble = None);
+        effects.push(Effect::LetMusic(id));
+        effects
     }
 
     fn mute_all(&mut self, self_unmute: bool) -> Vec<Effect> {

@@ -65,6 +65,16 @@ pub enum ViaKind {
     Phone,
 }
 
+/// What is wrong with a telephone's line, as it sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineTrouble {
+    /// It plays music, rings or is a fax: it is not heard until it stops or a host lets it be heard.
+    Music,
+    /// No sound has ever come from it: the way here may be broken.
+    Silent,
+}
+
 /// One participant as all others see him.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Participant {
@@ -87,6 +97,9 @@ pub struct Participant {
     /// A telephone on hold: he neither hears nor is heard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_hold: bool,
+    /// What is wrong with his telephone's line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_trouble: Option<LineTrouble>,
     /// His hand is up.
     pub hand: bool,
     /// False while his network is gone and his seat is kept.

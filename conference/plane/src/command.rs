@@ -1,17 +1,14 @@
 //! What is said to a worker, and what it says back.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use leg::{LegStats, SrtpKeys};
-use media::{AudioCodec, Clip, TrackKind};
+use leg::{LegConfig, LegStats};
+use media::{Clip, TrackKind};
 use mixer::{PlayId, Recording};
-use model::{MeetingId, ParticipantId};
+use model::{LineTrouble, MeetingId, ParticipantId};
 use streaming::Feed;
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,23 +17,6 @@ use crate::{PlaneError, Shown, legs::LegSlot, ports::RtpSockets};
 /// One phone leg, unique while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(pub(crate) u64);
-
-/// What offer and answer agreed on for a leg.
-#[derive(Debug, Clone)]
-pub struct LegSettings {
-    /// The codec of both directions.
-    pub codec: AudioCodec,
-    /// The number it has in SDP.
-    pub payload_type: u8,
-    /// The number of telephone-event (RFC 4733), where the peer has it.
-    pub telephone_event: Option<u8>,
-    /// Where the peer's SDP wants RTP to be sent; the latch may learn better.
-    pub remote: SocketAddr,
-    /// The host its SIP comes from.
-    pub signalling: IpAddr,
-    /// Where sound is encrypted.
-    pub srtp: Option<SrtpKeys>,
-}
 
 /// What happens on a phone leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +59,13 @@ pub enum MeetingFact {
         speaking: Vec<ParticipantId>,
         /// The one to show large.
         active: Option<ParticipantId>,
+    },
+    /// A telephone's line sounds otherwise than before.
+    Line {
+        /// Whose.
+        participant: ParticipantId,
+        /// What is wrong with it now.
+        trouble: Option<LineTrouble>,
     },
     /// A subscriber's slots carry other participants than before.
     Slots {
@@ -161,6 +148,7 @@ pub(crate) enum MeetingCommand {
     Publish { participant: ParticipantId, offer: String, reply: Reply<String> },
     Subscribe { participant: ParticipantId, offer: String, reply: Reply<String> },
     SetMuted { participant: ParticipantId, muted: bool },
+    LetMusic { participant: ParticipantId },
     SetPart { participant: ParticipantId, part: u32 },
     Show { participant: ParticipantId, shown: Vec<Shown> },
     Remove { participant: ParticipantId },
@@ -171,7 +159,7 @@ pub(crate) enum MeetingCommand {
 }
 
 pub(crate) enum LegCommand {
-    Start { settings: LegSettings, reply: Reply<()> },
+    Start { settings: Box<LegConfig>, reply: Reply<()> },
     Play { clip: Clip, looping: bool, reply: Reply<PlayId> },
     StopPlaying,
     SetVolume { volume: f32 },

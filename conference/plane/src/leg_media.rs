@@ -38,6 +38,7 @@ impl LegMedia {
 
     /// Begins to receive and send; again after a re-INVITE, with what it changed.
     pub async fn start(&self, settings: LegSettings) -> Result<(), PlaneError> {
+        let settings = Box::new(settings);
         self.ask(|reply| LegCommand::Start { settings, reply }).await
     }
 
@@ -89,6 +90,7 @@ impl LegMedia {
 impl Drop for LegMedia {
     fn drop(&mut self) {
         self.plane.legs().remove(&self.address.id);
+        self.plane.release_port(self.local.port());
         self.tell(LegCommand::Close);
     }
 }

@@ -123,9 +123,13 @@ impl Legs {
             // Where it can't be, each packet is sent with its address, as before.
             slot.connected = slot.rtp.socket.connect(remote).is_ok();
         }
+        if let Some(percent) = leg.take_reported_loss() {
+            mixer.set_loss(seat, percent);
+        }
         let incoming = match leg.pull(now) {
             leg::Pulled::Packet(payload) => Incoming::Packet(payload),
             leg::Pulled::Lost { next } => Incoming::Lost { next },
+            leg::Pulled::ComfortNoise(payload) => Incoming::ComfortNoise(payload),
             leg::Pulled::Nothing => Incoming::Nothing,
         };
         mixer.push(seat, incoming, None);
@@ -144,12 +148,14 @@ impl Legs {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let Some(leg) = &mut slot.leg else { return };
         out.clear();
-        let to = leg.send(payload, out);
-        let sent = if slot.connected { slot.rtp.socket.send(out) } else { slot.rtp.socket.send_to(out, to) };
-        count(&sent);
+        if let Some(to) = leg.send(payload, out) {
+            let sent = if slot.connected { slot.rtp.socket.send(out) } else { slot.rtp.socket.send_to(out, to) };
+            count(&sent);
+        }
         out.clear();
         if let Some(to) = leg.poll_rtcp(now, out) {
-            count(&slot.rtcp.socket.send_to(out, to));
+            let socket = if leg.rtcp_mux() { &slot.rtp.socket } else { &slot.rtcp.socket };
+            count(&socket.send_to(out, to));
         }
     }
 

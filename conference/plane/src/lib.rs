@@ -28,16 +28,17 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use model::MeetingId;
 use tokio::sync::mpsc;
 
-pub use command::{LegFact, LegId, LegSettings, MeetingFact, SlotAssigned};
-pub use leg::{LegStats, SrtpKey, SrtpKeys, SrtpSuite};
+pub use command::{LegFact, LegId, MeetingFact, SlotAssigned};
+pub use leg::{LegConfig as LegSettings, LegStats, SrtpKey, SrtpKeys, SrtpSuite};
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
-pub use mixer::{PlayId, Recording};
+pub use mixer::{LineCare, PlayId, Recording};
 pub use subscriber::Shown;
 
 use command::{Command, LegAddress};
@@ -59,6 +60,8 @@ pub struct PlaneConfig {
     pub rtp_bind: IpAddr,
     /// The address written into SDP for phones.
     pub rtp_announced: IpAddr,
+    /// What is done for telephones' lines in meetings.
+    pub care: LineCare,
     /// Address and port of the first worker's WebRTC socket; the next worker has the port above. Port 0 lets the
     /// system choose.
     pub webrtc_bind: SocketAddr,
@@ -154,7 +157,7 @@ impl Plane {
 
     /// Allocates an RTP port. The leg hears and plays nothing until [`LegMedia::start`].
     pub async fn open_leg(&self) -> Result<(LegMedia, mpsc::Receiver<LegFact>), PlaneError> {
-        let sockets = self.shared.ports.allocate()?;
+        let sockets = self.shared.ports.allocate(Instant::now())?;
         let local = SocketAddr::new(self.shared.announced, sockets.port);
         let id = LegId(self.shared.next_leg.fetch_add(1, Ordering::Relaxed));
         let worker = self.pick_worker();
@@ -163,6 +166,11 @@ impl Plane {
         self.shared.workers[worker].send(Command::OpenLeg { address: Arc::clone(&address), sockets, facts }).await?;
         self.legs().insert(id, Arc::clone(&address));
         Ok((LegMedia::new(self.clone(), address, local), receiver))
+    }
+
+    /// The leg with this port is closed.
+    fn release_port(&self, port: u16) {
+        self.shared.ports.release(port, Instant::now());
     }
 
     fn pick_worker(&self) -> usize {

@@ -50,6 +50,11 @@ impl MeetingMedia {
         self.tell(MeetingCommand::SetMuted { participant, muted });
     }
 
+    /// Music from his telephone is mixed like speech from now on.
+    pub fn let_music(&self, participant: ParticipantId) {
+        self.tell(MeetingCommand::LetMusic { participant });
+    }
+
     /// From now on he hears and sees this part of the meeting alone: a breakout room, or the main room (0), which is what
     /// livestreams and recordings show.
     pub fn set_part(&self, participant: ParticipantId, part: u32) {

@@ -7,8 +7,8 @@ use std::{
 
 use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
-use mixer::{Incoming, Mixer, SeatConfig, SeatKey, SeatMap, Speakers};
-use model::{MeetingId, ParticipantId};
+use mixer::{Incoming, LineCare, LineEvent, Mixer, SeatConfig, SeatKey, SeatMap, Speakers};
+use model::{LineTrouble, MeetingId, ParticipantId};
 use sfu::{Layer, PeerKey, Sfu, Slot, SourceId, allocate::Want, forward};
 use streaming::Feed;
 use tokio::sync::mpsc;
@@ -49,6 +49,7 @@ pub(crate) struct Room {
     feed_tracks: HashMap<SourceId, forward::Rewriter>,
     members_ever: u64,
     numbers: HashMap<u64, ParticipantId>,
+    care: LineCare,
     /// Pictures somebody waits for the key frame of.
     wanting: BTreeSet<(SourceId, Layer)>,
     /// A layer of a picture has begun to come.
@@ -71,14 +72,10 @@ struct Part {
 }
 
 impl Part {
-    fn new() -> Self {
-        Self {
-            mixer: Mixer::new(),
-            speakers: Speakers::new(),
-            seats: SeatMap::default(),
-            active: None,
-            loudest: Vec::new(),
-        }
+    fn new(care: LineCare) -> Self {
+        let mut mixer = Mixer::new();
+        mixer.set_care(care);
+        Self { mixer, speakers: Speakers::new(), seats: SeatMap::default(), active: None, loudest: Vec::new() }
     }
 }
 
@@ -97,6 +94,8 @@ struct Member {
     number: u64,
     part: u32,
     muted: bool,
+    /// A host wants the music of his telephone to be heard.
+    music: bool,
     publisher: Option<PeerKey>,
     subscriber: Option<Subscriber>,
     /// His input to the mixer, and its codec.
@@ -148,11 +147,11 @@ impl Member {
 }
 
 impl Room {
-    pub(crate) fn new(id: MeetingId, facts: mpsc::Sender<MeetingFact>) -> Self {
+    pub(crate) fn new(id: MeetingId, facts: mpsc::Sender<MeetingFact>, care: LineCare) -> Self {
         Self {
             id,
             facts,
-            parts: BTreeMap::from([(MAIN, Part::new())]),
+            parts: BTreeMap::from([(MAIN, Part::new(care))]),
             members: BTreeMap::new(),
             routes: HashMap::new(),
             pending: BTreeMap::new(),
@@ -160,6 +159,7 @@ impl Room {
             feed_tracks: HashMap::new(),
             members_ever: 0,
             numbers: HashMap::new(),
+            care,
             wanting: BTreeSet::new(),
             layers_changed: false,
             looked: Instant::now(),
@@ -220,11 +220,15 @@ impl Room {
         let phone = leg.is_some();
         let config = SeatConfig { input: Some(codec), output: phone.then_some(codec), voice: phone, apart: false };
         let member = self.member(participant);
-        let (muted, number) = (member.muted, member.part);
-        let part = self.parts.entry(number).or_insert_with(Part::new);
+        let (muted, music, number) = (member.muted, member.music, member.part);
+        let care = self.care;
+        let part = self.parts.entry(number).or_insert_with(|| Part::new(care));
         let seat = part.mixer.add(config)?;
         part.seats.insert(seat, Seated { participant, leg });
         part.mixer.set_muted(seat, muted);
+        if music {
+            part.mixer.let_music(seat);
+        }
         let member = self.member(participant);
         (member.seat, member.codec) = (Some(seat), Some(codec));
         Ok(seat)
@@ -306,6 +310,15 @@ impl Room {
             part.mixer.set_muted(seat, muted);
         }
         self.stale = true;
+    }
+
+    pub(crate) fn let_music(&mut self, participant: ParticipantId) {
+        let member = self.member(participant);
+        member.music = true;
+        let (seat, part) = (member.seat, member.part);
+        if let (Some(seat), Some(part)) = (seat, self.parts.get_mut(&part)) {
+            part.mixer.let_music(seat);
+        }
     }
 
     pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
@@ -509,6 +522,15 @@ impl Room {
                     sfu.forward(to, &[(Layer::default(), packet)], now);
                 }
             }
+            for (seat, event) in &tick.lines {
+                let Some(participant) = part.seats.get(*seat).map(|seated| seated.participant) else { continue };
+                let trouble = match event {
+                    LineEvent::Music(true) => Some(LineTrouble::Music),
+                    LineEvent::Silent(true) => Some(LineTrouble::Silent),
+                    LineEvent::Music(false) | LineEvent::Silent(false) => None,
+                };
+                changes.push(MeetingFact::Line { participant, trouble });
+            }
             if let (MAIN, Some(feed), Some(frame)) = (*number, &self.feed, &tick.program) {
                 feed.program(frame);
             }
@@ -552,7 +574,7 @@ impl Room {
                 match tap.pull(now) {
                     Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(payload), member.level),
                     Pulled::Lost { next } => mixer.push(seat, Incoming::Lost { next }, member.level),
-                    Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
+                    Pulled::ComfortNoise(_) | Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
                 }
             }
         }

@@ -16,13 +16,13 @@ use std::{
 use leg::{Leg, LegConfig};
 use media::{Ssrc, TICK};
 use mio::{Events, Interest, Poll, Token, Waker};
-use mixer::{Mixer, Recording, SeatConfig, SeatKey, SeatMap};
+use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
 use model::{MeetingId, ParticipantId};
 use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
-    LegFact, LegId, LegSettings, PlaneConfig, PlaneError,
+    LegFact, LegId, PlaneConfig, PlaneError,
     command::{Command, LegAddress, LegCommand, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
     ports::RtpSockets,
@@ -106,7 +106,8 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
         handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
     for (index, (poll, socket, sfu, commands)) in workers.into_iter().enumerate() {
         let routes = Arc::clone(&routes);
-        let run = move || Worker::new(index, poll, socket, sfu, commands, routes).run();
+        let care = config.care;
+        let run = move || Worker { care, ..Worker::new(index, poll, socket, sfu, commands, routes) }.run();
         thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
     }
     Ok(handles)
@@ -128,6 +129,8 @@ struct Worker {
     /// The queues of all workers, for legs that move.
     routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]>,
     rooms: HashMap<MeetingId, Room>,
+    /// Of telephones in meetings.
+    care: LineCare,
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
     legs: Legs,
     lobby: Mixer,
@@ -154,6 +157,7 @@ impl Worker {
             commands,
             routes,
             rooms: HashMap::new(),
+            care: LineCare::default(),
             peers: HashMap::new(),
             legs: Legs::new(),
             lobby: Mixer::new(),
@@ -216,7 +220,7 @@ impl Worker {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return std::ops::ControlFlow::Break(()),
                 Err(TryRecvError::Empty) => return std::ops::ControlFlow::Continue(()),
                 Ok(Command::OpenMeeting { id, facts }) => {
-                    self.rooms.insert(id, Room::new(id, facts));
+                    self.rooms.insert(id, Room::new(id, facts, self.care));
                 }
                 Ok(Command::Meeting { id, command }) => self.meeting_command(id, command, now),
                 Ok(Command::OpenLeg { address, sockets, facts }) => self.open_leg(address, sockets, facts, now),
@@ -254,6 +258,7 @@ impl Worker {
                 let _ = reply.send(answer);
             }
             MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),
+            MeetingCommand::LetMusic { participant } => room.let_music(participant),
             MeetingCommand::SetPart { participant, part } => match room.set_part(participant, part) {
                 Ok(moved) => {
                     if let Some((leg, seat)) = moved
@@ -315,7 +320,7 @@ impl Worker {
         }
         match command {
             LegCommand::Start { settings, reply } => {
-                let _ = reply.send(self.start_leg(id, &settings, now));
+                let _ = reply.send(self.start_leg(id, *settings, now));
             }
             LegCommand::Play { clip, looping, reply } => {
                 let played = self.seat_of(id).map(|(mixer, seat)| mixer.play(seat, clip, looping));
@@ -366,18 +371,11 @@ impl Worker {
         let _ = waker.wake();
     }
 
-    fn start_leg(&mut self, id: LegId, settings: &LegSettings, now: Instant) -> Result<(), PlaneError> {
-        let config = LegConfig {
-            codec: settings.codec,
-            payload_type: settings.payload_type,
-            telephone_event: settings.telephone_event,
-            remote: settings.remote,
-            signalling: settings.signalling,
-            srtp: settings.srtp,
-        };
+    fn start_leg(&mut self, id: LegId, config: LegConfig, now: Instant) -> Result<(), PlaneError> {
+        let codec = config.codec;
         let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
         slot.open(now).map_err(PlaneError::Worker)?;
-        if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == settings.codec) {
+        if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == codec) {
             leg.reconfigure(config, now);
             return Ok(());
         }
@@ -390,7 +388,7 @@ impl Worker {
             }
             Place::Meeting(meeting, _) => {
                 if let Some(room) = self.rooms.get_mut(&meeting) {
-                    let seat = room.change_leg_codec(id, settings.codec)?;
+                    let seat = room.change_leg_codec(id, codec)?;
                     slot.place = Place::Meeting(meeting, seat);
                 }
             }

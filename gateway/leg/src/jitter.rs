@@ -38,6 +38,8 @@ pub enum Pulled<'a> {
         /// May carry redundancy.
         next: Option<&'a [u8]>,
     },
+    /// The sender is silent, and silence sounds like this (RFC 3389) until the next packet.
+    ComfortNoise(&'a [u8]),
     /// The sender is silent.
     Nothing,
 }
@@ -381,7 +383,7 @@ mod tests {
             played.push(match buffer.pull(now) {
                 Pulled::Packet(payload) => payload[0].to_string(),
                 Pulled::Lost { .. } => "x".to_owned(),
-                Pulled::Nothing => ".".to_owned(),
+                Pulled::ComfortNoise(_) | Pulled::Nothing => ".".to_owned(),
             });
         }
         (played, buffer.stats())

@@ -57,14 +57,18 @@ impl Latch {
         self.remote
     }
 
+    /// Whether this may be the peer: where the SDP has him, or in the first seconds where he may be learned.
+    pub(crate) fn may_learn(&self, from: SocketAddr, now: Instant) -> bool {
+        let near = from.ip() == self.signalling || from.ip() == self.sdp_ip;
+        from == self.remote || !self.learned && now <= self.deadline && near
+    }
+
     pub(crate) fn judge(&mut self, from: SocketAddr, packet: &RtpPacket<'_>, now: Instant) -> Verdict {
         if from == self.remote {
             self.heard = true;
             return Verdict::Peer;
         }
-        let may_learn =
-            !self.learned && now <= self.deadline && (from.ip() == self.signalling || from.ip() == self.sdp_ip);
-        if !may_learn {
+        if !self.may_learn(from, now) {
             return Verdict::Stranger;
         }
         let packets = match &self.candidate {

@@ -27,6 +27,18 @@ use tones::ToneReader;
 /// A leg that has sent nothing for this long is told as dead. Shorter would hang up on phones that suppress silence.
 const NO_MEDIA: Duration = Duration::from_secs(10);
 
+/// Packets sent before anything has come: a second. More would make us shoot at whomever a stranger names (reliability: A10).
+const UNHEARD_MAX: u32 = 50;
+
+/// Ticks of silence after which it is said once and not sent any more: shorter would cut pauses between words.
+const QUIET_TICKS: u32 = 10;
+
+/// Ticks after which it is said again, for who has not heard it.
+const NOISE_TICKS: u32 = 10;
+
+/// The comfort noise we ask for, in −dBov: a line that isn't dead. Louder would be heard as hiss.
+const NOISE_LEVEL: u8 = 70;
+
 /// Events that may wait to be polled; a phone can't press more keys between two ticks, a flood may.
 const EVENTS_MAX: usize = 32;
 
@@ -45,6 +57,12 @@ pub struct LegConfig {
     pub signalling: IpAddr,
     /// Where sound is encrypted.
     pub srtp: Option<SrtpKeys>,
+    /// The number of comfort noise (RFC 3389), where the peer has it.
+    pub comfort_noise: Option<u8>,
+    /// RTCP goes by the port of RTP (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Where the peer wants RTCP, if not by the port above RTP's (RFC 3605).
+    pub rtcp: Option<SocketAddr>,
 }
 
 /// What happens on a leg.
@@ -87,6 +105,14 @@ pub struct Leg {
     ssrc: Ssrc,
     latch: Latch,
     srtp: Option<(srtp::Sender, srtp::Receiver)>,
+    /// Something has come from where we send to.
+    answered: bool,
+    /// Packets sent before that.
+    unheard: u32,
+    /// What played last was comfort noise, which goes on until a packet of sound.
+    noise: bool,
+    /// Ticks since something that is no silence was to be sent.
+    quiet: u32,
     jitter: JitterBuffer,
     keys: KeyReader,
     /// Where the peer has no telephone events: who has them would dial each key twice.
@@ -112,6 +138,10 @@ impl Leg {
         Self {
             latch: Latch::new(config.remote, config.signalling, now),
             srtp: contexts(config.srtp.as_ref()),
+            answered: false,
+            unheard: 0,
+            noise: false,
+            quiet: 0,
             jitter: JitterBuffer::new(config.codec),
             keys: KeyReader::default(),
             tones: tone_reader(&config),
@@ -147,12 +177,18 @@ impl Leg {
         if config.srtp != self.config.srtp {
             self.srtp = contexts(config.srtp.as_ref());
         }
+        if config.remote != self.config.remote {
+            (self.answered, self.unheard) = (false, 0);
+        }
         self.config = config;
         self.last_packet = now;
     }
 
     /// Takes a datagram of the RTP socket.
     pub fn handle_rtp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        if self.config.rtcp_mux && matches!(*datagram, [_, 192..=223, ..]) {
+            return self.handle_rtcp(from, datagram, now);
+        }
         let opened = match &mut self.srtp {
             Some((_, receiver)) => receiver.open(datagram),
             None => Some(&*datagram),
@@ -166,7 +202,8 @@ impl Leg {
             return;
         };
         let is_key = Some(packet.payload_type) == self.config.telephone_event;
-        if !is_key && packet.payload_type != self.config.payload_type {
+        let is_noise = Some(packet.payload_type) == self.config.comfort_noise;
+        if !is_key && !is_noise && packet.payload_type != self.config.payload_type {
             self.stats.dropped_nonsense += 1;
             return;
         }
@@ -181,6 +218,8 @@ impl Leg {
             if let Some(key) = self.keys.read(&packet) {
                 self.tell(LegEvent::Digit(key));
             }
+        } else if is_noise {
+            self.take_noise(seq, &packet, now);
         } else {
             self.take_sound(seq, &packet, now);
         }
@@ -189,6 +228,7 @@ impl Leg {
     fn note_arrival(&mut self, packet: &RtpPacket<'_>, now: Instant) {
         self.stats.received += 1;
         self.last_packet = now;
+        self.answered = true;
         if !std::mem::replace(&mut self.heard, true) {
             self.tell(LegEvent::FirstPacket);
         }
@@ -200,6 +240,14 @@ impl Leg {
             self.sequence = SeqExtender::default();
             self.jitter = JitterBuffer::new(self.config.codec);
             self.reports.new_stream(packet.ssrc);
+        }
+    }
+
+    /// A packet that says how silence sounds. In the jitter buffer it is known by being shorter than any sound.
+    fn take_noise(&mut self, seq: u64, packet: &RtpPacket<'_>, now: Instant) {
+        let payload = packet.payload.get(..NOISE_BYTES_MAX).unwrap_or(packet.payload);
+        if !payload.is_empty() {
+            self.jitter.insert(seq, packet.timestamp, payload, now);
         }
     }
 
@@ -229,7 +277,9 @@ impl Leg {
             self.stats.dropped_forged += 1;
             return;
         };
-        if !self.reports.read(datagram, now) {
+        if self.reports.read(datagram, now) {
+            self.answered = true;
+        } else {
             self.stats.dropped_nonsense += 1;
         }
     }
@@ -258,14 +308,37 @@ impl Leg {
         {
             self.events.push_back(LegEvent::Digit(key));
         }
-        pulled
+        match pulled {
+            Pulled::Packet(noise) if bytes_per_frame(self.config.codec).is_some_and(|bytes| noise.len() < bytes) => {
+                self.noise = true;
+                Pulled::ComfortNoise(noise)
+            }
+            Pulled::Packet(_) => {
+                self.noise = false;
+                pulled
+            }
+            // Nobody meant to send sound there.
+            Pulled::Lost { .. } if self.noise => Pulled::Nothing,
+            Pulled::Lost { .. } | Pulled::ComfortNoise(_) | Pulled::Nothing => pulled,
+        }
     }
 
-    /// Appends a packet with this tick's payload to `out`, and says where it goes.
-    pub fn send(&mut self, payload: &[u8], out: &mut Vec<u8>) -> SocketAddr {
+    /// Appends a packet with this tick's payload to `out`, and says where it goes; none where nothing is to be sent.
+    pub fn send(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let noise = [NOISE_LEVEL];
+        let (payload_type, payload) = match self.what_to_send(payload) {
+            What::Nothing => {
+                self.skip();
+                return None;
+            }
+            What::Sound => (self.config.payload_type, payload),
+            What::Noise(number) => (number, noise.as_slice()),
+        };
+        let is_sound = payload_type == self.config.payload_type;
         let packet = RtpPacket {
-            payload_type: self.config.payload_type,
-            marker: std::mem::take(&mut self.marker),
+            payload_type,
+            // The first packet of sound after silence is marked, and no noise is (RFC 3551 §4.1).
+            marker: is_sound && std::mem::take(&mut self.marker),
             seq: self.next_seq,
             timestamp: self.next_timestamp,
             ssrc: self.ssrc,
@@ -280,7 +353,38 @@ impl Leg {
         self.stats.sent += 1;
         self.next_seq = self.next_seq.wrapping_add(1);
         self.next_timestamp = self.next_timestamp.wrapping_add(self.config.codec.ticks_per_frame());
-        self.latch.remote()
+        Some(self.latch.remote())
+    }
+
+    fn what_to_send(&mut self, payload: &[u8]) -> What {
+        // On hold as RFC 2543 has it nothing goes out at all.
+        if self.latch.remote().ip().is_unspecified() {
+            return What::Nothing;
+        }
+        if !self.answered {
+            if self.unheard >= UNHEARD_MAX {
+                return What::Nothing;
+            }
+            self.unheard += 1;
+        }
+        let Some(number) = self.config.comfort_noise else { return What::Sound };
+        self.quiet = if is_silence(self.config.codec, payload) { self.quiet.saturating_add(1) } else { 0 };
+        match self.quiet.checked_sub(QUIET_TICKS) {
+            None => What::Sound,
+            Some(ticks) if ticks % NOISE_TICKS == 0 => What::Noise(number),
+            Some(_) => What::Nothing,
+        }
+    }
+
+    /// How much of what we sent was lost, in percent, as the peer has told since the last call.
+    pub fn take_reported_loss(&mut self) -> Option<u8> {
+        self.reports.take_reported_loss()
+    }
+
+    /// RTCP goes by the port of RTP.
+    #[must_use]
+    pub fn rtcp_mux(&self) -> bool {
+        self.config.rtcp_mux
     }
 
     /// A tick in which nothing is sent.
@@ -292,14 +396,19 @@ impl Leg {
     /// Appends a compound RTCP packet when one is due, about every five seconds.
     pub fn poll_rtcp(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let start = out.len();
-        if !self.reports.write_if_due(now, out) {
+        if !self.answered || !self.reports.write_if_due(now, out) {
             return None;
         }
         if let Some((sender, _)) = &mut self.srtp {
             sender.protect_rtcp(out, start);
         }
         let remote = self.latch.remote();
-        Some(SocketAddr::new(remote.ip(), remote.port().checked_add(1)?))
+        if self.config.rtcp_mux {
+            return Some(remote);
+        }
+        // What the description says of RTCP holds as long as what it says of RTP does.
+        let told = self.config.rtcp.filter(|rtcp| rtcp.ip() == remote.ip() && remote == self.config.remote);
+        told.or_else(|| Some(SocketAddr::new(remote.ip(), remote.port().checked_add(1)?)))
     }
 
     /// What was seen so far.
@@ -322,6 +431,27 @@ impl Leg {
 
 fn tone_reader(config: &LegConfig) -> Option<ToneReader> {
     config.telephone_event.is_none().then(|| ToneReader::new(config.codec)).flatten()
+}
+
+/// What goes out in a tick.
+enum What {
+    Sound,
+    /// Comfort noise, by this number.
+    Noise(u8),
+    Nothing,
+}
+
+/// Level and coefficients of comfort noise; more describe no room better.
+const NOISE_BYTES_MAX: usize = 13;
+
+/// G.711 is silent by its bytes alone. G.722 never is: its silence depends on what was before.
+fn is_silence(codec: AudioCodec, payload: &[u8]) -> bool {
+    let silences: [u8; 2] = match codec {
+        AudioCodec::Pcma => [0xd5, 0x55],
+        AudioCodec::Pcmu => [0xff, 0x7f],
+        AudioCodec::G722 | AudioCodec::Opus => return false,
+    };
+    payload.iter().all(|byte| silences.contains(byte))
 }
 
 fn contexts(keys: Option<&SrtpKeys>) -> Option<(srtp::Sender, srtp::Receiver)> {
@@ -356,6 +486,9 @@ mod tests {
             remote: "192.0.2.1:4000".parse().unwrap(),
             signalling: "192.0.2.1".parse().unwrap(),
             srtp: None,
+            comfort_noise: None,
+            rtcp_mux: false,
+            rtcp: None,
         }
     }
 
@@ -408,7 +541,7 @@ mod tests {
     fn what_is_sent_runs_on() {
         let mut leg = Leg::new(config(), Ssrc(0x1234_5678), Instant::now());
         let (mut first, mut second) = (Vec::new(), Vec::new());
-        assert_eq!(leg.send(&[1; 160], &mut first), config().remote);
+        assert_eq!(leg.send(&[1; 160], &mut first), Some(config().remote));
         leg.skip();
         leg.send(&[2; 160], &mut second);
         let (first, second) = (RtpPacket::parse(&first).unwrap(), RtpPacket::parse(&second).unwrap());

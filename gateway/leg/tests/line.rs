@@ -36,7 +36,7 @@ fn run(leg: &mut Leg, start: Instant, arrivals: Vec<(u64, Vec<u8>)>, ticks: u64)
         pulled.push(match leg.pull(start + Duration::from_micros(now)) {
             Pulled::Packet(payload) => Played::Packet(payload.to_vec()),
             Pulled::Lost { next } => Played::Lost { next: next.is_some() },
-            Pulled::Nothing => Played::Nothing,
+            Pulled::ComfortNoise(_) | Pulled::Nothing => Played::Nothing,
         });
         while let Some(event) = leg.poll_event() {
             if let LegEvent::Digit(key) = event {

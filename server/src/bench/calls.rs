@@ -13,7 +13,7 @@ use conference::{Conference, ConferenceConfig, NewAccount};
 use gateway::{Load, LoadPhase, LoadReport};
 use media::AudioCodec;
 use model::{AccountRole, BookingMode, BookingRequest, CAPACITY_MAX, Options, SiteId};
-use plane::{Plane, PlaneConfig};
+use plane::{LineCare, Plane, PlaneConfig};
 use serde_json::json;
 use store::{Site, Store};
 use streaming::{Streaming, StreamingConfig};
@@ -144,6 +144,7 @@ pub(super) async fn prepare(folder: &Path, meetings: usize, people: usize) -> an
         rtp_ports: 20_000..=29_999,
         rtp_bind: loopback,
         rtp_announced: loopback,
+        care: LineCare::default(),
         webrtc_bind: SocketAddr::new(loopback, 0),
         webrtc_announced: vec![loopback],
     })?;

@@ -159,6 +159,9 @@ impl Run {
                 remote,
                 signalling: remote.ip(),
                 srtp: None,
+                comfort_noise: None,
+                rtcp_mux: false,
+                rtcp: None,
             };
             let room = &mut meetings[meeting];
             let seat =
@@ -204,6 +207,7 @@ impl Run {
             let incoming = match caller.leg.pull(now) {
                 Pulled::Packet(payload) => Incoming::Packet(payload),
                 Pulled::Lost { next } => Incoming::Lost { next },
+                Pulled::ComfortNoise(payload) => Incoming::ComfortNoise(payload),
                 Pulled::Nothing => Incoming::Nothing,
             };
             self.meetings[caller.meeting].mixer.push(caller.seat, incoming, None);

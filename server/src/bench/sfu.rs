@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use model::{MeetingId, ParticipantId};
-use plane::{Plane, PlaneConfig};
+use plane::{LineCare, Plane, PlaneConfig};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -91,6 +91,7 @@ async fn serve() -> anyhow::Result<()> {
         rtp_ports: 20_000..=20_001,
         rtp_bind: loopback,
         rtp_announced: loopback,
+        care: LineCare::default(),
         webrtc_bind: SocketAddr::new(loopback, 0),
         webrtc_announced: vec![loopback],
     })?;

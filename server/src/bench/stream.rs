@@ -21,7 +21,7 @@ use clap::Args;
 use conference::{Conference, ConferenceConfig};
 use media::TrackKind;
 use model::{BroadcastId, Layout, ParticipantId};
-use plane::{Plane, PlaneConfig};
+use plane::{LineCare, Plane, PlaneConfig};
 use serde_json::{Value, json};
 use store::Store;
 use streaming::{Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
@@ -230,6 +230,7 @@ impl Site {
             rtp_ports: 20_000..=29_999,
             rtp_bind: loopback,
             rtp_announced: loopback,
+            care: LineCare::default(),
             webrtc_bind: SocketAddr::new(loopback, 0),
             webrtc_announced: vec![loopback],
         })?;

@@ -530,6 +530,10 @@ export type Event =
       type: 'broadcast_changed';
     };
 /**
+ * What is wrong with a telephone's line, as it sounds.
+ */
+export type LineTrouble = 'music' | 'silent';
+/**
  * What somebody may do.
  */
 export type Role = 'host' | 'co_host' | 'member';
@@ -833,6 +837,10 @@ export interface Participant {
    */
   hand: boolean;
   id: ParticipantId;
+  /**
+   * What is wrong with his telephone's line.
+   */
+  line_trouble?: LineTrouble | null;
   /**
    * His sound counts for nobody.
    */

@@ -21,7 +21,9 @@ impl Meeting {
             }
             Action::Unmute { participant } => {
                 self.may_touch(by, participant)?;
-                Ok(self.open(participant))
+                let mut effects = self.let_music(participant);
+                effects.extend(self.open(participant));
+                Ok(effects)
             }
             Action::MuteAll { self_unmute } => {
                 manager()?;

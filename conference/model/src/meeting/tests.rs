@@ -894,6 +894,25 @@ fn a_host_by_telephone_begins_the_meeting() {
     assert_eq!(meeting.participant(seat(4)).unwrap().role, Role::Host);
 }
 
+// product: P10
+#[test]
+fn music_of_a_telephone_is_told_to_all_and_a_host_may_let_it_be_heard() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let trouble = |meeting: &Meeting| meeting.participant(caller).and_then(|person| person.line_trouble);
+    let effects = meeting.handle(Command::Line(caller, Some(LineTrouble::Music)), NOW).unwrap();
+    assert!(matches!(effects[..], [Effect::Tell(_, Event::ParticipantChanged { .. })]), "{effects:?}");
+    assert_eq!(trouble(&meeting), Some(LineTrouble::Music));
+    let let_it = Action::Unmute { participant: caller };
+    assert_eq!(act(&mut meeting, guest, let_it.clone()), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, host, let_it).unwrap();
+    assert!(effects.contains(&Effect::LetMusic(caller)), "{effects:?}");
+    assert_eq!(trouble(&meeting), None);
+    // Who was muted besides is opened with it, and where there is no music there is nothing to let.
+    act(&mut meeting, host, Action::Mute { participant: caller }).unwrap();
+    let effects = act(&mut meeting, host, Action::Unmute { participant: caller }).unwrap();
+    assert!(!effects.contains(&Effect::LetMusic(caller)), "{effects:?}");
+}
+
 // product: P5, C7
 #[test]
 fn a_telephone_on_hold_counts_for_nobody_and_comes_back_as_it_was() {

@@ -94,8 +94,17 @@ pub(crate) fn remote() -> SocketAddr {
 
 /// Sound has payload type 8 and keys 101, whatever the codec.
 pub(crate) fn leg(codec: AudioCodec, telephone_event: Option<u8>, start: Instant) -> Leg {
-    let config =
-        LegConfig { codec, payload_type: 8, telephone_event, remote: remote(), signalling: remote().ip(), srtp: None };
+    let config = LegConfig {
+        codec,
+        payload_type: 8,
+        telephone_event,
+        remote: remote(),
+        signalling: remote().ip(),
+        srtp: None,
+        comfort_noise: None,
+        rtcp_mux: false,
+        rtcp: None,
+    };
     Leg::new(config, Ssrc(1), start)
 }
 

@@ -8,7 +8,7 @@ import type { Dialog } from './Room';
 import styles from './Room.module.css';
 import { attempt, toggleCamera, toggleMicrophone } from './controls';
 import { type Told, useNotices } from './notices';
-import { useMeeting, useMeetingState } from './useMeeting';
+import { useManages, useMeeting, useMeetingState } from './useMeeting';
 
 interface NoticeStackProps {
   panel: PanelName | null;
@@ -68,8 +68,10 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isScalable = useMeetingState(state => state.meeting.scalable);
-  return ({ kind }: Told): { label: string; act: () => void } | null => {
-    switch (kind) {
+  return (told: Told): { label: string; act: () => void } | null => {
+    switch (told.kind) {
+      case 'music':
+        return { label: t('meeting.letMusic'), act: () => void attempt(() => meeting.unmute(told.who)) };
       case 'asked_to_unmute':
         return {
           label: t('meeting.unmute'),
@@ -112,8 +114,10 @@ function useNews(panel: PanelName | null): void {
   const said = useMeetingState(({ chat }) => chat.at(-1));
   const asked = useMeetingState(({ polls }) => polls.at(-1));
   const knocks = useMeetingState(({ waiting }) => waiting.at(-1));
+  const manages = useManages();
+  const troubled = useMeetingState(({ participants }) => participants.find(person => person.line_trouble));
   // What was there when one came in is no news.
-  const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, knocks: '' });
+  const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, knocks: '', trouble: '' });
 
   useEffect(() => {
     if (panel) forget(SHOWN_BY[panel]);
@@ -134,6 +138,15 @@ function useNews(panel: PanelName | null): void {
     known.current.knocks = id;
     if (knocks && panel !== 'participants') tell({ kind: 'knock', text: knocks.name });
   }, [knocks, panel, tell]);
+  useEffect(() => {
+    const trouble = troubled ? `${troubled.id} ${troubled.line_trouble}` : '';
+    if (trouble === known.current.trouble) return;
+    known.current.trouble = trouble;
+    forget(['music', 'silent_line']);
+    if (!troubled || !manages) return;
+    const kind = troubled.line_trouble === 'music' ? 'music' : 'silent_line';
+    tell({ kind, who: troubled.id, name: troubled.name });
+  }, [troubled, manages, tell, forget]);
 }
 
 function useNoticeText(): (told: Told) => string {
@@ -147,6 +160,9 @@ function useNoticeText(): (told: Told) => string {
         return t(`trouble.${trouble[told.device] ?? 'failed'}`, { device: t(`devices.${told.device}`) });
       case 'said':
         return t('notice.said', { name: told.from, text: told.text });
+      case 'music':
+      case 'silent_line':
+        return t(`notice.${told.kind}`, { name: told.name });
       case 'knock':
         return t('notice.knock', { name: told.text });
       case 'poll':

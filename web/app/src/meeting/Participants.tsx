@@ -97,7 +97,7 @@ interface RowProps {
 
 function Row({ participant, onRename, onWrite }: RowProps) {
   const { t } = useTranslation();
-  const { id, name, number, via, role, muted, camera, hand, connected, on_hold } = participant;
+  const { id, name, number, via, role, muted, camera, hand, connected, on_hold, line_trouble } = participant;
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
   const isHost = useIsHost();
@@ -111,6 +111,7 @@ function Row({ participant, onRename, onWrite }: RowProps) {
     number !== name && number,
     !connected && t('meeting.lost'),
     on_hold && t('meeting.onHold'),
+    line_trouble && t(`meeting.line.${line_trouble}`),
   ].filter(detail => typeof detail === 'string');
   return (
     <li
@@ -123,6 +124,7 @@ function Row({ participant, onRename, onWrite }: RowProps) {
       data-role={role}
       data-muted={muted}
       data-speaking={isSpeaking}
+      data-line={line_trouble ?? undefined}
     >
       <span className={styles.who}>
         <Text fz="sm" truncate>
@@ -310,8 +312,11 @@ interface SoundProps {
 }
 
 /** The microphone as others hear it; the host's way to change that. */
-function Sound({ participant: { id, name, muted, via }, isSpeaking, mayControl }: SoundProps) {
+function Sound({ participant, isSpeaking, mayControl }: SoundProps) {
   const { t } = useTranslation();
+  const { id, name, via } = participant;
+  // Music of a telephone is not heard until somebody wants it.
+  const muted = participant.muted || participant.line_trouble === 'music';
   const meeting = useMeeting();
   const icon = muted ? <MicOff size={17} /> : <Mic size={17} />;
   if (!mayControl) {

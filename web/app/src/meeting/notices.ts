@@ -8,11 +8,18 @@ const SHOWN_MS = 6_000;
 const SHOWN_MAX = 3;
 
 /** What waits for an answer. */
-const ASKS: ReadonlySet<Told['kind']> = new Set(['asked_to_unmute', 'asked_to_show', 'ends_soon', 'knock']);
+const ASKS: ReadonlySet<Told['kind']> = new Set([
+  'asked_to_unmute',
+  'asked_to_show',
+  'ends_soon',
+  'knock',
+  'music',
+]);
 
 export type Told =
   | { kind: Notice | 'recording' | 'not_recording' }
   | { kind: 'knock' | 'poll'; text: string }
+  | { kind: 'music' | 'silent_line'; who: string; name: string }
   | { kind: 'said'; from: string; text: string }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'trouble'; device: 'microphone' | 'camera' };
