@@ -7,7 +7,7 @@ use std::{
 
 use media::AudioCodec;
 use model::{MeetingId, ParticipantId};
-use plane::{LegFact, LegSettings, Plane, PlaneConfig, PlaneError};
+use plane::{LegFact, LegSettings, LineCare, Plane, PlaneConfig, PlaneError};
 
 const CALLERS: u128 = 2_000;
 
@@ -25,6 +25,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
         rtp_ports: 20_000..=24_001,
         rtp_bind: HERE,
         rtp_announced: HERE,
+        care: LineCare::default(),
         webrtc_bind: SocketAddr::new(HERE, 0),
         webrtc_announced: vec![HERE],
     };
@@ -40,6 +41,9 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
             remote: SocketAddr::new(HERE, 9),
             signalling: HERE,
             srtp: None,
+            comfort_noise: None,
+            rtcp_mux: false,
+            rtcp: None,
         };
         leg.start(settings).await.unwrap();
         meeting.seat_leg(ParticipantId::from_u128(n), leg.id()).await.unwrap();
