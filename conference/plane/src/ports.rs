@@ -16,7 +16,7 @@ use crate::PlaneError;
 
 /// How long a port rests after its call: a telephone that has not heard of the end sends on for as long as its BYE is repeated
 /// in practice. More would take ports from a small range when many calls end at once.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(2);
 
 /// The two sockets of a leg (RFC 3550 §11).
 pub(crate) struct RtpSockets {
