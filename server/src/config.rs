@@ -456,7 +456,7 @@ impl Default for Media {
             rtp_ports: PortRange(20_000..=29_999),
             denoise: true,
             mute_music: true,
-            echo_guard: true,
+            echo_guard: false,
             webrtc: SocketAddr::new(ANY, 7000),
             announced: Vec::new(),
         }
