@@ -695,7 +695,7 @@ fn what_is_told_reads_as_the_client_protocol_says() {
     let view = serde_json::json!({
         "id": id, "number": "123456789", "title": "周会", "capacity": 5, "ends_ms": null, "scalable": true,
         "livestream": true, "dial_out": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
-        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "breakouts": 0, "self_unmute": true, "recording": false
+        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "shown": null, "breakouts": 0, "self_unmute": true, "recording": false
     });
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");
