@@ -43,7 +43,8 @@ fn the_page_is_installable_and_never_old() -> Result<()> {
     page.login(server.web, "host", PASSWORD)?;
     page.join(server.web, &server.meeting, "韩梅梅", "")?;
     page.evaluate(&format!("(window.second = window.open('/j/{}'), true)", server.meeting))?;
-    page.until("window.second.document.querySelector('[data-testid=join-submit]') !== null")?;
+    // His name is filled in when it is known whose tab it is.
+    page.until("!!window.second.document.querySelector('[data-testid=join-name]')?.value")?;
     page.evaluate("window.second.document.querySelector('[data-testid=join-submit]').click()")?;
     page.until("window.second.document.querySelector('[data-testid=prejoin-elsewhere]') !== null")?;
     page.evaluate("window.second.close()")?;

@@ -17,6 +17,7 @@ const OF_HIS_SITE: &str = "-yyy--y";
 const ADMINISTERED: &str = "---y--y";
 const ADMINISTRATORS: &str = "---y-yy";
 const OPERATOR: &str = "------y";
+const NOBODY: &str = "-------";
 
 /// What is told to whom may not.
 const DENIED: [&str; 4] = ["not_logged_in", "not_allowed", "not_found", "no_such_meeting"];
@@ -36,6 +37,14 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "GET /me" | "GET /meetings" | "GET /free-slots" | "GET /capacity" | "GET /recordings" => {
             (LOGGED_IN, Value::Null)
         }
+        // The watch page is public unless its meeting's owner says otherwise: tests/e2e/audience.rs.
+        "POST /broadcasts/{id}/viewers" => (ALL, json!({"viewer": "00112233445566778899aabbccddeeff"})),
+        "GET /meetings/{id}/watch" => (HIS, Value::Null),
+        "PUT /meetings/{id}/watch" => (HIS, json!({"access": "public"})),
+        "GET /me/bookmarks" => (LOGGED_IN, Value::Null),
+        "POST /me/bookmarks" => (LOGGED_IN, json!({"name": "页", "url": "ftp://none"})),
+        // There is none of this name for anybody: one's own are in tests/e2e/sharing.rs.
+        "DELETE /me/bookmarks/{id}" => (NOBODY, Value::Null),
         "GET /me/phone-pin" | "POST /me/phone-pin" | "GET /me/reminders" => (LOGGED_IN, Value::Null),
         "PATCH /me" => (LOGGED_IN, json!({"mobile": ""})),
         "POST /me/password" => (LOGGED_IN, json!({"old_password": "wrong", "new_password": "Another-2026"})),
@@ -73,6 +82,7 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         // Of a film that must have been made: tests/e2e/recording.rs.
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,
+        "GET /meetings/{id}/whiteboard" | "PUT /meetings/{id}/whiteboard" => return None,
         "GET /recordings/{id}/file" | "DELETE /recordings/{id}" => return None,
         _ => panic!("say who may {route}"),
     })
