@@ -36,7 +36,8 @@ fn messages(mut file: &[u8]) -> Result<Vec<String>> {
 
 async fn first_call(user: &User, path: &str) -> Result<Value> {
     loop {
-        let call = user.get(path).await?["items"][0].take();
+        let calls = user.get(path).await?;
+        let call = calls["items"].get(0).cloned().unwrap_or_default();
         if !call.is_null() {
             return Ok(call);
         }
