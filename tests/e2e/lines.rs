@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Client, Pjsua, Server};
+use tests::{Client, PASSWORD, Pjsua, Server};
 
 // product: P10
 #[tokio::test(flavor = "multi_thread")]
 async fn a_telephone_that_plays_music_is_muted_and_the_host_may_let_it_be_heard() -> Result<()> {
     let server = Server::start_with(&[("HUITONG_MEDIA__MUTE_MUSIC", "true")])?;
-    let cookie = Client::login(server.web, "host", "host").await?;
-    let mut host = Client::join(server.web, &server.meeting, json!({"name": "host"}), Some(&cookie)).await?;
+    let cookie = Client::login(server.web, "host", PASSWORD).await?;
+    let mut host =
+        Client::join(server.web, &server.meeting, json!({"type": "join", "name": "host"}), Some(&cookie)).await?;
     // A tone that stands still is what music is made of.
     let mut music = Pjsua::start("13800000001", 600.0)?;
     music.dial(&server.meeting, server.sip, "udp")?;
