@@ -224,8 +224,8 @@ fn keep_up(phone: &RawPhone, media: SocketAddr, until: Instant) -> Result<Vec<u1
 #[test]
 fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
     let seconds = std::env::var("HUITONG_FLOOD_S").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
-    // Room for the calls of strangers that are listened to; ports others hold are passed over.
-    let server = Server::start_with(&[("HUITONG_MEDIA__RTP_PORTS", "21000-22999")])?;
+    // Room for the calls of strangers that are listened to and for ports that rest; ports others hold are passed over.
+    let server = Server::start_with(&[("HUITONG_MEDIA__RTP_PORTS", "12000-31999")])?;
     let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
     let offer = phone.description()?;
     let media = phone.call(&server.meeting, &offer, "")?.media()?;

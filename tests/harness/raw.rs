@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,9 @@ const T1: Duration = Duration::from_millis(500);
 
 /// 64·T1 (§17.1.1.2).
 const GIVE_UP: Duration = Duration::from_secs(32);
+
+/// Calls that were made, all with names of their own.
+static CALLS: AtomicU64 = AtomicU64::new(0);
 
 /// One telephone, with at most one call.
 pub struct RawPhone {
@@ -62,7 +66,8 @@ impl RawPhone {
         let (sip, rtp) = (UdpSocket::bind((host, 0))?, UdpSocket::bind((host, 0))?);
         sip.set_read_timeout(Some(PATIENCE))?;
         rtp.set_read_timeout(Some(PATIENCE))?;
-        let call_id = format!("{}@{}", sip.local_addr()?.port(), host);
+        // Ports come again sooner than a server forgets a call.
+        let call_id = format!("{}.{}@{host}", sip.local_addr()?.port(), CALLS.fetch_add(1, Ordering::Relaxed));
         Ok(Self { sip, rtp, server, call_id, dialled: String::new(), cseq: 0, sent: Vec::new() })
     }
 
