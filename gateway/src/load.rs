@@ -8,7 +8,7 @@ use std::{
 };
 
 use media::{AudioCodec, RtpPacket, Ssrc, TICK};
-use mixer::bench::{Ear, noise, voice};
+use mixer::bench::{Ear, mark, noise, speech};
 use sip::{CallKey, Endpoint, EndpointConfig, Event, Message, Source, Target, Transport, sdp};
 
 /// A server that has answered none of the open calls for so long is given up.
@@ -25,9 +25,6 @@ const MARK: Duration = Duration::from_millis(100);
 const MARK_EVERY: Duration = Duration::from_millis(700);
 const MARK_HEARD: f32 = 0.02;
 
-/// The loudest payload of the voice, which swings three times a second.
-const MARK_FROM: usize = 4;
-
 /// What to do.
 #[derive(Debug, Clone)]
 pub struct Load {
@@ -39,6 +36,8 @@ pub struct Load {
     pub callers: usize,
     /// How many of them talk all the time, spread over the meetings; the others send faint noise.
     pub talking: usize,
+    /// What they say, over and over, each from another place on; at 48 kHz.
+    pub speech: Vec<f32>,
     /// Of all.
     pub codec: AudioCodec,
     /// New calls a second.
@@ -123,6 +122,9 @@ impl Load {
     }
 }
 
+/// Payloads by which each caller is ahead of the one before him, so that no two say the same at once.
+const APART: usize = 97;
+
 struct Caller {
     call: Option<CallKey>,
     begun: Instant,
@@ -151,8 +153,9 @@ struct Run {
     started: Instant,
     /// Packets that were due so far, over all callers.
     due: u64,
-    voice: Vec<Vec<u8>>,
+    speech: Vec<Vec<u8>>,
     noise: Vec<Vec<u8>>,
+    loud: Vec<Vec<u8>>,
     quiet: bool,
     measuring: bool,
     ear: Ear,
@@ -213,8 +216,9 @@ impl Run {
             invites: 0,
             started: now,
             due: 0,
-            voice: voice(load.codec)?,
+            speech: speech(load.codec, &load.speech)?,
             noise: noise(load.codec)?,
+            loud: mark(load.codec)?,
             quiet: false,
             measuring: false,
             ear: Ear::new(load.codec)?,
@@ -341,10 +345,12 @@ impl Run {
             let Some(remote) = caller.remote else { continue };
             let mark =
                 self.mark.as_mut().filter(|mark| mark.speaker == index && (mark.from..mark.from + MARK).contains(&now));
-            let talks = mark.is_some() || caller.talks && !self.quiet;
-            let sound = if talks { &self.voice } else { &self.noise };
-            // A mark begins loud.
-            let number = if mark.is_some() { MARK_FROM } else { round as usize + index * 7 };
+            let sound = match &mark {
+                Some(_) => &self.loud,
+                None if caller.talks && !self.quiet => &self.speech,
+                None => &self.noise,
+            };
+            let number = round as usize + index * APART;
             let packet = RtpPacket {
                 payload_type: match self.load.codec {
                     AudioCodec::Pcmu => 0,

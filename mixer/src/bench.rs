@@ -1,21 +1,35 @@
 //! Sound that benches send, and an ear that hears it.
 
-use media::AudioCodec;
+use media::{AudioCodec, FRAME_SAMPLES};
 
 use crate::{
     MixerError,
     codec::{Decoder, Encoder},
-    resample::RateClass,
+    resample::{RateClass, Resampler},
     tones::sine,
 };
 
-/// A second of a voice-like sound in payloads of 20 ms: a chord whose loudness swings.
-pub fn voice(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
+/// A mark: a loud chord, in payloads of 20 ms, over and over.
+pub fn mark(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
     let (rate, second) = (codec.sample_rate(), codec.sample_rate() as usize);
     let chord = [140.0, 280.0, 700.0, 2_100.0].map(|hz| sine(hz, 0.08, rate, second));
-    let swing = sine(3.0, 0.5, rate, second);
-    let sound = |n: usize| chord.iter().map(|tone| tone[n]).sum::<f32>() * (0.5 + swing[n]);
-    payloads(codec, &(0..second).map(sound).collect::<Vec<_>>())
+    payloads(codec, &(0..second).map(|n| chord.iter().map(|tone| tone[n]).sum()).collect::<Vec<_>>())
+}
+
+/// Sound of 48 kHz in payloads of 20 ms.
+pub fn speech(codec: AudioCodec, sound: &[f32]) -> Result<Vec<Vec<u8>>, MixerError> {
+    let class = RateClass::of(codec);
+    if class == RateClass::Full {
+        return payloads(codec, sound);
+    }
+    let mut resampler = Resampler::new(RateClass::Full, class);
+    let mut narrow = Vec::new();
+    for frame in sound.chunks_exact(FRAME_SAMPLES) {
+        let start = narrow.len();
+        narrow.resize(start + class.samples(), 0.0);
+        resampler.process(frame, &mut narrow[start..]);
+    }
+    payloads(codec, &narrow)
 }
 
 /// A second of what a telephone sends while nobody talks: noise of −66 dBov.

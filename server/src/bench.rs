@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use media::AudioCodec;
+use sipconf::{Language, Prompt, Prompts};
 
 #[derive(Subcommand)]
 pub(crate) enum Bench {
@@ -52,6 +53,14 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
         Bench::Sfu(sfu) => sfu::run(sfu),
         Bench::Setup(setup) => setup::run(setup),
     }
+}
+
+/// What callers say: the longest prompts in both languages, with their pauses.
+fn speech() -> anyhow::Result<Vec<f32>> {
+    let prompts = Prompts::load()?;
+    let long = [Prompt::Help, Prompt::HelpMore, Prompt::HelpHost];
+    let said = Language::ALL.into_iter().flat_map(|language| long.map(|prompt| prompts.clip(language, prompt)));
+    Ok(said.flat_map(|clip| clip.samples().to_vec()).collect())
 }
 
 /// The value below which this part of all sorted ones lie.

@@ -75,6 +75,7 @@ pub(super) fn run(calls: &Calls) -> anyhow::Result<()> {
         meetings,
         callers: calls.callers,
         talking: calls.talking,
+        speech: super::speech()?,
         codec,
         rate: calls.rate,
         settle: SETTLE,
@@ -208,8 +209,6 @@ impl Served {
             ("HUITONG_METRICS__BIND", metrics.to_string()),
             ("HUITONG_DATA__DIR", folder.join("data").display().to_string()),
             ("HUITONG_LOG__FILTER", log.to_owned()),
-            // The callers' voice is a chord, which would be taken for music and not be heard.
-            ("HUITONG_MEDIA__MUTE_MUSIC", "false".to_owned()),
         ];
         let own = std::env::current_exe()?;
         let limit = format!("--nofile={DESCRIPTORS}");

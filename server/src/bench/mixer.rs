@@ -11,7 +11,7 @@ use leg::{Leg, LegConfig, Pulled};
 use media::{AudioCodec, RtpPacket, Ssrc, TICK};
 use mixer::{
     Incoming, SeatConfig, SeatKey, SeatMap,
-    bench::{Ear, noise, voice},
+    bench::{Ear, mark, noise, speech},
 };
 use serde_json::json;
 
@@ -131,8 +131,9 @@ struct Run {
     codec: AudioCodec,
     callers: Vec<Caller>,
     meetings: Vec<Meeting>,
-    voice: Vec<Vec<u8>>,
+    speech: Vec<Vec<u8>>,
     noise: Vec<Vec<u8>>,
+    loud: Vec<Vec<u8>>,
     ear: Ear,
     start: Instant,
     ticks: u64,
@@ -184,8 +185,9 @@ impl Run {
             codec,
             callers,
             meetings,
-            voice: voice(codec)?,
+            speech: speech(codec, &super::speech()?)?,
             noise: noise(codec)?,
+            loud: mark(codec)?,
             ear: Ear::new(codec)?,
             start,
             ticks: 0,
@@ -242,8 +244,12 @@ impl Run {
         let tick = self.ticks;
         for (index, caller) in self.callers.iter_mut().enumerate() {
             let marked = mark.is_some_and(|mark| mark.loud && mark.speaker == index);
-            let sound = if marked || caller.talks && !self.quiet { &self.voice } else { &self.noise };
-            let number = if marked { LOUD } else { tick as usize + index * 7 };
+            let sound = match marked {
+                true => &self.loud,
+                false if caller.talks && !self.quiet => &self.speech,
+                false => &self.noise,
+            };
+            let number = tick as usize + index * APART;
             let packet = RtpPacket {
                 payload_type: payload_type(self.codec),
                 marker: false,
@@ -283,8 +289,8 @@ impl Run {
     }
 }
 
-/// The loudest payload of the voice, which swings three times a second.
-const LOUD: usize = 4;
+/// Payloads by which each caller is ahead of the one before him, so that no two say the same at once.
+const APART: usize = 97;
 
 fn payload_type(codec: AudioCodec) -> u8 {
     match codec {
