@@ -21,6 +21,15 @@ const VOICES: usize = 2;
 /// fills it. Longer would leave pictures small after a short trouble.
 const RECOVERY: Duration = Duration::from_secs(3);
 
+/// The second attempt at what once filled the line is made so long after the first, and each further one twice as long after
+/// the one before, up to so many times that. Sooner, a line that is just too narrow would be filled again and again; later, one that has
+/// become wide would not be found out.
+const AGAIN: Duration = Duration::from_secs(6);
+const AGAIN_DOUBLED_MAX: u32 = 3;
+
+/// A fall so soon after more was tried than is sent comes of that.
+const TRIED: Duration = Duration::from_secs(1);
+
 /// What the line is asked to carry is told anew when it has changed by more than one part in this.
 const CHANGE: u64 = 8;
 
@@ -29,7 +38,7 @@ const CHANGE: u64 = 8;
 /// fall would be taken for it by lines that only waver.
 const FALL_PERCENT: u64 = 12;
 
-/// A line that still carries so much of what is sent, in percent, may fall: it was looked how wide it is, and that filled it.
+/// A line that still carries so much of what is sent, in percent, may fall.
 const SPARE_PERCENT: u64 = 180;
 
 /// Two steps of one fall are no further apart.
@@ -90,8 +99,28 @@ pub(crate) struct Subscriber {
     falls_from: u64,
     /// Bits per second of all that is sent.
     sent: u64,
+    /// When more was last tried than is sent, and how much.
+    tried: Option<(Instant, u64)>,
+    filled: Option<Filled>,
     /// What is believed to pass since the line became narrower, and since when.
     cap: Option<(u64, Instant)>,
+}
+
+/// An attempt to send more that filled the line.
+#[derive(Debug, Clone, Copy)]
+struct Filled {
+    /// Bits per second that were tried.
+    rate: u64,
+    at: Instant,
+    /// How often it was tried in vain.
+    times: u32,
+}
+
+impl Filled {
+    fn forbids(self, rate: u64, now: Instant) -> bool {
+        let wait = AGAIN * 2u32.pow((self.times - 1).min(AGAIN_DOUBLED_MAX));
+        rate >= self.rate - self.rate / CHANGE && now.saturating_duration_since(self.at) < wait
+    }
 }
 
 impl Subscriber {
@@ -111,6 +140,8 @@ impl Subscriber {
             narrowed: None,
             falls_from: 0,
             sent: 0,
+            tried: None,
+            filled: None,
             cap: None,
         }
     }
@@ -119,12 +150,17 @@ impl Subscriber {
     pub(crate) fn set_estimate(&mut self, estimate: Option<u64>, now: Instant) {
         if let Some((new, old)) = estimate.zip(self.estimate).filter(|(new, old)| new < old) {
             let goes_on = self.narrowed.is_some_and(|at| now.saturating_duration_since(at) < FALL_STEP);
+            let own = self.tried.filter(|(at, _)| now.saturating_duration_since(*at) < TRIED);
             if !goes_on {
                 self.falls_from = old;
+                if let Some((_, rate)) = own {
+                    let times = self.filled.map_or(0, |filled| filled.times) + 1;
+                    self.filled = Some(Filled { rate, at: now, times });
+                }
             }
             self.narrowed = Some(now);
             let falls = new * 100 < self.falls_from * (100 - FALL_PERCENT);
-            if self.cap.is_none() && falls && new * 100 < self.sent * SPARE_PERCENT {
+            if self.cap.is_none() && falls && own.is_none() && new * 100 < self.sent * SPARE_PERCENT {
                 self.cap = Some((self.sent * PASSES_PERCENT / 100, now));
             }
         }
@@ -190,7 +226,12 @@ impl Subscriber {
             }
         }
         let recovers = self.narrowed.is_some_and(|at| now.saturating_duration_since(at) < RECOVERY);
-        let wants_more = given.next > given.sum && !recovers;
+        self.filled = self.filled.filter(|filled| self.sent < filled.rate);
+        let is_forbidden = self.filled.is_some_and(|filled| filled.forbids(given.next + voices, now));
+        let wants_more = given.next > given.sum && !recovers && !is_forbidden;
+        if wants_more {
+            self.tried = Some((now, given.next + voices));
+        }
         let told = (if wants_more { given.next + voices } else { 0 }, given.desired + voices);
         let differs = |new: u64, old: u64| new.abs_diff(old) > old / CHANGE;
         if differs(told.0, self.told.0) || differs(told.1, self.told.1) {
