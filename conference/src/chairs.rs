@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use model::{EndReason, ParticipantId, ViaKind};
+use model::{EndReason, Event, ParticipantId, ViaKind};
 use tokio::sync::mpsc;
 
 use crate::{SeatEvent, login::sha256};
@@ -28,8 +28,17 @@ pub(crate) struct Chairs {
     chairs: HashMap<ParticipantId, Chair>,
     /// Hashed secret of each removed participant.
     removed: HashMap<String, ParticipantId>,
+    /// Who was dismissed last: the news of it comes next.
+    left: Option<(ParticipantId, ViaKind)>,
     /// Who no longer listens, until the meeting was told.
     gone: Vec<ParticipantId>,
+}
+
+/// Which telephones something concerns; browsers show all.
+#[derive(Clone, Copy)]
+enum Telephones {
+    All,
+    One(ParticipantId),
 }
 
 struct Chair {
@@ -89,17 +98,39 @@ impl Chairs {
         }
     }
 
-    /// Tells all.
+    /// Tells all whom it concerns. Telephones are told of each other's coming and going by their own roll: of hundreds that hang up
+    /// at once each would be told of each.
     pub(crate) fn tell_all(&mut self, event: &SeatEvent) {
-        let all: Vec<ParticipantId> = self.chairs.keys().copied().collect();
+        let by_telephone = self.concerned(event);
+        let concerned = |(id, chair): (&ParticipantId, &Chair)| {
+            let concerned = match by_telephone {
+                Telephones::All => true,
+                Telephones::One(one) => chair.via == ViaKind::Web || *id == one,
+            };
+            concerned.then_some(*id)
+        };
+        let all: Vec<ParticipantId> = self.chairs.iter().filter_map(concerned).collect();
         for participant in all {
             self.tell(participant, event.clone());
+        }
+    }
+
+    fn concerned(&self, event: &SeatEvent) -> Telephones {
+        let SeatEvent::Event { event, .. } = event else { return Telephones::All };
+        match &**event {
+            Event::ParticipantJoined { participant } if participant.via == ViaKind::Phone => {
+                Telephones::One(participant.id)
+            }
+            Event::ParticipantChanged { participant } => Telephones::One(participant.id),
+            Event::ParticipantLeft { id, .. } if self.left == Some((*id, ViaKind::Phone)) => Telephones::One(*id),
+            _ => Telephones::All,
         }
     }
 
     /// Takes a seat away.
     pub(crate) fn dismiss(&mut self, participant: ParticipantId, reason: EndReason) {
         let Some(chair) = self.chairs.remove(&participant) else { return };
+        self.left = Some((participant, chair.via));
         if let Some(events) = &chair.events {
             end(events, reason);
         }
@@ -168,7 +199,9 @@ impl Drop for Counted {
 
 #[cfg(test)]
 mod tests {
-    use model::Notice;
+    use std::sync::Arc;
+
+    use model::{LeaveReason, Notice};
 
     use super::*;
 
@@ -195,6 +228,31 @@ mod tests {
         assert_eq!(said.len(), EVENTS_MAX);
         assert!(matches!(said.last(), Some(SeatEvent::Ended(EndReason::TooSlow))));
         assert!(slow.try_recv().is_err() && slow.is_closed());
+    }
+
+    #[test]
+    fn five_hundred_telephones_that_hang_up_at_once_keep_nobody_busy_but_browsers() {
+        let mut chairs = Chairs::default();
+        let id = |n: u128| ParticipantId::from_u128(10 + n);
+        let (_, mut browser) = chairs.place(ME, ViaKind::Web);
+        let mut telephones: Vec<_> = (0..500).map(|n| chairs.place(id(n), ViaKind::Phone).1).collect();
+        let mut stays = chairs.place(OTHER, ViaKind::Phone).1;
+        let left = |id| {
+            let event = Arc::new(Event::ParticipantLeft { id, reason: LeaveReason::Left });
+            SeatEvent::Event { seq: 1, event }
+        };
+        let mut seen = 0;
+        for n in 0..500 {
+            chairs.dismiss(id(n), EndReason::Left);
+            chairs.tell_all(&left(id(n)));
+            seen += drain(&mut browser).len();
+        }
+        assert_eq!(seen, 500);
+        assert_eq!(chairs.next_gone(), None);
+        assert!(telephones.iter_mut().all(|events| matches!(drain(events)[..], [SeatEvent::Ended(EndReason::Left)])));
+        chairs.dismiss(ME, EndReason::Left);
+        chairs.tell_all(&left(ME));
+        assert_eq!(drain(&mut stays).len(), 1, "that a browser left is told");
     }
 
     // product: J6

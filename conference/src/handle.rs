@@ -1,6 +1,9 @@
 //! A participant's seat and the way to his meeting, as the edges hold them.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use model::{
     AccountId, Action, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot,
@@ -71,9 +74,17 @@ pub struct MeetingHandle {
     pub(crate) id: MeetingId,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) media: MeetingMedia,
+    /// Seats taken.
+    pub(crate) seats: Arc<AtomicUsize>,
 }
 
 impl MeetingHandle {
+    /// How many are there, as far as it is known at this moment.
+    #[must_use]
+    pub fn people(&self) -> usize {
+        self.seats.load(Ordering::Acquire)
+    }
+
     /// Which meeting.
     #[must_use]
     pub fn id(&self) -> MeetingId {

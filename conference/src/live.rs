@@ -458,7 +458,8 @@ impl Live {
     }
 
     fn handle(&self) -> MeetingHandle {
-        MeetingHandle { id: self.id, requests: self.way.requests.clone(), media: self.media.clone() }
+        let Way { requests, seats, .. } = self.way.clone();
+        MeetingHandle { id: self.id, requests, media: self.media.clone(), seats }
     }
 
     /// The ledger is asked while the meeting goes on; whoever wished it is answered by it.

@@ -104,7 +104,6 @@ struct Caller {
     handle: MeetingHandle,
     /// Himself.
     person: Option<Participant>,
-    present: usize,
     /// Of those present. All that is known of everybody would be half a megabyte for each caller of a large meeting.
     browsers: BTreeSet<ParticipantId>,
     locked: bool,
@@ -149,7 +148,6 @@ impl Caller {
             me: participant,
             handle,
             person: people.iter().find(|person| person.id == participant).cloned(),
-            present: people.len(),
             browsers: people.iter().filter(|person| person.via == ViaKind::Web).map(|web| web.id).collect(),
             locked: snapshot.meeting.locked,
             self_unmute: snapshot.meeting.self_unmute,
@@ -175,7 +173,7 @@ impl Caller {
             let _ = self.handle.command(self.me, Action::OnHold { on: true }).await;
         }
         let me = self.me()?;
-        let mut words = vec![if self.present == 1 { Prompt::OnlyYou } else { Prompt::Joined }];
+        let mut words = vec![if self.handle.people() == 1 { Prompt::OnlyYou } else { Prompt::Joined }];
         if me.role == Role::Host {
             words.push(Prompt::YouAreHost);
         }
@@ -195,7 +193,6 @@ impl Caller {
     fn follow(&mut self, event: &Event, line: &Line) -> Option<Clip> {
         match event {
             Event::ParticipantJoined { participant } => {
-                self.present += 1;
                 // Callers are announced by name, when their own call has come so far.
                 let heard = participant.via == ViaKind::Web && participant.id != self.me;
                 if heard {
@@ -212,7 +209,6 @@ impl Caller {
             Event::ParticipantLeft { id, .. } => {
                 let words = self.browsers.contains(id).then(|| self.announcement(false, None, line)).flatten();
                 self.browsers.remove(id);
-                self.present = self.present.saturating_sub(1);
                 words
             }
             Event::MeetingChanged { meeting } => {
@@ -246,7 +242,7 @@ impl Caller {
 
     /// Somebody else came or went.
     fn announcement(&self, came: bool, name: Option<Clip>, line: &Line) -> Option<Clip> {
-        let disturbs = self.present > ANNOUNCED_MAX || self.me().is_some_and(|me| me.room.is_some());
+        let disturbs = self.handle.people() > ANNOUNCED_MAX || self.me().is_some_and(|me| me.room.is_some());
         let prompts = &line.house.prompts;
         let tone = || if came { prompts.entry_tone() } else { prompts.exit_tone() };
         match line.house.announce {
@@ -312,7 +308,7 @@ impl Caller {
             KeypadCommand::ToggleHand if me.hand => (Action::Hand { up: false }, Some(Prompt::HandLowered)),
             KeypadCommand::ToggleHand => (Action::Hand { up: true }, Some(Prompt::HandRaised)),
             KeypadCommand::WhoIsHere => {
-                let mut words: Vec<Clip> = say(&[Prompt::people(self.present)]);
+                let mut words: Vec<Clip> = say(&[Prompt::people(self.handle.people())]);
                 words.extend(line.house.rolls.names(self.handle.id(), NAMES_MAX));
                 return words;
             }

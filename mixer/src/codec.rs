@@ -1,7 +1,5 @@
 //! One direction of one codec, between payloads and sound of 20 ms at the codec's own rate.
 
-use std::sync::LazyLock;
-
 use audio_codec::{g722, pcma, pcmu};
 use media::{AudioCodec, AudioLevel, SAMPLE_RATE};
 use opus::{Application, Bitrate, Channels};
@@ -67,6 +65,16 @@ impl Decoder {
         good
     }
 
+    /// Payloads before this one were not decoded; the last of them was this, where the codec has a memory.
+    pub(crate) fn catch_up(&mut self, last: &[u8], frame: &mut [f32]) {
+        match self {
+            Self::Telephone(decoder) if last.is_empty() => decoder.forget(),
+            Self::Telephone(_) | Self::Opus(_) => {
+                self.decode(last, frame);
+            }
+        }
+    }
+
     /// What a packet that did not come may have sounded like; `next` is the packet after it, where that is here
     /// already (Opus carries redundancy in it).
     pub(crate) fn conceal(&mut self, next: Option<&[u8]>, frame: &mut [f32]) {
@@ -85,34 +93,10 @@ impl Decoder {
 /// How loud a payload is, where that can be seen without decoding it: of G.711 by its bytes; an Opus packet in which its sender heard
 /// no voice (RFC 6716 §4.2.3) is silence.
 pub(crate) fn loudness_of(codec: AudioCodec, payload: &[u8]) -> Option<AudioLevel> {
-    let powers = match codec {
-        AudioCodec::Pcmu => &*PCMU_POWERS,
-        AudioCodec::Pcma => &*PCMA_POWERS,
-        AudioCodec::Opus => return (!opus_may_be_voice(payload)).then_some(AudioLevel::SILENT),
-        AudioCodec::G722 => return None,
-    };
-    // Four sums side by side: one would wait for itself.
-    let mut sums = [0.0f32; 4];
-    let (fours, rest) = payload.as_chunks::<4>();
-    for four in fours {
-        for (sum, byte) in sums.iter_mut().zip(four) {
-            *sum += powers[usize::from(*byte)];
-        }
+    match codec {
+        AudioCodec::Opus => (!opus_may_be_voice(payload)).then_some(AudioLevel::SILENT),
+        AudioCodec::Pcmu | AudioCodec::Pcma | AudioCodec::G722 => AudioLevel::of_payload(codec, payload),
     }
-    let rest: f32 = rest.iter().map(|byte| powers[usize::from(*byte)]).sum();
-    Some(AudioLevel::of_power((sums.iter().sum::<f32>() + rest) / payload.len().max(1) as f32))
-}
-
-static PCMU_POWERS: LazyLock<[f32; 256]> = LazyLock::new(|| powers(&mut pcmu::PcmuDecoder::new()));
-static PCMA_POWERS: LazyLock<[f32; 256]> = LazyLock::new(|| powers(&mut pcma::PcmaDecoder::new()));
-
-/// The square of what each byte means.
-fn powers(decoder: &mut dyn audio_codec::Decoder) -> [f32; 256] {
-    let bytes: [u8; 256] = std::array::from_fn(|byte| byte as u8);
-    let mut pcm = [0i16; 256];
-    // G.711 has no memory: the bytes are decoded one by one. What can't be is silent.
-    let _ = decoder.decode_into(&bytes, &mut pcm);
-    pcm.map(|sample| (f32::from(sample) / 32_768.0).powi(2))
 }
 
 /// False when the packet says that there is no voice in it. One frame of 20 ms in mono says so by the first bit after the first
@@ -155,6 +139,11 @@ impl TelephoneDecoder {
         }
         self.concealer.good(frame);
         true
+    }
+
+    /// What came meanwhile was not decoded.
+    fn forget(&mut self) {
+        self.concealer.forget();
     }
 
     fn conceal(&mut self, frame: &mut [f32]) {

@@ -75,6 +75,12 @@ impl Concealer {
         self.remembered += frame.len();
     }
 
+    /// What was heard last is long past.
+    pub(crate) fn forget(&mut self) {
+        self.history.fill(0.0);
+        (self.lost, self.remembered) = (0, 0);
+    }
+
     fn ms(&self, ms: usize) -> usize {
         self.rate * ms / 1000
     }

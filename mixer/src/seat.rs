@@ -45,8 +45,9 @@ pub(crate) struct Seat {
     /// This tick's sound, at the codec's rate.
     frame: Box<[f32]>,
     decoder: Option<Decoder>,
-    /// The last payload where it was not worth decoding: the decoder hears it first when one is again, so that its memory is of
-    /// this voice.
+    /// The last payload was not worth decoding.
+    skips: bool,
+    /// That payload, of codecs with a memory: the decoder hears it first when one is again, so that its memory is of this voice.
     skipped: Vec<u8>,
     /// Loudness this tick: told by the sender, or measured.
     heard_level: Option<AudioLevel>,
@@ -85,6 +86,7 @@ impl Seat {
             loss: 0,
             frame: vec![0.0; samples].into(),
             decoder: config.input.map(Decoder::new).transpose()?,
+            skips: false,
             skipped: Vec::new(),
             heard_level: None,
             decoded: false,
@@ -127,8 +129,11 @@ impl Seat {
         });
         match incoming {
             Incoming::Packet(payload) if unneeded => {
+                self.skips = true;
                 self.skipped.clear();
-                self.skipped.extend_from_slice(payload);
+                if RateClass::of(codec) != RateClass::Narrow {
+                    self.skipped.extend_from_slice(payload);
+                }
                 // Opus says only that nobody speaks, and not how loud that is.
                 if let Some(level) = level.filter(|_| self.config.voice && codec != AudioCodec::Opus) {
                     self.line.came(level);
@@ -136,9 +141,8 @@ impl Seat {
                 return;
             }
             Incoming::Packet(payload) => {
-                if !self.skipped.is_empty() {
-                    decoder.decode(&self.skipped, &mut self.frame);
-                    self.skipped.clear();
+                if std::mem::take(&mut self.skips) {
+                    decoder.catch_up(&self.skipped, &mut self.frame);
                 }
                 decoder.decode(payload, &mut self.frame);
                 if self.config.voice && self.voice_wanted && codec == AudioCodec::Opus {
@@ -146,7 +150,7 @@ impl Seat {
                 }
             }
             // Between what nobody hears there is nothing to bridge.
-            Incoming::Lost { .. } if unneeded || !self.skipped.is_empty() => return,
+            Incoming::Lost { .. } if unneeded || self.skips => return,
             Incoming::Lost { next } => decoder.conceal(next, &mut self.frame),
             Incoming::ComfortNoise(_) | Incoming::Nothing if !self.config.voice => return,
             Incoming::ComfortNoise(noise) => {

@@ -208,7 +208,7 @@ pub fn jitter(data: &[u8]) {
         inserted += 1;
         jitter.insert(seq, timestamp, &[step[3]; 160], now);
         for _ in 0..step[3] % 3 {
-            pulled += usize::from(matches!(jitter.pull(now), Pulled::Packet(_)));
+            pulled += usize::from(matches!(jitter.pull(now), Pulled::Packet(..)));
         }
     }
     assert!(pulled <= inserted, "{pulled} of {inserted}");

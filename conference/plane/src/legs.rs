@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use leg::{Leg, LegEvent};
+use leg::{Leg, LegEvent, Pulled};
 use mixer::{Incoming, Mixer, Recording, SeatKey};
 use model::MeetingId;
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Datagrams read at once. A telephone sends one or two a tick, so one look at its socket is mostly enough.
-const BATCH: usize = 4;
+const BATCH: usize = 2;
 
 /// Batches read from one leg's socket in a tick: a flood on one port delays no other. What is left comes in the next.
 const LEG_BUDGET: usize = 8;
@@ -126,13 +126,13 @@ impl Legs {
         if let Some(percent) = leg.take_reported_loss() {
             mixer.set_loss(seat, percent);
         }
-        let incoming = match leg.pull(now) {
-            leg::Pulled::Packet(payload) => Incoming::Packet(payload),
-            leg::Pulled::Lost { next } => Incoming::Lost { next },
-            leg::Pulled::ComfortNoise(payload) => Incoming::ComfortNoise(payload),
-            leg::Pulled::Nothing => Incoming::Nothing,
+        let (incoming, level) = match leg.pull(now) {
+            Pulled::Packet(payload, level) => (Incoming::Packet(payload), level),
+            Pulled::Lost { next } => (Incoming::Lost { next }, None),
+            Pulled::ComfortNoise(payload) => (Incoming::ComfortNoise(payload), None),
+            Pulled::Nothing => (Incoming::Nothing, None),
         };
-        mixer.push(seat, incoming, None);
+        mixer.push(seat, incoming, level);
         if let Some(recording) = slot.recording.as_mut().filter(|recording| !recording.is_full()) {
             recording.push(incoming);
             if recording.is_full() {

@@ -572,7 +572,7 @@ impl Room {
                 legs.pull_into(leg, mixer, seat);
             } else if let Some(tap) = &mut member.tap {
                 match tap.pull(now) {
-                    Pulled::Packet(payload) => mixer.push(seat, Incoming::Packet(payload), member.level),
+                    Pulled::Packet(payload, _) => mixer.push(seat, Incoming::Packet(payload), member.level),
                     Pulled::Lost { next } => mixer.push(seat, Incoming::Lost { next }, member.level),
                     Pulled::ComfortNoise(_) | Pulled::Nothing => mixer.push(seat, Incoming::Nothing, None),
                 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, TICK};
+use media::{AudioCodec, AudioLevel, TICK};
 
 /// Frames held before the first one plays. One would stumble over every hiccup of a loaded network; three is 20 ms more
 /// that nobody needs on a good one.
@@ -31,8 +31,8 @@ const CONCEAL_MAX: u32 = 5;
 /// What plays in a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pulled<'a> {
-    /// One payload of 20 ms.
-    Packet(&'a [u8]),
+    /// One payload of 20 ms, and how loud it is where its bytes tell that.
+    Packet(&'a [u8], Option<AudioLevel>),
     /// One that should have been there; the one after it, where that is.
     Lost {
         /// May carry redundancy.
@@ -59,6 +59,7 @@ pub struct JitterStats {
 
 /// The buffer of one stream. It allocates nothing once it has held as many frames as it ever holds.
 pub struct JitterBuffer {
+    codec: AudioCodec,
     ticks_per_frame: u32,
     places: Box<[Option<Frame>; PLACES]>,
     /// How many of them are taken, and the lowest and highest number among those.
@@ -82,6 +83,8 @@ struct Frame {
     number: u64,
     seq: u64,
     payload: Vec<u8>,
+    /// Measured when it comes: a tick later its bytes are far from the processor again.
+    level: Option<AudioLevel>,
     at: Instant,
 }
 
@@ -113,6 +116,7 @@ impl JitterBuffer {
     #[must_use]
     pub fn new(codec: AudioCodec) -> Self {
         Self {
+            codec,
             ticks_per_frame: codec.ticks_per_frame(),
             places: Box::new([const { None }; PLACES]),
             held: 0,
@@ -159,10 +163,11 @@ impl JitterBuffer {
         let mut kept = self.spare.pop().unwrap_or_default();
         kept.clear();
         kept.extend_from_slice(payload);
+        let level = AudioLevel::of_payload(self.codec, payload);
         (self.lowest, self.highest) =
             if self.held == 0 { (number, number) } else { (self.lowest.min(number), self.highest.max(number)) };
         self.held += 1;
-        self.places[place(number)] = Some(Frame { number, seq, payload: kept, at: now });
+        self.places[place(number)] = Some(Frame { number, seq, payload: kept, level, at: now });
     }
 
     /// Gives what plays now; call it once in 20 ms.
@@ -220,7 +225,7 @@ impl JitterBuffer {
                 }
             }
         }
-        Pulled::Packet(&self.current)
+        Pulled::Packet(&self.current, frame.level)
     }
 
     /// Counts so far.
@@ -381,7 +386,7 @@ mod tests {
                 buffer.insert(number, number as u32 * 160, &[number as u8], now);
             }
             played.push(match buffer.pull(now) {
-                Pulled::Packet(payload) => payload[0].to_string(),
+                Pulled::Packet(payload, _) => payload[0].to_string(),
                 Pulled::Lost { .. } => "x".to_owned(),
                 Pulled::ComfortNoise(_) | Pulled::Nothing => ".".to_owned(),
             });
@@ -403,10 +408,10 @@ mod tests {
         for number in [0u64, 1, 3, 4] {
             buffer.insert(number, number as u32 * 960, &[number as u8], now);
         }
-        assert_eq!(buffer.pull(now), Pulled::Packet(&[0]));
-        assert_eq!(buffer.pull(now), Pulled::Packet(&[1]));
+        assert!(matches!(buffer.pull(now), Pulled::Packet(&[0], _)));
+        assert!(matches!(buffer.pull(now), Pulled::Packet(&[1], _)));
         assert_eq!(buffer.pull(now), Pulled::Lost { next: Some(&[3]) });
-        assert_eq!(buffer.pull(now), Pulled::Packet(&[3]));
+        assert!(matches!(buffer.pull(now), Pulled::Packet(&[3], _)));
     }
 
     #[test]
@@ -476,7 +481,7 @@ mod tests {
         for tick in 0..120u64 {
             let now = start + TICK * tick as u32;
             buffer.insert(tick, jump(tick) as u32, &[tick as u8], now);
-            if let Pulled::Packet(payload) = buffer.pull(now) {
+            if let Pulled::Packet(payload, _) = buffer.pull(now) {
                 played.push(payload[0]);
             }
         }
@@ -492,7 +497,7 @@ mod tests {
         let mut played = 0;
         for number in 0..20u32 {
             buffer.insert(u64::from(number), start.wrapping_add(number * 160), &[0; 4], now);
-            played += u32::from(matches!(buffer.pull(now), Pulled::Packet(_)));
+            played += u32::from(matches!(buffer.pull(now), Pulled::Packet(..)));
         }
         assert_eq!(played, 19);
     }

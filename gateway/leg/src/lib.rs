@@ -302,18 +302,18 @@ impl Leg {
             self.tell(LegEvent::NoMedia);
         }
         let pulled = self.jitter.pull(now);
-        if let (Pulled::Packet(payload), Some(tones)) = (pulled, &mut self.tones)
+        if let (Pulled::Packet(payload, _), Some(tones)) = (pulled, &mut self.tones)
             && let Some(key) = tones.read(payload)
             && self.events.len() < EVENTS_MAX
         {
             self.events.push_back(LegEvent::Digit(key));
         }
         match pulled {
-            Pulled::Packet(noise) if bytes_per_frame(self.config.codec).is_some_and(|bytes| noise.len() < bytes) => {
+            Pulled::Packet(noise, _) if bytes_per_frame(self.config.codec).is_some_and(|bytes| noise.len() < bytes) => {
                 self.noise = true;
                 Pulled::ComfortNoise(noise)
             }
-            Pulled::Packet(_) => {
+            Pulled::Packet(..) => {
                 self.noise = false;
                 pulled
             }
@@ -512,7 +512,7 @@ mod tests {
             let payload: Vec<u8> = [3 * n, 3 * n + 1, 3 * n + 2].iter().flat_map(|k| [*k as u8; 160]).collect();
             leg.handle_rtp(config().remote, &mut packet(8, n, u32::from(n) * 480, &payload), now);
             for tick in 0..3 {
-                if let Pulled::Packet(payload) = leg.pull(now + TICK * tick) {
+                if let Pulled::Packet(payload, _) = leg.pull(now + TICK * tick) {
                     assert_eq!(payload.len(), 160);
                     pulled.push(payload[0]);
                 }

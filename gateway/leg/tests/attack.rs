@@ -58,7 +58,7 @@ fn ten_thousand_bad_tags_and_ten_thousand_replays_cost_less_than_one_packet_in_a
             let mut replayed = sent[dice.roll(sent.len() as u64) as usize].clone();
             ours.handle_rtp(remote(), &mut replayed, now);
         }
-        played += u64::from(matches!(ours.pull(now), Pulled::Packet(_)));
+        played += u64::from(matches!(ours.pull(now), Pulled::Packet(..)));
     }
     let stats = ours.stats();
     assert_eq!(stats.dropped_forged, 20 * ticks, "{stats:?}");
@@ -83,7 +83,7 @@ fn who_sprays_a_call_with_sound_is_neither_heard_nor_sent_anything() {
         }
         let mut good = packet(8, tick as u16, tick * 160, false, &[0xd5; 160]);
         ours.handle_rtp(remote(), &mut good, now);
-        if let Pulled::Packet(payload) = ours.pull(now) {
+        if let Pulled::Packet(payload, _) = ours.pull(now) {
             assert_eq!(payload[..], [0xd5; 160]);
             heard += 1;
         }

@@ -34,7 +34,7 @@ fn run(leg: &mut Leg, start: Instant, arrivals: Vec<(u64, Vec<u8>)>, ticks: u64)
             leg.handle_rtp(remote(), &mut bytes, start + Duration::from_micros(at));
         }
         pulled.push(match leg.pull(start + Duration::from_micros(now)) {
-            Pulled::Packet(payload) => Played::Packet(payload.to_vec()),
+            Pulled::Packet(payload, _) => Played::Packet(payload.to_vec()),
             Pulled::Lost { next } => Played::Lost { next: next.is_some() },
             Pulled::ComfortNoise(_) | Pulled::Nothing => Played::Nothing,
         });

@@ -68,7 +68,7 @@ fn heard(codec: AudioCodec, arrivals: Vec<(u64, Vec<u8>)>, ticks: usize) -> Vec<
         }
         let pulled = leg.pull(start + Duration::from_micros(now));
         let incoming = match &pulled {
-            Pulled::Packet(payload) => Incoming::Packet(payload),
+            Pulled::Packet(payload, _) => Incoming::Packet(payload),
             Pulled::Lost { next } => Incoming::Lost { next: next.as_deref() },
             Pulled::ComfortNoise(payload) => Incoming::ComfortNoise(payload),
             Pulled::Nothing => Incoming::Nothing,

@@ -5,6 +5,7 @@
 
 mod audio;
 mod codec;
+mod g711;
 mod packet;
 
 pub use audio::{AudioLevel, Clip, FRAME_SAMPLES, Frame, SAMPLE_RATE, SILENCE, TICK};

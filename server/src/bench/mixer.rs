@@ -206,13 +206,13 @@ impl Run {
         let (begun, cpu) = (Instant::now(), super::thread_cpu());
         for caller in &mut self.callers {
             caller.leg.handle_rtp(caller.remote, &mut caller.datagram, now - caller.ahead);
-            let incoming = match caller.leg.pull(now) {
-                Pulled::Packet(payload) => Incoming::Packet(payload),
-                Pulled::Lost { next } => Incoming::Lost { next },
-                Pulled::ComfortNoise(payload) => Incoming::ComfortNoise(payload),
-                Pulled::Nothing => Incoming::Nothing,
+            let (incoming, level) = match caller.leg.pull(now) {
+                Pulled::Packet(payload, level) => (Incoming::Packet(payload), level),
+                Pulled::Lost { next } => (Incoming::Lost { next }, None),
+                Pulled::ComfortNoise(payload) => (Incoming::ComfortNoise(payload), None),
+                Pulled::Nothing => (Incoming::Nothing, None),
             };
-            self.meetings[caller.meeting].mixer.push(caller.seat, incoming, None);
+            self.meetings[caller.meeting].mixer.push(caller.seat, incoming, level);
         }
         let mut heard = false;
         for meeting in &mut self.meetings {
