@@ -9,11 +9,14 @@ use crate::{
     tones::sine,
 };
 
-/// A mark: a loud chord, in payloads of 20 ms, over and over.
+/// A mark: the beginning of a loud chord after silence, in payloads of 20 ms.
 pub fn mark(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
     let (rate, second) = (codec.sample_rate(), codec.sample_rate() as usize);
     let chord = [140.0, 280.0, 700.0, 2_100.0].map(|hz| sine(hz, 0.08, rate, second));
-    payloads(codec, &(0..second).map(|n| chord.iter().map(|tone| tone[n]).sum()).collect::<Vec<_>>())
+    let begins = second - second / 10;
+    let sound = |n: usize| if n < begins { 0.0 } else { chord.iter().map(|tone| tone[n]).sum() };
+    // An encoder that heard it for longer would no longer take it for a voice.
+    Ok(payloads(codec, &(0..second).map(sound).collect::<Vec<_>>())?.split_off(45))
 }
 
 /// Sound of 48 kHz in payloads of 20 ms.

@@ -248,12 +248,12 @@ mod tests {
     #[test]
     fn opus_says_itself_whether_somebody_speaks() {
         let mut ear = crate::bench::Ear::new(AudioCodec::Opus).unwrap();
-        let chord = crate::bench::mark(AudioCodec::Opus).unwrap();
-        let loud: Vec<_> = chord.iter().filter(|payload| ear.loudness(payload) > 0.1).collect();
-        assert!(
-            loud.len() > 25 && loud.iter().all(|payload| opus_may_be_voice(payload)),
-            "a loud chord is passed over"
-        );
+        let prompts = sipconf::Prompts::load().unwrap();
+        let said = prompts.clip(sipconf::Language::ZhCn, sipconf::Prompt::Help);
+        let mut payloads = crate::bench::speech(AudioCodec::Opus, &said.samples()).unwrap();
+        payloads.extend(crate::bench::mark(AudioCodec::Opus).unwrap());
+        let loud: Vec<_> = payloads.iter().filter(|payload| ear.loudness(payload) > 0.1).collect();
+        assert!(loud.len() > 25 && loud.iter().all(|payload| opus_may_be_voice(payload)), "a voice is passed over");
         let noise = crate::bench::noise(AudioCodec::Opus).unwrap();
         let voiced = noise.iter().skip(10).filter(|payload| opus_may_be_voice(payload)).count();
         assert!(voiced * 10 < noise.len(), "{voiced} of {} payloads of noise", noise.len());

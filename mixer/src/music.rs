@@ -157,7 +157,7 @@ mod tests {
     // product: P10
     #[test]
     fn music_and_call_tones_are_told_within_ten_seconds() {
-        let music = narrow(Prompts::load().unwrap().hold_music().samples(), 1.0);
+        let music = narrow(&Prompts::load().unwrap().hold_music().samples(), 1.0);
         for from in [0, music.len() / 3, music.len() / 2] {
             let mut twice = music[from..].to_vec();
             twice.extend(&music);
@@ -178,7 +178,7 @@ mod tests {
             for language in Language::ALL {
                 let mut ear = MusicEar::default();
                 for prompt in Prompt::ALL {
-                    let speech = narrow(prompts.clip(language, *prompt).samples(), 0.7 + 0.06 * f64::from(round % 11));
+                    let speech = narrow(&prompts.clip(language, *prompt).samples(), 0.7 + 0.06 * f64::from(round % 11));
                     assert_eq!(told(&mut ear, &speech), None, "{language:?} {prompt:?} in round {round}");
                     seconds += speech.len() as f32 / 8_000.0;
                 }
@@ -204,7 +204,7 @@ mod tests {
         assert!(told(&mut ear, &on_and_off([450.0, 450.0], 20.0, 0.0)).is_some());
         let speech: Vec<f32> = [Prompt::Help, Prompt::HelpMore, Prompt::HelpHost]
             .iter()
-            .flat_map(|prompt| narrow(prompts.clip(Language::EnUs, *prompt).samples(), 1.0))
+            .flat_map(|prompt| narrow(&prompts.clip(Language::EnUs, *prompt).samples(), 1.0))
             .collect();
         let frames = speech.chunks_exact(160).map(|frame| ear.hear(frame, AudioLevel::of(frame)));
         let over = frames.take_while(|music| *music).count();

@@ -67,6 +67,8 @@ pub(crate) struct Playing {
     id: PlayId,
     clip: Clip,
     looping: bool,
+    /// The piece that plays, and where in it.
+    piece: usize,
     at: usize,
     resampler: Option<Resampler>,
 }
@@ -238,21 +240,27 @@ impl Seat {
     pub(crate) fn play(&mut self, id: PlayId, clip: Clip, looping: bool) {
         let class = self.class().filter(|class| *class != RateClass::Full);
         let resampler = class.map(|class| Resampler::new(RateClass::Full, class));
-        self.playing = Some(Playing { id, clip, looping, at: 0, resampler });
+        self.playing = Some(Playing { id, clip, looping, piece: 0, at: 0, resampler });
     }
 
     /// Lays what plays over a frame of the seat's class; the id when it ends here.
     pub(crate) fn play_into(&mut self, frame: &mut [f32]) -> Option<PlayId> {
         let playing = self.playing.as_mut()?;
-        let samples = playing.clip.samples();
         let mut sound = SILENCE;
-        for sample in &mut sound {
-            if playing.at >= samples.len() && playing.looping {
-                playing.at = 0;
+        let mut filled = 0;
+        while filled < sound.len() {
+            let Some(piece) = playing.clip.pieces().get(playing.piece) else { break };
+            let rest = &piece[playing.at..];
+            let len = rest.len().min(sound.len() - filled);
+            sound[filled..filled + len].copy_from_slice(&rest[..len]);
+            (filled, playing.at) = (filled + len, playing.at + len);
+            if playing.at == piece.len() {
+                (playing.piece, playing.at) = (playing.piece + 1, 0);
+                if playing.looping && playing.piece == playing.clip.pieces().len() && !playing.clip.duration().is_zero()
+                {
+                    playing.piece = 0;
+                }
             }
-            let Some(played) = samples.get(playing.at) else { break };
-            playing.at += 1;
-            *sample = *played;
         }
         let mut narrow = SILENCE;
         let heard = match &mut playing.resampler {
@@ -265,7 +273,7 @@ impl Seat {
         for (sample, played) in frame.iter_mut().zip(heard) {
             *sample = *sample * DUCKED + played;
         }
-        let ended = playing.at >= samples.len() && (!playing.looping || samples.is_empty());
+        let ended = playing.piece == playing.clip.pieces().len();
         ended.then(|| self.playing.take().map(|playing| playing.id)).flatten()
     }
 

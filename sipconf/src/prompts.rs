@@ -1,6 +1,9 @@
 //! Prompts, tones and music as clips of sound, each decoded or made when it is first wanted and then shared.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, OnceLock},
+};
 
 use media::{Clip, SAMPLE_RATE};
 
@@ -16,7 +19,6 @@ const PAUSE_SAMPLES: usize = SAMPLE_RATE as usize * 3 / 10;
 /// All that callers hear. One for the whole server; clips are shared, not copied.
 pub struct Prompts {
     spoken: BTreeMap<(Language, Prompt), Spoken>,
-    greetings: [OnceLock<Clip>; Language::ALL.len()],
     entry_tone: OnceLock<Clip>,
     exit_tone: OnceLock<Clip>,
     hold_music: OnceLock<Clip>,
@@ -75,13 +77,7 @@ impl Prompts {
                 spoken.insert((language, prompt), Spoken { text, file, clip: OnceLock::new() });
             }
         }
-        Ok(Self {
-            spoken,
-            greetings: Default::default(),
-            entry_tone: OnceLock::new(),
-            exit_tone: OnceLock::new(),
-            hold_music: OnceLock::new(),
-        })
+        Ok(Self { spoken, entry_tone: OnceLock::new(), exit_tone: OnceLock::new(), hold_music: OnceLock::new() })
     }
 
     /// The sound of a prompt.
@@ -106,7 +102,7 @@ impl Prompts {
             .chain(others)
             .flat_map(|language| [Prompt::Welcome, Prompt::ChooseLanguage].map(|prompt| self.clip(language, prompt)))
             .collect();
-        self.greetings[first as usize].get_or_init(|| join(&parts)).clone()
+        join(&parts)
     }
 
     /// Somebody came in: two rising notes.
@@ -141,19 +137,14 @@ impl std::fmt::Debug for Prompts {
 /// One after the other, with a short pause between.
 #[must_use]
 pub fn join(parts: &[Clip]) -> Clip {
-    let mut samples = Vec::new();
-    for part in parts {
-        if !samples.is_empty() {
-            samples.resize(samples.len() + PAUSE_SAMPLES, 0.0);
-        }
-        samples.extend_from_slice(part.samples());
-    }
-    Clip::new(samples)
+    static PAUSE: LazyLock<Clip> = LazyLock::new(|| Clip::new(vec![0.0; PAUSE_SAMPLES]));
+    let pauses = parts.iter().flat_map(|part| [&*PAUSE, part]);
+    Clip::join(pauses.skip(1))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use sha2::{Digest, Sha256};
 
@@ -211,7 +202,7 @@ mod tests {
             let peak = decibels(samples.iter().fold(0.0, |peak, sample| peak.max(sample.abs())));
             assert!((-12.0..-1.0).contains(&peak), "{name}: peak {peak} dBFS");
             // Measured here, not taken from the manifest.
-            let loudness = crate::loudness::lufs(samples).unwrap();
+            let loudness = crate::loudness::lufs(&samples).unwrap();
             assert!((loudness + 19.0).abs() < 1.5, "{name}: {loudness} LUFS");
             assert!((0.7..22.0).contains(&clip.duration().as_secs_f32()), "{name}: {:?}", clip.duration());
             let ends = [silence(samples.iter().copied()), silence(samples.iter().rev().copied())];
@@ -234,6 +225,6 @@ mod tests {
     fn a_clip_is_decoded_once() {
         let prompts = Prompts::load().unwrap();
         let [first, second] = [(); 2].map(|()| prompts.clip(Language::ZhCn, Prompt::Muted));
-        assert!(std::ptr::eq(first.samples(), second.samples()));
+        assert!(Arc::ptr_eq(&first.pieces()[0], &second.pieces()[0]));
     }
 }

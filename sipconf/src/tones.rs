@@ -82,7 +82,7 @@ mod tests {
     fn signals_are_short_and_soft() {
         for clip in [entry(), exit()] {
             assert_eq!(clip.duration().as_millis(), 280);
-            assert!((0.1..0.13).contains(&loudest(clip.samples())));
+            assert!((0.1..0.13).contains(&loudest(&clip.samples())));
             assert!(clip.samples()[0].abs() < 1e-3 && clip.samples().last().unwrap().abs() < 0.01);
         }
         assert_ne!(entry().samples(), exit().samples());
@@ -92,9 +92,9 @@ mod tests {
     fn music_loops_without_a_click_and_never_clips() {
         let clip = hold_music();
         let samples = clip.samples();
-        assert!(loudest(samples) < 0.3);
+        assert!(loudest(&samples) < 0.3);
         let biggest = |pairs: &[f32]| pairs.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);
         let seam = (samples[0] - samples[samples.len() - 1]).abs();
-        assert!(seam <= biggest(samples), "a step of {seam} where the loop closes");
+        assert!(seam <= biggest(&samples), "a step of {seam} where the loop closes");
     }
 }

@@ -76,7 +76,7 @@ fn a_caller_is_greeted_in_the_language_he_chose_last() -> Result<()> {
     let server = Server::start()?;
     let prompts = sipconf::Prompts::load()?;
     let [chinese, english] = [sipconf::Language::ZhCn, sipconf::Language::EnUs]
-        .map(|language| envelope(prompts.clip(language, sipconf::Prompt::Welcome).samples()));
+        .map(|language| envelope(&prompts.clip(language, sipconf::Prompt::Welcome).samples()));
     let greeting = |number: &str, key: &str| -> Result<(f32, f32)> {
         let mut phone = Baresip::start(number, Codec::Pcma, 600.0)?;
         phone.dial("anything", server.sip, "udp")?;
@@ -100,7 +100,7 @@ fn a_caller_is_greeted_in_the_language_he_chose_last() -> Result<()> {
 fn whether_the_meeting_or_its_password_is_wrong_is_not_told() -> Result<()> {
     let server = Server::start()?;
     let prompts = sipconf::Prompts::load()?;
-    let told = envelope(prompts.clip(sipconf::Language::EnUs, sipconf::Prompt::WrongEntry).samples());
+    let told = envelope(&prompts.clip(sipconf::Language::EnUs, sipconf::Prompt::WrongEntry).samples());
     let unknown = if server.meeting == "987654321" { "987654322" } else { "987654321" };
     let mut phones = Vec::new();
     for (number, meeting) in [("13800000001", server.meeting.as_str()), ("13800000002", unknown)] {

@@ -190,7 +190,8 @@ mod tests {
                 // Summed up, so that the mean of any stretch is a difference.
                 let mut sum = 0.0;
                 let clip = prompts.clip(language, prompt);
-                let sums = clip.samples().iter().map(|sample| {
+                let samples = clip.samples();
+                let sums = samples.iter().map(|sample| {
                     sum += f64::from(*sample);
                     sum
                 });

@@ -1,6 +1,6 @@
 //! Sound as the engines hold it: 48 kHz mono float in frames of 20 ms.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 /// The rate all mixed sound has, in samples a second.
 pub const SAMPLE_RATE: u32 = 48_000;
@@ -68,27 +68,44 @@ impl AudioLevel {
     }
 }
 
-/// A prompt, a tone or a piece of music, decoded once and shared by all who hear it.
+/// A prompt, a tone or a piece of music, decoded once and shared by all who hear it. What is said one after the other is
+/// shared too: a clip is a list of such pieces.
 #[derive(Clone)]
-pub struct Clip(Arc<[f32]>);
+pub struct Clip(Arc<[Arc<[f32]>]>);
 
 impl Clip {
     /// Mono samples at [`SAMPLE_RATE`], full scale ±1.0.
     #[must_use]
     pub fn new(samples: Vec<f32>) -> Self {
-        Self(samples.into())
+        Self(Arc::new([samples.into()]))
+    }
+
+    /// One after the other, without a pause.
+    #[must_use]
+    pub fn join<'a>(clips: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self(clips.into_iter().flat_map(|clip| clip.0.iter().cloned()).collect())
+    }
+
+    /// The pieces in their order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Arc<[f32]>] {
+        &self.0
     }
 
     /// All samples.
     #[must_use]
-    pub fn samples(&self) -> &[f32] {
-        &self.0
+    pub fn samples(&self) -> Cow<'_, [f32]> {
+        match &*self.0 {
+            [one] => Cow::Borrowed(one),
+            pieces => Cow::Owned(pieces.concat()),
+        }
     }
 
     /// How long it plays.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.0.len() as f64 / f64::from(SAMPLE_RATE))
+        let samples: usize = self.0.iter().map(|piece| piece.len()).sum();
+        Duration::from_secs_f64(samples as f64 / f64::from(SAMPLE_RATE))
     }
 }
 
@@ -124,6 +141,10 @@ mod tests {
 
     #[test]
     fn a_clip_knows_its_length() {
-        assert_eq!(Clip::new(vec![0.0; 24_000]).duration(), Duration::from_millis(500));
+        let half = Clip::new(vec![0.5; 24_000]);
+        assert_eq!(half.duration(), Duration::from_millis(500));
+        let twice = Clip::join([&half, &half]);
+        assert_eq!((twice.duration(), twice.samples().len()), (Duration::from_secs(1), 48_000));
+        assert!(Arc::ptr_eq(&twice.pieces()[1], &half.pieces()[0]), "joining copies nothing");
     }
 }
