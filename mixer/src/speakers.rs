@@ -40,6 +40,7 @@ pub struct Speakers {
     ticks: u32,
     active: Option<SeatKey>,
     leader: Option<(SeatKey, u32)>,
+    ranked: Vec<(f32, SeatKey)>,
 }
 
 /// What [`Speakers::tick`] says when it has changed.
@@ -85,17 +86,20 @@ impl Speakers {
         })
     }
 
-    /// The loudest of those who speak, no more than `count`, in order of their keys. Whoever is in `before` stays until another is
-    /// clearly louder.
-    #[must_use]
-    pub fn loudest(&self, count: usize, before: &[SeatKey]) -> Vec<SeatKey> {
-        let stays = |key: &SeatKey, score: f32| if before.contains(key) { score * LEAD } else { score };
+    /// Puts the loudest of those who speak into `chosen`, no more than `count`, in order of their keys. Who is in it already
+    /// stays until another is clearly louder. True when somebody is in it who was not.
+    pub fn choose_loudest(&mut self, count: usize, chosen: &mut Vec<SeatKey>) -> bool {
+        let stays = |key: &SeatKey, score: f32| if chosen.contains(key) { score * LEAD } else { score };
         let speaking = self.seats.iter().filter(|(_, seat)| seat.speaking);
-        let mut loudest: Vec<_> = speaking.map(|(key, seat)| (stays(&key, seat.score), key)).collect();
-        loudest.sort_by(|a, b| b.0.total_cmp(&a.0));
-        loudest.truncate(count);
-        loudest.sort_by_key(|(_, key)| *key);
-        loudest.into_iter().map(|(_, key)| key).collect()
+        self.ranked.clear();
+        self.ranked.extend(speaking.map(|(key, seat)| (stays(&key, seat.score), key)));
+        self.ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        self.ranked.truncate(count);
+        let is_new = self.ranked.iter().any(|(_, key)| !chosen.contains(key));
+        chosen.clear();
+        chosen.extend(self.ranked.iter().map(|(_, key)| *key));
+        chosen.sort_unstable();
+        is_new
     }
 
     /// Decides who is dominant; true when that is another than before.
@@ -194,15 +198,21 @@ mod tests {
     #[test]
     fn a_loudest_voice_stays_until_another_is_clearly_louder() {
         let mut speakers = Speakers::new();
-        assert_eq!(speakers.loudest(1, &[]), []);
+        let loudest = |speakers: &mut Speakers, count, before: &[SeatKey]| {
+            let mut chosen = before.to_vec();
+            let is_new = speakers.choose_loudest(count, &mut chosen);
+            assert_eq!(is_new, chosen.iter().any(|key| !before.contains(key)));
+            chosen
+        };
+        assert_eq!(loudest(&mut speakers, 1, &[]), []);
         run(&mut speakers, 30, 127, 100);
-        assert_eq!(speakers.loudest(1, &[]), [A]);
+        assert_eq!(loudest(&mut speakers, 1, &[]), [A]);
         run(&mut speakers, 30, 25, 200);
-        assert_eq!(speakers.loudest(1, &[A]), [A], "a little louder");
-        assert_eq!(speakers.loudest(1, &[]), [B]);
-        assert_eq!(speakers.loudest(2, &[]), [A, B]);
+        assert_eq!(loudest(&mut speakers, 1, &[A]), [A], "a little louder");
+        assert_eq!(loudest(&mut speakers, 1, &[]), [B]);
+        assert_eq!(loudest(&mut speakers, 2, &[]), [A, B]);
         run(&mut speakers, 90, 10, 200);
-        assert_eq!(speakers.loudest(1, &[A]), [B]);
+        assert_eq!(loudest(&mut speakers, 1, &[A]), [B]);
     }
 
     #[test]

@@ -540,16 +540,12 @@ impl Room {
                 part.active = changed.active.as_ref().and_then(participant);
                 changes.push(MeetingFact::Speaking { part: *number, speaking, active: part.active });
             }
-            let loudest = part.speakers.loudest(VOICES, &part.loudest);
-            for seated in loudest.iter().filter_map(|seat| part.seats.get(*seat)) {
+            // Whose voice is forwarded already changes nothing by beginning or ceasing to speak.
+            self.stale |= part.speakers.choose_loudest(VOICES, &mut part.loudest);
+            for seated in part.loudest.iter().filter_map(|seat| part.seats.get(*seat)) {
                 if let Some(member) = self.members.get_mut(&seated.participant) {
                     member.spoke = Some(now);
                 }
-            }
-            if loudest != part.loudest {
-                // Whose voice is forwarded already changes nothing by beginning or ceasing to speak.
-                self.stale |= loudest.iter().any(|seat| !part.loudest.contains(seat));
-                part.loudest = loudest;
             }
         }
         for change in changes {
