@@ -22,6 +22,7 @@ const ForgotPage = lazy(() =>
 const ResetPage = lazy(() => import('./pages/ForgotPage').then(({ ResetPage }) => ({ default: ResetPage })));
 // Of who is logged in, and not needed at once.
 const Reminders = lazy(() => import('./parts/Reminders').then(({ Reminders }) => ({ default: Reminders })));
+const AdminPage = lazy(() => import('./admin/AdminPage').then(({ AdminPage }) => ({ default: AdminPage })));
 const BookPage = lazy(() => import('./pages/BookPage').then(({ BookPage }) => ({ default: BookPage })));
 
 /** What is fetched when it is wanted. */
@@ -55,6 +56,7 @@ createRoot(root).render(
           <Route path="/forgot" element={later(<ForgotPage />)} />
           <Route path="/reset" element={later(<ResetPage />)} />
           <Route path="/settings" element={later(<SettingsPage />)} />
+          <Route path="/admin" element={later(<AdminPage />)} />
           <Route path="/book" element={later(<BookPage />)} />
           <Route path="/meetings/:id" element={later(<BookPage />)} />
           <Route path="*" element={<NotFoundPage />} />

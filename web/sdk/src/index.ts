@@ -41,6 +41,11 @@ export { Rest } from './rest';
 export type {
   Account,
   AccountChange,
+  CallInfo,
+  CallingPolicy,
+  CallingView,
+  PromptInfo,
+  Site,
   BookingBody,
   Bookmark,
   BookingMode,

@@ -1,149 +1,46 @@
 import { fromBase64, toBase64 } from './base64';
 import { Problem } from './problem';
 import type { ProblemBody } from './protocol';
+import type * as wire from './rest.generated';
 
-/** How an account books: its own room, the site's rooms, or ports of the site. */
-export type BookingMode = 'dedicated' | 'shared' | 'concurrent';
-
-export interface Account {
-  id: string;
-  /** What is typed at the login. */
-  name: string;
-  display_name: string;
-  /** The site's name. */
-  site: string;
-  role: 'operator' | 'administrator' | 'member';
-  mode: BookingMode;
-  email: string | null;
-  mobile: string | null;
-  /** A `data:` URL. */
-  avatar: string | null;
-  /** The password is still the one that was given. */
-  initial_password: boolean;
-}
-
+export type BookingMode = wire.BookingMode;
+/** Who is logged in. */
+export type Account = wire.AccountView;
 /** What is absent stays; an empty text is none. */
-export interface AccountChange {
-  display_name?: string;
-  avatar?: string;
-  email?: string;
-  mobile?: string;
-}
-
+export type AccountChange = wire.Change;
 /** What is agreed on for a meeting. */
-export interface MeetingOptions {
-  host_video: boolean;
-  participant_video: boolean;
-  join_before_host: boolean;
-  mute_on_entry: boolean;
-  waiting_room: boolean;
-  livestream: boolean;
-  recording: boolean;
-  webinar: boolean;
-}
-
+export type MeetingOptions = Required<{ [Name in keyof wire.Options]: boolean }>;
 /** A meeting as its owner sees it. */
-export interface OwnMeeting {
-  id: string;
-  number: string;
-  title: string;
-  password: string | null;
-  /** `live` while somebody is in it. */
-  state: string;
-  mode: BookingMode;
-  capacity: number;
-  /** A shared room's id. */
-  room: string | null;
-  options: MeetingOptions;
-  /** IANA. */
-  zone: string;
-  /** The value of an RRULE. */
-  recurrence: string | null;
-  /** In a list this time, else the first; null where it is open at any time. */
-  start: string | null;
-  /** In a list: names this time of a series. */
-  occurrence?: string;
-  /** Minutes. */
-  duration: number;
-  /** Minutes. */
-  early_start: number;
-  /** It has the account's personal number. */
-  personal: boolean;
-  dial: {
-    /** Address for SIP phones and room systems. */
-    sip: string;
-    /** What to key in at once after the call is answered. */
-    one_touch: string;
-  };
-  /** For invitations. */
-  link: string;
-  /** Where its livestream will be. */
-  watch: string | null;
-}
-
+export type OwnMeeting = Omit<wire.MeetingView, 'options'> & { options: MeetingOptions };
 /** What is booked; what is absent has its default, and without a start it begins now. */
-export interface BookingBody {
-  title: string;
-  password?: string;
-  start?: string;
-  duration?: number;
-  early_start?: number;
-  capacity?: number;
-  room?: string;
-  zone?: string;
-  recurrence?: string;
-  options?: Partial<MeetingOptions>;
-}
-
+export type BookingBody = wire.BookBody;
 /** What is free throughout a time. */
-export interface Capacity {
-  ports_free: number;
-  rooms: { id: string; name: string; capacity: number; free: boolean }[];
-}
-
-export interface FreeSlot {
-  start: string;
-  free: boolean;
-}
+export type Capacity = wire.CapacityView;
+export type FreeSlot = wire.SlotView;
+/** A meeting's film. */
+export type RecordingInfo = wire.RecordingView;
+/** A meeting that begins soon, or has just begun. */
+export type Reminder = wire.ReminderView;
+/** A page one shares often. */
+export type Bookmark = wire.BookmarkView;
+/** A meeting as anyone sees it who knows its number. */
+export type Door = wire.DoorView;
+export type BroadcastInfo = wire.BroadcastView;
+/** Who may watch a livestream. */
+export type WatchAccess = wire.WatchAccess;
+export type WatchSettings = wire.SettingsView;
+export type Info = wire.Info;
+export type Site = wire.SiteView;
+export type CallingPolicy = wire.CallingBody;
+export type CallingView = wire.CallingView;
+export type PromptInfo = wire.PromptView;
+/** A telephone call that is over. */
+export type CallInfo = wire.CallView;
 
 /** A part of a list; `next` asks for what follows. */
 export interface Piece<Item> {
   items: Item[];
-  next?: string;
-}
-
-/** A meeting's film. */
-export interface RecordingInfo {
-  id: string;
-  meeting: string;
-  title: string;
-  start: string;
-  state: 'recording' | 'ready';
-  seconds: number;
-  bytes: number;
-  file: string;
-  watch?: string;
-}
-
-/** A meeting that begins soon, or has just begun. */
-export interface Reminder {
-  id: string;
-  number: string;
-  title: string;
-  /** Only of one's own. */
-  password: string | null;
-  host: string;
-  own: boolean;
-  start: string;
-  /** Seconds until the start; negative once it has begun. */
-  starts_in: number;
-}
-
-/** A page one shares often. */
-export interface Bookmark {
-  id: string;
-  name: string;
-  url: string;
+  next?: string | null;
 }
 
 /** What is drawn: updates of Yjs, to be merged in any order. */
@@ -151,56 +48,6 @@ export interface Whiteboard {
   updates: Uint8Array<ArrayBuffer>[];
   /** The newest one's number. */
   last: number;
-}
-
-/** A meeting as anyone sees it who knows its number. */
-export interface Door {
-  id: string;
-  number: string;
-  title: string;
-  needs_password: boolean;
-  state: string;
-}
-
-export interface BroadcastInfo {
-  id: string;
-  title: string;
-  /** `live` when the playlist can be fetched, `ended` when there is a replay. */
-  state: string;
-  host?: string;
-  /** When it is planned to begin. */
-  start?: string;
-  /** Where it is not `public`, a viewer needs a pass for the playlist. */
-  access: WatchAccess;
-  playlist: string;
-  replay?: string;
-  viewers: number;
-  /** The most there were at once. */
-  viewers_peak: number;
-}
-
-/** Who may watch a livestream. */
-export type WatchAccess = 'public' | 'password' | 'link' | 'registered';
-
-export interface WatchSettings {
-  access: WatchAccess;
-  password?: string;
-  /** To be handed out. */
-  link: string;
-}
-
-export interface Info {
-  version: string;
-  sip: { host: string; udp: number | null; tcp: number | null };
-  /** Telephone numbers that lead here. */
-  phones: { name: string; number: string }[];
-  languages: string[];
-  /** Text of the button that leads to `/api/v1/sign-on`; absent where there is no single sign-on. */
-  sign_on?: string;
-  /** Whom one turns to when one needs help. */
-  support: { url: string | null; hotline: string | null };
-  /** Origins whose pages may show meetings in a frame. */
-  origins: string[];
 }
 
 interface Asked {
@@ -416,6 +263,61 @@ export class Rest {
     return this.#ask('DELETE', `/recordings/${id}`);
   }
 
+  /** The sites one administers. */
+  async sites(): Promise<Site[]> {
+    return (await this.#ask<Piece<Site>>('GET', '/sites')).items;
+  }
+
+  /** What a site may spend on calling telephones, and what it has. */
+  calling(site: string): Promise<CallingView> {
+    return this.#ask('GET', `/sites/${site}/calling`);
+  }
+
+  /** Sets it, for the operator. Calls under way that are over it end. */
+  setCalling(site: string, policy: CallingPolicy): Promise<CallingView> {
+    return this.#ask('PUT', `/sites/${site}/calling`, policy);
+  }
+
+  /** All that a site's callers are told. */
+  async prompts(site: string): Promise<PromptInfo[]> {
+    return (await this.#ask<Piece<PromptInfo>>('GET', `/sites/${site}/prompts`)).items;
+  }
+
+  /** Puts a WAV or Ogg Opus file in a prompt's place. */
+  setPrompt(site: string, language: string, prompt: string, file: File): Promise<PromptInfo> {
+    return this.#send('PUT', `/sites/${site}/prompts/${language}/${prompt}`, undefined, file);
+  }
+
+  /** The product's is said again. */
+  removePrompt(site: string, language: string, prompt: string): Promise<void> {
+    return this.#ask('DELETE', `/sites/${site}/prompts/${language}/${prompt}`);
+  }
+
+  /** Telephone calls of a site's meetings, the newest first. */
+  calls(site: string, cursor?: string): Promise<Piece<CallInfo>> {
+    return this.#ask('GET', `/sites/${site}/calls${query({ cursor })}`);
+  }
+
+  /** Those that reached no meeting, for the operator. */
+  strayCalls(cursor?: string): Promise<Piece<CallInfo>> {
+    return this.#ask('GET', `/calls${query({ cursor })}`);
+  }
+
+  /** Where the newest calls of a site are as a table. */
+  callsTable(site: string): string {
+    return `${this.#server}/api/v1/sites/${site}/calls.csv?limit=200`;
+  }
+
+  /** What was signalled in a call, as text, with numbers masked. */
+  ladder(call: string): Promise<string> {
+    return this.#ask('GET', `/calls/${call}/ladder.txt`);
+  }
+
+  /** Where it is as a file: to read, or for Wireshark, with whole numbers. */
+  ladderFile(call: string, form: 'txt' | 'pcap'): string {
+    return `${this.#server}/api/v1/calls/${call}/ladder.${form}`;
+  }
+
   meetingByNumber(number: string): Promise<Door> {
     return this.#ask('GET', `/meetings/by-number/${encodeURIComponent(number)}`);
   }
@@ -428,16 +330,24 @@ export class Rest {
     return this.#ask('GET', '/info');
   }
 
-  /** Sends what is no JSON, from a seat. */
-  async #send(method: string, path: string, seat: string, body: File | string): Promise<void> {
-    const headers = { 'Huitong-Seat': seat, ...(this.language && { 'Accept-Language': this.language }) };
+  /** Sends what is no JSON, from a seat where there is one. */
+  async #send<Answer>(
+    method: string,
+    path: string,
+    seat: string | undefined,
+    body: File | string,
+  ): Promise<Answer> {
+    const headers = {
+      ...(seat && { 'Huitong-Seat': seat }),
+      ...(this.language && { 'Accept-Language': this.language }),
+    };
     let response: Response;
     try {
       response = await fetch(`${this.#server}/api/v1${path}`, { method, headers, body });
     } catch {
       throw Problem.local('unreachable');
     }
-    if (!response.ok) throw await problemOf(response);
+    return answerOf(response);
   }
 
   async #ask<Answer>(method: string, path: string, body?: unknown, asked: Asked = {}): Promise<Answer> {
@@ -456,11 +366,20 @@ export class Rest {
     } catch {
       throw Problem.local('unreachable');
     }
-    if (!response.ok) throw await problemOf(response);
-    return (
-      response.headers.get('Content-Type')?.includes('json') ? await response.json() : undefined
-    ) as Answer;
+    return answerOf(response);
   }
+}
+
+/** JSON as what it says, text as it is, and nothing where there is nothing. */
+async function answerOf<Answer>(response: Response): Promise<Answer> {
+  if (!response.ok) throw await problemOf(response);
+  const kind = response.headers.get('Content-Type') ?? '';
+  const answer: unknown = kind.includes('json')
+    ? await response.json()
+    : kind.startsWith('text/')
+      ? await response.text()
+      : undefined;
+  return answer as Answer;
 }
 
 async function problemOf(response: Response): Promise<Problem> {

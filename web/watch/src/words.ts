@@ -115,5 +115,6 @@ export function currentLanguage(): Language {
 }
 
 export function word(name: Word, value = ''): string {
-  return WORDS[language][name].replace('{}', value);
+  // A function: what somebody wrote may have a `$&` in it.
+  return WORDS[language][name].replace('{}', () => value);
 }

@@ -1,6 +1,7 @@
 import type { Capacity } from '@huitong/sdk';
 import { Badge, Group, Radio, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
+import { Written } from '../parts/Written';
 
 interface RoomsProps {
   capacity: Capacity | null;
@@ -30,7 +31,7 @@ export function Rooms({ capacity, value, onChange, disabled }: RoomsProps) {
             <Group wrap="nowrap" gap="sm">
               <Radio.Indicator />
               <Text fz="sm" flex={1} truncate>
-                {name}
+                <Written text={name} />
               </Text>
               <Text fz="sm" c="dimmed">
                 {t('book.places', { count: places })}

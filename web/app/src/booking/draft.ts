@@ -1,4 +1,6 @@
 import type { BookingBody, BookingMode, MeetingOptions, OwnMeeting } from '@huitong/sdk';
+import type { TFunction } from 'i18next';
+import { inTopic } from '../names';
 import { type Recurrence, dayOf, nextHalfHour, recurrenceOf, ruleOf, timeOf } from './recurrence';
 
 /** A booking while it is being written. */
@@ -26,6 +28,11 @@ export const OPTIONS = [
   'livestream',
   'recording',
 ] as const satisfies (keyof MeetingOptions)[];
+
+/** What a meeting is called until somebody calls it otherwise. */
+export const defaultTitle = (t: TFunction, name: string): string =>
+  // It goes to the server: with no marks around the name, which topics refuse.
+  t('instant.defaultTitle', { name: inTopic(name), interpolation: { escapeValue: false } });
 
 export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 

@@ -2,6 +2,7 @@ import i18next from 'i18next';
 import { initReactI18next } from 'react-i18next';
 import { embedded } from '../embed/mode';
 import { rest } from '../rest';
+import { isolated } from './isolated';
 import type zh from './zh-CN.json';
 
 export const LANGUAGES = { 'zh-CN': '简体中文', en: 'English' } as const;
@@ -35,7 +36,7 @@ export async function startI18n(): Promise<void> {
     fallbackLng: language,
     resources: { [language]: { translation: (await CATALOGUES[language]()).default } },
     // React escapes what it shows.
-    interpolation: { escapeValue: false },
+    interpolation: { escape: isolated },
   });
 }
 

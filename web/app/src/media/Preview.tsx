@@ -1,5 +1,6 @@
 import { Alert, Stack } from '@mantine/core';
 import { Mic, MicOff, Video, VideoOff } from 'lucide-react';
+import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useSettings } from '../settings';
 import { LiveVideo } from './LiveVideo';
@@ -10,11 +11,16 @@ import styles from './Preview.module.css';
 export function Preview() {
   const { t } = useTranslation();
   const { microphoneOn, cameraOn, remember } = useSettings();
-  const { microphone, camera, trouble } = useLocalMedia();
+  const { microphone, camera, trouble, open } = useLocalMedia();
+  useAnotherTry();
   const troubles = (['microphone', 'camera'] as const).flatMap(device => {
     const kind = trouble[device];
     return kind ? [{ device, kind }] : [];
   });
+  // Whoever presses a switch that is to be on, but isn't, wants to try again.
+  const pressMicrophone = () =>
+    microphoneOn && !microphone ? void open('microphone') : remember({ microphoneOn: !microphoneOn });
+  const pressCamera = () => (cameraOn && !camera ? void open('camera') : remember({ cameraOn: !cameraOn }));
   // Where the page may not ask, it says so once.
   const isInsecure = troubles.some(({ kind }) => kind === 'insecure');
   return (
@@ -32,7 +38,7 @@ export function Preview() {
             data-off={!microphone || undefined}
             aria-pressed={microphone !== null}
             aria-label={t('devices.microphone')}
-            onClick={() => remember({ microphoneOn: !microphoneOn })}
+            onClick={pressMicrophone}
             data-testid="prejoin-mic"
           >
             {microphone ? <Mic size={22} /> : <MicOff size={22} />}
@@ -43,7 +49,7 @@ export function Preview() {
             data-off={!camera || undefined}
             aria-pressed={camera !== null}
             aria-label={t('devices.camera')}
-            onClick={() => remember({ cameraOn: !cameraOn })}
+            onClick={pressCamera}
             data-testid="prejoin-camera"
           >
             {camera ? <Video size={22} /> : <VideoOff size={22} />}
@@ -69,4 +75,35 @@ export function Preview() {
       )}
     </Stack>
   );
+}
+
+/** Tries again by itself as soon as the browser allows a device, or one is plugged in. */
+function useAnotherTry(): void {
+  const { trouble, open } = useLocalMedia();
+  const { microphone, camera } = trouble;
+  useEffect(() => {
+    const undo: (() => void)[] = [];
+    let isWanted = true;
+    for (const [device, kind] of [['microphone', microphone] as const, ['camera', camera] as const]) {
+      const again = () => void open(device);
+      if (kind === 'missing') {
+        navigator.mediaDevices.addEventListener('devicechange', again);
+        undo.push(() => navigator.mediaDevices.removeEventListener('devicechange', again));
+      }
+      if (kind !== 'denied') continue;
+      const answered = (status: PermissionStatus) => {
+        if (!isWanted) return;
+        status.onchange = () => {
+          if (status.state === 'granted') again();
+        };
+        undo.push(() => (status.onchange = null));
+      };
+      // Browsers that can't be asked about devices leave it at the switch.
+      navigator.permissions.query({ name: device }).then(answered, () => undefined);
+    }
+    return () => {
+      isWanted = false;
+      for (const one of undo) one();
+    };
+  }, [microphone, camera, open]);
 }

@@ -14,6 +14,8 @@ interface LocalMedia {
   microphone: MediaStreamTrack | null;
   camera: MediaStreamTrack | null;
   screen: MediaStreamTrack | null;
+  /** What the shared screen or tab plays, where the browser gives it: sent with one's voice. */
+  screenSound: MediaStreamTrack | null;
   trouble: Partial<Record<Capture, Trouble>>;
   devices: MediaDeviceInfo[];
   /** Opens a device (the one of the settings), or opens it anew. Null if that can't be. */
@@ -40,6 +42,12 @@ const SOUND: MediaTrackConstraints = {
   echoCancellation: true,
   noiseSuppression: true,
   autoGainControl: true,
+};
+
+/** Browsers ask whether the sound is to go with it, where they can. It is no voice: nothing is taken out of it. */
+const SCREEN: DisplayMediaStreamOptions = {
+  video: { frameRate: { ideal: 15 } },
+  audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
 };
 
 function constraints(capture: Capture): MediaStreamConstraints {
@@ -102,6 +110,7 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
   microphone: null,
   camera: null,
   screen: null,
+  screenSound: null,
   trouble: {},
   devices: [],
 
@@ -156,6 +165,10 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
     track.onended = null;
     track.stop();
     set({ [capture]: null });
+    if (capture === 'screen') {
+      get().screenSound?.stop();
+      set({ screenSound: null });
+    }
   },
 
   settled: async () => {
@@ -165,12 +178,12 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
 
   openScreen: async () => {
     try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15 } } });
+      const stream = await navigator.mediaDevices.getDisplayMedia(SCREEN);
       const [track] = stream.getVideoTracks();
       if (!track) return null;
       get().close('screen');
       track.onended = () => get().close('screen');
-      set({ screen: track });
+      set({ screen: track, screenSound: stream.getAudioTracks()[0] ?? null });
       return track;
     } catch {
       // Whoever closes the browser's question wants nothing said about it.

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Sheet } from '../parts/Sheet';
 import { attempt } from './controls';
 import { useMe, useMeeting, useMeetingState } from './useMeeting';
+import { Written } from '../parts/Written';
 
 const ROOMS_MAX = 20;
 
@@ -69,7 +70,7 @@ function Assign({ rooms }: { rooms: number }) {
       {participants.map(({ id, name, room }) => (
         <Group key={id} justify="space-between" wrap="nowrap">
           <Text fz="sm" truncate>
-            {name}
+            <Written text={name} />
           </Text>
           <Select
             aria-label={t('breakouts.of', { name })}

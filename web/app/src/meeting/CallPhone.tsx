@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { attempt } from './controls';
 import { useMeeting, useMeetingState } from './useMeeting';
+import { Written } from '../parts/Written';
 
 const COLOURS: Record<Dial['state'], string> = {
   calling: 'blue',
@@ -96,7 +97,7 @@ export function CallPhone() {
           <Group key={dial.id} gap="sm" wrap="nowrap" mih={34} data-testid="dial" data-state={dial.state}>
             <div style={{ flex: 1, minWidth: 0 }}>
               <Text fz="sm" truncate>
-                {dial.name}
+                <Written text={dial.name} />
               </Text>
               {dial.name !== dial.number && (
                 <Text fz="xs" c="dimmed">

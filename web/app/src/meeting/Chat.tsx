@@ -1,8 +1,9 @@
 import type { ChatMessage, HandedFile, Participant } from '@huitong/sdk';
-import { ActionIcon, FileButton, NativeSelect, Text, Textarea } from '@mantine/core';
+import { ActionIcon, NativeSelect, Text, Textarea } from '@mantine/core';
 import { Paperclip, SendHorizontal } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { ChooseFile } from '../parts/ChooseFile';
 import { rest } from '../rest';
 import styles from './Chat.module.css';
 import { Panel } from './Panel';
@@ -145,8 +146,7 @@ function Writing() {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const participants = useMeetingState(state => state.participants);
-  const { to, address } = useTalk();
-  const [text, setText] = useState('');
+  const { to, address, draft: text, write } = useTalk();
   const [isHanding, setHanding] = useState(false);
   const others = readers(participants, meeting.you);
   const isGone = to !== null && !others.some(({ id }) => id === to);
@@ -154,18 +154,18 @@ function Writing() {
   const send = () => {
     const said = text.trim();
     if (!said || isGone) return;
-    setText('');
+    write('');
     void attempt(async () => {
       await meeting.say(said, to).catch((thrown: unknown) => {
         // Nothing that was typed is lost.
-        setText(now => now || said);
+        write(useTalk.getState().draft || said);
         throw thrown;
       });
     });
   };
-  const hand = (file: File | null) => {
+  const hand = (file: File) => {
     const seat = meeting.resume;
-    if (!file || !seat || isGone) return;
+    if (!seat || isGone) return;
     setHanding(true);
     void attempt(() => rest.handRound(meeting.state.meeting.id, seat, file, to)).finally(() =>
       setHanding(false),
@@ -192,21 +192,15 @@ function Writing() {
         data-testid="chat-to"
       />
       <div className={styles.field}>
-        <FileButton onChange={hand} disabled={isGone}>
-          {props => (
-            <ActionIcon
-              {...props}
-              size={36}
-              variant="subtle"
-              color="gray"
-              aria-label={t('chat.file')}
-              loading={isHanding}
-              data-testid="chat-attach"
-            >
-              <Paperclip size={18} />
-            </ActionIcon>
-          )}
-        </FileButton>
+        <ChooseFile
+          onFile={hand}
+          disabled={isGone}
+          busy={isHanding}
+          label={t('chat.file')}
+          testid="chat-attach"
+        >
+          <Paperclip size={18} />
+        </ChooseFile>
         <Textarea
           flex={1}
           autosize
@@ -216,7 +210,7 @@ function Writing() {
           placeholder={t('chat.placeholder')}
           aria-label={t('chat.placeholder')}
           value={text}
-          onChange={event => setText(event.currentTarget.value)}
+          onChange={event => write(event.currentTarget.value)}
           onKeyDown={onKeyDown}
           data-autofocus
           data-testid="chat-text"

@@ -12,6 +12,7 @@ import { useEnd } from './useEnd';
 import styles from './Head.module.css';
 import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
+import { Written } from '../parts/Written';
 
 interface HeadProps {
   password: string | undefined;
@@ -28,7 +29,7 @@ export function Head({ password, onStatistics }: HeadProps) {
     <header className={styles.head}>
       <div className={styles.title}>
         <Text fw={600} truncate component="h1" fz="md">
-          {meeting.title}
+          <Written text={meeting.title} />
         </Text>
         {meeting.locked && <Lock size={15} aria-label={t('meeting.locked')} />}
         <Text fz="sm" c="dimmed" className={styles.number}>

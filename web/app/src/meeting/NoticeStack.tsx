@@ -73,6 +73,7 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
       case 'music':
         return { label: t('meeting.letMusic'), act: () => void attempt(() => meeting.unmute(told.who)) };
       case 'asked_to_unmute':
+      case 'sound_muted':
         return {
           label: t('meeting.unmute'),
           act: () => {

@@ -27,6 +27,7 @@ import { attempt } from './controls';
 import { inPanelOrder, isMeant } from './people';
 import { useTalk } from './talk';
 import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
+import { Written } from '../parts/Written';
 
 interface ParticipantsProps {
   onClose: () => void;
@@ -127,9 +128,9 @@ function Row({ participant, onRename, onWrite }: RowProps) {
       data-line={line_trouble ?? undefined}
     >
       <span className={styles.who}>
-        <Text fz="sm" truncate>
-          {name}
-          {isSelf && ` ${t('meeting.you')}`}
+        <Text fz="sm" className={styles.name}>
+          <Written text={name} />
+          {isSelf && <span>{t('meeting.you')}</span>}
         </Text>
         {details.length > 0 && (
           <Text fz="xs" c="dimmed" truncate>
@@ -282,8 +283,8 @@ function Door() {
       {waiting.map(({ id, name, via }) => (
         <div key={id} className={styles.row} data-testid="waiting-row" data-name={name}>
           <span className={styles.who}>
-            <Text fz="sm" truncate>
-              {name}
+            <Text fz="sm" className={styles.name}>
+              <Written text={name} />
             </Text>
           </span>
           {via === 'phone' && <Phone size={16} className={styles.via} aria-label={t('meeting.byPhone')} />}

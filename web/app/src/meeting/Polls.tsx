@@ -155,7 +155,7 @@ function OnePoll({ poll }: { poll: Poll }) {
     <section className={styles.poll} aria-label={poll.question} data-testid="poll" data-open={poll.open}>
       <Group justify="space-between" wrap="nowrap" align="flex-start" mb="xs">
         <Text fw={600} fz="sm" style={{ overflowWrap: 'anywhere' }}>
-          {poll.question}
+          <bdi>{poll.question}</bdi>
         </Text>
         <Badge variant="light" color={poll.open ? 'teal' : 'gray'} style={{ flexShrink: 0 }}>
           {poll.open ? t('polls.open') : t('polls.closed')}
@@ -167,7 +167,7 @@ function OnePoll({ poll }: { poll: Poll }) {
             <Mark
               key={index}
               name={`poll-${poll.id}`}
-              label={choice.text}
+              label={<bdi>{choice.text}</bdi>}
               checked={chosen.includes(index)}
               onChange={() => choose(index)}
               data-testid="poll-option"
@@ -233,7 +233,7 @@ function Bar({ text, votes, share, isOwn }: BarProps) {
     <div className={styles.result} data-own={isOwn || undefined} data-testid="poll-result" data-votes={votes}>
       <span className={styles.fill} style={{ width: `${share * 100}%` }} />
       <span className={styles.label}>
-        {text}
+        <bdi>{text}</bdi>
         {isOwn && ` ${t('polls.mine')}`}
       </span>
       <span className={styles.figure}>

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { attempt } from './controls';
 import { useMeeting, useMeetingState } from './useMeeting';
+import { Written } from '../parts/Written';
 
 const COLOURS: Record<Push['state'], string> = {
   connecting: 'blue',
@@ -80,7 +81,7 @@ export function Pushes() {
           <Group key={push.id} gap="sm" wrap="nowrap" mih={34} data-testid="push" data-state={push.state}>
             <div style={{ flex: 1, minWidth: 0 }}>
               <Text fz="sm" truncate>
-                {push.name}
+                <Written text={push.name} />
               </Text>
               {push.name !== push.url && (
                 <Text fz="xs" c="dimmed" truncate>

@@ -133,7 +133,7 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
   window.huitong = meeting;
   document.title = meeting.state.meeting.title;
   keepResume(meeting);
-  useTalk.getState().begin(meeting.state.chat.at(-1)?.id ?? 0);
+  useTalk.getState().begin(meeting.state.chat.at(-1)?.id ?? 0, meeting.state.meeting.id);
   const goodbye = (event: PageTransitionEvent) => {
     // A closed page is a goodbye; without it the seat would stand empty for a minute.
     if (!event.persisted) void meeting.leave();

@@ -108,7 +108,9 @@ export function Statistics() {
                     .map(slot => (
                       <Table.Tr key={slot.mid}>
                         <Table.Td>{kindOf(slot.kind)}</Table.Td>
-                        <Table.Td className={styles.name}>{nameOf(slot.participant)}</Table.Td>
+                        <Table.Td className={styles.name}>
+                          <bdi>{nameOf(slot.participant)}</bdi>
+                        </Table.Td>
                         <Table.Td>{size(slot.width, slot.height)}</Table.Td>
                         <Table.Td>{slot.packets.toLocaleString(i18n.language)}</Table.Td>
                         <Table.Td>{slot.lost.toLocaleString(i18n.language)}</Table.Td>

@@ -9,6 +9,7 @@ import styles from './Tile.module.css';
 import { hueOf } from './people';
 import { useTalk } from './talk';
 import { useMeeting, useMeetingState, useShown } from './useMeeting';
+import { Written } from '../parts/Written';
 
 interface TileProps {
   participant: Participant;
@@ -84,10 +85,8 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
         {isSpotlit && <Star size={13} aria-label={t('meeting.spotlit')} />}
         {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
         {via === 'phone' && <Phone size={13} aria-label={t('meeting.byPhone')} />}
-        <span className={styles.text}>
-          {name}
-          {isSelf && ` ${t('meeting.you')}`}
-        </span>
+        <Written text={name} className={styles.text} />
+        {isSelf && <span className={styles.number}>{t('meeting.you')}</span>}
         {number && number !== name && <span className={styles.number}>{number}</span>}
       </footer>
     </article>

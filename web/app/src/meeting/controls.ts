@@ -1,5 +1,6 @@
 import type { Meeting } from '@huitong/sdk';
 import { canShareScreen, useLocalMedia } from '../media/local';
+import { type Mixed, mixed } from '../media/mixed';
 import { useSettings } from '../settings';
 import { useNotices } from './notices';
 
@@ -11,7 +12,8 @@ import { useNotices } from './notices';
 /** Mutes or unmutes oneself; the microphone is opened when it is first wanted. */
 export async function toggleMicrophone(meeting: Meeting): Promise<void> {
   const wanted = meeting.me?.muted ?? false;
-  if (wanted && !(await isOpen('microphone'))) return;
+  // Without a microphone there may still be something to hear.
+  if (wanted && !(await isOpen('microphone')) && !useLocalMedia.getState().screenSound) return;
   await attempt(() => (wanted ? meeting.unmute() : meeting.mute()));
   useSettings.getState().remember({ microphoneOn: wanted });
 }
@@ -46,9 +48,15 @@ export async function toggleScreen(): Promise<void> {
  * screen share. Gives back what ends it.
  */
 export function followDevices(meeting: Meeting): () => void {
+  const voice = new Voice();
   const follow = () => {
     if (meeting.state.phase === 'ended') return;
-    const now = useLocalMedia.getState();
+    const { microphone, camera, screen, screenSound } = useLocalMedia.getState();
+    // What one shares is heard with one's voice, and not while one is muted.
+    if (screenSound && screenSound !== voice.sound && meeting.me?.muted) {
+      useNotices.getState().tell({ kind: 'sound_muted' });
+    }
+    const now = { microphone: voice.of(microphone, screenSound), camera, screen };
     const changed = (source: 'microphone' | 'camera' | 'screen') => now[source] !== meeting.track(source);
     void attempt(async () => {
       if (changed('microphone')) await meeting.setMicrophone(now.microphone);
@@ -58,7 +66,32 @@ export function followDevices(meeting: Meeting): () => void {
   };
   // Something may have been opened while one came in.
   follow();
-  return useLocalMedia.subscribe(follow);
+  const undo = useLocalMedia.subscribe(follow);
+  return () => {
+    undo();
+    voice.end();
+  };
+}
+
+/** What is sent as one's sound: the microphone, or it and what one shares. */
+class Voice {
+  sound: MediaStreamTrack | null = null;
+  #microphone: MediaStreamTrack | null = null;
+  #made: Mixed | null = null;
+
+  of(microphone: MediaStreamTrack | null, sound: MediaStreamTrack | null): MediaStreamTrack | null {
+    if (microphone !== this.#microphone || sound !== this.sound) {
+      this.end();
+      [this.#microphone, this.sound] = [microphone, sound];
+      this.#made = sound && mixed(microphone, sound);
+    }
+    return this.#made ? this.#made.track : microphone;
+  }
+
+  end(): void {
+    this.#made?.end();
+    this.#made = null;
+  }
 }
 
 /** Does something; if it can't be done, says why. */

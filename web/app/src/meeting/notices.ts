@@ -14,10 +14,11 @@ const ASKS: ReadonlySet<Told['kind']> = new Set([
   'ends_soon',
   'knock',
   'music',
+  'sound_muted',
 ]);
 
 export type Told =
-  | { kind: Notice | 'recording' | 'not_recording' }
+  | { kind: Notice | 'recording' | 'not_recording' | 'sound_muted' }
   | { kind: 'knock' | 'poll'; text: string }
   | { kind: 'music' | 'silent_line'; who: string; name: string }
   | { kind: 'said'; from: string; text: string }

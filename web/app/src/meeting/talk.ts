@@ -15,6 +15,10 @@ export const EMOJI: Record<Reaction, string> = {
 };
 
 interface Talk {
+  /** The meeting's id. */
+  meeting: string;
+  /** What is being written: it outlives the panel, and a connection that was lost for good. */
+  draft: string;
   /** Whom the next message is for; null for all. */
   to: ParticipantId | null;
   /** The newest message that was seen. */
@@ -25,24 +29,28 @@ interface Talk {
   votes: Readonly<Record<number, readonly number[]>>;
   /** Shown large for oneself alone. */
   pinned: ParticipantId | null;
+  write: (draft: string) => void;
   address: (to: ParticipantId | null) => void;
   see: (newest: number) => void;
   react: (participant: ParticipantId, reaction: Reaction) => void;
   keepVote: (poll: number, choices: readonly number[]) => void;
   pin: (participant: ParticipantId | null) => void;
-  /** A new meeting; what was said before one came was seen by others. */
-  begin: (newest: number) => void;
+  /** Another meeting, or the same one anew; what was said before one came was seen by others. */
+  begin: (newest: number, meeting: string) => void;
 }
 
 let lastReaction = 0;
 
 /** What the page keeps of talk beside the meeting's own state. */
 export const useTalk = create<Talk>((set, get) => ({
+  meeting: '',
+  draft: '',
   to: null,
   seen: 0,
   reactions: {},
   votes: {},
   pinned: null,
+  write: draft => set({ draft }),
   address: to => set({ to }),
   see: newest => {
     if (newest > get().seen) set({ seen: newest });
@@ -57,7 +65,15 @@ export const useTalk = create<Talk>((set, get) => ({
   },
   keepVote: (poll, choices) => set({ votes: { ...get().votes, [poll]: choices } }),
   pin: pinned => set({ pinned }),
-  begin: newest => set({ to: null, seen: newest, reactions: {}, votes: {}, pinned: null }),
+  begin: (newest, meeting) =>
+    set({
+      // A draft goes with whom it was for: what was meant for one is never offered to all.
+      ...(meeting !== get().meeting && { meeting, draft: '', to: null }),
+      seen: newest,
+      reactions: {},
+      votes: {},
+      pinned: null,
+    }),
 }));
 
 /** How many messages of others came since one last looked. */

@@ -23,7 +23,7 @@ import { Durations } from '../booking/Durations';
 import { FreeSlots } from '../booking/FreeSlots';
 import { Repeat } from '../booking/Repeat';
 import { Rooms } from '../booking/Rooms';
-import { type Draft, OPTIONS, bodyOf, draftOf, newDraft, startOf } from '../booking/draft';
+import { type Draft, OPTIONS, bodyOf, defaultTitle, draftOf, newDraft, startOf } from '../booking/draft';
 import { dayOf } from '../booking/recurrence';
 import { useCapacity } from '../booking/useCapacity';
 import { Page } from '../parts/Page';
@@ -65,7 +65,7 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
   const navigate = useNavigate();
   const mode = kept?.mode ?? account.mode;
   const [draft, setDraft] = useState<Draft>(() =>
-    kept ? draftOf(kept) : newDraft(t('instant.defaultTitle', { name: account.display_name }), new Date()),
+    kept ? draftOf(kept) : newDraft(defaultTitle(t, account.display_name), new Date()),
   );
   const [isPicking, setPicking] = useState(false);
   const [busy, setBusy] = useState(false);

@@ -122,7 +122,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
         <Stack component="section">
           <div>
             <Title order={1} fz={24} style={{ overflowWrap: 'anywhere' }}>
-              {entry.door.title}
+              <bdi>{entry.door.title}</bdi>
             </Title>
             <Text c="dimmed" mt={4}>
               {t('home.numberIs', { number: inThrees(entry.door.number) })} ·{' '}

@@ -4,33 +4,30 @@ import type { Account } from '@huitong/sdk';
 import {
   Alert,
   Button,
-  Card,
-  FileButton,
   Group,
   Select,
   Stack,
   Switch,
   Table,
-  Tabs,
   Text,
   TextInput,
   Title,
   useMantineColorScheme,
 } from '@mantine/core';
-import { useMediaQuery } from '@mantine/hooks';
 import { Info, KeyRound, Settings, UserRound } from 'lucide-react';
 import { type ReactNode, type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLocation, useNavigate } from 'react-router';
 import { useAccount } from '../account';
 import { avatarOf } from '../avatar';
 import { LANGUAGES, type Language, setLanguage } from '../i18n';
 import { useInfo } from '../info';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { Face } from '../parts/AccountMenu';
+import { ChooseFile } from '../parts/ChooseFile';
 import { NewPassword } from '../parts/NewPassword';
 import { Page } from '../parts/Page';
 import { PhonePin } from '../parts/PhonePin';
+import { Tabbed } from '../parts/Tabbed';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import { useSettings } from '../settings';
@@ -42,55 +39,25 @@ type Tab = keyof typeof TABS;
 export function SettingsPage() {
   const { t } = useTranslation();
   const account = useAccount(state => state.account);
-  const navigate = useNavigate();
-  const { hash } = useLocation();
-  const isNarrow = useMediaQuery('(max-width: 700px)');
   if (account === undefined) return null;
-  const tabs = (Object.keys(TABS) as Tab[]).filter(
-    tab => account || (tab !== 'profile' && tab !== 'password'),
-  );
-  const tab = tabs.find(one => `#${one}` === hash) ?? tabs[0] ?? 'about';
+  const tabs = (Object.keys(TABS) as Tab[])
+    .filter(tab => account || (tab !== 'profile' && tab !== 'password'))
+    .map(tab => ({ tab, icon: TABS[tab], label: t(`settings.${tab}`) }));
   return (
     <Page width={900}>
       <Title order={1} fz={24} mb="lg">
         {t('settings.title')}
       </Title>
-      <Tabs
-        value={tab}
-        onChange={value => void navigate(`#${value}`, { replace: true })}
-        orientation={isNarrow ? 'horizontal' : 'vertical'}
-        keepMounted={false}
-        variant="pills"
-      >
-        <Tabs.List
-          mr={isNarrow ? 0 : 'lg'}
-          mb={isNarrow ? 'md' : 0}
-          style={isNarrow ? { flexWrap: 'nowrap', overflowX: 'auto' } : {}}
-        >
-          {tabs.map(one => {
-            const Icon = TABS[one];
-            return (
-              <Tabs.Tab
-                key={one}
-                value={one}
-                px={isNarrow ? 'sm' : 'md'}
-                leftSection={!isNarrow && <Icon size={16} />}
-                data-testid={`tab-${one}`}
-              >
-                {t(`settings.${one}`)}
-              </Tabs.Tab>
-            );
-          })}
-        </Tabs.List>
-        <Tabs.Panel value={tab}>
-          <Card withBorder radius="lg" padding="lg">
+      <Tabbed tabs={tabs}>
+        {tab => (
+          <>
             {tab === 'profile' && account && <Profile key={account.id} account={account} />}
             {tab === 'password' && <Password />}
             {tab === 'meeting' && <MeetingSettings />}
             {tab === 'about' && <About />}
-          </Card>
-        </Tabs.Panel>
-      </Tabs>
+          </>
+        )}
+      </Tabbed>
     </Page>
   );
 }
@@ -119,8 +86,7 @@ function Profile({ account }: { account: Account }) {
     event.preventDefault();
     void change({ display_name: name.trim(), email: email.trim(), mobile: mobile.trim() });
   };
-  const choose = (file: File | null) => {
-    if (!file) return;
+  const choose = (file: File) => {
     avatarOf(file).then(
       avatar => void change({ avatar }),
       () => setSaid('badPicture'),
@@ -131,13 +97,9 @@ function Profile({ account }: { account: Account }) {
       <Stack maw={440}>
         <Group>
           <Face account={account} size={72} />
-          <FileButton accept="image/*" onChange={choose} inputProps={{ 'aria-label': t('profile.picture') }}>
-            {props => (
-              <Button variant="default" size="sm" {...props} data-testid="avatar-choose">
-                {t('profile.picture')}
-              </Button>
-            )}
-          </FileButton>
+          <ChooseFile accept="image/*" onFile={choose} testid="avatar-choose">
+            {t('profile.picture')}
+          </ChooseFile>
           {account.avatar && (
             <Button variant="subtle" color="gray" size="sm" onClick={() => void change({ avatar: '' })}>
               {t('profile.noPicture')}

@@ -1,10 +1,11 @@
 import type { Account } from '@huitong/sdk';
 import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
-import { ChevronDown, Info, KeyRound, LogOut, Settings, UserRound } from 'lucide-react';
+import { Building2, ChevronDown, Info, KeyRound, LogOut, Settings, UserRound } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useAccount } from '../account';
 import { initials } from '../names';
+import { Written } from './Written';
 
 /** Who one is, and what belongs to that. */
 export function AccountMenu({ account }: { account: Account }) {
@@ -21,7 +22,7 @@ export function AccountMenu({ account }: { account: Account }) {
         >
           <Face account={account} size={30} />
           <Text fz="sm" truncate maw={140} className="hidden-on-phones">
-            {account.display_name}
+            <Written text={account.display_name} />
           </Text>
           <ChevronDown size={15} aria-hidden />
         </UnstyledButton>
@@ -47,6 +48,16 @@ export function AccountMenu({ account }: { account: Account }) {
         >
           {t('settings.meeting')}
         </Menu.Item>
+        {account.role !== 'member' && (
+          <Menu.Item
+            component={Link}
+            to="/admin"
+            leftSection={<Building2 size={16} />}
+            data-testid="open-admin"
+          >
+            {t('settings.admin')}
+          </Menu.Item>
+        )}
         <Menu.Item component={Link} to="/settings#about" leftSection={<Info size={16} />}>
           {t('settings.about')}
         </Menu.Item>
@@ -62,7 +73,15 @@ export function AccountMenu({ account }: { account: Account }) {
 /** 头像, or initials where there is none. */
 export function Face({ account, size }: { account: Account; size: number }) {
   return (
-    <Avatar src={account.avatar} size={size} radius="xl" color="lake" variant="light" alt="" aria-hidden>
+    <Avatar
+      src={account.avatar ?? null}
+      size={size}
+      radius="xl"
+      color="lake"
+      variant="light"
+      alt=""
+      aria-hidden
+    >
       {initials(account.display_name)}
     </Avatar>
   );

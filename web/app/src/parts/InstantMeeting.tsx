@@ -3,6 +3,7 @@ import { Alert, Button, NumberInput, Stack, TextInput } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Durations } from '../booking/Durations';
+import { defaultTitle } from '../booking/draft';
 import { Rooms } from '../booking/Rooms';
 import { useCapacity } from '../booking/useCapacity';
 import { problemText } from '../problems';
@@ -20,7 +21,7 @@ const PLACES = 10;
 export function InstantMeeting({ account, onStart }: InstantMeetingProps) {
   const { t } = useTranslation();
   const { mode } = account;
-  const [title, setTitle] = useState(t('instant.defaultTitle', { name: account.display_name }));
+  const [title, setTitle] = useState(defaultTitle(t, account.display_name));
   const [password, setPassword] = useState('');
   const [duration, setDuration] = useState(60);
   const [room, setRoom] = useState('');

@@ -73,7 +73,7 @@ export function JoinForm({ number, known, onEntry }: JoinFormProps) {
         />
         {door && (
           <Text fz="sm" c="dimmed" mt={-8} data-testid="join-title">
-            {door.title}
+            <bdi>{door.title}</bdi>
           </Text>
         )}
         <TextInput

@@ -6,6 +6,7 @@ import { Link } from 'react-router';
 import { useRecurrenceText, useTimes } from '../booking/words';
 import { inThrees } from '../numbers';
 import styles from './MeetingList.module.css';
+import { Written } from './Written';
 
 interface MeetingCardProps {
   meeting: OwnMeeting;
@@ -54,7 +55,7 @@ export function MeetingCard({
       <div className={styles.what}>
         <Group gap={8} wrap="nowrap">
           <Text fw={550} truncate>
-            {title}
+            <Written text={title} />
           </Text>
           {isLive && (
             <Badge color="teal" variant="light" style={{ flexShrink: 0 }}>

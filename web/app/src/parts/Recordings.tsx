@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './MeetingList.module.css';
+import { Written } from './Written';
 
 /** 录制: films of one's own meetings, the newest first (C23). */
 export function Recordings() {
@@ -53,7 +54,7 @@ export function Recordings() {
         >
           <div className={styles.what}>
             <Text fw={550} truncate>
-              {title}
+              <Written text={title} />
             </Text>
             <Group gap="4px 12px" c="dimmed" fz="sm">
               <span>{when.format(new Date(start))}</span>

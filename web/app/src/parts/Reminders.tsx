@@ -35,7 +35,7 @@ export function Reminders() {
             <AlarmClock className={styles.clock} size={18} aria-hidden />
             <div className={styles.words}>
               <Text fz="sm" fw={600} lineClamp={2}>
-                {reminder.title}
+                <bdi>{reminder.title}</bdi>
               </Text>
               <Text fz="xs" c="dimmed">
                 {reminder.own

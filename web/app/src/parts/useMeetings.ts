@@ -41,7 +41,7 @@ export function useMeetings(period: Period, search: string) {
       piece => {
         if (!isCurrent) return;
         setMeetings(piece.items);
-        setNext(piece.next);
+        setNext(piece.next ?? undefined);
         setProblem(null);
       },
       (thrown: unknown) => {
@@ -57,7 +57,7 @@ export function useMeetings(period: Period, search: string) {
     try {
       const piece = await rest.meetings({ period, search, cursor: next });
       setMeetings([...(meetings ?? []), ...piece.items]);
-      setNext(piece.next);
+      setNext(piece.next ?? undefined);
     } catch (thrown) {
       setProblem(thrown);
     }

@@ -1,5 +1,5 @@
 import type { Bookmark } from '@huitong/sdk';
-import { ActionIcon, Alert, Button, FileButton, Group, Stack, Text, TextInput, Title } from '@mantine/core';
+import { ActionIcon, Alert, Button, Group, Stack, Text, TextInput, Title } from '@mantine/core';
 import { BookmarkPlus, FileText, Globe, Image, MonitorUp, PenLine, Trash2 } from 'lucide-react';
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -8,12 +8,16 @@ import { hostOf } from '../addresses';
 import { canShareScreen } from '../media/local';
 import { toggleScreen } from '../meeting/controls';
 import { useMeeting } from '../meeting/useMeeting';
+import { ChooseFile } from '../parts/ChooseFile';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './ShareDialog.module.css';
 
-/** Pictures every browser shows; others' formats would be seen by their owners alone. */
-const PICTURES = 'image/png,image/jpeg,image/webp,image/gif';
+const FILES = [
+  // Those every browser shows; others' formats would be seen by their owners alone.
+  { kind: 'picture', accept: 'image/png,image/jpeg,image/webp,image/gif', Icon: Image },
+  { kind: 'document', accept: 'application/pdf,.pdf', Icon: FileText },
+] as const;
 
 /** 共享 (C20): what can be shown to all. */
 export function ShareDialog({ onClose }: { onClose: () => void }) {
@@ -35,9 +39,9 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
       setBusy(null);
     }
   };
-  const showFile = (kind: 'picture' | 'document') => (file: File | null) => {
+  const showFile = (kind: 'picture' | 'document', file: File) => {
     const seat = meeting.resume;
-    if (file && seat) void share(kind, () => rest.showFile(meeting.state.meeting.id, seat, file, kind));
+    if (seat) void share(kind, () => rest.showFile(meeting.state.meeting.id, seat, file, kind));
   };
   return (
     <Stack gap="lg" data-testid="share-dialog">
@@ -57,34 +61,21 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
             {t('share.screen')}
           </button>
         )}
-        <FileButton accept={PICTURES} onChange={showFile('picture')}>
-          {props => (
-            <button
-              type="button"
-              className={styles.choice}
-              disabled={busy !== null}
-              {...props}
-              data-testid="share-picture"
-            >
-              <Image aria-hidden />
-              {busy === 'picture' ? t('share.sending') : t('share.picture')}
-            </button>
-          )}
-        </FileButton>
-        <FileButton accept="application/pdf,.pdf" onChange={showFile('document')}>
-          {props => (
-            <button
-              type="button"
-              className={styles.choice}
-              disabled={busy !== null}
-              {...props}
-              data-testid="share-document"
-            >
-              <FileText aria-hidden />
-              {busy === 'document' ? t('share.sending') : t('share.documentPdf')}
-            </button>
-          )}
-        </FileButton>
+        {FILES.map(({ kind, accept, Icon }) => (
+          <ChooseFile
+            key={kind}
+            accept={accept}
+            className={styles.choice}
+            disabled={busy !== null}
+            onFile={file => showFile(kind, file)}
+            testid={`share-${kind}`}
+          >
+            <Icon aria-hidden />
+            {busy === kind
+              ? t('share.sending')
+              : t(kind === 'picture' ? 'share.picture' : 'share.documentPdf')}
+          </ChooseFile>
+        ))}
         <button
           type="button"
           className={styles.choice}
