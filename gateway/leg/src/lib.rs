@@ -6,6 +6,7 @@ mod dtmf;
 mod jitter;
 mod latch;
 mod rtcp;
+mod silence;
 mod srtp;
 mod tones;
 
@@ -21,6 +22,7 @@ use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
 use rtcp::Reports;
+use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 use tones::ToneReader;
 
@@ -111,6 +113,7 @@ pub struct Leg {
     unheard: u32,
     /// What played last was comfort noise, which goes on until a packet of sound.
     noise: bool,
+    silence: SilenceEar,
     /// Ticks since something that is no silence was to be sent.
     quiet: u32,
     jitter: JitterBuffer,
@@ -141,6 +144,7 @@ impl Leg {
             answered: false,
             unheard: 0,
             noise: false,
+            silence: SilenceEar::new(config.codec),
             quiet: 0,
             jitter: JitterBuffer::new(config.codec),
             keys: KeyReader::default(),
@@ -368,7 +372,7 @@ impl Leg {
             self.unheard += 1;
         }
         let Some(number) = self.config.comfort_noise else { return What::Sound };
-        self.quiet = if is_silence(self.config.codec, payload) { self.quiet.saturating_add(1) } else { 0 };
+        self.quiet = if self.silence.hears_nothing(payload) { self.quiet.saturating_add(1) } else { 0 };
         match self.quiet.checked_sub(QUIET_TICKS) {
             None => What::Sound,
             Some(ticks) if ticks % NOISE_TICKS == 0 => What::Noise(number),
@@ -443,16 +447,6 @@ enum What {
 
 /// Level and coefficients of comfort noise; more describe no room better.
 const NOISE_BYTES_MAX: usize = 13;
-
-/// G.711 is silent by its bytes alone. G.722 never is: its silence depends on what was before.
-fn is_silence(codec: AudioCodec, payload: &[u8]) -> bool {
-    let silences: [u8; 2] = match codec {
-        AudioCodec::Pcma => [0xd5, 0x55],
-        AudioCodec::Pcmu => [0xff, 0x7f],
-        AudioCodec::G722 | AudioCodec::Opus => return false,
-    };
-    payload.iter().all(|byte| silences.contains(byte))
-}
 
 fn contexts(keys: Option<&SrtpKeys>) -> Option<(srtp::Sender, srtp::Receiver)> {
     let new = |keys: &SrtpKeys| {
