@@ -17,6 +17,7 @@ pub(crate) struct Ours {
 
 impl Ours {
     fn has(&self, address: SocketAddr) -> bool {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let is_here = |bound: &SocketAddr| {
             let any = address.ip() == self.announced || address.ip().is_loopback();
             bound.ip() == address.ip() || bound.ip().is_unspecified() && any
@@ -80,7 +81,9 @@ mod tests {
         for to in ["203.0.113.1:5060", "198.51.100.7:1023", "198.51.100.7:53"] {
             check(to, stranger, false);
         }
-        check("127.0.0.1:5060", "127.0.0.1", false);
+        for to in ["127.0.0.1:5060", "[::ffff:127.0.0.1]:5060", "[::ffff:203.0.113.1]:5060"] {
+            check(to, "127.0.0.1", false);
+        }
         for to in ["198.51.100.7:1024", "203.0.113.1:5062", "10.0.0.9:4000", "0.0.0.0:9", "[2001:db8::9]:4000"] {
             check(to, stranger, true);
         }

@@ -25,6 +25,7 @@ mod screens;
 mod sharing;
 mod sign_on;
 mod sip;
+mod spray;
 mod strangers;
 mod upkeep;
 mod web;
