@@ -1,5 +1,5 @@
-//! Call after call, as `huitong bench setup` makes them to a server in another process: each is answered by the voice menu and hung
-//! up at once, and at last some are held. One thread does it all and never rests.
+//! Call after call, as `huitong bench setup` makes them to a server in another process: first some are held, then each is hung up as
+//! soon as the voice menu has answered. One thread does it all and never rests.
 
 use std::{
     collections::HashMap,
@@ -17,6 +17,9 @@ const GIVE_UP: Duration = Duration::from_secs(33);
 /// Kernel room for what is answered while calls are made.
 const KERNEL_BUFFER_BYTES: usize = 32 << 20;
 
+/// Calls before all others, after which whatever is made once in a server's life is made: prompts, statements, connections.
+const WARM_UP: usize = 200;
+
 /// Datagrams read before it is looked what is due.
 const READ_AT_ONCE: usize = 64;
 
@@ -31,19 +34,21 @@ pub struct SetupLoad {
     pub rate: f64,
     /// Calls that are hung up as soon as they are answered.
     pub calls: usize,
-    /// Calls that are then held at once.
+    /// Calls that are held at once before.
     pub held: usize,
 }
 
 /// Where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SetupPhase {
+    /// Some calls have been made, and none stands.
+    Warm,
+    /// Those to be held all stand.
+    Holding,
     /// Calls are made and hung up.
     Calling,
     /// All are over.
     Called,
-    /// Those to be held all stand.
-    Holding,
 }
 
 /// What was seen.
@@ -109,6 +114,21 @@ impl SetupLoad {
             byes: 0,
             datagram: vec![0; 65_536],
         };
+        run.make(WARM_UP, self.rate);
+        run.finish();
+        at(SetupPhase::Warm);
+        run.holds = true;
+        run.make(self.held, self.rate);
+        run.finish();
+        let held = run.standing.len();
+        at(SetupPhase::Holding);
+        let now = Instant::now();
+        for call in std::mem::take(&mut run.standing) {
+            run.endpoint.hang_up(call, now);
+        }
+        run.finish();
+        (run.holds, run.invites, run.byes) = (false, 0, 0);
+        run.report = SetupReport { held, ..SetupReport::default() };
         at(SetupPhase::Calling);
         let begun = Instant::now();
         run.make(self.calls, self.rate);
@@ -118,16 +138,6 @@ impl SetupLoad {
         run.report.ok = run.report.setup_ms.len();
         run.report.failed = self.calls - run.report.ok;
         run.report.retransmissions = (run.invites + run.byes).saturating_sub(self.calls + run.report.ok);
-        run.holds = true;
-        run.make(self.held, self.rate);
-        run.finish();
-        run.report.held = run.standing.len();
-        at(SetupPhase::Holding);
-        let now = Instant::now();
-        for call in std::mem::take(&mut run.standing) {
-            run.endpoint.hang_up(call, now);
-        }
-        run.finish();
         run.report.setup_ms.sort_by(f64::total_cmp);
         Ok(run.report)
     }
