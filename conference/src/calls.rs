@@ -1,23 +1,59 @@
-//! Call detail records (P9): written as the gateway tells them, read by administrators.
+//! Call detail records (P9): written as the gateway and the meetings tell them, read by administrators.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use hmac::{Hmac, KeyInit, Mac};
-use model::{MeetingId, Object, Permission, PhoneNumber, SiteId};
+use model::{MeetingId, Object, ParticipantId, Permission, PhoneNumber, SiteId};
+use plane::{LegStats, LineFindings};
 use sha2::Sha256;
-use store::{Call, StoreError};
+use store::{Call, CallKind, StoreError};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use uuid::Uuid;
 
-use crate::{Account, AccountRefused, Conference, now_ms};
+use crate::{Account, AccountRefused, Conference, now_ms, quality};
 
-/// A call as the gateway tells it.
+/// How somebody's sound came and went, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Quality {
+    /// RTP packets that came.
+    pub received: u64,
+    /// Those that should have come besides.
+    pub lost: u64,
+    /// RTP packets of sound that went.
+    pub sent: u64,
+    /// Interarrival jitter (RFC 3550 §6.4.1).
+    pub jitter_ms: f64,
+    /// By RTCP, where the other end told.
+    pub round_trip_ms: Option<f64>,
+}
+
+impl From<LegStats> for Quality {
+    fn from(stats: LegStats) -> Self {
+        let LegStats { received, lost, sent, jitter_ms, round_trip_ms, .. } = stats;
+        Self { received, lost, sent, jitter_ms, round_trip_ms }
+    }
+}
+
+/// A call as the gateway tells it, or a browser's stay in a meeting.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
+    /// How he came.
+    pub kind: CallKind,
     /// The meeting it reached.
     pub meeting: Option<MeetingId>,
+    /// Who he was there.
+    pub participant: Option<ParticipantId>,
+    /// How a browser's participant called himself.
+    pub name: String,
     /// We called.
     pub outgoing: bool,
-    /// The other's number, masked.
+    /// A telephone's number, masked.
     pub number: String,
     /// Of its SIP messages (RFC 3261 §20.8).
     pub call_id: String,
@@ -33,33 +69,73 @@ pub struct CallRecord {
     pub cost: i64,
     /// Why it ended, as in the metric `gateway_calls_ended`.
     pub cause: &'static str,
-    /// RTP packets that came.
-    pub received: u64,
-    /// Those that should have come besides.
-    pub lost: u64,
-    /// RTP packets that went.
-    pub sent: u64,
-    /// Interarrival jitter (RFC 3550 §6.4.1).
-    pub jitter_ms: f64,
-    /// By RTCP, where the other end told.
-    pub round_trip_ms: Option<f64>,
-    /// Mean opinion score (ITU-T G.107), where there was sound.
-    pub mos: Option<f64>,
+    /// In numbers.
+    pub quality: Quality,
+    /// What a telephone's line turned out to be.
+    pub line: LineFindings,
 }
+
+impl CallRecord {
+    /// Why a telephone that was spoken to was not heard.
+    fn one_way(&self) -> Option<&'static str> {
+        let is_spoken_to = self.kind == CallKind::Phone && self.quality.sent >= ONE_WAY_PACKETS;
+        match (self.quality.received, self.line.silent) {
+            (0, _) if is_spoken_to => Some("no_packets"),
+            (1.., true) => Some("silent"),
+            _ => None,
+        }
+    }
+}
+
+/// Who is sent so much and sends nothing is not heard: a second, with a little less for the packets on their way. Fewer would take
+/// those for it who hang up at once.
+const ONE_WAY_PACKETS: u64 = 45;
+
+/// Whose language is asked for, and who wants to know.
+pub(crate) type AskedLanguage = (String, oneshot::Sender<Option<String>>);
+
+/// Callers of one question to the database.
+const LANGUAGES_AT_ONCE: usize = 50;
+
+/// Callers who may wait for it; who comes then is greeted in the first language.
+pub(crate) const LANGUAGES_MAX: usize = 4_096;
+
+/// A caller hears nothing meanwhile. Less, and a busy disk has him greeted in another language; more, and he hangs up.
+const LANGUAGE_WITHIN: Duration = Duration::from_millis(500);
 
 /// Under this name the key is kept that numbers are hashed with.
 const CALLERS_KEY: &str = "callers";
 
 impl Conference {
-    /// The language somebody of this number chose last (P1); none of who withholds it. A tag as of RFC 5646.
+    /// The language somebody of this number chose last (P1); none of who withholds it, nor where the database takes longer than he
+    /// would listen to silence. A tag as of RFC 5646.
     pub async fn caller_language(&self, number: &PhoneNumber) -> Option<String> {
-        let found = async { self.store().caller_language(&self.caller_hmac(number).await?).await };
-        match found.await {
-            Ok(language) if !number.is_withheld() => language,
-            Ok(_) => None,
-            Err(error) => {
-                tracing::error!(%error, "a caller's language can't be looked up");
-                None
+        if number.is_withheld() {
+            return None;
+        }
+        let caller = self.caller_hmac(number).await;
+        let caller = caller.inspect_err(|error| tracing::error!(%error, "callers' key can't be read")).ok()?;
+        let (answer, answered) = oneshot::channel();
+        self.shared.callers.try_send((caller, answer)).ok()?;
+        timeout(LANGUAGE_WITHIN, answered).await.ok()?.ok()?
+    }
+
+    /// Looks callers' languages up, as many at once as have come meanwhile: alone each would be a way to the database and back.
+    pub(crate) async fn keep_looking_up(self, mut asked: mpsc::Receiver<AskedLanguage>) {
+        let mut callers = Vec::new();
+        let stopping = self.shared.stopping.clone();
+        while stopping
+            .run_until_cancelled(asked.recv_many(&mut callers, LANGUAGES_AT_ONCE))
+            .await
+            .is_some_and(|n| n > 0)
+        {
+            let hashes: Vec<&str> = callers.iter().map(|(caller, _)| caller.as_str()).collect();
+            let found = self.store().caller_languages(&hashes).await;
+            let found = found.inspect_err(|error| tracing::error!(%error, "callers' languages can't be looked up"));
+            let found = found.unwrap_or_default();
+            for (caller, answer) in callers.drain(..) {
+                // Who asked may have gone.
+                let _ = answer.send(found.get(&caller).cloned());
             }
         }
     }
@@ -80,15 +156,20 @@ impl Conference {
 
     /// Who reads the table learns nobody's number: there are too few of them for a plain hash.
     async fn caller_hmac(&self, number: &PhoneNumber) -> Result<String, StoreError> {
-        let fresh = hex::encode(rand::random::<[u8; 32]>());
-        let key = self.store().secret(CALLERS_KEY, &fresh).await?;
+        let read = async || self.store().secret(CALLERS_KEY, &hex::encode(rand::random::<[u8; 32]>())).await;
+        let key = self.shared.callers_key.get_or_try_init(read).await?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("an HMAC takes keys of any length");
         mac.update(number.reveal().as_bytes());
         Ok(hex::encode(mac.finalize().into_bytes()))
     }
 
+    /// Writes a call down, soon.
+    pub async fn record_call(&self, record: CallRecord) {
+        self.shared.resources.records.add(record).await;
+    }
+
     /// Writes calls down together. A call that can't be written down has been all the same.
-    pub async fn record_calls(&self, records: Vec<CallRecord>) {
+    pub(crate) async fn write_calls(&self, records: Vec<CallRecord>) {
         let mut sites = HashMap::new();
         for meeting in records.iter().filter_map(|record| record.meeting) {
             if let Entry::Vacant(site) = sites.entry(meeting) {
@@ -98,6 +179,10 @@ impl Conference {
         }
         let written = |record: CallRecord| Call {
             id: Uuid::now_v7().to_string(),
+            one_way: record.one_way().map(str::to_owned),
+            kind: record.kind,
+            participant: record.participant,
+            name: record.name,
             site: record.meeting.and_then(|meeting| sites.get(&meeting).copied().flatten()),
             meeting: record.meeting,
             outgoing: record.outgoing,
@@ -109,12 +194,13 @@ impl Conference {
             ended_ms: record.ended_ms,
             cost: record.cost,
             cause: record.cause.to_owned(),
-            received: record.received,
-            lost: record.lost,
-            sent: record.sent,
-            jitter_ms: record.jitter_ms,
-            round_trip_ms: record.round_trip_ms,
-            mos: record.mos,
+            received: record.quality.received,
+            lost: record.quality.lost,
+            sent: record.quality.sent,
+            jitter_ms: record.quality.jitter_ms,
+            round_trip_ms: record.quality.round_trip_ms,
+            mos: quality::mos(&record.quality),
+            echo_db: record.line.echo_db.map(f64::from),
         };
         let calls: Vec<Call> = records.into_iter().map(written).collect();
         if let Err(error) = self.store().add_calls(&calls).await {
@@ -122,16 +208,17 @@ impl Conference {
         }
     }
 
-    /// Calls into a site's meetings, the newest first.
+    /// Calls into a site's meetings and browsers' stays there, or one kind of them; the newest first.
     pub async fn calls(
         &self,
         by: &Account,
         site: SiteId,
+        kind: Option<CallKind>,
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Call>, AccountRefused> {
         self.site(by, site, Permission::Read).await?;
-        Ok(self.store().calls(Some(site), before, limit).await?)
+        Ok(self.store().calls(Some(site), kind, before, limit).await?)
     }
 
     /// Calls that reached no meeting, for the operator.
@@ -144,6 +231,6 @@ impl Conference {
         if !by.may(Permission::Read, Object::Sites) {
             return Err(AccountRefused::NotAllowed);
         }
-        Ok(self.store().calls(None, before, limit).await?)
+        Ok(self.store().calls(None, None, before, limit).await?)
     }
 }

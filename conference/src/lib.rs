@@ -23,9 +23,12 @@ mod lockout;
 mod login;
 mod outbox;
 mod prompts;
+mod quality;
+mod records;
 mod registry;
 mod reminder;
 mod sign_on;
+mod stays;
 #[cfg(test)]
 mod tests;
 mod whiteboard;
@@ -38,7 +41,7 @@ use model::{
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
 use streaming::Streaming;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OnceCell, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -47,7 +50,7 @@ pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use bookmarks::BookmarkRefused;
 pub use calling::Admission;
-pub use calls::CallRecord;
+pub use calls::{CallRecord, Quality};
 pub use demo::DemoSite;
 pub use dial::{Callee, DialOut, Dialer};
 pub use files::{FileDraft, FileRefused};
@@ -57,11 +60,13 @@ pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
-pub use plane::{Shown, SlotAssigned};
+pub use plane::{LineFindings, Shown, SlotAssigned};
 pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
-pub use store::{Answer, AuditEntry, Bookmark, Call, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook};
+pub use store::{
+    Answer, AuditEntry, Bookmark, Call, CallKind, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook,
+};
 pub use whiteboard::Drawings;
 
 use calling::Calling;
@@ -74,12 +79,16 @@ use live::Resources;
 use login::Logins;
 use outbox::News;
 use prompts::PromptSlot;
+use records::Records;
 use registry::Registry;
 use sign_on::Provider;
 
 /// How long the server waits, at its end, for meetings to have told everyone and for studios to have written their last
 /// pictures (two seconds). The server as a whole has five.
 const DRAIN: Duration = Duration::from_millis(2_500);
+
+/// How long the database may take for the last records, and the outside for the last messages.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// Meetings that may end under the hands of somebody who wants to come in, until he is told that something is wrong.
 const JOIN_TRIES: usize = 3;
@@ -211,6 +220,10 @@ struct Shared {
     guesses: GuessSlot,
     audience: audience::Audience,
     prompts: PromptSlot,
+    /// What callers' numbers are hashed with, once it was needed.
+    callers_key: OnceCell<String>,
+    /// Whose languages are asked for.
+    callers: mpsc::Sender<calls::AskedLanguage>,
     /// Something is in the outbox.
     outbox: Notify,
     /// What runs for as long as the server, and its end.
@@ -232,7 +245,8 @@ impl Conference {
         let files = Files::new(&config.files);
         let dialer = DialerSlot::default();
         let calling = Arc::new(Calling::new(config.calling.clone()));
-        let resources = Resources { store, plane, streaming, news, files, dialer, calling };
+        let (records, waiting) = Records::new();
+        let resources = Resources { store, plane, streaming, news, files, dialer, calling, records };
         let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
         let provider = config.sign_on.clone().map(Provider::new).transpose().map_err(ConferenceError::Config)?;
         let (background, stopping) = (TaskTracker::new(), CancellationToken::new());
@@ -241,6 +255,8 @@ impl Conference {
         let guesses = GuessSlot::default();
         let audience = audience::Audience::default();
         let prompts = PromptSlot::default();
+        let callers_key = OnceCell::new();
+        let (callers, asked) = mpsc::channel(calls::LANGUAGES_MAX);
         let shared = Shared {
             config,
             resources,
@@ -251,6 +267,8 @@ impl Conference {
             guesses,
             audience,
             prompts,
+            callers_key,
+            callers,
             outbox,
             background,
             stopping,
@@ -261,6 +279,8 @@ impl Conference {
         background.spawn(conference.clone().keep_telling(told));
         background.spawn(conference.clone().keep_telling_recordings());
         background.spawn(conference.clone().keep_reminding());
+        background.spawn(conference.clone().keep_recording(waiting));
+        background.spawn(conference.clone().keep_looking_up(asked));
         Ok(conference)
     }
 
@@ -428,7 +448,7 @@ impl Conference {
         answered.await.map_err(|_| Refusal::NoSuchMeeting)?
     }
 
-    /// Takes nobody new, tells everyone, and waits until all meetings and livestreams have ended.
+    /// Takes nobody new, tells everyone, and waits until all meetings and livestreams have ended. Calls may yet be written down.
     pub async fn drain(&self) {
         let registry = &self.shared.registry;
         let ended = async {
@@ -438,12 +458,18 @@ impl Conference {
             }
             registry.tasks.close();
             registry.tasks.wait().await;
-            self.shared.stopping.cancel();
-            self.shared.background.close();
-            self.shared.background.wait().await;
         };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
             tracing::warn!("not all meetings ended in time");
+        }
+    }
+
+    /// Writes down what is left to be, and closes the database: after [`Self::drain`], when no call is left either.
+    pub async fn close(&self) {
+        self.shared.stopping.cancel();
+        self.shared.background.close();
+        if tokio::time::timeout(CLOSE, self.shared.background.wait()).await.is_err() {
+            tracing::error!("not all could be written down");
         }
         self.store().close().await;
     }

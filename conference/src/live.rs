@@ -9,8 +9,9 @@ use std::{
 
 use futures_util::FutureExt;
 use model::{
-    AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, DialState, Effect, Event, Join, Meeting,
-    MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, PushUrl, Refusal, Rules, ViaKind, WaitReason, Whisper,
+    AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, DialState, Effect, EndReason, Event, Join,
+    Meeting, MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, PushUrl, Refusal, Rules, ViaKind, WaitReason,
+    Whisper,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
@@ -31,7 +32,9 @@ use crate::{
     handle::{MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
     now_ms,
     outbox::{Happened, News},
+    records::Records,
     registry::{Entry, Registry, Way},
+    stays::Stays,
     whiteboard::{Drawings, Whiteboard},
 };
 
@@ -51,6 +54,7 @@ pub(crate) struct Resources {
     pub(crate) files: Files,
     pub(crate) dialer: DialerSlot,
     pub(crate) calling: Arc<Calling>,
+    pub(crate) records: Records,
 }
 
 /// Begins the task of a meeting that is not live yet. Whoever asks it meanwhile waits until it is, or hears why not.
@@ -200,6 +204,8 @@ struct Live {
     registry: Arc<Registry>,
     way: Way,
     chairs: Chairs,
+    stays: Stays,
+    records: Records,
     whiteboard: Whiteboard,
     /// One after the other.
     saving: Arc<Mutex<()>>,
@@ -233,7 +239,7 @@ impl Live {
     fn new(entry: &Entry, opened: Opened, media: MeetingMedia, resources: Resources) -> Self {
         let Opened { rules, row, whiteboard, facts } = opened;
         let owner = rules.owner;
-        let Resources { store, streaming, news, dialer, calling, .. } = resources;
+        let Resources { store, streaming, news, dialer, calling, records, .. } = resources;
         Self {
             id: rules.id,
             row: Arc::new(row),
@@ -255,6 +261,8 @@ impl Live {
             registry: Arc::clone(&entry.registry),
             way: entry.way.clone(),
             chairs: Chairs::default(),
+            stays: Stays::default(),
+            records,
             whiteboard,
             saving: Arc::default(),
             past: Past::default(),
@@ -399,6 +407,9 @@ impl Live {
             tracing::error!(%participant, %error, "caller's sound can't be brought in");
             self.act(participant, Action::Leave)?;
             return Err(Refusal::Failed);
+        }
+        if let (ViaKind::Web, Some(person)) = (via, self.meeting.participant(participant)) {
+            self.stays.begin(participant, &person.name);
         }
         let told = SeatEvent::Speaking { participants: self.speaking.clone(), active: self.active };
         self.chairs.tell(participant, told);
@@ -567,7 +578,7 @@ impl Live {
                 Effect::SetRoom(participant, room) => self.media.set_part(participant, room.unwrap_or(0)),
                 Effect::Dismiss(participant, reason) => {
                     self.chairs.dismiss(participant, reason);
-                    self.media.remove(participant);
+                    self.remove_media(participant, reason);
                     self.count_seats();
                     tracing::info!(%participant, ?reason, "participant left");
                 }
@@ -595,6 +606,19 @@ impl Live {
                 Effect::Close => self.closed = true,
             }
         }
+    }
+
+    /// Ends somebody's connections; of a browser's it is written down how they were.
+    fn remove_media(&mut self, participant: ParticipantId, reason: EndReason) {
+        let sound = self.media.remove(participant);
+        let Some(mut record) = self.stays.end(participant, self.id, reason) else { return };
+        let records = self.records.clone();
+        let write = async move {
+            // Who never had any is not known there.
+            record.quality = sound.await.map(Into::into).unwrap_or_default();
+            records.add(record).await;
+        };
+        self.registry.tasks.spawn(write.in_current_span());
     }
 
     fn dial(&mut self, dial: u32, number: PhoneNumber) {

@@ -421,6 +421,7 @@ async fn the_demo_is_the_same_after_a_restart() {
     }
     let meeting = house.demo.meeting.clone();
     house.conference.drain().await;
+    house.conference.close().await;
     let again = House::open_in(house.folder).await;
     assert_eq!(again.demo.meeting, meeting);
     assert_eq!(again.demo.host, ("host", "Huitong-2026"));

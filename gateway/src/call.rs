@@ -5,9 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use conference::CallRecord;
-use model::{MeetingId, PhoneNumber};
-use plane::LegStats;
+use conference::{CallKind, CallRecord};
+use model::{MeetingId, ParticipantId, PhoneNumber};
+use plane::LegReport;
 use sip::{Incoming, sdp};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -17,7 +17,7 @@ use crate::{
     in_meeting::in_meeting,
     ivr,
     line::{Line, reachable, settings},
-    offer, quality,
+    offer,
     switchboard::{Order, Orders, Signal},
 };
 
@@ -35,11 +35,11 @@ pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, s
     let cause = match answered {
         Ok((mut line, codec)) => {
             let answered_ms = now_ms();
-            let (cause, meeting) = converse(&mut line, &incoming, &caller).await;
+            let (cause, place) = converse(&mut line, &incoming, &caller).await;
             line.say_last(cause.words(), last_words(cause)).await;
             orders.give(Order::HangUp).await;
-            (told.codec, told.meeting, told.answered_ms) = (codec, meeting, Some(answered_ms));
-            told.stats = line.leg.stats().await.unwrap_or_default();
+            (told.codec, told.place, told.answered_ms) = (codec, place, Some(answered_ms));
+            told.report = line.leg.report().await.unwrap_or_default();
             cause
         }
         Err(cause) => {
@@ -134,15 +134,19 @@ async fn answer_late(
     }
 }
 
-/// Why it ended, and which meeting it reached.
-async fn converse(line: &mut Line, incoming: &Incoming, caller: &PhoneNumber) -> (EndCause, Option<MeetingId>) {
+/// Why it ended, which meeting it reached, and who he was there.
+async fn converse(
+    line: &mut Line,
+    incoming: &Incoming,
+    caller: &PhoneNumber,
+) -> (EndCause, Option<(MeetingId, ParticipantId)>) {
     // A carrier we register at calls our account; the number that was dialled is whom it is for.
     let is_account = line.house.carriers.is_account(&incoming.dialled);
     let dialled = if is_account { &incoming.to } else { &incoming.dialled };
     match ivr::identify(line, dialled, caller, line.signalling).await {
         Ok(seat) => {
-            let meeting = seat.handle.id();
-            (in_meeting(line, seat).await, Some(meeting))
+            let place = (seat.handle.id(), seat.participant);
+            (in_meeting(line, seat).await, Some(place))
         }
         Err(cause) => (cause, None),
     }
@@ -165,10 +169,11 @@ pub(crate) struct Told {
     begun: Instant,
     started_ms: i64,
     pub(crate) codec: &'static str,
-    pub(crate) meeting: Option<MeetingId>,
+    /// The meeting it reached, and who he was there.
+    pub(crate) place: Option<(MeetingId, ParticipantId)>,
     pub(crate) answered_ms: Option<i64>,
     pub(crate) cost: i64,
-    pub(crate) stats: LegStats,
+    pub(crate) report: LegReport,
 }
 
 impl Told {
@@ -181,10 +186,10 @@ impl Told {
             begun: Instant::now(),
             started_ms: now_ms(),
             codec: "none",
-            meeting: None,
+            place: None,
             answered_ms: None,
             cost: 0,
-            stats: LegStats::default(),
+            report: LegReport::default(),
         }
     }
 
@@ -193,9 +198,11 @@ impl Told {
         metrics::counter!("gateway_calls_ended", "cause" => cause.label()).increment(1);
         let (seconds, direction) = (self.begun.elapsed().as_secs(), if self.outgoing { "out" } else { "in" });
         tracing::info!(number = %self.number, direction, codec = self.codec, seconds, cause = cause.label(), "call ended");
-        let stats = self.stats;
         let call = CallRecord {
-            meeting: self.meeting,
+            kind: CallKind::Phone,
+            meeting: self.place.map(|(meeting, _)| meeting),
+            participant: self.place.map(|(_, participant)| participant),
+            name: String::new(),
             outgoing: self.outgoing,
             number: self.number.masked(),
             call_id: self.call_id,
@@ -205,14 +212,10 @@ impl Told {
             ended_ms: now_ms(),
             cost: self.cost,
             cause: cause.label(),
-            received: stats.received,
-            lost: stats.lost,
-            sent: stats.sent,
-            jitter_ms: stats.jitter_ms,
-            round_trip_ms: stats.round_trip_ms,
-            mos: quality::mos(&stats),
+            quality: self.report.stats.into(),
+            line: self.report.line,
         };
-        house.records.add(call).await;
+        house.conference.record_call(call).await;
     }
 }
 

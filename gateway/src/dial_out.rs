@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use conference::{Action, Callee, DialOut, Dialer, JoinRequest, Via};
-use model::{DialState, MeetingId, PhoneNumber, Refusal};
+use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal};
 use sip::{Target, sdp};
 use sipconf::{Dialled, Prompt};
 use tokio::{
@@ -134,11 +134,11 @@ async fn attempt(
             if let Some(admission) = &call.admission {
                 admission.answered();
             }
-            let (cause, meeting, state) = converse(house, call, number, &mut answered.line).await;
-            told.meeting = meeting;
+            let (cause, place, state) = converse(house, call, number, &mut answered.line).await;
+            told.place = place;
             answered.line.say_last(cause.words(), call::last_words(cause)).await;
             answered.line.orders.give(Order::HangUp).await;
-            told.stats = answered.line.leg.stats().await.unwrap_or_default();
+            told.report = answered.line.leg.report().await.unwrap_or_default();
             (cause, Attempt::Over(state))
         }
         Err(Some(state)) => (cause_of(state), Attempt::Over(state)),
@@ -251,7 +251,7 @@ async fn converse(
     call: &DialOut,
     number: &Dialled,
     line: &mut Line,
-) -> (EndCause, Option<MeetingId>, DialState) {
+) -> (EndCause, Option<(MeetingId, ParticipantId)>, DialState) {
     line.language = house.carriers.plan().language(number);
     line.own = house.conference.meeting_prompts(call.meeting).await;
     call.tell(DialState::Answered).await;
@@ -287,7 +287,7 @@ async fn converse(
                     EndCause::Spent
                 }
             };
-            (cause, Some(meeting), DialState::Joined)
+            (cause, Some((meeting, who)), DialState::Joined)
         }
         Err(refusal) => {
             tracing::info!(%refusal, "who was called can't come in");

@@ -14,8 +14,6 @@ mod line;
 mod load;
 mod names;
 mod offer;
-mod quality;
-mod records;
 mod setup_load;
 mod switchboard;
 mod test_call;
@@ -45,7 +43,6 @@ use ladder::Ladder;
 pub use ladder::LadderConfig;
 pub use load::{Load, LoadError, LoadPhase, LoadReport};
 use names::Rolls;
-use records::Records;
 pub use setup_load::{SetupLoad, SetupPhase, SetupReport};
 pub use sip::{BadNetwork, Limits, Network};
 use switchboard::{Switchboard, WISHES_MAX, Wish};
@@ -54,9 +51,6 @@ pub use web_socket::WebSockets;
 
 /// How long streams may take to send what is left. A peer that doesn't read it now won't.
 const STREAMS_FLUSH: Duration = Duration::from_millis(300);
-
-/// How long the records of the last calls may take. More makes a server with a slow database stop later than it promises.
-const RECORDS_FLUSH: Duration = Duration::from_secs(1);
 
 /// Where SIP is spoken.
 #[derive(Clone)]
@@ -119,7 +113,6 @@ pub(crate) struct House {
     pub(crate) numbers: Numbers,
     pub(crate) announce: Announce,
     pub(crate) rolls: Rolls,
-    pub(crate) records: Records,
     pub(crate) keys: KeyMap,
     pub(crate) carriers: Arc<Carriers>,
     pub(crate) accounts: Vec<Account>,
@@ -138,8 +131,6 @@ pub struct Gateway {
     calls: TaskTracker,
     streams: TaskTracker,
     switchboard: Mutex<Option<JoinHandle<()>>>,
-    /// Of the calls' records.
-    writer: Mutex<Option<JoinHandle<()>>>,
     local: Vec<(Transport, SocketAddr)>,
     ladder: Ladder,
     web_sockets: WebSockets,
@@ -172,7 +163,6 @@ impl Gateway {
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let calls_out = !config.dial_plan.trunks().is_empty() || !config.accounts.is_empty();
         let carriers = Arc::new(Carriers::new(config.dial_plan, wishes.clone(), stopping.clone()));
-        let (records, writer) = Records::start(conference.clone(), closed.clone());
         let house = Arc::new(House {
             conference,
             plane,
@@ -184,7 +174,6 @@ impl Gateway {
             numbers: config.numbers,
             announce: config.announce,
             rolls: Rolls::default(),
-            records,
             keys: config.keys,
             carriers: Arc::clone(&carriers),
             accounts: config.accounts,
@@ -200,8 +189,7 @@ impl Gateway {
         tokio::spawn(ladder.clone().keep(closed.clone()));
         let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone(), wished);
         let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
-        let writer = Mutex::new(Some(writer));
-        Ok(Self { stopping, closed, calls, streams, switchboard, writer, local, ladder, web_sockets })
+        Ok(Self { stopping, closed, calls, streams, switchboard, local, ladder, web_sockets })
     }
 
     /// Where telephones that come by WebSocket are handed over.
@@ -244,12 +232,6 @@ impl Gateway {
         let switchboard = self.switchboard.lock().await.take();
         if let Some(Err(error)) = async { Some(switchboard?.await) }.await {
             tracing::error!(%error, "switchboard ended badly");
-        }
-        let writer = self.writer.lock().await.take();
-        if let Some(writer) = writer
-            && !matches!(tokio::time::timeout(RECORDS_FLUSH, writer).await, Ok(Ok(())))
-        {
-            tracing::error!("the last calls may not be written down");
         }
         self.streams.close();
         if tokio::time::timeout(STREAMS_FLUSH, self.streams.wait()).await.is_err() {

@@ -26,6 +26,9 @@ const SIP_SOCKETS_WAITING: usize = 16;
 /// goodbye would be cut off by their patience.
 const DRAIN: Duration = Duration::from_secs(4);
 
+/// How long callers may take of it to hear the last words; then what is left is written down.
+const CALLS: Duration = Duration::from_secs(3);
+
 /// How often histograms are folded together.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -155,11 +158,12 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     wait_for_signal().await?;
     tracing::info!("stopping");
     let drain = async {
-        // Callers hear it, browsers are told by their meetings; the database is closed by the last.
-        tokio::join!(gateway.drain(DRAIN), async {
+        // Callers hear it, browsers are told by their meetings; the database is closed when all of it is written down.
+        tokio::join!(gateway.drain(CALLS), async {
             conference.drain().await;
             web.stop(Duration::from_millis(500)).await;
         });
+        conference.close().await;
     };
     let hurried = async {
         // A second signal means now.

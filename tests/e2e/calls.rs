@@ -1,10 +1,13 @@
 //! What is written down of telephone calls.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Baresip, Client, Codec, PASSWORD, Server, User, http};
+use tests::{Baresip, Browser, Client, Codec, Colour, PASSWORD, RawPhone, Server, User, http, tag};
 
 use crate::api::receive;
 
@@ -171,6 +174,77 @@ async fn a_call_is_written_down_with_its_quality_and_without_its_number() -> Res
     for told in [table, format!("{calls:?}{stray:?}"), server.log()] {
         assert!(!told.contains("12345678") && !told.contains("87654321"), "a number is told: {told}");
     }
+    Ok(())
+}
+
+// product: P9
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browsers_stay_is_written_down_with_its_quality() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let mut host =
+        Client::join(server.web, &server.meeting, json!({"type": "join", "name": "host"}), Some(&operator.cookie))
+            .await?;
+    let mut phone = Baresip::start(NUMBER, Codec::Pcma, 600.0)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.enter(&server.password)?;
+    let mut guest = Browser::start(1_100.0, Colour::Green)?;
+    // A spreadsheet would reckon with it.
+    guest.join(server.web, &server.meeting, "=李雷", &server.password)?;
+    let joined = host.next(|message| message["event"]["participant"]["name"] == "=李雷").await?;
+    let participant = joined["event"]["participant"]["id"].clone();
+    while phone.listen(1.0)?.tone(1_100.0, 1.0) < 0.05 {}
+    assert!(guest.hear(6)?.tone(600.0, 3.0) > 0.05, "sound both ways");
+    guest.click("leave")?;
+    host.next(|message| message["event"]["type"] == "participant_left").await?;
+    let call = first_call(&operator, &format!("/sites/{site}/calls?kind=web")).await?;
+    assert_eq!(
+        (&call["kind"], &call["name"], &call["participant"]),
+        (&json!("web"), &json!("=李雷"), &participant),
+        "{call}"
+    );
+    assert_eq!(
+        (&call["cause"], &call["number"], &call["codec"]),
+        (&json!("left"), &json!(""), &json!("opus")),
+        "{call}"
+    );
+    assert!(call["received"].as_u64() > Some(200) && call["sent"].as_u64() > Some(200), "{call}");
+    assert!(call["lost"].as_u64() < Some(20) && call["jitter_ms"].as_f64() < Some(40.0), "{call}");
+    assert!(call["mos"].as_f64() > Some(4.0) && call["round_trip_ms"].as_f64() < Some(200.0), "{call}");
+    assert!(call["round_trip_ms"].is_f64() && call["seconds"].as_f64() > Some(5.0), "{call}");
+    phone.hang_up()?;
+    let call = first_call(&operator, &format!("/sites/{site}/calls?kind=phone")).await?;
+    assert_eq!((&call["kind"], &call["name"], &call["one_way"]), (&json!("phone"), &json!(""), &Value::Null), "{call}");
+    assert!(call["participant"].is_string(), "{call}");
+    let (_, table) = fetch(&operator, &format!("/sites/{site}/calls.csv?kind=web")).await?;
+    let table = String::from_utf8(table)?;
+    assert!(table.contains(",web,") && table.contains("\"'=李雷\"") && !table.contains(",phone,"), "{table}");
+    assert_eq!(fetch(&operator, &format!("/sites/{site}/calls?kind=fax")).await?.0, 400);
+    Ok(())
+}
+
+// product: P9
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telephone_that_is_not_heard_is_written_down_as_such() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    // It listens and sends nothing: RTCP alone tells that it is there.
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let offer = phone.description()?;
+    let reply = phone.call("huitong", &offer, "")?;
+    for _ in 0..50 {
+        phone.rtp.recv_from(&mut [0; 2048])?;
+    }
+    phone.send("BYE", &tag(&reply), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    let call = first_call(&operator, "/calls").await?;
+    assert_eq!(
+        (&call["one_way"], &call["received"], &call["mos"]),
+        (&json!("no_packets"), &json!(0), &Value::Null),
+        "{call}"
+    );
+    assert_eq!((&call["participant"], &call["meeting"]), (&Value::Null, &Value::Null), "{call}");
     Ok(())
 }
 

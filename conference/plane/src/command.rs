@@ -108,6 +108,27 @@ impl LegAddress {
     }
 }
 
+/// What a telephone's line turned out to be while it was in a meeting.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct LineFindings {
+    /// By how many decibels it gave back what it was sent, softer (echo return loss, ITU-T G.165), where it did and
+    /// [`LineCare::echo_guard`] looked for it.
+    ///
+    /// [`LineCare::echo_guard`]: mixer::LineCare::echo_guard
+    pub echo_db: Option<f32>,
+    /// Packets came, and nothing was ever to be heard in them.
+    pub silent: bool,
+}
+
+/// What is known of a leg when its call is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct LegReport {
+    /// In numbers.
+    pub stats: LegStats,
+    /// Of its line.
+    pub line: LineFindings,
+}
+
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, PlaneError>>;
 
 pub(crate) enum Command {
@@ -151,7 +172,7 @@ pub(crate) enum MeetingCommand {
     LetMusic { participant: ParticipantId },
     SetPart { participant: ParticipantId, part: u32 },
     Show { participant: ParticipantId, shown: Vec<Shown> },
-    Remove { participant: ParticipantId },
+    Remove { participant: ParticipantId, reply: oneshot::Sender<LegStats> },
     StartFeed { feed: Feed },
     StopFeed,
     RequestKeyframe { participant: ParticipantId, kind: TrackKind },
@@ -163,7 +184,7 @@ pub(crate) enum LegCommand {
     Play { clip: Clip, looping: bool, reply: Reply<PlayId> },
     StopPlaying,
     SetVolume { volume: f32 },
-    Stats { reply: Reply<LegStats> },
+    Report { reply: Reply<LegReport> },
     Record,
     Recorded { reply: Reply<Recording> },
     Seat(SeatLeg),

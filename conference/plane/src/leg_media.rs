@@ -2,13 +2,12 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use leg::LegStats;
 use media::Clip;
 use mixer::{PlayId, Recording};
 use tokio::sync::oneshot;
 
 use crate::{
-    LegId, LegSettings, Plane, PlaneError,
+    LegId, LegReport, LegSettings, Plane, PlaneError,
     command::{Command, LegAddress, LegCommand, Reply},
 };
 
@@ -70,8 +69,8 @@ impl LegMedia {
     }
 
     /// What was seen of it so far; nothing before it was started.
-    pub async fn stats(&self) -> Result<LegStats, PlaneError> {
-        self.ask(|reply| LegCommand::Stats { reply }).await
+    pub async fn report(&self) -> Result<LegReport, PlaneError> {
+        self.ask(|reply| LegCommand::Report { reply }).await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> LegCommand) -> Result<T, PlaneError> {

@@ -10,6 +10,7 @@ mod leg_media;
 mod legs;
 mod meeting_media;
 mod ports;
+mod reception;
 mod room;
 mod slots;
 mod socket;
@@ -34,7 +35,7 @@ use std::{
 use model::MeetingId;
 use tokio::sync::mpsc;
 
-pub use command::{LegFact, LegId, MeetingFact, SlotAssigned};
+pub use command::{LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
 pub use leg::{LegConfig as LegSettings, LegStats, SrtpKey, SrtpKeys, SrtpSuite};
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;

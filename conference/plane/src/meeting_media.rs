@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use leg::LegStats;
 use media::TrackKind;
 use model::{MeetingId, ParticipantId};
 use streaming::Feed;
@@ -66,9 +67,12 @@ impl MeetingMedia {
         self.tell(MeetingCommand::Show { participant, shown });
     }
 
-    /// Ends his connections. A phone leg stays open, alone with what is played to it, until its call ends.
-    pub fn remove(&self, participant: ParticipantId) {
-        self.tell(MeetingCommand::Remove { participant });
+    /// Ends his connections. A phone leg stays open, alone with what is played to it, until its call ends. How a browser's sound
+    /// came and went comes back, where he was there.
+    pub fn remove(&self, participant: ParticipantId) -> oneshot::Receiver<LegStats> {
+        let (reply, stats) = oneshot::channel();
+        self.tell(MeetingCommand::Remove { participant, reply });
+        stats
     }
 
     /// Hands the program sound and all pictures to a broadcast.

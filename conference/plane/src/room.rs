@@ -9,13 +9,15 @@ use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
 use mixer::{Incoming, LineCare, LineEvent, Mixer, SeatConfig, SeatKey, SeatMap, Speakers};
 use model::{LineTrouble, MeetingId, ParticipantId};
-use sfu::{Layer, PeerKey, Sfu, Slot, SourceId, allocate::Want, forward};
+use sfu::{Delivery, Layer, PeerKey, Sfu, Slot, SourceId, allocate::Want, forward};
 use streaming::Feed;
 use tokio::sync::mpsc;
 
 use crate::{
     LegId, MeetingFact, PlaneError, SlotAssigned,
+    command::LineFindings,
     legs::Legs,
+    reception::Reception,
     slots,
     subscriber::{Shown, Subscriber, Wanted},
     track::Track,
@@ -110,6 +112,9 @@ struct Member {
     shown: Option<Vec<Shown>>,
     spoke: Option<Instant>,
     voice: Voice,
+    reception: Reception,
+    /// Of his telephone.
+    line: LineFindings,
 }
 
 /// The sending state of a phone's own track.
@@ -124,7 +129,8 @@ struct Voice {
 #[derive(Default)]
 pub(crate) struct Gone {
     pub(crate) peers: Vec<PeerKey>,
-    pub(crate) leg: Option<LegId>,
+    pub(crate) leg: Option<(LegId, LineFindings)>,
+    pub(crate) reception: Reception,
 }
 
 /// Numbers a member's tracks take.
@@ -203,6 +209,7 @@ impl Room {
         let member = self.member(participant);
         let earlier = member.publisher.replace(peer);
         // The new connection numbers its packets anew.
+        member.reception.new_stream();
         member.tap = Some(JitterBuffer::new(AudioCodec::Opus));
         if member.seat.is_none() {
             self.add_input(participant, AudioCodec::Opus, None)?;
@@ -259,6 +266,9 @@ impl Room {
         let is_empty = !self.members.values().any(|other| other.part == number && other.seat.is_some());
         let Some(part) = self.parts.get_mut(&number) else { return };
         if let Some(seat) = seat {
+            if let (Some(echo_db), Some(member)) = (part.mixer.echo_loss_db(seat), self.members.get_mut(&participant)) {
+                member.line.echo_db = Some(echo_db);
+            }
             part.mixer.remove(seat);
             part.seats.remove(seat);
         }
@@ -331,7 +341,16 @@ impl Room {
         }
         self.stale = true;
         let peers = member.publisher.into_iter().chain(member.subscriber.map(|s| s.peer)).collect();
-        Some(Gone { peers, leg: member.leg })
+        let leg = member.leg.map(|leg| (leg, member.line));
+        Some(Gone { peers, leg, reception: member.reception })
+    }
+
+    /// What a line in here has turned out to be so far.
+    pub(crate) fn line_of(&self, leg: LegId) -> Option<LineFindings> {
+        let member = self.members.values().find(|member| member.leg == Some(leg))?;
+        let mixer = self.parts.get(&member.part).map(|part| &part.mixer);
+        let echo_db = mixer.zip(member.seat).and_then(|(mixer, seat)| mixer.echo_loss_db(seat));
+        Some(LineFindings { echo_db: echo_db.or(member.line.echo_db), ..member.line })
     }
 
     /// The leg was closed or sits elsewhere; the participant may come back with another.
@@ -344,7 +363,15 @@ impl Room {
         self.stale = true;
     }
 
-    pub(crate) fn peer_gone(&mut self, participant: ParticipantId, role: PeerRole) {
+    /// What had been sent to one of his earlier connections.
+    pub(crate) fn delivered(&mut self, participant: ParticipantId, delivery: Delivery) {
+        if let Some(member) = self.members.get_mut(&participant) {
+            member.reception.delivered(delivery);
+        }
+    }
+
+    pub(crate) fn peer_gone(&mut self, participant: ParticipantId, role: PeerRole, delivery: Delivery) {
+        self.delivered(participant, delivery);
         let Some(member) = self.members.get_mut(&participant) else { return };
         match role {
             PeerRole::Publisher => member.publisher = None,
@@ -460,6 +487,9 @@ impl Room {
             self.layers_changed = true;
         }
         let source = member.source(kind);
+        if kind == TrackKind::Audio {
+            member.reception.arrived(packet.seq, packet.timestamp, now);
+        }
         match kind {
             TrackKind::Audio if member.muted => return,
             TrackKind::Audio => {
@@ -524,6 +554,9 @@ impl Room {
             }
             for (seat, event) in &tick.lines {
                 let Some(participant) = part.seats.get(*seat).map(|seated| seated.participant) else { continue };
+                if let (LineEvent::Silent(silent), Some(member)) = (event, self.members.get_mut(&participant)) {
+                    member.line.silent = *silent;
+                }
                 let trouble = match event {
                     LineEvent::Music(true) => Some(LineTrouble::Music),
                     LineEvent::Silent(true) => Some(LineTrouble::Silent),

@@ -221,7 +221,7 @@ impl World {
                     let role = [PeerRole::Publisher, PeerRole::Subscriber][index];
                     self.room.connected(self.people[index], role);
                 }
-                SfuEvent::Disconnected(peer) => panic!("{peer:?} is lost"),
+                SfuEvent::Disconnected(peer, _) => panic!("{peer:?} is lost"),
             }
         }
     }

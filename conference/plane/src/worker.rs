@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leg::{Leg, LegConfig};
+use leg::{Leg, LegConfig, LegStats};
 use media::{Ssrc, TICK};
 use mio::{Events, Interest, Poll, Token, Waker};
 use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
@@ -23,7 +23,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
     LegFact, LegId, PlaneConfig, PlaneError,
-    command::{Command, LegAddress, LegCommand, MeetingCommand, SeatLeg},
+    command::{Command, LegAddress, LegCommand, LegReport, LineFindings, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
     ports::RtpSockets,
     room::Room,
@@ -133,6 +133,8 @@ struct Worker {
     care: LineCare,
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
     legs: Legs,
+    /// What lines turned out to be that have left their meetings.
+    lines: HashMap<LegId, LineFindings>,
     lobby: Mixer,
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
@@ -160,6 +162,7 @@ impl Worker {
             care: LineCare::default(),
             peers: HashMap::new(),
             legs: Legs::new(),
+            lines: HashMap::new(),
             lobby: Mixer::new(),
             fed: Vec::new(),
             webrtc_unread: false,
@@ -250,7 +253,7 @@ impl Worker {
                 let answer = self.sfu.subscribe(&offer, now).map_err(PlaneError::Sfu).map(|(peer, answer, slots)| {
                     if let Some(earlier) = room.set_subscriber(participant, peer, slots) {
                         self.peers.remove(&earlier);
-                        self.sfu.remove(earlier);
+                        room.delivered(participant, self.sfu.remove(earlier));
                     }
                     self.peers.insert(peer, (id, participant, PeerRole::Subscriber));
                     answer
@@ -271,7 +274,12 @@ impl Worker {
                 Err(error) => tracing::error!(%participant, %error, "participant can't be moved"),
             },
             MeetingCommand::Show { participant, shown } => room.set_shown(participant, shown),
-            MeetingCommand::Remove { participant } => self.remove_participant(id, participant),
+            MeetingCommand::Remove { participant, reply } => {
+                if let Some(stats) = self.remove_participant(id, participant) {
+                    // Who asked may have gone.
+                    let _ = reply.send(stats);
+                }
+            }
             MeetingCommand::StartFeed { feed } => room.start_feed(feed),
             MeetingCommand::StopFeed => room.stop_feed(),
             MeetingCommand::RequestKeyframe { participant, kind } => {
@@ -281,15 +289,18 @@ impl Worker {
         }
     }
 
-    fn remove_participant(&mut self, id: MeetingId, participant: ParticipantId) {
-        let Some(gone) = self.rooms.get_mut(&id).and_then(|room| room.remove(participant)) else { return };
+    /// How the sound of a browser of his came and went.
+    fn remove_participant(&mut self, id: MeetingId, participant: ParticipantId) -> Option<LegStats> {
+        let mut gone = self.rooms.get_mut(&id)?.remove(participant)?;
         for peer in gone.peers {
             self.peers.remove(&peer);
-            self.sfu.remove(peer);
+            gone.reception.delivered(self.sfu.remove(peer));
         }
-        if let Some(leg) = gone.leg {
+        if let Some((leg, line)) = gone.leg {
+            self.lines.insert(leg, line);
             self.seat_in_lobby(leg);
         }
+        Some(gone.reception.stats())
     }
 
     fn close_room(&mut self, id: MeetingId) {
@@ -346,9 +357,8 @@ impl Worker {
                 let recording = self.legs.get_mut(id).and_then(|slot| slot.recording.take());
                 let _ = reply.send(recording.ok_or(PlaneError::NoLeg(id)));
             }
-            LegCommand::Stats { reply } => {
-                let leg = self.legs.get(id).and_then(|slot| slot.leg.as_ref());
-                let _ = reply.send(Ok(leg.map(Leg::stats).unwrap_or_default()));
+            LegCommand::Report { reply } => {
+                let _ = reply.send(Ok(self.report(id)));
             }
             LegCommand::Seat(seat) if seat.worker == self.index => self.seat_leg(id, seat),
             LegCommand::Seat(seat) => {
@@ -359,6 +369,16 @@ impl Worker {
             }
             LegCommand::Close => self.close_leg(id),
         }
+    }
+
+    fn report(&self, id: LegId) -> LegReport {
+        let Some(slot) = self.legs.get(id) else { return LegReport::default() };
+        let in_meeting = match slot.place {
+            Place::Meeting(meeting, _) => self.rooms.get(&meeting).and_then(|room| room.line_of(id)),
+            Place::Nowhere | Place::Lobby(_) => None,
+        };
+        let line = in_meeting.or_else(|| self.lines.get(&id).copied()).unwrap_or_default();
+        LegReport { stats: slot.leg.as_ref().map(Leg::stats).unwrap_or_default(), line }
     }
 
     fn forward(&self, worker: usize, command: Command) {
@@ -473,6 +493,7 @@ impl Worker {
 
     fn close_leg(&mut self, id: LegId) {
         let Some(mut slot) = self.legs.remove(id) else { return };
+        self.lines.remove(&id);
         self.leave_place(&mut slot);
         if let Some(leg) = &slot.leg {
             tracing::info!(leg = id.0, codec = %leg.codec(), stats = ?leg.stats(), "leg closed");
@@ -509,10 +530,10 @@ impl Worker {
                         room.connected(*participant, *role);
                     }
                 }
-                SfuEvent::Disconnected(peer) => {
+                SfuEvent::Disconnected(peer, delivery) => {
                     let Some((meeting, participant, role)) = self.peers.remove(&peer) else { continue };
                     if let Some(room) = self.rooms.get_mut(&meeting) {
-                        room.peer_gone(participant, role);
+                        room.peer_gone(participant, role, delivery);
                     }
                 }
             }

@@ -115,8 +115,8 @@ impl Slot {
 pub enum SfuEvent {
     /// Media can flow.
     Connected(PeerKey),
-    /// The browser has gone, or its network; the peer is removed.
-    Disconnected(PeerKey),
+    /// The browser has gone, or its network; the peer is removed, and this is what had been sent to it.
+    Disconnected(PeerKey, Delivery),
     /// A packet of a publisher.
     Media {
         /// Whose.
@@ -142,6 +142,15 @@ pub enum SfuEvent {
         /// Bits per second; none where his client gives no feedback to know it by.
         bitrate: Option<u64>,
     },
+}
+
+/// What was sent to a peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Packets of sound.
+    pub voice_packets: u64,
+    /// To his browser and back, as far as that is known.
+    pub round_trip: Option<Duration>,
 }
 
 /// Datagrams to send to one peer, by one call of the system where it can (generic segmentation offload).
@@ -284,15 +293,17 @@ impl Sfu {
         Ok(key)
     }
 
-    /// Ends a peer; nothing is told.
-    pub fn remove(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.remove(&key) else { return };
+    /// Ends a peer; nothing is told. What was sent to it.
+    pub fn remove(&mut self, key: PeerKey) -> Delivery {
+        let Some(peer) = self.peers.remove(&key) else { return Delivery::default() };
+        let delivery = peer.delivery();
         self.by_ufrag.remove(peer.ufrag());
         self.by_address.retain(|_, owner| *owner != key);
         self.timeouts.remove(&(peer.timeout(), key));
         for (from, to, bytes) in peer.close() {
             self.outbox.push(from, to, &bytes);
         }
+        delivery
     }
 
     /// Takes a datagram that came from `from` to the candidate `to`.
@@ -451,7 +462,7 @@ impl Sfu {
         if self.peers.get(&key).is_some_and(Peer::has_failed) {
             self.stats.failed += 1;
         }
-        self.remove(key);
-        self.events.push_back(SfuEvent::Disconnected(key));
+        let delivery = self.remove(key);
+        self.events.push_back(SfuEvent::Disconnected(key, delivery));
     }
 }

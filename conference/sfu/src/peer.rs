@@ -21,7 +21,7 @@ use str0m::{
 };
 
 use crate::{
-    LAYERS, Layer, PeerKey, SfuError, SfuEvent, Slot, SourceId,
+    Delivery, LAYERS, Layer, PeerKey, SfuError, SfuEvent, Slot, SourceId,
     forward::Rewriter,
     offer::{MediaLine, media_lines},
 };
@@ -41,6 +41,9 @@ const ESTIMATE_AT_FIRST: u64 = 1_000_000;
 /// Sources of one publisher that are told apart: six, and what they were before. One that changes its SSRC (RFC 3550 §8)
 /// with each packet makes us look again each time, and no more.
 const SSRCS_MAX: usize = 32;
+
+/// How often the library tells how long the way to a subscriber is. More often would cost more than it tells.
+const STATS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A peer that has said all it may is left alone for this long. Its pacer works in steps of 5 ms; less would keep the worker
 /// awake for nothing, more would make bursts of what it lets out.
@@ -72,7 +75,7 @@ impl Identity {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
-            .set_stats_interval(None)
+            .set_stats_interval(sends.then_some(STATS_INTERVAL))
             .build(now)
     }
 }
@@ -95,6 +98,7 @@ pub(crate) struct Peer {
     asked: HashMap<(TrackKind, Layer), Instant>,
     /// Of a subscriber.
     slots: Vec<OutSlot>,
+    delivery: Delivery,
 }
 
 struct OutSlot {
@@ -200,12 +204,17 @@ impl Peer {
             sources: HashMap::new(),
             asked: HashMap::new(),
             slots: Vec::new(),
+            delivery: Delivery::default(),
         };
         Ok((peer, answer.to_sdp_string()))
     }
 
     pub(crate) fn slots(&self) -> Vec<Slot> {
         self.slots.iter().map(|slot| Slot { mid: slot.mid.to_string(), audio: slot.audio }).collect()
+    }
+
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.delivery
     }
 
     pub(crate) fn ufrag(&self) -> &str {
@@ -325,6 +334,7 @@ impl Peer {
                     tell(SfuEvent::KeyframeWanted { peer: key, slot });
                 }
             }
+            Event::PeerStats(stats) => self.delivery.round_trip = stats.rtt.or(self.delivery.round_trip),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe }) => {
                 let bitrate = can_probe.then(|| estimate.as_u64());
                 tell(SfuEvent::Estimate { peer: key, bitrate });
@@ -422,6 +432,7 @@ impl Peer {
                 write = write.vp8_patch(patch);
             }
         }
+        self.delivery.voice_packets += u64::from(slot.audio);
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(slot.mid, None) {
             stream.write_rtp(write);
         }

@@ -1,24 +1,52 @@
 //! Call detail records (P9).
 
-use model::{MeetingId, SiteId};
+use std::collections::HashMap;
+
+use model::{MeetingId, ParticipantId, SiteId};
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use crate::{Store, StoreError, id, maybe};
 
-/// One call, from INVITE to its end.
+/// How somebody came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallKind {
+    /// By a telephone or a room system.
+    Phone,
+    /// By a browser.
+    Web,
+}
+
+impl CallKind {
+    /// In the table.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Web => "web",
+        }
+    }
+}
+
+/// One call, from INVITE to its end; or one stay of a browser in a meeting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// UUIDv7.
     pub id: String,
+    /// How he came.
+    pub kind: CallKind,
+    /// Who it was in the meeting, where it reached one.
+    pub participant: Option<ParticipantId>,
+    /// How a browser's participant called himself; empty of telephones, which have numbers.
+    pub name: String,
     /// The site of the meeting it reached.
     pub site: Option<SiteId>,
     /// The meeting it reached.
     pub meeting: Option<MeetingId>,
     /// We called.
     pub outgoing: bool,
-    /// The other's number, masked.
+    /// The other's number, masked; empty of browsers.
     pub number: String,
-    /// Of its SIP messages (RFC 3261 §20.8).
+    /// Of its SIP messages (RFC 3261 §20.8); empty of browsers.
     pub call_id: String,
     /// What was spoken in.
     pub codec: String,
@@ -44,6 +72,10 @@ pub struct Call {
     pub round_trip_ms: Option<f64>,
     /// Mean opinion score (ITU-T G.107), where there was sound.
     pub mos: Option<f64>,
+    /// By how many decibels a telephone gave back what it was sent, softer; none where no echo was found or looked for.
+    pub echo_db: Option<f64>,
+    /// Why a telephone that was spoken to was not heard: `no_packets` or `silent`; none where it was.
+    pub one_way: Option<String>,
 }
 
 impl Call {
@@ -53,6 +85,9 @@ impl Call {
         let packets = |column: &str| Ok::<_, StoreError>(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or(0));
         Ok(Self {
             id: row.try_get("id")?,
+            kind: if row.try_get::<String, _>("kind")? == "web" { CallKind::Web } else { CallKind::Phone },
+            participant: maybe(row, "participant_id")?.map(|_| id(row, "participant_id")).transpose()?,
+            name: row.try_get("name")?,
             site,
             meeting,
             outgoing: row.try_get::<String, _>("direction")? == "out",
@@ -70,6 +105,8 @@ impl Call {
             jitter_ms: row.try_get("jitter_ms")?,
             round_trip_ms: Some(row.try_get::<f64, _>("round_trip_ms")?).filter(|ms| *ms >= 0.0),
             mos: Some(row.try_get::<f64, _>("mos")?).filter(|mos| *mos > 0.0),
+            echo_db: Some(row.try_get::<f64, _>("echo_db")?).filter(|db| *db >= 0.0),
+            one_way: maybe(row, "one_way")?,
         })
     }
 }
@@ -78,11 +115,24 @@ impl Call {
 const LANGUAGE_AGE_MS: i64 = 366 * 24 * 3_600_000;
 
 impl Store {
-    /// The language a caller chose last; `caller` is a hash of his number.
-    pub async fn caller_language(&self, caller: &str) -> Result<Option<String>, StoreError> {
-        let text = "SELECT language FROM caller_languages WHERE caller_hmac = $1";
-        let row = sqlx::query(text).bind(caller).fetch_optional(&self.pool).await?;
-        Ok(row.map(|row| row.try_get("language")).transpose()?)
+    /// The languages callers chose last; `callers` are hashes of their numbers, and whoever never chose is not among the answers.
+    pub async fn caller_languages(&self, callers: &[&str]) -> Result<HashMap<String, String>, StoreError> {
+        let mut found = HashMap::new();
+        for callers in callers.chunks(ROWS) {
+            // Of two sizes, so that the statements stay prepared; nobody's hash is empty.
+            let size = if callers.len() == 1 { 1 } else { ROWS };
+            let places: Vec<String> = (1..=size).map(|place| format!("${place}")).collect();
+            let text = format!(
+                "SELECT caller_hmac, language FROM caller_languages WHERE caller_hmac IN ({})",
+                places.join(", ")
+            );
+            let padded = callers.iter().copied().chain(std::iter::repeat("")).take(size);
+            let query = padded.fold(sqlx::query(AssertSqlSafe(text)), |query, caller| query.bind(caller));
+            for row in query.fetch_all(&self.pool).await? {
+                found.insert(row.try_get("caller_hmac")?, row.try_get("language")?);
+            }
+        }
+        Ok(found)
     }
 
     /// Keeps it. Callers of long ago are forgotten.
@@ -112,22 +162,28 @@ impl Store {
 
     /// By id.
     pub async fn call(&self, id: &str) -> Result<Option<Call>, StoreError> {
-        let text =
-            "SELECT id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received,
-               lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost
-             FROM calls WHERE id = $1";
-        sqlx::query(text).bind(id).fetch_optional(&self.pool).await?.as_ref().map(Call::of).transpose()
+        let text = format!("SELECT {COLUMNS} FROM calls WHERE id = $1");
+        sqlx::query(AssertSqlSafe(text)).bind(id).fetch_optional(&self.pool).await?.as_ref().map(Call::of).transpose()
     }
 
-    /// Calls of a site, or those that reached none; the newest first, before one of them.
-    pub async fn calls(&self, site: Option<SiteId>, before: Option<&str>, limit: u32) -> Result<Vec<Call>, StoreError> {
-        let text =
-            "SELECT id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received,
-               lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost
-             FROM calls WHERE site_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-        let query = sqlx::query(text)
+    /// Calls of a site, or those that reached none, of one kind or of both; the newest first, before one of them.
+    pub async fn calls(
+        &self,
+        site: Option<SiteId>,
+        kind: Option<CallKind>,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Call>, StoreError> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM calls
+             WHERE site_id = $1 AND id < $2 AND ($3 = '' OR kind = $4) ORDER BY id DESC LIMIT $5"
+        );
+        let kind = kind.map(CallKind::name).unwrap_or_default();
+        let query = sqlx::query(AssertSqlSafe(text))
             .bind(site.map(|site| site.to_string()).unwrap_or_default())
             .bind(before.unwrap_or("~"))
+            .bind(kind)
+            .bind(kind)
             .bind(i64::from(limit));
         query.fetch_all(&self.pool).await?.iter().map(Call::of).collect()
     }
@@ -136,8 +192,13 @@ impl Store {
 /// Calls of one statement: each statement is a way to the database's thread and back.
 const ROWS: usize = 50;
 
-/// Fields of one call.
-const FIELDS: usize = 18;
+/// In the order of [`bind`].
+const COLUMNS: &str =
+    "id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received, lost, sent,
+  jitter_ms, round_trip_ms, mos, answered_ms, cost, kind, participant_id, name, echo_db, one_way";
+
+/// How many they are.
+const FIELDS: usize = 23;
 
 fn insert(rows: usize) -> String {
     let row = |row: usize| {
@@ -145,12 +206,7 @@ fn insert(rows: usize) -> String {
         format!("({})", numbers.join(", "))
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
-    format!(
-        "INSERT INTO calls (id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms,
-           cause, received, lost, sent, jitter_ms, round_trip_ms, mos, answered_ms, cost)
-         VALUES {}",
-        rows.join(", ")
-    )
+    format!("INSERT INTO calls ({COLUMNS}) VALUES {}", rows.join(", "))
 }
 
 type Insert<'a> = sqlx::query::Query<'a, sqlx::Any, sqlx::any::AnyArguments>;
@@ -176,4 +232,9 @@ fn bind<'a>(query: Insert<'a>, call: &'a Call) -> Insert<'a> {
         .bind(call.mos.unwrap_or(0.0))
         .bind(call.answered_ms.unwrap_or(0))
         .bind(call.cost)
+        .bind(call.kind.name())
+        .bind(call.participant.map(|participant| participant.to_string()).unwrap_or_default())
+        .bind(&call.name)
+        .bind(call.echo_db.unwrap_or(-1.0))
+        .bind(call.one_way.as_deref().unwrap_or_default())
 }

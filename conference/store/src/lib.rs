@@ -28,7 +28,7 @@ use sqlx::{
 
 pub use accounts::{Account, Reset};
 pub use audit::{Answer, AuditEntry};
-pub use calls::Call;
+pub use calls::{Call, CallKind};
 pub use ledger::BookError;
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};
@@ -95,6 +95,8 @@ impl Store {
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_MAX)
+            // A file doesn't hang up, and asking it each time whether it has is a way to its thread and back.
+            .test_before_acquire(!is_sqlite)
             .after_connect(move |connection, _| Box::pin(prepare(connection, is_sqlite)))
             .connect_with(options)
             .await?;

@@ -10,7 +10,8 @@ use std::{
 };
 
 use model::{
-    AccountId, AccountRole, BookingMode, Demand, MeetingId, NoCapacity, RoomId, SiteId, Span, check_title, span,
+    AccountId, AccountRole, BookingMode, Demand, MeetingId, NoCapacity, ParticipantId, RoomId, SiteId, Span,
+    check_title, span,
 };
 
 use super::*;
@@ -409,14 +410,16 @@ async fn people_are_reminded_once_and_again_where_it_was_moved() {
 async fn a_callers_language_is_kept_for_a_year() {
     for engine in Engine::both().await {
         let store = engine.open().await;
-        assert_eq!(store.caller_language("a").await.unwrap(), None);
+        let language = async |caller| store.caller_languages(&[caller]).await.unwrap().remove(caller);
+        assert_eq!(language("a").await, None);
         store.keep_caller_language("a", "zh-CN", 0).await.unwrap();
         store.keep_caller_language("a", "en-US", HOUR).await.unwrap();
         store.keep_caller_language("b", "zh-CN", 2 * HOUR).await.unwrap();
-        assert_eq!(store.caller_language("a").await.unwrap().as_deref(), Some("en-US"));
+        assert_eq!(language("a").await.as_deref(), Some("en-US"));
+        assert_eq!(store.caller_languages(&["c", "b", "a"]).await.unwrap().len(), 2, "all who have one");
         store.keep_caller_language("b", "zh-CN", 367 * 24 * HOUR).await.unwrap();
-        assert_eq!(store.caller_language("a").await.unwrap(), None, "he hasn't called for a year");
-        assert_eq!(store.caller_language("b").await.unwrap().as_deref(), Some("zh-CN"));
+        assert_eq!(language("a").await, None, "he hasn't called for a year");
+        assert_eq!(language("b").await.as_deref(), Some("zh-CN"));
     }
 }
 
@@ -580,4 +583,60 @@ async fn a_damaged_file_is_refused_and_a_backup_is_whole() {
 async fn a_database_of_another_kind_is_refused() {
     let refused = Store::open("mysql://nowhere").await;
     assert!(matches!(refused, Err(StoreError::Address(_) | StoreError::Database(_))));
+}
+
+// product: P9
+#[tokio::test]
+async fn calls_and_stays_are_read_as_they_were_written() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        let call = |n: u128, kind| Call {
+            id: uuid::Uuid::from_u128(n).to_string(),
+            kind,
+            participant: Some(ParticipantId::from_u128(7)),
+            name: "李雷".to_owned(),
+            site: Some(SITE),
+            meeting: Some(MeetingId::from_u128(3)),
+            outgoing: true,
+            number: "138****5678".to_owned(),
+            call_id: "a@b".to_owned(),
+            codec: "G722".to_owned(),
+            started_ms: 1,
+            answered_ms: Some(2),
+            ended_ms: 3,
+            cost: 4,
+            cause: "hung_up".to_owned(),
+            received: 5,
+            lost: 6,
+            sent: 7,
+            jitter_ms: 8.5,
+            round_trip_ms: Some(0.0),
+            mos: Some(4.1),
+            echo_db: Some(12.5),
+            one_way: Some("silent".to_owned()),
+        };
+        let plain = Call {
+            participant: None,
+            outgoing: false,
+            answered_ms: None,
+            round_trip_ms: None,
+            mos: None,
+            echo_db: None,
+            one_way: None,
+            ..call(1, CallKind::Phone)
+        };
+        // More than go into one statement.
+        let mut calls = vec![plain, call(2, CallKind::Web)];
+        calls.extend((3..60).map(|n| call(n, CallKind::Phone)));
+        store.add_calls(&calls).await.unwrap();
+        for written in &calls[..3] {
+            assert_eq!(store.call(&written.id).await.unwrap().as_ref(), Some(written));
+        }
+        calls.reverse();
+        assert_eq!(store.calls(Some(SITE), None, None, 100).await.unwrap(), calls);
+        let before = calls[55].id.as_str();
+        assert_eq!(store.calls(Some(SITE), Some(CallKind::Phone), Some(before), 1).await.unwrap(), [calls[56].clone()]);
+        assert_eq!(store.calls(Some(SITE), Some(CallKind::Web), None, 9).await.unwrap(), [calls[57].clone()]);
+        assert_eq!(store.calls(None, None, None, 9).await.unwrap(), []);
+    }
 }

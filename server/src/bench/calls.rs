@@ -169,6 +169,7 @@ pub(super) async fn prepare(folder: &Path, meetings: usize, people: usize) -> an
         numbers.push(conference.book(&host, request).await?.number.digits());
     }
     conference.drain().await;
+    conference.close().await;
     Ok(numbers)
 }
 

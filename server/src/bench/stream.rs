@@ -125,6 +125,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     drop(rival);
     site.web.stop(Duration::from_millis(200)).await;
     site.conference.drain().await;
+    site.conference.close().await;
 
     let tiles = stream.tiles;
     let mut figures = json!({

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use conference::{Call, LadderForm};
+use conference::{Call, CallKind, LadderForm};
+use model::ParticipantId;
 
 use super::{accounts::account_problem, calling::money, *};
 
@@ -16,18 +17,25 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(packets))
 }
 
-/// One telephone call.
+/// One telephone call, or one stay of a browser in a meeting.
 #[derive(Serialize, ToSchema)]
 struct CallView {
     #[schema(format = Uuid)]
     id: String,
+    /// `phone` or `web`.
+    kind: &'static str,
     #[schema(value_type = Option<String>, format = Uuid)]
     meeting: Option<MeetingId>,
+    /// Who it was in the meeting.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    participant: Option<ParticipantId>,
+    /// How a browser's participant called himself; empty of telephones.
+    name: String,
     /// `in`, or `out` where the server called.
     direction: &'static str,
-    /// Masked.
+    /// Masked; empty of browsers.
     number: String,
-    /// Of its SIP messages.
+    /// Of its SIP messages; empty of browsers.
     call_id: String,
     codec: String,
     #[schema(value_type = String, format = DateTime)]
@@ -50,6 +58,10 @@ struct CallView {
     round_trip_ms: Option<f64>,
     /// Mean opinion score by ITU-T G.107, from 1 to 4.5.
     mos: Option<f64>,
+    /// By how many decibels a telephone gave back what it was sent, softer (echo return loss); where `media.echo_guard` found an echo.
+    echo_db: Option<f64>,
+    /// Why a telephone that was spoken to was not heard: `no_packets` (nothing came) or `silent` (what came was silence).
+    one_way: Option<String>,
 }
 
 fn round(value: f64) -> f64 {
@@ -60,7 +72,10 @@ impl From<Call> for CallView {
     fn from(call: Call) -> Self {
         Self {
             id: call.id,
+            kind: call.kind.name(),
             meeting: call.meeting,
+            participant: call.participant,
+            name: call.name,
             direction: if call.outgoing { "out" } else { "in" },
             number: call.number,
             call_id: call.call_id,
@@ -76,49 +91,85 @@ impl From<Call> for CallView {
             jitter_ms: round(call.jitter_ms),
             round_trip_ms: call.round_trip_ms.map(round),
             mos: call.mos.map(round),
+            echo_db: call.echo_db.map(round),
+            one_way: call.one_way,
         }
     }
 }
 
-async fn of_site(app: &App, caller: &Caller, site: &str, piece: &PieceParams) -> Result<Vec<CallView>, Problem> {
+/// Which calls.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct KindParams {
+    /// Telephones' calls (`phone`) or browsers' stays (`web`) alone.
+    kind: Option<Kind>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Phone,
+    Web,
+}
+
+impl From<Kind> for CallKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Phone => Self::Phone,
+            Kind::Web => Self::Web,
+        }
+    }
+}
+
+async fn of_site(
+    app: &App,
+    caller: &Caller,
+    site: &str,
+    kind: &KindParams,
+    piece: &PieceParams,
+) -> Result<Vec<CallView>, Problem> {
     let by = caller.logged_in(app).await?;
     let before: Option<String> = piece.after(caller)?;
-    let found = app.conference.calls(&by, caller.id(site)?, before.as_deref(), piece.limit()).await;
+    let kind = kind.kind.map(CallKind::from);
+    let found = app.conference.calls(&by, caller.id(site)?, kind, before.as_deref(), piece.limit()).await;
     Ok(found.map_err(|refused| account_problem(caller, refused))?.into_iter().map(CallView::from).collect())
 }
 
-/// Calls into a site's meetings, the newest first.
-#[utoipa::path(get, path = "/sites/{site}/calls", params(("site" = String, Path, format = Uuid), PieceParams),
+/// Calls into a site's meetings and browsers' stays in them, the newest first.
+#[utoipa::path(get, path = "/sites/{site}/calls", params(("site" = String, Path, format = Uuid), KindParams, PieceParams),
     responses((status = 200, body = Items<CallView>), Problem))]
 async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(site): Path<String>,
+    Params(kind): Params<KindParams>,
     Params(piece): Params<PieceParams>,
 ) -> Result<Json<Items<CallView>>, Problem> {
-    let calls = of_site(&app, &caller, &site, &piece).await?;
+    let calls = of_site(&app, &caller, &site, &kind, &piece).await?;
     Ok(Json(Items::piece(calls, piece.limit(), |call| call.id.clone())))
 }
 
 /// The same as a table (RFC 4180).
-#[utoipa::path(get, path = "/sites/{site}/calls.csv", params(("site" = String, Path, format = Uuid), PieceParams),
+#[utoipa::path(get, path = "/sites/{site}/calls.csv", params(("site" = String, Path, format = Uuid), KindParams, PieceParams),
     responses((status = 200, content_type = "text/csv", body = String), Problem))]
 async fn table(
     State(app): State<App>,
     caller: Caller,
     Path(site): Path<String>,
+    Params(kind): Params<KindParams>,
     Params(piece): Params<PieceParams>,
 ) -> Result<Response, Problem> {
-    let calls = of_site(&app, &caller, &site, &piece).await?;
+    let calls = of_site(&app, &caller, &site, &kind, &piece).await?;
     let mut text =
-        "start,seconds,direction,number,meeting,codec,cause,received,lost,sent,jitter_ms,round_trip_ms,mos,call_id,answered,cost\r\n"
+        "start,seconds,direction,number,meeting,codec,cause,received,lost,sent,jitter_ms,round_trip_ms,mos,call_id,answered,cost,\
+         kind,participant,name,echo_db,one_way\r\n"
             .to_owned();
     for call in calls {
         let maybe = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         // Writing into a String can't fail.
         let _ = write!(
             text,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             call.start,
             call.seconds,
             call.direction,
@@ -135,6 +186,11 @@ async fn table(
             cell(&call.call_id),
             call.answered.map(|at| at.to_string()).unwrap_or_default(),
             call.cost,
+            call.kind,
+            call.participant.map(|participant| participant.to_string()).unwrap_or_default(),
+            cell(&call.name),
+            maybe(call.echo_db),
+            call.one_way.unwrap_or_default(),
         );
     }
     let name = HeaderValue::from_static("attachment; filename=\"calls.csv\"");
