@@ -62,7 +62,7 @@ pictures: setup-test web ## the pictures of docs/, made anew: look at them
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace --test e2e -- --ignored pictures
 
-schema: ## docs/reference/client-protocol.schema.json anew, from the code
+schema: ## the schemas of docs/reference anew, from the code: client protocol and REST
 	cargo test --locked --workspace --lib -- --ignored write_schema
 
 load: build setup-test ## how many bookings and participants this machine carries

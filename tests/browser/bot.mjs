@@ -8,8 +8,29 @@ import { setTimeout } from 'node:timers/promises';
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
 
-const [tone, picture] = process.argv.slice(2);
+const [tone, picture, devices = 'all'] = process.argv.slice(2);
 const PATIENCE_MS = 30_000;
+
+const FAKE = [
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+  `--use-file-for-fake-audio-capture=${tone}`,
+  `--use-file-for-fake-video-capture=${picture}`,
+];
+
+/** What the machine has, and what the browser answers when a page asks for it. */
+const DEVICES = {
+  all: FAKE,
+  // Where tests run there is neither a real camera nor a real microphone.
+  none: ['--use-fake-ui-for-media-stream'],
+  'no-camera': [
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream=device-count=0',
+    `--use-file-for-fake-audio-capture=${tone}`,
+  ],
+  // Nobody answers the browser's question: it answers no.
+  forbidden: FAKE.slice(1),
+};
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -23,15 +44,13 @@ const browser = await chromium.launch({
     '--disable-sync',
     '--autoplay-policy=no-user-gesture-required',
     '--allow-loopback-in-peer-connection',
-    '--use-fake-ui-for-media-stream',
-    '--use-fake-device-for-media-stream',
-    `--use-file-for-fake-audio-capture=${tone}`,
-    `--use-file-for-fake-video-capture=${picture}`,
     '--auto-select-desktop-capture-source=Entire screen',
+    ...DEVICES[devices],
   ],
 });
 const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } });
-await context.grantPermissions(['camera', 'microphone', 'clipboard-read', 'clipboard-write']).catch(() => undefined);
+const granted = devices === 'forbidden' ? [] : ['camera', 'microphone'];
+await context.grantPermissions([...granted, 'clipboard-read', 'clipboard-write']).catch(() => undefined);
 // The tones of these tests are just what the suppression of noise takes out.
 await context.addInitScript(() => {
   const devices = navigator.mediaDevices;
@@ -46,11 +65,25 @@ await context.addInitScript(() => {
     });
   devices.getUserMedia = wanted => open({ ...wanted, ...(wanted.audio && { audio: { ...wanted.audio, ...off } }) });
 });
-const page = await context.newPage();
-page.setDefaultTimeout(PATIENCE_MS);
 const said = [];
-page.on('console', message => said.push(`${message.type()}: ${message.text()}`));
-page.on('pageerror', error => said.push(`thrown: ${error.stack ?? error}`));
+const pages = [];
+/** The tab that is looked at. */
+let page;
+await newTab();
+
+async function newTab() {
+  page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on('console', message => said.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', error => said.push(`thrown: ${error.stack ?? error}`));
+  pages.push(page);
+  return page;
+}
+
+async function showTab(at) {
+  page = pages[at];
+  await page.bringToFront();
+}
 
 /** Everything the page plays, in one: seconds of it as 16-bit samples at 48 kHz. */
 async function hear(seconds) {
@@ -149,6 +182,9 @@ const calls = {
   text: selector => page.innerText(selector),
   until,
   evaluate: expression => page.evaluate(expression),
+  allow: what => context.grantPermissions(what),
+  newTab,
+  showTab,
   size: (width, height) => page.setViewportSize({ width, height }),
   dark: on => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),
   offline: on => context.setOffline(on),

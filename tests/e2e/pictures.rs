@@ -5,6 +5,15 @@ use std::{path::Path, process::Command};
 use anyhow::{Result, bail};
 use tests::{Baresip, Browser, Codec, Server};
 
+/// Makes a file.
+pub(crate) fn ffmpeg(args: &[&str], out: &Path) -> Result<()> {
+    let status = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(args).arg(out).status()?;
+    if !status.success() {
+        bail!("ffmpeg {args:?}: {status}");
+    }
+    Ok(())
+}
+
 /// Somebody before a wall: a head, shoulders, two colours.
 pub(crate) fn somebody(wall: &str, hz: f32) -> Result<Browser> {
     let folder = tempfile::tempdir()?;
@@ -13,10 +22,7 @@ pub(crate) fn somebody(wall: &str, hz: f32) -> Result<Browser> {
     let filter = format!(
         "color=c={wall}:s=960x540:r=30:d=1,format=yuv420p,geq=lum='if(lt({person},70+lum(X,Y)*0.9,lum(X,Y)+Y/12)':cb='cb(X,Y)':cr='cr(X,Y)'"
     );
-    let status = Command::new("ffmpeg").args(["-v", "error", "-f", "lavfi", "-i", &filter]).arg(&film).status()?;
-    if !status.success() {
-        bail!("ffmpeg: {status}");
-    }
+    ffmpeg(&["-f", "lavfi", "-i", &filter], &film)?;
     Browser::start_with(hz, &film, folder)
 }
 

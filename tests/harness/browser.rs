@@ -44,6 +44,31 @@ impl Colour {
     }
 }
 
+/// What the browser's machine has, and whether pages get it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Devices {
+    /// A camera and a microphone.
+    All,
+    /// Neither.
+    None,
+    /// A microphone alone.
+    NoCamera,
+    /// Both, but the browser gives them to nobody.
+    Forbidden,
+}
+
+impl Devices {
+    /// As `bot.mjs` calls it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::None => "none",
+            Self::NoCamera => "no-camera",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
 /// One browser with one page.
 pub struct Browser {
     child: Child,
@@ -61,14 +86,33 @@ impl Browser {
         Self::start_with(hz, &picture, folder)
     }
 
+    /// Starts one on a machine that has less.
+    pub fn start_on(devices: Devices) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (picture, sound) = (folder.path().join("picture.y4m"), folder.path().join("tone.wav"));
+        write_picture(&picture, Colour::Blue)?;
+        baresip::write_tone(&sound, 0.0, RATE)?;
+        Self::launch(&sound, &picture, devices, folder)
+    }
+
     /// Starts one whose camera shows this film (Y4M).
     pub fn start_with(hz: f32, picture: &Path, folder: TempDir) -> Result<Self> {
         let tone = folder.path().join("tone.wav");
         baresip::write_tone(&tone, hz, RATE)?;
+        Self::launch(&tone, picture, Devices::All, folder)
+    }
+
+    /// Starts one whose microphone hears this recording (WAV at 48 kHz) over and over, and whose camera shows this film.
+    pub fn start_hearing(sound: &Path, picture: &Path, folder: TempDir) -> Result<Self> {
+        Self::launch(sound, picture, Devices::All, folder)
+    }
+
+    fn launch(tone: &Path, picture: &Path, devices: Devices, folder: TempDir) -> Result<Self> {
         let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/bot.mjs");
         let mut child = Command::new("node")
             .arg(bot)
-            .args([tone.as_path(), picture])
+            .args([tone, picture])
+            .arg(devices.as_str())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -138,6 +182,21 @@ impl Browser {
     /// Runs this in every page from now on, before its own scripts.
     pub fn before_each_page(&mut self, script: &str) -> Result<()> {
         self.call("before", &json!([script])).map(drop)
+    }
+
+    /// Lets pages have what the browser kept from them, as by the sign beside the address.
+    pub fn allow(&mut self, what: &[&str]) -> Result<()> {
+        self.call("allow", &json!([what])).map(drop)
+    }
+
+    /// Opens another tab of the same browser and looks at it.
+    pub fn new_tab(&mut self) -> Result<()> {
+        self.call("newTab", &json!([])).map(drop)
+    }
+
+    /// Looks at one of the tabs, counted from 0.
+    pub fn show_tab(&mut self, at: usize) -> Result<()> {
+        self.call("showTab", &json!([at])).map(drop)
     }
 
     /// Fetches the page anew.

@@ -14,7 +14,7 @@ mod strait;
 mod user;
 
 pub use baresip::{Baresip, Codec, Heard};
-pub use browser::{Browser, Colour, by_id};
+pub use browser::{Browser, Colour, Devices, by_id};
 pub use client::{Client, http};
 pub use coturn::Coturn;
 pub use kamailio::Kamailio;

@@ -21,7 +21,7 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         return not_found();
     }
     let name = match path {
-        "" | "book" | "forgot" | "reset" | "settings" => "index.html",
+        "" | "admin" | "book" | "forgot" | "reset" | "settings" => "index.html",
         _ if ["j/", "meetings/", "embed/"].iter().any(|start| path.starts_with(start)) => "index.html",
         _ if path.starts_with("watch/") => "watch.html",
         _ => path,

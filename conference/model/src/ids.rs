@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::text::is_plain;
+use crate::invisible::is_plain;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -10,6 +10,7 @@ mod calling;
 mod command;
 mod event;
 mod ids;
+mod invisible;
 mod ledger;
 mod meeting;
 mod participant;

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::invisible::{is_plain, is_seen, joined};
+
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
@@ -19,13 +21,16 @@ pub enum InvalidText {
     TooShort(usize),
 }
 
-/// The longest name, in characters.
+/// The longest name, in characters (Unicode scalar values: a family of four as one emoji is seven). Marks are counted
+/// too, so that nobody piles up hundreds of them on one letter.
 const NAME_MAX: usize = 40;
-/// The longest topic, in characters.
+/// The longest topic, counted likewise.
 const TITLE_MAX: usize = 80;
+/// Texts longer than this are refused unread. Spaces and stray joiners are no part of what is counted, hence the room.
+const SIGHT_MAX: usize = 1_000;
 
 /// A participant's name, without the spaces around it. Control and direction marks would let one name look like
-/// another.
+/// another, and so would joiners that join nothing: those are left out, as keyboards leave them behind.
 pub fn check_name(text: &str) -> Result<String, InvalidText> {
     check(text, NAME_MAX, |_| false)
 }
@@ -85,9 +90,13 @@ pub fn check_login_password(text: &str) -> Result<(), WeakPassword> {
 }
 
 fn check(text: &str, max: usize, also_bad: impl Fn(char) -> bool) -> Result<String, InvalidText> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(InvalidText::Empty);
+    // What is far too long is not looked at for long.
+    if text.chars().nth(SIGHT_MAX).is_some() {
+        return Err(InvalidText::TooLong(max));
+    }
+    let text = joined(text.trim());
+    if text.chars().all(|c| !is_seen(c)) {
+        return Err(text.chars().find(|c| !is_plain(*c)).map_or(InvalidText::Empty, InvalidText::Character));
     }
     if text.chars().count() > max {
         return Err(InvalidText::TooLong(max));
@@ -95,16 +104,7 @@ fn check(text: &str, max: usize, also_bad: impl Fn(char) -> bool) -> Result<Stri
     if let Some(bad) = text.chars().find(|c| !is_plain(*c) || also_bad(*c)) {
         return Err(InvalidText::Character(bad));
     }
-    Ok(text.to_owned())
-}
-
-/// Neither a control character nor one that steers how others are read.
-pub(crate) fn is_plain(c: char) -> bool {
-    let steers = matches!(
-        c,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-    );
-    !c.is_control() && !steers
+    Ok(text)
 }
 
 #[cfg(test)]

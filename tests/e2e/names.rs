@@ -1,0 +1,163 @@
+//! Whatever people call themselves and whatever they write: it shows as they wrote it, in its own direction, turns
+//! nothing around it, breaks no page, and is never run.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tests::{Browser, Client, Colour, Server, by_id};
+
+use crate::{troubles::SIZES, web::is_sound};
+
+/// A family of four, in seven characters.
+const FAMILY: &str = "👨‍👩‍👧‍👦";
+/// Persian, two words of which are held apart by a ZWNJ.
+const PERSIAN: &str = "سارا می\u{200c}خواهم";
+const HEBREW: &str = "דנה (כהן)";
+const SCRIPT: &str = "<script>window.run=1</script>";
+const IMAGE: &str = "<img src=x onerror='window.run=1'>";
+/// Would be a whole match, were it put in the place of something by `replace`.
+const DOLLARS: &str = "$& $1 {{name}} %s";
+
+/// Nothing that was written has been run, or has become part of the page.
+fn is_untouched(page: &mut Browser) -> Result<()> {
+    assert_eq!(page.evaluate("window.run === undefined")?, true, "something was run");
+    let found = page.evaluate(
+        "document.querySelectorAll('img[src=x], script:not([src]), [onerror], a[href^=\"javascript:\" i]').length",
+    )?;
+    assert_eq!(found, 0, "something has become part of the page");
+    Ok(())
+}
+
+/// Everything is within the page, at each size.
+fn fits(page: &mut Browser, screen: &str) -> Result<()> {
+    for (width, height) in SIZES {
+        page.resize(width, height)?;
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
+        let wide = page.evaluate("document.documentElement.scrollWidth")?;
+        assert!(wide.as_u64().unwrap_or_default() <= u64::from(width), "{screen}: {wide} of {width} px");
+        // A name leaves its tile or its row nowhere.
+        let out = page.evaluate(
+            "[...document.querySelectorAll('[data-testid=tile], [data-testid=participant-row]')].flatMap(box => {
+               const a = box.getBoundingClientRect();
+               return [...box.querySelectorAll('.written')].map(name => name.getBoundingClientRect())
+                 .filter(b => b.left < a.left - 1 || b.right > a.right + 1 || b.height > 40).map(() => box.dataset.name);
+             })",
+        )?;
+        assert_eq!(out, json!([]), "{screen}, {width} px: out of their boxes");
+        is_sound(page, screen)?;
+    }
+    page.resize(1440, 900)
+}
+
+fn in_page(name: &str) -> String {
+    serde_json::to_string(name).expect("text is JSON")
+}
+
+/// Waits for a tile with this name, exactly, in its own direction.
+fn shows(page: &mut Browser, name: &str, direction: &str) -> Result<()> {
+    let name = in_page(name);
+    page.until(&format!(
+        "[...document.querySelectorAll('[data-testid=tile] .written')].some(one => one.textContent === {name} && \
+         getComputedStyle(one).direction === '{direction}' && getComputedStyle(one).unicodeBidi === 'isolate')"
+    ))
+}
+
+async fn called(server: &Server, name: &str) -> Result<Client> {
+    let join = json!({"type": "join", "name": name, "password": server.password});
+    Client::join(server.web, &server.meeting, join, None).await
+}
+
+// product: C5, J1
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_every_script_and_kind_show_as_they_were_written() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Red)?;
+    page.open(&format!("http://{}/j/{}#p={}", server.web, server.meeting, server.password))?;
+    page.evaluate("localStorage.setItem('huitong.language', 'zh-CN')")?;
+    page.reload()?;
+    // Typed into the form itself.
+    page.enter(&format!("{FAMILY} {PERSIAN}"), "")?;
+    shows(&mut page, &format!("{FAMILY} {PERSIAN}"), "rtl")?;
+    let long = "长".repeat(40);
+    let wide = "W".repeat(40);
+    let marked = format!("Z{}", "\u{301}\u{302}\u{336}".repeat(13));
+    let names = [
+        (FAMILY, "ltr"),
+        (PERSIAN, "rtl"),
+        (HEBREW, "rtl"),
+        (SCRIPT, "ltr"),
+        (IMAGE, "ltr"),
+        (DOLLARS, "ltr"),
+        (&long, "ltr"),
+        (&wide, "ltr"),
+        (&marked, "ltr"),
+    ];
+    let mut others = Vec::new();
+    for (name, _) in names {
+        let other = called(&server, name).await?;
+        assert_eq!(other.joined["type"], "joined", "{name}: {}", other.joined);
+        others.push(other);
+    }
+    page.press("w")?;
+    page.see("[data-testid=stage][data-layout=gallery]")?;
+    for (name, direction) in names {
+        shows(&mut page, name, direction)?;
+    }
+    is_untouched(&mut page)?;
+    fits(&mut page, "names in the gallery")?;
+
+    // Each row has its buttons at the same place, whichever way its name runs.
+    let lefts = page.evaluate(
+        "[...new Set([...document.querySelectorAll('[data-testid=participant-row] [data-testid=row-more]')] \
+         .map(one => Math.round(one.getBoundingClientRect().left)))].length",
+    )?;
+    assert_eq!(lefts, 1, "the rows' buttons stand below each other");
+
+    // What steers or hides is refused; a joiner that joins nothing is left out.
+    for bad in ["a\u{202e}b", "a\u{200b}b", "\u{3164}", "a\u{2066}b"] {
+        let refused = called(&server, bad).await?;
+        assert_eq!(refused.joined["type"], "refused", "{bad:?}: {}", refused.joined);
+    }
+    let stray = called(&server, "李\u{200d}雷").await?;
+    let all = stray.joined["participants"].as_array().context("a list")?;
+    let own = all.iter().find(|one| one["id"] == stray.joined["you"]).context("oneself")?;
+    assert_eq!(own["name"], "李雷");
+    Ok(())
+}
+
+// product: L5
+#[test]
+fn script_in_every_field_of_an_account_stays_text() -> Result<()> {
+    let server = Server::start()?;
+    let home = format!("http://{}/", server.web);
+    let mut page = Browser::start(0.0, Colour::Red)?;
+    page.open(&home)?;
+    page.fill("login-name", SCRIPT)?;
+    page.fill("login-password", IMAGE)?;
+    page.click("login-submit")?;
+    page.see(&by_id("login-problem"))?;
+    assert_eq!(page.evaluate("document.querySelector('[data-testid=login-name]').value")?, SCRIPT);
+    page.login(server.web, "host", "Huitong-2026")?;
+    page.open(&format!("{home}settings#profile"))?;
+    page.fill("profile-name", IMAGE)?;
+    page.click("profile-save")?;
+    page.see(&by_id("profile-saved"))?;
+    page.until(&format!(
+        "document.querySelector('[data-testid=account-menu]').textContent.includes({})",
+        in_page(IMAGE)
+    ))?;
+    page.fill("profile-mobile", SCRIPT)?;
+    page.click("profile-save")?;
+    page.see(&by_id("profile-problem"))?;
+    fits(&mut page, "the profile")?;
+    is_untouched(&mut page)?;
+
+    // The topic that is offered leaves out what topics refuse.
+    page.open(&home)?;
+    page.click("instant-open")?;
+    page.see(&by_id("instant-title"))?;
+    let offered = page.evaluate("document.querySelector('[data-testid=instant-title]').value")?;
+    assert_eq!(offered, "img src=x onerror=window.run=1’s meeting");
+    page.click("instant-start")?;
+    page.see(&by_id("prejoin-join"))?;
+    is_untouched(&mut page)
+}

@@ -1,0 +1,150 @@
+//! What goes wrong at a person's own end: said in clear words, in both languages and at both sizes, and nothing is lost.
+
+use anyhow::Result;
+use serde_json::json;
+use tests::{Browser, Client, Colour, Devices, Server, by_id};
+
+use crate::web::is_sound;
+
+/// A desk and a telephone.
+pub(crate) const SIZES: [(u32, u32); 2] = [(1440, 900), (390, 844)];
+
+/// Reads in another language from now on; the page begins anew.
+pub(crate) fn speak(page: &mut Browser, language: &str) -> Result<()> {
+    page.evaluate(&format!("localStorage.setItem('huitong.language', '{language}')"))?;
+    page.reload()
+}
+
+/// These words are to be read, whatever the size, with nothing beside the page and nothing that keeps people out.
+pub(crate) fn reads(page: &mut Browser, selector: &str, words: &str) -> Result<()> {
+    for (width, height) in SIZES {
+        page.resize(width, height)?;
+        page.see(selector)?;
+        let text = page.text(selector)?;
+        assert!(text.contains(words), "{selector} says {text:?}, not {words:?}");
+        let wide = page.evaluate("document.documentElement.scrollWidth")?;
+        assert!(wide.as_u64().unwrap_or_default() <= u64::from(width), "{selector}: {wide} of {width} px");
+        is_sound(page, words)?;
+    }
+    page.resize(1440, 900)
+}
+
+fn door(server: &Server) -> String {
+    format!("http://{}/j/{}#p={}", server.web, server.meeting, server.password)
+}
+
+fn to_mirror(page: &mut Browser, name: &str) -> Result<()> {
+    page.fill("join-name", name)?;
+    page.click("join-submit")?;
+    page.see(&by_id("prejoin-join"))
+}
+
+// product: J5, A7
+#[tokio::test(flavor = "multi_thread")]
+async fn without_camera_and_microphone_one_is_told_and_comes_in_all_the_same() -> Result<()> {
+    let server = Server::start()?;
+    let mut other = Client::join(
+        server.web,
+        &server.meeting,
+        json!({"type": "join", "name": "韩梅梅", "password": server.password}),
+        None,
+    )
+    .await?;
+    let mut page = Browser::start_on(Devices::None)?;
+    page.open(&door(&server))?;
+    for (language, microphone, camera) in [
+        ("zh-CN", "没有找到麦克风。没有它也可以入会。", "没有找到摄像头。没有它也可以入会。"),
+        ("en", "Microphone: none was found. You can join without it.", "Camera: none was found. You can join"),
+    ] {
+        speak(&mut page, language)?;
+        to_mirror(&mut page, "李雷")?;
+        reads(&mut page, &by_id("trouble-microphone"), microphone)?;
+        reads(&mut page, &by_id("trouble-camera"), camera)?;
+    }
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    page.until("window.huitong.state.receiving && window.huitong.me.muted")?;
+    // Speaking can't be; reading and writing can.
+    page.click("toggle-mic")?;
+    page.see("[data-notice=trouble]")?;
+    assert!(page.text("[data-notice=trouble]")?.contains("Microphone: none was found"));
+    page.until("window.huitong.me.muted")?;
+    page.press("c")?;
+    page.fill("chat-text", "我没有麦克风")?;
+    page.press("Enter")?;
+    other.next(|message| message["event"]["message"]["text"] == "我没有麦克风").await?;
+    Ok(())
+}
+
+// product: J5
+#[test]
+fn with_a_microphone_alone_one_is_heard_and_told_of_the_camera() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start_on(Devices::NoCamera)?;
+    page.open(&door(&server))?;
+    for (language, words) in [("zh-CN", "没有找到摄像头。"), ("en", "Camera: none was found.")] {
+        speak(&mut page, language)?;
+        to_mirror(&mut page, "李雷")?;
+        reads(&mut page, &by_id("trouble-camera"), words)?;
+        page.miss(&by_id("trouble-microphone"))?;
+    }
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    page.until("window.huitong.state.sending && !window.huitong.me.muted && !window.huitong.me.camera")?;
+    page.click("toggle-camera")?;
+    page.see("[data-notice=trouble]")
+}
+
+// product: J5
+#[test]
+fn a_browser_that_allows_nothing_is_asked_again_as_soon_as_it_does() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start_on(Devices::Forbidden)?;
+    page.open(&door(&server))?;
+    for (language, words) in [
+        ("zh-CN", "浏览器未允许使用麦克风。请点击地址栏左侧的图标允许"),
+        ("en", "Microphone: the browser doesn’t allow it."),
+    ] {
+        speak(&mut page, language)?;
+        to_mirror(&mut page, "李雷")?;
+        reads(&mut page, &format!("{}[data-trouble=denied]", by_id("trouble-microphone")), words)?;
+        page.see(&format!("{}[data-trouble=denied]", by_id("trouble-camera")))?;
+    }
+    // Without a reload: what was typed is still there.
+    page.allow(&["camera", "microphone"])?;
+    page.see(&by_id("preview"))?;
+    page.miss(&by_id("trouble-microphone"))?;
+    page.miss(&by_id("trouble-camera"))?;
+    page.click("prejoin-join")?;
+    page.see("[data-testid=tile][data-name='李雷']")?;
+    page.until("window.huitong.state.sending && !window.huitong.me.muted && window.huitong.me.camera")
+}
+
+// product: J1
+#[test]
+fn a_second_tab_is_told_of_the_first() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.open(&door(&server))?;
+    page.enter("李雷", &server.password)?;
+    page.new_tab()?;
+    page.open(&door(&server))?;
+    for (language, words) in [
+        ("zh-CN", "您已在此浏览器的另一个标签页中参加本会议。"),
+        ("en", "You are in this meeting in another tab of this browser."),
+    ] {
+        speak(&mut page, language)?;
+        to_mirror(&mut page, "李雷")?;
+        reads(&mut page, &by_id("prejoin-elsewhere"), words)?;
+    }
+    // The first one has noticed nothing; and once it has left, there is nothing to tell.
+    page.show_tab(0)?;
+    page.until("window.huitong.state.phase === 'joined'")?;
+    page.click("leave")?;
+    page.see(&by_id("over"))?;
+    page.show_tab(1)?;
+    page.reload()?;
+    to_mirror(&mut page, "李雷")?;
+    page.evaluate("navigator.locks.query()")?;
+    page.miss(&by_id("prejoin-elsewhere"))
+}
