@@ -19,6 +19,7 @@ use crate::{
     line::{Line, reachable, settings},
     offer,
     switchboard::{Order, Orders, Signal},
+    transfer,
 };
 
 /// The longest a caller is spoken to after his call is over.
@@ -143,12 +144,28 @@ async fn converse(
     // A carrier we register at calls our account; the number that was dialled is whom it is for.
     let is_account = line.house.carriers.is_account(&incoming.dialled);
     let dialled = if is_account { &incoming.to } else { &incoming.dialled };
-    match ivr::identify(line, dialled, caller, line.signalling).await {
-        Ok(seat) => {
-            let place = (seat.handle.id(), seat.participant);
-            (in_meeting(line, seat).await, Some(place))
-        }
-        Err(cause) => (cause, None),
+    line.may_move = true;
+    let taken = match incoming.replaces {
+        Some(replaced) => transfer::take_over(line, replaced, caller).await,
+        None => None,
+    };
+    let mut came = match taken {
+        Some(seat) => Ok(seat),
+        None => ivr::identify(line, dialled, caller, line.signalling).await,
+    };
+    let mut place = None;
+    loop {
+        let seat = match came {
+            Ok(seat) => seat,
+            Err(cause) => return (cause, place),
+        };
+        place = Some((seat.handle.id(), seat.participant));
+        let cause = in_meeting(line, seat).await;
+        let Some(number) = line.moves_to.take() else { return (cause, place) };
+        tracing::info!("caller goes to another meeting");
+        came = ivr::identify(line, &number, caller, line.signalling).await;
+        let (code, reason) = came.as_ref().map_or_else(|cause| cause.refusal(), |_| (200, "OK"));
+        line.orders.give(Order::Notify(code, reason)).await;
     }
 }
 

@@ -1,35 +1,55 @@
-//! The carriers we call by (P7): registered at, asked whether they are there, and held to their limits.
+//! The carriers we call by (P7): registered at, asked whether they are there, server by server, and held to their limits.
 
 use std::{
     collections::VecDeque,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use sip::{Answer, Credentials, Question, Source, Target};
-use sipconf::{DialPlan, Dialled, Transport, Trunk};
+use sipconf::{DialPlan, Dialled, Trunk};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{switchboard::Wish, tls::TlsPeer};
+use crate::{
+    locate::{Locator, Place},
+    switchboard::Wish,
+    tls::TlsPeer,
+};
 
 /// How long a registration is asked for. Shorter finds a carrier that forgot us sooner, and costs it more.
 const REGISTRATION_S: u32 = 600;
 
-/// How often a carrier we don't register at is asked whether it is there (RFC 3261 §11).
+/// The longest registration a carrier may ask us for.
+const EXPIRES_MAX: u32 = 24 * 3600;
+
+/// However long it was granted, it is renewed after this.
+const RENEW_MAX: Duration = Duration::from_secs(600);
+
+/// How often a carrier is asked whether it is there (RFC 3261 §11). It keeps a NAT's door open too.
 const PING: Duration = Duration::from_secs(30);
 
 /// After a failure, and the longest after many in a row.
 const AGAIN: Duration = Duration::from_secs(2);
 /// See [`AGAIN`].
 const AGAIN_MAX: Duration = Duration::from_secs(60);
+
+/// How long a server may be silent before the next one is asked. Over UDP a lost packet is repeated three times by then;
+/// the 32 s of RFC 3261 §17.1.1.2 nobody waits for.
+pub(crate) const SILENT: Duration = Duration::from_secs(4);
+
+/// A server that failed is tried after the others for so long. More forgives it later, less has more calls wait for it.
+const BAD: Duration = Duration::from_secs(30);
+
+/// Servers of a carrier that failed lately, of which more are forgotten.
+const BAD_MAX: usize = 32;
 
 /// A server that stops waits no longer for a carrier to take note.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -40,6 +60,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// All carriers and how they do.
 pub(crate) struct Carriers {
     plan: DialPlan,
+    locator: Locator,
     states: Vec<State>,
     wishes: mpsc::Sender<Wish>,
     stopping: CancellationToken,
@@ -50,6 +71,46 @@ struct State {
     /// It has answered last time. Unknown ones are tried.
     silent: AtomicBool,
     usage: Mutex<Usage>,
+    servers: Mutex<Servers>,
+    /// The connection we registered by is gone.
+    lost: Notify,
+}
+
+/// What is known of a carrier's servers.
+#[derive(Default)]
+struct Servers {
+    /// As they were found last: a name server that is silent takes no carrier away.
+    found: Vec<Place>,
+    /// Those that failed, and until when that counts.
+    bad: Vec<(Place, Instant)>,
+    /// Where we are registered.
+    home: Option<Place>,
+}
+
+impl Servers {
+    fn in_order(&mut self, now: Instant) -> Vec<Place> {
+        self.bad.retain(|(_, until)| *until > now);
+        let is_bad = |place: &Place| self.bad.iter().any(|(bad, _)| bad == place);
+        let mut order = self.found.clone();
+        order.sort_by_key(|place| (is_bad(place), self.home != Some(*place)));
+        order
+    }
+
+    fn note(&mut self, place: Place, works: bool, now: Instant) {
+        self.bad.retain(|(bad, until)| *bad != place && *until > now);
+        if !works && self.bad.len() < BAD_MAX {
+            self.bad.push((place, now + BAD));
+        }
+        if !works && self.home == Some(place) {
+            self.home = None;
+        }
+    }
+}
+
+impl State {
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -98,9 +159,14 @@ fn forget(times: &mut VecDeque<Instant>, now: Instant, age: Duration) {
 }
 
 impl Carriers {
-    pub(crate) fn new(plan: DialPlan, wishes: mpsc::Sender<Wish>, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(
+        plan: DialPlan,
+        locator: Locator,
+        wishes: mpsc::Sender<Wish>,
+        stopping: CancellationToken,
+    ) -> Self {
         let states = plan.trunks().iter().map(|_| State::default()).collect();
-        Self { plan, states, wishes, stopping }
+        Self { plan, locator, states, wishes, stopping }
     }
 
     pub(crate) fn plan(&self) -> &DialPlan {
@@ -130,6 +196,39 @@ impl Carriers {
         has_room.then(|| Permit { carriers: Arc::clone(self), index })
     }
 
+    /// Its servers in the order they are tried: where we are registered, then as they are found, those that failed lately last.
+    pub(crate) async fn places(&self, index: usize) -> Vec<Place> {
+        let (Some(state), Some(trunk)) = (self.states.get(index), self.plan.trunks().get(index)) else {
+            return Vec::new();
+        };
+        let transport = trunk.transport.map(|transport| match transport {
+            sipconf::Transport::Udp => sip::Transport::Udp,
+            sipconf::Transport::Tcp => sip::Transport::Tcp,
+            sipconf::Transport::Tls => sip::Transport::Tls,
+        });
+        let found = self.locator.places(&trunk.host, trunk.port, transport).await;
+        let mut servers = state.servers();
+        if !found.is_empty() {
+            servers.found = found;
+        }
+        servers.in_order(Instant::now())
+    }
+
+    /// One of its servers took what was sent there, or didn't (RFC 3263 §4.3).
+    pub(crate) fn note(&self, index: usize, place: Place, works: bool) {
+        if let Some(state) = self.states.get(index) {
+            state.servers().note(place, works, Instant::now());
+        }
+    }
+
+    /// A connection of ours is gone: who is registered by it has to be again (RFC 5626 §4.5).
+    pub(crate) fn flow_lost(&self, transport: sip::Transport, address: SocketAddr) {
+        let lost = Some(Place { transport, address });
+        for state in self.states.iter().filter(|state| state.servers().home == lost) {
+            state.lost.notify_one();
+        }
+    }
+
     /// Registers at each and asks the others, until the server stops.
     pub(crate) fn keep(self: &Arc<Self>, tasks: &TaskTracker) {
         for index in 0..self.states.len() {
@@ -139,19 +238,37 @@ impl Carriers {
     }
 
     async fn keep_one(&self, index: usize) {
-        let trunk = &self.plan.trunks()[index];
+        let (trunk, state) = (&self.plan.trunks()[index], &self.states[index]);
         let call_id = format!("{:032x}", rand::random::<u128>());
         let up = metrics::gauge!("gateway_trunk_up", "trunk" => trunk.name.clone());
-        let mut failures = 0;
-        let mut was_up = None;
+        let (mut failures, mut was_up) = (0, None);
+        let mut expires = REGISTRATION_S;
+        // When our registration has to be renewed.
+        let mut renew: Option<Instant> = None;
+        let mut answers_options = false;
         loop {
-            let question =
-                if trunk.register { Question::Register { expires: REGISTRATION_S } } else { Question::Options };
-            let asked = self.stopping.run_until_cancelled(self.ask(trunk, &call_id, question)).await;
+            // A registration that stands is not all: its registrar may be gone, or a NAT may close (P7).
+            let registers = trunk.register && renew.is_none_or(|renew| renew <= Instant::now());
+            let question = if registers { Question::Register { expires } } else { Question::Options };
+            let asked = self.stopping.run_until_cancelled(self.ask(index, &call_id, question)).await;
             let Some(answer) = asked else { break };
             let code = answer.map_or(408, |answer| answer.code);
-            // Whoever answers is there; a registration must have been taken.
-            let is_up = if trunk.register { code < 300 } else { !matches!(code, 408 | 503) };
+            if let Some(least) = answer.and_then(|answer| answer.min_expires)
+                && registers
+                && code == 423
+                && (expires + 1..=EXPIRES_MAX).contains(&least)
+            {
+                // RFC 3261 §10.2.8
+                expires = least;
+                continue;
+            }
+            // Whoever answers is there; a registration must have been taken. Some who take it answer no OPTIONS, ever.
+            answers_options |= !registers && !matches!(code, 408 | 503);
+            let is_up = match (registers, trunk.register) {
+                (true, _) => code < 300,
+                (false, true) => !matches!(code, 408 | 503) || !answers_options,
+                (false, false) => !matches!(code, 408 | 503),
+            };
             if was_up.replace(is_up) != Some(is_up) {
                 if is_up {
                     tracing::info!(trunk = trunk.name, registered = trunk.register, "trunk is up");
@@ -160,31 +277,67 @@ impl Carriers {
                 }
             }
             up.set(f64::from(u8::from(is_up)));
-            self.states[index].silent.store(!is_up, Ordering::Relaxed);
+            state.silent.store(!is_up, Ordering::Relaxed);
             failures = if is_up { 0 } else { failures + 1 };
-            let wait = match (is_up, trunk.register) {
-                (true, true) => {
-                    let granted = answer.and_then(|answer| answer.expires).unwrap_or(REGISTRATION_S);
-                    Duration::from_secs(u64::from(granted)).mul_f64(0.8).clamp(Duration::from_secs(5), 2 * PING * 10)
+            let now = Instant::now();
+            if registers || !is_up {
+                renew = (registers && is_up).then(|| {
+                    let granted = answer.and_then(|answer| answer.expires).unwrap_or(expires);
+                    now + Duration::from_secs(u64::from(granted)).mul_f64(0.8).clamp(AGAIN, RENEW_MAX)
+                });
+            }
+            let wait = if is_up {
+                renew.map_or(PING, |renew| renew.saturating_duration_since(now).min(PING))
+            } else {
+                (AGAIN * 2_u32.saturating_pow(failures - 1)).min(AGAIN_MAX)
+            };
+            let wait = tokio::select! {
+                () = sleep(wait) => Duration::ZERO,
+                () = state.lost.notified(), if renew.is_some() => {
+                    renew = None;
+                    // One who takes us and hangs up at once would have us register for ever.
+                    AGAIN
                 }
-                (true, false) => PING,
-                (false, _) => (AGAIN * 2_u32.saturating_pow(failures - 1)).min(AGAIN_MAX),
+                () = self.stopping.cancelled() => break,
             };
             if self.stopping.run_until_cancelled(sleep(wait)).await.is_none() {
                 break;
             }
         }
         if trunk.register && was_up == Some(true) {
-            let _unheard = timeout(GOODBYE, self.ask(trunk, &call_id, Question::Register { expires: 0 })).await;
+            let _unheard = timeout(GOODBYE, self.ask(index, &call_id, Question::Register { expires: 0 })).await;
         }
     }
 
-    async fn ask(&self, trunk: &Trunk, call_id: &str, question: Question) -> Option<Answer> {
+    /// One server after the other, until one answers.
+    async fn ask(&self, index: usize, call_id: &str, question: Question) -> Option<Answer> {
+        let trunk = &self.plan.trunks()[index];
+        let places = self.places(index).await;
+        let last = places.len().saturating_sub(1);
+        let mut answer = None;
+        for (number, place) in places.into_iter().enumerate() {
+            let asked = self.ask_at(trunk, place, call_id, question);
+            answer = if number < last { timeout(SILENT, asked).await.ok().flatten() } else { asked.await };
+            let works = answer.is_some_and(|answer| !matches!(answer.code, 408 | 503));
+            self.note(index, place, works);
+            if let Some(Answer { code: 200..300, .. }) = answer
+                && matches!(question, Question::Register { .. })
+            {
+                self.states[index].servers().home = Some(place);
+            }
+            if works {
+                break;
+            }
+        }
+        answer
+    }
+
+    async fn ask_at(&self, trunk: &Trunk, place: Place, call_id: &str, question: Question) -> Option<Answer> {
         let user = trunk.user.as_deref().unwrap_or(&trunk.caller);
         let own = format!("sip:{user}@{}", trunk.domain);
         let uri = format!("sip:{}", trunk.domain);
         let to = if trunk.register { own.clone() } else { uri.clone() };
-        let (target, tls) = target(trunk, uri, to).await?;
+        let (target, tls) = target(trunk, place, uri, to)?;
         let target = Target { call_id: call_id.to_owned(), from: own, ..target };
         let (answer, answered) = oneshot::channel();
         self.wishes.send(Wish::Ask { target, tls, question, answer }).await.ok()?;
@@ -192,24 +345,12 @@ impl Carriers {
     }
 }
 
-/// A request of ours by this carrier; none while its name leads nowhere.
-pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<(Target, Option<TlsPeer>)> {
-    let found = match tokio::net::lookup_host((trunk.host.as_str(), trunk.port)).await {
-        // Our sockets are mostly of IPv4.
-        Ok(addresses) => addresses.min_by_key(SocketAddr::is_ipv6),
-        Err(error) => {
-            tracing::warn!(trunk = trunk.name, %error, "the trunk's name can't be looked up");
-            None
-        }
-    };
-    let transport = match trunk.transport {
-        Transport::Udp => sip::Transport::Udp,
-        Transport::Tcp => sip::Transport::Tcp,
-        Transport::Tls => sip::Transport::Tls,
-    };
-    let tls = match trunk.transport {
-        Transport::Udp | Transport::Tcp => None,
-        Transport::Tls => match TlsPeer::new(&trunk.host, trunk.authority.as_deref()) {
+/// A request of ours to this server of this carrier; none where its certificate can't be checked.
+pub(crate) fn target(trunk: &Trunk, place: Place, uri: String, to: String) -> Option<(Target, Option<TlsPeer>)> {
+    // The name that was asked for, not what name servers made of it (RFC 5922 §4).
+    let tls = match place.transport {
+        sip::Transport::Udp | sip::Transport::Tcp | sip::Transport::Ws => None,
+        sip::Transport::Tls => match TlsPeer::new(&trunk.host, trunk.authority.as_deref()) {
             Ok(peer) => Some(peer),
             Err(error) => {
                 tracing::warn!(trunk = trunk.name, error, "the trunk's authority can't be read");
@@ -220,13 +361,18 @@ pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<(Ta
     let credentials = trunk.user.clone().zip(trunk.password.clone());
     let target = Target {
         // The switchboard chooses one of its sockets.
-        way: Source { transport, peer: found?, local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0) },
+        way: Source {
+            transport: place.transport,
+            peer: place.address,
+            local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        },
         uri,
         from: format!("sip:{}@{}", trunk.caller, trunk.domain),
         to,
         contact: trunk.user.clone().unwrap_or_else(|| trunk.caller.clone()),
         call_id: String::new(),
         credentials: credentials.map(|(user, password)| Credentials { user, password }),
+        replaces: None,
     };
     Some((target, tls))
 }
@@ -234,6 +380,109 @@ pub(crate) async fn target(trunk: &Trunk, uri: String, to: String) -> Option<(Ta
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn carriers(more: &str) -> (Arc<Carriers>, mpsc::Receiver<Wish>, CancellationToken) {
+        let text = format!("name = \"a\"\naddress = \"192.0.2.1\"\nuser = \"1000\"\npassword = \"secret\"\n{more}");
+        let plan = DialPlan::new(vec![toml::from_str(&text).unwrap()], None);
+        let ((wishes, wished), stopping) = (mpsc::channel(8), CancellationToken::new());
+        (Arc::new(Carriers::new(plan, Locator::new(&[]), wishes, stopping.clone())), wished, stopping)
+    }
+
+    /// What is asked next, and how it is answered.
+    async fn asked(wished: &mut mpsc::Receiver<Wish>) -> (Question, oneshot::Sender<Answer>) {
+        match wished.recv().await {
+            Some(Wish::Ask { question, answer, .. }) => (question, answer),
+            _ => panic!("nothing is asked"),
+        }
+    }
+
+    fn answer(code: u16, expires: Option<u32>, min_expires: Option<u32>) -> Answer {
+        Answer { code, expires, min_expires }
+    }
+
+    // product: P7; RFC 3261 §10.2.8
+    #[tokio::test(start_paused = true)]
+    async fn a_registrar_that_was_gone_for_five_minutes_has_us_again_within_one() {
+        let (carriers, mut wished, stopping) = carriers("register = true\n");
+        let tasks = TaskTracker::new();
+        carriers.keep(&tasks);
+        let (question, brief) = asked(&mut wished).await;
+        assert_eq!(question, Question::Register { expires: 600 });
+        brief.send(answer(423, None, Some(1_800))).unwrap();
+        let (question, taken) = asked(&mut wished).await;
+        assert_eq!(question, Question::Register { expires: 1_800 });
+        let registered = Instant::now();
+        taken.send(answer(200, Some(1_800), None)).unwrap();
+        let (question, there) = asked(&mut wished).await;
+        assert_eq!((question, registered.elapsed()), (Question::Options, PING), "it is asked between registrations");
+        there.send(answer(200, None, None)).unwrap();
+        let is_silent = || carriers.states[0].silent.load(Ordering::Relaxed);
+
+        let gone = Instant::now();
+        let back = loop {
+            let (question, unanswered) = asked(&mut wished).await;
+            if gone.elapsed() > Duration::from_secs(300) {
+                assert_eq!(question, Question::Register { expires: 1_800 }, "what it had may be forgotten");
+                unanswered.send(answer(200, Some(1_800), None)).unwrap();
+                break Instant::now();
+            }
+            // 64·T1, unless it comes back meanwhile.
+            sleep(Duration::from_secs(32)).await;
+            unanswered.send(answer(408, None, None)).unwrap();
+            tokio::task::yield_now().await;
+            assert!(gone.elapsed() < Duration::from_secs(40) || is_silent(), "calls go elsewhere");
+        };
+        assert!(back - gone < Duration::from_secs(360), "{:?}", back - gone);
+        let (_, there) = asked(&mut wished).await;
+        there.send(answer(200, None, None)).unwrap();
+        assert!(!is_silent());
+
+        // It has us no more once we stop.
+        stopping.cancel();
+        let (question, unregistered) = asked(&mut wished).await;
+        assert_eq!(question, Question::Register { expires: 0 });
+        unregistered.send(answer(200, None, None)).unwrap();
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    // product: P7; RFC 5626 §4.5
+    #[tokio::test(start_paused = true)]
+    async fn who_is_registered_by_a_connection_that_is_gone_registers_again() {
+        let (carriers, mut wished, _stopping) = carriers("register = true\ntransport = \"tcp\"\n");
+        carriers.keep(&TaskTracker::new());
+        let (_, taken) = asked(&mut wished).await;
+        taken.send(answer(200, Some(600), None)).unwrap();
+        // Another's.
+        sleep(Duration::from_secs(1)).await;
+        carriers.flow_lost(sip::Transport::Tcp, "192.0.2.1:5070".parse().unwrap());
+        sleep(Duration::from_secs(5)).await;
+        assert!(wished.try_recv().is_err());
+        carriers.flow_lost(sip::Transport::Tcp, "192.0.2.1:5060".parse().unwrap());
+        let lost = Instant::now();
+        let (question, _taken) = asked(&mut wished).await;
+        assert_eq!((question, lost.elapsed()), (Question::Register { expires: 600 }, AGAIN));
+    }
+
+    // product: P7; RFC 3263 §4.3
+    #[test]
+    fn a_server_that_failed_is_tried_last_for_a_while_and_ours_first() {
+        let start = Instant::now();
+        let place = |port: u16| Place { transport: sip::Transport::Udp, address: ([192, 0, 2, 1], port).into() };
+        let mut servers = Servers { found: [1, 2, 3].map(place).into(), ..Servers::default() };
+        let ports = |servers: &mut Servers, ms: u64| -> Vec<u16> {
+            let order = servers.in_order(start + Duration::from_millis(ms));
+            order.iter().map(|place| place.address.port()).collect()
+        };
+        servers.home = Some(place(2));
+        assert_eq!(ports(&mut servers, 0), [2, 1, 3]);
+        servers.note(place(2), false, start);
+        servers.note(place(1), false, start);
+        assert_eq!(ports(&mut servers, 1), [3, 1, 2]);
+        servers.note(place(1), true, start + Duration::from_secs(1));
+        assert_eq!(ports(&mut servers, 1_001), [1, 3, 2]);
+        assert_eq!(ports(&mut servers, 30_001), [1, 2, 3]);
+    }
 
     // product: P7
     #[test]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use conference::{Action, Callee, DialOut, Dialer, JoinRequest, Via};
 use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal};
-use sip::{Target, sdp};
+use sip::{Replaces, Target, sdp};
 use sipconf::{Dialled, Prompt};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     House,
     call::{self, Told},
-    carriers,
+    carriers::{self, SILENT},
     end_cause::EndCause,
     in_meeting::in_meeting,
     line::{Line, reachable, settings},
@@ -26,10 +26,6 @@ use crate::{
 
 /// How long a telephone rings. Shorter than most mailboxes wait; a mailbox presses no key anyway.
 const RINGS: Duration = Duration::from_secs(60);
-
-/// How long a carrier may be silent before the next one is asked. Over UDP a lost packet is repeated three times by then;
-/// the 32 s of RFC 3261 §17.1.1.2 nobody waits for.
-const SILENT: Duration = Duration::from_secs(4);
 
 /// How often he is asked whether he comes, and how long each time.
 const ASKED: usize = 3;
@@ -54,7 +50,8 @@ impl Dialer for Outbound {
     }
 
     fn dial(&self, call: DialOut) {
-        self.calls.spawn(run(Arc::clone(&self.house), call));
+        let replaces = self.house.seats.take_replaces(call.meeting, call.number.reveal());
+        self.calls.spawn(run(Arc::clone(&self.house), call, replaces));
     }
 }
 
@@ -62,41 +59,58 @@ impl Dialer for Outbound {
 enum Attempt {
     /// It is over, and this is what became of it.
     Over(DialState),
-    /// The carrier didn't get as far as a telephone: the next one may.
-    Next,
+    /// This server is not there, or has no room: the carrier's next one may (RFC 3263 §4.3).
+    NextServer,
+    /// The carrier didn't get as far as a telephone: the next carrier may.
+    NextCarrier,
 }
 
 #[tracing::instrument(name = "dial", skip_all, fields(meeting_id = %call.meeting, dial = call.dial))]
-async fn run(house: Arc<House>, call: DialOut) {
+async fn run(house: Arc<House>, call: DialOut, replaces: Option<Replaces>) {
     let Some(number) = house.carriers.plan().read(call.number.reveal()) else {
         return call.tell(DialState::NoSuchNumber).await;
     };
     let own = house.accounts.iter().find(|account| account.user == number.reveal());
     let state = match own {
-        Some(account) => ring_own(&house, &call, &account.user, &number).await,
-        None => ring_outside(&house, &call, &number).await,
+        Some(account) => ring_own(&house, &call, &account.user, &number, replaces).await,
+        None => ring_outside(&house, &call, &number, replaces).await,
     };
     tracing::info!(number = %call.number, ?state, "called");
     call.tell(state).await;
 }
 
 /// By the carriers, one after the other.
-async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled) -> DialState {
+async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, replaces: Option<Replaces>) -> DialState {
     for index in house.carriers.in_order(number) {
         let Some(_permit) = house.carriers.take(index) else { continue };
         let trunk = &house.carriers.plan().trunks()[index];
         let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
-        let Some((target, tls)) = carriers::target(trunk, uri.clone(), uri).await else { continue };
-        match attempt(house, call, target, tls, number).await {
-            Attempt::Over(over) => return over,
-            Attempt::Next => tracing::warn!(trunk = trunk.name, "the carrier took no call"),
+        for place in house.carriers.places(index).await {
+            let Some((target, tls)) = carriers::target(trunk, place, uri.clone(), uri.clone()) else { break };
+            let target = Target { replaces: replaces.clone(), ..target };
+            let came = attempt(house, call, target, tls, number).await;
+            house.carriers.note(index, place, !matches!(came, Attempt::NextServer));
+            match came {
+                Attempt::Over(over) => return over,
+                Attempt::NextServer => {
+                    tracing::warn!(trunk = trunk.name, server = %place.address, "the server took no call")
+                }
+                Attempt::NextCarrier => break,
+            }
         }
+        tracing::warn!(trunk = trunk.name, "the carrier took no call");
     }
     DialState::Failed
 }
 
 /// A telephone or room system of the house (P12): where it registered last, then where before.
-async fn ring_own(house: &Arc<House>, call: &DialOut, account: &str, number: &Dialled) -> DialState {
+async fn ring_own(
+    house: &Arc<House>,
+    call: &DialOut,
+    account: &str,
+    number: &Dialled,
+    replaces: Option<Replaces>,
+) -> DialState {
     let (answer, answered) = oneshot::channel();
     if house.wishes.send(Wish::Find { account: account.to_owned(), answer }).await.is_err() {
         return DialState::Failed;
@@ -110,6 +124,7 @@ async fn ring_own(house: &Arc<House>, call: &DialOut, account: &str, number: &Di
             contact: "huitong".to_owned(),
             call_id: String::new(),
             credentials: None,
+            replaces: replaces.clone(),
         };
         if let Attempt::Over(over) = attempt(house, call, target, None, number).await {
             return over;
@@ -127,6 +142,8 @@ async fn attempt(
     number: &Dialled,
 ) -> Attempt {
     let call_id = format!("{:032x}", rand::random::<u128>());
+    // Who gives up another call for this one has been asked by whoever put him through.
+    let asks = target.replaces.is_none();
     let mut told = Told::begin(&call.number, call_id.clone(), true);
     let (cause, over) = match place(house, call, Target { call_id, ..target }, tls).await {
         Ok(mut answered) => {
@@ -134,15 +151,15 @@ async fn attempt(
             if let Some(admission) = &call.admission {
                 admission.answered();
             }
-            let (cause, place, state) = converse(house, call, number, &mut answered.line).await;
+            let (cause, place, state) = converse(house, call, number, &mut answered.line, asks).await;
             told.place = place;
             answered.line.say_last(cause.words(), call::last_words(cause)).await;
             answered.line.orders.give(Order::HangUp).await;
             told.report = answered.line.leg.report().await.unwrap_or_default();
             (cause, Attempt::Over(state))
         }
-        Err(Some(state)) => (cause_of(state), Attempt::Over(state)),
-        Err(None) => (EndCause::Failed, Attempt::Next),
+        Err(failed @ Attempt::Over(state)) => (cause_of(state), failed),
+        Err(failed) => (EndCause::Failed, failed),
     };
     // Only the attempt that was answered has come to something.
     told.cost = told.answered_ms.and(call.admission.as_ref()).map_or(0, |admission| admission.bill().cost);
@@ -156,31 +173,26 @@ struct Taken {
     codec: &'static str,
 }
 
-/// Rings; none where the carrier is to blame that it doesn't.
-async fn place(
-    house: &Arc<House>,
-    call: &DialOut,
-    target: Target,
-    tls: Option<TlsPeer>,
-) -> Result<Taken, Option<DialState>> {
+/// Rings; what became of it where it isn't taken.
+async fn place(house: &Arc<House>, call: &DialOut, target: Target, tls: Option<TlsPeer>) -> Result<Taken, Attempt> {
     let failed = |error: plane::PlaneError| {
         tracing::error!(%error, "call can't have sound");
-        Some(DialState::Failed)
+        Attempt::Over(DialState::Failed)
     };
     let signalling = target.way.peer.ip();
     let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
     let session = u64::from(rand::random::<u32>());
     let offer = sdp::offer(reachable(leg.local(), signalling), session);
     let (answer, answered) = oneshot::channel();
-    house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| None)?;
-    let (orders, mut signals) = answered.await.ok().flatten().ok_or(None)?;
+    house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| Attempt::NextServer)?;
+    let (orders, mut signals) = answered.await.ok().flatten().ok_or(Attempt::NextServer)?;
     let description = ring(house, call, &orders, &mut signals).await?;
     let agreed = offer::agree(&description, signalling, &house.ours);
     let srtp_key = rand::random();
     let Ok(agreed) = agreed else {
         tracing::warn!("the answer has no sound we can take");
         orders.give(Order::HangUp).await;
-        return Err(Some(DialState::Failed));
+        return Err(Attempt::Over(DialState::Failed));
     };
     leg.start(settings(&agreed, signalling)).await.map_err(failed)?;
     let line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, srtp_key);
@@ -193,7 +205,7 @@ async fn ring(
     call: &DialOut,
     orders: &Orders,
     signals: &mut mpsc::Receiver<Signal>,
-) -> Result<Vec<u8>, Option<DialState>> {
+) -> Result<Vec<u8>, Attempt> {
     let give_up = sleep(RINGS);
     let nobody = sleep(SILENT);
     tokio::pin!(give_up, nobody);
@@ -208,14 +220,18 @@ async fn ring(
                     }
                 }
                 Some(Signal::Answered(description)) => return Ok(description),
-                Some(Signal::Refused(code)) => return Err(state_of(code, rings)),
+                Some(Signal::Refused(code)) => {
+                    let is_servers = code == 503 || (code == 408 && !tries);
+                    let next = if is_servers { Attempt::NextServer } else { Attempt::NextCarrier };
+                    return Err(state_of(code, rings).map_or(next, Attempt::Over));
+                }
                 Some(_) => {}
-                None => return Err(None),
+                None => return Err(Attempt::NextCarrier),
             },
-            () = call.stop.cancelled() => break Some(DialState::Stopped),
-            () = house.stopping.cancelled() => break Some(DialState::Stopped),
-            () = &mut give_up => break Some(DialState::NoAnswer),
-            () = &mut nobody, if !tries => break None,
+            () = call.stop.cancelled() => break Attempt::Over(DialState::Stopped),
+            () = house.stopping.cancelled() => break Attempt::Over(DialState::Stopped),
+            () = &mut give_up => break Attempt::Over(DialState::NoAnswer),
+            () = &mut nobody, if !tries => break Attempt::NextServer,
         }
     };
     orders.give(Order::HangUp).await;
@@ -251,12 +267,14 @@ async fn converse(
     call: &DialOut,
     number: &Dialled,
     line: &mut Line,
+    asks: bool,
 ) -> (EndCause, Option<(MeetingId, ParticipantId)>, DialState) {
     line.language = house.carriers.plan().language(number);
     line.own = house.conference.meeting_prompts(call.meeting).await;
     call.tell(DialState::Answered).await;
     let asked = tokio::select! {
-        asked = ask(line) => asked,
+        asked = ask(line), if asks => asked,
+        () = std::future::ready(()), if !asks => Ok(None),
         () = call.stop.cancelled() => Ok(Some(DialState::Stopped)),
     };
     match asked {

@@ -43,6 +43,8 @@ pub(crate) enum EndCause {
     Spent,
     /// His seat was taken by a newer call, or he fell behind.
     Replaced,
+    /// He goes to another meeting.
+    Moved,
     Failed,
 }
 
@@ -60,6 +62,7 @@ impl EndCause {
             | Self::NotYet
             | Self::NoMedia
             | Self::Replaced
+            | Self::Moved
             | Self::Spent
             | Self::Busy
             | Self::NoAnswer
@@ -92,6 +95,7 @@ impl EndCause {
             Self::NoSuchNumber => "no_such_number",
             Self::Spent => "spent",
             Self::Replaced => "replaced",
+            Self::Moved => "moved",
             Self::Failed => "failed",
         }
     }
@@ -100,6 +104,7 @@ impl EndCause {
     pub(crate) fn words(self) -> &'static [Prompt] {
         match self {
             Self::HungUp | Self::Canceled | Self::NotAcceptable | Self::NoMedia | Self::Replaced => &[],
+            Self::Moved => &[],
             Self::Busy | Self::NoSuchNumber => &[],
             Self::NoAnswer | Self::Declined | Self::Spent => &[Prompt::Goodbye],
             Self::NoMeeting | Self::WrongPassword => &[Prompt::TooManyTries, Prompt::Goodbye],

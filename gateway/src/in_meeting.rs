@@ -1,6 +1,6 @@
 //! A caller in his meeting: what he hears of it, and what his keys do there.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use conference::{Action, Event, MeetingHandle, Notice, Seat, SeatEvent};
 use media::Clip;
@@ -15,6 +15,9 @@ use crate::{
     end_cause::EndCause,
     line::{Happening, Line},
     names::{Entry, Told},
+    seats::Held,
+    switchboard::Order,
+    transfer::Transfer,
 };
 
 /// People in a meeting above which nobody's coming is heard: in a lecture it is a nuisance.
@@ -32,8 +35,18 @@ const ANSWER_DIGITS_MAX: usize = 16;
 /// What `#3` adds (C14).
 const EXTENSION_MIN: u32 = 30;
 
-/// Until the call or the meeting ends, or he leaves.
+/// Until the call or the meeting ends, or he leaves; [`EndCause::Moved`] where the line says where he goes.
 pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
+    let house = Arc::clone(&line.house);
+    let held = Held { meeting: seat.handle.id(), resume: seat.resume.clone(), language: line.language };
+    let _sitting = house.seats.sit(line.orders.call(), held);
+    line.seated = true;
+    let cause = sit(line, seat).await;
+    line.seated = false;
+    cause
+}
+
+async fn sit(line: &mut Line, seat: Seat) -> EndCause {
     let (mut caller, mut events) = Caller::sit_down(seat, line);
     let participant = caller.me;
     let mut said = caller.greet(line).await;
@@ -42,6 +55,9 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
             && let Err(cause) = line.say(words).await
         {
             return cause;
+        }
+        if let Some((code, reason)) = caller.transfer.told.take() {
+            line.orders.give(Order::Notify(code, reason)).await;
         }
         let forgotten = caller.question.as_ref().map(|question| question.until);
         said = tokio::select! {
@@ -59,6 +75,13 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
                 },
                 Ok(Happening::Held(on)) => {
                     let _ = caller.handle.command(caller.me, Action::OnHold { on }).await;
+                    None
+                }
+                Ok(Happening::Referred) => {
+                    if caller.refer(line).await {
+                        let _ = caller.handle.command(participant, Action::Leave).await;
+                        return EndCause::Moved;
+                    }
                     None
                 }
                 Ok(Happening::Recorded) => None,
@@ -99,9 +122,9 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
 }
 
 /// What a caller knows of the meeting he is in.
-struct Caller {
-    me: ParticipantId,
-    handle: MeetingHandle,
+pub(crate) struct Caller {
+    pub(crate) me: ParticipantId,
+    pub(crate) handle: MeetingHandle,
     /// Himself.
     person: Option<Participant>,
     /// Of those present. All that is known of everybody would be half a megabyte for each caller of a large meeting.
@@ -119,6 +142,7 @@ struct Caller {
     dials: bool,
     /// Those that were, until it is known what became of them.
     dialed: BTreeSet<u32>,
+    pub(crate) transfer: Transfer,
     entry: Entry,
 }
 
@@ -158,6 +182,7 @@ impl Caller {
             question: None,
             dials: false,
             dialed: BTreeSet::new(),
+            transfer: Transfer::default(),
             entry,
         };
         (caller, events)
@@ -234,6 +259,7 @@ impl Caller {
 
     /// Whether somebody he called doesn't come.
     fn dialed(&mut self, dial: &DialView) -> bool {
+        self.transfer.follow(dial);
         if dial.state == DialState::Calling && std::mem::take(&mut self.dials) {
             self.dialed.insert(dial.id);
         }

@@ -55,7 +55,9 @@ pub(crate) async fn identify(
     if line.house.conference.is_guessing(caller, source) {
         return Err(EndCause::TooManyTries);
     }
-    if route.language.is_none() {
+    // Who comes from another meeting is known already.
+    let is_known = std::mem::replace(&mut line.greeted, true);
+    if route.language.is_none() && !is_known {
         choose_language(line, caller).await?;
     }
     // Dialled directly: `123456789@host`, or a number that leads there.
@@ -68,7 +70,7 @@ pub(crate) async fn identify(
         line.own = line.house.conference.site_prompts(door.site).await;
         return enter(line, Some(&door), &who, TRIES).await?.ok_or(EndCause::WrongPassword);
     }
-    let found = ask_meeting(line, route.language.is_none(), &who).await;
+    let found = ask_meeting(line, route.language.is_none() || is_known, &who).await;
     // Who dials numbers to see which are meetings hears no more of it than that.
     if found.is_err() && direct.is_some() && !line.house.numbers.has(dialled) {
         line.house.conference.note_wrong_number(caller, source);
@@ -257,7 +259,7 @@ async fn knock(
                         return Ok(Knocked::Pin(pin));
                     }
                 }
-                Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded => {}
+                Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred => {}
             },
         }
     }

@@ -12,12 +12,16 @@ mod ivr;
 mod ladder;
 mod line;
 mod load;
+mod locate;
+mod name_servers;
 mod names;
 mod offer;
+mod seats;
 mod setup_load;
 mod switchboard;
 mod test_call;
 mod tls;
+mod transfer;
 mod transport;
 mod web_socket;
 
@@ -42,7 +46,9 @@ use dial_out::Outbound;
 use ladder::Ladder;
 pub use ladder::LadderConfig;
 pub use load::{Load, LoadError, LoadPhase, LoadReport};
+use locate::Locator;
 use names::Rolls;
+use seats::Seats;
 pub use setup_load::{SetupLoad, SetupPhase, SetupReport};
 pub use sip::{BadNetwork, Limits, Network};
 use switchboard::{Switchboard, WISHES_MAX, Wish};
@@ -67,6 +73,8 @@ pub struct GatewayConfig {
     pub numbers: Numbers,
     /// The carriers telephones are called by; none are called where there is none.
     pub dial_plan: DialPlan,
+    /// Who is asked where their servers are; the system's own where there is none.
+    pub name_servers: Vec<SocketAddr>,
     /// The keys of the meeting.
     pub keys: KeyMap,
     /// What callers hear of others' coming and going.
@@ -113,6 +121,7 @@ pub(crate) struct House {
     pub(crate) numbers: Numbers,
     pub(crate) announce: Announce,
     pub(crate) rolls: Rolls,
+    pub(crate) seats: Seats,
     pub(crate) keys: KeyMap,
     pub(crate) carriers: Arc<Carriers>,
     pub(crate) accounts: Vec<Account>,
@@ -162,7 +171,8 @@ impl Gateway {
         });
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let calls_out = !config.dial_plan.trunks().is_empty() || !config.accounts.is_empty();
-        let carriers = Arc::new(Carriers::new(config.dial_plan, wishes.clone(), stopping.clone()));
+        let locator = Locator::new(&config.name_servers);
+        let carriers = Arc::new(Carriers::new(config.dial_plan, locator, wishes.clone(), stopping.clone()));
         let house = Arc::new(House {
             conference,
             plane,
@@ -174,6 +184,7 @@ impl Gateway {
             numbers: config.numbers,
             announce: config.announce,
             rolls: Rolls::default(),
+            seats: Seats::default(),
             keys: config.keys,
             carriers: Arc::clone(&carriers),
             accounts: config.accounts,

@@ -9,7 +9,10 @@ use std::{
 
 use media::Clip;
 use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
-use sip::sdp::{self, Agreed, Codec, Crypto, Direction, Suite};
+use sip::{
+    Referral,
+    sdp::{self, Agreed, Codec, Crypto, Direction, Suite},
+};
 use sipconf::{Language, Prompt, SitePrompts};
 use tokio::{
     sync::mpsc,
@@ -48,6 +51,16 @@ pub(crate) struct Line {
     pub(crate) sayings: Sayings,
     /// Our master key and salt of this call, where its sound is encrypted.
     pub(crate) srtp_key: [u8; 30],
+    /// He has heard in which language he is spoken to.
+    pub(crate) greeted: bool,
+    /// He is in a meeting.
+    pub(crate) seated: bool,
+    /// He may go to another: he called.
+    pub(crate) may_move: bool,
+    /// Whom he wants to be put through to.
+    pub(crate) referral: Option<Referral>,
+    /// The meeting he goes to.
+    pub(crate) moves_to: Option<String>,
 }
 
 /// What is said to a caller in his meeting, one after the other.
@@ -96,6 +109,8 @@ pub(crate) enum Happening {
     Held(bool),
     /// What was to be recorded is.
     Recorded,
+    /// He wants to be put through: [`Line::referral`] says to whom.
+    Referred,
 }
 
 impl Line {
@@ -127,6 +142,11 @@ impl Line {
             name: None,
             sayings: Sayings::default(),
             srtp_key,
+            greeted: false,
+            seated: false,
+            may_move: false,
+            referral: None,
+            moves_to: None,
         }
     }
 
@@ -152,6 +172,13 @@ impl Line {
                             return Ok(Happening::Held(self.on_hold));
                         }
                     }
+                    Some(Signal::Referred(referral)) if self.seated => {
+                        self.referral = Some(referral);
+                        return Ok(Happening::Referred);
+                    }
+                    // Who is in no meeting yet has nobody who could be put through.
+                    Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,
+                    Some(Signal::Replaced) => return Err(EndCause::Replaced),
                     Some(Signal::Confirmed(_) | Signal::Digit(_) | Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
                     Some(Signal::Ended | Signal::Refused(_)) | None => return Err(EndCause::HungUp),
@@ -291,7 +318,7 @@ impl Line {
             tokio::select! {
                 happening = self.next() => match happening? {
                     Happening::Digit(_) | Happening::Recorded => break,
-                    Happening::PlayDone(_) | Happening::Held(_) => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Referred => {}
                 },
                 () = sleep_until(deadline) => break,
             }
@@ -332,7 +359,7 @@ impl Line {
                         return Ok(Some(key));
                     }
                     Happening::PlayDone(id) if id == playing => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred => {}
                 }
             }
         }

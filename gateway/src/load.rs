@@ -264,6 +264,7 @@ impl Run {
             contact: format!("load{index}"),
             call_id: String::new(),
             credentials: None,
+            replaces: None,
         };
         let (number, name) = match self.load.codec {
             AudioCodec::Pcmu => (0, "PCMU/8000"),

@@ -182,6 +182,7 @@ impl Run {
             contact: "load".to_owned(),
             call_id: String::new(),
             credentials: None,
+            replaces: None,
         };
         let ip = local.ip();
         let offer = format!(

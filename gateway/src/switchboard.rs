@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use sip::{Answer, Binding, CallKey, Endpoint, Event, Incoming, Question, RequestKey, Target};
+use sip::{Answer, Binding, CallKey, Endpoint, Event, Incoming, Question, Referral, RequestKey, Target};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     House, call,
     tls::TlsPeer,
-    transport::{Arrived, Sockets},
+    transport::{Arrived, Sockets, Stream},
 };
 
 /// Orders of all calls that may wait; calls wait in turn beyond it.
@@ -33,6 +33,8 @@ pub(crate) enum Wish {
         offer: String,
         answer: oneshot::Sender<Option<(Orders, mpsc::Receiver<Signal>)>>,
     },
+    /// The end of a call that another has taken over (RFC 3891).
+    Replace(CallKey),
     /// Where an account's telephones are.
     Find { account: String, answer: oneshot::Sender<Vec<Binding>> },
     /// Something outside of calls.
@@ -45,6 +47,10 @@ pub(crate) enum Order {
     Answer(String),
     Reject(u16, &'static str),
     AnswerReoffer(Option<String>),
+    /// 202 where he is put through, or why not.
+    AnswerRefer(u16, &'static str),
+    /// What becomes of whom he is put through to.
+    Notify(u16, &'static str),
     HangUp,
 }
 
@@ -58,6 +64,10 @@ pub(crate) enum Signal {
     Reoffered(Vec<u8>),
     /// A key by INFO.
     Digit(char),
+    /// He wants to be put through to somebody.
+    Referred(Referral),
+    /// Another call has taken this one over.
+    Replaced,
     Ended,
     /// Somebody works on our call.
     Trying,
@@ -77,6 +87,10 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
+    pub(crate) fn call(&self) -> CallKey {
+        self.key
+    }
+
     pub(crate) async fn give(&self, order: Order) {
         // Without a switchboard there is nobody to tell.
         let _ = self.queue.send((self.key, order)).await;
@@ -138,15 +152,15 @@ impl Switchboard {
                         match arrived {
                             Arrived::Message(source, message) => self.endpoint.handle(source, message, Instant::now()),
                             Arrived::Opened(peer, answers) => self.sockets.opened(peer, answers),
-                            Arrived::Closed(peer) => self.sockets.closed(peer),
+                            Arrived::Closed(peer) => {
+                                self.sockets.closed(peer);
+                            }
+                            Arrived::Lost(peer) => self.lost(peer),
                         }
                     }
                 }
                 () = &mut timer, if due.is_some() => self.endpoint.handle_timeout(Instant::now()),
                 () = self.closed.cancelled() => break,
-            }
-            while let Some(event) = self.endpoint.poll_event() {
-                self.take(event);
             }
             self.flush();
             let dropped = self.endpoint.take_dropped();
@@ -160,9 +174,24 @@ impl Switchboard {
         self.flush();
     }
 
+    /// What is sent may go nowhere, and what follows from that is sent next.
     fn flush(&mut self) {
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.sockets.send(transmit);
+        loop {
+            while let Some(event) = self.endpoint.poll_event() {
+                self.take(event);
+            }
+            let Some(transmit) = self.endpoint.poll_transmit() else { return };
+            if let Some((transport, peer)) = self.sockets.send(transmit) {
+                self.endpoint.unreachable(transport, peer);
+            }
+        }
+    }
+
+    /// A connection of ours that could not be made, or is gone.
+    fn lost(&mut self, (transport, peer): Stream) {
+        if self.sockets.closed((transport, peer)) {
+            self.endpoint.unreachable(transport, peer);
+            self.house.carriers.flow_lost(transport, peer);
         }
     }
 
@@ -173,6 +202,8 @@ impl Switchboard {
             Order::Answer(description) => self.endpoint.answer(call, &description, now),
             Order::Reject(code, reason) => self.endpoint.reject(call, code, reason, now),
             Order::AnswerReoffer(description) => self.endpoint.answer_reoffer(call, description.as_deref(), now),
+            Order::AnswerRefer(code, reason) => self.endpoint.answer_refer(call, code, reason, now),
+            Order::Notify(code, reason) => self.endpoint.notify(call, code, reason, now),
             Order::HangUp => {
                 self.endpoint.hang_up(call, now);
                 self.signals.remove(&call);
@@ -197,6 +228,7 @@ impl Switchboard {
                     self.obey(call, Order::HangUp);
                 }
             }
+            Wish::Replace(call) => self.signal(call, Signal::Replaced),
             Wish::Find { account, answer } => {
                 // Who wished it may have gone.
                 let _ = answer.send(self.endpoint.bindings(&account, now));
@@ -229,6 +261,7 @@ impl Switchboard {
             }
             Event::Confirmed(call, answer) => self.signal(call, Signal::Confirmed(answer)),
             Event::Reoffered(call, offer) => self.signal(call, Signal::Reoffered(offer)),
+            Event::Referred(call, referral) => self.signal(call, Signal::Referred(referral)),
             // Nobody presses keys faster than they are taken; a flood of them is dropped, and the call stands.
             Event::Digit(call, key) => {
                 if let Some(signals) = self.signals.get(&call) {

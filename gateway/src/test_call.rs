@@ -129,6 +129,7 @@ impl Caller {
             contact: "doctor".to_owned(),
             call_id: String::new(),
             credentials: None,
+            replaces: None,
         };
         let family = if media.is_ipv4() { "IP4" } else { "IP6" };
         let (ip, port) = (media.ip(), media.port());

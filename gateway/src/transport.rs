@@ -1,14 +1,20 @@
 //! Datagrams and streams: every message goes to the switchboard through one bounded queue, every answer back by the
 //! socket it came on. A bad stream is closed alone; a bad datagram is counted and dropped.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io::{Error, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
     sync::mpsc,
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -37,13 +43,28 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A stream without a byte for so long is closed. Phones send keep-alives each two minutes or more often.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// Asks whether the other end is there (RFC 5626 §3.5.1), and its answer.
+pub(crate) const PING: &[u8] = b"\r\n\r\n";
+/// See [`PING`].
+pub(crate) const PONG: &[u8] = b"\r\n";
+
+/// How often whoever we connected to is asked (RFC 5626 §4.4.1: at most each 120 s, not all at once): a NAT keeps the way open, and
+/// a flow that is dead is found before somebody calls by it.
+const PING_EVERY: std::ops::Range<Duration> = Duration::from_secs(95)..Duration::from_secs(120);
+
+/// Who has answered once and doesn't within this is gone (RFC 5626 §4.4.1).
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
 /// One connection.
 pub(crate) type Stream = (Transport, SocketAddr);
 
 pub(crate) enum Arrived {
     Message(Source, Message),
+    /// Whoever connected to us, and how he is told something.
     Opened(Stream, mpsc::Sender<Vec<u8>>),
     Closed(Stream),
+    /// The same for a stream of our own.
+    Lost(Stream),
 }
 
 pub(crate) struct Sockets {
@@ -122,8 +143,14 @@ impl Sockets {
         }
     }
 
-    pub(crate) fn closed(&mut self, stream: Stream) {
+    /// False where another connection has taken its place already.
+    pub(crate) fn closed(&mut self, stream: Stream) -> bool {
+        let is_new = |answers: &mpsc::Sender<Vec<u8>>| stream.0 != Transport::Ws && !answers.is_closed();
+        if self.streams.get(&stream).is_some_and(is_new) {
+            return false;
+        }
         self.streams.remove(&stream);
+        true
     }
 
     /// Which of our sockets leads there; a stream is opened where there is none. None where nothing does.
@@ -142,44 +169,56 @@ impl Sockets {
             let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
             self.streams.insert((transport, peer), answers);
             let (source, queue, ladder) = (Source { transport, peer, local }, self.queue.clone(), self.ladder.clone());
+            let ours = Some(PING_EVERY.start + (PING_EVERY.end - PING_EVERY.start).mul_f64(rand::random()));
             self.tasks.spawn(async move {
                 match (timeout(CONNECT, TcpStream::connect(peer)).await, tls) {
-                    (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting, &ladder).await,
+                    (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting, &ladder, ours).await,
                     (Ok(Ok(stream)), Some(TlsPeer { name, config })) => {
                         let shaking = TlsConnector::from(config).connect(name, stream);
                         match timeout(CONNECT, shaking).await {
-                            Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting, &ladder).await,
-                            Ok(Err(error)) => tracing::warn!(%peer, %error, "the other end is not who it should be"),
-                            Err(_) => {}
+                            Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting, &ladder, ours).await,
+                            Ok(Err(error)) => {
+                                tracing::warn!(%peer, %error, "the other end is not who it should be");
+                                drop(waiting);
+                            }
+                            Err(_) => drop(waiting),
                         }
                     }
-                    _ => {}
+                    _ => drop(waiting),
                 }
                 // The switchboard that is gone needs no telling.
-                let _ = queue.send(Arrived::Closed((transport, peer))).await;
+                let _ = queue.send(Arrived::Lost((transport, peer))).await;
             });
         }
         Some(local)
     }
 
-    /// Never waits.
-    pub(crate) fn send(&mut self, transmit: Transmit) {
+    /// Never waits. The way it should have gone, where that isn't there any more.
+    pub(crate) fn send(&mut self, transmit: Transmit) -> Option<Stream> {
         self.ladder.went(transmit.to, &transmit.bytes);
         match transmit.to.transport {
             Transport::Udp => {
                 let socket = self.udp.iter().find(|(local, _)| *local == transmit.to.local);
                 let sent = socket.map(|(_, socket)| socket.try_send_to(&transmit.bytes, transmit.to.peer));
-                if !matches!(sent, Some(Ok(_))) {
-                    metrics::counter!("gateway_send_failed").increment(1);
+                if matches!(sent, Some(Ok(_))) {
+                    return None;
                 }
+                metrics::counter!("gateway_send_failed").increment(1);
+                // A full buffer is emptied; a network that isn't there is none.
+                let is_cut =
+                    |error: &Error| matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable);
+                let is_cut = sent.is_some_and(|sent| sent.as_ref().err().is_some_and(is_cut));
+                is_cut.then_some((Transport::Udp, transmit.to.peer))
             }
             Transport::Tcp | Transport::Tls | Transport::Ws => {
                 let stream = (transmit.to.transport, transmit.to.peer);
                 let sent = self.streams.get(&stream).map(|answers| answers.try_send(transmit.bytes));
-                if !matches!(sent, Some(Ok(()))) {
-                    self.streams.remove(&stream);
-                    metrics::counter!("gateway_send_failed").increment(1);
+                if matches!(sent, Some(Ok(()))) {
+                    return None;
                 }
+                self.streams.remove(&stream);
+                metrics::counter!("gateway_send_failed").increment(1);
+                Some(stream)
             }
         }
     }
@@ -198,7 +237,7 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
                     let source = Source { transport: Transport::Udp, peer, local };
                     take_datagram(&buffer[..len], source, &queue, &ladder);
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // An earlier datagram's ICMP answer is an error here and concerns no one.
                 Err(_) => {}
             }
@@ -247,10 +286,13 @@ async fn accept(
         let (queue, acceptor, ladder) = (queue.clone(), acceptor.clone(), ladder.clone());
         let serving = async move {
             match acceptor {
-                None => serve_stream(stream, source, &queue, waiting, &ladder).await,
+                None => serve_stream(stream, source, &queue, waiting, &ladder, None).await,
                 Some(acceptor) => match timeout(CONNECT, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting, &ladder).await,
-                    _ => metrics::counter!("gateway_streams_closed").increment(1),
+                    Ok(Ok(stream)) => serve_stream(stream, source, &queue, waiting, &ladder, None).await,
+                    _ => {
+                        drop(waiting);
+                        metrics::counter!("gateway_streams_closed").increment(1);
+                    }
                 },
             }
             // The switchboard that is gone needs no telling.
@@ -261,47 +303,125 @@ async fn accept(
     }
 }
 
+/// Until it is closed by either side. `ping_every` where we connected: then asking whether the other end is there is ours.
 async fn serve_stream(
     stream: impl AsyncRead + AsyncWrite,
     source: Source,
     queue: &mpsc::Sender<Arrived>,
     mut waiting: mpsc::Receiver<Vec<u8>>,
     ladder: &Ladder,
+    ping_every: Option<Duration>,
 ) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut buffer = Vec::new();
+    let mut pulse = Pulse::new(ping_every);
     loop {
-        tokio::select! {
-            answer = waiting.recv() => {
-                let Some(answer) = answer else { return };
-                let written = async {
-                    writer.write_all(&answer).await?;
-                    writer.flush().await
-                };
-                if !matches!(timeout(IDLE, written).await, Ok(Ok(()))) {
-                    return;
-                }
-            }
+        let say = tokio::select! {
+            answer = waiting.recv() => match answer {
+                Some(answer) => answer,
+                None => return,
+            },
             read = timeout(IDLE, reader.read_buf(&mut buffer)) => {
-                if !matches!(read, Ok(Ok(1..))) || !take_messages(&mut buffer, source, queue, ladder).await {
+                if !matches!(read, Ok(Ok(1..))) {
                     return;
                 }
+                match take_messages(&mut buffer, source, queue, ladder).await {
+                    Some(blanks) if pulse.ping_every.is_some() => {
+                        pulse.beat(blanks);
+                        continue;
+                    }
+                    Some(blanks) => PONG.repeat(blanks.pings),
+                    None => return,
+                }
             }
+            alive = pulse.next() => {
+                if !alive {
+                    tracing::info!(peer = %source.peer, "the other end of a connection of ours is silent");
+                    return;
+                }
+                PING.to_vec()
+            }
+        };
+        let written = async {
+            writer.write_all(&say).await?;
+            writer.flush().await
+        };
+        if !say.is_empty() && !matches!(timeout(IDLE, written).await, Ok(Ok(()))) {
+            return;
         }
     }
 }
 
-/// False when the stream can't be read any further.
-async fn take_messages(buffer: &mut Vec<u8>, source: Source, queue: &mpsc::Sender<Arrived>, ladder: &Ladder) -> bool {
+/// Whether the other end of a stream of ours is there (RFC 5626 §4.4.1).
+struct Pulse {
+    /// None where it is the other end that asks.
+    ping_every: Option<Duration>,
+    next: Instant,
+    /// It answers: not all who should do.
+    answers: bool,
+    awaited: bool,
+}
+
+impl Pulse {
+    fn new(ping_every: Option<Duration>) -> Self {
+        Self { ping_every, next: Instant::now() + ping_every.unwrap_or_default(), answers: false, awaited: false }
+    }
+
+    /// When it is time to ask; false where the answer to what was asked before hasn't come.
+    async fn next(&mut self) -> bool {
+        let Some(every) = self.ping_every else { return std::future::pending().await };
+        sleep_until(self.next).await;
+        if self.awaited && self.answers {
+            return false;
+        }
+        self.awaited = true;
+        self.next += if self.answers { PONG_WITHIN } else { every };
+        true
+    }
+
+    fn beat(&mut self, blanks: Blanks) {
+        if blanks.any && self.awaited {
+            self.next = Instant::now() + self.ping_every.unwrap_or_default();
+            (self.answers, self.awaited) = (true, false);
+        }
+    }
+}
+
+/// Line ends between messages.
+#[derive(Default, Clone, Copy)]
+struct Blanks {
+    any: bool,
+    /// Whole questions whether we are there.
+    pings: usize,
+}
+
+/// None when the stream can't be read any further.
+async fn take_messages(
+    buffer: &mut Vec<u8>,
+    source: Source,
+    queue: &mpsc::Sender<Arrived>,
+    ladder: &Ladder,
+) -> Option<Blanks> {
+    let mut blanks = Blanks::default();
     loop {
+        if buffer.starts_with(PING) {
+            blanks = Blanks { any: true, pings: blanks.pings + 1 };
+            buffer.drain(..PING.len());
+            continue;
+        }
+        if PING.starts_with(buffer) {
+            // Its second half may come yet.
+            blanks.any |= buffer.starts_with(PONG);
+            return Some(blanks);
+        }
         match frame(buffer) {
-            Ok(None) => return true,
+            Ok(None) => return Some(blanks),
             Ok(Some(len)) => {
                 let bytes: Vec<u8> = buffer.drain(..len).collect();
                 if let Ok(message) = Message::parse(&bytes) {
                     ladder.came(source, &bytes);
                     if queue.send(Arrived::Message(source, message)).await.is_err() {
-                        return false;
+                        return None;
                     }
                 } else if !bytes.iter().all(u8::is_ascii_whitespace) {
                     metrics::counter!("gateway_messages_dropped", "why" => "malformed").increment(1);
@@ -310,8 +430,58 @@ async fn take_messages(buffer: &mut Vec<u8>, source: Source, queue: &mpsc::Sende
             Err(error) => {
                 tracing::debug!(peer = %source.peer, %error, "stream closed");
                 metrics::counter!("gateway_streams_closed").increment(1);
-                return false;
+                return None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What must stay while a stream is served.
+    type Ends = (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Arrived>);
+
+    /// A stream of ours and its other end; the first is served until it is closed.
+    fn served() -> (tokio::io::DuplexStream, tokio::task::JoinHandle<()>, Ends) {
+        let (ours, theirs) = tokio::io::duplex(1_024);
+        let ((answers, waiting), (queue, arrived)) = (mpsc::channel(4), mpsc::channel(16));
+        let address = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let source = Source { transport: Transport::Tcp, peer: address, local: address };
+        let kept = crate::LadderConfig { folder: std::env::temp_dir(), days: 0, bytes_max: 0 };
+        let ladder = Ladder::start(&kept, address.ip()).unwrap();
+        let every = Some(Duration::from_secs(100));
+        let serving = async move { serve_stream(ours, source, &queue, waiting, &ladder, every).await };
+        (theirs, tokio::spawn(serving), (answers, arrived))
+    }
+
+    // product: P11; RFC 5626 §4.4.1
+    #[tokio::test(start_paused = true)]
+    async fn whoever_answered_once_and_answers_no_more_is_gone() {
+        let ((mut theirs, serving, _ends), begun) = (served(), Instant::now());
+        let mut ping = [0; 4];
+        for round in 1..4 {
+            theirs.read_exact(&mut ping).await.unwrap();
+            assert_eq!((ping, begun.elapsed().as_secs()), (*b"\r\n\r\n", round * 100));
+            theirs.write_all(PONG).await.unwrap();
+        }
+        theirs.read_exact(&mut ping).await.unwrap();
+        serving.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 410);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_never_answers_line_ends_is_asked_on_and_kept_by_what_he_says() {
+        let ((mut theirs, serving, _ends), begun) = (served(), Instant::now());
+        let mut ping = [0; 4];
+        for round in 1..6 {
+            theirs.read_exact(&mut ping).await.unwrap();
+            assert_eq!(begun.elapsed().as_secs(), round * 100);
+            theirs.write_all(b"SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        }
+        assert!(!serving.is_finished());
+        drop(theirs);
+        serving.await.unwrap();
     }
 }

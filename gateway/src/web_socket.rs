@@ -7,7 +7,10 @@ use sip::{Message, Source, Transport};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::{ladder::Ladder, transport::Arrived};
+use crate::{
+    ladder::Ladder,
+    transport::{Arrived, PING, PONG},
+};
 
 /// Where the web server hands their connections over.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ impl WebSockets {
         let stream = (Transport::Ws, peer);
         let source = Source { transport: Transport::Ws, peer, local: self.local };
         let (queue, ladder) = (self.queue.clone(), self.ladder.clone());
+        let asks = answers.downgrade();
         // The switchboard that is gone serves nobody.
         if queue.send(Arrived::Opened(stream, answers)).await.is_err() {
             return;
@@ -39,6 +43,13 @@ impl WebSockets {
                         ladder.came(source, &bytes);
                         if queue.send(Arrived::Message(source, message)).await.is_err() {
                             return;
+                        }
+                    }
+                    // Whether we are there (RFC 7118 §6 leaves it to RFC 5626).
+                    Err(_) if bytes == PING => {
+                        if let Some(answers) = asks.upgrade() {
+                            // Who doesn't read answers needs none.
+                            let _ = answers.try_send(PONG.to_vec());
                         }
                     }
                     Err(_) if bytes.iter().all(u8::is_ascii_whitespace) => {}

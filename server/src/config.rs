@@ -15,7 +15,7 @@ use figment::{
 };
 use gateway::{BadNetwork, Limits, Network};
 use serde::Deserialize;
-use sipconf::{Account, Announce, DialPlan, KeyMap, Numbers, Price, Trunk};
+use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -232,6 +232,8 @@ pub(crate) struct Sip {
     pub(crate) keypad: KeyMap,
     /// What minutes cost.
     pub(crate) prices: Vec<Price>,
+    /// Numbers that are dialled by a prefix of their own alone.
+    pub(crate) barred: Barred,
     /// What sites may spend on calls where the operator has set nothing else.
     pub(crate) calling: Calling,
     /// What is signalled in calls is kept so long; 0 keeps nothing.
@@ -242,6 +244,8 @@ pub(crate) struct Sip {
     pub(crate) requests_per_second: u32,
     /// Addresses and networks that may ask as much as they like: a PBX, a proxy. Carriers in `trunks` may anyway.
     pub(crate) trusted: Vec<TrustedNetwork>,
+    /// Who is asked where carriers' servers are; the system's own where there is none.
+    pub(crate) name_servers: Vec<SocketAddr>,
 }
 
 /// An address or a network.
@@ -264,7 +268,8 @@ impl Sip {
     }
 
     pub(crate) fn dial_plan(&self) -> DialPlan {
-        DialPlan::new(self.trunks.clone(), self.country.clone()).priced(self.prices.clone())
+        let plan = DialPlan::new(self.trunks.clone(), self.country.clone());
+        plan.priced(self.prices.clone()).barring(self.barred.clone())
     }
 }
 
@@ -440,11 +445,13 @@ impl Default for Sip {
             country: None,
             keypad: KeyMap::default(),
             prices: Vec::new(),
+            barred: Barred::default(),
             calling: Calling::default(),
             ladder_days: 7,
             ladder_mb: 1_000,
             requests_per_second: 20,
             trusted: Vec::new(),
+            name_servers: Vec::new(),
         }
     }
 }

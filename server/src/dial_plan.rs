@@ -39,7 +39,8 @@ fn check(file: Option<&Path>, number: Option<&str>) -> anyhow::Result<()> {
             prefixes => format!("may dial {}", prefixes.join(" ")),
         };
         let (calls, priority) = (trunk.calls_max, trunk.priority);
-        println!("  {}  {}:{}  {way}, {calls} calls, priority {priority}; {may}", trunk.name, trunk.host, trunk.port);
+        let port = trunk.port.map(|port| format!(":{port}")).unwrap_or_default();
+        println!("  {}  {}{port}  {way}, {calls} calls, priority {priority}; {may}", trunk.name, trunk.host);
     }
     let Some(number) = number else { return Ok(()) };
     let dialled = plan.read(number).with_context(|| format!("{number:?} is no telephone number"))?;

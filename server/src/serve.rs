@@ -101,6 +101,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             announce: config.sip.announce,
             numbers: config.sip.numbers.clone(),
             dial_plan: config.sip.dial_plan(),
+            name_servers: config.sip.name_servers.clone(),
             accounts: config.sip.accounts.clone(),
             sha256: config.sip.sha256,
             limits: config.sip.limits(),

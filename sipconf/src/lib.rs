@@ -28,6 +28,6 @@ pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};
 pub use prompts::{PromptError, Prompts, join};
 pub use site_prompts::SitePrompts;
-pub use tolls::{Price, PriceError};
+pub use tolls::{Barred, BarredError, Price, PriceError};
 pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError};
 pub use upload::{Taken, UPLOAD_BYTES_MAX, UploadError, take as take_prompt};

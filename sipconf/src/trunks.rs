@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{Language, Price, tolls};
+use crate::{Barred, Language, Price, tolls};
 
 /// Calls at once where none is said: what a small office has.
 const CALLS_MAX: u32 = 30;
@@ -22,11 +22,10 @@ const DIGITS_MAX: usize = 15;
 const DIGITS_MIN: usize = 4;
 
 /// How a carrier is spoken to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Datagrams.
-    #[default]
     Udp,
     /// A stream.
     Tcp,
@@ -40,8 +39,7 @@ pub enum Transport {
 struct Written {
     name: String,
     address: String,
-    #[serde(default)]
-    transport: Transport,
+    transport: Option<Transport>,
     authority: Option<PathBuf>,
     domain: Option<String>,
     user: Option<String>,
@@ -70,12 +68,12 @@ fn yes() -> bool {
 pub struct Trunk {
     /// In logs and metrics.
     pub name: String,
-    /// Host and port of its server.
+    /// The name or address of its servers.
     pub host: String,
-    /// See [`Self::host`].
-    pub port: u16,
-    /// How it is spoken to.
-    pub transport: Transport,
+    /// Where none is said, SRV records name servers and ports (RFC 3263 §4.2), or it is the transport's own.
+    pub port: Option<u16>,
+    /// How it is spoken to. Where it is not said, NAPTR records say (RFC 3263 §4.1), or it is UDP.
+    pub transport: Option<Transport>,
     /// Whose certificates are believed over TLS (PEM); the system's authorities where not set.
     pub authority: Option<PathBuf>,
     /// The host part of its SIP addresses.
@@ -136,11 +134,10 @@ impl TryFrom<Written> for Trunk {
 
     fn try_from(written: Written) -> Result<Self, TrunkError> {
         let (host, port) = match written.address.rsplit_once(':') {
-            Some((host, port)) => (host, port.parse().map_err(|_| TrunkError::Address(written.address.clone()))?),
-            None if written.transport == Transport::Tls => (written.address.as_str(), 5061),
-            None => (written.address.as_str(), 5060),
+            Some((host, port)) => (host, Some(port.parse().map_err(|_| TrunkError::Address(written.address.clone()))?)),
+            None => (written.address.as_str(), None),
         };
-        if port == 0 || !is_plain(host) {
+        if port == Some(0) || !is_plain(host) {
             return Err(TrunkError::Address(written.address));
         }
         let name = written.name;
@@ -213,6 +210,7 @@ pub struct DialPlan {
     trunks: Vec<Trunk>,
     country: Option<String>,
     prices: Vec<Price>,
+    barred: Barred,
 }
 
 impl DialPlan {
@@ -221,13 +219,19 @@ impl DialPlan {
     pub fn new(mut trunks: Vec<Trunk>, country: Option<String>) -> Self {
         trunks.sort_by_key(|trunk| trunk.priority);
         let country = country.map(|code| code.trim_start_matches('+').to_owned());
-        Self { trunks, country, prices: Vec::new() }
+        Self { trunks, country, prices: Vec::new(), barred: Barred::default() }
     }
 
     /// With what minutes cost.
     #[must_use]
     pub fn priced(self, prices: Vec<Price>) -> Self {
         Self { prices, ..self }
+    }
+
+    /// With other numbers than the product's own that are dialled by their own prefix alone.
+    #[must_use]
+    pub fn barring(self, barred: Barred) -> Self {
+        Self { barred, ..self }
     }
 
     /// Of a minute, in thousandths of the currency; 0 where no price is said.
@@ -275,7 +279,7 @@ impl DialPlan {
     /// premium numbers are allowed by a prefix of their own and by none that is wider.
     pub fn carriers(&self, number: &Dialled) -> impl Iterator<Item = (usize, &Trunk)> {
         let allows = |trunk: &Trunk| {
-            let fits = |prefix: &&String| number.0.starts_with(prefix.as_str()) && !tolls::is_barred(&number.0, prefix);
+            let fits = |prefix: &&String| number.0.starts_with(prefix.as_str()) && !self.barred.has(&number.0, prefix);
             trunk.prefixes.iter().any(|prefix| fits(&prefix))
         };
         self.trunks.iter().enumerate().filter(move |(_, trunk)| allows(trunk))
@@ -310,11 +314,14 @@ mod tests {
     #[test]
     fn a_carrier_has_what_it_needs_and_defaults_for_the_rest() {
         let trunk = read(PLAIN).unwrap();
-        assert_eq!((trunk.host.as_str(), trunk.port, trunk.domain.as_str()), ("sip.example", 5070, "sip.example"));
+        assert_eq!(
+            (trunk.host.as_str(), trunk.port, trunk.domain.as_str()),
+            ("sip.example", Some(5070), "sip.example")
+        );
         assert_eq!((trunk.calls_max, trunk.register, trunk.plus), (30, false, true));
         let full = "user = \"u\"\npassword = \"p\"\nregister = true\ntransport = \"tcp\"\ndomain = \"d\"\n";
         let trunk = read(&format!("{}{full}", PLAIN.replace(":5070", ""))).unwrap();
-        assert_eq!((trunk.port, trunk.transport, trunk.domain.as_str()), (5060, Transport::Tcp, "d"));
+        assert_eq!((trunk.port, trunk.transport, trunk.domain.as_str()), (None, Some(Transport::Tcp), "d"));
         assert!(!format!("{trunk:?}").contains("\"p\""));
     }
 

@@ -158,7 +158,8 @@ fn over_tcp(server: &Server, message: &[u8], branch: &str) -> Result<Vec<String>
     };
     let said = ask(message)?;
     let alone = ask(b"\r\n\r\n")?;
-    anyhow::ensure!(alone.starts_with("SIP/2.0 200"), "an OPTIONS afterwards: {alone:?}");
+    // The answer to what asked whether it is there comes first (RFC 5626 §3.5.1).
+    anyhow::ensure!(alone.starts_with("\r\nSIP/2.0 200"), "an OPTIONS afterwards: {alone:?}");
     let codes = said.split("SIP/2.0 ").skip(1).filter(|answer| !answer.contains(&format!("Call-ID: {branch}\r")));
     Ok(codes.filter_map(|answer| answer.split(' ').next().map(str::to_owned)).collect())
 }
@@ -249,6 +250,7 @@ async fn a_telephone_by_websocket_calls_and_is_hung_up_on() -> Result<()> {
     };
     // A keep-alive, then a call.
     socket.send("\r\n\r\n".into()).await?;
+    assert_eq!(socket.next().await.context("it stays open")??.into_text()?.as_str(), "\r\n");
     socket.send(request("INVITE", 1, "", &offer).into()).await?;
     let reply = loop {
         let text = socket.next().await.context("it stays open")??.into_text()?.to_string();

@@ -100,6 +100,12 @@ impl World {
             }
             (12, _) => self.live.extend(self.endpoint.call(target(way(Transport::Udp)), "offer", self.now)),
             (13, _) => drop(self.endpoint.ask(target(way(Transport::Udp)), Question::Options, self.now)),
+            (14, Some(call)) => match bytes.first() {
+                Some(0) => self.endpoint.unreachable(Transport::Tcp, THEM),
+                Some(1) => self.endpoint.answer_refer(call, 403, "Forbidden", self.now),
+                Some(_) => self.endpoint.answer_refer(call, 202, "Accepted", self.now),
+                None => self.endpoint.notify(call, 200, "OK", self.now),
+            },
             _ => self.wait(Duration::from_millis(50 * u64::from(what))),
         }
         self.settle();
@@ -129,6 +135,7 @@ impl World {
                 Event::Confirmed(call, _)
                 | Event::Reoffered(call, _)
                 | Event::Digit(call, _)
+                | Event::Referred(call, _)
                 | Event::Trying(call)
                 | Event::Rings(call)
                 | Event::Answered(call, _) => {
@@ -164,6 +171,7 @@ fn target(way: Source) -> Target {
         contact: "1000".to_owned(),
         call_id: String::new(),
         credentials: None,
+        replaces: None,
     }
 }
 

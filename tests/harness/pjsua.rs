@@ -88,6 +88,11 @@ impl Pjsua {
         self.command(&format!("info {keys}"))
     }
 
+    /// Has itself put through to somebody (REFER).
+    pub fn refer(&mut self, uri: &str) -> Result<()> {
+        self.command(&format!("refer {uri}"))
+    }
+
     /// Listens for so long, in the middle of a call.
     pub fn listen(&mut self, seconds: f32) -> Result<Heard> {
         baresip::listen(&self.heard, RATE, 1, seconds)

@@ -85,7 +85,8 @@ impl RawPhone {
             self.cseq += 1;
         }
         let (local, cseq, call_id) = (self.sip.local_addr()?, self.cseq, &self.call_id);
-        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let is_sdp = !body.is_empty() && !fields.contains("Content-Type:");
+        let kind = if is_sdp { "Content-Type: application/sdp\r\n" } else { "" };
         let text = format!(
             "{method} sip:{0}@{1} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{call_id}{cseq}{2};rport\r\nMax-Forwards: 70\r\n\
              From: <sip:13800000009@{local}>;tag=raw\r\nTo: <sip:{0}@{1}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
@@ -127,8 +128,13 @@ impl RawPhone {
 
     /// Calls; the answer is acknowledged, with this body.
     pub fn call(&mut self, number: &str, offer: &str, ack: &str) -> Result<Reply> {
+        self.call_with(number, "", offer, ack)
+    }
+
+    /// The same with more fields.
+    pub fn call_with(&mut self, number: &str, fields: &str, offer: &str, ack: &str) -> Result<Reply> {
         number.clone_into(&mut self.dialled);
-        self.send("INVITE", "", "", offer)?;
+        self.send("INVITE", "", fields, offer)?;
         let reply = self.answer()?;
         self.acknowledge(&reply, ack)?;
         if reply.code != 200 {
@@ -141,6 +147,45 @@ impl RawPhone {
     pub fn acknowledge(&mut self, reply: &Reply, body: &str) -> Result<()> {
         let tag = tag(reply);
         self.send("ACK", &tag, "", body)
+    }
+
+    /// Keys by INFO.
+    pub fn press(&mut self, to_tag: &str, keys: &str) -> Result<()> {
+        for key in keys.chars() {
+            self.send("INFO", to_tag, "Content-Type: application/dtmf-relay\r\n", &format!("Signal={key}\r\n"))?;
+            let reply = self.answer()?;
+            if reply.code != 200 {
+                bail!("{key} is refused: {}", reply.text);
+            }
+        }
+        Ok(())
+    }
+
+    /// The field of who takes this call over (RFC 3891).
+    #[must_use]
+    pub fn replaces(&self, reply: &Reply) -> String {
+        format!("Replaces: {};from-tag=raw;to-{}\r\n", self.call_id, tag(reply).trim_start_matches(';'))
+    }
+
+    /// Waits for a request of the server's, whose text has these words; all are answered.
+    pub fn take(&self, words: &str) -> Result<String> {
+        let mut buffer = [0; 8192];
+        let begun = Instant::now();
+        while begun.elapsed() < GIVE_UP {
+            let Ok((len, peer)) = self.sip.recv_from(&mut buffer) else { continue };
+            let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            if text.starts_with("SIP/2.0") {
+                continue;
+            }
+            let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+            let same = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+            let same: String = same.map(|line| format!("{line}\r\n")).collect();
+            self.sip.send_to(format!("SIP/2.0 200 OK\r\n{same}Content-Length: 0\r\n\r\n").as_bytes(), peer)?;
+            if text.contains(words) {
+                return Ok(text);
+            }
+        }
+        bail!("the server never says {words:?}")
     }
 
     /// Sends one packet of silence and takes one: as fast as the server's own clock, so that a call goes on for as long as this is

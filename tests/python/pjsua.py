@@ -1,5 +1,5 @@
-"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `hangup`. Answers on stdout, a line each:
-`established`, `closed CODE REASON`. It plays one file for ever and writes what it hears to another."""
+"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `refer URI`, `hangup`. Answers on
+stdout, a line each: `established`, `transfer CODE`, `closed CODE REASON`. It plays one file for ever and writes what it hears to another."""
 
 import os
 import select
@@ -17,6 +17,10 @@ class Call(pj.Call):
             print("established", flush=True)
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             print("closed", info.lastStatusCode, info.lastReason, flush=True)
+
+    def onCallTransferStatus(self, prm):
+        print("transfer", prm.statusCode, flush=True)
+        prm.cont = True
 
     def onCallMediaState(self, prm):
         media = self.getAudioMedia(-1)
@@ -74,6 +78,8 @@ while True:
             keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO
             keys.digits = rest
             call.sendDtmf(keys)
+        elif word == "refer":
+            call.xfer(rest, pj.CallOpParam(True))
         elif word == "hangup":
             call.hangup(pj.CallOpParam(True))
 # The library wants its own things gone before it goes itself.

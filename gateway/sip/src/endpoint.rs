@@ -19,13 +19,18 @@ use write::{Branch, contact, response, transaction_key};
 mod in_dialog;
 mod outgoing;
 mod registrar;
+mod repeat;
 mod timed;
+mod transfer;
 mod write;
 
 use outgoing::Outgoing;
 pub use outgoing::{Answer, Question, RequestKey, Target};
 pub use registrar::Binding;
 use registrar::Registrar;
+use repeat::Repeat;
+use transfer::{Ended, Referring, Subscription};
+pub use transfer::{Referral, Replaces};
 
 /// Round-trip estimate (§17.1.1.1): shorter would flood a slow network, longer make loss audible as waiting.
 const T1: Duration = Duration::from_millis(500);
@@ -42,7 +47,8 @@ const STRANGERS_MAX: usize = 3000;
 const ANSWERS_MAX: usize = 8192;
 
 /// What we can, in answers.
-const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK\r\nSupported: timer, 100rel\r\n";
+const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER\r\n\
+    Supported: timer, 100rel, replaces, norefersub\r\n";
 
 /// What is needed of an INVITE once it is looked at: the rest of a call's answers and requests are made of these.
 const KEPT: [&str; 8] = ["via", "from", "to", "call-id", "cseq", "record-route", "require", "allow"];
@@ -122,7 +128,7 @@ pub struct Incoming {
     pub dialled: String,
     /// Whom the call is for: the user part of To.
     pub to: String,
-    /// Who calls: the user part of From.
+    /// Who calls: the user part of From, or whom his carrier asserts he is (RFC 3325).
     pub caller: String,
     /// Call-ID, for logs.
     pub call_id: String,
@@ -131,6 +137,8 @@ pub struct Incoming {
     pub offer: Vec<u8>,
     /// Where from.
     pub source: Source,
+    /// The call it takes over (RFC 3891), which is to be hung up when this one is answered.
+    pub replaces: Option<CallKey>,
 }
 
 /// What happens.
@@ -146,6 +154,8 @@ pub enum Event {
     Reoffered(CallKey, Vec<u8>),
     /// A key by INFO, each press once: `0`–`9`, `*`, `#`, `A`–`D`.
     Digit(CallKey, char),
+    /// The other side wants to be put through to somebody else: [`Endpoint::answer_refer`] says whether it is.
+    Referred(CallKey, Referral),
     /// The other side hung up, does not acknowledge, or lets the session expire.
     Ended(CallKey),
     /// Somebody works on a call of ours (100, or the first of the answers after it).
@@ -181,6 +191,7 @@ pub struct Endpoint {
     early: BTreeMap<(String, String), Branch>,
     last_cseq: u32,
     registrar: Registrar,
+    ended: Ended,
     /// By branch and the answer's tag.
     acks: BTreeMap<(Branch, String), Answered>,
     acks_order: VecDeque<(Branch, String)>,
@@ -224,6 +235,10 @@ struct Call {
     offering: bool,
     /// We called.
     is_ours: bool,
+    /// A REFER that waits for its answer, who is told of the one before, and whether there has been any.
+    referring: Option<Referring>,
+    subscription: Option<Subscription>,
+    referred: bool,
     /// What is repeated until acknowledged, and when next.
     repeat: Option<Repeat>,
 }
@@ -236,14 +251,6 @@ enum State {
     Confirmed,
     /// Refused; the ACK belongs to the transaction (§17.2.1).
     Refused,
-}
-
-struct Repeat {
-    transmit: Transmit,
-    next: Instant,
-    interval: Duration,
-    interval_max: Duration,
-    until: Instant,
 }
 
 /// A request of ours under way (§17.1).
@@ -272,6 +279,7 @@ impl Endpoint {
             early: BTreeMap::new(),
             last_cseq: 0,
             registrar: Registrar::default(),
+            ended: Ended::default(),
             acks: BTreeMap::new(),
             acks_order: VecDeque::new(),
             events: VecDeque::new(),
@@ -324,6 +332,7 @@ impl Endpoint {
                 Some(call) => {
                     self.answer_plainly(source, &message, &key, 200, "OK", now);
                     self.end_reinvite(call, now);
+                    self.end_referring(call, now);
                     self.forget(call);
                     self.events.push_back(Event::Ended(call));
                 }
@@ -336,7 +345,11 @@ impl Endpoint {
                 None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
             },
             "REGISTER" => self.register(source, &message, &key, now),
-            "REFER" | "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" => {
+            "REFER" => {
+                let call = call.filter(|call| self.has_tag(*call, &message));
+                self.refer(source, message, &key, call, number, now);
+            }
+            "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" => {
                 self.answer_plainly(source, &message, &key, 405, "Method Not Allowed", now);
             }
             _ => self.answer_plainly(source, &message, &key, 501, "Not Implemented", now),
@@ -358,6 +371,9 @@ impl Endpoint {
         now: Instant,
     ) {
         if let Some(call) = call {
+            if self.is_pending(call, &key) {
+                return;
+            }
             let known = self.calls.get_mut(call).expect("by_dialog names calls that are there");
             if known.key == key {
                 // The first INVITE again: what was said last is said again (§17.2.1).
@@ -413,6 +429,10 @@ impl Endpoint {
         let Some(contact) = message.uri("contact").or(before_3261).map(str::to_owned) else {
             return self.answer_plainly(source, &message, &key, 400, "Missing Contact", now);
         };
+        let replaces = match self.replaced(&message) {
+            Ok(replaces) => replaces,
+            Err((code, reason)) => return self.answer_plainly(source, &message, &key, code, reason, now),
+        };
         let most = if self.guard.is_trusted(source.peer.ip()) { CALLS_MAX } else { STRANGERS_MAX };
         if self.calls.len() >= most {
             return self.answer_with(source, &message, &key, 503, "Service Unavailable", "Retry-After: 10\r\n", now);
@@ -423,10 +443,11 @@ impl Endpoint {
             call,
             dialled,
             to: message.uri("to").and_then(uri_user).unwrap_or_default(),
-            caller: message.uri("from").and_then(uri_user).unwrap_or_default(),
+            caller: self.caller(&message, source),
             call_id: dialog.0.clone(),
             offer: std::mem::take(&mut message.body),
             source,
+            replaces,
         };
         self.transmits.push_back(response(&message, source, 100, "Trying", None, "", ""));
         let tag = self.new_tag();
@@ -451,6 +472,9 @@ impl Endpoint {
                 reinviting: false,
                 offering: incoming.offer.is_empty(),
                 is_ours: false,
+                referring: None,
+                subscription: None,
+                referred: false,
                 repeat: None,
                 invite: message,
             },
@@ -570,6 +594,7 @@ impl Endpoint {
             State::Answered | State::Confirmed => {}
         }
         self.end_reinvite(key, now);
+        self.end_referring(key, now);
         let branch = self.new_branch();
         let Some(call) = self.calls.get_mut(key) else { return };
         call.our_cseq += 1;
@@ -657,7 +682,11 @@ impl Endpoint {
 
     fn forget(&mut self, key: CallKey) {
         let Some(call) = self.calls.remove(key) else { return };
-        self.by_dialog.remove(&dialog_of(&call.invite));
+        let dialog = dialog_of(&call.invite);
+        self.by_dialog.remove(&dialog);
+        if matches!(call.state, State::Answered | State::Confirmed) {
+            self.ended.note(dialog, call.tag);
+        }
     }
 
     fn answer_plainly(
@@ -755,25 +784,6 @@ impl Call {
     fn say_until_acknowledged(&mut self, transmit: &Transmit, now: Instant, repeats: bool) {
         let (next, until) = if repeats { (now + T1, now + TIMEOUT) } else { (now + TIMEOUT, now + TIMEOUT) };
         self.repeat = Some(Repeat { transmit: transmit.clone(), next, interval: T1, interval_max: T2, until });
-    }
-}
-
-impl Repeat {
-    fn due(&self) -> Instant {
-        self.next.min(self.until)
-    }
-
-    /// False when it is given up.
-    fn run(&mut self, now: Instant, transmits: &mut VecDeque<Transmit>) -> bool {
-        if now >= self.until {
-            return false;
-        }
-        if now >= self.next {
-            transmits.push_back(self.transmit.clone());
-            self.interval = (self.interval * 2).min(self.interval_max);
-            self.next = now + self.interval;
-        }
-        true
     }
 }
 

@@ -86,6 +86,8 @@ pub(crate) struct Guard {
     limits: Limits,
     /// Those we asked ourselves.
     asked: VecDeque<IpAddr>,
+    /// Those of them that are carriers.
+    carriers: VecDeque<IpAddr>,
     hosts: BTreeMap<IpAddr, Bucket>,
     together: Option<Bucket>,
     swept: Option<Instant>,
@@ -93,17 +95,29 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, asked: VecDeque::new(), hosts: BTreeMap::new(), together: None, swept: None }
+        Self {
+            limits,
+            asked: VecDeque::new(),
+            carriers: VecDeque::new(),
+            hosts: BTreeMap::new(),
+            together: None,
+            swept: None,
+        }
     }
 
     /// A host we ask something may ask too.
     pub(crate) fn trust(&mut self, host: IpAddr) {
-        if !self.asked.contains(&host) {
-            if self.asked.len() >= ASKED_MAX {
-                self.asked.pop_front();
-            }
-            self.asked.push_back(host);
-        }
+        note(&mut self.asked, host);
+    }
+
+    /// It knows who calls by it (RFC 3325 §2): telephones of the house are asked too, and don't.
+    pub(crate) fn believe(&mut self, host: IpAddr) {
+        note(&mut self.carriers, host);
+    }
+
+    /// Whether what it asserts of its callers is believed.
+    pub(crate) fn is_believed(&self, host: IpAddr) -> bool {
+        self.limits.trusted.iter().any(|network| network.has(host)) || self.carriers.contains(&host)
     }
 
     pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
@@ -153,6 +167,15 @@ impl Bucket {
 }
 
 /// Requests that are nothing without a call or a request before them.
+fn note(hosts: &mut VecDeque<IpAddr>, host: IpAddr) {
+    if !hosts.contains(&host) {
+        if hosts.len() >= ASKED_MAX {
+            hosts.pop_front();
+        }
+        hosts.push_back(host);
+    }
+}
+
 fn is_within(method: &str) -> bool {
     matches!(method, "ACK" | "BYE" | "CANCEL" | "PRACK" | "UPDATE" | "INFO")
 }

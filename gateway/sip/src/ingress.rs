@@ -3,7 +3,7 @@
 use crate::message::{Message, ParseError, StartLine, address_uri, list, via_parts};
 
 /// Extensions a request may require.
-const SUPPORTED: [&str; 2] = ["100rel", "timer"];
+const SUPPORTED: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
 
 /// Fields that stand once (§7.3.1); twice, nobody can say which one counts.
 const SINGLE: [&str; 5] = ["call-id", "cseq", "from", "to", "max-forwards"];
@@ -39,7 +39,8 @@ pub(crate) fn refusal(message: &Message) -> Option<Refusal> {
         return Some((420, "Bad Extension", format!("Unsupported: {strange}\r\n")));
     }
     if method != "INVITE" {
-        return None;
+        // RFC 3891 §3
+        return if message.header("replaces").is_some() { plain(400, "Bad Request") } else { None };
     }
     let kind = message.header("content-type").map(media_type);
     if !message.body.is_empty() && kind.is_some_and(|kind| kind != "application/sdp") {

@@ -212,12 +212,25 @@ pub(crate) fn address_uri(value: &str) -> &str {
 pub(crate) fn uri_user(uri: &str) -> Option<String> {
     let rest = uri.split_once(':').map(|(_, rest)| rest)?;
     let user = rest.split_once('@')?.0;
-    let user = user.split([':', ';']).next()?;
-    let bytes = user.as_bytes();
+    Some(unescaped(user.split([':', ';']).next()?))
+}
+
+/// The number of a SIP or telephone URI (RFC 3966); none of another scheme, or where it has none.
+pub(crate) fn uri_number(uri: &str) -> Option<String> {
+    match uri.split(':').next()?.to_ascii_lowercase().as_str() {
+        "sip" | "sips" => uri_user(uri),
+        "tel" => uri.split([':', ';']).nth(1).map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// With its `%HH` as what they stand for.
+pub(crate) fn unescaped(text: &str) -> String {
+    let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let escaped = (*byte == b'%').then(|| user.get(at + 1..at + 3)).flatten();
+        let escaped = (*byte == b'%').then(|| text.get(at + 1..at + 3)).flatten();
         match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(decoded) => {
                 plain.push(decoded);
@@ -229,7 +242,7 @@ pub(crate) fn uri_user(uri: &str) -> Option<String> {
             }
         }
     }
-    Some(String::from_utf8_lossy(&plain).into_owned())
+    String::from_utf8_lossy(&plain).into_owned()
 }
 
 /// The first of values separated by commas; commas in quotes and brackets don't separate.

@@ -91,6 +91,9 @@ impl Endpoint {
         number: u32,
         now: Instant,
     ) {
+        if self.is_pending(call, key) {
+            return;
+        }
         let Some(known) = self.calls.get_mut(call) else { return };
         if number <= known.their_cseq {
             return self.answer_plainly(source, &message, key, 500, "Server Internal Error", now);

@@ -1,11 +1,11 @@
 //! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
 //! with the answers to challenges (§22).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{
-    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Endpoint, Event, Instant, Message, Repeat, Source, State, T1, T2,
-    TIMEOUT, Transmit,
+    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Endpoint, Event, Instant, Message, Repeat, Replaces, Source,
+    State, T1, T2, TIMEOUT, Transmit, Transport,
     in_dialog::{SessionTimer, first_repeat},
     write::{self, Heading},
 };
@@ -47,6 +47,8 @@ pub struct Target {
     pub call_id: String,
     /// To answer challenges with.
     pub credentials: Option<Credentials>,
+    /// The call of somebody else's that this one is to replace (RFC 3891).
+    pub replaces: Option<Replaces>,
 }
 
 /// What was answered to a request outside of calls.
@@ -56,6 +58,15 @@ pub struct Answer {
     pub code: u16,
     /// Seconds until a registration expires, where the answer says so.
     pub expires: Option<u32>,
+    /// The shortest registration that is taken (`Min-Expires`, §20.23), where the answer says so.
+    pub min_expires: Option<u32>,
+}
+
+impl Answer {
+    /// Of a code alone.
+    fn of(code: u16) -> Self {
+        Self { code, expires: None, min_expires: None }
+    }
 }
 
 /// What may be asked outside of calls.
@@ -137,13 +148,15 @@ impl Endpoint {
         }
         self.last_call += 1;
         let key = CallKey(self.last_call);
-        let fields = write::contact_as(&self.config, target.way, &target.contact) + super::ALLOW;
+        let replaces = target.replaces.as_ref().map(Replaces::fields).unwrap_or_default();
+        let fields = write::contact_as(&self.config, target.way, &target.contact) + super::ALLOW + &replaces;
         self.ask_anew(target, Whose::Call(key), fields, offer.to_owned(), now);
         Some(key)
     }
 
     /// Asks something outside of calls; [`Event::Responded`] follows.
     pub fn ask(&mut self, target: Target, question: Question, now: Instant) -> RequestKey {
+        self.guard.believe(target.way.peer.ip());
         self.last_call += 1;
         let key = RequestKey(self.last_call);
         let (method, fields) = match question {
@@ -268,7 +281,8 @@ impl Endpoint {
                 if let Some(outgoing) = self.end_outgoing(branch) {
                     let ours = write::contact_as(&self.config, outgoing.target.way, &outgoing.target.contact);
                     let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
-                    self.events.push_back(Event::Responded(key, Answer { code, expires }));
+                    let min_expires = message.header("min-expires").and_then(|seconds| seconds.trim().parse().ok());
+                    self.events.push_back(Event::Responded(key, Answer { code, expires, min_expires }));
                 }
             }
         }
@@ -415,6 +429,23 @@ impl Endpoint {
         true
     }
 
+    /// Nothing gets there by this transport: what waits for its first answer from there is answered 503 (§8.1.3.1, §17.1.4).
+    pub fn unreachable(&mut self, transport: Transport, peer: SocketAddr) {
+        let waits = |outgoing: &Outgoing| {
+            (outgoing.target.way.transport, outgoing.target.way.peer) == (transport, peer) && !outgoing.proceeding
+        };
+        let all: Vec<Branch> =
+            self.outgoing.iter().filter(|(_, outgoing)| waits(outgoing)).map(|(branch, _)| branch).collect();
+        for branch in all {
+            let Some(outgoing) = self.end_outgoing(branch) else { continue };
+            match outgoing.whose {
+                Whose::Call(_) if outgoing.canceled => {}
+                Whose::Call(call) => self.events.push_back(Event::Refused(call, 503)),
+                Whose::Request(key, _) => self.events.push_back(Event::Responded(key, Answer::of(503))),
+            }
+        }
+    }
+
     /// Repeats and gives up.
     pub(super) fn run_outgoing(&mut self, now: Instant) {
         let transmits = &mut self.transmits;
@@ -442,7 +473,7 @@ impl Endpoint {
                 }
                 Whose::Request(key, _) => {
                     self.end_outgoing(branch);
-                    self.events.push_back(Event::Responded(key, Answer { code: 408, expires: None }));
+                    self.events.push_back(Event::Responded(key, Answer::of(408)));
                 }
             }
         }
@@ -472,6 +503,9 @@ fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
         reinviting: false,
         offering: false,
         is_ours: true,
+        referring: None,
+        subscription: None,
+        referred: false,
         repeat: None,
     }
 }

@@ -9,6 +9,7 @@ pub(super) fn target(transport: Transport) -> Target {
         contact: "1000".to_owned(),
         call_id: String::new(),
         credentials: Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
+        replaces: None,
     }
 }
 
@@ -213,7 +214,11 @@ fn a_registration_is_proven_and_says_how_long_it_stands() {
     let contacts = "Contact: <sip:1000@10.0.0.77>;expires=30, <sip:1000@10.0.0.1:5060>;expires=120\r\nExpires: 500\r\n";
     hear(&mut endpoint, answer(second, 200, contacts, ""), now);
     let granted = events(&mut endpoint);
-    assert_eq!(granted, [Event::Responded(key, Answer { code: 200, expires: Some(120) })], "ours of two");
+    assert_eq!(
+        granted,
+        [Event::Responded(key, Answer { code: 200, expires: Some(120), min_expires: None })],
+        "ours of two"
+    );
     assert_eq!(endpoint.poll_timeout(), None);
 
     let key = endpoint.ask(target, Question::Options, now);
@@ -222,6 +227,6 @@ fn a_registration_is_proven_and_says_how_long_it_stands() {
         last = at;
         endpoint.handle_timeout(at);
     }
-    assert_eq!(events(&mut endpoint), [Event::Responded(key, Answer { code: 408, expires: None })]);
+    assert_eq!(events(&mut endpoint), [Event::Responded(key, Answer { code: 408, expires: None, min_expires: None })]);
     assert_eq!((last - now).as_secs(), 32);
 }

@@ -1,4 +1,4 @@
-//! The registrar of the company's own telephones and room systems (RFC 3261 §10.3).
+//! The registrar of the company's own telephones and room systems (RFC 3261 §10.3), and whom others are believed to be.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,7 +10,7 @@ use std::{
 use super::{Endpoint, Instant, Message, Source, TransactionKey};
 use crate::{
     digest::{Proof, challenges},
-    message::{address_uri, list, parameter},
+    message::{address_uri, list, parameter, uri_number, uri_user},
 };
 
 /// Places one account may be at: a desk, a room, a pocket.
@@ -99,6 +99,15 @@ impl Registrar {
 }
 
 impl Endpoint {
+    /// From is what he writes; his carrier knows better, unless he asked it not to tell (RFC 3323, RFC 3325 §9.2).
+    pub(super) fn caller(&self, invite: &Message, source: Source) -> String {
+        let hides = |privacy: &str| privacy.split(';').any(|kind| matches!(kind.trim(), "id" | "user" | "header"));
+        let is_told = self.guard.is_believed(source.peer.ip()) && !invite.headers("privacy").any(hides);
+        let asserted = invite.headers("p-asserted-identity").flat_map(list).map(address_uri);
+        let asserted = asserted.filter_map(uri_number).find(|number| !number.is_empty() && is_told);
+        asserted.or_else(|| invite.uri("from").and_then(uri_user)).unwrap_or_default()
+    }
+
     /// Where an account's telephones are, the newest first.
     #[must_use]
     pub fn bindings(&self, account: &str, now: Instant) -> Vec<Binding> {
@@ -131,7 +140,7 @@ impl Endpoint {
         let account = self.config.accounts.iter().find(|account| account.user == proof.user);
         let is_right = account.is_some_and(|account| proof.is_of(account, &self.config.realm, "REGISTER"));
         // One registers oneself.
-        let is_himself = message.uri("to").and_then(crate::message::uri_user).as_ref() == Some(&proof.user);
+        let is_himself = message.uri("to").and_then(uri_user).as_ref() == Some(&proof.user);
         if !is_right || !is_himself {
             return Worth::Wrong;
         }

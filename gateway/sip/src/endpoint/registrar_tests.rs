@@ -107,3 +107,53 @@ fn one_account_is_at_five_places_at_most() {
     assert_eq!(places.len(), 5, "at least a minute each");
     assert_eq!(places[0].uri, "sip:8001@10.0.0.8", "the newest first");
 }
+
+// product: P12; RFC 3581, RFC 5626: a telephone behind a NAT that gave it another port is called by the new one.
+#[test]
+fn a_telephone_that_registers_from_another_port_is_called_there() {
+    let now = Instant::now();
+    let mut endpoint = registrar(true);
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), now);
+    let good = proof(&challenged, "8001", "secret", 1);
+    ask(&mut endpoint, register(2, "8001", &format!("{good}{CONTACT}")), now);
+    let moved = Source { peer: "10.0.0.9:6000".parse().unwrap(), ..source(Transport::Udp) };
+    // Its count of the nonce goes on beyond what two digits hold.
+    let good = proof(&challenged, "8001", "secret", 0x100);
+    endpoint.handle(moved, register(3, "8001", &format!("{good}{CONTACT}")), now);
+    let answered = endpoint.poll_transmit().unwrap();
+    assert!(answered.to == moved && answered.bytes.starts_with(b"SIP/2.0 200"));
+    assert!(String::from_utf8(answered.bytes).unwrap().contains("received=10.0.0.9;rport=6000"));
+    let [binding] = &endpoint.bindings("8001", now)[..] else { panic!("one telephone") };
+    assert_eq!(binding.way, moved);
+}
+
+// RFC 3325 §5, RFC 3323
+#[test]
+fn who_calls_is_whom_his_carrier_asserts_and_nobody_elses_word_counts() {
+    let now = Instant::now();
+    let check = |endpoint: &mut Endpoint, fields: &str, expected: &str| {
+        let text = format!(
+            "INVITE sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{0};rport\r\nFrom: <sip:13812345678@x>;tag=c\r\n\
+             To: <sip:1@h>\r\nCall-ID: {0}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@10.0.0.9>\r\n{fields}Content-Length: 5\r\n\r\noffer",
+            fields.len()
+        );
+        endpoint.handle(source(Transport::Udp), Message::parse(text.as_bytes()).unwrap(), now);
+        let caller = events(endpoint).into_iter().find_map(|event| match event {
+            Event::Incoming(incoming) => Some(incoming.caller),
+            _ => None,
+        });
+        assert_eq!(caller.as_deref(), Some(expected), "{fields}");
+    };
+    let asserted = "P-Asserted-Identity: \"Li Lei\" <tel:+8613900001111>\r\n";
+    let mut stranger = endpoint();
+    check(&mut stranger, asserted, "13812345678");
+    // A telephone of ours that we call is no carrier; whom we ask whether he is there is one.
+    stranger.call(outgoing::target(Transport::Udp), "offer", now);
+    check(&mut stranger, &format!("{asserted}X: 1\r\n"), "13812345678");
+    stranger.ask(outgoing::target(Transport::Udp), Question::Options, now);
+    let mut carrier = stranger;
+    check(&mut carrier, &format!("{asserted}X: 12\r\n"), "+8613900001111");
+    check(&mut carrier, "P-Asserted-Identity: <sip:alice@h>, <sip:+861@h>\r\n", "alice");
+    check(&mut carrier, "P-Asserted-Identity: nonsense\r\n", "13812345678");
+    check(&mut carrier, &format!("{asserted}Privacy: id;critical\r\n"), "13812345678");
+}

@@ -317,7 +317,7 @@ fn methods_we_do_not_know_are_refused_by_name() {
         ("MESSAGE", "405"),
         ("NOTIFY", "405"),
         ("PUBLISH", "405"),
-        ("REFER", "405"),
+        ("REFER", "403"),
         ("SUBSCRIBE", "405"),
     ];
     for (method, code) in methods {

@@ -618,3 +618,6 @@ mod rfc;
 
 #[path = "registrar_tests.rs"]
 mod registrar;
+
+#[path = "transfer_tests.rs"]
+mod transfer;

@@ -51,6 +51,11 @@ impl<K: Copy + Ord, V: Due> Timed<K, V> {
         Some(value)
     }
 
+    /// All of them, by their keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
+        self.values.iter().map(|(key, (value, _))| (*key, value))
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         self.remove(key);
         self.values.insert(key, (value, None));

@@ -107,7 +107,7 @@ pub(super) fn beginning(
          From: <{from}>;tag={tag}\r\nTo: <{to}>{to_tag}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n{fields}",
         clean(&target.call_id)
     );
-    write_body(&mut text, body);
+    write_body(&mut text, SDP, body);
     Transmit { to: target.way, bytes: text.into_bytes() }
 }
 
@@ -145,14 +145,17 @@ pub(super) fn response(
         }
     }
     text.push_str(fields);
-    write_body(&mut text, body);
+    write_body(&mut text, SDP, body);
     Transmit { to: Source { peer: return_address(to, source), ..source }, bytes: text.into_bytes() }
 }
 
-fn write_body(text: &mut String, body: &str) {
+/// What nearly all bodies are.
+const SDP: &str = "application/sdp";
+
+fn write_body(text: &mut String, kind: &str, body: &str) {
     text.push_str("Server: Huitong\r\n");
     if !body.is_empty() {
-        text.push_str("Content-Type: application/sdp\r\n");
+        let _ = write!(text, "Content-Type: {kind}\r\n");
     }
     let _ = write!(text, "Content-Length: {}\r\n\r\n{body}", body.len());
 }
@@ -194,6 +197,19 @@ pub(super) fn request(
     fields: &str,
     body: &str,
 ) -> Transmit {
+    request_with(config, call, method, cseq, branch, fields, (SDP, body))
+}
+
+/// The same with a body of another kind.
+pub(super) fn request_with(
+    config: &EndpointConfig,
+    call: &Call,
+    method: &str,
+    cseq: u32,
+    branch: Branch,
+    fields: &str,
+    (kind, body): (&str, &str),
+) -> Transmit {
     let invite = &call.invite;
     let source = call.source;
     let transport = source.transport.in_via();
@@ -210,7 +226,7 @@ pub(super) fn request(
     let _ = write!(text, "From: {to};tag={}\r\nTo: {}\r\n", call.tag, clean(invite.header("from").unwrap_or_default()));
     let call_id = clean(invite.header("call-id").unwrap_or_default());
     let _ = write!(text, "Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{fields}");
-    write_body(&mut text, body);
+    write_body(&mut text, kind, body);
     // To where the call's requests come from: it works through NAT, and any proxy in the way recorded itself there.
     let peer = call.routes.first().and(Some(source.peer)).unwrap_or_else(|| numeric(&call.target, source));
     Transmit { to: Source { peer, ..source }, bytes: text.into_bytes() }

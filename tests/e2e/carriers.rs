@@ -1,0 +1,143 @@
+//! How carriers are found and kept: by a name server's records, server by server, over connections that are asked whether they live.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream, UdpSocket},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use tests::{Baresip, Codec, Kamailio, Kind, NameServer, Server};
+
+use crate::dial_out::{becomes, dial, host, overloaded};
+
+const TTL_S: u32 = 300;
+
+fn found_by(names: &NameServer, trunk: &str) -> Result<Server> {
+    let trunks = format!(
+        r#"[{{name="carrier",address="carrier.test",user="1000",password="secret",caller="+861055550000",prefixes=["+86"]{trunk}}}]"#
+    );
+    Server::start_with(&[
+        ("HUITONG_SIP__TRUNKS", &trunks),
+        ("HUITONG_SIP__COUNTRY", r#""86""#),
+        ("HUITONG_SIP__NAME_SERVERS", &names.setting()),
+    ])
+}
+
+// product: P7, P11; RFC 3263 §4.1, §4.2, §4.3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_is_found_by_its_records_and_its_next_server_is_asked() -> Result<()> {
+    let (carrier, names) = (Kamailio::start("SHA-256")?, NameServer::start()?);
+    // It would rather be spoken to by TCP. Nobody listens at the first of its servers.
+    names.naptr("carrier.test", TTL_S, 20, "SIP+D2U", "_sip._udp.carrier.test");
+    names.naptr("carrier.test", TTL_S, 10, "SIP+D2T", "_sip._tcp.carrier.test");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    names.srv("_sip._tcp.carrier.test", TTL_S, 10, 5, closed.port(), "one.carrier.test");
+    names.srv("_sip._tcp.carrier.test", TTL_S, 20, 5, carrier.address.port(), "two.carrier.test");
+    names.a("one.carrier.test", TTL_S, Ipv4Addr::LOCALHOST);
+    names.a("two.carrier.test", TTL_S, Ipv4Addr::LOCALHOST);
+    let begun = Instant::now();
+    let server = found_by(&names, ",register=true")?;
+    server.wait_for_log("trunk is up")?;
+    assert!(begun.elapsed() < Duration::from_secs(30), "a connection that is refused is not waited for");
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut host = host(&server).await?;
+    let id = dial(&mut host, "138 1234 5678").await?;
+    phone.take_call()?;
+    becomes(&mut host, &id, "answered").await?;
+    // What records say is kept for as long as they say: registration and call asked once.
+    assert_eq!(names.asked("carrier.test", Kind::Naptr), 1);
+    assert_eq!(names.asked("_sip._tcp.carrier.test", Kind::Srv), 1);
+    assert_eq!(names.asked("_sip._udp.carrier.test", Kind::Srv), 1);
+    Ok(())
+}
+
+// product: P7, P11; RFC 3263 §4.3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_no_room_or_says_nothing_is_passed_over_for_the_next() -> Result<()> {
+    let (carrier, names) = (Kamailio::start("MD5")?, NameServer::start()?);
+    for (priority, port) in [(1, overloaded(true)?.port()), (2, overloaded(false)?.port()), (3, carrier.address.port())]
+    {
+        names.srv("_sip._udp.carrier.test", 1, priority, 0, port, "host.carrier.test");
+    }
+    names.a("host.carrier.test", 1, Ipv4Addr::LOCALHOST);
+    let server = found_by(&names, ",transport=\"udp\"")?;
+    server.wait_for_log("trunk is up")?;
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut host = host(&server).await?;
+    let begun = Instant::now();
+    let id = dial(&mut host, "138 1234 5678").await?;
+    phone.refuse_call()?;
+    let took = begun.elapsed();
+    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(12), "{took:?}");
+    becomes(&mut host, &id, "busy").await?;
+    assert_eq!(server.log().matches("the server took no call").count(), 2, "{}", server.log());
+
+    // Those that failed are tried last for a while.
+    let begun = Instant::now();
+    let id = dial(&mut host, "138 1234 5678").await?;
+    phone.refuse_call()?;
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    becomes(&mut host, &id, "busy").await?;
+
+    // The carrier moves, and its records with it.
+    let moved = UdpSocket::bind("127.0.0.1:0")?;
+    moved.set_read_timeout(Some(Duration::from_secs(2)))?;
+    names.forget("_sip._udp.carrier.test", Kind::Srv);
+    names.srv("_sip._udp.carrier.test", 1, 1, 0, moved.local_addr()?.port(), "host.carrier.test");
+    let mut buffer = [0; 4096];
+    for _ in 0..5 {
+        dial(&mut host, "138 1234 5678").await?;
+        if let Ok((len, _)) = moved.recv_from(&mut buffer) {
+            assert!(buffer[..len].starts_with(b"INVITE sip:+8613812345678@carrier.test"));
+            return Ok(());
+        }
+        // Answered by the old one, while the old records stand.
+        phone.refuse_call()?;
+    }
+    anyhow::bail!("no call comes to where the carrier has moved")
+}
+
+// product: P11; RFC 5626 §3.5.1
+#[test]
+fn whoever_asks_by_line_ends_whether_the_server_is_there_is_answered() -> Result<()> {
+    let server = Server::start()?;
+    let mut plain = TcpStream::connect(server.sip)?;
+    plain.set_read_timeout(Some(Duration::from_secs(10)))?;
+    asks(&mut plain).context("TCP")?;
+
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(server.certificate())?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
+    let stream = TcpStream::connect(server.sips)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let session = rustls::ClientConnection::new(config, "localhost".try_into()?)?;
+    asks(&mut rustls::StreamOwned::new(session, stream)).context("TLS")
+}
+
+fn asks(stream: &mut (impl Read + Write)) -> Result<()> {
+    let mut pong = [0; 2];
+    // Whole, in halves, and twice at once.
+    for parts in [&[&b"\r\n\r\n"[..]][..], &[b"\r\n", b"\r\n"], &[b"\r", b"\n\r", b"\n\r\n\r\n"]] {
+        for part in parts {
+            stream.write_all(part)?;
+            stream.flush()?;
+        }
+        stream.read_exact(&mut pong)?;
+        assert_eq!(&pong, b"\r\n");
+    }
+    stream.read_exact(&mut pong).context("the second of two")?;
+    // One line end asks nothing: the next thing said is the answer to a request.
+    let options = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKa;rport\r\nFrom: <sip:1@x>;tag=a\r\nTo: <sip:2@x>\r\n\
+         Call-ID: asks\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(b"\r\n")?;
+    stream.write_all(options.as_bytes())?;
+    let mut start = [0; 11];
+    stream.read_exact(&mut start)?;
+    assert_eq!(&start, b"SIP/2.0 200");
+    Ok(())
+}
