@@ -146,6 +146,12 @@ fn strangers_at_the_browsers_socket_hear_nothing() {
     play("stun", fuzz::stun, 300);
 }
 
+// reliability: A5, R2
+#[test]
+fn who_has_no_certificate_gets_no_keys_whatever_he_says() {
+    play("dtls", fuzz::dtls, 2_000);
+}
+
 #[test]
 fn what_browsers_ask_breaks_no_meeting() {
     play("client_message", fuzz::client_message, 5_000);

@@ -25,6 +25,8 @@ const ALLOWED: &[(&str, &str, &str)] = &[
 /// What only one crate may know, and what that crate then is.
 const ONLY: &[(&str, &[&str])] = &[
     ("str0m", &["sfu"]),
+    ("rtc-dtls", &["leg"]),
+    ("rtc-shared", &["leg"]),
     ("sqlx", &["store"]),
     ("gstreamer", &["studio"]),
     ("gstreamer-app", &["studio"]),

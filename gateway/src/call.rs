@@ -9,6 +9,7 @@ use conference::{CallKind, CallRecord};
 use model::{MeetingId, ParticipantId, PhoneNumber};
 use plane::LegReport;
 use sip::{Incoming, sdp};
+use sipconf::Encryption;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     ivr,
     line::{Line, reachable, settings},
     offer,
+    security::Security,
     switchboard::{Order, Orders, Signal},
     transfer,
 };
@@ -69,21 +71,22 @@ async fn answer(
     }
     let signalling = incoming.source.peer.ip();
     let mut agreed = offer::agree(&incoming.offer, signalling, &house.ours).map_err(|_| EndCause::NotAcceptable)?;
-    let srtp_key = rand::random();
-    agreed.secure(srtp_key);
+    let mut security = Security::new(&house.plane, Encryption::None);
+    security.join(&mut agreed);
+    security.agreed(&agreed);
     orders.give(Order::Ring).await;
     let failed = |error: plane::PlaneError| {
         tracing::error!(%error, "call can't have sound");
         EndCause::Failed
     };
     let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
-    leg.start(settings(&agreed, signalling)).await.map_err(failed)?;
+    leg.start(settings(&agreed, signalling, &security)).await.map_err(failed)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());
     let local = reachable(leg.local(), signalling);
     orders.give(Order::Answer(agreed.answer(local, session, 1))).await;
     let (orders, codec) = (orders.clone(), codec_name(&agreed));
-    let line = Line::new(house, leg, orders, signals, facts, signalling, session, srtp_key);
+    let line = Line::new(house, leg, orders, signals, facts, signalling, session, security);
     Ok((line, codec))
 }
 
@@ -102,7 +105,9 @@ async fn answer_late(
     let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
     let signalling = incoming.source.peer.ip();
     let session = u64::from(rand::random::<u32>());
-    orders.give(Order::Answer(sdp::offer(reachable(leg.local(), signalling), session))).await;
+    let mut security = Security::new(&house.plane, Encryption::None);
+    let offer = sdp::offer(reachable(leg.local(), signalling), session, security.offered());
+    orders.give(Order::Answer(offer)).await;
     let answer = loop {
         tokio::select! {
             signal = signals.recv() => match signal {
@@ -117,14 +122,18 @@ async fn answer_late(
             }
         }
     };
-    let started = match offer::agree(&answer, signalling, &house.ours) {
-        Ok(agreed) => leg.start(settings(&agreed, signalling)).await.map_err(failed).map(|()| codec_name(&agreed)),
+    let agreed = offer::agree(&answer, signalling, &house.ours);
+    let started = match agreed.and_then(|agreed| agreed.answering(security.offered())) {
+        Ok(agreed) => {
+            security.agreed(&agreed);
+            let settings = settings(&agreed, signalling, &security);
+            leg.start(settings).await.map_err(failed).map(|()| codec_name(&agreed))
+        }
         Err(_) => Err(EndCause::NotAcceptable),
     };
     match started {
         Ok(codec) => {
-            let srtp_key = rand::random();
-            let line = Line::new(house, leg, orders.clone(), signals, facts, signalling, session, srtp_key);
+            let line = Line::new(house, leg, orders.clone(), signals, facts, signalling, session, security);
             Ok((line, codec))
         }
         Err(cause) => {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use conference::{Action, Callee, DialOut, Dialer, JoinRequest, Via};
 use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal};
 use sip::{Replaces, Target, sdp};
-use sipconf::{Dialled, Prompt};
+use sipconf::{Account, Dialled, Encryption, Prompt};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -20,6 +20,7 @@ use crate::{
     in_meeting::in_meeting,
     line::{Line, reachable, settings},
     offer,
+    security::Security,
     switchboard::{Order, Orders, Signal, Wish},
     tls::TlsPeer,
 };
@@ -72,7 +73,7 @@ async fn run(house: Arc<House>, call: DialOut, replaces: Option<Replaces>) {
     };
     let own = house.accounts.iter().find(|account| account.user == number.reveal());
     let state = match own {
-        Some(account) => ring_own(&house, &call, &account.user, &number, replaces).await,
+        Some(account) => ring_own(&house, &call, account, &number, replaces).await,
         None => ring_outside(&house, &call, &number, replaces).await,
     };
     tracing::info!(number = %call.number, ?state, "called");
@@ -88,7 +89,7 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
         for place in house.carriers.places(index).await {
             let Some((target, tls)) = carriers::target(trunk, place, uri.clone(), uri.clone()) else { break };
             let target = Target { replaces: replaces.clone(), ..target };
-            let came = attempt(house, call, target, tls, number).await;
+            let came = attempt(house, call, target, tls, trunk.encryption, number).await;
             house.carriers.note(index, place, !matches!(came, Attempt::NextServer));
             match came {
                 Attempt::Over(over) => return over,
@@ -107,18 +108,18 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
 async fn ring_own(
     house: &Arc<House>,
     call: &DialOut,
-    account: &str,
+    account: &Account,
     number: &Dialled,
     replaces: Option<Replaces>,
 ) -> DialState {
     let (answer, answered) = oneshot::channel();
-    if house.wishes.send(Wish::Find { account: account.to_owned(), answer }).await.is_err() {
+    if house.wishes.send(Wish::Find { account: account.user.clone(), answer }).await.is_err() {
         return DialState::Failed;
     }
     for binding in answered.await.unwrap_or_default() {
         let target = Target {
             way: binding.way,
-            to: format!("sip:{account}@{}", house.realm),
+            to: format!("sip:{}@{}", account.user, house.realm),
             uri: binding.uri,
             from: format!("sip:huitong@{}", house.realm),
             contact: "huitong".to_owned(),
@@ -126,7 +127,7 @@ async fn ring_own(
             credentials: None,
             replaces: replaces.clone(),
         };
-        if let Attempt::Over(over) = attempt(house, call, target, None, number).await {
+        if let Attempt::Over(over) = attempt(house, call, target, None, account.encryption, number).await {
             return over;
         }
     }
@@ -139,13 +140,14 @@ async fn attempt(
     call: &DialOut,
     target: Target,
     tls: Option<TlsPeer>,
+    encryption: Encryption,
     number: &Dialled,
 ) -> Attempt {
     let call_id = format!("{:032x}", rand::random::<u128>());
     // Who gives up another call for this one has been asked by whoever put him through.
     let asks = target.replaces.is_none();
     let mut told = Told::begin(&call.number, call_id.clone(), true);
-    let (cause, over) = match place(house, call, Target { call_id, ..target }, tls).await {
+    let (cause, over) = match place(house, call, Target { call_id, ..target }, tls, encryption).await {
         Ok(mut answered) => {
             (told.codec, told.answered_ms) = (answered.codec, Some(call::now_ms()));
             if let Some(admission) = &call.admission {
@@ -174,7 +176,13 @@ struct Taken {
 }
 
 /// Rings; what became of it where it isn't taken.
-async fn place(house: &Arc<House>, call: &DialOut, target: Target, tls: Option<TlsPeer>) -> Result<Taken, Attempt> {
+async fn place(
+    house: &Arc<House>,
+    call: &DialOut,
+    target: Target,
+    tls: Option<TlsPeer>,
+    encryption: Encryption,
+) -> Result<Taken, Attempt> {
     let failed = |error: plane::PlaneError| {
         tracing::error!(%error, "call can't have sound");
         Attempt::Over(DialState::Failed)
@@ -182,20 +190,21 @@ async fn place(house: &Arc<House>, call: &DialOut, target: Target, tls: Option<T
     let signalling = target.way.peer.ip();
     let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
     let session = u64::from(rand::random::<u32>());
-    let offer = sdp::offer(reachable(leg.local(), signalling), session);
+    let mut security = Security::new(&house.plane, encryption);
+    let offer = sdp::offer(reachable(leg.local(), signalling), session, security.offered());
     let (answer, answered) = oneshot::channel();
     house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| Attempt::NextServer)?;
     let (orders, mut signals) = answered.await.ok().flatten().ok_or(Attempt::NextServer)?;
     let description = ring(house, call, &orders, &mut signals).await?;
     let agreed = offer::agree(&description, signalling, &house.ours);
-    let srtp_key = rand::random();
-    let Ok(agreed) = agreed else {
-        tracing::warn!("the answer has no sound we can take");
+    let Ok(agreed) = agreed.and_then(|agreed| agreed.answering(security.offered())) else {
+        tracing::warn!(?encryption, "the answer has no sound we can take");
         orders.give(Order::HangUp).await;
         return Err(Attempt::Over(DialState::Failed));
     };
-    leg.start(settings(&agreed, signalling)).await.map_err(failed)?;
-    let line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, srtp_key);
+    security.agreed(&agreed);
+    leg.start(settings(&agreed, signalling, &security)).await.map_err(failed)?;
+    let line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, security);
     Ok(Taken { line, codec: call::codec_name(&agreed) })
 }
 

@@ -17,6 +17,7 @@ mod name_servers;
 mod names;
 mod offer;
 mod seats;
+mod security;
 mod setup_load;
 mod switchboard;
 mod test_call;

@@ -8,10 +8,10 @@ use std::{
 };
 
 use media::Clip;
-use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording, SrtpKey, SrtpKeys, SrtpSuite};
+use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording};
 use sip::{
     Referral,
-    sdp::{self, Agreed, Codec, Crypto, Direction, Suite},
+    sdp::{self, Agreed, Codec, Direction},
 };
 use sipconf::{Language, Prompt, SitePrompts};
 use tokio::{
@@ -23,6 +23,7 @@ use crate::{
     House,
     end_cause::EndCause,
     offer,
+    security::Security,
     switchboard::{Order, Orders, Signal},
 };
 
@@ -49,8 +50,7 @@ pub(crate) struct Line {
     /// As he said it before he came in.
     pub(crate) name: Option<Recording>,
     pub(crate) sayings: Sayings,
-    /// Our master key and salt of this call, where its sound is encrypted.
-    pub(crate) srtp_key: [u8; 30],
+    pub(crate) security: Security,
     /// He has heard in which language he is spoken to.
     pub(crate) greeted: bool,
     /// He is in a meeting.
@@ -122,7 +122,7 @@ impl Line {
         facts: mpsc::Receiver<LegFact>,
         signalling: IpAddr,
         session: u64,
-        srtp_key: [u8; 30],
+        security: Security,
     ) -> Self {
         Self {
             house,
@@ -141,7 +141,7 @@ impl Line {
             volume_db: 0,
             name: None,
             sayings: Sayings::default(),
-            srtp_key,
+            security,
             greeted: false,
             seated: false,
             may_move: false,
@@ -167,7 +167,7 @@ impl Line {
                     }
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
                         let before = self.on_hold;
-                        self.settle(&answer).await;
+                        self.settle(&answer, true).await;
                         if self.on_hold != before {
                             return Ok(Happening::Held(self.on_hold));
                         }
@@ -204,9 +204,9 @@ impl Line {
         let local = reachable(self.leg.local(), self.signalling);
         let answer = if offer.is_empty() {
             self.version += 1;
-            Some(sdp::offer_anew(local, self.session, self.version))
+            Some(sdp::offer_anew(local, self.session, self.version, self.security.offered()))
         } else {
-            let agreed = self.settle(offer).await;
+            let agreed = self.settle(offer, false).await;
             agreed.map(|agreed| {
                 self.version += 1;
                 agreed.answer(local, self.session, self.version)
@@ -216,18 +216,19 @@ impl Line {
     }
 
     /// Does as his description says. None where that can't be done: all stays as it was.
-    async fn settle(&mut self, description: &[u8]) -> Option<Agreed> {
+    async fn settle(&mut self, description: &[u8], is_answer: bool) -> Option<Agreed> {
         let mut agreed = offer::agree(description, self.signalling, &self.house.ours).ok()?;
-        self.restart(&mut agreed).await.ok()?;
+        if is_answer {
+            agreed = agreed.answering(self.security.offered()).ok()?;
+        } else {
+            self.security.join(&mut agreed);
+        }
+        self.leg.start(settings(&agreed, self.signalling, &self.security)).await.ok()?;
+        self.security.agreed(&agreed);
         self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
             || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
         self.on_hold = matches!(agreed.direction, Direction::SendOnly | Direction::Inactive);
         Some(agreed)
-    }
-
-    async fn restart(&self, agreed: &mut Agreed) -> Result<(), plane::PlaneError> {
-        agreed.secure(self.srtp_key);
-        self.leg.start(settings(agreed, self.signalling)).await
     }
 
     /// One step louder or softer, as far as it goes.
@@ -430,7 +431,7 @@ pub(crate) fn reachable(local: SocketAddr, caller: IpAddr) -> SocketAddr {
     local
 }
 
-pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr) -> LegSettings {
+pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr, security: &Security) -> LegSettings {
     LegSettings {
         codec: match agreed.codec {
             Codec::Opus => media::AudioCodec::Opus,
@@ -442,19 +443,11 @@ pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr) -> LegSettings {
         telephone_event: agreed.telephone_event,
         remote: agreed.remote,
         signalling,
-        srtp: agreed.crypto.as_ref().and_then(keys),
+        srtp: security.keying(agreed),
         comfort_noise: agreed.comfort_noise,
         rtcp_mux: agreed.rtcp_mux,
         rtcp: agreed.rtcp,
     }
-}
-
-fn keys(crypto: &Crypto) -> Option<SrtpKeys> {
-    let suite = match crypto.suite {
-        Suite::AesCm128HmacSha1Tag80 => SrtpSuite::AesCm128HmacSha1Tag80,
-        Suite::AesCm128HmacSha1Tag32 => SrtpSuite::AesCm128HmacSha1Tag32,
-    };
-    Some(SrtpKeys { suite, ours: SrtpKey(crypto.ours?), theirs: SrtpKey(crypto.theirs) })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::Encryption;
+
 /// Shorter passwords are guessed.
 const PASSWORD_MIN: usize = 8;
 
@@ -13,6 +15,8 @@ pub struct Account {
     pub user: String,
     /// Proves that it is it.
     pub password: String,
+    /// Of the sound when we call it.
+    pub encryption: Encryption,
 }
 
 impl std::fmt::Debug for Account {
@@ -26,6 +30,8 @@ impl std::fmt::Debug for Account {
 struct Written {
     user: String,
     password: String,
+    #[serde(default)]
+    encryption: Encryption,
 }
 
 /// Why an account is refused.
@@ -42,14 +48,14 @@ pub enum AccountError {
 impl TryFrom<Written> for Account {
     type Error = AccountError;
 
-    fn try_from(Written { user, password }: Written) -> Result<Self, AccountError> {
+    fn try_from(Written { user, password, encryption }: Written) -> Result<Self, AccountError> {
         if !(4..=6).contains(&user.len()) || !user.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(AccountError::User(user));
         }
         if password.chars().count() < PASSWORD_MIN {
             return Err(AccountError::Password(user));
         }
-        Ok(Self { user, password })
+        Ok(Self { user, password, encryption })
     }
 }
 
@@ -65,6 +71,7 @@ mod tests {
             toml::from_str::<Account>(&text).map_err(|error| error.message().to_owned())
         };
         let account = read("8001", "long enough").unwrap();
+        assert_eq!(account.encryption, Encryption::None);
         assert!(!format!("{account:?}").contains("long"));
         assert_eq!(read("80", "long enough"), Err("\"80\" is no extension: four to six digits".to_owned()));
         assert!(read("lobby", "long enough").is_err());

@@ -8,6 +8,7 @@
 mod accounts;
 mod announce;
 mod catalogue;
+mod encryption;
 mod keypad;
 mod language;
 mod loudness;
@@ -23,6 +24,7 @@ mod upload;
 pub use accounts::{Account, AccountError};
 pub use announce::Announce;
 pub use catalogue::Prompt;
+pub use encryption::Encryption;
 pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCommand};
 pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};

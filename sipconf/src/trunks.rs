@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::{Barred, Language, Price, tolls};
+use crate::{Barred, Encryption, Language, Price, tolls};
 
 /// Calls at once where none is said: what a small office has.
 const CALLS_MAX: u32 = 30;
@@ -41,6 +41,8 @@ struct Written {
     address: String,
     transport: Option<Transport>,
     authority: Option<PathBuf>,
+    #[serde(default)]
+    encryption: Encryption,
     domain: Option<String>,
     user: Option<String>,
     password: Option<String>,
@@ -76,6 +78,8 @@ pub struct Trunk {
     pub transport: Option<Transport>,
     /// Whose certificates are believed over TLS (PEM); the system's authorities where not set.
     pub authority: Option<PathBuf>,
+    /// Of the sound of calls we make there.
+    pub encryption: Encryption,
     /// The host part of its SIP addresses.
     pub domain: String,
     /// Our account, where it knows us by one.
@@ -170,6 +174,7 @@ impl TryFrom<Written> for Trunk {
             domain: written.domain.unwrap_or_else(|| host.to_owned()),
             transport: written.transport,
             authority: written.authority,
+            encryption: written.encryption,
             user: written.user,
             password: written.password,
             register: written.register,
@@ -319,6 +324,9 @@ mod tests {
             ("sip.example", Some(5070), "sip.example")
         );
         assert_eq!((trunk.calls_max, trunk.register, trunk.plus), (30, false, true));
+        assert_eq!(trunk.encryption, Encryption::None);
+        assert_eq!(read(&format!("{PLAIN}encryption = \"dtls\"\n")).unwrap().encryption, Encryption::Dtls);
+        assert_eq!(read(&format!("{PLAIN}encryption = \"sdes\"\n")).unwrap().encryption, Encryption::Sdes);
         let full = "user = \"u\"\npassword = \"p\"\nregister = true\ntransport = \"tcp\"\ndomain = \"d\"\n";
         let trunk = read(&format!("{}{full}", PLAIN.replace(":5070", ""))).unwrap();
         assert_eq!((trunk.port, trunk.transport, trunk.domain.as_str()), (None, Some(Transport::Tcp), "d"));

@@ -12,6 +12,7 @@ mod chat;
 mod dial_out;
 mod effects;
 mod embed;
+mod encryption;
 mod guessing;
 mod keypad;
 mod lines;

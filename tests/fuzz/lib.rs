@@ -4,10 +4,14 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
-use leg::{JitterBuffer, Leg, LegConfig, LegEvent, Pulled};
+use leg::{
+    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, JitterBuffer, Keying, Leg, LegConfig,
+    LegEvent, Pulled,
+};
 use media::{AudioCodec, RtpPacket, Ssrc};
 use model::{AccountId, Action, BroadcastId, Command, Join, Meeting, MeetingId, Options, ParticipantId, Rules, Via};
 use sfu::{Sfu, SfuConfig};
@@ -177,7 +181,9 @@ fn target(way: Source) -> Target {
 
 /// Whatever is offered, an answer has as many m-lines, and is itself an offer that can be read (RFC 3264 §6).
 pub fn sdp(data: &[u8]) {
-    let Ok(agreed) = sdp::agree(data) else { return };
+    let Ok(mut agreed) = sdp::agree(data) else { return };
+    agreed.secure([1; 30]);
+    agreed.certify(&sdp::Fingerprint { hash: sdp::Hash::Sha256, digest: vec![1; 32] }, None);
     let answer = agreed.answer(SocketAddr::new(US.ip(), 20_000), 7, 1);
     let lines = |text: &str| text.lines().filter(|line| line.trim().starts_with("m=")).count();
     assert_eq!(lines(&answer), lines(&String::from_utf8_lossy(data)), "{answer}");
@@ -240,6 +246,36 @@ pub fn dtmf(data: &[u8]) {
     let keys = feed(&mut leg, &packets, Leg::handle_rtp);
     assert!(keys <= packets.len(), "{keys} keys of {} packets", packets.len());
 }
+
+/// A row of datagrams, each begun by two bytes of length, at a leg that waits for a handshake and at one that has begun one. Whoever
+/// sent them has not seen what he was answered: there are no keys, and he is sent less than he has sent.
+pub fn dtls(data: &[u8]) {
+    for active in [false, true] {
+        let identity = Arc::clone(&IDENTITY);
+        let theirs = vec![CertificateFingerprint { hash: CertificateHash::Sha256, digest: vec![7; 32] }];
+        let settings = DtlsSettings { identity, theirs, active, tls_id: None };
+        let mut now = Instant::now();
+        let mut leg = Leg::new(LegConfig { srtp: Some(Keying::Dtls(settings)), ..leg_config() }, Ssrc(1), now);
+        let (mut rest, mut came, mut sent) = (data, 0, 0);
+        while let Some(([high, low], after)) = rest.split_first_chunk::<2>() {
+            let len = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+            let (datagram, after) = after.split_at(len);
+            leg.handle_rtp(THEM, &mut datagram.to_vec(), now);
+            let mut out = Vec::new();
+            while leg.poll_dtls(now, &mut out).is_some() {}
+            (came, sent, rest) = (came + len, sent + out.len(), after);
+            now += Duration::from_millis(20);
+        }
+        assert!(active || sent <= came, "{sent} bytes for {came}");
+        while let Some(event) = leg.poll_event() {
+            assert_ne!(event, LegEvent::Keyed);
+        }
+        assert_eq!(leg.send(&[0xd5; 160], &mut Vec::new()), None, "nothing is said without keys");
+    }
+}
+
+static IDENTITY: LazyLock<Arc<DtlsIdentity>> =
+    LazyLock::new(|| Arc::new(DtlsIdentity::new().expect("a certificate can be made")));
 
 /// A stranger's datagram at the browsers' socket: nobody is there, and nothing is answered.
 pub fn stun(data: &[u8]) {
@@ -329,7 +365,11 @@ fn meeting() -> Meeting {
 }
 
 fn leg() -> Leg {
-    let config = LegConfig {
+    Leg::new(leg_config(), Ssrc(1), Instant::now())
+}
+
+fn leg_config() -> LegConfig {
+    LegConfig {
         codec: AudioCodec::Pcma,
         payload_type: 8,
         telephone_event: Some(101),
@@ -339,8 +379,7 @@ fn leg() -> Leg {
         remote: THEM,
         signalling: THEM.ip(),
         srtp: None,
-    };
-    Leg::new(config, Ssrc(1), Instant::now())
+    }
 }
 
 /// All that comes; how many keys were heard.

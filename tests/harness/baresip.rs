@@ -91,6 +91,11 @@ impl Baresip {
         Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0;mediaenc=srtp-mand")
     }
 
+    /// One that speaks only to who shakes hands with it on the way its sound goes (RFC 5763). Its key is RSA's.
+    pub fn start_dtls(number: &str, codec: Codec, hz: f32) -> Result<Self> {
+        Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0;mediaenc=dtls_srtp")
+    }
+
     /// One that is reached by a registrar.
     pub fn start_registered(number: &str, registrar: SocketAddr, codec: Codec, hz: f32) -> Result<Self> {
         let mut phone = Self::start_registering(number, "none", registrar, codec, hz)?;
@@ -106,11 +111,35 @@ impl Baresip {
         codec: Codec,
         hz: f32,
     ) -> Result<Self> {
+        Self::register(number, password, registrar, codec, hz, "")
+    }
+
+    /// One that is reached by a registrar, and takes calls encrypted so alone: `srtp-mand`, `dtls_srtp`.
+    pub fn start_registered_encrypted(
+        number: &str,
+        password: &str,
+        registrar: SocketAddr,
+        (codec, hz): (Codec, f32),
+        encryption: &str,
+    ) -> Result<Self> {
+        let mut phone = Self::register(number, password, registrar, codec, hz, &format!(";mediaenc={encryption}"))?;
+        phone.wait_for("REGISTER_OK")?;
+        Ok(phone)
+    }
+
+    fn register(
+        number: &str,
+        password: &str,
+        registrar: SocketAddr,
+        codec: Codec,
+        hz: f32,
+        more: &str,
+    ) -> Result<Self> {
         // The control port tells only what happens while somebody is there to hear it: the account comes afterwards.
         let mut phone = Self::start_with("unused", "127.0.0.1", codec, hz, ";regint=0")?;
         let codec = codec.name();
         let account = format!(
-            "<sip:{number}@{registrar}>;regint=600;auth_pass={password};audio_codecs={codec};dtmfmode=rtpevent"
+            "<sip:{number}@{registrar}>;regint=600;auth_pass={password};audio_codecs={codec};dtmfmode=rtpevent{more}"
         );
         phone.command("uanew", &account)?;
         Ok(phone)
@@ -344,7 +373,7 @@ fn config(folder: &Path, control: SocketAddr) -> Result<String> {
          auplay_channels 1\nopus_bitrate 32000\nctrl_tcp_listen {control}\nsnd_path {folder}\n\
          module_path /usr/lib/baresip/modules\n"
     );
-    for module in ["opus", "g711", "aufile", "sndfile", "srtp"] {
+    for module in ["opus", "g711", "aufile", "sndfile", "srtp", "dtls_srtp"] {
         writeln!(text, "module {module}.so")?;
     }
     for module in ["account", "menu", "ctrl_tcp"] {

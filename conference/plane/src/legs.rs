@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use leg::{Leg, LegEvent, Pulled};
+use leg::{Component, Leg, LegEvent, Pulled};
 use mixer::{Incoming, Mixer, Recording, SeatKey};
 use model::MeetingId;
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
@@ -116,6 +116,12 @@ impl Legs {
         if received.is_err() {
             self.broken.push(id);
             return;
+        }
+        self.out.clear();
+        while let Some((component, to)) = leg.poll_dtls(now, &mut self.out) {
+            let from = if component == Component::Rtp { &slot.rtp } else { &slot.rtcp };
+            count(&from.socket.send_to(&self.out, to));
+            self.out.clear();
         }
         if !slot.connected
             && let Some(remote) = leg.settled(now)
@@ -253,6 +259,11 @@ impl LegSlot {
                 LegEvent::FirstPacket => LegFact::FirstPacket,
                 LegEvent::NoMedia => LegFact::NoMedia,
                 LegEvent::MediaBack => LegFact::MediaBack,
+                LegEvent::Keyed => {
+                    tracing::debug!(leg = self.id().0, "keys agreed on by DTLS");
+                    metrics::counter!("plane_handshakes").increment(1);
+                    continue;
+                }
             });
         }
     }

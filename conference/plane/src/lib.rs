@@ -36,7 +36,10 @@ use model::MeetingId;
 use tokio::sync::mpsc;
 
 pub use command::{LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
-pub use leg::{LegConfig as LegSettings, LegStats, SrtpKey, SrtpKeys, SrtpSuite};
+pub use leg::{
+    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, LegConfig as LegSettings, LegStats,
+    SrtpKey, SrtpKeys, SrtpSuite,
+};
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{LineCare, PlayId, Recording};
@@ -94,6 +97,9 @@ pub enum PlaneError {
         /// Last of the range.
         last: u16,
     },
+    /// Telephones can't be spoken to encrypted.
+    #[error("{0}")]
+    Dtls(#[from] leg::DtlsError),
     /// A session description could not be answered.
     #[error("{0}")]
     Sfu(#[from] sfu::SfuError),
@@ -121,6 +127,7 @@ struct Shared {
     workers: Vec<WorkerHandle>,
     ports: PortPool,
     announced: IpAddr,
+    identity: Arc<DtlsIdentity>,
     next_leg: AtomicU64,
     next_worker: AtomicUsize,
     /// Where each open leg lives, for [`MeetingMedia::seat_leg`].
@@ -135,6 +142,7 @@ impl Plane {
             workers,
             ports: PortPool::new(config.rtp_bind, config.rtp_ports),
             announced: config.rtp_announced,
+            identity: Arc::new(DtlsIdentity::new()?),
             next_leg: AtomicU64::new(1),
             next_worker: AtomicUsize::new(0),
             legs: Mutex::default(),
@@ -146,6 +154,12 @@ impl Plane {
     #[must_use]
     pub fn webrtc_addrs(&self) -> Vec<SocketAddr> {
         self.shared.workers.iter().map(|worker| worker.webrtc).collect()
+    }
+
+    /// What we prove to telephones that we are ourselves by, where they want a handshake.
+    #[must_use]
+    pub fn identity(&self) -> &Arc<DtlsIdentity> {
+        &self.shared.identity
     }
 
     /// Makes room for a meeting's media on the next worker in turn.

@@ -86,6 +86,12 @@ impl Latch {
         Verdict::Peer
     }
 
+    /// The peer has proven by his certificate that he is there.
+    pub(crate) fn prove(&mut self, from: SocketAddr) {
+        self.remote = from;
+        (self.learned, self.heard) = (true, true);
+    }
+
     /// The only address that will be believed from now on, once there is one.
     pub(crate) fn settled(&self, now: Instant) -> Option<SocketAddr> {
         (self.heard && (self.learned || now > self.deadline)).then_some(self.remote)
@@ -123,7 +129,7 @@ mod tests {
         let mut latch = latch(now);
         assert_eq!(judge(&mut latch, "203.0.113.9:9", 0..4, now), Verdict::Stranger);
         assert_eq!(judge(&mut latch, "203.0.113.9:9", 4..5, now), Verdict::Peer);
-        assert_eq!(latch.remote(), "203.0.113.9:9".parse().unwrap());
+        assert_eq!(latch.remote(), "203.0.113.9:9".parse::<SocketAddr>().unwrap());
         assert_eq!(judge(&mut latch, "203.0.113.9:11", 0..50, now), Verdict::Stranger, "only once");
     }
 
@@ -147,6 +153,6 @@ mod tests {
         let mut latch = latch(now);
         assert_eq!(judge(&mut latch, "198.51.100.1:4000", 0..500, now), Verdict::Stranger);
         assert_eq!(judge(&mut latch, "203.0.113.9:9", 0..500, now + Duration::from_secs(4)), Verdict::Stranger);
-        assert_eq!(latch.remote(), "10.0.0.7:4000".parse().unwrap());
+        assert_eq!(latch.remote(), "10.0.0.7:4000".parse::<SocketAddr>().unwrap());
     }
 }

@@ -1,10 +1,13 @@
 //! The RTP side of one call: whom to believe (`latch`), in which order packets play ([`JitterBuffer`]), which
-//! keys were pressed (`dtmf`, `tones`), what to report by RTCP, and all of it encrypted where that was agreed on (`srtp`). Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs
-//! `mixer`'s, the call itself `gateway`'s.
+//! keys were pressed (`dtmf`, `tones`), what to report by RTCP, and all of it encrypted where that was agreed on (`protection`, with
+//! `srtp` and, for keys by handshake, `dtls`). Bytes and time in, bytes out; sockets and the clock are `plane`'s, codecs `mixer`'s, the
+//! call itself `gateway`'s.
 
+mod dtls;
 mod dtmf;
 mod jitter;
 mod latch;
+mod protection;
 mod rtcp;
 mod silence;
 mod srtp;
@@ -18,9 +21,12 @@ use std::{
 
 use media::{AudioCodec, RtpPacket, SeqExtender, Ssrc};
 
+pub use dtls::{CertificateFingerprint, CertificateHash, DtlsError, DtlsIdentity, DtlsSettings};
 use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
+pub use protection::Component;
+use protection::Protection;
 use rtcp::Reports;
 use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
@@ -44,6 +50,15 @@ const NOISE_LEVEL: u8 = 70;
 /// Events that may wait to be polled; a phone can't press more keys between two ticks, a flood may.
 const EVENTS_MAX: usize = 32;
 
+/// Where the keys come from that sound is encrypted with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keying {
+    /// Out of the description (RFC 4568).
+    Sdes(SrtpKeys),
+    /// From a handshake on the way the sound goes (RFC 5763).
+    Dtls(DtlsSettings),
+}
+
 /// What offer and answer agreed on.
 #[derive(Debug, Clone)]
 pub struct LegConfig {
@@ -58,13 +73,19 @@ pub struct LegConfig {
     /// Where its SIP comes from: behind a NAT its RTP comes from there too, whatever its SDP says.
     pub signalling: IpAddr,
     /// Where sound is encrypted.
-    pub srtp: Option<SrtpKeys>,
+    pub srtp: Option<Keying>,
     /// The number of comfort noise (RFC 3389), where the peer has it.
     pub comfort_noise: Option<u8>,
     /// RTCP goes by the port of RTP (RFC 5761).
     pub rtcp_mux: bool,
     /// Where the peer wants RTCP, if not by the port above RTP's (RFC 3605).
     pub rtcp: Option<SocketAddr>,
+}
+
+impl LegConfig {
+    fn rtcp_address(&self) -> Option<SocketAddr> {
+        self.rtcp.or_else(|| Some(SocketAddr::new(self.remote.ip(), self.remote.port().checked_add(1)?)))
+    }
 }
 
 /// What happens on a leg.
@@ -78,6 +99,8 @@ pub enum LegEvent {
     NoMedia,
     /// And now it comes again.
     MediaBack,
+    /// A handshake has brought keys.
+    Keyed,
 }
 
 /// What a leg has seen, for the call's record.
@@ -106,7 +129,7 @@ pub struct Leg {
     config: LegConfig,
     ssrc: Ssrc,
     latch: Latch,
-    srtp: Option<(srtp::Sender, srtp::Receiver)>,
+    protection: Protection,
     /// Something has come from where we send to.
     answered: bool,
     /// Packets sent before that.
@@ -140,7 +163,7 @@ impl Leg {
     pub fn new(config: LegConfig, ssrc: Ssrc, now: Instant) -> Self {
         Self {
             latch: Latch::new(config.remote, config.signalling, now),
-            srtp: contexts(config.srtp.as_ref()),
+            protection: Protection::new(&config, now),
             answered: false,
             unheard: 0,
             noise: false,
@@ -177,10 +200,7 @@ impl Leg {
         if config.telephone_event.is_some() != self.config.telephone_event.is_some() {
             self.tones = tone_reader(&config);
         }
-        // The same keys go on counting: begun anew they would be used twice.
-        if config.srtp != self.config.srtp {
-            self.srtp = contexts(config.srtp.as_ref());
-        }
+        self.protection.change(&self.config, &config, now);
         if config.remote != self.config.remote {
             (self.answered, self.unheard) = (false, 0);
         }
@@ -190,14 +210,13 @@ impl Leg {
 
     /// Takes a datagram of the RTP socket.
     pub fn handle_rtp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        if dtls::is_dtls(datagram) {
+            return self.handle_dtls(Component::Rtp, from, datagram, now);
+        }
         if self.config.rtcp_mux && matches!(*datagram, [_, 192..=223, ..]) {
             return self.handle_rtcp(from, datagram, now);
         }
-        let opened = match &mut self.srtp {
-            Some((_, receiver)) => receiver.open(datagram),
-            None => Some(&*datagram),
-        };
-        let Some(datagram) = opened else {
+        let Some(datagram) = self.protection.open(datagram) else {
             self.stats.dropped_forged += 1;
             return;
         };
@@ -227,6 +246,35 @@ impl Leg {
         } else {
             self.take_sound(seq, &packet, now);
         }
+    }
+
+    /// Only from where sound would be believed, or might be in a moment.
+    fn handle_dtls(&mut self, component: Component, from: SocketAddr, datagram: &[u8], now: Instant) {
+        let remote = self.latch.remote();
+        let (named, near) = match component {
+            Component::Rtp => (from == remote, self.latch.may_learn(from, now)),
+            Component::Rtcp => (self.config.rtcp_address() == Some(from), from.ip() == remote.ip()),
+        };
+        if !near && !self.protection.knows(component, from) {
+            self.stats.dropped_stranger += 1;
+            return;
+        }
+        match self.protection.shake_hands(component, (from, named), datagram, now) {
+            Ok(None) => {}
+            Ok(Some(from)) => {
+                if component == Component::Rtp {
+                    self.latch.prove(from);
+                    self.answered = true;
+                }
+                self.tell(LegEvent::Keyed);
+            }
+            Err(()) => self.stats.dropped_nonsense += 1,
+        }
+    }
+
+    /// Appends a datagram of a handshake to `out` and says by which socket it goes, and where; call it until there is none.
+    pub fn poll_dtls(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<(Component, SocketAddr)> {
+        self.protection.poll(now, out)
     }
 
     fn note_arrival(&mut self, packet: &RtpPacket<'_>, now: Instant) {
@@ -269,15 +317,14 @@ impl Leg {
 
     /// Takes a datagram of the RTCP socket; only where it comes from the same address as the sound.
     pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
+        if dtls::is_dtls(datagram) {
+            return self.handle_dtls(Component::Rtcp, from, datagram, now);
+        }
         if from.ip() != self.latch.remote().ip() {
             self.stats.dropped_stranger += 1;
             return;
         }
-        let opened = match &mut self.srtp {
-            Some((_, receiver)) => receiver.open_rtcp(datagram),
-            None => Some(&*datagram),
-        };
-        let Some(datagram) = opened else {
+        let Some(datagram) = self.protection.open_rtcp(datagram) else {
             self.stats.dropped_forged += 1;
             return;
         };
@@ -350,9 +397,7 @@ impl Leg {
         };
         let start = out.len();
         packet.write(out);
-        if let Some((sender, _)) = &mut self.srtp {
-            sender.protect(out, start);
-        }
+        self.protection.protect(out, start);
         self.reports.sent(self.next_timestamp, payload.len());
         self.stats.sent += 1;
         self.next_seq = self.next_seq.wrapping_add(1);
@@ -362,7 +407,7 @@ impl Leg {
 
     fn what_to_send(&mut self, payload: &[u8]) -> What {
         // On hold as RFC 2543 has it nothing goes out at all.
-        if self.latch.remote().ip().is_unspecified() {
+        if self.latch.remote().ip().is_unspecified() || !self.protection.may_send() {
             return What::Nothing;
         }
         if !self.answered {
@@ -400,18 +445,17 @@ impl Leg {
     /// Appends a compound RTCP packet when one is due, about every five seconds.
     pub fn poll_rtcp(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let start = out.len();
-        if !self.answered || !self.reports.write_if_due(now, out) {
+        if !self.answered || !self.protection.may_send_rtcp() || !self.reports.write_if_due(now, out) {
             return None;
         }
-        if let Some((sender, _)) = &mut self.srtp {
-            sender.protect_rtcp(out, start);
-        }
+        self.protection.protect_rtcp(out, start);
         let remote = self.latch.remote();
         if self.config.rtcp_mux {
             return Some(remote);
         }
-        // What the description says of RTCP holds as long as what it says of RTP does.
+        // Where he has proven to take it. What the description says of RTCP holds as long as what it says of RTP does.
         let told = self.config.rtcp.filter(|rtcp| rtcp.ip() == remote.ip() && remote == self.config.remote);
+        let told = self.protection.rtcp_peer().or(told);
         told.or_else(|| Some(SocketAddr::new(remote.ip(), remote.port().checked_add(1)?)))
     }
 
@@ -447,14 +491,6 @@ enum What {
 
 /// Level and coefficients of comfort noise; more describe no room better.
 const NOISE_BYTES_MAX: usize = 13;
-
-fn contexts(keys: Option<&SrtpKeys>) -> Option<(srtp::Sender, srtp::Receiver)> {
-    let new = |keys: &SrtpKeys| {
-        let sender = srtp::Sender::new(keys.suite, &keys.ours);
-        (sender, srtp::Receiver::new(keys.suite, &keys.theirs))
-    };
-    keys.map(new)
-}
 
 /// Bytes of 20 ms, for codecs where every sample has its place.
 fn bytes_per_frame(codec: AudioCodec) -> Option<usize> {
@@ -549,7 +585,8 @@ mod tests {
     fn two_legs_with_each_others_keys_hear_each_other_and_nobody_else_is_heard() {
         let (start, suite) = (Instant::now(), SrtpSuite::AesCm128HmacSha1Tag80);
         let (ours, theirs) = (SrtpKey([1; 30]), SrtpKey([2; 30]));
-        let with = |ours, theirs| LegConfig { srtp: Some(SrtpKeys { suite, ours, theirs }), ..config() };
+        let keys = |ours, theirs| Keying::Sdes(SrtpKeys { suite, ours, theirs });
+        let with = |ours, theirs| LegConfig { srtp: Some(keys(ours, theirs)), ..config() };
         let mut here = Leg::new(with(ours, theirs), Ssrc(1), start);
         let mut there = Leg::new(with(theirs, ours), Ssrc(2), start);
         let mut sent = Vec::new();

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use leg::{Leg, LegConfig, Pulled, SrtpKey, SrtpKeys, SrtpSuite};
+use leg::{Keying, Leg, LegConfig, Pulled, SrtpKey, SrtpKeys, SrtpSuite};
 use media::{AudioCodec, Ssrc};
 
 use network::{Dice, TICK_US, packet, remote};
@@ -22,7 +22,7 @@ fn call(start: Instant, encrypted: bool) -> (Leg, Leg) {
         telephone_event: Some(101),
         remote: remote(),
         signalling: remote().ip(),
-        srtp: encrypted.then_some(SrtpKeys { suite, ours, theirs }),
+        srtp: encrypted.then_some(Keying::Sdes(SrtpKeys { suite, ours, theirs })),
         comfort_noise: None,
         rtcp_mux: false,
         rtcp: None,

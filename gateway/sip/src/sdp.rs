@@ -1,11 +1,15 @@
 //! Offer and answer of sound (RFC 3264, RFC 8866): which codec, where to, which number telephone events have.
 
+mod dtls;
+
 use std::{
     fmt::Write,
     net::{IpAddr, SocketAddr},
 };
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+pub use dtls::{Dtls, Fingerprint, Hash};
 
 /// Ciphers we know, the safest first (RFC 4568 §6.2).
 const SUITES: [(Suite, &str); 2] = [
@@ -88,6 +92,17 @@ impl std::fmt::Debug for Crypto {
     }
 }
 
+/// How an offer of ours wants sound encrypted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Protection<'a> {
+    /// Not at all.
+    None,
+    /// By a key in the description (RFC 4568): our master key and salt.
+    Sdes(&'a [u8; 30]),
+    /// By a handshake between the two ends (RFC 5763): our certificate.
+    Dtls(&'a Fingerprint),
+}
+
 /// What offer and answer agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
@@ -103,8 +118,10 @@ pub struct Agreed {
     pub remote: SocketAddr,
     /// Who sends.
     pub direction: Direction,
-    /// Where the offerer wants sound encrypted.
+    /// Where the offerer wants sound encrypted by a key of its own.
     pub crypto: Option<Crypto>,
+    /// Where it wants a handshake for that. Never both.
+    pub dtls: Option<Dtls>,
     /// RTCP comes and goes by the port of RTP (RFC 5761).
     pub rtcp_mux: bool,
     /// Where the offerer wants RTCP, if not by the port above RTP's (RFC 3605).
@@ -136,6 +153,7 @@ struct Media<'a> {
     rtpmaps: Vec<(u8, String)>,
     direction: Option<Direction>,
     cryptos: Vec<Crypto>,
+    dtls: dtls::Said,
     rtcp_mux: bool,
     rtcp: Option<(u16, Option<IpAddr>)>,
 }
@@ -154,9 +172,21 @@ impl Media<'_> {
         ["RTP/AVP", "RTP/AVPF"].contains(&self.protocol)
     }
 
+    /// RFC 5764 §8.
+    fn is_dtls(&self) -> bool {
+        ["UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"].contains(&self.protocol)
+    }
+
     /// The safest of the ciphers offered.
     fn crypto(&self) -> Option<&Crypto> {
-        SUITES.iter().find_map(|(suite, _)| self.cryptos.iter().find(|crypto| crypto.suite == *suite))
+        let cryptos = || self.cryptos.iter().filter(|_| !self.is_dtls());
+        SUITES.iter().find_map(|(suite, _)| cryptos().find(|crypto| crypto.suite == *suite))
+    }
+
+    /// A certificate without a key under another profile is the same offer: of early browsers' telephones (RTP/SAVPF), and on
+    /// trust (RFC 8643).
+    fn dtls(&self) -> Option<Dtls> {
+        if self.crypto().is_none() { self.dtls.agreed() } else { None }
     }
 }
 
@@ -168,7 +198,10 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     let text = String::from_utf8_lossy(offer);
     let (session_address, session_direction, medias) = read(&text)?;
     // Encrypted before plain, where an offerer leaves the choice.
-    let secure = |media: &Media<'_>| media.is_sound() && media.is_encrypted() && media.crypto().is_some();
+    let secure = |media: &Media<'_>| {
+        let keyed = media.crypto().is_some() || media.dtls().is_some();
+        media.is_sound() && (media.is_encrypted() || media.is_dtls()) && keyed
+    };
     let plain = |media: &Media<'_>| media.is_sound() && media.is_plain();
     let chosen = medias.iter().position(secure).or_else(|| medias.iter().position(plain));
     let chosen = chosen.ok_or(OfferError::NotAcceptable)?;
@@ -211,6 +244,7 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
         remote: SocketAddr::new(address, media.port),
         // A key under a plain profile is an offer to encrypt (RFC 8643): taken, and answered likewise.
         crypto: media.crypto().cloned(),
+        dtls: media.dtls(),
         rtcp_mux: media.rtcp_mux,
         rtcp: media.rtcp.map(|(port, ip)| SocketAddr::new(ip.unwrap_or(address), port)),
         direction: if held { Direction::SendOnly } else { direction },
@@ -227,24 +261,42 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
 
 /// An offer of ours (RFC 3264 §5): all codecs, the best first, and telephone events. What comes back is read by [`agree`].
 #[must_use]
-pub fn offer(local: SocketAddr, session: u64) -> String {
-    offer_anew(local, session, 1)
+pub fn offer(local: SocketAddr, session: u64, protection: Protection<'_>) -> String {
+    offer_anew(local, session, 1, protection)
 }
 
 /// The same within a session that stands (RFC 3264 §8): the version grows by one each time.
 #[must_use]
-pub fn offer_anew(local: SocketAddr, session: u64, version: u64) -> String {
+pub fn offer_anew(local: SocketAddr, session: u64, version: u64, protection: Protection<'_>) -> String {
     let family = if local.is_ipv4() { "IP4" } else { "IP6" };
     let (ip, port) = (local.ip(), local.port());
-    format!(
+    let protocol = match protection {
+        Protection::None => "RTP/AVP",
+        Protection::Sdes(_) => "RTP/SAVP",
+        Protection::Dtls(_) => "UDP/TLS/RTP/SAVP",
+    };
+    let mut text = format!(
         "v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 96 9 8 0 13 97 101\r\n\
+         m=audio {port} {protocol} 96 9 8 0 13 97 101\r\n\
          a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0\r\n\
          a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:13 CN/8000\r\n\
          a=rtpmap:97 telephone-event/48000\r\na=fmtp:97 0-15\r\n\
          a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n\
          a=ptime:20\r\na=maxptime:20\r\na=sendrecv\r\n"
-    )
+    );
+    match protection {
+        Protection::None => {}
+        Protection::Sdes(key) => {
+            // One suite: a key may stand behind one alone.
+            let _ = write!(text, "a=crypto:1 {} inline:{}\r\n", SUITES[0].1, BASE64_STANDARD.encode(key));
+        }
+        Protection::Dtls(ours) => {
+            dtls::write_offer(ours, &mut text);
+            // One handshake is enough for both (RFC 5764 §4.1.3).
+            text.push_str("a=rtcp-mux\r\n");
+        }
+    }
+    text
 }
 
 impl Agreed {
@@ -253,6 +305,24 @@ impl Agreed {
         if let Some(crypto) = &mut self.crypto {
             crypto.ours = Some(ours);
         }
+    }
+
+    /// Takes our certificate, where there is to be a handshake. `was_active`: who began the last one of this call.
+    pub fn certify(&mut self, ours: &Fingerprint, was_active: Option<bool>) {
+        if let Some(dtls) = &mut self.dtls {
+            dtls.certify(ours, was_active);
+        }
+    }
+
+    /// As the answer to an offer of ours: encrypted as that was, or refused (RFC 3264 §6.1, RFC 4568 §5.1.3).
+    pub fn answering(mut self, offered: Protection<'_>) -> Result<Self, OfferError> {
+        match offered {
+            Protection::None => (self.crypto, self.dtls) = (None, None),
+            Protection::Sdes(key) if self.crypto.is_some() => self.secure(*key),
+            Protection::Dtls(ours) if self.dtls.is_some() => self.certify(ours, None),
+            Protection::Sdes(_) | Protection::Dtls(_) => return Err(OfferError::NotAcceptable),
+        }
+        Ok(self)
     }
 
     /// The answer: our address, one codec, telephone events; other m-lines refused by port 0 (RFC 3264 §6).
@@ -283,6 +353,9 @@ impl Agreed {
             let name = SUITES.iter().find(|(known, _)| known == suite).map_or("", |(_, name)| *name);
             let _ = write!(text, "a=crypto:{tag} {name} inline:{}\r\n", BASE64_STANDARD.encode(ours));
         }
+        if let Some(dtls) = &self.dtls {
+            dtls.write(text);
+        }
         if self.rtcp_mux {
             text.push_str("a=rtcp-mux\r\n");
         }
@@ -310,11 +383,16 @@ type Read<'a> = (Option<IpAddr>, Option<Direction>, Vec<Media<'a>>);
 fn read(text: &str) -> Result<Read<'_>, OfferError> {
     let mut session_address = None;
     let mut session_direction = None;
+    let mut session_dtls = dtls::Said::default();
     let mut medias: Vec<Media<'_>> = Vec::new();
     if !text.trim_start().starts_with("v=0") {
         return Err(OfferError::Malformed);
     }
     for line in text.lines().map(str::trim) {
+        let said = medias.last_mut().map_or(&mut session_dtls, |media| &mut media.dtls);
+        if said.read(line) {
+            continue;
+        }
         if let Some(value) = line.strip_prefix("m=") {
             let mut words = value.split_whitespace();
             let (Some(kind), Some(port), Some(protocol)) = (words.next(), words.next(), words.next()) else {
@@ -323,8 +401,20 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             let port = port.split('/').next().unwrap_or(port).parse().map_err(|_| OfferError::Malformed)?;
             let formats = words.take(64).collect();
             let (address, rtpmaps, direction, cryptos) = (None, Vec::new(), None, Vec::new());
-            let (rtcp_mux, rtcp) = (false, None);
-            medias.push(Media { kind, port, protocol, formats, address, rtpmaps, direction, cryptos, rtcp_mux, rtcp });
+            let (dtls, rtcp_mux, rtcp) = (dtls::Said::default(), false, None);
+            medias.push(Media {
+                kind,
+                port,
+                protocol,
+                formats,
+                address,
+                rtpmaps,
+                direction,
+                cryptos,
+                dtls,
+                rtcp_mux,
+                rtcp,
+            });
         } else if let Some(value) = line.strip_prefix("c=") {
             // The address may have a TTL behind it.
             let address = value.split_whitespace().nth(2).and_then(|text| text.split('/').next()?.parse().ok());
@@ -358,6 +448,7 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             }
         }
     }
+    medias.iter_mut().for_each(|media| media.dtls.inherit(&session_dtls));
     Ok((session_address, session_direction, medias))
 }
 
@@ -466,6 +557,112 @@ mod tests {
             assert!(answer.contains("a=crypto:1 ") && answer.contains("a=rtcp-mux\r\n"), "{answer}");
         }
         assert!(!agree(OFFER.as_bytes()).unwrap().answer("192.0.2.1:1".parse().unwrap(), 7, 1).contains("rtcp-mux"));
+    }
+
+    fn fingerprint(byte: u8) -> Fingerprint {
+        Fingerprint { hash: Hash::Sha256, digest: vec![byte; 32] }
+    }
+
+    fn dtls_offer(protocol: &str, lines: &str) -> String {
+        OFFER.replace("RTP/AVP 0", &format!("{protocol} 0")).replace("m=video", &format!("{lines}\r\nm=video"))
+    }
+
+    // RFC 5763 §5, product: P7
+    #[test]
+    fn a_handshake_is_answered_with_our_certificate_and_who_begins() {
+        let check = |protocol: &str, setup: &str, was_active: Option<bool>, expected: &str| {
+            let offer = dtls_offer(protocol, &format!("a=fingerprint:{}\r\n{setup}", fingerprint(7)));
+            let mut agreed = agree(offer.as_bytes()).unwrap();
+            agreed.certify(&fingerprint(1), was_active);
+            assert_eq!(agreed.dtls.as_ref().unwrap().theirs, [fingerprint(7)]);
+            let answer = agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+            assert!(answer.contains(&format!("m=audio 20000 {protocol} 111")), "{answer}");
+            let ours = format!("a=setup:{expected}\r\na=fingerprint:{}\r\n", fingerprint(1));
+            assert!(answer.contains(&ours), "{setup}: {answer}");
+            assert!(!answer.contains("a=tls-id"));
+        };
+        for protocol in ["UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF", "RTP/SAVPF", "RTP/AVP"] {
+            check(protocol, "a=setup:actpass", None, "passive");
+            check(protocol, "a=setup:active", None, "passive");
+            check(protocol, "a=setup:passive", None, "active");
+            check(protocol, "a=ptime:20", None, "passive");
+        }
+        // RFC 8842 §5.5: he leaves it to us, and it stays as it is.
+        check("UDP/TLS/RTP/SAVP", "a=setup:actpass", Some(true), "active");
+        check("UDP/TLS/RTP/SAVP", "a=setup:passive", Some(false), "active");
+    }
+
+    // RFC 8122 §5, RFC 5763 §5: refused without a certificate that can be believed
+    #[test]
+    fn a_handshake_without_a_certificate_that_can_be_believed_is_refused() {
+        let check = |lines: &str| {
+            let offer = dtls_offer("UDP/TLS/RTP/SAVP", lines);
+            assert_eq!(agree(offer.as_bytes()), Err(OfferError::NotAcceptable), "{lines}");
+        };
+        check("a=setup:actpass");
+        check(&format!("a=setup:actpass\r\na=fingerprint:md5 {}", ["4A"; 16].join(":")));
+        check("a=setup:actpass\r\na=fingerprint:sha-256 4A:4B");
+        check(&format!("a=setup:holdconn\r\na=fingerprint:{}", fingerprint(7)));
+        // A key means nothing there.
+        check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"));
+    }
+
+    // RFC 8122 §5: of several hashes the strongest; RFC 8866 §5.13: of the session where the m-line says nothing
+    #[test]
+    fn the_strongest_fingerprint_counts_and_the_sessions_holds_for_all() {
+        let weak = Fingerprint { hash: Hash::Sha1, digest: vec![1; 20] };
+        let lines =
+            format!("a=fingerprint:{weak}\r\na=fingerprint:{}\r\na=fingerprint:{}", fingerprint(2), fingerprint(3));
+        let agreed = agree(dtls_offer("UDP/TLS/RTP/SAVP", &lines).as_bytes()).unwrap();
+        assert_eq!(agreed.dtls.unwrap().theirs, [fingerprint(2), fingerprint(3)]);
+        let of_session = format!("t=0 0\r\na=setup:passive\r\na=fingerprint:{}\r\n", fingerprint(4));
+        let offer = dtls_offer("UDP/TLS/RTP/SAVP", "a=tls-id:abcdefghijklmnopqrst").replace("t=0 0\r\n", &of_session);
+        let mut agreed = agree(offer.as_bytes()).unwrap();
+        agreed.certify(&fingerprint(1), None);
+        let dtls = agreed.dtls.clone().unwrap();
+        assert_eq!((dtls.theirs, dtls.active), (vec![fingerprint(4)], true));
+        assert_eq!(dtls.tls_id.as_deref(), Some("abcdefghijklmnopqrst"));
+        let id = |agreed: &Agreed| {
+            let answer = agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+            answer.lines().find_map(|line| line.strip_prefix("a=tls-id:").map(str::to_owned)).unwrap()
+        };
+        assert!(id(&agreed).len() >= 20 && id(&agreed) == id(&agreed));
+        let mut other = agree(offer.replace("abcdef", "ABCDEF").as_bytes()).unwrap();
+        other.certify(&fingerprint(1), None);
+        assert_ne!(id(&agreed), id(&other), "another association has another name");
+    }
+
+    // RFC 3264 §6.1, product: P7
+    #[test]
+    fn an_offer_of_ours_is_answered_as_it_was_made_or_not_at_all() {
+        let (local, ours, key) = ("192.0.2.1:20000".parse().unwrap(), fingerprint(1), [5; 30]);
+        let plain = offer(local, 7, Protection::None);
+        let sdes = offer(local, 7, Protection::Sdes(&key));
+        let dtls = offer(local, 7, Protection::Dtls(&ours));
+        assert!(plain.contains(" RTP/AVP 96") && !plain.contains("a=crypto") && !plain.contains("a=fingerprint"));
+        assert!(sdes.contains(" RTP/SAVP 96") && sdes.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"));
+        assert!(
+            dtls.contains(" UDP/TLS/RTP/SAVP 96") && dtls.contains("a=setup:actpass") && dtls.contains("a=rtcp-mux")
+        );
+        // Each is an offer that we would answer ourselves.
+        let answer = |offer: &str| {
+            let mut agreed = agree(offer.as_bytes()).unwrap();
+            agreed.secure([9; 30]);
+            agreed.certify(&fingerprint(9), None);
+            agree(agreed.answer("192.0.2.9:30000".parse().unwrap(), 8, 1).as_bytes()).unwrap()
+        };
+        let offers = [Protection::None, Protection::Sdes(&key), Protection::Dtls(&ours)];
+        for (index, text) in [plain, sdes, dtls].iter().enumerate() {
+            for (other, offered) in offers.into_iter().enumerate() {
+                let agreed = answer(text).answering(offered);
+                let expected = index == other || offered == Protection::None;
+                assert_eq!(agreed.is_ok(), expected, "{text}");
+                let Ok(agreed) = agreed else { continue };
+                assert_eq!(agreed.crypto.is_some(), matches!(offered, Protection::Sdes(_)));
+                // The other side waits, so we begin.
+                assert_eq!(agreed.dtls.map(|dtls| dtls.active), matches!(offered, Protection::Dtls(_)).then_some(true));
+            }
+        }
     }
 
     // RFC 3605 §2.1

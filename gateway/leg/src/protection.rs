@@ -1,0 +1,191 @@
+//! What encrypts a leg's packets: nothing, keys of the description, or keys that a handshake brings. Where there is to be one, nothing
+//! is sent or believed before.
+
+use std::{net::SocketAddr, time::Instant};
+
+use crate::{
+    Keying, LegConfig,
+    dtls::{Association, DtlsSettings, Proven},
+    srtp::{Receiver, Sender, SrtpKeys},
+};
+
+/// RTP, or RTCP where it has a port of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Component {
+    /// And RTCP, where both share its port (RFC 5761).
+    Rtp,
+    /// A port of its own, so a handshake of its own (RFC 5764 §4.1.3).
+    Rtcp,
+}
+
+/// Keys of both directions.
+struct Contexts(Sender, Receiver);
+
+impl Contexts {
+    fn new(keys: &SrtpKeys) -> Self {
+        Self(Sender::new(keys.suite, &keys.ours), Receiver::new(keys.suite, &keys.theirs))
+    }
+}
+
+/// Of one socket.
+#[derive(Default)]
+struct Part {
+    contexts: Option<Contexts>,
+    dtls: Option<Association>,
+    /// Where the peer has proven to be.
+    peer: Option<SocketAddr>,
+}
+
+impl Part {
+    fn agree(&mut self, settings: &DtlsSettings, remote: Option<SocketAddr>, moved: bool, now: Instant) {
+        match &mut self.dtls {
+            Some(dtls) if dtls.settings() == settings => {
+                if moved {
+                    dtls.expect_again();
+                }
+            }
+            // What there was is good until the new one stands (RFC 8842 §5.5).
+            Some(_) => self.dtls = Some(Association::new(settings, remote, now)),
+            None => *self = Self { dtls: Some(Association::new(settings, remote, now)), ..Self::default() },
+        }
+    }
+}
+
+pub(crate) struct Protection {
+    /// Encrypted, with keys or while there are none yet.
+    wanted: bool,
+    mux: bool,
+    rtp: Part,
+    rtcp: Part,
+}
+
+impl Protection {
+    pub(crate) fn new(config: &LegConfig, now: Instant) -> Self {
+        let mut protection = Self { wanted: false, mux: true, rtp: Part::default(), rtcp: Part::default() };
+        protection.agree(config, true, now);
+        protection
+    }
+
+    /// After a re-INVITE. The same keys go on counting: begun anew they would be used twice.
+    pub(crate) fn change(&mut self, before: &LegConfig, config: &LegConfig, now: Instant) {
+        let is_the_same = config.srtp == before.srtp && config.rtcp_mux == before.rtcp_mux;
+        let moved = config.remote != before.remote;
+        if !is_the_same || moved && matches!(config.srtp, Some(Keying::Dtls(_))) {
+            self.agree(config, moved, now);
+        }
+    }
+
+    fn agree(&mut self, config: &LegConfig, moved: bool, now: Instant) {
+        self.wanted = config.srtp.is_some();
+        self.mux = config.rtcp_mux;
+        match &config.srtp {
+            None => (self.rtp, self.rtcp) = (Part::default(), Part::default()),
+            Some(Keying::Sdes(keys)) => {
+                self.rtp = Part { contexts: Some(Contexts::new(keys)), ..Part::default() };
+                self.rtcp = Part::default();
+            }
+            Some(Keying::Dtls(settings)) => {
+                let known = |address: &SocketAddr| !address.ip().is_unspecified();
+                self.rtp.agree(settings, Some(config.remote).filter(known), moved, now);
+                if config.rtcp_mux {
+                    self.rtcp = Part::default();
+                } else {
+                    self.rtcp.agree(settings, config.rtcp_address().filter(known), moved, now);
+                }
+            }
+        }
+    }
+
+    fn part(&mut self, component: Component) -> &mut Part {
+        match component {
+            Component::Rtp => &mut self.rtp,
+            Component::Rtcp => &mut self.rtcp,
+        }
+    }
+
+    /// Who encrypts RTCP: with keys of the description one set is for both.
+    fn of_rtcp(&mut self) -> &mut Part {
+        if self.mux || self.rtcp.dtls.is_none() { &mut self.rtp } else { &mut self.rtcp }
+    }
+
+    pub(crate) fn may_send(&self) -> bool {
+        !self.wanted || self.rtp.contexts.is_some()
+    }
+
+    pub(crate) fn may_send_rtcp(&mut self) -> bool {
+        !self.wanted || self.of_rtcp().contexts.is_some()
+    }
+
+    /// Where RTCP goes, where its peer has proven to be elsewhere than was said.
+    pub(crate) fn rtcp_peer(&self) -> Option<SocketAddr> {
+        self.rtcp.peer
+    }
+
+    pub(crate) fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
+        match &mut self.rtp.contexts {
+            Some(Contexts(_, receiver)) => receiver.open(datagram),
+            None => (!self.wanted).then_some(&*datagram),
+        }
+    }
+
+    pub(crate) fn open_rtcp<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
+        let wanted = self.wanted;
+        match &mut self.of_rtcp().contexts {
+            Some(Contexts(_, receiver)) => receiver.open_rtcp(datagram),
+            None => (!wanted).then_some(&*datagram),
+        }
+    }
+
+    /// A packet from `start` to the end.
+    pub(crate) fn protect(&mut self, out: &mut Vec<u8>, start: usize) {
+        if let Some(Contexts(sender, _)) = &mut self.rtp.contexts {
+            sender.protect(out, start);
+        }
+    }
+
+    /// See [`Self::protect`].
+    pub(crate) fn protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) {
+        if let Some(Contexts(sender, _)) = &mut self.of_rtcp().contexts {
+            sender.protect_rtcp(out, start);
+        }
+    }
+
+    /// A handshake with this source goes on.
+    pub(crate) fn knows(&self, component: Component, from: SocketAddr) -> bool {
+        let part = match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        };
+        part.dtls.as_ref().is_some_and(|dtls| dtls.knows(from))
+    }
+
+    /// Takes a datagram of a handshake from where the peer may be; `named`: from where the description has him. Where he has proven to
+    /// be, once he has; an error is a datagram that means nothing here.
+    pub(crate) fn shake_hands(
+        &mut self,
+        component: Component,
+        (from, named): (SocketAddr, bool),
+        datagram: &[u8],
+        now: Instant,
+    ) -> Result<Option<SocketAddr>, ()> {
+        let part = self.part(component);
+        let Some(Proven { from, keys }) = part.dtls.as_mut().ok_or(())?.handle(from, named, datagram, now)? else {
+            return Ok(None);
+        };
+        part.contexts = Some(Contexts::new(&keys));
+        part.peer = Some(from);
+        Ok(Some(from))
+    }
+
+    /// Appends what a handshake wants sent, and says by which socket and where.
+    pub(crate) fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<(Component, SocketAddr)> {
+        for component in [Component::Rtp, Component::Rtcp] {
+            let dtls = self.part(component).dtls.as_mut();
+            if let Some((to, datagram)) = dtls.and_then(|dtls| dtls.poll(now)) {
+                out.extend_from_slice(&datagram);
+                return Some((component, to));
+            }
+        }
+        None
+    }
+}
