@@ -149,10 +149,10 @@ fn who_calls_is_whom_his_carrier_asserts_and_nobody_elses_word_counts() {
     check(&mut stranger, asserted, "13812345678");
     // A telephone of ours that we call is no carrier; whom we ask whether he is there is one.
     stranger.call(outgoing::target(Transport::Udp), "offer", now);
-    check(&mut stranger, &format!("{asserted}X: 1\r\n"), "13812345678");
+    check(&mut stranger, &format!("{asserted}User-Agent: a\r\n"), "13812345678");
     stranger.ask(outgoing::target(Transport::Udp), Question::Options, now);
     let mut carrier = stranger;
-    check(&mut carrier, &format!("{asserted}X: 12\r\n"), "+8613900001111");
+    check(&mut carrier, &format!("{asserted}User-Agent: ab\r\n"), "+8613900001111");
     check(&mut carrier, "P-Asserted-Identity: <sip:alice@h>, <sip:+861@h>\r\n", "alice");
     check(&mut carrier, "P-Asserted-Identity: nonsense\r\n", "13812345678");
     check(&mut carrier, &format!("{asserted}Privacy: id;critical\r\n"), "13812345678");
