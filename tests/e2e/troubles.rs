@@ -120,6 +120,66 @@ fn a_browser_that_allows_nothing_is_asked_again_as_soon_as_it_does() -> Result<(
     page.until("window.huitong.state.sending && !window.huitong.me.muted && window.huitong.me.camera")
 }
 
+#[test]
+fn an_old_browser_is_told_so_in_both_languages() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Blue)?;
+    page.before_each_page("delete window.RTCPeerConnection")?;
+    for address in [format!("http://{}/", server.web), door(&server)] {
+        page.open(&address)?;
+        for (width, height) in SIZES {
+            page.resize(width, height)?;
+            let text = page.text(&by_id("old-browser"))?;
+            assert!(text.contains("此浏览器版本过旧，无法参加会议。"), "{text}");
+            assert!(text.contains("This browser is too old for meetings."), "{text}");
+            assert_eq!(page.evaluate("document.documentElement.scrollWidth <= innerWidth")?, true);
+        }
+        // Nothing beside it that doesn't work.
+        assert_eq!(page.evaluate("document.getElementById('root').children.length")?, 1);
+    }
+    Ok(())
+}
+
+// product: J6, C21
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_network_loses_nothing_that_was_written() -> Result<()> {
+    let server = Server::start()?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut other = Client::join(server.web, &server.meeting, join, None).await?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.open(&door(&server))?;
+    for (language, words, failed) in [
+        ("zh-CN", "网络中断，正在重新连接…", "网络已断开，请稍后再试"),
+        ("en", "Connection lost, coming back…", "You are offline"),
+    ] {
+        speak(&mut page, language)?;
+        page.enter("李雷", "")?;
+        let seat = page.evaluate("window.huitong.you")?;
+        page.press("c")?;
+        page.fill("chat-text", &format!("未发出 {language}"))?;
+        page.set_offline(true)?;
+        page.evaluate("window.huitong.reconnect()")?;
+        reads(&mut page, &by_id("reconnecting"), words)?;
+        // It can't be sent now, and stays.
+        page.click("chat-send")?;
+        page.see("[data-notice=problem]")?;
+        assert!(page.text("[data-notice=problem]")?.contains(failed), "{}", page.text("[data-notice=problem]")?);
+        page.click("panel-close")?;
+        page.press("c")?;
+        let kept = "document.querySelector('[data-testid=chat-text]').value";
+        assert_eq!(page.evaluate(kept)?, format!("未发出 {language}"));
+        page.set_offline(false)?;
+        page.miss(&by_id("reconnecting"))?;
+        page.until("window.huitong.state.phase === 'joined'")?;
+        assert_eq!(page.evaluate("window.huitong.you")?, seat, "the same seat");
+        page.click("chat-send")?;
+        other.next(|message| message["event"]["message"]["text"] == format!("未发出 {language}")).await?;
+        page.until(&format!("{kept} === ''"))?;
+        page.open(&door(&server))?;
+    }
+    Ok(())
+}
+
 // product: J1
 #[test]
 fn a_second_tab_is_told_of_the_first() -> Result<()> {
