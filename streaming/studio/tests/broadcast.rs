@@ -281,7 +281,8 @@ async fn a_recording_survives_the_server_and_becomes_a_plain_file() {
     // The recording begins at the studio's first key frame, which takes it a moment.
     assert!(killed - part < 3.5, "{part} of {killed} s are on the disk");
     let mended = ready(&recording_into(&left).recordings(), owner).await;
-    assert!((mended.seconds - part).abs() < 0.2, "{} s of {part} are mended", mended.seconds);
+    // The last part may have been half written.
+    assert!((mended.seconds - part).abs() < 0.5, "{} s of {part} are mended", mended.seconds);
 
     broadcast.stop().await;
     let stopped = start.elapsed().as_secs_f64();

@@ -242,7 +242,7 @@ export interface BroadcastView {
   viewers_peak: number;
 }
 /**
- * One telephone call.
+ * One telephone call, or one stay of a browser in a meeting.
  *
  * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "CallView".
@@ -253,7 +253,7 @@ export interface CallView {
    */
   answered?: string | null;
   /**
-   * Of its SIP messages.
+   * Of its SIP messages; empty of browsers.
    */
   call_id: string;
   /**
@@ -269,8 +269,16 @@ export interface CallView {
    * `in`, or `out` where the server called.
    */
   direction: string;
+  /**
+   * By how many decibels a telephone gave back what it was sent, softer (echo return loss); where `media.echo_guard` found an echo.
+   */
+  echo_db?: number | null;
   id: string;
   jitter_ms: number;
+  /**
+   * `phone` or `web`.
+   */
+  kind: string;
   /**
    * Those that should have come besides.
    */
@@ -281,9 +289,21 @@ export interface CallView {
    */
   mos?: number | null;
   /**
-   * Masked.
+   * How a browser's participant called himself; empty of telephones.
+   */
+  name: string;
+  /**
+   * Masked; empty of browsers.
    */
   number: string;
+  /**
+   * Why a telephone that was spoken to was not heard: `no_packets` (nothing came) or `silent` (what came was silence).
+   */
+  one_way?: string | null;
+  /**
+   * Who it was in the meeting.
+   */
+  participant?: string | null;
   /**
    * RTP packets that came.
    */

@@ -48,7 +48,9 @@ impl Fingerprint {
     fn parse(value: &str) -> Option<Self> {
         let (name, digits) = value.trim().split_once(' ')?;
         let (hash, _, len) = HASHES.into_iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name))?;
-        let pair = |digits: &str| (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok()).flatten();
+        // `from_str_radix` takes a sign for a digit.
+        let is_pair = |digits: &str| digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let pair = |digits: &str| is_pair(digits).then(|| u8::from_str_radix(digits, 16).ok()).flatten();
         let digest: Vec<u8> = digits.trim().split(':').take(len + 1).map(pair).collect::<Option<_>>()?;
         (digest.len() == len).then_some(Self { hash, digest })
     }
