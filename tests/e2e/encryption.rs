@@ -1,4 +1,4 @@
-//! Sound encrypted by keys of a handshake (DTLS-SRTP), with telephones of two other makes, and strangers beside them.
+//! Sound encrypted by keys of a handshake (DTLS-SRTP), with telephones of another make, and strangers beside them.
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
@@ -31,7 +31,7 @@ fn judge(who: &str, own: f32, all: &[f32], heard: &Heard) {
     }
 }
 
-// product: P7, RFC 5763: two programs whose DTLS is OpenSSL's and whose certificates are not of our kind, and one that can't encrypt.
+// product: P7, RFC 5763: telephones whose DTLS is OpenSSL's and whose certificates are RSA's, and two that can't encrypt.
 #[tokio::test(flavor = "multi_thread")]
 async fn telephones_that_shake_hands_hear_plain_ones_and_each_other() -> Result<()> {
     let server = Server::start()?;
@@ -44,7 +44,7 @@ async fn telephones_that_shake_hands_hear_plain_ones_and_each_other() -> Result<
         phone.dial(&server.meeting, server.sip, "udp")?;
         phone.enter(&server.password)?;
     }
-    let mut pjsua = Pjsua::start_dtls("13800000004", 1_700.0)?;
+    let mut pjsua = Pjsua::start("13800000004", 1_700.0)?;
     pjsua.dial(&server.meeting, server.sip, "udp")?;
     pjsua.press(&format!("2{}#", server.password))?;
     let all = [600.0, 900.0, 1_300.0, 1_700.0];
@@ -171,7 +171,7 @@ async fn strangers_who_say_hello_keep_no_call_from_coming_up_or_going_on() -> Re
         phone.dial(&server.meeting, server.sip, "udp")?;
         phone.enter(&server.password)?;
     }
-    let mut pjsua = Pjsua::start_dtls("13800000004", 1_700.0)?;
+    let mut pjsua = Pjsua::start("13800000004", 1_700.0)?;
     pjsua.dial(&server.meeting, server.sip, "udp")?;
     pjsua.press(&format!("2{}#", server.password))?;
     pjsua.wait_to_hear(600.0)?;

@@ -270,14 +270,16 @@ impl Baresip {
         listen(&path, spec.sample_rate, spec.channels, seconds)
     }
 
+    /// The newest: after a hold another is begun.
     fn recording(&self) -> Result<PathBuf> {
+        let mut recordings = Vec::new();
         for entry in fs::read_dir(self.folder.path())? {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with("-dec.wav") {
-                return Ok(path);
+            let entry = entry?;
+            if entry.path().to_string_lossy().ends_with("-dec.wav") {
+                recordings.push((entry.metadata()?.modified()?, entry.path()));
             }
         }
-        bail!("the phone wrote nothing down")
+        recordings.into_iter().max().map(|(_, path)| path).context("the phone wrote nothing down")
     }
 
     /// Hangs up; what was heard since the answer.

@@ -31,15 +31,6 @@ pub struct Pjsua {
 impl Pjsua {
     /// A phone with a number and a tone.
     pub fn start(number: &str, hz: f32) -> Result<Self> {
-        Self::start_with(number, hz, "plain")
-    }
-
-    /// One that speaks only to who shakes hands with it on the way its sound goes (RFC 5763).
-    pub fn start_dtls(number: &str, hz: f32) -> Result<Self> {
-        Self::start_with(number, hz, "dtls")
-    }
-
-    fn start_with(number: &str, hz: f32, encryption: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (tone, heard) = (folder.path().join("tone.wav"), folder.path().join("heard.wav"));
         baresip::write_tone(&tone, hz, RATE)?;
@@ -48,7 +39,6 @@ impl Pjsua {
             .arg(tests.join("python/pjsua.py"))
             .arg(number)
             .args([&tone, &heard])
-            .arg(encryption)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -7,7 +7,7 @@ import sys
 
 import pjsua2 as pj
 
-number, tone, heard, encryption = sys.argv[1:5]
+number, tone, heard = sys.argv[1:4]
 
 
 class Call(pj.Call):
@@ -52,10 +52,6 @@ recorder = pj.AudioMediaRecorder()
 recorder.createRecorder(heard)
 account_config = pj.AccountConfig()
 account_config.idUri = f"sip:{number}@127.0.0.1"
-if encryption == "dtls":
-    account_config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
-    account_config.mediaConfig.srtpSecureSignaling = 0
-    account_config.mediaConfig.srtpOpt.keyings = pj.IntVector([pj.PJMEDIA_SRTP_KEYING_DTLS_SRTP])
 account = pj.Account()
 account.create(account_config)
 
