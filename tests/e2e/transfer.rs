@@ -9,12 +9,12 @@ use tests::{Baresip, Client, Codec, Kamailio, Pjsua, RawPhone, Reply, Server, Us
 use crate::dial_out::{host, trunk};
 
 /// A telephone in the server's meeting, and what its call was answered.
-fn enters(server: &Server, secret: &str) -> Result<(RawPhone, Reply)> {
+fn enters(server: &Server) -> Result<(RawPhone, Reply)> {
     let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
     let offer = phone.description()?;
     let reply = phone.call(&server.meeting, &offer, "")?;
     keep_sending(&phone, &reply)?;
-    phone.press(&tag(&reply), &format!("2{secret}#"))?;
+    phone.press(&tag(&reply), &format!("2{}#", server.password))?;
     Ok((phone, reply))
 }
 
@@ -48,7 +48,7 @@ async fn joined(watcher: &mut Client) -> Result<Value> {
 async fn a_call_that_takes_another_over_has_its_seat() -> Result<()> {
     let server = Server::start()?;
     let mut host = host(&server).await?;
-    let (phone, reply) = enters(&server, &server.password)?;
+    let (phone, reply) = enters(&server)?;
     let who = joined(&mut host).await?;
 
     let mut other = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
@@ -136,12 +136,15 @@ async fn nobody_is_called_for_who_may_not_call_and_whom_a_host_puts_through_come
     ])?;
     server.wait_for_log("trunk is up")?;
     let mut callee = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    // Drawn before: a meeting knows its host's PIN from its beginning on.
+    let user = User::login(&server, "host").await?;
+    let pin = user.post("/me/phone-pin", json!({})).await?.body["pin"].as_str().context("a PIN")?.to_owned();
     let mut watcher = host(&server).await?;
     let refer = |phone: &mut RawPhone, reply: &Reply, to: &str| -> Result<u16> {
         phone.send("REFER", &tag(reply), &format!("Refer-To: <sip:{to}>\r\n"), "")?;
         Ok(phone.answer()?.code)
     };
-    let (mut guest, reply) = enters(&server, &server.password)?;
+    let (mut guest, reply) = enters(&server)?;
     joined(&mut watcher).await?;
     let carrier_host = carrier.address;
     assert_eq!(refer(&mut guest, &reply, &format!("+8613812345678@{carrier_host}"))?, 403);
@@ -151,10 +154,14 @@ async fn nobody_is_called_for_who_may_not_call_and_whom_a_host_puts_through_come
     guest.send("BYE", &tag(&reply), "", "")?;
     assert_eq!(guest.answer()?.code, 200);
     watcher.next(|message| message["event"]["type"] == "participant_left").await?;
-    let user = User::login(&server, "host").await?;
-    let pin = user.post("/me/phone-pin", json!({})).await?.body["pin"].as_str().context("a PIN")?.to_owned();
-    let (mut phone, reply) = enters(&server, &pin)?;
-    joined(&mut watcher).await?;
+    let (mut phone, reply) = enters(&server)?;
+    let who = joined(&mut watcher).await?;
+    phone.press(&tag(&reply), &format!("*0{pin}#"))?;
+    let is_host = |message: &Value| {
+        let participant = &message["event"]["participant"];
+        participant["id"] == who && participant["role"] == "host"
+    };
+    watcher.next(is_host).await?;
     assert_eq!(refer(&mut phone, &reply, "+881612345678@h")?, 403, "a satellite");
     assert_eq!(refer(&mut phone, &reply, "+442079460000@h")?, 403, "no carrier may");
     assert_eq!(refer(&mut phone, &reply, "alice@h")?, 404);
