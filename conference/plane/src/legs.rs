@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     LegFact, LegId,
-    command::LegAddress,
+    command::{LegAddress, LineFindings},
     ports::{self, RtpSockets},
 };
 
@@ -195,6 +195,8 @@ pub(crate) struct LegSlot {
     /// Of the meeting, to him.
     pub(crate) volume: f32,
     pub(crate) recording: Option<Recording>,
+    /// What its line turned out to be in meetings it has left.
+    pub(crate) line: LineFindings,
 }
 
 /// Where a started leg listens.
@@ -223,6 +225,7 @@ impl LegSlot {
             place: Place::Nowhere,
             volume: 1.0,
             recording: None,
+            line: LineFindings::default(),
         })
     }
 

@@ -23,7 +23,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
     LegFact, LegId, PlaneConfig, PlaneError,
-    command::{Command, LegAddress, LegCommand, LegReport, LineFindings, MeetingCommand, SeatLeg},
+    command::{Command, LegAddress, LegCommand, LegReport, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
     ports::RtpSockets,
     room::Room,
@@ -133,8 +133,6 @@ struct Worker {
     care: LineCare,
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
     legs: Legs,
-    /// What lines turned out to be that have left their meetings.
-    lines: HashMap<LegId, LineFindings>,
     lobby: Mixer,
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
@@ -162,7 +160,6 @@ impl Worker {
             care: LineCare::default(),
             peers: HashMap::new(),
             legs: Legs::new(),
-            lines: HashMap::new(),
             lobby: Mixer::new(),
             fed: Vec::new(),
             webrtc_unread: false,
@@ -297,7 +294,9 @@ impl Worker {
             gone.reception.delivered(self.sfu.remove(peer));
         }
         if let Some((leg, line)) = gone.leg {
-            self.lines.insert(leg, line);
+            if let Some(slot) = self.legs.get_mut(leg) {
+                slot.line = line;
+            }
             self.seat_in_lobby(leg);
         }
         Some(gone.reception.stats())
@@ -377,8 +376,10 @@ impl Worker {
             Place::Meeting(meeting, _) => self.rooms.get(&meeting).and_then(|room| room.line_of(id)),
             Place::Nowhere | Place::Lobby(_) => None,
         };
-        let line = in_meeting.or_else(|| self.lines.get(&id).copied()).unwrap_or_default();
-        LegReport { stats: slot.leg.as_ref().map(Leg::stats).unwrap_or_default(), line }
+        LegReport {
+            stats: slot.leg.as_ref().map(Leg::stats).unwrap_or_default(),
+            line: in_meeting.unwrap_or(slot.line),
+        }
     }
 
     fn forward(&self, worker: usize, command: Command) {
@@ -493,7 +494,6 @@ impl Worker {
 
     fn close_leg(&mut self, id: LegId) {
         let Some(mut slot) = self.legs.remove(id) else { return };
-        self.lines.remove(&id);
         self.leave_place(&mut slot);
         if let Some(leg) = &slot.leg {
             tracing::info!(leg = id.0, codec = %leg.codec(), stats = ?leg.stats(), "leg closed");
