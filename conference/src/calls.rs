@@ -18,28 +18,6 @@ use uuid::Uuid;
 
 use crate::{Account, AccountRefused, Conference, now_ms, quality};
 
-/// How somebody's sound came and went, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Quality {
-    /// RTP packets that came.
-    pub received: u64,
-    /// Those that should have come besides.
-    pub lost: u64,
-    /// RTP packets of sound that went.
-    pub sent: u64,
-    /// Interarrival jitter (RFC 3550 §6.4.1).
-    pub jitter_ms: f64,
-    /// By RTCP, where the other end told.
-    pub round_trip_ms: Option<f64>,
-}
-
-impl From<LegStats> for Quality {
-    fn from(stats: LegStats) -> Self {
-        let LegStats { received, lost, sent, jitter_ms, round_trip_ms, .. } = stats;
-        Self { received, lost, sent, jitter_ms, round_trip_ms }
-    }
-}
-
 /// A call as the gateway tells it, or a browser's stay in a meeting.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
@@ -69,8 +47,8 @@ pub struct CallRecord {
     pub cost: i64,
     /// Why it ended, as in the metric `gateway_calls_ended`.
     pub cause: &'static str,
-    /// In numbers.
-    pub quality: Quality,
+    /// How his sound came and went, in numbers.
+    pub quality: LegStats,
     /// What a telephone's line turned out to be.
     pub line: LineFindings,
 }

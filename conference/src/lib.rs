@@ -50,7 +50,7 @@ pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use bookmarks::BookmarkRefused;
 pub use calling::Admission;
-pub use calls::{CallRecord, Quality};
+pub use calls::CallRecord;
 pub use demo::DemoSite;
 pub use dial::{Callee, DialOut, Dialer};
 pub use files::{FileDraft, FileRefused};

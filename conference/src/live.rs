@@ -615,7 +615,7 @@ impl Live {
         let records = self.records.clone();
         let write = async move {
             // Who never had any is not known there.
-            record.quality = sound.await.map(Into::into).unwrap_or_default();
+            record.quality = sound.await.unwrap_or_default();
             records.add(record).await;
         };
         self.registry.tasks.spawn(write.in_current_span());

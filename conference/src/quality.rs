@@ -1,6 +1,6 @@
 //! How somebody sounded, by numbers: the E-model (ITU-T G.107) with its default values.
 
-use crate::Quality;
+use plane::LegStats;
 
 /// What our own side adds to half the round trip: a frame, the mixer's tick, and twice the jitter in the buffer.
 const OWN_DELAY_MS: f64 = 40.0;
@@ -13,7 +13,7 @@ const R_BEST: f64 = 93.2;
 const LOSS_ROBUSTNESS: f64 = 25.1;
 
 /// Mean opinion score, from 1 (bad) to 4.5; none where nothing was heard.
-pub(crate) fn mos(quality: &Quality) -> Option<f64> {
+pub(crate) fn mos(quality: &LegStats) -> Option<f64> {
     if quality.received == 0 {
         return None;
     }
@@ -31,12 +31,12 @@ mod tests {
     use super::*;
 
     fn score(lost: u64, jitter_ms: f64, round_trip_ms: f64) -> f64 {
-        let quality = Quality {
+        let quality = LegStats {
             received: 1_000 - lost,
             lost,
             jitter_ms,
             round_trip_ms: Some(round_trip_ms),
-            ..Quality::default()
+            ..LegStats::default()
         };
         mos(&quality).unwrap()
     }
@@ -48,6 +48,6 @@ mod tests {
         assert!((3.6..4.0).contains(&score(50, 5.0, 40.0)), "{}", score(50, 5.0, 40.0));
         assert!(score(200, 5.0, 40.0) < 2.9, "{}", score(200, 5.0, 40.0));
         assert!(score(0, 1.0, 800.0) < 3.6, "{}", score(0, 1.0, 800.0));
-        assert_eq!(mos(&Quality::default()), None);
+        assert_eq!(mos(&LegStats::default()), None);
     }
 }

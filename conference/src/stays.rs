@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use model::{EndReason, MeetingId, ParticipantId};
-use plane::LineFindings;
+use plane::{LegStats, LineFindings};
 use store::CallKind;
 
-use crate::{CallRecord, calls::Quality, now_ms};
+use crate::{CallRecord, now_ms};
 
 /// Who is there by a browser.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Stays {
             ended_ms: now_ms(),
             cost: 0,
             cause: cause(reason),
-            quality: Quality::default(),
+            quality: LegStats::default(),
             line: LineFindings::default(),
         })
     }

@@ -238,7 +238,7 @@ impl Told {
             ended_ms: now_ms(),
             cost: self.cost,
             cause: cause.label(),
-            quality: self.report.stats.into(),
+            quality: self.report.stats,
             line: self.report.line,
         };
         house.conference.record_call(call).await;
