@@ -77,8 +77,8 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                     let _ = caller.handle.command(caller.me, Action::OnHold { on }).await;
                     None
                 }
-                Ok(Happening::Referred) => {
-                    if caller.refer(line).await {
+                Ok(Happening::Referred(to)) => {
+                    if caller.refer(to, line).await {
                         let _ = caller.handle.command(participant, Action::Leave).await;
                         return EndCause::Moved;
                     }

@@ -259,7 +259,7 @@ async fn knock(
                         return Ok(Knocked::Pin(pin));
                     }
                 }
-                Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred => {}
+                Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred(_) => {}
             },
         }
     }

@@ -57,8 +57,6 @@ pub(crate) struct Line {
     pub(crate) seated: bool,
     /// He may go to another: he called.
     pub(crate) may_move: bool,
-    /// Whom he wants to be put through to.
-    pub(crate) referral: Option<Referral>,
     /// The meeting he goes to.
     pub(crate) moves_to: Option<String>,
 }
@@ -101,7 +99,7 @@ impl Keys {
 }
 
 /// What a script waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Happening {
     Digit(char),
     PlayDone(PlayId),
@@ -109,8 +107,8 @@ pub(crate) enum Happening {
     Held(bool),
     /// What was to be recorded is.
     Recorded,
-    /// He wants to be put through: [`Line::referral`] says to whom.
-    Referred,
+    /// He wants to be put through.
+    Referred(Referral),
 }
 
 impl Line {
@@ -145,7 +143,6 @@ impl Line {
             greeted: false,
             seated: false,
             may_move: false,
-            referral: None,
             moves_to: None,
         }
     }
@@ -173,8 +170,7 @@ impl Line {
                         }
                     }
                     Some(Signal::Referred(referral)) if self.seated => {
-                        self.referral = Some(referral);
-                        return Ok(Happening::Referred);
+                        return Ok(Happening::Referred(referral));
                     }
                     // Who is in no meeting yet has nobody who could be put through.
                     Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,
@@ -249,15 +245,7 @@ impl Line {
 
     /// The welcome in every language, his own first, each with the key that chooses it.
     pub(crate) fn greeting(&self) -> Clip {
-        const PARTS: [Prompt; 2] = [Prompt::Welcome, Prompt::ChooseLanguage];
-        let others = Language::ALL.into_iter().filter(|language| *language != self.language);
-        let languages: Vec<Language> = std::iter::once(self.language).chain(others).collect();
-        let is_own = |own: &Arc<SitePrompts>| languages.iter().any(|l| PARTS.iter().any(|prompt| own.has(*l, *prompt)));
-        if !self.own.as_ref().is_some_and(is_own) {
-            return self.house.prompts.greeting(self.language);
-        }
-        let parts = languages.iter().flat_map(|language| PARTS.map(|prompt| self.clip_in(*language, prompt)));
-        sipconf::join(&parts.collect::<Vec<_>>())
+        sipconf::greeting(self.language, |language, prompt| self.clip_in(language, prompt))
     }
 
     pub(crate) async fn play(&self, clip: Clip) -> Result<PlayId, EndCause> {
@@ -319,7 +307,7 @@ impl Line {
             tokio::select! {
                 happening = self.next() => match happening? {
                     Happening::Digit(_) | Happening::Recorded => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Referred => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Referred(_) => {}
                 },
                 () = sleep_until(deadline) => break,
             }
@@ -360,7 +348,7 @@ impl Line {
                         return Ok(Some(key));
                     }
                     Happening::PlayDone(id) if id == playing => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred(_) => {}
                 }
             }
         }

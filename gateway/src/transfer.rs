@@ -59,8 +59,7 @@ fn told(state: DialState) -> Option<(u16, &'static str)> {
 
 impl Caller {
     /// He wants to be put through; true where he goes to another meeting, which the line then names.
-    pub(crate) async fn refer(&mut self, line: &mut Line) -> bool {
-        let Some(Referral { number, replaces }) = line.referral.take() else { return false };
+    pub(crate) async fn refer(&mut self, Referral { number, replaces }: Referral, line: &mut Line) -> bool {
         let leads_here = number.parse::<MeetingNumber>().is_ok() || line.house.numbers.has(&number);
         if leads_here && replaces.is_none() {
             // Whom we called, his meeting pays for.

@@ -28,7 +28,7 @@ pub use encryption::Encryption;
 pub use keypad::{CONFIRM_WITHIN, KEY_GAP, KeyMap, KeyMapError, Keypad, KeypadCommand};
 pub use language::Language;
 pub use numbers::{Numbers, NumbersError, Route};
-pub use prompts::{PromptError, Prompts, join};
+pub use prompts::{PromptError, Prompts, greeting, join};
 pub use site_prompts::SitePrompts;
 pub use tolls::{Barred, BarredError, Price, PriceError};
 pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError};

@@ -97,12 +97,7 @@ impl Prompts {
     /// The welcome in every language, each followed by the key that chooses it; `first` comes first.
     #[must_use]
     pub fn greeting(&self, first: Language) -> Clip {
-        let others = Language::ALL.into_iter().filter(|language| *language != first);
-        let parts: Vec<Clip> = std::iter::once(first)
-            .chain(others)
-            .flat_map(|language| [Prompt::Welcome, Prompt::ChooseLanguage].map(|prompt| self.clip(language, prompt)))
-            .collect();
-        join(&parts)
+        greeting(first, |language, prompt| self.clip(language, prompt))
     }
 
     /// Somebody came in: two rising notes.
@@ -132,6 +127,17 @@ impl std::fmt::Debug for Prompts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Prompts({})", self.spoken.len())
     }
+}
+
+/// See [`Prompts::greeting`], of prompts that are had from elsewhere.
+#[must_use]
+pub fn greeting(first: Language, clip: impl Fn(Language, Prompt) -> Clip) -> Clip {
+    let others = Language::ALL.into_iter().filter(|language| *language != first);
+    let parts: Vec<Clip> = std::iter::once(first)
+        .chain(others)
+        .flat_map(|language| [Prompt::Welcome, Prompt::ChooseLanguage].map(|prompt| clip(language, prompt)))
+        .collect();
+    join(&parts)
 }
 
 /// One after the other, with a short pause between.

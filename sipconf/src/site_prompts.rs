@@ -38,12 +38,6 @@ impl SitePrompts {
         self.files.is_empty()
     }
 
-    /// It has this one.
-    #[must_use]
-    pub fn has(&self, language: Language, prompt: Prompt) -> bool {
-        self.files.contains_key(&(language, prompt))
-    }
-
     /// None where the product's is said.
     #[must_use]
     pub fn clip(&self, language: Language, prompt: Prompt) -> Option<Clip> {
