@@ -8,7 +8,7 @@ use std::{
 };
 
 use media::{AudioCodec, RtpPacket, Ssrc, TICK};
-use mixer::bench::{Ear, mark, noise, speech};
+use mixer::bench::{Ear, Says, Sounds};
 use sip::{CallKey, Endpoint, EndpointConfig, Event, Message, Source, Target, Transport, sdp};
 
 /// A server that has answered none of the open calls for so long is given up.
@@ -122,9 +122,6 @@ impl Load {
     }
 }
 
-/// Payloads by which each caller is ahead of the one before him, so that no two say the same at once.
-const APART: usize = 97;
-
 struct Caller {
     call: Option<CallKey>,
     begun: Instant,
@@ -153,9 +150,7 @@ struct Run {
     started: Instant,
     /// Packets that were due so far, over all callers.
     due: u64,
-    speech: Vec<Vec<u8>>,
-    noise: Vec<Vec<u8>>,
-    loud: Vec<Vec<u8>>,
+    sounds: Sounds,
     quiet: bool,
     measuring: bool,
     ear: Ear,
@@ -216,9 +211,7 @@ impl Run {
             invites: 0,
             started: now,
             due: 0,
-            speech: speech(load.codec, &load.speech)?,
-            noise: noise(load.codec)?,
-            loud: mark(load.codec)?,
+            sounds: Sounds::new(load.codec, &load.speech)?,
             quiet: false,
             measuring: false,
             ear: Ear::new(load.codec)?,
@@ -346,12 +339,11 @@ impl Run {
             let Some(remote) = caller.remote else { continue };
             let mark =
                 self.mark.as_mut().filter(|mark| mark.speaker == index && (mark.from..mark.from + MARK).contains(&now));
-            let sound = match &mark {
-                Some(_) => &self.loud,
-                None if caller.talks && !self.quiet => &self.speech,
-                None => &self.noise,
+            let says = match &mark {
+                Some(_) => Says::Mark,
+                None if caller.talks && !self.quiet => Says::Speech,
+                None => Says::Nothing,
             };
-            let number = round as usize + index * APART;
             let packet = RtpPacket {
                 payload_type: match self.load.codec {
                     AudioCodec::Pcmu => 0,
@@ -363,7 +355,7 @@ impl Run {
                 seq: round as u16,
                 timestamp: (round as u32).wrapping_mul(self.load.codec.ticks_per_frame()),
                 ssrc: Ssrc(0x10ad_0000 + index as u32),
-                payload: &sound[number % sound.len()],
+                payload: self.sounds.payload(says, index, round as usize),
             };
             self.out.clear();
             packet.write(&mut self.out);

@@ -9,8 +9,47 @@ use crate::{
     tones::sine,
 };
 
-/// A mark: the beginning of a loud chord after silence, in payloads of 20 ms.
-pub fn mark(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
+/// Payloads by which each caller is ahead of the one before him, so that no two say the same at once.
+const APART: usize = 97;
+
+/// What a caller does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// The beginning of a loud chord, by which is measured how long sound takes.
+    Mark,
+    /// Speaks.
+    Speech,
+    /// Is there: noise of −66 dBov.
+    Nothing,
+}
+
+/// What all callers of a bench send, in payloads of 20 ms.
+pub struct Sounds {
+    mark: Vec<Vec<u8>>,
+    speech: Vec<Vec<u8>>,
+    noise: Vec<Vec<u8>>,
+}
+
+impl Sounds {
+    /// `speech` is sound of 48 kHz that is said over and over.
+    pub fn new(codec: AudioCodec, speech: &[f32]) -> Result<Self, MixerError> {
+        Ok(Self { mark: mark(codec)?, speech: self::speech(codec, speech)?, noise: noise(codec)? })
+    }
+
+    /// What this caller sends in this tick.
+    #[must_use]
+    pub fn payload(&self, says: Says, caller: usize, tick: usize) -> &[u8] {
+        let payloads = match says {
+            Says::Mark => &self.mark,
+            Says::Speech => &self.speech,
+            Says::Nothing => &self.noise,
+        };
+        &payloads[(tick + caller * APART) % payloads.len()]
+    }
+}
+
+/// The beginning of a loud chord after silence.
+pub(crate) fn mark(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
     let (rate, second) = (codec.sample_rate(), codec.sample_rate() as usize);
     let chord = [140.0, 280.0, 700.0, 2_100.0].map(|hz| sine(hz, 0.08, rate, second));
     let begins = second - second / 10;
@@ -19,8 +58,8 @@ pub fn mark(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
     Ok(payloads(codec, &(0..second).map(sound).collect::<Vec<_>>())?.split_off(45))
 }
 
-/// Sound of 48 kHz in payloads of 20 ms.
-pub fn speech(codec: AudioCodec, sound: &[f32]) -> Result<Vec<Vec<u8>>, MixerError> {
+/// Sound of 48 kHz.
+pub(crate) fn speech(codec: AudioCodec, sound: &[f32]) -> Result<Vec<Vec<u8>>, MixerError> {
     let class = RateClass::of(codec);
     if class == RateClass::Full {
         return payloads(codec, sound);
@@ -36,7 +75,7 @@ pub fn speech(codec: AudioCodec, sound: &[f32]) -> Result<Vec<Vec<u8>>, MixerErr
 }
 
 /// A second of what a telephone sends while nobody talks: noise of −66 dBov.
-pub fn noise(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
+pub(crate) fn noise(codec: AudioCodec) -> Result<Vec<Vec<u8>>, MixerError> {
     let mut state = 1_u32;
     let sound = (0..codec.sample_rate()).map(|_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -6,10 +6,15 @@ mod setup;
 mod sfu;
 mod stream;
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use clap::{Subcommand, ValueEnum};
 use media::AudioCodec;
+use plane::{LineCare, Plane, PlaneConfig, PlaneError};
 use sipconf::{Language, Prompt, Prompts};
 
 #[derive(Subcommand)]
@@ -53,6 +58,20 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
         Bench::Sfu(sfu) => sfu::run(sfu),
         Bench::Setup(setup) => setup::run(setup),
     }
+}
+
+/// One media worker that nobody outside of this machine reaches.
+fn loopback_plane(rtp_ports: RangeInclusive<u16>) -> Result<Plane, PlaneError> {
+    let loopback = Ipv4Addr::LOCALHOST.into();
+    Plane::start(PlaneConfig {
+        workers: 1,
+        rtp_ports,
+        rtp_bind: loopback,
+        rtp_announced: loopback,
+        care: LineCare::default(),
+        webrtc_bind: SocketAddr::new(loopback, 0),
+        webrtc_announced: vec![loopback],
+    })
 }
 
 /// What callers say: the longest prompts in both languages, with their pauses.

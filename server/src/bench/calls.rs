@@ -13,7 +13,6 @@ use conference::{Conference, ConferenceConfig, NewAccount};
 use gateway::{Load, LoadPhase, LoadReport};
 use media::AudioCodec;
 use model::{AccountRole, BookingMode, BookingRequest, CAPACITY_MAX, Options, SiteId};
-use plane::{LineCare, Plane, PlaneConfig};
 use serde_json::json;
 use store::{Site, Store};
 use streaming::{Streaming, StreamingConfig};
@@ -139,16 +138,7 @@ pub(super) async fn prepare(folder: &Path, meetings: usize, people: usize) -> an
         mobile: None,
     };
     let host = conference::add_account(&store, "bench", host).await?;
-    let loopback = Ipv4Addr::LOCALHOST.into();
-    let plane = Plane::start(PlaneConfig {
-        workers: 1,
-        rtp_ports: 20_000..=29_999,
-        rtp_bind: loopback,
-        rtp_announced: loopback,
-        care: LineCare::default(),
-        webrtc_bind: SocketAddr::new(loopback, 0),
-        webrtc_announced: vec![loopback],
-    })?;
+    let plane = super::loopback_plane(20_000..=29_999)?;
     let streaming = Streaming::new(StreamingConfig::default());
     let config = ConferenceConfig { files: data.join("files"), ..ConferenceConfig::default() };
     let conference = Conference::start(config, store, plane, streaming).await?;

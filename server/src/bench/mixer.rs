@@ -11,7 +11,7 @@ use leg::{Leg, LegConfig, Pulled};
 use media::{AudioCodec, RtpPacket, Ssrc, TICK};
 use mixer::{
     Incoming, SeatConfig, SeatKey, SeatMap,
-    bench::{Ear, mark, noise, speech},
+    bench::{Ear, Says, Sounds},
 };
 use serde_json::json;
 
@@ -131,9 +131,7 @@ struct Run {
     codec: AudioCodec,
     callers: Vec<Caller>,
     meetings: Vec<Meeting>,
-    speech: Vec<Vec<u8>>,
-    noise: Vec<Vec<u8>>,
-    loud: Vec<Vec<u8>>,
+    sounds: Sounds,
     ear: Ear,
     start: Instant,
     ticks: u64,
@@ -185,9 +183,7 @@ impl Run {
             codec,
             callers,
             meetings,
-            speech: speech(codec, &super::speech()?)?,
-            noise: noise(codec)?,
-            loud: mark(codec)?,
+            sounds: Sounds::new(codec, &super::speech()?)?,
             ear: Ear::new(codec)?,
             start,
             ticks: 0,
@@ -244,19 +240,18 @@ impl Run {
         let tick = self.ticks;
         for (index, caller) in self.callers.iter_mut().enumerate() {
             let marked = mark.is_some_and(|mark| mark.loud && mark.speaker == index);
-            let sound = match marked {
-                true => &self.loud,
-                false if caller.talks && !self.quiet => &self.speech,
-                false => &self.noise,
+            let says = match marked {
+                true => Says::Mark,
+                false if caller.talks && !self.quiet => Says::Speech,
+                false => Says::Nothing,
             };
-            let number = tick as usize + index * APART;
             let packet = RtpPacket {
                 payload_type: payload_type(self.codec),
                 marker: false,
                 seq: tick as u16,
                 timestamp: (tick as u32).wrapping_mul(self.codec.ticks_per_frame()),
                 ssrc: Ssrc(0x10ad_0000 + index as u32),
-                payload: &sound[number % sound.len()],
+                payload: self.sounds.payload(says, index, tick as usize),
             };
             caller.datagram.clear();
             packet.write(&mut caller.datagram);
@@ -288,9 +283,6 @@ impl Run {
         Ok(sorted(latency))
     }
 }
-
-/// Payloads by which each caller is ahead of the one before him, so that no two say the same at once.
-const APART: usize = 97;
 
 fn payload_type(codec: AudioCodec) -> u8 {
     match codec {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use gateway::{SetupLoad, SetupPhase};
 use media::AudioCodec;
-use plane::{LegSettings, LineCare, Plane, PlaneConfig};
+use plane::LegSettings;
 use serde_json::json;
 use sipconf::{Language, Prompts};
 
@@ -100,18 +100,9 @@ fn asked_sound_kib(legs: usize) -> anyhow::Result<f64> {
 /// What one of so many legs takes that are told the greeting, as a call in the voice menu has it.
 fn sound_kib(legs: usize) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let loopback = Ipv4Addr::LOCALHOST.into();
-    let plane = Plane::start(PlaneConfig {
-        workers: 1,
-        rtp_ports: 30_000..=49_999,
-        rtp_bind: loopback,
-        rtp_announced: loopback,
-        care: LineCare::default(),
-        webrtc_bind: SocketAddr::new(loopback, 0),
-        webrtc_announced: vec![loopback],
-    })?;
+    let plane = super::loopback_plane(30_000..=49_999)?;
     let greeting = Prompts::load()?.greeting(Language::ZhCn);
-    let remote = SocketAddr::new(loopback, 9);
+    let remote = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     let settings = LegSettings {
         codec: AudioCodec::Pcmu,
         payload_type: 0,

@@ -12,7 +12,6 @@ use anyhow::{Context, bail};
 use clap::Args;
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use model::{MeetingId, ParticipantId};
-use plane::{LineCare, Plane, PlaneConfig};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -85,16 +84,7 @@ pub(super) fn run(bench: &Sfu) -> anyhow::Result<()> {
 /// Answers offers on standard input; the media workers do the rest.
 #[expect(clippy::print_stdout, reason = "the answers are what the other process waits for")]
 async fn serve() -> anyhow::Result<()> {
-    let loopback = Ipv4Addr::LOCALHOST.into();
-    let plane = Plane::start(PlaneConfig {
-        workers: 1,
-        rtp_ports: 20_000..=20_001,
-        rtp_bind: loopback,
-        rtp_announced: loopback,
-        care: LineCare::default(),
-        webrtc_bind: SocketAddr::new(loopback, 0),
-        webrtc_announced: vec![loopback],
-    })?;
+    let plane = super::loopback_plane(20_000..=20_001)?;
     let (media, mut facts) = plane.open_meeting(MeetingId::new(uuid::Uuid::from_u128(1))).await?;
     tokio::spawn(async move { while facts.recv().await.is_some() {} });
     for line in io::stdin().lines() {

@@ -9,7 +9,7 @@ mod player;
 mod viewers;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -21,7 +21,6 @@ use clap::Args;
 use conference::{Conference, ConferenceConfig};
 use media::TrackKind;
 use model::{BroadcastId, Layout, ParticipantId};
-use plane::{LineCare, Plane, PlaneConfig};
 use serde_json::{Value, json};
 use store::Store;
 use streaming::{Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
@@ -226,15 +225,7 @@ impl Site {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::open(&format!("sqlite://{}?mode=rwc", folder.join("huitong.db").display())).await?;
         let loopback = Ipv4Addr::LOCALHOST.into();
-        let plane = Plane::start(PlaneConfig {
-            workers: 1,
-            rtp_ports: 20_000..=29_999,
-            rtp_bind: loopback,
-            rtp_announced: loopback,
-            care: LineCare::default(),
-            webrtc_bind: SocketAddr::new(loopback, 0),
-            webrtc_announced: vec![loopback],
-        })?;
+        let plane = super::loopback_plane(20_000..=29_999)?;
         let studio = std::env::current_exe()?.with_file_name("huitong-studio");
         let streaming = Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() });
         let config = ConferenceConfig { files: folder.join("files"), ..ConferenceConfig::default() };
