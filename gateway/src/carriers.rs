@@ -262,13 +262,9 @@ impl Carriers {
                 expires = least;
                 continue;
             }
-            // Whoever answers is there; a registration must have been taken. Some who take it answer no OPTIONS, ever.
-            answers_options |= !registers && !matches!(code, 408 | 503);
-            let is_up = match (registers, trunk.register) {
-                (true, _) => code < 300,
-                (false, true) => !matches!(code, 408 | 503) || !answers_options,
-                (false, false) => !matches!(code, 408 | 503),
-            };
+            // A registration must have been taken. Some who take it answer no OPTIONS, ever.
+            answers_options |= !registers && is_there(code);
+            let is_up = if registers { code < 300 } else { is_there(code) || trunk.register && !answers_options };
             if was_up.replace(is_up) != Some(is_up) {
                 if is_up {
                     tracing::info!(trunk = trunk.name, registered = trunk.register, "trunk is up");
@@ -318,7 +314,7 @@ impl Carriers {
         for (number, place) in places.into_iter().enumerate() {
             let asked = self.ask_at(trunk, place, call_id, question);
             answer = if number < last { timeout(SILENT, asked).await.ok().flatten() } else { asked.await };
-            let works = answer.is_some_and(|answer| !matches!(answer.code, 408 | 503));
+            let works = answer.is_some_and(|answer| is_there(answer.code));
             self.note(index, place, works);
             if let Some(Answer { code: 200..300, .. }) = answer
                 && matches!(question, Question::Register { .. })
@@ -343,6 +339,11 @@ impl Carriers {
         self.wishes.send(Wish::Ask { target, tls, question, answer }).await.ok()?;
         answered.await.ok()
     }
+}
+
+/// Whoever answers is, but for who says that he isn't (RFC 3261 §21.5.4) or says nothing (408, as it is reckoned).
+fn is_there(code: u16) -> bool {
+    !matches!(code, 408 | 503)
 }
 
 /// A request of ours to this server of this carrier; none where its certificate can't be checked.

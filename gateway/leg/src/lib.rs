@@ -84,8 +84,13 @@ pub struct LegConfig {
 
 impl LegConfig {
     fn rtcp_address(&self) -> Option<SocketAddr> {
-        self.rtcp.or_else(|| Some(SocketAddr::new(self.remote.ip(), self.remote.port().checked_add(1)?)))
+        self.rtcp.or_else(|| port_above(self.remote))
     }
+}
+
+/// Where RTCP goes if nothing else is said (RFC 3550 §11).
+fn port_above(rtp: SocketAddr) -> Option<SocketAddr> {
+    Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?))
 }
 
 /// What happens on a leg.
@@ -456,7 +461,7 @@ impl Leg {
         // Where he has proven to take it. What the description says of RTCP holds as long as what it says of RTP does.
         let told = self.config.rtcp.filter(|rtcp| rtcp.ip() == remote.ip() && remote == self.config.remote);
         let told = self.protection.rtcp_peer().or(told);
-        told.or_else(|| Some(SocketAddr::new(remote.ip(), remote.port().checked_add(1)?)))
+        told.or_else(|| port_above(remote))
     }
 
     /// What was seen so far.

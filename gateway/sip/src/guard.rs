@@ -117,13 +117,15 @@ impl Guard {
 
     /// Whether what it asserts of its callers is believed.
     pub(crate) fn is_believed(&self, host: IpAddr) -> bool {
-        self.limits.trusted.iter().any(|network| network.has(host)) || self.carriers.contains(&host)
+        self.is_in_trusted_network(host) || self.carriers.contains(&host)
     }
 
     pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
-        self.limits.requests_per_second == 0
-            || self.limits.trusted.iter().any(|network| network.has(host))
-            || self.asked.contains(&host)
+        self.limits.requests_per_second == 0 || self.is_in_trusted_network(host) || self.asked.contains(&host)
+    }
+
+    fn is_in_trusted_network(&self, host: IpAddr) -> bool {
+        self.limits.trusted.iter().any(|network| network.has(host))
     }
 
     /// Whether this request is listened to.
