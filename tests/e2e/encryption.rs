@@ -11,18 +11,11 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
-use tests::{Baresip, Client, Codec, Heard, PASSWORD, Pjsua, RawPhone, Server, http};
+use tests::{Baresip, Client, Codec, Heard, PASSWORD, Pjsua, RawPhone, Server};
 
 /// What stands for a heard tone and for none: tones are sent at 0.2.
 const LOUD: f32 = 0.1;
 const SILENT: f32 = 0.01;
-
-/// A counter's value at the server; 0 where it has not counted yet.
-async fn counted(server: &Server, name: &str) -> Result<u64> {
-    let page = http().get(format!("http://{}/metrics", server.metrics)).send().await?.text().await?;
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
-    Ok(value.map_or(0, |value| value as u64))
-}
 
 fn judge(who: &str, own: f32, all: &[f32], heard: &Heard) {
     for hz in all {
@@ -53,14 +46,14 @@ async fn telephones_that_shake_hands_hear_plain_ones_and_each_other() -> Result<
     for (phone, own) in &mut phones {
         judge("baresip", *own, &all, &phone.listen(2.0)?);
     }
-    assert!(counted(&server, "plane_handshakes").await? >= 3, "each shook hands");
+    assert!(server.counted("plane_handshakes", "").await? >= 3, "each shook hands");
     // On hold and back with the same certificate: there is no need to do so again.
-    let before = counted(&server, "plane_handshakes").await?;
+    let before = server.counted("plane_handshakes", "").await?;
     phones[0].0.hold(true)?;
     while phones[2].0.listen(1.0)?.tone(600.0, 1.0) > SILENT {}
     phones[0].0.hold(false)?;
     while phones[2].0.listen(1.0)?.tone(600.0, 1.0) < 0.05 {}
-    assert_eq!(counted(&server, "plane_handshakes").await?, before);
+    assert_eq!(server.counted("plane_handshakes", "").await?, before);
     let log = server.log();
     assert!(!log.contains("panicked") && !log.to_lowercase().contains("master"), "{log}");
     Ok(())
@@ -89,7 +82,7 @@ async fn telephones_are_called_encrypted_as_is_set_for_them() -> Result<()> {
     let (first, second) = phones.split_at_mut(1);
     while first[0].listen(1.0)?.tone(900.0, 1.0) < 0.05 {}
     while second[0].listen(1.0)?.tone(600.0, 1.0) < 0.05 {}
-    assert!(counted(&server, "plane_handshakes").await? >= 1);
+    assert!(server.counted("plane_handshakes", "").await? >= 1);
     Ok(())
 }
 
@@ -245,7 +238,7 @@ async fn where_a_telephone_waits_we_begin() -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(15);
     let mut handshakes = 0;
     while handshakes == 0 && Instant::now() < deadline {
-        handshakes = counted(&server, "plane_handshakes").await?;
+        handshakes = server.counted("plane_handshakes", "").await?;
     }
     let _ = waits.kill();
     waits.wait()?;

@@ -100,12 +100,6 @@ impl Call {
     }
 }
 
-async fn wrong_entries(server: &Server) -> Result<u64> {
-    let text = http().get(format!("http://{}/metrics", server.metrics)).send().await?.text().await?;
-    let line = text.lines().find(|line| line.starts_with("conference_wrong_entries") && line.contains("phone"));
-    Ok(line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0))
-}
-
 // reliability: A11; trap: guessable numbers
 #[tokio::test(flavor = "multi_thread")]
 async fn eighty_calls_at_once_make_twenty_guesses_and_the_host_is_told() -> Result<()> {
@@ -127,7 +121,7 @@ async fn eighty_calls_at_once_make_twenty_guesses_and_the_host_is_told() -> Resu
     });
     guessed?;
     host.next(|message| message["type"] == "notice" && message["notice"] == "door_closed").await?;
-    assert_eq!(wrong_entries(&server).await?, 20);
+    assert_eq!(server.counted("conference_wrong_entries", "phone").await?, 20);
 
     // Not even the right one is told from the others now, by telephone or browser; the host has his own way.
     let mut late = Call::begin(&server, "13900009999".to_owned())?;

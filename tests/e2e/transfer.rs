@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Baresip, Client, Codec, Kamailio, Pjsua, RawPhone, Reply, Server, User, tag};
+use tests::{Baresip, Client, Codec, Kamailio, Pjsua, RawPhone, Reply, Server, User, silence, tag};
 
 use crate::dial_out::{host, trunk};
 
@@ -24,12 +24,7 @@ fn keep_sending(phone: &RawPhone, reply: &Reply) -> Result<()> {
     let (rtp, media) = (phone.rtp.try_clone()?, reply.media()?);
     std::thread::spawn(move || {
         for number in 0_u16..6_000 {
-            let mut packet = vec![0x80, 8];
-            packet.extend(number.to_be_bytes());
-            packet.extend((u32::from(number) * 160).to_be_bytes());
-            packet.extend(9_u32.to_be_bytes());
-            packet.extend([0xd5; 160]);
-            if rtp.send_to(&packet, media).is_err() {
+            if rtp.send_to(&silence(number), media).is_err() {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));

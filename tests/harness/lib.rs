@@ -21,7 +21,7 @@ pub use coturn::Coturn;
 pub use kamailio::Kamailio;
 pub use name_server::{Kind, NameServer};
 pub use pjsua::Pjsua;
-pub use raw::{RawPhone, Reply, tag};
+pub use raw::{RawPhone, Reply, silence, tag};
 pub use rtmp::Rtmp;
 pub use server::{Server, command, python};
 pub use strait::{Line, Strait};

@@ -191,17 +191,23 @@ impl RawPhone {
     /// Sends one packet of silence and takes one: as fast as the server's own clock, so that a call goes on for as long as this is
     /// called. Number and payload of what came.
     pub fn exchange(&self, to: SocketAddr, number: u16) -> Result<(u16, Vec<u8>)> {
-        let mut packet = vec![0x80, 8];
-        packet.extend(number.to_be_bytes());
-        packet.extend((u32::from(number) * 160).to_be_bytes());
-        packet.extend(9_u32.to_be_bytes());
-        packet.extend([0xd5; 160]);
-        self.rtp.send_to(&packet, to)?;
+        self.rtp.send_to(&silence(number), to)?;
         let mut buffer = [0; 2048];
         let (len, _) = self.rtp.recv_from(&mut buffer).context("no sound")?;
         let seq = u16::from_be_bytes([buffer[2], buffer[3]]);
         Ok((seq, buffer[12..len].to_vec()))
     }
+}
+
+/// One packet of PCMA in which nothing is said.
+#[must_use]
+pub fn silence(number: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 8];
+    packet.extend(number.to_be_bytes());
+    packet.extend((u32::from(number) * 160).to_be_bytes());
+    packet.extend(9_u32.to_be_bytes());
+    packet.extend([0xd5; 160]);
+    packet
 }
 
 /// The To tag of an answer, as a request has it.

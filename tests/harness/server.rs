@@ -139,6 +139,15 @@ impl Server {
         Ok(names)
     }
 
+    /// The sum of what it counts by this name with this in its labels; 0 where it has not counted yet.
+    pub async fn counted(&self, name: &str, label: &str) -> Result<u64> {
+        let page = crate::http().get(format!("http://{}/metrics", self.metrics)).send().await?.text().await?;
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let lines = page.lines().filter(of_name).filter(|line| line.contains(label));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.sum::<f64>() as u64)
+    }
+
     /// What it wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
