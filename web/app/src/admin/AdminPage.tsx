@@ -1,7 +1,6 @@
-import type { Site } from '@huitong/sdk';
 import { Alert, Group, Loader, NativeSelect, Text, Title } from '@mantine/core';
 import { AudioLines, PhoneCall, PhoneOutgoing } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAccount } from '../account';
 import { NotFoundPage } from '../pages/NotFoundPage';
@@ -12,29 +11,20 @@ import { rest } from '../rest';
 import { Calling } from './Calling';
 import { Calls } from './Calls';
 import { Prompts } from './Prompts';
+import { useAsked } from './useAsked';
 
 const TABS = { calls: PhoneCall, calling: PhoneOutgoing, prompts: AudioLines };
 type Tab = keyof typeof TABS;
+
+const sitesSeen = () => rest.sites();
 
 /** `/admin`: what administrators see and set about their site's telephones (A1). */
 export function AdminPage() {
   const { t } = useTranslation();
   const account = useAccount(state => state.account);
-  const [sites, setSites] = useState<readonly Site[] | null>(null);
   const [chosen, setChosen] = useState('');
-  const [problem, setProblem] = useState<unknown>(null);
   const role = account?.role;
-  useEffect(() => {
-    if (!role || role === 'member') return;
-    let isWanted = true;
-    rest.sites().then(
-      found => isWanted && setSites(found),
-      (thrown: unknown) => isWanted && setProblem(thrown),
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [role]);
+  const { found: sites, problem } = useAsked(role && role !== 'member' ? role : null, sitesSeen);
 
   if (account === undefined) return null;
   if (!account || account.role === 'member') return <NotFoundPage />;

@@ -12,30 +12,22 @@ import {
   Textarea,
   Title,
 } from '@mantine/core';
-import { type SubmitEvent, useEffect, useState } from 'react';
+import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './admin.module.css';
+import { useAsked } from './useAsked';
 
 /** What the server takes at most. */
 const MOST = 1_000_000;
 
+const calling = (site: string) => rest.calling(site);
+
 /** 电话外呼: what a site may spend on calling telephones, and what it has; the operator sets it (P8). */
 export function Calling({ site, account }: { site: Site; account: Account }) {
   const { t } = useTranslation();
-  const [found, setFound] = useState<CallingView | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  useEffect(() => {
-    let isWanted = true;
-    rest.calling(site.id).then(
-      view => isWanted && setFound(view),
-      (thrown: unknown) => isWanted && setProblem(thrown),
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [site.id]);
+  const { found, setFound, problem } = useAsked(site.id, calling);
   if (!found) {
     return problem === null ? (
       <Loader size="sm" mx="auto" display="block" my="xl" />

@@ -1,27 +1,18 @@
 import type { CallInfo } from '@huitong/sdk';
 import { Alert, Button, Group, Loader, Stack, Text } from '@mantine/core';
 import { Download } from 'lucide-react';
-import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './admin.module.css';
+import { useAsked } from './useAsked';
+
+const ladder = (call: string) => rest.ladder(call);
 
 /** What was signalled in a call: who said what when, then each message; as a file too. */
 export function Ladder({ call }: { call: CallInfo }) {
   const { t } = useTranslation();
-  const [text, setText] = useState<string | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  useEffect(() => {
-    let isWanted = true;
-    rest.ladder(call.id).then(
-      found => isWanted && setText(found),
-      (thrown: unknown) => isWanted && setProblem(thrown),
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [call.id]);
+  const { found: text, problem } = useAsked(call.id, ladder);
   return (
     <Stack gap="sm">
       <Text fz="sm" c="dimmed">

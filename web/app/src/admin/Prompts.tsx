@@ -9,15 +9,16 @@ import {
   SegmentedControl,
   Stack,
   Text,
-  TextInput,
 } from '@mantine/core';
-import { Pause, Play, Search, Upload } from 'lucide-react';
+import { Pause, Play, Upload } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ChooseFile } from '../parts/ChooseFile';
+import { SearchField } from '../parts/SearchField';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './admin.module.css';
+import { useAsked } from './useAsked';
 
 /** What callers hear, by its language; languages are named in themselves. */
 const SPOKEN = [
@@ -25,26 +26,16 @@ const SPOKEN = [
   { value: 'en-US', label: 'English' },
 ];
 
+const promptsOf = (site: string) => rest.prompts(site);
+
 /** 语音提示: what callers are told, heard and replaced (P3). */
 export function Prompts({ site }: { site: Site }) {
   const { t, i18n } = useTranslation();
-  const [prompts, setPrompts] = useState<readonly PromptInfo[] | null>(null);
+  const { found: prompts, setFound: setPrompts, problem } = useAsked(site.id, promptsOf);
   const [language, setLanguage] = useState(i18n.language.startsWith('zh') ? 'zh-CN' : 'en-US');
   const [isOwn, setOwn] = useState(false);
   const [search, setSearch] = useState('');
-  const [problem, setProblem] = useState<unknown>(null);
   const { playing, play } = usePlayer();
-  useEffect(() => {
-    let isWanted = true;
-    rest.prompts(site.id).then(
-      found => isWanted && setPrompts(found),
-      (thrown: unknown) => isWanted && setProblem(thrown),
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [site.id]);
-
   const put = (changed: PromptInfo) =>
     setPrompts(all =>
       (all ?? []).map(one =>
@@ -79,15 +70,12 @@ export function Prompts({ site }: { site: Site }) {
           ]}
           data-testid="prompts-which"
         />
-        <TextInput
-          type="search"
+        <SearchField
           flex="1 1 200px"
-          leftSection={<Search size={15} />}
-          placeholder={t('prompts.search')}
-          aria-label={t('prompts.search')}
+          label={t('prompts.search')}
           value={search}
-          onChange={event => setSearch(event.currentTarget.value)}
-          data-testid="prompts-search"
+          onChange={setSearch}
+          testid="prompts-search"
         />
       </Group>
       {problem !== null && (

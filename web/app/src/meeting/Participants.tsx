@@ -1,5 +1,5 @@
 import type { Participant } from '@huitong/sdk';
-import { ActionIcon, Badge, Button, Checkbox, Menu, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Checkbox, Menu, Text, Tooltip } from '@mantine/core';
 import {
   Crown,
   EllipsisVertical,
@@ -11,7 +11,6 @@ import {
   PenLine,
   Phone,
   Pin,
-  Search,
   Star,
   UserCog,
   UserX,
@@ -27,6 +26,7 @@ import { attempt } from './controls';
 import { inPanelOrder, isMeant } from './people';
 import { useTalk } from './talk';
 import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
+import { SearchField } from '../parts/SearchField';
 import { Written } from '../parts/Written';
 
 interface ParticipantsProps {
@@ -56,17 +56,14 @@ export function Participants({ onClose, onWrite }: ParticipantsProps) {
     >
       {manages && <Door />}
       {isSearched && (
-        <TextInput
+        <SearchField
           mx="md"
           mb="xs"
           size="xs"
-          type="search"
-          leftSection={<Search size={14} />}
-          placeholder={t('meeting.search')}
-          aria-label={t('meeting.search')}
+          label={t('meeting.search')}
           value={search}
-          onChange={event => setSearch(event.currentTarget.value)}
-          data-testid="participants-search"
+          onChange={setSearch}
+          testid="participants-search"
         />
       )}
       <ul className={styles.list} tabIndex={0} aria-label={t('meeting.participants')}>

@@ -1,7 +1,6 @@
 import type { OwnMeeting } from '@huitong/sdk';
-import { Alert, Button, Group, Loader, Paper, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Loader, Paper, SegmentedControl, Stack, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { Search } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useTimes } from '../booking/words';
@@ -11,6 +10,7 @@ import { MeetingCard } from './MeetingCard';
 import styles from './MeetingList.module.css';
 import { MoveOccurrence } from './MoveOccurrence';
 import { Recordings } from './Recordings';
+import { SearchField } from './SearchField';
 import { type Period, keyOf, useMeetings } from './useMeetings';
 
 interface MeetingListProps {
@@ -37,15 +37,12 @@ export function MeetingList(props: MeetingListProps) {
           data-testid="meetings-period"
         />
         {shown !== 'recordings' && (
-          <TextInput
-            type="search"
+          <SearchField
             flex="0 1 240px"
-            leftSection={<Search size={15} />}
-            placeholder={t('home.search')}
-            aria-label={t('home.search')}
+            label={t('home.search')}
             value={search}
-            onChange={event => setSearch(event.currentTarget.value)}
-            data-testid="meetings-search"
+            onChange={setSearch}
+            testid="meetings-search"
           />
         )}
       </Group>

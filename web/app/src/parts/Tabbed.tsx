@@ -25,6 +25,7 @@ export function Tabbed<Tab extends string>({ tabs, children }: TabbedProps<Tab>)
       orientation={isNarrow ? 'horizontal' : 'vertical'}
       keepMounted={false}
       variant="pills"
+      styles={{ tabLabel: { textAlign: 'start' } }}
     >
       <Tabs.List
         mr={isNarrow ? 0 : 'lg'}
