@@ -41,8 +41,8 @@ export function JoinForm({ number, known, onEntry }: JoinFormProps) {
     setBusy(true);
     try {
       const found = door ?? (await find());
-      // The field has just come up for whoever was quicker than its question.
-      if (found.needs_password && !door && !password) return;
+      // The field has just come up for whoever was quicker than its question; the owner needs none.
+      if (found.needs_password && !door && !password && !account) return;
       remember({ name: name.trim() });
       onEntry({ door: found, name: name.trim(), password: password.trim() || undefined });
     } catch (thrown) {
