@@ -153,7 +153,9 @@ async function until(expression) {
 
 /** What axe-core finds that keeps people out: its serious and critical rules, each with where. */
 async function axe() {
-  await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  if (await page.evaluate('!window.axe')) {
+    await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  }
   return page.evaluate(async () => {
     // What is on its way in or out has colours of its own; what turns for ever is not waited for.
     const ending = document.getAnimations().filter(one => Number.isFinite(one.effect?.getComputedTiming().endTime));

@@ -249,7 +249,7 @@ async fn a_telephone_that_is_not_heard_is_written_down_as_such() -> Result<()> {
 }
 
 /// A WAV file of a tone.
-fn tone(hz: f32, rate: u32, seconds: f32) -> Result<Vec<u8>> {
+pub(crate) fn tone(hz: f32, rate: u32, seconds: f32) -> Result<Vec<u8>> {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut file = std::io::Cursor::new(Vec::new());

@@ -1,6 +1,7 @@
 //! End to end: the real server, real phones, real sockets. Run one after the other: two cores carry one story at a time.
 
 mod access;
+mod admin;
 mod api;
 mod audience;
 mod authorization;

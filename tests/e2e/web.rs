@@ -4,7 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Browser, Client, Colour, Server, by_id};
 
-use crate::api::{MailServer, read_mail};
+use crate::{
+    api::{MailServer, read_mail},
+    troubles::SIZES,
+};
 
 const PASSWORD: &str = "Huitong-2026";
 
@@ -15,6 +18,22 @@ pub(crate) fn is_sound(page: &mut Browser, screen: &str) -> Result<()> {
     let found = page.axe()?;
     assert!(found.is_empty(), "{screen}: {found:#?}");
     Ok(())
+}
+
+/// So it is on a desk and on a telephone, in the light and in the dark, with nothing beside the page.
+pub(crate) fn is_sound_everywhere(page: &mut Browser, screen: &str) -> Result<()> {
+    for is_dark in [false, true] {
+        page.set_dark(is_dark)?;
+        for (width, height) in SIZES {
+            page.resize(width, height)?;
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
+            let wide = page.evaluate("document.documentElement.scrollWidth")?;
+            assert!(wide.as_u64().unwrap_or_default() <= u64::from(width), "{screen}: {wide} of {width} px");
+            is_sound(page, &format!("{screen}, {width} px{}", if is_dark { ", dark" } else { "" }))?;
+        }
+    }
+    page.set_dark(false)?;
+    page.resize(1440, 900)
 }
 
 fn row(name: &str) -> String {
@@ -188,7 +207,7 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
 }
 
 /// The choice of a row of such with this label.
-fn segment(page: &mut Browser, id: &str, label: &str) -> Result<()> {
+pub(crate) fn segment(page: &mut Browser, id: &str, label: &str) -> Result<()> {
     page.click_at(&format!("[data-testid={id}] label:has-text('{label}')"))
 }
 

@@ -164,15 +164,17 @@ function Row({ call, onLook }: { call: CallInfo; onLook: () => void }) {
           {facts.join(' · ')}
         </Text>
       </div>
-      <Button
-        size="xs"
-        variant="default"
-        leftSection={<ListTree size={15} />}
-        onClick={onLook}
-        data-testid="call-ladder"
-      >
-        {t('calls.ladder')}
-      </Button>
+      <div className={styles.does}>
+        <Button
+          size="xs"
+          variant="default"
+          leftSection={<ListTree size={15} />}
+          onClick={onLook}
+          data-testid="call-ladder"
+        >
+          {t('calls.ladder')}
+        </Button>
+      </div>
     </li>
   );
 }

@@ -165,7 +165,7 @@ function Row({ site, prompt: known, isPlaying, onPlay, onChanged }: RowProps) {
           </Alert>
         )}
       </div>
-      <Group gap="xs" wrap="nowrap">
+      <div className={styles.does}>
         {changed && (
           <Button
             size="xs"
@@ -193,7 +193,7 @@ function Row({ site, prompt: known, isPlaying, onPlay, onChanged }: RowProps) {
           <Upload size={14} style={{ marginRight: 6 }} aria-hidden />
           {t('prompts.upload')}
         </ChooseFile>
-      </Group>
+      </div>
     </li>
   );
 }

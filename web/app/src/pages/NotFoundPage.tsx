@@ -7,7 +7,7 @@ export function NotFoundPage() {
   const { t } = useTranslation();
   return (
     <Page width={460}>
-      <Stack align="flex-start" pt="xl">
+      <Stack align="flex-start" pt="xl" data-testid="not-found">
         <Title order={1} fz={26}>
           {t('notFound.title')}
         </Title>

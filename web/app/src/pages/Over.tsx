@@ -7,7 +7,13 @@ import { Page } from '../parts/Page';
 import { problemText } from '../problems';
 
 /** Ends after which another try makes sense. */
-const AGAIN: ReadonlySet<string> = new Set(['left', 'replaced', 'unreachable']);
+const AGAIN: ReadonlySet<string> = new Set([
+  'left',
+  'replaced',
+  'unreachable',
+  'server_stopping',
+  'too_slow',
+]);
 
 /** After the meeting: why, and where to. */
 export function Over({ ended, onAgain }: { ended: Ended; onAgain: () => void }) {

@@ -11,7 +11,13 @@ export function Preferences() {
   return (
     <Menu position="bottom-end" withinPortal>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={t('preferences.title')}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="lg"
+          aria-label={t('preferences.title')}
+          data-testid="preferences"
+        >
           <Languages size={19} />
         </ActionIcon>
       </Menu.Target>
