@@ -14,14 +14,11 @@ use tokio::{
 use crate::{
     end_cause::EndCause,
     line::{Happening, Line},
-    names::{Entry, Told},
+    names::{ANNOUNCED_MAX, Entry, Told},
     seats::Held,
     switchboard::Order,
     transfer::Transfer,
 };
-
-/// People in a meeting above which nobody's coming is heard: in a lecture it is a nuisance.
-const ANNOUNCED_MAX: usize = 20;
 
 /// Names said after the count of people: half a minute of them.
 const NAMES_MAX: usize = 15;

@@ -13,6 +13,9 @@ use tokio::sync::broadcast;
 /// Comings and goings one caller may not have heard of yet; of more at once nobody wants to hear each.
 const TOLD_MAX: usize = 16;
 
+/// People in a meeting above which nobody's coming is heard: in a lecture it is a nuisance.
+pub(crate) const ANNOUNCED_MAX: usize = 20;
+
 /// Somebody came or went by telephone.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
@@ -33,6 +36,16 @@ struct Roll {
     told: broadcast::Sender<Told>,
 }
 
+impl Roll {
+    /// Of so many that nobody would hear of it, nobody is woken: five hundred who come at once would wake each other for each.
+    fn tell(&self, told: Told) {
+        if self.names.len() <= ANNOUNCED_MAX {
+            // Nobody else may be there.
+            let _ = self.told.send(told);
+        }
+    }
+}
+
 /// One caller's place on the roll, until it is dropped.
 pub(crate) struct Entry {
     rolls: Rolls,
@@ -50,8 +63,7 @@ impl Rolls {
             .entry(meeting)
             .or_insert_with(|| Roll { names: BTreeMap::new(), told: broadcast::Sender::new(TOLD_MAX) });
         roll.names.insert(who, name);
-        // Nobody else may be there.
-        let _ = roll.told.send(Told { who, came: true, name: clip });
+        roll.tell(Told { who, came: true, name: clip });
         Entry { rolls: self.clone(), meeting, who, told: roll.told.subscribe() }
     }
 
@@ -71,7 +83,7 @@ impl Rolls {
         if roll.names.is_empty() {
             rolls.remove(&meeting);
         } else {
-            let _ = roll.told.send(Told { who, came: false, name: name.as_ref().and_then(Recording::clip) });
+            roll.tell(Told { who, came: false, name: name.as_ref().and_then(Recording::clip) });
         }
     }
 
@@ -104,7 +116,15 @@ mod tests {
         let told: Vec<_> =
             std::iter::from_fn(|| first.told.try_recv().ok()).map(|told| (told.who, told.came)).collect();
         assert_eq!(told, [(who(2), true), (who(2), false)]);
-        drop(first);
+        let mut heard = 0;
+        let enter = |n| {
+            let entry = rolls.enter(meeting(1), who(n), None);
+            heard += usize::from(first.told.try_recv().is_ok());
+            entry
+        };
+        let more: Vec<_> = (10..).take(ANNOUNCED_MAX).map(enter).collect();
+        assert_eq!(heard, ANNOUNCED_MAX - 1, "not of the one who makes it too many");
+        drop((more, first));
         assert_eq!(rolls.lock().len(), 1, "a meeting without callers is forgotten");
     }
 }

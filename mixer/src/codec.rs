@@ -2,7 +2,7 @@
 
 use audio_codec::{g722, pcma, pcmu};
 use media::{AudioCodec, AudioLevel, SAMPLE_RATE};
-use opus::{Application, Bitrate, Channels};
+use opus::{Application, Bandwidth, Bitrate, Channels};
 
 use crate::{MixerError, conceal::Concealer, resample::RateClass};
 
@@ -169,10 +169,13 @@ impl Encoder {
 
     /// From now on so much of what is encoded is lost: Opus spends on redundancy what that asks for. The others have none.
     pub(crate) fn expect_loss(&mut self, percent: u8) {
-        if let Self::Opus(encoder) = self {
-            // Refused only for what is no percentage.
-            let _ = encoder.set_packet_loss_perc(i32::from(percent.clamp(OPUS_LOSS_PERCENT, OPUS_LOSS_PERCENT_MAX)));
-        }
+        let Self::Opus(encoder) = self else { return };
+        // The redundancy repeats what is under 8 kHz alone: on a bad line, bits for more would be taken from it.
+        let is_bad = percent > OPUS_LOSS_PERCENT;
+        let bandwidth = if is_bad { Bandwidth::Wideband } else { Bandwidth::Fullband };
+        let percent = percent.clamp(OPUS_LOSS_PERCENT, OPUS_LOSS_PERCENT_MAX);
+        // Refused only for what is no percentage, or no bandwidth.
+        let _ = encoder.set_packet_loss_perc(i32::from(percent)).and_then(|()| encoder.set_max_bandwidth(bandwidth));
     }
 
     /// Appends one payload to `out`.

@@ -392,7 +392,7 @@ impl Mixer {
                     if seat.volume != 1.0 {
                         frame.iter_mut().for_each(|sample| *sample *= seat.volume);
                     }
-                    if let Some(id) = seat.play_into(frame) {
+                    if let Some(id) = seat.play_into(class, frame) {
                         self.tick.finished.push((key, id));
                     }
                     if has_memory && seat.own_encoder.is_none() {

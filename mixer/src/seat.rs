@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use media::{AudioCodec, AudioLevel, Clip, SILENCE};
+use media::{AudioCodec, AudioLevel, Clip};
 
 use crate::{
     DUCKED, Incoming, MixerError, PlayId, SeatConfig,
     codec::{Decoder, Encoder, loudness_of},
     gain::Gain,
     line::{Line, LineEvent},
-    resample::{RateClass, Resampler},
+    resample::{RateClass, piece_at},
     stage::Stage,
 };
 
@@ -67,10 +67,9 @@ pub(crate) struct Playing {
     id: PlayId,
     clip: Clip,
     looping: bool,
-    /// The piece that plays, and where in it.
+    /// The piece that plays, and where in it, at the rate of the seat.
     piece: usize,
     at: usize,
-    resampler: Option<Resampler>,
 }
 
 impl Seat {
@@ -238,42 +237,29 @@ impl Seat {
     }
 
     pub(crate) fn play(&mut self, id: PlayId, clip: Clip, looping: bool) {
-        let class = self.class().filter(|class| *class != RateClass::Full);
-        let resampler = class.map(|class| Resampler::new(RateClass::Full, class));
-        self.playing = Some(Playing { id, clip, looping, piece: 0, at: 0, resampler });
+        self.playing = Some(Playing { id, clip, looping, piece: 0, at: 0 });
     }
 
     /// Lays what plays over a frame of the seat's class; the id when it ends here.
-    pub(crate) fn play_into(&mut self, frame: &mut [f32]) -> Option<PlayId> {
+    pub(crate) fn play_into(&mut self, class: RateClass, frame: &mut [f32]) -> Option<PlayId> {
         let playing = self.playing.as_mut()?;
-        let mut sound = SILENCE;
-        let mut filled = 0;
-        while filled < sound.len() {
-            let Some(piece) = playing.clip.pieces().get(playing.piece) else { break };
-            let rest = &piece[playing.at..];
-            let len = rest.len().min(sound.len() - filled);
-            sound[filled..filled + len].copy_from_slice(&rest[..len]);
-            (filled, playing.at) = (filled + len, playing.at + len);
-            if playing.at == piece.len() {
+        let pieces = playing.clip.pieces();
+        frame.iter_mut().for_each(|sample| *sample *= DUCKED);
+        let mut rest = frame;
+        while let (false, Some(piece)) = (rest.is_empty(), pieces.get(playing.piece)) {
+            let sound = &piece_at(piece, class)[playing.at..];
+            let len = sound.len().min(rest.len());
+            let (now, later) = rest.split_at_mut(len);
+            now.iter_mut().zip(sound).for_each(|(sample, played)| *sample += played);
+            (rest, playing.at) = (later, playing.at + len);
+            if len == sound.len() {
                 (playing.piece, playing.at) = (playing.piece + 1, 0);
-                if playing.looping && playing.piece == playing.clip.pieces().len() && !playing.clip.duration().is_zero()
-                {
+                if playing.looping && playing.piece == pieces.len() && !playing.clip.duration().is_zero() {
                     playing.piece = 0;
                 }
             }
         }
-        let mut narrow = SILENCE;
-        let heard = match &mut playing.resampler {
-            Some(resampler) => {
-                resampler.process(&sound, &mut narrow[..frame.len()]);
-                &narrow
-            }
-            None => &sound,
-        };
-        for (sample, played) in frame.iter_mut().zip(heard) {
-            *sample = *sample * DUCKED + played;
-        }
-        let ended = playing.piece == playing.clip.pieces().len();
+        let ended = playing.piece == pieces.len();
         ended.then(|| self.playing.take().map(|playing| playing.id)).flatten()
     }
 

@@ -237,7 +237,7 @@ impl Meeting {
                 }
             }
         }
-        if self.seats.contains_key(&join.participant) {
+        if self.seats.contains_key(&join.participant) || self.lobby.holds(join.participant) {
             // Seats are named by whoever calls this, each once.
             return Err(Refusal::Failed);
         }

@@ -1,14 +1,15 @@
 //! The telephone legs of a worker: their sockets, read once a tick and written once a tick.
 //!
 //! A telephone's packet waits for the next tick anyway, so nobody is woken for it: right before a leg's sound is wanted its
-//! socket is emptied. When a packet really came the kernel says (`SO_TIMESTAMPNS`), so jitter is measured as if each had been
+//! socket is read. When a packet really came the kernel says (`SO_TIMESTAMPNS`), so jitter is measured as if each had been
 //! answered at once. Once the latch can learn no other address, the socket is connected to it: the kernel then knows the
-//! route, and drops what strangers send.
+//! route, and drops what strangers send; and while one packet comes a tick, it isn't asked for a second one.
 
 use std::{
     collections::HashMap,
     io::{self, IoSliceMut},
     net::{SocketAddr, UdpSocket},
+    os::fd::AsRawFd,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -17,7 +18,16 @@ use std::{
 use leg::{Component, Leg, LegEvent, Pulled};
 use mixer::{Incoming, Mixer, Recording, SeatKey};
 use model::MeetingId;
-use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use nix::{
+    errno::Errno,
+    sys::{
+        socket::{
+            ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt,
+            sockopt::ReceiveTimestampns,
+        },
+        time::TimeSpec,
+    },
+};
 use rustc_hash::FxBuildHasher;
 use tokio::sync::mpsc;
 
@@ -27,14 +37,15 @@ use crate::{
     ports::{self, RtpSockets},
 };
 
-/// Datagrams read at once. A telephone sends one or two a tick, so one look at its socket is mostly enough.
-const BATCH: usize = 2;
+/// Datagrams read from one leg's socket in a tick: a flood on one port delays no other. What is left comes in the next.
+const LEG_BUDGET: usize = 16;
 
-/// Batches read from one leg's socket in a tick: a flood on one port delays no other. What is left comes in the next.
-const LEG_BUDGET: usize = 8;
+/// Every how many ticks a leg's socket is read to its end however regular it is: a path that became shorter leaves one
+/// packet too many in it, which makes the sound that much later.
+const LOOK_TICKS: u64 = 8;
 
-/// Room for one datagram, or for some that the kernel joined; RTP over telephone networks stays under the Ethernet MTU.
-const LEG_DATAGRAM_MAX: usize = 4096;
+/// Room for one datagram; RTP over telephone networks stays under the Ethernet MTU.
+const LEG_DATAGRAM_MAX: usize = 2048;
 
 /// Every how many ticks a leg's RTCP is read: it comes every five seconds, and its time is the kernel's.
 const RTCP_TICKS: u64 = 10;
@@ -102,15 +113,18 @@ impl Legs {
         let Some(leg) = &mut slot.leg else { return };
         let now = self.receiver.now;
         let with_rtcp = (self.ticks + id.0).is_multiple_of(RTCP_TICKS);
+        let regular = slot.connected && slot.regular && !(self.ticks + id.0).is_multiple_of(LOOK_TICKS);
+        let at_most = if regular { 1 } else { LEG_BUDGET };
         let receiver = &mut self.receiver;
         let received = catch_unwind(AssertUnwindSafe(|| {
-            receiver.read(&slot.rtp, |from, datagram, at| {
+            let read = receiver.read(&slot.rtp, at_most, |from, datagram, at| {
                 if at >= slot.started {
                     leg.handle_rtp(from, datagram, at);
                 }
             });
+            slot.regular = read == 1;
             if with_rtcp {
-                receiver.read(&slot.rtcp, |from, datagram, at| leg.handle_rtcp(from, datagram, at));
+                receiver.read(&slot.rtcp, LEG_BUDGET, |from, datagram, at| leg.handle_rtcp(from, datagram, at));
             }
         }));
         if received.is_err() {
@@ -186,6 +200,8 @@ pub(crate) struct LegSlot {
     rtcp: Stamped,
     /// The RTP socket has one peer for good.
     connected: bool,
+    /// One packet came since the last tick.
+    regular: bool,
     facts: mpsc::Sender<LegFact>,
     /// None until offer and answer have met.
     pub(crate) leg: Option<Leg>,
@@ -219,6 +235,7 @@ impl LegSlot {
             rtp: Stamped::new(sockets.rtp)?,
             rtcp: Stamped::new(sockets.rtcp)?,
             connected: false,
+            regular: false,
             facts,
             leg: None,
             started: now,
@@ -275,20 +292,20 @@ impl LegSlot {
 /// A socket whose datagrams come with the time the kernel had them.
 struct Stamped {
     socket: UdpSocket,
-    state: UdpSocketState,
 }
 
 impl Stamped {
     fn new(socket: UdpSocket) -> io::Result<Self> {
-        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        Ok(Self { socket, state })
+        setsockopt(&socket, ReceiveTimestampns, &true)?;
+        Ok(Self { socket })
     }
 }
 
 /// Reads sockets, with the time each datagram came.
 struct Receiver {
-    buffers: Box<[[u8; LEG_DATAGRAM_MAX]; BATCH]>,
-    metas: [RecvMeta; BATCH],
+    buffer: Box<[u8; LEG_DATAGRAM_MAX]>,
+    /// Where the kernel puts the time.
+    stamp: [u8; cmsg_space::<TimeSpec>()],
     /// This tick, by both clocks: the kernel's time stamps are of the second.
     now: Instant,
     wall: SystemTime,
@@ -297,35 +314,38 @@ struct Receiver {
 impl Receiver {
     fn new() -> Self {
         Self {
-            buffers: Box::new([[0; LEG_DATAGRAM_MAX]; BATCH]),
-            metas: [RecvMeta::default(); BATCH],
+            buffer: Box::new([0; LEG_DATAGRAM_MAX]),
+            stamp: [0; cmsg_space::<TimeSpec>()],
             now: Instant::now(),
             wall: SystemTime::now(),
         }
     }
 
-    /// Gives each datagram that waits to `take`.
-    fn read(&mut self, from: &Stamped, mut take: impl FnMut(SocketAddr, &mut [u8], Instant)) {
-        for _ in 0..LEG_BUDGET {
-            let mut slices = self.buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-            let received = match from.state.recv(UdpSockRef::from(&from.socket), &mut slices, &mut self.metas) {
-                Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+    /// Gives the datagrams that wait to `take`, so many at most; how many there were.
+    fn read(&mut self, from: &Stamped, at_most: usize, mut take: impl FnMut(SocketAddr, &mut [u8], Instant)) -> usize {
+        for read in 0..at_most {
+            match self.receive(&from.socket) {
+                Ok((len, Some(sender), at)) => take(sender, &mut self.buffer[..len], at),
+                // Of no family that the socket has.
+                Ok((_, None, _)) => {}
+                Err(Errno::EAGAIN) => return read,
                 // An earlier datagram of ours was refused by its receiver; the next one may not be.
-                Err(_) => continue,
-            };
-            for index in 0..received {
-                let meta = self.metas[index];
-                let at = meta.timestamp.map_or(self.now, |stamp| self.arrival(stamp));
-                let buffer = self.buffers[index].get_mut(..meta.len).unwrap_or_default();
-                for datagram in buffer.chunks_mut(meta.stride.max(1)) {
-                    take(meta.addr, datagram, at);
-                }
-            }
-            if received < BATCH {
-                return;
+                Err(_) => {}
             }
         }
+        at_most
+    }
+
+    fn receive(&mut self, socket: &UdpSocket) -> nix::Result<(usize, Option<SocketAddr>, Instant)> {
+        let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
+        let received =
+            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut self.stamp[..]), MsgFlags::empty())?;
+        let stamp = received.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+            _ => None,
+        });
+        let (len, sender) = (received.bytes, received.address.and_then(socket_address));
+        Ok((len, sender, stamp.map_or(self.now, |stamp| self.arrival(stamp))))
     }
 
     /// The moment of a time stamp. A wall clock that was set meanwhile makes it now at the latest.
@@ -333,6 +353,11 @@ impl Receiver {
         let ago = self.wall.duration_since(SystemTime::UNIX_EPOCH + stamp).unwrap_or_default();
         self.now.checked_sub(ago.min(WAITED_MAX)).unwrap_or(self.now)
     }
+}
+
+fn socket_address(address: SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().copied().map(SocketAddr::from);
+    v4.or_else(|| address.as_sockaddr_in6().copied().map(SocketAddr::from))
 }
 
 /// Nothing waits longer for us than a worker may be late; more is a wall clock that jumped.

@@ -18,6 +18,7 @@ use media::{Ssrc, TICK};
 use mio::{Events, Interest, Poll, Token, Waker};
 use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
 use model::{MeetingId, ParticipantId};
+use rustix::{process::setpriority_process, thread::gettid};
 use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
@@ -38,6 +39,9 @@ const WEBRTC_BUDGET: usize = 8;
 
 /// A worker this late drops the missed ticks: playing them at once would only fill the phones' jitter buffers.
 const LATE_MAX: Duration = Duration::from_millis(200);
+
+/// Niceness of a worker's thread, where the system allows it: what comes every 20 ms goes before what somebody waits for once.
+const NICENESS: i32 = -11;
 
 const WAKE: Token = Token(0);
 const WEBRTC: Token = Token(1);
@@ -168,6 +172,10 @@ impl Worker {
     }
 
     fn run(mut self) {
+        // Without the right to it (CAP_SYS_NICE, RLIMIT_NICE) sound only comes later while the rest is busy.
+        if let Err(error) = setpriority_process(Some(gettid()), NICENESS) {
+            tracing::info!(worker = self.index, %error, "media worker has no priority");
+        }
         let mut events = Events::with_capacity(64);
         loop {
             if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))

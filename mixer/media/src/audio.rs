@@ -1,6 +1,10 @@
 //! Sound as the engines hold it: 48 kHz mono float in frames of 20 ms.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The rate all mixed sound has, in samples a second.
 pub const SAMPLE_RATE: u32 = 48_000;
@@ -71,13 +75,13 @@ impl AudioLevel {
 /// A prompt, a tone or a piece of music, decoded once and shared by all who hear it. What is said one after the other is
 /// shared too: a clip is a list of such pieces.
 #[derive(Clone)]
-pub struct Clip(Arc<[Arc<[f32]>]>);
+pub struct Clip(Arc<[Arc<Piece>]>);
 
 impl Clip {
     /// Mono samples at [`SAMPLE_RATE`], full scale ±1.0.
     #[must_use]
     pub fn new(samples: Vec<f32>) -> Self {
-        Self(Arc::new([samples.into()]))
+        Self(Arc::new([Arc::new(Piece { samples: samples.into(), slower: Default::default() })]))
     }
 
     /// One after the other, without a pause.
@@ -88,7 +92,7 @@ impl Clip {
 
     /// The pieces in their order.
     #[must_use]
-    pub fn pieces(&self) -> &[Arc<[f32]>] {
+    pub fn pieces(&self) -> &[Arc<Piece>] {
         &self.0
     }
 
@@ -96,16 +100,34 @@ impl Clip {
     #[must_use]
     pub fn samples(&self) -> Cow<'_, [f32]> {
         match &*self.0 {
-            [one] => Cow::Borrowed(one),
-            pieces => Cow::Owned(pieces.concat()),
+            [one] => Cow::Borrowed(&one.samples),
+            pieces => Cow::Owned(pieces.iter().flat_map(|piece| piece.samples.iter().copied()).collect()),
         }
     }
 
     /// How long it plays.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        let samples: usize = self.0.iter().map(|piece| piece.len()).sum();
+        let samples: usize = self.0.iter().map(|piece| piece.samples.len()).sum();
         Duration::from_secs_f64(samples as f64 / f64::from(SAMPLE_RATE))
+    }
+}
+
+/// What is said in one go.
+pub struct Piece {
+    samples: Box<[f32]>,
+    /// The same at [`Piece::RATES`], made when somebody first hears it so.
+    slower: [OnceLock<Box<[f32]>>; 2],
+}
+
+impl Piece {
+    /// The rates at which telephones hear it, in hertz.
+    const RATES: [u32; 2] = [8_000, 16_000];
+
+    /// At `hz`, where it is one of telephones, brought there by `resample` the first time; at any other it is as it was made.
+    pub fn at(&self, hz: u32, resample: impl FnOnce(&[f32]) -> Vec<f32>) -> &[f32] {
+        let slower = Self::RATES.iter().zip(&self.slower).find(|(rate, _)| **rate == hz);
+        slower.map_or(&self.samples, |(_, slower)| slower.get_or_init(|| resample(&self.samples).into()))
     }
 }
 

@@ -8,6 +8,6 @@ mod codec;
 mod g711;
 mod packet;
 
-pub use audio::{AudioLevel, Clip, FRAME_SAMPLES, Frame, SAMPLE_RATE, SILENCE, TICK};
+pub use audio::{AudioLevel, Clip, FRAME_SAMPLES, Frame, Piece, SAMPLE_RATE, SILENCE, TICK};
 pub use codec::{AudioCodec, Codec, TrackKind, VideoCodec};
 pub use packet::{MediaPacket, PacketError, RtpPacket, SeqExtender, Ssrc};

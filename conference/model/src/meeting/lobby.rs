@@ -33,6 +33,10 @@ impl Lobby {
         self.waiting.iter().map(person).collect()
     }
 
+    pub(super) fn holds(&self, id: ParticipantId) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
     pub(super) fn turn_all_away(&mut self, refusal: Refusal) -> Vec<Effect> {
         std::mem::take(&mut self.waiting).into_keys().map(|id| Effect::TurnAway(id, refusal)).collect()
     }
@@ -85,7 +89,7 @@ impl Meeting {
     }
 
     pub(super) fn admit(&mut self, id: ParticipantId) -> Outcome {
-        if !self.lobby.waiting.contains_key(&id) {
+        if !self.lobby.holds(id) {
             return Err(Refusal::NoSuchParticipant);
         }
         if self.seats.len() >= self.view.capacity {
