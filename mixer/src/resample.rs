@@ -5,7 +5,7 @@
 
 use std::{f64::consts::PI, sync::LazyLock};
 
-use media::{AudioCodec, FRAME_SAMPLES, Piece};
+use media::{AudioCodec, FRAME_SAMPLES};
 
 /// Filter taps at the lower rate. More would sharpen the edge and cost time and delay; 32 put the mirror images under
 /// hearing.
@@ -40,7 +40,8 @@ impl RateClass {
     }
 
     /// In hertz.
-    fn rate(self) -> u32 {
+    #[cfg(test)]
+    pub(crate) fn rate(self) -> u32 {
         match self {
             Self::Narrow => 8_000,
             Self::Wide => 16_000,
@@ -107,28 +108,6 @@ fn bessel_i0(x: f64) -> f64 {
     sum
 }
 
-/// A piece of a clip at the rate of a class; the first time is the slow one.
-pub(crate) fn piece_at(piece: &Piece, class: RateClass) -> &[f32] {
-    piece.at(class.rate(), |sound| {
-        let mut resampler = Resampler::new(RateClass::Full, class);
-        let len = (sound.len() * class.samples()).div_ceil(FRAME_SAMPLES);
-        // The filter's delay goes off at the beginning, so its last words need a frame more.
-        let mut slower = Vec::with_capacity(len + 2 * class.samples());
-        let mut chunks = sound.chunks(FRAME_SAMPLES);
-        while slower.len() < len + Resampler::DOWN_DELAY {
-            let mut frame = [0.0; FRAME_SAMPLES];
-            let chunk = chunks.next().unwrap_or_default();
-            frame[..chunk.len()].copy_from_slice(chunk);
-            let start = slower.len();
-            slower.resize(start + class.samples(), 0.0);
-            resampler.process(&frame, &mut slower[start..]);
-        }
-        slower.drain(..Resampler::DOWN_DELAY);
-        slower.truncate(len);
-        slower
-    })
-}
-
 /// One sound's way from one class to another.
 pub(crate) struct Resampler {
     ratio: usize,
@@ -140,7 +119,7 @@ pub(crate) struct Resampler {
 
 impl Resampler {
     /// How much later a sound comes out that was brought to a lower rate, in samples of that rate.
-    const DOWN_DELAY: usize = TAPS_PER_PHASE / 2;
+    pub(crate) const DOWN_DELAY: usize = TAPS_PER_PHASE / 2;
 
     /// The classes are two.
     pub(crate) fn new(from: RateClass, to: RateClass) -> Self {
@@ -213,22 +192,6 @@ mod tests {
                 let level = amplitude(&back[5 * low.samples()..], tone, low.rate());
                 assert!((level - 0.5).abs() < 0.02, "{low:?} {high:?}, {tone} Hz: {level}");
             }
-        }
-    }
-
-    #[test]
-    fn a_clip_is_as_long_and_as_loud_at_every_rate_and_begins_where_it_began() {
-        let beep = sine(1_000.0, 0.5, 48_000, 12_345);
-        let clip = media::Clip::new([vec![0.0; 4_800], beep].concat());
-        let piece = &clip.pieces()[0];
-        for class in RateClass::ALL {
-            let sound = piece_at(piece, class);
-            let ratio = FRAME_SAMPLES / class.samples();
-            assert_eq!(sound.len(), 17_145_usize.div_ceil(ratio));
-            assert!(std::ptr::eq(sound, piece_at(piece, class)), "made once");
-            let begins = sound.iter().position(|sample| sample.abs() > 0.2).unwrap();
-            assert!((begins * ratio).abs_diff(4_800) < 24, "{class:?} begins at {begins}");
-            assert!((amplitude(&sound[begins + 160..], 1_000.0, class.rate()) - 0.5).abs() < 0.02);
         }
     }
 

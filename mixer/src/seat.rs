@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use media::{AudioCodec, AudioLevel, Clip};
+use media::{AudioCodec, AudioLevel, Clip, FRAME_SAMPLES};
 
 use crate::{
     DUCKED, Incoming, MixerError, PlayId, SeatConfig,
     codec::{Decoder, Encoder, loudness_of},
     gain::Gain,
     line::{Line, LineEvent},
-    resample::{RateClass, piece_at},
+    resample::RateClass,
+    spoken,
     stage::Stage,
 };
 
@@ -67,9 +68,24 @@ pub(crate) struct Playing {
     id: PlayId,
     clip: Clip,
     looping: bool,
+    /// Nothing else is heard meanwhile, so what is sent is the same for all who hear it.
+    alone: bool,
     /// The piece that plays, and where in it, at the rate of the seat.
     piece: usize,
     at: usize,
+}
+
+impl Playing {
+    /// True where there is none.
+    fn next_piece(&mut self) -> bool {
+        (self.piece, self.at) = (self.piece + 1, 0);
+        let is_over = self.piece == self.clip.pieces().len();
+        if is_over && self.looping && !self.clip.duration().is_zero() {
+            self.piece = 0;
+            return false;
+        }
+        is_over
+    }
 }
 
 impl Seat {
@@ -236,30 +252,40 @@ impl Seat {
         (!buffer.is_empty()).then(|| (buffer.as_slice().into(), level))
     }
 
-    pub(crate) fn play(&mut self, id: PlayId, clip: Clip, looping: bool) {
-        self.playing = Some(Playing { id, clip, looping, piece: 0, at: 0 });
+    pub(crate) fn play(&mut self, id: PlayId, clip: Clip, looping: bool, alone: bool) {
+        self.playing = Some(Playing { id, clip, looping, alone, piece: 0, at: 0 });
+    }
+
+    /// The payload of 20 ms where it is Opus and nothing but what plays is heard, with how loud it is; and the id when it ends here.
+    pub(crate) fn play_alone(&mut self, out: &mut Vec<u8>) -> Option<(AudioLevel, Option<PlayId>)> {
+        let is_opus = self.config.output == Some(AudioCodec::Opus);
+        let playing = self.playing.as_mut().filter(|playing| is_opus && playing.alone)?;
+        let piece = playing.clip.pieces().get(playing.piece)?;
+        let level = spoken::append_opus(piece, playing.at / FRAME_SAMPLES, out);
+        playing.at += FRAME_SAMPLES;
+        let ended = (playing.at >= piece.samples().len() && playing.next_piece()).then_some(playing.id);
+        if ended.is_some() {
+            self.playing = None;
+        }
+        Some((level, ended))
     }
 
     /// Lays what plays over a frame of the seat's class; the id when it ends here.
     pub(crate) fn play_into(&mut self, class: RateClass, frame: &mut [f32]) -> Option<PlayId> {
         let playing = self.playing.as_mut()?;
-        let pieces = playing.clip.pieces();
         frame.iter_mut().for_each(|sample| *sample *= DUCKED);
         let mut rest = frame;
-        while let (false, Some(piece)) = (rest.is_empty(), pieces.get(playing.piece)) {
-            let sound = &piece_at(piece, class)[playing.at..];
+        while let (false, Some(piece)) = (rest.is_empty(), playing.clip.pieces().get(playing.piece)) {
+            let sound = &spoken::at(piece, class)[playing.at..];
             let len = sound.len().min(rest.len());
             let (now, later) = rest.split_at_mut(len);
             now.iter_mut().zip(sound).for_each(|(sample, played)| *sample += played);
             (rest, playing.at) = (later, playing.at + len);
             if len == sound.len() {
-                (playing.piece, playing.at) = (playing.piece + 1, 0);
-                if playing.looping && playing.piece == pieces.len() && !playing.clip.duration().is_zero() {
-                    playing.piece = 0;
-                }
+                playing.next_piece();
             }
         }
-        let ended = playing.piece == pieces.len();
+        let ended = playing.piece == playing.clip.pieces().len();
         ended.then(|| self.playing.take().map(|playing| playing.id)).flatten()
     }
 

@@ -1,6 +1,7 @@
 //! Sound as the engines hold it: 48 kHz mono float in frames of 20 ms.
 
 use std::{
+    any::Any,
     borrow::Cow,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -81,7 +82,7 @@ impl Clip {
     /// Mono samples at [`SAMPLE_RATE`], full scale ±1.0.
     #[must_use]
     pub fn new(samples: Vec<f32>) -> Self {
-        Self(Arc::new([Arc::new(Piece { samples: samples.into(), slower: Default::default() })]))
+        Self(Arc::new([Arc::new(Piece { samples: samples.into(), made: OnceLock::new() })]))
     }
 
     /// One after the other, without a pause.
@@ -116,18 +117,20 @@ impl Clip {
 /// What is said in one go.
 pub struct Piece {
     samples: Box<[f32]>,
-    /// The same at [`Piece::RATES`], made when somebody first hears it so.
-    slower: [OnceLock<Box<[f32]>>; 2],
+    made: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Piece {
-    /// The rates at which telephones hear it, in hertz.
-    const RATES: [u32; 2] = [8_000, 16_000];
+    /// Mono, at [`SAMPLE_RATE`].
+    #[must_use]
+    pub fn samples(&self) -> &[f32] {
+        &self.samples
+    }
 
-    /// At `hz`, where it is one of telephones, brought there by `resample` the first time; at any other it is as it was made.
-    pub fn at(&self, hz: u32, resample: impl FnOnce(&[f32]) -> Vec<f32>) -> &[f32] {
-        let slower = Self::RATES.iter().zip(&self.slower).find(|(rate, _)| **rate == hz);
-        slower.map_or(&self.samples, |(_, slower)| slower.get_or_init(|| resample(&self.samples).into()))
+    /// What the engine that plays it keeps with it, so that it is made once for all who hear it; there is one such engine,
+    /// and none for another's `T`.
+    pub fn made<T: Any + Default + Send + Sync>(&self) -> Option<&T> {
+        self.made.get_or_init(|| Box::<T>::default()).downcast_ref()
     }
 }
 
