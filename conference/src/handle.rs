@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use model::{
-    AccountId, Action, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal, Snapshot,
-    WaitReason, Whisper,
+    AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal,
+    Snapshot, WaitReason, Whisper,
 };
 use plane::{LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
@@ -144,6 +144,14 @@ pub(crate) enum Request {
     Act {
         by: ParticipantId,
         action: Action,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// Somebody who watches this livestream writes.
+    ViewerSays {
+        livestream: BroadcastId,
+        from: ParticipantId,
+        name: String,
+        text: String,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
     WhoseSeat {

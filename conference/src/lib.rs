@@ -31,6 +31,7 @@ mod sign_on;
 mod stays;
 #[cfg(test)]
 mod tests;
+mod viewer_chat;
 mod whiteboard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -67,6 +68,7 @@ pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{
     Answer, AuditEntry, Bookmark, Call, CallKind, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook,
 };
+pub use viewer_chat::{ViewerChat, ViewerRefused};
 pub use whiteboard::Drawings;
 
 use calling::Calling;
@@ -246,7 +248,8 @@ impl Conference {
         let dialer = DialerSlot::default();
         let calling = Arc::new(Calling::new(config.calling.clone()));
         let (records, waiting) = Records::new();
-        let resources = Resources { store, plane, streaming, news, files, dialer, calling, records };
+        let viewer_chats = Arc::default();
+        let resources = Resources { store, plane, streaming, news, files, dialer, calling, records, viewer_chats };
         let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
         let provider = config.sign_on.clone().map(Provider::new).transpose().map_err(ConferenceError::Config)?;
         let (background, stopping) = (TaskTracker::new(), CancellationToken::new());

@@ -35,6 +35,7 @@ use crate::{
     records::Records,
     registry::{Entry, Registry, Way},
     stays::Stays,
+    viewer_chat::ViewerChats,
     whiteboard::{Drawings, Whiteboard},
 };
 
@@ -55,6 +56,7 @@ pub(crate) struct Resources {
     pub(crate) dialer: DialerSlot,
     pub(crate) calling: Arc<Calling>,
     pub(crate) records: Records,
+    pub(crate) viewer_chats: Arc<ViewerChats>,
 }
 
 /// Begins the task of a meeting that is not live yet. Whoever asks it meanwhile waits until it is, or hears why not.
@@ -206,6 +208,7 @@ struct Live {
     chairs: Chairs,
     stays: Stays,
     records: Records,
+    viewer_chats: Arc<ViewerChats>,
     whiteboard: Whiteboard,
     /// One after the other.
     saving: Arc<Mutex<()>>,
@@ -239,7 +242,7 @@ impl Live {
     fn new(entry: &Entry, opened: Opened, media: MeetingMedia, resources: Resources) -> Self {
         let Opened { rules, row, whiteboard, facts } = opened;
         let owner = rules.owner;
-        let Resources { store, streaming, news, dialer, calling, records, .. } = resources;
+        let Resources { store, streaming, news, dialer, calling, records, viewer_chats, .. } = resources;
         Self {
             id: rules.id,
             row: Arc::new(row),
@@ -263,6 +266,7 @@ impl Live {
             chairs: Chairs::default(),
             stays: Stays::default(),
             records,
+            viewer_chats,
             whiteboard,
             saving: Arc::default(),
             past: Past::default(),
@@ -337,6 +341,12 @@ impl Live {
                         let _ = answer.send(result);
                     });
                 }
+            }
+            Request::ViewerSays { livestream, from, name, text, answer } => {
+                let is_on = self.broadcast == Some(livestream);
+                let said = is_on.then_some(Command::ViewerSays { from, name, text }).ok_or(Refusal::NotLive);
+                // Who asked may have gone.
+                let _ = answer.send(said.and_then(|said| self.decide(said)));
             }
             Request::WhoseSeat { secret, answer } => {
                 let owner = self.chairs.owner_of(&secret).map(|participant| SeatOwner {
@@ -649,6 +659,9 @@ impl Live {
             }
             _ => {}
         }
+        if let Some(livestream) = self.broadcast {
+            self.viewer_chats.note(livestream, &event);
+        }
         let event = Arc::new(event);
         self.past.keep(seq, &event);
         self.chairs.tell_all(&SeatEvent::Event { seq, event });
@@ -662,7 +675,8 @@ impl Live {
 
     /// Livestream and recording share one studio, which runs as long as one of them is wanted.
     fn want(&mut self, broadcast: Option<BroadcastId>, recording: bool) {
-        (self.broadcast, self.recording) = (broadcast, recording);
+        self.recording = recording;
+        self.set_broadcast(broadcast);
         if broadcast.is_none() && !recording {
             return self.end_livestream();
         }
@@ -670,6 +684,13 @@ impl Live {
             Some(_) => self.apply_wishes(),
             None if !self.is_starting => self.start_studio(),
             None => {}
+        }
+    }
+
+    fn set_broadcast(&mut self, wanted: Option<BroadcastId>) {
+        let before = std::mem::replace(&mut self.broadcast, wanted);
+        if let Some(over) = before.filter(|before| wanted != Some(*before)) {
+            self.viewer_chats.forget(over);
         }
     }
 
@@ -733,7 +754,8 @@ impl Live {
     }
 
     fn end_livestream(&mut self) {
-        (self.broadcast, self.recording) = (None, false);
+        self.recording = false;
+        self.set_broadcast(None);
         self.pushes.clear();
         if let Some(livestream) = self.livestream.take() {
             self.media.stop_feed();

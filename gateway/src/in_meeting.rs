@@ -250,7 +250,9 @@ impl Caller {
                 (poll.open && !known).then(|| line.clip(Prompt::PollOpen))
             }
             Event::DialChanged { dial } => self.dialed(dial).then(|| line.clip(Prompt::DialFailed)),
-            Event::Reacted { .. } | Event::Chat { .. } | Event::BroadcastChanged { .. } => None,
+            Event::Reacted { .. } | Event::Chat { .. } | Event::ChatRemoved { .. } | Event::BroadcastChanged { .. } => {
+                None
+            }
         }
     }
 

@@ -35,6 +35,15 @@ impl Viewer<'_> {
         Ok(Ok(cookie.split(';').next().unwrap_or_default().to_owned()))
     }
 
+    /// The problem's code, or by what his page knows his messages.
+    async fn say(&self, words: Value, cookie: &str) -> Result<std::result::Result<Value, String>> {
+        let url = format!("http://{}/live/{}/chat", self.server.web, self.livestream);
+        let answer = http().post(url).header("cookie", cookie).json(&words).send().await?;
+        let (status, body) = (answer.status(), answer.json::<Value>().await?);
+        let code = body["code"].as_str().unwrap_or_default().to_owned();
+        Ok(if status == StatusCode::OK { Ok(body["from"].clone()) } else { Err(code) })
+    }
+
     async fn status(&self, file: &str, cookie: &str) -> Result<u16> {
         let url = format!("http://{}/live/{}/{file}", self.server.web, self.livestream);
         let answer = http().get(url).header("cookie", cookie).send().await?;
@@ -44,9 +53,12 @@ impl Viewer<'_> {
     }
 }
 
-const FILES: [&str; 6] = ["index.m3u8", "video.m3u8", "audio.m3u8", "video-init-0.mp4", "video-0.m4s", "replay.mp4"];
+const SCRIPT: &str = "<img src=x onerror='window.ran = 1'><script>window.ran = 2</script>";
 
-// product: B5, reliability: A13
+const FILES: [&str; 7] =
+    ["chat", "index.m3u8", "video.m3u8", "audio.m3u8", "video-init-0.mp4", "video-0.m4s", "replay.mp4"];
+
+// product: B4, B5, reliability: A13
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment() -> Result<()> {
     let server = Server::start()?;
@@ -94,7 +106,7 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     // In a browser, with a password mistyped.
     let web = server.web;
     let page = format!("http://{web}/watch/{id}");
-    tokio::task::spawn_blocking(move || -> Result<()> {
+    let mut browser = tokio::task::spawn_blocking(move || -> Result<Browser> {
         let mut browser = Browser::start(700.0, Colour::Red)?;
         browser.open(&page)?;
         browser.see("[data-testid=watch-entry]")?;
@@ -104,7 +116,40 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
         browser.fill("watch-password", "246810")?;
         browser.click("watch-enter")?;
         browser.until("document.querySelector('video').currentTime > 0.5")?;
+        // He writes what would be a script if it were anything but text.
+        browser.see("[data-testid=watch-chat]")?;
+        browser.fill("watch-chat-name", "观众甲")?;
+        browser.fill("watch-chat-text", SCRIPT)?;
+        browser.click("watch-chat-send")?;
+        browser.until(&format!("document.querySelector('.said .text')?.textContent === {}", json!(SCRIPT)))?;
+        browser.miss("[data-testid=watch-chat-problem]")?;
         assert!(browser.axe()?.is_empty());
+        Ok(browser)
+    })
+    .await??;
+    let said = host.next(|message| message["event"]["type"] == "chat").await?["event"]["message"].clone();
+    assert_eq!(
+        (&said["name"], &said["livestream"], &said["text"]),
+        (&"观众甲".into(), &"viewer".into(), &SCRIPT.into())
+    );
+    let words = |text: &str| json!({"viewer": "beef", "name": "乙", "text": text});
+    assert_eq!(viewer.say(words("hi"), "").await?, Err("no_pass".to_owned()));
+    assert_eq!(viewer.say(words(&"x".repeat(301)), &again).await?, Err("bad_text".to_owned()));
+    let mine = viewer.say(words("在吗"), &again).await?.expect("with a pass");
+    assert_ne!(mine, said["from"]);
+    let mut refused = viewer.say(words("在吗"), &again).await?;
+    while refused.is_ok() {
+        refused = viewer.say(words("在吗"), &again).await?;
+    }
+    assert_eq!(refused, Err("too_fast".to_owned()));
+    host.command(json!({"type": "tell_viewers", "text": "欢迎各位"})).await?;
+    host.command(json!({"type": "remove_chat", "message": said["id"]})).await?;
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        browser.until("[...document.querySelectorAll('.said .text')].some(text => text.textContent === '欢迎各位')")?;
+        browser.until(
+            "![...document.querySelectorAll('.said')].some(({ textContent }) => textContent.includes('观众甲'))",
+        )?;
+        assert_eq!(browser.evaluate("window.ran ?? null")?, Value::Null, "a viewer's script ran");
         Ok(())
     })
     .await??;

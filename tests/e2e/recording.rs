@@ -77,6 +77,15 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         host.click("more")?;
         host.click("toggle-recording")?;
         host.see("[data-testid=recording]")?;
+        // What a viewer writes stands in the meeting's chat until the host takes it away (B4).
+        let door = runtime.block_on(user.get(&format!("/meetings/by-number/{}", server.meeting)))?;
+        let url = format!("http://{}/live/{}/chat", server.web, door["id"].as_str().context("an id")?);
+        let words = json!({"viewer": "f00d", "name": "观众甲", "text": "听得清楚"});
+        assert_eq!(runtime.block_on(http().post(url).json(&words).send())?.status(), 200);
+        host.click("toggle-chat")?;
+        host.see("[data-testid=chat-message][data-from=观众甲]")?;
+        host.click("chat-remove")?;
+        host.miss("[data-testid=chat-message]")?;
         phone.listen(6.0)?;
         host.click("more")?;
         host.click("toggle-recording")?;

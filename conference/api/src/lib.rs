@@ -12,6 +12,7 @@ mod sip_socket;
 mod throttle;
 mod tls;
 mod turn;
+mod viewer_chat;
 
 use std::{
     io,
@@ -244,10 +245,11 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// A livestream's files and its recording, behind the gate.
+/// A livestream's files, its chat and its recording, behind the gate.
 fn live_routes(app: &App) -> Router<App> {
     Router::new()
         .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
+        .route("/live/{broadcast}/chat", get(viewer_chat::read).post(viewer_chat::write))
         .route("/live/{broadcast}/{file}", get(live::file))
         .layer(middleware::from_fn_with_state(app.clone(), live::gate))
 }

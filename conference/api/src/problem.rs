@@ -128,6 +128,7 @@ problems! {
     WatchPasswordNeeded = "watch_password_needed", FORBIDDEN, "观看此直播需要密码", "This livestream has a password";
     WrongWatchPassword = "wrong_watch_password", FORBIDDEN, "观看密码错误", "The livestream's password is wrong";
     WrongLink = "wrong_link", FORBIDDEN, "观看链接无效，请向主持人索取新的链接", "The link is not valid; ask the host for a new one";
+    TooFast = "too_fast", TOO_MANY_REQUESTS, "发言过于频繁，请稍候再发", "Too much is being written; wait a moment";
     NoPass = "no_pass", FORBIDDEN, "没有观看权限，或权限已过期", "You may not watch this, or no longer";
     NotFound = "not_found", NOT_FOUND, "找不到该页面", "There is nothing here";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "请求内容过大", "The request is too large";

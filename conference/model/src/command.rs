@@ -89,6 +89,15 @@ pub enum Command {
     Lost(ParticipantId),
     /// What became of the broadcast.
     Broadcast(BroadcastId, Option<BroadcastState>),
+    /// Somebody who watches the livestream writes (B4).
+    ViewerSays {
+        /// Who, the same each time; nobody's seat.
+        from: ParticipantId,
+        /// What he calls himself.
+        name: String,
+        /// What.
+        text: String,
+    },
     /// What became of a push.
     Pushed(u32, PushState),
     /// What became of a telephone that was called.
@@ -279,6 +288,16 @@ pub enum Action {
         /// What.
         text: String,
     },
+    /// B4: says something to who watches the livestream, and to all.
+    TellViewers {
+        /// What.
+        text: String,
+    },
+    /// Takes back what somebody said to all, or to the livestream's viewers.
+    RemoveChat {
+        /// Which message.
+        message: u64,
+    },
     /// C17.
     StartPoll {
         /// What is asked.
@@ -398,6 +417,7 @@ impl Action {
             Self::StopDial { .. } => ("stop_dial", None),
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),
+            Self::RemoveChat { .. } => ("remove_chat", None),
             Self::StartPush { .. } => ("start_push", None),
             Self::StopPush { .. } => ("stop_push", None),
             Self::StartRecording => ("start_recording", None),

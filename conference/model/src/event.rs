@@ -111,6 +111,11 @@ pub enum Event {
         /// As it is now.
         dial: DialView,
     },
+    /// A host has taken back something that was said to all.
+    ChatRemoved {
+        /// Which message.
+        id: u64,
+    },
     /// The livestream is not as before.
     BroadcastChanged {
         /// As it is now.
@@ -261,6 +266,9 @@ pub struct Message {
     /// The breakout room it was said in; none: the main room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<u32>,
+    /// It is of the livestream's chat, which its viewers read (B4): who of both sides said it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub livestream: Option<ChatSide>,
     /// What; empty where it is a file.
     pub text: String,
     /// What was handed round.
@@ -268,6 +276,16 @@ pub struct Message {
     pub file: Option<HandedFile>,
     /// When, milliseconds since 1970, UTC.
     pub at_ms: i64,
+}
+
+/// The two sides of a livestream's chat (B4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatSide {
+    /// Somebody who watches. [`Message::from`] is nobody's seat.
+    Viewer,
+    /// A host of the meeting.
+    Host,
 }
 
 /// A file that was handed round in the chat (C21).

@@ -133,6 +133,7 @@ impl Meeting {
             Command::Enlarged(capacity) => Ok(self.change_meeting(|meeting| meeting.capacity = capacity)),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
+            Command::ViewerSays { from, name, text } => self.viewer_says(from, &name, &text, now),
             Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
             Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),

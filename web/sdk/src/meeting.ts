@@ -281,6 +281,16 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'chat', to, text });
   }
 
+  /** Says something to who watches the livestream, and to all; hosts. */
+  tellViewers(text: string): Promise<void> {
+    return this.command({ type: 'tell_viewers', text });
+  }
+
+  /** Takes back what somebody said to all; hosts. */
+  removeChat(message: number): Promise<void> {
+    return this.command({ type: 'remove_chat', message });
+  }
+
   react(reaction: Reaction): Promise<void> {
     return this.command({ type: 'react', reaction });
   }

@@ -222,6 +222,20 @@ export type Action =
     }
   | {
       /**
+       * What.
+       */
+      text: string;
+      type: 'tell_viewers';
+    }
+  | {
+      /**
+       * Which message.
+       */
+      message: number;
+      type: 'remove_chat';
+    }
+  | {
+      /**
        * Two to ten.
        */
       choices: string[];
@@ -436,6 +450,10 @@ export type PushState = 'connecting' | 'live' | 'retrying' | 'not_allowed';
  */
 export type BroadcastState = 'starting' | 'live' | 'restarting';
 /**
+ * The two sides of a livestream's chat (B4).
+ */
+export type ChatSide = 'viewer' | 'host';
+/**
  * What becomes of a telephone that is called (P8).
  */
 export type DialState =
@@ -521,6 +539,13 @@ export type Event =
   | {
       dial: DialView;
       type: 'dial_changed';
+    }
+  | {
+      /**
+       * Which message.
+       */
+      id: number;
+      type: 'chat_removed';
     }
   | {
       /**
@@ -674,6 +699,10 @@ export interface Message {
    * Grows in this meeting.
    */
   id: number;
+  /**
+   * It is of the livestream's chat, which its viewers read (B4): who of both sides said it.
+   */
+  livestream?: ChatSide | null;
   /**
    * As he was called then: he may have gone.
    */

@@ -79,6 +79,8 @@ function changes(roster: Roster, event: MeetingEvent): Partial<Roster> {
       return { meeting: event.meeting };
     case 'chat':
       return { chat: withMessage(roster.chat, event.message) };
+    case 'chat_removed':
+      return { chat: roster.chat.filter(({ id }) => id !== event.id) };
     case 'poll_changed':
       return { polls: withOne(roster.polls, event.poll) };
     case 'dial_changed':

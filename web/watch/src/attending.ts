@@ -43,7 +43,8 @@ function drawViewer(): string {
 
 export class Attending {
   private readonly password: string;
-  private readonly viewer = remembered('huitong.viewer', drawViewer);
+  /** By what the server knows this viewer. */
+  readonly viewer = remembered('huitong.viewer', drawViewer);
   private readonly signature = location.hash.slice(1);
 
   constructor(private readonly id: string) {

@@ -1,4 +1,5 @@
 import { ATTEND_MS, type Access, type Attendance, Attending, type Barred } from './attending';
+import { Chat } from './chat';
 import { Controls } from './controls';
 import type { Player, Playing } from './player';
 import { type Known, type View, askAgainAfter, viewOf } from './watching';
@@ -76,6 +77,24 @@ const controls = new Controls(
     full: element('full') as HTMLButtonElement,
   },
   () => player,
+);
+
+const chat = new Chat(
+  {
+    main: element('main'),
+    chat: element('chat'),
+    title: element('chat-title'),
+    list: element('said'),
+    empty: element('chat-empty'),
+    form: element('writing') as HTMLFormElement,
+    name: element('chat-name') as HTMLInputElement,
+    rename: element('chat-rename') as HTMLButtonElement,
+    text: element('chat-text') as HTMLInputElement,
+    send: element('chat-send') as HTMLButtonElement,
+    problem: element('chat-problem'),
+  },
+  id,
+  attending.viewer,
 );
 
 startWords();
@@ -228,6 +247,8 @@ function render(): void {
   renderAbout(now);
   renderLatency();
   controls.render();
+  chat.setOn(known === 'live' && now !== 'replay' && now !== 'ended');
+  chat.render();
 }
 
 /** Who invites, how many watch, and when it begins. */

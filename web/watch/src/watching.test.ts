@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { barredBy } from './attending';
+import { withNews } from './chat';
 import { askAgainAfter, clock, viewOf } from './watching';
 import { preferredLanguage } from './words';
 
@@ -45,4 +46,14 @@ it('speaks the language that was chosen, else the browser’s', () => {
   expect(preferredLanguage(null, 'de-DE')).toBe('en');
   expect(preferredLanguage('zh-CN', 'en-GB')).toBe('zh-CN');
   expect(preferredLanguage('nonsense', 'zh')).toBe('zh-CN');
+});
+
+// product: B4
+it('shows what is written once, and no longer what was taken back', () => {
+  const said = (id: number) => ({ id, from: 'a', name: 'a', text: `${id}`, at_ms: 0, host: false });
+  const first = withNews([], { revision: 2, messages: [said(1), said(3)], removed: [] });
+  const then = withNews(first, { revision: 4, messages: [said(3), said(4)], removed: [1] });
+  expect(then.map(({ id }) => id)).toEqual([3, 4]);
+  const many = Array.from({ length: 300 }, (_, id) => said(id + 10));
+  expect(withNews(then, { revision: 9, messages: many, removed: [] })).toHaveLength(200);
 });

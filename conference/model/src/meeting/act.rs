@@ -132,6 +132,14 @@ impl Meeting {
                 self.deny(participant)
             }
             Action::Chat { to, text } => self.say(by, to, &text, now),
+            Action::TellViewers { text } => {
+                manager()?;
+                self.tell_viewers(by, &text, now)
+            }
+            Action::RemoveChat { message } => {
+                manager()?;
+                self.remove_chat(message)
+            }
             Action::HandRound { to, file } => self.hand_round(by, to, file, now),
             Action::OpenBreakouts { rooms, spread } => {
                 manager()?;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{MeetingId, Message, Options, PushState, PushUrl, Reaction, WaitReason, WaitingPerson, Whisper};
+use crate::{ChatSide, MeetingId, Message, Options, PushState, PushUrl, Reaction, WaitReason, WaitingPerson, Whisper};
 
 const OWNER: AccountId = account(1);
 const PASSWORD: &str = "135790";
@@ -466,6 +466,7 @@ fn what_is_said_is_kept_and_what_is_private_stays_so() {
         name: "web 2".to_owned(),
         to: None,
         room: None,
+        livestream: None,
         file: None,
         text: "大家好".to_owned(),
         at_ms: BEGUN_MS,
@@ -483,6 +484,45 @@ fn what_is_said_is_kept_and_what_is_private_stays_so() {
         act(&mut meeting, host, say(None, &n.to_string())).unwrap();
     }
     assert_eq!(meeting.snapshot_for(host).chat.len(), 1_000, "memory has a bound");
+}
+
+// product: B4
+#[test]
+fn viewers_of_a_livestream_write_and_hosts_take_back() {
+    let (mut meeting, [host, guest, _]) = three();
+    let viewer = ParticipantId::from_u128(77);
+    let says = |meeting: &mut Meeting, text: &str| {
+        let (name, text) = ("观众甲".to_owned(), text.to_owned());
+        meeting.handle(Command::ViewerSays { from: viewer, name, text }, NOW)
+    };
+    assert_eq!(says(&mut meeting, "hi"), Err(Refusal::NotLive));
+    act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    let told = says(&mut meeting, " 你好\u{7} ").unwrap();
+    let [Effect::Tell(_, Event::Chat { message })] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((message.text.as_str(), message.livestream, message.from), ("你好", Some(ChatSide::Viewer), viewer));
+    for bad in ["", " ", &"x".repeat(301)] {
+        assert_eq!(says(&mut meeting, bad), Err(Refusal::BadText));
+    }
+    let nameless = Command::ViewerSays { from: viewer, name: "\u{202e}".to_owned(), text: "x".to_owned() };
+    assert_eq!(meeting.handle(nameless, NOW), Err(Refusal::BadName));
+    let tell = Action::TellViewers { text: "欢迎".to_owned() };
+    assert_eq!(act(&mut meeting, guest, tell.clone()), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, tell).unwrap();
+    act(&mut meeting, host, Action::Chat { to: Some(guest), text: "private".to_owned() }).unwrap();
+    let remove = |id| Action::RemoveChat { message: id };
+    assert_eq!(act(&mut meeting, guest, remove(1)), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, remove(3)), Err(Refusal::NotAllowed), "what is private is nobody else's");
+    assert!(matches!(act(&mut meeting, host, remove(1)).unwrap()[..], [Effect::Tell(_, Event::ChatRemoved { id: 1 })]));
+    assert_eq!(act(&mut meeting, host, remove(1)), Ok(Vec::new()));
+    let ids = |meeting: &Meeting| meeting.snapshot_for(guest).chat.iter().map(|said| said.id).collect::<Vec<_>>();
+    assert_eq!(ids(&meeting), [2, 3]);
+    for n in 0..1_500 {
+        says(&mut meeting, &n.to_string()).unwrap();
+    }
+    let kept = ids(&meeting);
+    assert_eq!((kept.len(), kept[0]), (201, 3), "a crowd makes nothing of the meeting be forgotten");
+    act(&mut meeting, host, Action::StopBroadcast).unwrap();
+    assert_eq!(says(&mut meeting, "late"), Err(Refusal::NotLive));
 }
 
 // product: C17, C21
@@ -828,7 +868,7 @@ fn follow(seen: &mut Snapshot, event: Event) {
         Event::ParticipantLeft { id, .. } => seen.participants.retain(|known| known.id != id),
         Event::MeetingChanged { meeting } => seen.meeting = meeting,
         Event::BroadcastChanged { broadcast } => seen.broadcast = broadcast,
-        Event::Reacted { .. } | Event::Chat { .. } => {}
+        Event::Reacted { .. } | Event::Chat { .. } | Event::ChatRemoved { .. } => {}
         Event::DialChanged { dial } => match seen.dials.iter_mut().find(|known| known.id == dial.id) {
             Some(known) => *known = dial,
             None => seen.dials.push(dial),

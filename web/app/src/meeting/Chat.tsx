@@ -1,6 +1,6 @@
 import type { ChatMessage, HandedFile, Participant } from '@huitong/sdk';
 import { ActionIcon, NativeSelect, Text, Textarea } from '@mantine/core';
-import { Paperclip, SendHorizontal } from 'lucide-react';
+import { Paperclip, SendHorizontal, Trash2 } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ChooseFile } from '../parts/ChooseFile';
@@ -9,10 +9,13 @@ import styles from './Chat.module.css';
 import { Panel } from './Panel';
 import { attempt } from './controls';
 import { hueOf } from './people';
-import { pieces, useTalk } from './talk';
-import { useMeeting, useMeetingState } from './useMeeting';
+import { VIEWERS, pieces, useTalk } from './talk';
+import { useManages, useMeeting, useMeetingState } from './useMeeting';
 
 const LENGTH_MAX = 2_000;
+
+/** For the livestream's viewers. */
+const VIEWERS_LENGTH_MAX = 300;
 
 /** Further from the end than this, somebody is reading what was said before. */
 const AT_END_PX = 60;
@@ -65,10 +68,16 @@ const ONE_BREATH_MS = 180_000;
 
 function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
   const { t, i18n } = useTranslation();
-  const { from, to, name, text, file, at_ms: at } = message;
-  const { you } = useMeeting();
+  const { id, from, to, room, name, text, file, livestream, at_ms: at } = message;
+  const meeting = useMeeting();
+  const { you } = meeting;
+  const manages = useManages();
   const partner = useMeetingState(({ participants }) => participants.find(({ id }) => id === to)?.name);
-  const goesOn = before?.from === from && before.to === to && at - before.at_ms < ONE_BREATH_MS;
+  const goesOn =
+    before?.from === from &&
+    before.to === to &&
+    before.livestream === livestream &&
+    at - before.at_ms < ONE_BREATH_MS;
   const whom =
     to === null ? null : to === you ? t('chat.toMe') : t('chat.toWhom', { name: partner ?? t('chat.gone') });
   return (
@@ -90,6 +99,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
             {from === you ? t('chat.me') : name}
           </span>
           {whom && <span className={styles.whom}>{whom}</span>}
+          {livestream && <span className={styles.whom}>{t(`chat.by.${livestream}`)}</span>}
           <time dateTime={new Date(at).toISOString()}>
             {new Intl.DateTimeFormat(i18n.language, { timeStyle: 'short' }).format(at)}
           </time>
@@ -108,6 +118,20 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
             ),
           )}
         </div>
+      )}
+      {manages && to === null && !room && (
+        <ActionIcon
+          className={styles.remove}
+          variant="subtle"
+          color="gray"
+          size={26}
+          aria-label={t('chat.remove')}
+          title={t('chat.remove')}
+          onClick={() => void attempt(() => meeting.removeChat(id))}
+          data-testid="chat-remove"
+        >
+          <Trash2 size={14} />
+        </ActionIcon>
       )}
     </li>
   );
@@ -149,14 +173,17 @@ function Writing() {
   const { to, address, draft: text, write } = useTalk();
   const [isHanding, setHanding] = useState(false);
   const others = readers(participants, meeting.you);
-  const isGone = to !== null && !others.some(({ id }) => id === to);
+  const isLive = useMeetingState(state => state.broadcast !== null);
+  const toViewers = useManages() && isLive;
+  const isGone = to !== null && (to === VIEWERS ? !toViewers : !others.some(({ id }) => id === to));
 
   const send = () => {
     const said = text.trim();
     if (!said || isGone) return;
     write('');
     void attempt(async () => {
-      await meeting.say(said, to).catch((thrown: unknown) => {
+      const saying = to === VIEWERS ? meeting.tellViewers(said) : meeting.say(said, to);
+      await saying.catch((thrown: unknown) => {
         // Nothing that was typed is lost.
         write(useTalk.getState().draft || said);
         throw thrown;
@@ -165,7 +192,7 @@ function Writing() {
   };
   const hand = (file: File) => {
     const seat = meeting.resume;
-    if (!seat || isGone) return;
+    if (!seat || isGone || to === VIEWERS) return;
     setHanding(true);
     void attempt(() => rest.handRound(meeting.state.meeting.id, seat, file, to)).finally(() =>
       setHanding(false),
@@ -186,6 +213,7 @@ function Writing() {
         onChange={event => address(event.currentTarget.value || null)}
         data={[
           { value: '', label: t('chat.toAll') },
+          ...(toViewers ? [{ value: VIEWERS, label: t('chat.toViewers') }] : []),
           ...others.map(({ id, name }) => ({ value: id, label: t('chat.toWhom', { name }) })),
           ...(isGone ? [{ value: to, label: t('chat.gone'), disabled: true }] : []),
         ]}
@@ -194,7 +222,7 @@ function Writing() {
       <div className={styles.field}>
         <ChooseFile
           onFile={hand}
-          disabled={isGone}
+          disabled={isGone || to === VIEWERS}
           busy={isHanding}
           label={t('chat.file')}
           testid="chat-attach"
@@ -206,7 +234,7 @@ function Writing() {
           autosize
           minRows={1}
           maxRows={5}
-          maxLength={LENGTH_MAX}
+          maxLength={to === VIEWERS ? VIEWERS_LENGTH_MAX : LENGTH_MAX}
           placeholder={t('chat.placeholder')}
           aria-label={t('chat.placeholder')}
           value={text}

@@ -126,7 +126,8 @@ function useNews(panel: PanelName | null): void {
   useEffect(() => {
     if (!said || said.id <= known.current.said) return;
     known.current.said = said.id;
-    if (panel !== 'chat' && said.from !== you) tell({ kind: 'said', from: said.name, text: said.text });
+    if (panel !== 'chat' && said.from !== you && said.livestream !== 'viewer')
+      tell({ kind: 'said', from: said.name, text: said.text });
   }, [said, panel, tell, you]);
   useEffect(() => {
     if (!asked || asked.id <= known.current.asked) return;

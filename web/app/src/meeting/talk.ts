@@ -1,6 +1,9 @@
 import type { ChatMessage, ParticipantId, Reaction } from '@huitong/sdk';
 import { create } from 'zustand';
 
+/** In the place of whom a message is for: those who watch the livestream, and all. */
+export const VIEWERS = 'viewers';
+
 /** How long a reaction is shown. */
 const REACTION_MS = 4_000;
 
@@ -19,7 +22,7 @@ interface Talk {
   meeting: string;
   /** What is being written: it outlives the panel, and a connection that was lost for good. */
   draft: string;
-  /** Whom the next message is for; null for all. */
+  /** Whom the next message is for: null for all, {@link VIEWERS} for these. */
   to: ParticipantId | null;
   /** The newest message that was seen. */
   seen: number;
