@@ -92,7 +92,7 @@ pub(crate) struct Subscriber {
     estimate: Option<u64>,
     pub(crate) stale: bool,
     looked: Option<Instant>,
-    told: (u64, u64),
+    told: u64,
     /// When the line was last found narrower.
     narrowed: Option<Instant>,
     /// What the estimate was before it began to fall.
@@ -136,7 +136,7 @@ impl Subscriber {
             estimate: None,
             stale: true,
             looked: None,
-            told: (0, 0),
+            told: 0,
             narrowed: None,
             falls_from: 0,
             sent: 0,
@@ -232,11 +232,10 @@ impl Subscriber {
         if wants_more {
             self.tried = Some((now, given.next + voices));
         }
-        let told = (if wants_more { given.next + voices } else { 0 }, given.desired + voices);
-        let differs = |new: u64, old: u64| new.abs_diff(old) > old / CHANGE;
-        if differs(told.0, self.told.0) || differs(told.1, self.told.1) {
+        let told = if wants_more { given.next + voices } else { 0 };
+        if told.abs_diff(self.told) > self.told / CHANGE {
             self.told = told;
-            sfu.set_bitrate(self.peer, told.0, told.1);
+            sfu.set_minimum(self.peer, told, now);
         }
         needed
     }

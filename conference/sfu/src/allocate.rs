@@ -30,8 +30,6 @@ pub struct Allocation {
     pub sum: u64,
     /// Bits per second at which the next better layer could be sent; the sum where all is as good as it is wanted.
     pub next: u64,
-    /// Bits per second of all that is wanted.
-    pub desired: u64,
 }
 
 impl Want {
@@ -77,12 +75,11 @@ pub fn allocate(budget: Option<u64>, wants: &[Want]) -> Allocation {
     }
     let rate = |want: &Want, layer: Option<Layer>| layer.and_then(|layer| want.rate(layer)).unwrap_or_default();
     let sum = wants.iter().zip(&layers).map(|(want, layer)| rate(want, *layer)).sum();
-    let desired = wants.iter().zip(&steps).map(|(want, steps)| rate(want, steps.last().copied())).sum();
     let better = wants.iter().zip(&layers).zip(&steps).find_map(|((want, layer), steps)| {
         let next = steps.iter().find(|step| layer.is_none_or(|layer| **step > layer))?;
         Some(sum - rate(want, *layer) + want.cost(*next))
     });
-    Allocation { layers, sum, next: better.unwrap_or(sum), desired }
+    Allocation { layers, sum, next: better.unwrap_or(sum) }
 }
 
 #[cfg(test)]
@@ -128,9 +125,9 @@ mod tests {
     fn it_says_what_the_next_step_takes() {
         let given = allocate(Some(700), &[camera(F), camera(Q)]);
         assert_eq!(given.layers, [Some(Q), Some(Q)]);
-        assert_eq!((given.sum, given.next, given.desired), (300, 150 + 575, 1_650));
+        assert_eq!((given.sum, given.next), (300, 150 + 575));
         let all = allocate(None, &[camera(H)]);
-        assert_eq!((all.sum, all.next, all.desired), (500, 500, 500));
+        assert_eq!((all.sum, all.next), (500, 500));
         let large = Want { rates: [None, None, Some(1_500)], enough: Q, now: None };
         assert_eq!(allocate(None, &[large]).layers, [Some(F)], "there is no smaller one");
         assert_eq!(allocate(None, &[Want::default()]).layers, [None], "nothing is sent");
@@ -149,7 +146,6 @@ mod tests {
             let given = allocate(Some(budget), &wants);
             let first = given.layers.first().copied().flatten().and_then(|layer| wants[0].rates[layer.index()]);
             prop_assert!(given.sum <= budget || Some(given.sum) == first && given.sum <= FIRST * budget);
-            prop_assert!(given.sum <= given.next.max(given.desired));
             for (want, layer) in wants.iter().zip(&given.layers) {
                 prop_assert!(layer.is_none_or(|layer| want.rates[layer.index()].is_some()));
             }

@@ -184,16 +184,26 @@ pub fn picture_size(packet: &MediaPacket) -> Option<(u16, u16)> {
     Some((u16::from_le_bytes(*width) & 0x3fff, u16::from_le_bytes([*h0, *h1]) & 0x3fff))
 }
 
-/// The payload with other counters in its descriptor, for receivers that get no patch.
+/// The payload with other counters in its descriptor.
 #[must_use]
 pub fn with_ids(payload: &[u8], ids: Vp8Ids) -> Arc<[u8]> {
     let mut patched: Arc<[u8]> = payload.into();
-    let Some([first, extended]) = payload.first_chunk::<2>().copied() else { return patched };
-    let Some(bytes) = Arc::get_mut(&mut patched).filter(|_| first & 0x80 != 0) else { return patched };
+    if let Some(payload) = Arc::get_mut(&mut patched) {
+        write_ids(payload, ids);
+    }
+    patched
+}
+
+/// Writes the counters into the descriptor, where it has them.
+pub(crate) fn write_ids(payload: &mut [u8], ids: Vp8Ids) {
+    let Some([first, extended]) = payload.first_chunk::<2>().copied() else { return };
+    if first & 0x80 == 0 {
+        return;
+    }
     let mut at = 2;
     if extended & 0x80 != 0 {
         let [high, low] = ids.picture_id.to_be_bytes();
-        match bytes.get_mut(at..at + 2) {
+        match payload.get_mut(at..at + 2) {
             Some(id) if id[0] & 0x80 != 0 => {
                 id.copy_from_slice(&[high | 0x80, low]);
                 at += 2;
@@ -202,13 +212,12 @@ pub fn with_ids(payload: &[u8], ids: Vp8Ids) -> Arc<[u8]> {
                 id[0] = low & 0x7f;
                 at += 1;
             }
-            None => return patched,
+            None => return,
         }
     }
-    if let Some(byte) = bytes.get_mut(at).filter(|_| extended & 0x40 != 0) {
+    if let Some(byte) = payload.get_mut(at).filter(|_| extended & 0x40 != 0) {
         *byte = ids.tl0_pic_idx;
     }
-    patched
 }
 
 /// ```text

@@ -2,14 +2,18 @@
 //!
 //! A participant has two peers, one that publishes and one that subscribes; both are offered by the browser and never
 //! renegotiated. What is published comes out as [`SfuEvent::Media`]; what is subscribed is written into *slots*, which
-//! `plane` assigns. Bytes and time in, bytes out. The WebRTC library is known in `peer` alone; [`forward`] and [`allocate`]
-//! are pure.
+//! `plane` assigns. Bytes and time in, bytes out. The WebRTC library is known in `peer` alone, which leaves to it what publishers
+//! send, and of subscribers the connection; its ciphers in `srtp` and its handshake in `handshake`. What subscribers are sent is
+//! `egress`; that, [`forward`] and [`allocate`] know nothing of it.
 
 pub mod allocate;
+mod egress;
 pub mod forward;
+mod handshake;
 pub mod load;
 mod offer;
 mod peer;
+mod srtp;
 mod stun;
 
 use std::{
@@ -169,16 +173,11 @@ pub struct Transmit {
 }
 
 impl Transmit {
-    /// Takes the datagram along, if it may be the next one here.
-    fn append(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) -> bool {
+    /// A datagram of so many bytes may be the next one here.
+    fn takes(&self, from: SocketAddr, to: SocketAddr, bytes: usize) -> bool {
         let whole = self.bytes.len() == self.segment * self.count;
-        let fits = self.count < SEGMENTS_MAX && self.bytes.len() + datagram.len() <= TRANSMIT_BYTES_MAX;
-        let joins = (self.from, self.to) == (from, to) && whole && fits && datagram.len() <= self.segment;
-        if joins {
-            self.bytes.extend_from_slice(datagram);
-            self.count += 1;
-        }
-        joins
+        let fits = self.count < SEGMENTS_MAX && self.bytes.len() + bytes <= TRANSMIT_BYTES_MAX;
+        (self.from, self.to) == (from, to) && whole && fits && bytes <= self.segment
     }
 }
 
@@ -192,13 +191,31 @@ struct Outbox {
 
 impl Outbox {
     fn push(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
-        if self.transmits.back_mut().is_some_and(|last| last.append(from, to, datagram)) {
-            return;
+        self.place(from, to, datagram.len(), |place| {
+            place.copy_from_slice(datagram);
+            true
+        });
+    }
+
+    /// Makes room for a datagram; nothing is sent where `write` says so.
+    fn place(&mut self, from: SocketAddr, to: SocketAddr, bytes: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        if !self.transmits.back().is_some_and(|last| last.takes(from, to, bytes)) {
+            let mut spare = self.spare.pop().unwrap_or_default();
+            spare.clear();
+            self.transmits.push_back(Transmit { from, to, segment: bytes, bytes: spare, count: 0 });
         }
-        let mut bytes = self.spare.pop().unwrap_or_default();
-        bytes.clear();
-        bytes.extend_from_slice(datagram);
-        self.transmits.push_back(Transmit { from, to, segment: datagram.len(), bytes, count: 1 });
+        let Some(last) = self.transmits.back_mut() else { return false };
+        let start = last.bytes.len();
+        last.bytes.resize(start + bytes, 0);
+        if write(&mut last.bytes[start..]) {
+            last.count += 1;
+            return true;
+        }
+        last.bytes.truncate(start);
+        if last.count == 0 {
+            self.transmits.pop_back();
+        }
+        false
     }
 }
 
@@ -239,7 +256,7 @@ pub struct Sfu {
     last_key: u64,
     by_address: HashMap<SocketAddr, PeerKey>,
     by_ufrag: HashMap<String, PeerKey>,
-    /// Peers written to since they were drained.
+    /// Peers that were asked for something since they were drained.
     dirty: Vec<PeerKey>,
     now: Instant,
     /// When each peer wants to be woken, the next first.
@@ -299,7 +316,7 @@ impl Sfu {
         let delivery = peer.delivery();
         self.by_ufrag.remove(peer.ufrag());
         self.by_address.retain(|_, owner| *owner != key);
-        self.timeouts.remove(&(peer.timeout(), key));
+        self.timeouts.remove(&(peer.scheduled(), key));
         for (from, to, bytes) in peer.close() {
             self.outbox.push(from, to, &bytes);
         }
@@ -316,6 +333,14 @@ impl Sfu {
             return;
         };
         let Some(peer) = self.peers.get_mut(&key) else { return };
+        // What is protected by keys that only we have (RFC 7983).
+        if matches!(datagram.first(), Some(128..=191)) {
+            let (events, out) = (&mut self.events, &mut self.outbox);
+            if peer.reported(key, datagram, now, out, |event| events.push_back(event)) {
+                self.schedule(key, now);
+                return;
+            }
+        }
         match peer.receive(from, to, datagram, now) {
             Ok(accepted) => {
                 if accepted && named.is_some() {
@@ -335,12 +360,33 @@ impl Sfu {
         for (at, key) in due {
             self.timeouts.remove(&(at, key));
             let Some(peer) = self.peers.get_mut(&key) else { continue };
-            if peer.is_overdue(now, CONNECT_TIMEOUT) || peer.wake(now).is_err() {
+            if peer.is_overdue(now, CONNECT_TIMEOUT) {
                 self.lose(key);
-            } else {
-                self.drain(key, now);
+                continue;
             }
+            peer.wake_egress(now, &mut self.outbox);
+            self.wake(key, now);
         }
+    }
+
+    fn wake(&mut self, key: PeerKey, now: Instant) {
+        match self.peers.get_mut(&key).map(|peer| peer.wake(now)) {
+            Some(Ok(true)) => self.drain(key, now),
+            Some(Ok(false)) => self.schedule(key, now),
+            Some(Err(Gone)) => self.lose(key),
+            None => {}
+        }
+    }
+
+    /// Writes down when the peer wants to be woken.
+    fn schedule(&mut self, key: PeerKey, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let at = peer.timeout(now);
+        let before = peer.schedule(at);
+        if before != at {
+            self.timeouts.remove(&(before, key));
+        }
+        self.timeouts.insert((at, key));
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -383,12 +429,11 @@ impl Sfu {
         }
     }
 
-    /// Looks whether a subscriber's line carries `desired` bits per second, and keeps it warm for `minimum`.
-    pub fn set_bitrate(&mut self, key: PeerKey, minimum: u64, desired: u64) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.set_bitrate(minimum, desired);
-        if !peer.mark_dirty() {
-            self.dirty.push(key);
+    /// Looks whether a subscriber's line carries so many bits per second; none, when nobody wants to know.
+    pub fn set_minimum(&mut self, key: PeerKey, minimum: u64, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.set_minimum(minimum);
+            self.schedule(key, now);
         }
     }
 
@@ -398,12 +443,11 @@ impl Sfu {
         // All of one receiver's at a time: his state is fetched into the processor's cache once.
         for (key, slot) in to {
             let Some(peer) = self.peers.get_mut(key) else { continue };
-            let mut written = false;
             for (layer, packet) in packets {
-                written |= peer.write(*slot, *layer, packet, now);
+                peer.write(*slot, *layer, packet, now, &mut self.outbox);
             }
-            if written && !peer.mark_dirty() {
-                self.dirty.push(*key);
+            if peer.timeout(now) < peer.scheduled() {
+                self.schedule(*key, now);
             }
         }
     }
@@ -430,30 +474,21 @@ impl Sfu {
         self.stats
     }
 
-    /// Drains every peer that was written to: many packets, one drain.
+    /// Lets every peer that was asked for something say it.
     fn settle(&mut self) {
         let now = self.now;
         for key in std::mem::take(&mut self.dirty) {
-            let Some(peer) = self.peers.get_mut(&key) else { continue };
-            peer.clear_dirty();
-            if peer.wake(now).is_err() {
-                self.lose(key);
-            } else {
-                self.drain(key, now);
-            }
+            self.wake(key, now);
         }
     }
 
     fn drain(&mut self, key: PeerKey, now: Instant) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        self.timeouts.remove(&(peer.timeout(), key));
         let (events, outbox) = (&mut self.events, &mut self.outbox);
         let drained =
             peer.drain(key, now, |event| events.push_back(event), |from, to, bytes| outbox.push(from, to, bytes));
         match drained {
-            Ok(timeout) => {
-                self.timeouts.insert((timeout, key));
-            }
+            Ok(()) => self.schedule(key, now),
             Err(Gone) => self.lose(key),
         }
     }

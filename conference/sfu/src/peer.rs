@@ -11,46 +11,34 @@ use std::{
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind, VideoCodec};
 use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
-    bwe::{Bitrate, BweKind},
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
     format::Codec as WireCodec,
-    media::{KeyframeRequestKind, Mid, Pt, Rid},
+    media::{KeyframeRequestKind, Mid, Rid},
     net::{Protocol, Receive},
-    rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor},
+    rtp::{Extension, RtpPacket, Ssrc},
 };
 
 use crate::{
-    Delivery, LAYERS, Layer, PeerKey, SfuError, SfuEvent, Slot, SourceId,
+    Delivery, LAYERS, Layer, Outbox, PeerKey, SfuError, SfuEvent, Slot, SourceId,
+    egress::{Egress, Outgoing, Said, StreamConfig, header::Extensions},
     forward::Rewriter,
+    handshake::{self, KeysOf, keeping_keys},
     offer::{MediaLine, media_lines},
+    srtp::Srtp,
+    stun,
 };
-
-/// Packets kept for retransmission, and how long. The library's own 1,024 over three seconds cost a megabyte a picture;
-/// what is older than a second and a half is no longer shown.
-const RTX_PACKETS: usize = 512;
-/// See [`RTX_PACKETS`].
-const RTX_AGE: Duration = Duration::from_millis(1500);
-/// How much of what is sent may be retransmissions: beyond it the line is full, and more would fill it further.
-const RTX_RATIO: Option<f32> = Some(0.15);
-
-/// What a line is taken to carry until it is known, in bits per second: enough for voices and small pictures. Twice as
-/// much would be too much for a poor line before it says so; half would show good ones small pictures for longer.
-const ESTIMATE_AT_FIRST: u64 = 1_000_000;
 
 /// Sources of one publisher that are told apart: six, and what they were before. One that changes its SSRC (RFC 3550 §8)
 /// with each packet makes us look again each time, and no more.
 const SSRCS_MAX: usize = 32;
 
-/// How often the library tells how long the way to a subscriber is. More often would cost more than it tells.
-const STATS_INTERVAL: Duration = Duration::from_secs(5);
-
-/// A peer that has said all it may is left alone for this long. Its pacer works in steps of 5 ms; less would keep the worker
-/// awake for nothing, more would make bursts of what it lets out.
+/// A peer that has said all it may is left alone for this long: less would keep the worker awake for nothing, more would make
+/// bursts of what it lets out.
 const REST: Duration = Duration::from_micros(500);
 
-/// How often a peer is woken in one go: the packets that may leave at once. Beyond that the others get their turn.
-const WAKES_MAX: usize = 64;
+/// Browsers check the way they use every 2.5 s; one that was not chosen for so long they use no more.
+const CHOSEN_FOR: Duration = Duration::from_secs(3);
 
 /// What all peers of a worker share.
 pub(crate) struct Identity {
@@ -60,14 +48,13 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn generate() -> Result<Self, SfuError> {
-        let provider = Arc::new(str0m::crypto::from_feature_flags());
+        let provider = Arc::new(handshake::provider());
         let certificate = provider.dtls_provider.generate_certificate().ok_or(SfuError::Certificate)?;
         Ok(Self { provider, certificate })
     }
 
-    fn rtc(&self, sends: bool, now: Instant) -> Rtc {
+    fn rtc(&self, now: Instant) -> Rtc {
         RtcConfig::new()
-            .enable_bwe(sends.then_some(Bitrate::bps(ESTIMATE_AT_FIRST)))
             .set_crypto_provider(Arc::clone(&self.provider))
             .set_dtls_cert(self.certificate.clone())
             .set_ice_lite(true)
@@ -75,7 +62,7 @@ impl Identity {
             .clear_codecs()
             .enable_opus(true, false)
             .enable_vp8(true)
-            .set_stats_interval(sends.then_some(STATS_INTERVAL))
+            .set_stats_interval(None)
             .build(now)
     }
 }
@@ -89,7 +76,10 @@ pub(crate) struct Peer {
     ufrag: String,
     created: Instant,
     connected: bool,
+    /// When the library wants to be woken.
     timeout: Instant,
+    /// When the peer is woken, as its owner has written it down.
+    scheduled: Instant,
     dirty: bool,
     failed: bool,
     /// Of a publisher.
@@ -98,13 +88,30 @@ pub(crate) struct Peer {
     asked: HashMap<(TrackKind, Layer), Instant>,
     /// Of a subscriber.
     slots: Vec<OutSlot>,
-    delivery: Delivery,
+    subscription: Option<Subscription>,
+    egress: Option<Box<Egress>>,
+    voice_packets: u64,
+}
+
+/// What is known of a subscriber before anything can be sent to him.
+struct Subscription {
+    keys: KeysOf,
+    provider: Arc<CryptoProvider>,
+    /// The name of all streams (RFC 3550 §6.5.1).
+    name: String,
+    streams: Vec<StreamConfig>,
+    /// Which of our addresses, and which of his, the connection goes by, and when he last asked for that.
+    route: Option<(SocketAddr, SocketAddr)>,
+    chosen: Instant,
+    /// He has just asked for the connection to go from there.
+    nominating: Option<SocketAddr>,
 }
 
 struct OutSlot {
     mid: Mid,
     audio: bool,
-    payload_type: Option<Pt>,
+    /// Something can be sent on it.
+    is_agreed: bool,
     rewriter: Rewriter,
 }
 
@@ -133,7 +140,7 @@ impl Peer {
         if lines.iter().any(|line| line.rids.len() > LAYERS) {
             return Err(SfuError::Form("more than three layers of a picture"));
         }
-        let (mut peer, answer) = Self::answer(offer, identity, candidates, false, now)?;
+        let (mut peer, answer) = Self::answer(offer, identity, candidates, now)?;
         let kinds = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
         let track = |(line, kind): (&MediaLine, TrackKind)| {
             let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
@@ -153,21 +160,50 @@ impl Peer {
         if lines.iter().any(|line| line.direction != "recvonly") {
             return Err(SfuError::Form("an m-line that is not recvonly"));
         }
-        let (mut peer, answer) = Self::answer(offer, identity, candidates, true, now)?;
+        let (answered, keys) = keeping_keys(|| Self::answer(offer, identity, candidates, now));
+        let (mut peer, answer) = answered?;
+        let (mut streams, mut name) = (Vec::new(), String::new());
         for line in lines {
             let mid = Mid::from(line.mid.as_str());
             let wanted = if line.audio { WireCodec::Opus } else { WireCodec::Vp8 };
-            let agreed = peer.rtc.media(mid).map(|media| media.remote_pts().to_vec()).unwrap_or_default();
-            let codecs = peer.rtc.codec_config().params();
-            let payload_type = codecs
-                .iter()
-                .find(|params| params.spec().codec == wanted && agreed.contains(&params.pt()))
-                .map(|params| params.pt());
-            if let Some(stream) = peer.rtc.direct_api().stream_tx_by_mid(mid, None) {
-                stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, RTX_RATIO);
+            let media = peer.rtc.media(mid);
+            let agreed = media.map(|media| media.remote_pts().to_vec()).unwrap_or_default();
+            let extension = |of| media.and_then(|media| media.remote_extmap().id_of(of));
+            let extensions = Extensions {
+                mid: extension(Extension::RtpMid),
+                transport: extension(Extension::TransportSequenceNumber),
+                sent: extension(Extension::AbsoluteSendTime),
+                level: extension(Extension::AudioLevel),
+            };
+            if let Some(media) = media {
+                media.cname().clone_into(&mut name);
             }
-            peer.slots.push(OutSlot { mid, audio: line.audio, payload_type, rewriter: Rewriter::default() });
+            let codecs = peer.rtc.codec_config().params();
+            let codec = codecs.iter().find(|params| params.spec().codec == wanted && agreed.contains(&params.pt()));
+            let agreed = codec.map(|codec| (*codec.pt(), codec.resend()));
+            let mut api = peer.rtc.direct_api();
+            let ssrcs = api.stream_tx_by_mid(mid, None).map(|stream| (stream.ssrc(), stream.rtx()));
+            // The library sends nothing: it has no keys.
+            if let Some((ssrc, _)) = ssrcs {
+                api.remove_stream_tx(ssrc);
+            }
+            let (payload_type, resent_as) = agreed.unwrap_or_default();
+            let (ssrc, resent) = ssrcs.unzip();
+            streams.push(StreamConfig {
+                mid: line.mid,
+                is_audio: line.audio,
+                ssrc: ssrc.map(|ssrc| *ssrc).unwrap_or_default(),
+                payload_type,
+                resent: resent.flatten().zip(resent_as).map(|(ssrc, payload_type)| (*ssrc, *payload_type)),
+                clock_rate: if line.audio { 48_000 } else { 90_000 },
+                extensions,
+            });
+            let is_agreed = agreed.is_some() && ssrc.is_some();
+            peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter: Rewriter::default() });
         }
+        let provider = Arc::clone(&identity.provider);
+        peer.subscription =
+            Some(Subscription { keys, provider, name, streams, route: None, chosen: now, nominating: None });
         Ok((peer, answer))
     }
 
@@ -175,11 +211,10 @@ impl Peer {
         offer: &str,
         identity: &Identity,
         candidates: &[SocketAddr],
-        sends: bool,
         now: Instant,
     ) -> Result<(Self, String), SfuError> {
         let parsed = SdpOffer::from_sdp_string(offer).map_err(|error| SfuError::Parse(error.to_string()))?;
-        let mut rtc = identity.rtc(sends, now);
+        let mut rtc = identity.rtc(now);
         for candidate in candidates {
             // What is no address for ICE (unspecified, say) is left out.
             if let Ok(candidate) = Candidate::host(*candidate, "udp") {
@@ -198,13 +233,16 @@ impl Peer {
             created: now,
             connected: false,
             timeout: now,
+            scheduled: now,
             dirty: false,
             failed: false,
             tracks: HashMap::new(),
             sources: HashMap::new(),
             asked: HashMap::new(),
             slots: Vec::new(),
-            delivery: Delivery::default(),
+            subscription: None,
+            egress: None,
+            voice_packets: 0,
         };
         Ok((peer, answer.to_sdp_string()))
     }
@@ -214,15 +252,28 @@ impl Peer {
     }
 
     pub(crate) fn delivery(&self) -> Delivery {
-        self.delivery
+        let round_trip = self.egress.as_ref().and_then(|egress| egress.round_trip());
+        Delivery { voice_packets: self.voice_packets, round_trip }
     }
 
     pub(crate) fn ufrag(&self) -> &str {
         &self.ufrag
     }
 
-    pub(crate) fn timeout(&self) -> Instant {
-        self.timeout
+    /// When it wants to be woken.
+    pub(crate) fn timeout(&self, now: Instant) -> Instant {
+        let sends = self.egress.as_ref().map_or(self.timeout, |egress| egress.timeout());
+        // Never busy, whatever it wants.
+        self.timeout.min(sends.max(now + REST))
+    }
+
+    /// Writes down when it is woken; when it was to be before.
+    pub(crate) fn schedule(&mut self, at: Instant) -> Instant {
+        std::mem::replace(&mut self.scheduled, at)
+    }
+
+    pub(crate) fn scheduled(&self) -> Instant {
+        self.scheduled
     }
 
     pub(crate) fn is_overdue(&self, now: Instant, patience: Duration) -> bool {
@@ -238,10 +289,6 @@ impl Peer {
         std::mem::replace(&mut self.dirty, true)
     }
 
-    pub(crate) fn clear_dirty(&mut self) {
-        self.dirty = false;
-    }
-
     /// True when the library takes the datagram for this peer's.
     pub(crate) fn receive(
         &mut self,
@@ -250,6 +297,9 @@ impl Peer {
         datagram: &[u8],
         now: Instant,
     ) -> Result<bool, Gone> {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.nominating = stun::nominates(datagram).then_some(from);
+        }
         let Ok(receive) = Receive::new(Protocol::Udp, from, to, datagram) else { return Ok(false) };
         let input = Input::Receive(now, receive);
         if !self.rtc.accepts(&input) {
@@ -259,8 +309,40 @@ impl Peer {
         Ok(true)
     }
 
-    pub(crate) fn wake(&mut self, now: Instant) -> Result<(), Gone> {
-        self.input(Input::Timeout(now))
+    /// Lets the library do what is due; false when nothing is.
+    pub(crate) fn wake(&mut self, now: Instant) -> Result<bool, Gone> {
+        let was_asked = std::mem::take(&mut self.dirty);
+        if self.timeout > now && !was_asked {
+            return Ok(false);
+        }
+        self.input(Input::Timeout(now))?;
+        Ok(true)
+    }
+
+    /// Lets what is sent do what is due.
+    pub(crate) fn wake_egress(&mut self, now: Instant, out: &mut Outbox) {
+        if let Some(egress) = self.egress.as_mut().filter(|egress| egress.timeout() <= now) {
+            egress.wake(now, out);
+        }
+    }
+
+    /// Takes a subscriber's reports; false where he is none, or can't be sent anything yet.
+    pub(crate) fn reported(
+        &mut self,
+        key: PeerKey,
+        datagram: &[u8],
+        now: Instant,
+        out: &mut Outbox,
+        mut tell: impl FnMut(SfuEvent),
+    ) -> bool {
+        let Some(egress) = &mut self.egress else { return false };
+        egress.reported(datagram, now, out, |said| {
+            tell(match said {
+                Said::Keyframe(slot) => SfuEvent::KeyframeWanted { peer: key, slot },
+                Said::Estimate(bitrate) => SfuEvent::Estimate { peer: key, bitrate: Some(bitrate) },
+            });
+        });
+        true
     }
 
     fn input(&mut self, input: Input<'_>) -> Result<(), Gone> {
@@ -280,16 +362,14 @@ impl Peer {
         }
     }
 
-    /// Takes out all there is; the time of the next wake.
+    /// Takes out all there is.
     pub(crate) fn drain(
         &mut self,
         key: PeerKey,
         now: Instant,
         mut tell: impl FnMut(SfuEvent),
         mut send: impl FnMut(SocketAddr, SocketAddr, &[u8]),
-    ) -> Result<Instant, Gone> {
-        // Woken again only for what comes of it.
-        let (mut wakes, mut said) = (0, true);
+    ) -> Result<(), Gone> {
         loop {
             let rtc = &mut self.rtc;
             let polled = catch_unwind(AssertUnwindSafe(|| rtc.poll_output()));
@@ -298,18 +378,14 @@ impl Peer {
                 return Err(Gone);
             };
             match output {
-                // Its pacer lets one packet out at a time, and wants to be woken for the next.
-                Output::Timeout(at) if at <= now && wakes < WAKES_MAX && said => {
-                    (wakes, said) = (wakes + 1, false);
-                    self.input(Input::Timeout(now))?;
-                }
                 Output::Timeout(at) => {
                     // Never busy, whatever it wants; one far off is cut to the connecting check.
                     self.timeout = at.clamp(now + REST, now + Duration::from_secs(5));
-                    return if self.rtc.is_alive() { Ok(self.timeout) } else { Err(Gone) };
+                    self.begin(key, now, &mut tell)?;
+                    return if self.rtc.is_alive() { Ok(()) } else { Err(Gone) };
                 }
                 Output::Transmit(transmit) => {
-                    said = true;
+                    self.follow((transmit.source, transmit.destination), &transmit.contents, now);
                     send(transmit.source, transmit.destination, &transmit.contents);
                 }
                 Output::Event(event) => self.take(key, event, &mut tell)?,
@@ -317,27 +393,51 @@ impl Peer {
         }
     }
 
+    /// The connection goes by where the handshake went, or by what the browser has chosen since and was told it may
+    /// (RFC 8445 §7.3.1.5). Browsers choose several ways at once where a server is as plain as we are; the one that is used stays
+    /// for as long as it is chosen.
+    fn follow(&mut self, route: (SocketAddr, SocketAddr), datagram: &[u8], now: Instant) {
+        let Some(subscription) = &mut self.subscription else { return };
+        let is_handshake = matches!(datagram.first(), Some(20..=63));
+        let is_granted = subscription.nominating == Some(route.1) && stun::is_success(datagram);
+        let is_same = subscription.route == Some(route);
+        let is_given_up = now.saturating_duration_since(subscription.chosen) > CHOSEN_FOR;
+        if is_handshake || (is_granted && (is_same || is_given_up || subscription.route.is_none())) {
+            (subscription.route, subscription.chosen) = (Some(route), now);
+            if let Some(egress) = &mut self.egress {
+                egress.set_route(route.0, route.1);
+            }
+        }
+    }
+
+    /// A subscriber whose handshake is done can be sent to.
+    fn begin(&mut self, key: PeerKey, now: Instant, tell: &mut impl FnMut(SfuEvent)) -> Result<(), Gone> {
+        let Some(subscription) = self.subscription.as_mut().filter(|_| self.connected && self.egress.is_none()) else {
+            return Ok(());
+        };
+        let Some(route) = subscription.route else { return Ok(()) };
+        let Some(keys) = subscription.keys.take() else { return Ok(()) };
+        let srtp = Srtp::new(&subscription.provider, &keys).ok_or(Gone)?;
+        let (name, streams) = (std::mem::take(&mut subscription.name), std::mem::take(&mut subscription.streams));
+        let egress = self.egress.insert(Box::new(Egress::new(srtp, route, name, streams, now)));
+        tell(SfuEvent::Connected(key));
+        tell(SfuEvent::Estimate { peer: key, bitrate: egress.estimate() });
+        Ok(())
+    }
+
     fn take(&mut self, key: PeerKey, event: Event, tell: &mut impl FnMut(SfuEvent)) -> Result<(), Gone> {
         match event {
             Event::Connected => {
                 self.connected = true;
-                tell(SfuEvent::Connected(key));
+                if self.subscription.is_none() {
+                    tell(SfuEvent::Connected(key));
+                }
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => return Err(Gone),
             Event::RtpPacket(packet) => {
                 if let Some((kind, layer, packet)) = self.published(packet) {
                     tell(SfuEvent::Media { peer: key, kind, layer, packet });
                 }
-            }
-            Event::KeyframeRequest(request) => {
-                if let Some(slot) = self.slots.iter().position(|slot| slot.mid == request.mid) {
-                    tell(SfuEvent::KeyframeWanted { peer: key, slot });
-                }
-            }
-            Event::PeerStats(stats) => self.delivery.round_trip = stats.rtt.or(self.delivery.round_trip),
-            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe }) => {
-                let bitrate = can_probe.then(|| estimate.as_u64());
-                tell(SfuEvent::Estimate { peer: key, bitrate });
             }
             _ => {}
         }
@@ -393,50 +493,26 @@ impl Peer {
         }
     }
 
-    pub(crate) fn set_bitrate(&mut self, minimum: u64, desired: u64) {
-        self.rtc.bwe().set_bitrate(Bitrate::bps(minimum), Bitrate::bps(desired));
+    pub(crate) fn set_minimum(&mut self, minimum: u64) {
+        if let Some(egress) = &mut self.egress {
+            egress.set_minimum(minimum);
+        }
     }
 
     pub(crate) fn waits_for_keyframe(&self, slot: usize) -> Option<Layer> {
         self.slots.get(slot).filter(|slot| !slot.audio)?.rewriter.waits_for_keyframe()
     }
 
-    /// True when something is to be drained.
-    pub(crate) fn write(&mut self, slot: usize, layer: Layer, packet: &MediaPacket, now: Instant) -> bool {
-        let Some(slot) = self.slots.get_mut(slot).filter(|_| self.connected) else { return false };
-        let Some(payload_type) = slot.payload_type else { return false };
-        let Some(forwarded) = slot.rewriter.rewrite(layer, packet, now) else { return false };
-        let mut write =
-            RtpWrite::new(payload_type, forwarded.seq.into(), forwarded.timestamp, now, Arc::clone(&packet.payload))
-                .marker(packet.marker)
-                .nackable(!slot.audio);
-        if let Some(level) = packet.level {
-            let audio_level = i8::try_from(level.minus_dbov()).map(|level| -level).ok();
-            write = write.ext_vals(ExtensionValues {
-                audio_level,
-                voice_activity: Some(level.is_voice()),
-                ..ExtensionValues::default()
-            });
+    /// Sends a packet of what is in the slot, as far as the slot is to carry it.
+    pub(crate) fn write(&mut self, slot: usize, layer: Layer, packet: &MediaPacket, now: Instant, out: &mut Outbox) {
+        let (Some(egress), Some(out_slot)) = (&mut self.egress, self.slots.get_mut(slot)) else { return };
+        if !out_slot.is_agreed {
+            return;
         }
-        if let Some(ids) = forwarded.vp8
-            && let Ok(descriptor) = Vp8Descriptor::parse(&packet.payload)
-        {
-            let mut patch = descriptor.patch();
-            if descriptor.picture_id().is_some() {
-                patch = patch.picture_id(ids.picture_id);
-            }
-            if descriptor.tl0_pic_idx().is_some() {
-                patch = patch.tl0_pic_idx(ids.tl0_pic_idx);
-            }
-            if let Ok(patch) = patch.build() {
-                write = write.vp8_patch(patch);
-            }
-        }
-        self.delivery.voice_packets += u64::from(slot.audio);
-        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(slot.mid, None) {
-            stream.write_rtp(write);
-        }
-        true
+        let Some(forwarded) = out_slot.rewriter.rewrite(layer, packet, now) else { return };
+        self.voice_packets += u64::from(out_slot.audio);
+        let (marker, level, payload) = (packet.marker, packet.level, Arc::clone(&packet.payload));
+        egress.send(slot, Outgoing { forwarded, marker, level, payload }, now, out);
     }
 
     /// True when the publisher is asked now.
@@ -456,6 +532,10 @@ impl Peer {
     /// Says goodbye (DTLS close): the last datagrams.
     pub(crate) fn close(mut self) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
         let mut last = Vec::new();
+        if let Some(egress) = &mut self.egress {
+            let (from, to) = egress.route();
+            last.extend(egress.bye().map(|bye| (from, to, bye)));
+        }
         let said = catch_unwind(AssertUnwindSafe(|| {
             if self.failed || self.rtc.close().is_err() {
                 return;

@@ -1,0 +1,694 @@
+//! What one subscriber is sent: his packets numbered, kept for when they get lost, paced, protected, and reported about.
+//!
+//! A packet goes from the publisher's worker's turn straight into the buffer that the system is given. Only pictures wait, and
+//! only when more came at once than the line takes. Pure but for the ciphers; bytes and time in, bytes out.
+
+pub(crate) mod congestion;
+pub(crate) mod header;
+pub(crate) mod reports;
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use media::AudioLevel;
+
+use crate::{
+    Outbox,
+    forward::{self, Forwarded},
+    srtp::Srtp,
+};
+use congestion::{Estimator, Reported};
+use header::{Extensions, HEADER_BYTES_MAX, Header};
+use reports::{Arrivals, Report, Sent};
+
+/// What a line is taken to carry until it is known, in bits per second: enough for voices and small pictures. Twice as
+/// much would be too much for a poor line before it says so; half would show good ones small pictures for longer.
+const ESTIMATE_AT_FIRST: f64 = 1_000_000.0;
+
+/// Packets kept for retransmission, and how long: what is older is no longer shown.
+const KEPT: usize = 512;
+const KEPT_FOR: Duration = Duration::from_millis(1_500);
+
+/// How much of what is sent may be retransmissions: beyond it the line is full, and more would fill it further.
+const RESENT_SHARE: f64 = 0.15;
+/// Over about so long.
+const RESENT_OVER: f64 = 1.0;
+
+/// Packets remembered until it is reported when they arrived.
+const REMEMBERED: usize = 2_048;
+
+/// Pictures leave this much faster than the line is thought to carry on average, as browsers have it: what is faster would queue
+/// on the line, what is slower would come late.
+const PACE: f64 = 2.5;
+/// So much of it may leave at once.
+const BURST_S: f64 = 0.040;
+/// Pictures wait no longer than about so long, whatever the line is thought to carry, and no more packets than so many.
+const WAIT_S: f64 = 1.0;
+const WAITING_MAX: usize = 1_024;
+
+/// A probe takes so long, and so many packets.
+const PROBE: Duration = Duration::from_millis(20);
+const PROBE_PACKETS: usize = 6;
+/// The first probe is so many times what the line is taken to carry; the next, where that arrived.
+const PROBES_AT_FIRST: [f64; 2] = [3.0, 6.0];
+/// What is wanted is tried with a little more than that, in steps of no more than this, and again after so long.
+const PROBE_BEYOND: f64 = 1.25;
+const PROBE_STEP: f64 = 2.5;
+const PROBE_AGAIN: Duration = Duration::from_secs(2);
+
+/// Bytes of a packet that is sent only to find out what the line carries: what one byte can say.
+const BLANK_BYTES: usize = 240;
+
+/// IP and UDP.
+const LOWER_HEADERS: usize = 28;
+
+/// How often streams are reported on (RFC 3550 §6.2): pictures are matched to voices by it.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// An estimate is told when it has changed by so much.
+const TOLD_CHANGE: f64 = 0.02;
+
+/// From 1900 to 1970 (RFC 5905 §6).
+const NTP_TO_UNIX: u64 = 2_208_988_800;
+
+/// What was agreed about one slot.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamConfig {
+    pub(crate) mid: String,
+    pub(crate) is_audio: bool,
+    pub(crate) ssrc: u32,
+    pub(crate) payload_type: u8,
+    /// SSRC and payload type of retransmissions (RFC 4588).
+    pub(crate) resent: Option<(u32, u8)>,
+    /// Of its timestamps, in hertz.
+    pub(crate) clock_rate: u32,
+    pub(crate) extensions: Extensions,
+}
+
+/// One packet on its way to a slot.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) forwarded: Forwarded,
+    pub(crate) marker: bool,
+    pub(crate) level: Option<AudioLevel>,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+/// What a subscriber's reports come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Said {
+    /// The slot can't go on without a key frame.
+    Keyframe(usize),
+    /// His line carries so much.
+    Estimate(u64),
+}
+
+struct Stream {
+    config: StreamConfig,
+    /// He knows which m-line the SSRC, and that of retransmissions, belongs to.
+    is_known: bool,
+    is_resent_known: bool,
+    resent_seq: u64,
+    kept: VecDeque<(Instant, Outgoing)>,
+    /// The latest timestamp, and when it was sent.
+    last: Option<(u32, Instant)>,
+    reported: Option<Instant>,
+    packets: u32,
+    bytes: u32,
+}
+
+/// A packet that is remembered until it is reported.
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    at: Instant,
+    bytes: u16,
+    probe: u16,
+    is_reported: bool,
+    is_missed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Probing {
+    number: u16,
+    rate: f64,
+    began: Instant,
+    bytes: usize,
+    packets: usize,
+}
+
+struct Waiting {
+    slot: usize,
+    packet: Outgoing,
+    is_resent: bool,
+}
+
+/// How a packet is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum As {
+    Itself,
+    Resent,
+    /// Nothing but so many bytes.
+    Blank(usize),
+}
+
+pub(crate) struct Egress {
+    srtp: Srtp,
+    /// Which of our addresses, and which of his.
+    route: (SocketAddr, SocketAddr),
+    /// What all streams have in common.
+    name: String,
+    streams: Vec<Stream>,
+    /// The number of the next packet of the whole transport.
+    number: u64,
+    remembered: VecDeque<Remembered>,
+    /// Where his clock's 24 bits were last.
+    reference: Option<i64>,
+    /// None where he doesn't report when packets arrive.
+    estimator: Option<Estimator>,
+    told: f64,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    /// Bytes sent beyond the pace, and beyond what fills the line, and when that was.
+    debt: f64,
+    filling_debt: f64,
+    settled: Instant,
+    /// What is wanted to be known of the line, in bits per second.
+    minimum: f64,
+    probing: Option<Probing>,
+    probes: u16,
+    first_probes: usize,
+    probed: Option<Instant>,
+    /// Bytes sent and sent again, of late.
+    lately: (f64, f64),
+    round_trip: Option<Duration>,
+    /// The time of day at a moment.
+    day: (Instant, Duration),
+    report_due: Instant,
+    scratch: Vec<u8>,
+}
+
+impl Egress {
+    pub(crate) fn new(
+        srtp: Srtp,
+        route: (SocketAddr, SocketAddr),
+        name: String,
+        streams: Vec<StreamConfig>,
+        now: Instant,
+    ) -> Self {
+        let reports = streams.iter().any(|stream| stream.extensions.transport.is_some());
+        let stream = |config| Stream {
+            config,
+            is_known: false,
+            is_resent_known: false,
+            resent_seq: 1,
+            kept: VecDeque::new(),
+            last: None,
+            reported: None,
+            packets: 0,
+            bytes: 0,
+        };
+        Self {
+            srtp,
+            route,
+            name,
+            streams: streams.into_iter().map(stream).collect(),
+            number: 1,
+            remembered: VecDeque::new(),
+            reference: None,
+            estimator: reports.then(|| Estimator::new(ESTIMATE_AT_FIRST)),
+            told: ESTIMATE_AT_FIRST,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            debt: 0.0,
+            filling_debt: 0.0,
+            settled: now,
+            minimum: 0.0,
+            probing: None,
+            probes: 0,
+            first_probes: 0,
+            probed: None,
+            lately: (0.0, 0.0),
+            round_trip: None,
+            day: (now, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            report_due: now + REPORT_EVERY,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// What his line is taken to carry; none where it can't be known.
+    pub(crate) fn estimate(&self) -> Option<u64> {
+        self.estimator.as_ref().map(|estimator| estimator.rate() as u64)
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// His address has changed, or ours.
+    pub(crate) fn set_route(&mut self, from: SocketAddr, to: SocketAddr) {
+        self.route = (from, to);
+    }
+
+    /// From now on it is looked whether the line carries so much.
+    pub(crate) fn set_minimum(&mut self, minimum: u64) {
+        self.minimum = minimum as f64;
+    }
+
+    /// Sends a packet, or lets it wait where it is of a picture and the line is full.
+    pub(crate) fn send(&mut self, slot: usize, packet: Outgoing, now: Instant, out: &mut Outbox) {
+        let Some(stream) = self.streams.get(slot) else { return };
+        if stream.config.is_audio {
+            self.emit(slot, &packet, As::Itself, now, out);
+        } else if self.waiting.is_empty() && self.may_leave(now) {
+            self.emit(slot, &packet, As::Itself, now, out);
+            self.keep(slot, packet, now);
+        } else if self.waiting.len() < WAITING_MAX {
+            self.waiting_bytes += packet.payload.len();
+            self.waiting.push_back(Waiting { slot, packet, is_resent: false });
+        }
+    }
+
+    /// When [`Self::wake`] wants to be called.
+    pub(crate) fn timeout(&self) -> Instant {
+        let mut at = self.report_due;
+        if !self.waiting.is_empty() {
+            let beyond = (self.debt - BURST_S * self.pace() / 8.0).max(0.0);
+            at = at.min(self.settled + Duration::from_secs_f64((beyond * 8.0 / self.pace()).min(0.1)));
+        }
+        if let Some(probing) = &self.probing {
+            at = at.min(probing.due());
+        } else if self.fills() {
+            let paid = (self.filling_debt * 8.0 / self.filling()).clamp(0.001, 0.1);
+            at = at.min(self.settled + Duration::from_secs_f64(paid));
+        }
+        if self.wants_probe() {
+            let due = self.probed.map_or(self.settled, |at| at + self.probe_interval());
+            at = at.min(due);
+        }
+        at
+    }
+
+    /// Does what is due.
+    pub(crate) fn wake(&mut self, now: Instant, out: &mut Outbox) {
+        while !self.waiting.is_empty() && self.may_leave(now) {
+            let Some(Waiting { slot, packet, is_resent }) = self.waiting.pop_front() else { break };
+            self.waiting_bytes -= packet.payload.len();
+            if is_resent {
+                self.emit(slot, &packet, As::Resent, now, out);
+            } else {
+                self.emit(slot, &packet, As::Itself, now, out);
+                self.keep(slot, packet, now);
+            }
+        }
+        self.probe(now, out);
+        self.fill(now, out);
+        if now >= self.report_due {
+            self.report_due = now + REPORT_EVERY;
+            self.tell(now, out);
+        }
+    }
+
+    /// Takes his reports.
+    pub(crate) fn reported(&mut self, datagram: &[u8], now: Instant, out: &mut Outbox, mut said: impl FnMut(Said)) {
+        let Some(compound) = self.srtp.open_reports(datagram) else { return };
+        for report in reports::read(&compound) {
+            match report {
+                Report::Received { ssrc, last_report, since } => self.received(ssrc, last_report, since, now),
+                Report::Missing { ssrc, seqs } => self.resend(ssrc, &seqs, now, out),
+                Report::Keyframe { ssrc } => {
+                    let of_slot = |stream: &Stream| stream.config.ssrc == ssrc;
+                    if let Some(slot) = self.streams.iter().position(of_slot) {
+                        said(Said::Keyframe(slot));
+                    }
+                }
+                Report::Arrivals(arrivals) => self.arrived(&arrivals, now),
+            }
+        }
+        let rate = self.rate();
+        if self.estimator.is_some() && (rate - self.told).abs() > TOLD_CHANGE * self.told {
+            self.told = rate;
+            said(Said::Estimate(rate as u64));
+        }
+    }
+
+    /// The last that is sent.
+    pub(crate) fn bye(&mut self) -> Option<Vec<u8>> {
+        let ssrcs: Vec<_> = self.streams.iter().filter(|s| s.last.is_some()).map(|s| s.config.ssrc).collect();
+        if ssrcs.is_empty() { None } else { self.srtp.protect_report(&reports::write_bye(&ssrcs)) }
+    }
+
+    pub(crate) fn route(&self) -> (SocketAddr, SocketAddr) {
+        self.route
+    }
+
+    fn rate(&self) -> f64 {
+        self.estimator.as_ref().map_or(f64::INFINITY, Estimator::rate)
+    }
+
+    /// Bits per second at which pictures leave.
+    fn pace(&self) -> f64 {
+        (PACE * self.rate()).max(self.waiting_bytes as f64 * 8.0 / WAIT_S)
+    }
+
+    fn may_leave(&mut self, now: Instant) -> bool {
+        if self.estimator.is_none() {
+            return true;
+        }
+        self.settle(now);
+        self.debt <= BURST_S * self.pace() / 8.0
+    }
+
+    /// Time pays debts.
+    fn settle(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.settled).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        self.settled = now;
+        self.debt = (self.debt - seconds * self.pace() / 8.0).max(0.0);
+        self.filling_debt = (self.filling_debt - seconds * self.filling() / 8.0).max(0.0);
+        let left = (1.0 - seconds / RESENT_OVER).max(0.0);
+        self.lately = (self.lately.0 * left, self.lately.1 * left);
+    }
+
+    /// Bits per second that are sent in all where more is wanted to be known.
+    fn filling(&self) -> f64 {
+        self.minimum.min(self.estimator.as_ref().map_or(f64::INFINITY, Estimator::trial))
+    }
+
+    /// Something is sent only to find out whether the line carries it.
+    fn fills(&self) -> bool {
+        let calm = |estimator: &Estimator| !estimator.is_overused();
+        self.minimum > 0.0 && self.estimator.as_ref().is_some_and(calm) && self.waiting.is_empty()
+    }
+
+    fn fill(&mut self, now: Instant, out: &mut Outbox) {
+        if !self.fills() || self.probing.is_some() {
+            return;
+        }
+        self.settle(now);
+        // What a worker that was late missed is not made up for.
+        for _ in 0..8 {
+            if self.filling_debt > 0.0 {
+                return;
+            }
+            if !self.pad(now, out) {
+                return;
+            }
+        }
+    }
+
+    fn wants_probe(&self) -> bool {
+        let Some(estimator) = &self.estimator else { return false };
+        self.probing.is_none()
+            && !estimator.is_overused()
+            && (self.first_probe().is_some() || self.minimum > estimator.rate())
+    }
+
+    /// How fast the next of the first probes is; none where they have been, or were too fast.
+    fn first_probe(&self) -> Option<f64> {
+        let next = PROBES_AT_FIRST.get(self.first_probes)? * ESTIMATE_AT_FIRST;
+        let before = self.first_probes.checked_sub(1).map(|before| PROBES_AT_FIRST[before] * ESTIMATE_AT_FIRST);
+        let arrived = before.is_none_or(|before| self.rate() > 0.7 * before);
+        (arrived || self.probed.is_none()).then_some(next)
+    }
+
+    fn probe_interval(&self) -> Duration {
+        if self.first_probe().is_some() { Duration::from_millis(50) } else { PROBE_AGAIN }
+    }
+
+    fn probe(&mut self, now: Instant, out: &mut Outbox) {
+        let due = self.probed.is_none_or(|at| now.saturating_duration_since(at) >= self.probe_interval());
+        if due && self.wants_probe() {
+            let first = self.first_probe();
+            self.first_probes += usize::from(first.is_some());
+            let wanted = (PROBE_BEYOND * self.minimum).min(PROBE_STEP * self.rate());
+            let rate = first.unwrap_or(wanted);
+            self.probes = self.probes.wrapping_add(1).max(1);
+            if let Some(estimator) = &mut self.estimator {
+                estimator.probes(now);
+            }
+            self.probed = Some(now);
+            self.probing = Some(Probing { number: self.probes, rate, began: now, bytes: 0, packets: 0 });
+        }
+        while let Some(probing) = self.probing.filter(|probing| probing.due() <= now) {
+            if probing.is_over(now) || !self.pad(now, out) {
+                self.probing = None;
+            }
+        }
+    }
+
+    /// Sends something he has had, or nothing at all in a packet. False where that can't be.
+    fn pad(&mut self, now: Instant, out: &mut Outbox) -> bool {
+        let kept = |stream: &Stream| stream.kept.back().map(|(at, _)| *at);
+        let latest = (0..self.streams.len())
+            .filter(|slot| self.streams[*slot].config.resent.is_some())
+            .max_by_key(|slot| (kept(&self.streams[*slot]), std::cmp::Reverse(*slot)));
+        let Some(slot) = latest else { return false };
+        match self.streams[slot].kept.back() {
+            Some((_, packet)) => {
+                let packet = packet.clone();
+                self.emit(slot, &packet, As::Resent, now, out);
+            }
+            None => {
+                let forwarded = Forwarded { seq: 0, timestamp: 0, vp8: None };
+                let packet = Outgoing { forwarded, marker: false, level: None, payload: Arc::default() };
+                self.emit(slot, &packet, As::Blank(BLANK_BYTES), now, out);
+            }
+        }
+        true
+    }
+
+    fn keep(&mut self, slot: usize, packet: Outgoing, now: Instant) {
+        let stream = &mut self.streams[slot];
+        stream.forget(now);
+        let kept = &mut stream.kept;
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        let at = kept.partition_point(|(_, before)| before.forwarded.seq < packet.forwarded.seq);
+        kept.insert(at, (now, packet));
+    }
+
+    fn resend(&mut self, ssrc: u32, seqs: &[u16], now: Instant, out: &mut Outbox) {
+        let of_slot = |stream: &Stream| stream.config.ssrc == ssrc && stream.config.resent.is_some();
+        let Some(slot) = self.streams.iter().position(of_slot) else { return };
+        self.settle(now);
+        for seq in seqs {
+            let (sent, resent) = self.lately;
+            if resent > RESENT_SHARE * (sent + resent) {
+                return;
+            }
+            let kept = &self.streams[slot].kept;
+            let Some((_, last)) = kept.back() else { return };
+            let back = (last.forwarded.seq as u16).wrapping_sub(*seq);
+            let Some(wanted) = last.forwarded.seq.checked_sub(back.into()) else { continue };
+            let at = kept.partition_point(|(_, before)| before.forwarded.seq < wanted);
+            let Some((_, packet)) = kept.get(at).filter(|(_, kept)| kept.forwarded.seq == wanted) else { continue };
+            let packet = packet.clone();
+            self.lately.1 += packet.payload.len() as f64;
+            if self.may_leave(now) {
+                self.emit(slot, &packet, As::Resent, now, out);
+            } else if self.waiting.len() < WAITING_MAX {
+                self.waiting_bytes += packet.payload.len();
+                self.waiting.push_front(Waiting { slot, packet, is_resent: true });
+            }
+        }
+    }
+
+    fn received(&mut self, ssrc: u32, last_report: u32, since: u32, now: Instant) {
+        for stream in &mut self.streams {
+            stream.is_known |= stream.config.ssrc == ssrc;
+            stream.is_resent_known |= stream.config.resent.is_some_and(|(resent, _)| resent == ssrc);
+        }
+        if last_report != 0 {
+            let units = ((self.ntp(now) >> 16) as u32).wrapping_sub(last_report).wrapping_sub(since);
+            // Beyond a minute, or in the future, somebody's clock was set.
+            if units < 60 << 16 {
+                let round_trip = Duration::from_secs_f64(f64::from(units) / 65_536.0);
+                self.round_trip = Some(round_trip);
+                if let Some(estimator) = &mut self.estimator {
+                    estimator.set_round_trip(round_trip);
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, arrivals: &Arrivals, now: Instant) {
+        let Some(estimator) = &mut self.estimator else { return };
+        // His clock's bits run over every twelve days.
+        let reference = match self.reference {
+            None => i64::from(arrivals.reference),
+            Some(last) => {
+                let ahead = arrivals.reference.wrapping_sub(last as u32) & 0x00ff_ffff;
+                last + i64::from(ahead) - if ahead >= 1 << 23 { 1 << 24 } else { 0 }
+            }
+        };
+        self.reference = Some(reference);
+        let back = (self.number as u16).wrapping_sub(arrivals.first);
+        let Some(first) = self.number.checked_sub(back.into()) else { return };
+        let oldest = self.number - self.remembered.len() as u64;
+        let mut packets = Vec::with_capacity(arrivals.at_us.len());
+        for (number, at_us) in (first..).zip(&arrivals.at_us) {
+            let index = number.checked_sub(oldest);
+            let Some(known) = index.and_then(|index| self.remembered.get_mut(index as usize)) else { continue };
+            if known.is_reported || (at_us.is_none() && known.is_missed) {
+                continue;
+            }
+            (known.is_reported, known.is_missed) = (at_us.is_some(), true);
+            packets.push(Reported {
+                sent: known.at,
+                arrived_us: at_us.map(|us| reference * 64_000 + us),
+                bytes: known.bytes.into(),
+                probe: known.probe,
+            });
+        }
+        estimator.report(&packets, now);
+    }
+
+    /// Reports on what was sent.
+    fn tell(&mut self, now: Instant, out: &mut Outbox) {
+        let ntp = self.ntp(now);
+        for stream in &mut self.streams {
+            stream.forget(now);
+            let Some((timestamp, at)) = stream.last else { continue };
+            // What has been silent for long says nothing of the time.
+            let silent = now.saturating_duration_since(at);
+            if silent > 5 * REPORT_EVERY && stream.reported.is_some_and(|reported| reported > at) {
+                continue;
+            }
+            stream.reported = Some(now);
+            let passed = (silent.as_secs_f64() * f64::from(stream.config.clock_rate)) as u32;
+            let (ssrc, packets, bytes) = (stream.config.ssrc, stream.packets, stream.bytes);
+            let sent = Sent { ssrc, ntp, timestamp: timestamp.wrapping_add(passed), packets, bytes };
+            if let Some(report) = self.srtp.protect_report(&reports::write_sent(&sent, &self.name)) {
+                out.push(self.route.0, self.route.1, &report);
+            }
+        }
+    }
+
+    /// The time of day (RFC 5905 §6).
+    fn ntp(&self, now: Instant) -> u64 {
+        let (at, day) = self.day;
+        let day = day + now.saturating_duration_since(at);
+        let fraction = (u64::from(day.subsec_nanos()) << 32) / 1_000_000_000;
+        (day.as_secs() + NTP_TO_UNIX) << 32 | fraction
+    }
+
+    fn emit(&mut self, slot: usize, packet: &Outgoing, sent_as: As, now: Instant, out: &mut Outbox) {
+        let ntp = self.ntp(now);
+        let Some(stream) = self.streams.get_mut(slot) else { return };
+        let config = &stream.config;
+        let (ssrc, payload_type, seq, is_known) = match (sent_as, config.resent) {
+            (As::Itself, _) => (config.ssrc, config.payload_type, packet.forwarded.seq, stream.is_known),
+            (As::Resent | As::Blank(_), Some((ssrc, payload_type))) => {
+                let seq = stream.resent_seq;
+                stream.resent_seq += 1;
+                (ssrc, payload_type, seq, stream.is_resent_known)
+            }
+            (As::Resent | As::Blank(_), None) => return,
+        };
+        let timestamp = match (sent_as, stream.last) {
+            (As::Blank(_), Some((timestamp, _))) => timestamp,
+            _ => packet.forwarded.timestamp,
+        };
+        let header = Header {
+            payload_type,
+            marker: packet.marker,
+            padding: matches!(sent_as, As::Blank(_)),
+            seq: seq as u16,
+            timestamp,
+            ssrc,
+            mid: (!is_known).then_some(config.mid.as_str()),
+            transport: self.number as u16,
+            sent: (ntp >> 14) as u32 & 0x00ff_ffff,
+            level: packet.level,
+        };
+        let mut head = [0; HEADER_BYTES_MAX];
+        let head_bytes = header.write(&config.extensions, &mut head);
+        self.scratch.clear();
+        let payload = match (sent_as, packet.forwarded.vp8) {
+            (As::Itself, None) => &packet.payload[..],
+            (As::Blank(bytes), _) => {
+                self.scratch.resize(bytes, 0);
+                self.scratch[bytes - 1] = bytes as u8;
+                &self.scratch[..]
+            }
+            (As::Itself | As::Resent, ids) => {
+                let prefix = if sent_as == As::Resent { 2 } else { 0 };
+                if prefix > 0 {
+                    self.scratch.extend((packet.forwarded.seq as u16).to_be_bytes());
+                }
+                self.scratch.extend_from_slice(&packet.payload);
+                if let Some(ids) = ids {
+                    forward::write_ids(&mut self.scratch[prefix..], ids);
+                }
+                &self.scratch[..]
+            }
+        };
+        let bytes = head_bytes + payload.len() + self.srtp.tag_bytes();
+        let srtp = &mut self.srtp;
+        let sealed = out.place(self.route.0, self.route.1, bytes, |place| {
+            place[..head_bytes].copy_from_slice(&head[..head_bytes]);
+            srtp.protect(ssrc, seq, head_bytes, payload, place)
+        });
+        if !sealed {
+            return;
+        }
+        if sent_as == As::Itself {
+            stream.last = Some((timestamp, now));
+            stream.packets = stream.packets.wrapping_add(1);
+            stream.bytes = stream.bytes.wrapping_add(payload.len() as u32);
+        }
+        let numbered = config.extensions.transport.is_some();
+        self.account(bytes + LOWER_HEADERS, sent_as, numbered, now);
+    }
+
+    fn account(&mut self, bytes: usize, sent_as: As, is_numbered: bool, now: Instant) {
+        if sent_as == As::Itself {
+            self.lately.0 += bytes as f64;
+        }
+        self.debt += bytes as f64;
+        self.filling_debt = (self.filling_debt + bytes as f64).min(self.minimum / 8.0);
+        if self.estimator.is_none() || !is_numbered {
+            return;
+        }
+        let probe = self.probing.as_mut().map_or(0, |probing| {
+            probing.bytes += bytes;
+            probing.packets += 1;
+            probing.number
+        });
+        self.number += 1;
+        let bytes = bytes.min(u16::MAX.into()) as u16;
+        if self.remembered.len() >= REMEMBERED {
+            self.remembered.pop_front();
+        }
+        self.remembered.push_back(Remembered { at: now, bytes, probe, is_reported: false, is_missed: false });
+    }
+}
+
+impl Stream {
+    /// What is too old to be sent again.
+    fn forget(&mut self, now: Instant) {
+        let is_old = |(at, _): &(Instant, Outgoing)| now.saturating_duration_since(*at) > KEPT_FOR;
+        while self.kept.front().is_some_and(is_old) {
+            self.kept.pop_front();
+        }
+    }
+}
+
+impl Probing {
+    /// When the next packet of it is to leave.
+    fn due(&self) -> Instant {
+        self.began + Duration::from_secs_f64(self.bytes as f64 * 8.0 / self.rate)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let took = now.saturating_duration_since(self.began);
+        (self.packets >= PROBE_PACKETS && took >= PROBE) || took >= 5 * PROBE
+    }
+}
