@@ -1,6 +1,8 @@
 //! `huitong bench sfu`: the media workers of this very program forward on one core, clients of a second process send and
 //! receive from the other, over UDP.
 
+mod in_process;
+
 use std::{
     io::{self, BufRead, BufReader, IoSliceMut, Write},
     net::{Ipv4Addr, SocketAddr},
@@ -14,7 +16,7 @@ use mio::{Events, Interest, Poll, Token, net::UdpSocket};
 use model::{MeetingId, ParticipantId};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sfu::{
     Layer,
     load::{LoadClient, LoadEvent, LoadIdentity, LoadPacket},
@@ -59,6 +61,12 @@ pub(crate) struct Sfu {
     /// Publishers whose pictures are sent, where not all.
     #[arg(long)]
     cameras: Option<usize>,
+    /// How long they take to come in, one after the other; at once, where it is 0.
+    #[arg(long, default_value_t = 0)]
+    join_seconds: u64,
+    /// Without a network and in a clock of its own: where the engine's time goes. At most six publishers.
+    #[arg(long)]
+    in_process: bool,
     /// The server's part.
     #[arg(long, hide = true)]
     serve: bool,
@@ -77,8 +85,36 @@ struct Answer {
     error: Option<String>,
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
 pub(super) fn run(bench: &Sfu) -> anyhow::Result<()> {
-    if bench.serve { tokio::runtime::Runtime::new()?.block_on(serve()) } else { measure(bench) }
+    if bench.serve {
+        return tokio::runtime::Runtime::new()?.block_on(serve());
+    }
+    let cameras = if bench.video { bench.cameras.unwrap_or(bench.publishers).min(bench.publishers) } else { 0 };
+    let figures = if bench.in_process {
+        in_process::measure(bench.publishers.min(VOICES), cameras.min(VOICES), bench.subscribers, bench.seconds)?
+    } else {
+        measure(bench, cameras)?
+    };
+    println!("{figures:#}");
+    Ok(())
+}
+
+fn of_voice(media_ms: u64) -> LoadPacket {
+    let (layer, bytes) = (Layer::default(), VOICE_BYTES);
+    LoadPacket { line: 0, layer, bytes, media_ms, key: true, first: true, last: false }
+}
+
+fn of_picture(media_ms: u64) -> impl Iterator<Item = LoadPacket> {
+    (0..PICTURE_PACKETS).map(move |number| LoadPacket {
+        line: 1,
+        layer: Layer::default(),
+        bytes: PICTURE_BYTES,
+        media_ms,
+        key: true,
+        first: number == 0,
+        last: number == PICTURE_PACKETS - 1,
+    })
 }
 
 /// Answers offers on standard input; the media workers do the rest.
@@ -101,18 +137,18 @@ async fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
-fn measure(bench: &Sfu) -> anyhow::Result<()> {
+fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
     pin_self();
     let mut server = Served::start()?;
     let mut load = Load::new()?;
     let empty = server.usage();
-    let cameras = if bench.video { bench.cameras.unwrap_or(bench.publishers).min(bench.publishers) } else { 0 };
-    for publisher in 0..bench.publishers {
-        load.join(&mut server, publisher as u128 + 1, Some(publisher < cameras))?;
-    }
-    for subscriber in 0..bench.subscribers {
-        load.join(&mut server, (bench.publishers + subscriber) as u128 + 1, None)?;
+    let all = bench.publishers + bench.subscribers;
+    let (began, storm) = (Instant::now(), Duration::from_secs(bench.join_seconds));
+    for who in 0..all {
+        let sends = (who < bench.publishers).then_some(who < cameras);
+        load.join(&mut server, who as u128 + 1, sends)?;
+        let next = storm * (who as u32 + 1) / all as u32;
+        load.run(next.saturating_sub(began.elapsed()), false)?;
     }
     load.wait_for_all()?;
     load.run(WARM_UP, false)?;
@@ -128,7 +164,7 @@ fn measure(bench: &Sfu) -> anyhow::Result<()> {
     let pictures = cameras.min(PICTURES) * PICTURE_PACKETS * 30;
     let wanted = (bench.subscribers * (voices + pictures)) as f64 * seconds;
     let peers = (bench.publishers + bench.subscribers) as f64;
-    let figures = json!({
+    Ok(json!({
         "bench": "sfu",
         "publishers": bench.publishers,
         "subscribers": bench.subscribers,
@@ -144,9 +180,7 @@ fn measure(bench: &Sfu) -> anyhow::Result<()> {
         "rss_kib_per_peer": (after.rss_kib - empty.rss_kib) / peers,
         "join_ms_p50": of(&load.joins_ms, 0.50),
         "join_ms_p99": of(&load.joins_ms, 0.99),
-    });
-    println!("{figures:#}");
-    Ok(())
+    }))
 }
 
 /// One client with a socket of its own, as one browser's connection.
@@ -240,20 +274,11 @@ impl Load {
             let voice = ms.is_multiple_of(20);
             let picture = video && ms.is_multiple_of(33);
             let client = &mut self.clients[index].client;
-            let packet = |line, bytes, number| LoadPacket {
-                line,
-                layer: Layer::default(),
-                bytes,
-                media_ms: ms,
-                key: true,
-                first: number == 0,
-                last: number == PICTURE_PACKETS - 1,
-            };
             if voice {
-                client.send(packet(0, VOICE_BYTES, 0), now);
+                client.send(of_voice(ms), now);
             }
-            for number in 0..if picture { PICTURE_PACKETS } else { 0 } {
-                client.send(packet(1, PICTURE_BYTES, number), now);
+            for packet in of_picture(ms).take(if picture { PICTURE_PACKETS } else { 0 }) {
+                client.send(packet, now);
             }
             if voice || picture {
                 client.wake(now);
