@@ -160,7 +160,7 @@ async function axe() {
     // What is on its way in or out has colours of its own; what turns for ever is not waited for.
     const ending = document.getAnimations().filter(one => Number.isFinite(one.effect?.getComputedTiming().endTime));
     await Promise.all(ending.map(one => one.finished.catch(() => undefined)));
-    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'], preload: false });
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} (${failureSummary})`).join(' | ')}`);

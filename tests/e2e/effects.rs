@@ -174,5 +174,23 @@ fn a_shared_screen_is_heard_as_well_as_seen() -> Result<()> {
     );
     assert!(both > alone * 1.25, "the screen's sound is sent too: {alone} alone, {both} with it");
     assert!(heard_both > heard_alone * 1.2, "and heard: {heard_alone} alone, {heard_both} with it");
+
+    // Whoever is muted is so with all that he shares, and is told so when he begins.
+    sharer.click("toggle-mic")?;
+    sharer.until("window.huitong.me.muted")?;
+    viewer.until("window.huitong.state.participants.find(one => one.name === '李雷').muted")?;
+    let heard = viewer.hear(2)?.level(0.5, 2.0);
+    assert!(heard < heard_alone / 30.0, "a muted screen is heard at {heard}");
+    sharer.click("stop-sharing")?;
+    viewer.miss(&by_id("screen-tile"))?;
+    share(&mut sharer)?;
+    sharer.see("[data-notice=sound_muted]")?;
+    viewer.see(&format!("{} video", by_id("screen-tile")))?;
+    let heard = viewer.hear(2)?.level(0.5, 2.0);
+    assert!(heard < heard_alone / 30.0, "a muted screen is heard at {heard}");
+    sharer.click("notice-accept")?;
+    viewer.until("!window.huitong.state.participants.find(one => one.name === '李雷').muted")?;
+    let heard = viewer.hear(3)?.level(0.5, 3.0);
+    assert!(heard > heard_alone / 2.0, "it is heard again: {heard}");
     Ok(())
 }

@@ -161,3 +161,96 @@ fn script_in_every_field_of_an_account_stays_text() -> Result<()> {
     page.see(&by_id("prejoin-join"))?;
     is_untouched(&mut page)
 }
+
+/// Waits until something shows just this.
+fn says(page: &mut Browser, id: &str, text: &str) -> Result<()> {
+    page.until(&format!(
+        "[...document.querySelectorAll('{}')].some(one => one.textContent.includes({}))",
+        by_id(id),
+        in_page(text)
+    ))
+}
+
+// product: S2, C1, C5, C17, C20, C21
+#[tokio::test(flavor = "multi_thread")]
+async fn script_in_every_field_of_a_meeting_stays_text() -> Result<()> {
+    let server = Server::start()?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join(format!("{IMAGE}.pdf"));
+    std::fs::write(&file, "no document")?;
+    let mut page = Browser::start(0.0, Colour::Red)?;
+    page.login(server.web, "concurrent", "Huitong-2026")?;
+    page.click("instant-open")?;
+    page.fill("instant-title", IMAGE)?;
+    page.click("instant-start")?;
+    page.see(&by_id("instant-problem"))?;
+    page.fill("instant-title", &format!("{FAMILY} {HEBREW}"))?;
+    page.click("instant-start")?;
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    page.until(&format!("document.querySelector('h1').textContent === {}", in_page(&format!("{FAMILY} {HEBREW}"))))?;
+    let number = page.evaluate("window.huitong.state.meeting.number")?.as_str().unwrap_or_default().to_owned();
+    let mut other = Client::join(server.web, &number, json!({"type": "join", "name": IMAGE}), None).await?;
+
+    // What others say is told in passing; what one writes to them comes as it was written.
+    other.command(json!({"type": "chat", "to": null, "text": SCRIPT})).await?;
+    page.see("[data-notice=said]")?;
+    says(&mut page, "notice", SCRIPT)?;
+    page.click("toggle-chat")?;
+    for text in [IMAGE, "javascript:window.run=1 https://example.com/'onclick='window.run=1", DOLLARS] {
+        page.fill("chat-text", text)?;
+        page.press("Enter")?;
+        other.next(|message| message["event"]["message"]["text"] == text).await?;
+        says(&mut page, "chat-message", text)?;
+    }
+    page.upload("[data-testid=chat] input[type=file]", &file)?;
+    says(&mut page, "chat-file", &format!("{IMAGE}.pdf"))?;
+    fits(&mut page, "chat")?;
+    page.click("panel-close")?;
+
+    // Search, names, votes.
+    page.click("toggle-participants")?;
+    page.click_at(
+        "[data-testid=participant-row]:not([data-role=host]) [data-testid=row-rename], \
+                   [data-testid=participant-row]:not([data-role=host]) [data-testid=row-more]",
+    )?;
+    page.click("row-rename")?;
+    page.fill("rename-name", SCRIPT)?;
+    page.click("rename-submit")?;
+    other.next(|message| message["event"]["participant"]["name"] == SCRIPT).await?;
+    page.see(&format!("[data-testid=participant-row][data-name={}]", in_page(SCRIPT)))?;
+    page.click("more")?;
+    page.click("open-polls")?;
+    page.click("poll-new")?;
+    page.fill("poll-question", IMAGE)?;
+    page.fill("poll-choice", SCRIPT)?;
+    page.click_at("[data-testid=poll-choice] >> nth=1")?;
+    page.type_text(DOLLARS)?;
+    page.click("poll-start")?;
+    other.next(|message| message["event"]["poll"]["question"] == IMAGE).await?;
+    for text in [IMAGE, SCRIPT, DOLLARS] {
+        says(&mut page, "poll", text)?;
+    }
+    fits(&mut page, "a poll")?;
+    other.command(json!({"type": "vote", "poll": 1, "choices": [0]})).await?;
+    page.click("poll-close")?;
+    says(&mut page, "poll-result", SCRIPT)?;
+    page.click("panel-close")?;
+
+    // What is shared by its name, and a page by its address.
+    page.click("share")?;
+    page.upload("input[accept*=pdf]", &file)?;
+    page.until(&format!(
+        "document.querySelector('[data-testid=shown] [role=alert]')?.textContent.includes({})",
+        in_page(IMAGE)
+    ))?;
+    page.click("stop-sharing")?;
+    page.miss(&by_id("shown"))?;
+    page.click("share")?;
+    page.fill("share-address", "https://example.invalid/\"><img src=x onerror='window.run=1'>")?;
+    page.click("share-page")?;
+    page.see(&by_id("share-problem"))?;
+    fits(&mut page, "what can be shared")?;
+    page.until("window.huitong.state.phase === 'joined'")?;
+    is_untouched(&mut page)
+}

@@ -14,6 +14,15 @@ pub(crate) fn ffmpeg(args: &[&str], out: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Keeps what the page shows, in as many colours as a palette has: a third of the size, and nobody sees it.
+pub(crate) fn keep(page: &mut Browser, out: &Path) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let whole = folder.path().join("whole.png");
+    page.screenshot(&whole)?;
+    let filter = "split[a][b];[a]palettegen=reserve_transparent=0[p];[b][p]paletteuse=dither=none";
+    ffmpeg(&["-i", &whole.to_string_lossy(), "-vf", filter, "-frames:v", "1"], out)
+}
+
 /// Somebody before a wall: a head, shoulders, two colours.
 pub(crate) fn somebody(wall: &str, hz: f32) -> Result<Browser> {
     let folder = tempfile::tempdir()?;

@@ -1,7 +1,7 @@
 //! What goes wrong at a person's own end: said in clear words, in both languages and at both sizes, and nothing is lost.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Browser, Client, Colour, Devices, Server, by_id};
 
 use crate::web::is_sound;
@@ -207,4 +207,49 @@ fn a_second_tab_is_told_of_the_first() -> Result<()> {
     to_mirror(&mut page, "李雷")?;
     page.evaluate("navigator.locks.query()")?;
     page.miss(&by_id("prejoin-elsewhere"))
+}
+
+// product: C6, C16
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_removed_or_outlasts_the_meeting_is_told_so_and_led_back() -> Result<()> {
+    let server = Server::start()?;
+    let cookie = Client::login(server.web, "host", "Huitong-2026").await?;
+    let mut host =
+        Client::join(server.web, &server.meeting, json!({"type": "join", "name": "韩梅梅"}), Some(&cookie)).await?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.open(&door(&server))?;
+    page.enter("李雷", "")?;
+    let own = page.evaluate("window.huitong.you")?;
+    host.command(json!({"type": "remove", "participant": own})).await?;
+    told_over(&mut page, "removed", ["主持人已将您移出会议", "The host has removed you from the meeting"])?;
+    assert_eq!(page.evaluate("document.querySelector('[data-testid=join-again]')")?, Value::Null);
+    // The camera's light is out.
+    page.until("window.huitong === undefined && !document.querySelector('video')")?;
+    // The same link leads back to the same words, not into the meeting.
+    page.reload()?;
+    to_mirror(&mut page, "李雷")?;
+    page.click("prejoin-join")?;
+    reads(&mut page, &format!("{}[data-code=removed]", by_id("prejoin-problem")), "removed you from this meeting")?;
+
+    let mut other = Browser::start(0.0, Colour::Blue)?;
+    other.open(&door(&server))?;
+    other.enter("Ada King", "")?;
+    host.command(json!({"type": "end"})).await?;
+    told_over(&mut other, "meeting_ended", ["会议已结束", "The meeting has ended"])?;
+    other.click_at(&format!("{} a[href='/']", by_id("over")))?;
+    other.see(&by_id("join-number"))
+}
+
+/// The page after the meeting says why, in both languages without a reload, and where to go.
+fn told_over(page: &mut Browser, reason: &str, words: [&str; 2]) -> Result<()> {
+    let over = format!("{}[data-reason={reason}]", by_id("over"));
+    page.see(&over)?;
+    for (language, words) in ["zh-CN", "en"].into_iter().zip(words) {
+        page.click("preferences")?;
+        page.click(&format!("language-{language}"))?;
+        page.miss("[role=menu]")?;
+        reads(page, &over, words)?;
+        page.see(&format!("{over} a[href='/']"))?;
+    }
+    Ok(())
 }

@@ -22,18 +22,30 @@ pub(crate) fn is_sound(page: &mut Browser, screen: &str) -> Result<()> {
 
 /// So it is on a desk and on a telephone, in the light and in the dark, with nothing beside the page.
 pub(crate) fn is_sound_everywhere(page: &mut Browser, screen: &str) -> Result<()> {
+    let found = unsound(page, screen)?;
+    assert!(found.is_empty(), "{found:#?}");
+    is_sound(page, screen)
+}
+
+/// What keeps people out there, or stands beside the page; each with where.
+pub(crate) fn unsound(page: &mut Browser, screen: &str) -> Result<Vec<String>> {
+    let mut all = Vec::new();
     for is_dark in [false, true] {
         page.set_dark(is_dark)?;
         for (width, height) in SIZES {
             page.resize(width, height)?;
             page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
-            let wide = page.evaluate("document.documentElement.scrollWidth")?;
-            assert!(wide.as_u64().unwrap_or_default() <= u64::from(width), "{screen}: {wide} of {width} px");
-            is_sound(page, &format!("{screen}, {width} px{}", if is_dark { ", dark" } else { "" }))?;
+            let place = format!("{screen}, {width} px{}", if is_dark { ", dark" } else { "" });
+            let wide = page.evaluate("document.documentElement.scrollWidth")?.as_u64().unwrap_or_default();
+            if wide > u64::from(width) {
+                all.push(format!("{place}: {wide} px wide"));
+            }
+            all.extend(page.axe()?.into_iter().map(|found| format!("{place}: {found}")));
         }
     }
     page.set_dark(false)?;
-    page.resize(1440, 900)
+    page.resize(1440, 900)?;
+    Ok(all)
 }
 
 fn row(name: &str) -> String {

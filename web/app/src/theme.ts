@@ -54,6 +54,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-teal-light-color': '#066649',
     '--mantine-color-yellow-light-color': '#7a4d00',
     '--mantine-color-red-light-color': '#a61e1e',
+    // Of menus' items.
+    '--mantine-color-red-6': '#c8323c',
   },
   dark: { '--mantine-color-dimmed': '#9aa5ad' },
 });

@@ -1,0 +1,107 @@
+//! With keys alone.
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use tests::{Browser, Client, Colour, Server, by_id};
+
+/// So often the key may be pressed on one page.
+const STEPS: usize = 90;
+
+/// How something and what it stands in are drawn, as far as it shows where the focus is.
+fn look(page: &mut Browser, id: &str) -> Result<String> {
+    let look = page.evaluate(&format!(
+        "(one => JSON.stringify([one, one.parentElement, one.parentElement.parentElement].map(one => {{
+           const {{ outlineStyle, outlineWidth, outlineColor, boxShadow, borderColor }} = getComputedStyle(one);
+           return [outlineStyle !== 'none' && outlineWidth + outlineColor, boxShadow, borderColor];
+         }})))(document.querySelector('{}'))",
+        by_id(id)
+    ))?;
+    Ok(look.as_str().unwrap_or_default().to_owned())
+}
+
+/// Goes on by the tabulator key until this has the focus, which shows.
+fn walk_to(page: &mut Browser, id: &str) -> Result<()> {
+    page.see(&by_id(id))?;
+    let before = look(page, id)?;
+    let mut passed = Vec::new();
+    for _ in 0..STEPS {
+        page.press("Tab")?;
+        let at = page.evaluate("document.activeElement?.dataset.testid ?? document.activeElement?.tagName")?;
+        if at == id {
+            // What fades in has arrived.
+            page.until(
+                "document.getAnimations().every(one => one.playState !== 'running' || !one.transitionProperty)",
+            )?;
+            assert_ne!(look(page, id)?, before, "{id} looks the same with the focus and without");
+            let is_shown = page.evaluate(
+                "(box => box.width > 0 && box.left >= 0 && box.right <= innerWidth && box.top >= 0 && \
+                 box.bottom <= innerHeight)(document.activeElement.getBoundingClientRect())",
+            )?;
+            assert_eq!(is_shown, true, "{id} has the focus and is out of sight");
+            return Ok(());
+        }
+        passed.push(at.to_string());
+    }
+    bail!("{id} is not reached; passed {}", passed.join(" "))
+}
+
+// product: J1, C17, C18, C21, C24
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_is_joined_taken_part_in_and_left_with_keys_alone() -> Result<()> {
+    let server = Server::start()?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut other = Client::join(server.web, &server.meeting, join, None).await?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.open(&format!("http://{}/", server.web))?;
+    walk_to(&mut page, "join-number")?;
+    page.type_text(&server.meeting)?;
+    page.see(&by_id("join-password"))?;
+    walk_to(&mut page, "join-name")?;
+    page.type_text("李雷")?;
+    walk_to(&mut page, "join-password")?;
+    page.type_text(&server.password)?;
+    page.press("Enter")?;
+    // What is next has the focus already.
+    page.until("document.activeElement?.dataset.testid === 'prejoin-join'")?;
+    page.press("Enter")?;
+    page.see(&by_id("room"))?;
+    page.until("window.huitong?.state.sending && !window.huitong.me.muted")?;
+
+    walk_to(&mut page, "toggle-mic")?;
+    page.press("Enter")?;
+    page.until("window.huitong.me.muted")?;
+    // On a desk the list is open: shut by its button, open again by it.
+    for is_open in [false, true] {
+        if page.evaluate("document.activeElement?.dataset.testid")? != "toggle-participants" {
+            walk_to(&mut page, "toggle-participants")?;
+        }
+        page.press("Enter")?;
+        page.until(&format!("!!document.querySelector('[data-testid=participants]') === {is_open}"))?;
+    }
+    walk_to(&mut page, "row-more")?;
+    page.press("Enter")?;
+    page.see("[role=menu]")?;
+    page.press("Escape")?;
+    page.miss("[role=menu]")?;
+    page.until("document.activeElement?.dataset.testid === 'row-more'")?;
+
+    walk_to(&mut page, "toggle-chat")?;
+    page.press("Enter")?;
+    walk_to(&mut page, "chat-text")?;
+    page.type_text("用键盘写的")?;
+    page.press("Enter")?;
+    other.next(|message| message["event"]["message"]["text"] == "用键盘写的").await?;
+
+    walk_to(&mut page, "reactions")?;
+    page.press("Enter")?;
+    walk_to(&mut page, "toggle-hand")?;
+    page.press("Enter")?;
+    other.next(|message| message["event"]["participant"]["hand"] == true).await?;
+
+    walk_to(&mut page, "leave")?;
+    page.press("Enter")?;
+    page.see(&by_id("over"))?;
+    walk_to(&mut page, "join-again")?;
+    page.press("Enter")?;
+    page.see(&by_id("prejoin-join"))
+}
