@@ -4,14 +4,14 @@
 use std::{net::IpAddr, time::Duration};
 
 use model::{
-    AccountId, AccountRole, Actor, BookingMode, InvalidText, Object, Permission, RoomId, SiteId, WeakPassword,
+    AccountId, AccountRole, Actor, BookingMode, Command, InvalidText, Object, Permission, RoomId, SiteId, WeakPassword,
     authorize, check_login_password, check_name,
 };
 use serde_json::json;
 use store::{Room, Site, Store, StoreError};
 use uuid::Uuid;
 
-use crate::{Conference, login, now_ms, outbox::Kind};
+use crate::{Conference, handle::Request, login, now_ms, outbox::Kind};
 
 /// How long a way to a new password works.
 const RESET_LASTS: Duration = Duration::from_secs(600);
@@ -331,10 +331,14 @@ impl Conference {
         self.store().phone_pin(of.id).await
     }
 
-    /// Draws him a new one; meetings that are live keep the earlier one until they end.
+    /// Draws him a new one, which counts at once, in meetings that are live here too.
     pub async fn draw_phone_pin(&self, of: &Account) -> Result<String, StoreError> {
         let pin: String = (0..PHONE_PIN_DIGITS).map(|_| char::from(rand::random_range(b'0'..=b'9'))).collect();
         self.store().set_phone_pin(of.id, &pin).await?;
+        for way in self.shared.registry.ways() {
+            // One that has just ended needs none.
+            let _ = way.requests.send(Request::Decided(Command::HostPin(of.id, pin.clone()))).await;
+        }
         Ok(pin)
     }
 

@@ -81,6 +81,11 @@ impl Registry {
         self.lock().get(&id).cloned()
     }
 
+    /// The ways to all.
+    pub(crate) fn ways(&self) -> Vec<Way> {
+        self.lock().values().cloned().collect()
+    }
+
     /// Somebody is in it.
     pub(crate) fn is_occupied(&self, id: MeetingId) -> bool {
         self.lock().get(&id).is_some_and(|way| way.seats.load(Ordering::Acquire) > 0)

@@ -102,6 +102,8 @@ pub enum Command {
     Pushed(u32, PushState),
     /// What became of a telephone that was called.
     Dialed(u32, DialState),
+    /// This account's host keys another PIN on a telephone from now on (P4).
+    HostPin(AccountId, String),
     /// How a telephone's line sounds.
     Line(ParticipantId, Option<LineTrouble>),
     /// The recording could not go on.

@@ -136,6 +136,12 @@ impl Meeting {
             Command::ViewerSays { from, name, text } => self.viewer_says(from, &name, &text, now),
             Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
+            Command::HostPin(owner, pin) => {
+                if owner == self.rules.owner {
+                    self.rules.host_pin = Some(pin);
+                }
+                Ok(Vec::new())
+            }
             Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::Tick => Ok(self.tick(now)),
