@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use model::{MeetingId, Object, ParticipantId, Permission, PhoneNumber, SiteId};
 use plane::{LegStats, LineFindings};
 use sha2::Sha256;
-use store::{Call, CallKind, StoreError};
+use store::{Call, CallKind, Registration, StoreError};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -139,6 +139,16 @@ impl Conference {
         let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("an HMAC takes keys of any length");
         mac.update(number.reveal().as_bytes());
         Ok(hex::encode(mac.finalize().into_bytes()))
+    }
+
+    /// Where the house's telephones are, by account, the earliest to expire first.
+    pub async fn registrations(&self) -> Result<Vec<(String, Registration)>, StoreError> {
+        self.store().registrations(now_ms()).await
+    }
+
+    /// Where an account's telephones are now, for after a restart.
+    pub async fn keep_registrations(&self, account: &str, places: &[Registration]) -> Result<(), StoreError> {
+        self.store().set_registrations(account, places).await
     }
 
     /// Writes a call down, soon.

@@ -66,7 +66,8 @@ pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use store::{
-    Answer, AuditEntry, Bookmark, Call, CallKind, Occurrence, Page, Period, Room, Site, WatchSettings, Webhook,
+    Answer, AuditEntry, Bookmark, Call, CallKind, Occurrence, Page, Period, Registration, Room, Site, WatchSettings,
+    Webhook,
 };
 pub use viewer_chat::{ViewerChat, ViewerRefused};
 pub use whiteboard::Drawings;

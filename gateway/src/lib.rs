@@ -16,6 +16,7 @@ mod locate;
 mod name_servers;
 mod names;
 mod offer;
+mod registrations;
 mod seats;
 mod security;
 mod setup_load;
@@ -49,6 +50,7 @@ pub use ladder::LadderConfig;
 pub use load::{Load, LoadError, LoadPhase, LoadReport};
 use locate::Locator;
 use names::Rolls;
+use registrations::Registrations;
 use seats::Seats;
 pub use setup_load::{SetupLoad, SetupPhase, SetupReport};
 pub use sip::{BadNetwork, Limits, Network};
@@ -162,7 +164,7 @@ impl Gateway {
         let web_sockets = sockets.web_sockets();
         let credentials =
             |account: &Account| Credentials { user: account.user.clone(), password: account.password.clone() };
-        let endpoint = Endpoint::new(EndpointConfig {
+        let mut endpoint = Endpoint::new(EndpointConfig {
             announced: config.announced,
             seed: rand::random(),
             realm: config.realm.clone(),
@@ -170,6 +172,8 @@ impl Gateway {
             sha256: config.sha256,
             limits: config.limits,
         });
+        registrations::restore(&mut endpoint, &conference, &local).await;
+        let kept = Registrations::keep(conference.clone());
         let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let calls_out = !config.dial_plan.trunks().is_empty() || !config.accounts.is_empty();
         let locator = Locator::new(&config.name_servers);
@@ -199,7 +203,7 @@ impl Gateway {
         }
         house.conference.set_ladders(Arc::new(ladder.clone()));
         tokio::spawn(ladder.clone().keep(closed.clone()));
-        let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone(), wished);
+        let switchboard = Switchboard::new(endpoint, sockets, house, calls.clone(), closed.clone(), wished, kept);
         let switchboard = Mutex::new(Some(tokio::spawn(switchboard.run())));
         Ok(Self { stopping, closed, calls, streams, switchboard, local, ladder, web_sockets })
     }

@@ -8,6 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     House, call,
+    registrations::Registrations,
     tls::TlsPeer,
     transport::{Arrived, Sockets, Stream},
 };
@@ -108,6 +109,7 @@ pub(crate) struct Switchboard {
     queue: mpsc::Sender<(CallKey, Order)>,
     wishes: mpsc::Receiver<Wish>,
     asked: HashMap<RequestKey, oneshot::Sender<Answer>>,
+    registrations: Registrations,
 }
 
 impl Switchboard {
@@ -118,10 +120,11 @@ impl Switchboard {
         calls: TaskTracker,
         closed: CancellationToken,
         wishes: mpsc::Receiver<Wish>,
+        registrations: Registrations,
     ) -> Self {
         let (queue, orders) = mpsc::channel(ORDERS_MAX);
         let (signals, asked) = (HashMap::new(), HashMap::new());
-        Self { endpoint, sockets, house, calls, closed, signals, orders, queue, wishes, asked }
+        Self { endpoint, sockets, house, calls, closed, signals, orders, queue, wishes, asked, registrations }
     }
 
     pub(crate) async fn run(mut self) {
@@ -283,6 +286,10 @@ impl Switchboard {
             Event::Refused(call, code) => {
                 self.signal(call, Signal::Refused(code));
                 self.signals.remove(&call);
+            }
+            Event::Registered(account) => {
+                let bindings = self.endpoint.bindings(&account, Instant::now());
+                self.registrations.note(account, bindings);
             }
             Event::Responded(request, answer) => {
                 if let Some(asked) = self.asked.remove(&request) {

@@ -371,6 +371,18 @@ async fn a_telephone_of_the_house_registers_is_called_and_calls() -> Result<()> 
     phone.wait_for_sound()?;
     phone.press("1")?;
     becomes(&mut host, &id, "joined").await?;
+
+    // A restart forgets no telephone: it is called before it registers again.
+    phone.hang_up()?;
+    let mut phone = start("long-enough")?;
+    phone.wait_for("REGISTER_OK")?;
+    let server = server.restart_with(&[("HUITONG_SIP__ACCOUNTS", accounts)])?;
+    let mut host = self::host(&server).await?;
+    let id = dial(&mut host, "8001").await?;
+    phone.take_call()?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    becomes(&mut host, &id, "joined").await?;
     Ok(())
 }
 

@@ -145,7 +145,7 @@ impl World {
                 | Event::Answered(call, _) => {
                     assert!(!self.over.contains(&call), "{call:?} is over");
                 }
-                Event::Responded(..) => {}
+                Event::Responded(..) | Event::Registered(_) => {}
             }
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {

@@ -179,10 +179,15 @@ impl Server {
     }
 
     /// Interrupts it and starts it again on the same data.
-    pub fn restart(mut self) -> Result<Self> {
+    pub fn restart(self) -> Result<Self> {
+        self.restart_with(&[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn restart_with(mut self, environment: &[(&str, &str)]) -> Result<Self> {
         self.interrupt()?;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
-        Self::start_in(folder, &[])
+        Self::start_in(folder, environment)
     }
 
     /// Kills it as a power cut would, and starts it again on the same data.

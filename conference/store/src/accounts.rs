@@ -155,7 +155,7 @@ impl Store {
         Ok(query.fetch_optional(&self.pool).await?.map(|row| row.try_get("pin")).transpose()?)
     }
 
-    /// Gives him one; an earlier one is void from his next meeting on.
+    /// Gives him one; an earlier one is void.
     pub async fn set_phone_pin(&self, of: AccountId, pin: &str) -> Result<(), StoreError> {
         let text = "INSERT INTO phone_pins (account_id, pin) VALUES ($1, $2)
              ON CONFLICT (account_id) DO UPDATE SET pin = excluded.pin";

@@ -12,6 +12,7 @@ mod ledger;
 mod meetings;
 mod outbox;
 mod prompts;
+mod registrations;
 mod shared;
 mod sites;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use ledger::BookError;
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};
 pub use prompts::SitePrompt;
+pub use registrations::Registration;
 pub use shared::Bookmark;
 pub use sites::{Room, Site};
 pub use watch_access::WatchSettings;

@@ -640,3 +640,22 @@ async fn calls_and_stays_are_read_as_they_were_written() {
         assert_eq!(store.calls(None, None, None, 9).await.unwrap(), []);
     }
 }
+
+#[tokio::test]
+async fn where_telephones_are_is_kept_until_it_is_over() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        let place = |uri: &str, expires_ms| Registration {
+            uri: uri.to_owned(),
+            peer: "192.0.2.7:5062".parse().unwrap(),
+            local: "[2001:db8::1]:5060".parse().unwrap(),
+            expires_ms,
+        };
+        let (desk, pocket) = (place("sip:8001@192.0.2.7:5062", 2_000), place("sip:8001@192.0.2.8", 1_000));
+        store.set_registrations("8001", &[desk.clone(), pocket]).await.unwrap();
+        store.set_registrations("8002", &[place("sip:8002@192.0.2.9", 3_000)]).await.unwrap();
+        store.set_registrations("8002", &[]).await.unwrap();
+        assert_eq!(store.registrations(1_000).await.unwrap(), [("8001".to_owned(), desk)]);
+        assert_eq!(store.registrations(2_000).await.unwrap(), []);
+    }
+}

@@ -168,6 +168,8 @@ pub enum Event {
     Refused(CallKey, u16),
     /// What was asked outside of calls has its answer.
     Responded(RequestKey, Answer),
+    /// Where this account's telephones are has changed, or was said again: see [`Endpoint::bindings`].
+    Registered(String),
 }
 
 /// All calls of this server.

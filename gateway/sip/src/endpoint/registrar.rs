@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Endpoint, Instant, Message, Source, TransactionKey};
+use super::{Endpoint, Event, Instant, Message, Source, TransactionKey};
 use crate::{
     digest::{Proof, challenges},
     message::{address_uri, list, parameter, uri_number, uri_user},
@@ -43,7 +43,8 @@ pub struct Binding {
     pub uri: String,
     /// The way its registration came: it works through NAT.
     pub way: Source,
-    expires: Instant,
+    /// Until when.
+    pub expires: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -184,6 +185,17 @@ impl Endpoint {
             // Writing into a String can't fail.
             let _ = write!(fields, "Contact: <{}>;expires={left}\r\n", super::write::clean(&binding.uri));
         }
+        self.events.push_back(Event::Registered(account.to_owned()));
         self.answer_with(source, message, key, 200, "OK", &fields, now);
+    }
+
+    /// A telephone is known from before a restart; one of an account that is no more is not.
+    pub fn restore(&mut self, account: &str, binding: Binding) {
+        if self.config.accounts.iter().any(|known| known.user == account) {
+            let bindings = self.registrar.bindings.entry(account.to_owned()).or_default();
+            if bindings.len() < BINDINGS_MAX {
+                bindings.push(binding);
+            }
+        }
     }
 }

@@ -54,6 +54,13 @@ fn a_telephone_registers_is_found_and_goes() {
     let [binding] = &endpoint.bindings("8001", now)[..] else { panic!("one telephone") };
     assert_eq!((binding.uri.as_str(), binding.way), ("sip:8001@10.0.0.9:5070", source(Transport::Udp)));
     assert!(endpoint.bindings("8001", now + Duration::from_secs(120)).is_empty(), "its time is over");
+    assert_eq!(endpoint.poll_event(), Some(Event::Registered("8001".to_owned())));
+    // A server that begins anew is told of it, and of none whose account is gone.
+    let mut restarted = registrar(true);
+    restarted.restore("8001", binding.clone());
+    restarted.restore("8009", binding.clone());
+    assert_eq!(restarted.bindings("8001", now), [binding.clone()]);
+    assert!(restarted.bindings("8009", now).is_empty());
     // The same proof again is worth nothing; the next count of the nonce is.
     let again = ask(&mut endpoint, register(3, "8001", &format!("{good}{CONTACT}")), now);
     assert!(again.header("www-authenticate").unwrap().contains("stale=true"));
