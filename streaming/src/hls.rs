@@ -23,6 +23,9 @@ pub(crate) use text::Text;
 /// How far ahead of the newest segment a player may ask; more is an error (RFC 8216bis §6.2.5.2).
 const AHEAD_MAX: u64 = 2;
 
+/// How many parts past the newest a player may ask for (the same section's Advance Part Limit): three seconds of them.
+const AHEAD_PARTS_MAX: u64 = 14;
+
 /// All files of one broadcast.
 #[derive(Debug)]
 pub(crate) struct Packager {
@@ -209,7 +212,7 @@ impl Packager {
         let (open, parts) = self.rendition(track).position();
         if self.finished || msn < open || (msn == open && part.is_some_and(|part| part < parts)) {
             Reach::There
-        } else if msn > open + AHEAD_MAX {
+        } else if msn > open + AHEAD_MAX || part.is_some_and(|part| part >= next(msn, open, parts) + AHEAD_PARTS_MAX) {
             Reach::TooFar
         } else {
             Reach::Coming
@@ -260,6 +263,11 @@ impl Packager {
         self.revision += 1;
         self.playlists = Default::default();
     }
+}
+
+/// The first part of a segment that is still to come.
+fn next(msn: u64, open: u64, parts: u64) -> u64 {
+    if msn == open { parts } else { 0 }
 }
 
 fn index(track: Track) -> usize {

@@ -301,6 +301,10 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        cadence,
+        wire::{AccessUnit, Format},
+    };
 
     fn id() -> BroadcastId {
         BroadcastId::new(uuid::Uuid::from_u128(1))
@@ -356,6 +360,26 @@ mod tests {
         assert_eq!((shelves.broadcasts.len(), shelves.gone.len()), (GONE_MAX, GONE_MAX));
     }
 
+    /// Fourteen seconds of a livestream.
+    fn filled() -> Packager {
+        let mut packager = Packager::new(Duration::ZERO);
+        let video = |track, width, height| (track, Format::Video { width, height, avcc: Bytes::from_static(&[1; 8]) });
+        let audio = Format::Audio { rate: 48_000, channels: 1, config: Bytes::from_static(&[0x11, 0x88]) };
+        for (track, format) in [video(Track::Video, 1280, 720), video(Track::Low, 640, 360), (Track::Audio, audio)] {
+            packager.handle_format(track, format);
+        }
+        let mut segment = None;
+        for tick in 0..14 * u64::from(cadence::TICKS_PER_SECOND) {
+            let pts = cadence::time_of(tick);
+            let keyframe = segment.replace(cadence::segment_at(pts)) != segment;
+            for track in Track::ALL {
+                let unit = AccessUnit { track, pts, keyframe, data: Bytes::from_static(&[1; 40]) };
+                packager.handle_unit(unit, std::time::SystemTime::UNIX_EPOCH + pts);
+            }
+        }
+        packager
+    }
+
     proptest::proptest! {
         #[test]
         fn no_request_is_too_strange(
@@ -365,6 +389,31 @@ mod tests {
             if let Ok(request) = Request::parse(&file, Some(&query)) {
                 let answer = request.answer(&Packager::new(Duration::ZERO));
                 proptest::prop_assert!(!matches!(answer, Some(Ok(_))), "nothing is there yet");
+            }
+        }
+
+        // RFC 8216bis §6.2.5.2
+        #[test]
+        fn nobody_waits_for_what_is_far_away(
+            track in "video|audio|low",
+            msn in proptest::prop_oneof![0_u64..20, proptest::num::u64::ANY],
+            part in proptest::option::of(proptest::prop_oneof![0_u64..40, proptest::num::u64::ANY]),
+            skip in proptest::bool::ANY,
+        ) {
+            let part = part.map(|part| format!("&_HLS_part={part}")).unwrap_or_default();
+            let skip = if skip { "&_HLS_skip=YES" } else { "" };
+            let query = format!("_HLS_msn={msn}{part}{skip}");
+            let request = Request::parse(&format!("{track}.m3u8"), Some(&query)).unwrap();
+            let packager = filled();
+            let text = packager.playlist(Track::Video, false).unwrap().plain();
+            let open = String::from_utf8_lossy(&text).matches("#EXTINF").count() as u64;
+            match request.answer(&packager) {
+                Some(Ok(Answer::File(file))) => {
+                    proptest::prop_assert!(file.body.len() < 20_000 && msn <= open + 1, "{query}");
+                }
+                Some(Err(OriginError::TooFar)) => proptest::prop_assert!(msn.saturating_add(1) >= open, "{query}"),
+                None => proptest::prop_assert!(msn + 1 >= open && msn <= open + 3, "{query}"),
+                other => proptest::prop_assert!(false, "{query}: {other:?}"),
             }
         }
     }

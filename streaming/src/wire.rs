@@ -550,9 +550,25 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_are_too_strange(tag in 0_u8..24, body: Vec<u8>) {
+        fn no_bytes_are_too_strange(tag in 0_u8..40, body: Vec<u8>) {
             let bytes: Bytes = [vec![tag], body].concat().into();
-            let _read = (ToStudio::read(bytes.clone()).is_ok(), FromStudio::read(bytes).is_ok());
+            let _read = (ToStudio::read(bytes.clone()).is_ok(), ToPusher::read(bytes.clone()).is_ok());
+            let _read = FromPusher::read(bytes.clone()).is_ok();
+            if let Ok(message) = FromStudio::read(bytes) {
+                let mut out = Vec::new();
+                message.write(&mut out);
+                proptest::prop_assert_eq!(FromStudio::read(out.split_off(4).into()).unwrap(), message);
+            }
+        }
+
+        #[test]
+        fn no_stream_is_too_strange(bytes: Vec<u8>) {
+            let mut stream = bytes.as_slice();
+            let mut read = 0;
+            while let Ok(Some(frame)) = read_frame(&mut stream) {
+                read += frame.len() + 4;
+            }
+            proptest::prop_assert!(read <= bytes.len());
         }
     }
 }

@@ -44,6 +44,14 @@ impl Viewer<'_> {
         Ok(if status == StatusCode::OK { Ok(body["from"].clone()) } else { Err(code) })
     }
 
+    /// The number of the segment that is being made.
+    async fn next_segment(&self, cookie: &str) -> Result<u64> {
+        let url = format!("http://{}/live/{}/video.m3u8", self.server.web, self.livestream);
+        let text = http().get(url).header("cookie", cookie).send().await?.text().await?;
+        let first = text.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")).context("a playlist")?;
+        Ok(first.parse::<u64>()? + text.matches("#EXTINF").count() as u64)
+    }
+
     async fn status(&self, file: &str, cookie: &str) -> Result<u16> {
         let url = format!("http://{}/live/{}/{file}", self.server.web, self.livestream);
         let answer = http().get(url).header("cookie", cookie).send().await?;
@@ -96,6 +104,18 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     assert_eq!(viewer.status("index.m3u8", &pass).await?, 200);
     assert_eq!(viewer.status("video-init-0.mp4", &pass).await?, 200);
     let again = viewer.attend(json!({"viewer": me, "password": "246810"})).await?.expect("a pass is renewed");
+    // Nobody waits for what is far away, and one viewer for so much at once.
+    let next = viewer.next_segment(&pass).await?;
+    let far =
+        [format!("_HLS_msn={}", next + 30), format!("_HLS_msn={}&_HLS_part=99", next + 2), "_HLS_part=1".to_owned()];
+    for far in far {
+        assert_eq!(viewer.status(&format!("video.m3u8?{far}"), &pass).await?, 400, "{far}");
+    }
+    let file = format!("video.m3u8?_HLS_msn={}", next + 1);
+    let waiting = futures_util::future::join_all((0..20).map(|_| viewer.status(&file, &pass))).await;
+    let waiting = waiting.into_iter().collect::<Result<Vec<_>>>()?;
+    let of = |status: u16| waiting.iter().filter(|seen| **seen == status).count();
+    assert_eq!((of(200), of(429)), (16, 4), "{waiting:?}");
     for forged in [pass.replacen("f00d", "f00e", 1), pass.to_uppercase(), format!("{pass}0"), "huitong-watch=..".into()]
     {
         assert_eq!(viewer.status("index.m3u8", &forged).await?, 403, "{forged}");

@@ -2,6 +2,7 @@
 //!
 //! Routes are in `docs/reference/api.md`, the WebSocket in `docs/reference/client-protocol.md`.
 
+mod listen;
 mod live;
 mod origins;
 mod pages;
@@ -13,6 +14,7 @@ mod throttle;
 mod tls;
 mod turn;
 mod viewer_chat;
+mod waits;
 
 use std::{
     io,
@@ -37,11 +39,13 @@ use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
+use listen::{PATIENCE, bind, guard};
 use origins::Origins;
 pub use sip_socket::SipSocket;
 use throttle::Throttle;
 pub use tls::{CertificateError, own_certificate};
 pub use turn::TurnConfig;
+use waits::Waits;
 
 /// Bodies longer than this are refused with 413. Nothing we take is a tenth of it.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -133,6 +137,8 @@ pub(crate) struct App {
     pub(crate) public_url: Option<Arc<str>>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Arc<Throttle>,
+    /// Who waits for what a livestream is about to have.
+    pub(crate) waits: Arc<Waits>,
     pub(crate) sip_sockets: Option<mpsc::Sender<SipSocket>>,
 }
 
@@ -155,32 +161,43 @@ impl Web {
     pub fn start(config: WebConfig, conference: Conference, streaming: &Streaming) -> Result<Self, WebError> {
         let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
         let (origin, recordings) = (streaming.origin(), streaming.recordings());
-        let (sip, forgotten) = (Arc::new(config.sip), Arc::default());
+        let (sip, forgotten, waits) = (Arc::new(config.sip), Arc::default(), Arc::default());
         let (turn, support) = (config.turn.map(Arc::new), Arc::new(config.support));
         let (origins, sip_sockets) = (Origins::new(config.origins), config.sip_sockets);
-        let app =
-            App { conference, origin, recordings, sip, turn, support, origins, public_url, forgotten, sip_sockets };
+        let app = App {
+            conference,
+            origin,
+            recordings,
+            sip,
+            turn,
+            support,
+            origins,
+            public_url,
+            forgotten,
+            waits,
+            sip_sockets,
+        };
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
-        let listener = bind(config.http)?;
+        let listener = bind(config.http, PATIENCE)?;
         web.http = listener.local_addr().map_err(|error| WebError::Bind(config.http, error))?;
         let handle = Handle::new();
         web.handles.push(handle.clone());
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         let server = axum_server::from_tcp(listener).map_err(|error| WebError::Bind(config.http, error))?;
-        tokio::spawn(report(server.handle(handle).serve(service)));
+        tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
         if let Some(address) = config.https {
             let mut tls = own_certificate(&config.data_dir, &config.announced)?;
             // WebSockets are an upgrade of HTTP/1.1.
             tls.alpn_protocols = vec![b"http/1.1".to_vec()];
             let tls = RustlsConfig::from_config(Arc::new(tls));
-            let listener = bind(address)?;
+            let listener = bind(address, PATIENCE)?;
             web.https = listener.local_addr().ok();
             let handle = Handle::new();
             web.handles.push(handle.clone());
             let service = router.layer(Extension(rest::OverTls)).into_make_service_with_connect_info::<SocketAddr>();
             let server = axum_server::from_tcp_rustls(listener, tls).map_err(|error| WebError::Bind(address, error))?;
-            tokio::spawn(report(server.handle(handle).serve(service)));
+            tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
         }
         Ok(web)
     }
@@ -210,14 +227,6 @@ impl Web {
         // Who still holds on is cut off by the process's end.
         let _ = tokio::time::timeout(at_most, all_gone).await;
     }
-}
-
-fn bind(address: SocketAddr) -> Result<std::net::TcpListener, WebError> {
-    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|error| WebError::Bind(address, error))
 }
 
 async fn report(serving: impl Future<Output = io::Result<()>>) {

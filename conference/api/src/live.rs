@@ -1,7 +1,9 @@
 //! HLS from the origin in this process, for who may watch.
 
+use std::net::SocketAddr;
+
 use axum::{
-    extract::{Path, RawQuery, Request, State},
+    extract::{ConnectInfo, Path, RawQuery, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -54,8 +56,14 @@ pub(crate) async fn gate(
     response
 }
 
+/// Who shows a pass, as his page has drawn him.
+fn viewer_of(headers: &HeaderMap) -> Option<u128> {
+    u128::from_str_radix(cookie(headers, &[PASS])?.split('.').nth(1)?, 16).ok()
+}
+
 pub(crate) async fn file(
     State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path((broadcast, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     method: Method,
@@ -66,6 +74,9 @@ pub(crate) async fn file(
     if method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
+    let Some(_waiting) = app.waits.enter(peer.ip(), viewer_of(&headers)) else {
+        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response();
+    };
     match app.origin.get(id, &name, query.as_deref()).await {
         Ok(file) => serve(file, &headers),
         Err(OriginError::NotFound) => not_found(),

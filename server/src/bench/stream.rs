@@ -23,7 +23,7 @@ use media::TrackKind;
 use model::{BroadcastId, Layout, ParticipantId};
 use serde_json::{Value, json};
 use store::Store;
-use streaming::{Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
+use streaming::{Broadcast, Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
 use tokio::time::Instant;
 
 use camera::{Camera, Film, now_ms, processor_time};
@@ -34,6 +34,9 @@ const USER_HZ: f64 = 100.0;
 
 /// Until the player has come as near to the edge as it wants to be.
 const SETTLE: Duration = Duration::from_secs(6);
+
+/// How often people come and go.
+const CHURN: Duration = Duration::from_millis(500);
 
 /// How long the first picture may take to come, on a machine that is busy with other things.
 const FIRST_MAX_MS: u64 = 30_000;
@@ -117,6 +120,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     // The last picture of a part is composed one tick before the part's end.
     let tick_ms = cadence::TICK.as_secs_f64() * 1e3;
     let video: Vec<f64> = video.into_iter().map(|late| late + tick_ms).collect();
+    let gaps = churn(&site, &broadcast, &participants, seconds).await?;
     let crowd = if stream.viewers > 0 { Some(crowd(&site, stream)?) } else { None };
     let camera_ms = camera.delays();
     drop(camera);
@@ -142,6 +146,9 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         "cpu_cores_origin": cores[1],
         "cpu_cores_ffmpeg": cores[2],
         "camera_ms_p50": of(&camera_ms, 0.50),
+        "churn_frame_gap_ms_p99": of(&gaps, 0.99),
+        "churn_frame_gap_ms_max": of(&gaps, 1.00),
+        "churn_frames": gaps.len(),
     });
     let name = if tiles == 1 { "1tile".to_owned() } else { format!("{tiles}tiles") };
     figures[format!("cpu_cores_{name}_720p")] = json!(cores[0] + cores[1]);
@@ -152,6 +159,34 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         }
     }
     Ok(figures)
+}
+
+/// How long each picture stands while people come and go, one of whom sends nothing, and layouts change.
+async fn churn(
+    site: &Site,
+    broadcast: &Broadcast,
+    participants: &[ParticipantId],
+    time: Duration,
+) -> anyhow::Result<Vec<f64>> {
+    let (host, path, until) = (site.web.http_addr(), site.folder(), Instant::now() + time);
+    let seeing = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(player::gaps(host, &path, until))
+    });
+    let silent = participant(participants.len() as u128);
+    let everybody: Vec<ParticipantId> = participants.iter().copied().chain([silent]).collect();
+    let layouts = [Layout::Gallery, Layout::Speaker, Layout::PictureInPicture];
+    let mut changes = tokio::time::interval(CHURN);
+    for step in 0.. {
+        changes.tick().await;
+        if Instant::now() >= until {
+            break;
+        }
+        let shown = &everybody[step % everybody.len()..];
+        broadcast.show(Scene { layout: layouts[step % layouts.len()], ..scene(shown) });
+    }
+    broadcast.show(scene(participants));
+    seeing.await?
 }
 
 /// Many viewers, and what they cost the origin.

@@ -218,6 +218,12 @@ fn blocking_reload_waits_for_the_right_part() {
     studio.run(1);
     assert_eq!(reach(&studio, 1, Some(0)), Reach::There);
     assert_eq!(reach(&studio, 1, Some(1)), Reach::Coming);
+    assert_eq!(reach(&studio, 1, Some(14)), Reach::Coming);
+    for far in [15, 1_000, u64::MAX] {
+        assert_eq!(reach(&studio, 1, Some(far)), Reach::TooFar);
+    }
+    assert_eq!(reach(&studio, 2, Some(13)), Reach::Coming);
+    assert_eq!(reach(&studio, 2, Some(14)), Reach::TooFar);
     // The tenth part of a segment of seven is the first of the next.
     assert_eq!(reach(&studio, 1, Some(9)), Reach::Coming);
     studio.run(36);

@@ -101,7 +101,9 @@ export class Controls {
     seek.max = `${end}`;
     seek.disabled = end - start < 2;
     if (!this.isDragging) {
-      seek.value = `${video.currentTime}`;
+      // Live is the end of the bar, though the picture is a little behind it.
+      const isLive = this.player() !== null && end - video.currentTime < LIVE_S;
+      seek.value = `${isLive ? end : video.currentTime}`;
       this.showTime(video.currentTime);
     }
   }

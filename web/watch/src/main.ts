@@ -35,6 +35,8 @@ const parts = {
   host: element('host'),
   viewers: element('viewers'),
   planned: element('planned'),
+  posterTitle: element('poster-title'),
+  posterHost: element('poster-host'),
   language: element('language'),
   badges: element('badges'),
   live: element('live'),
@@ -254,6 +256,10 @@ function render(): void {
 /** Who invites, how many watch, and when it begins. */
 function renderAbout(now: View): void {
   parts.host.textContent = info?.host ? word('hostedBy', info.host) : '';
+  const isPoster = now === 'waiting';
+  parts.posterTitle.hidden = parts.posterHost.hidden = !isPoster;
+  parts.posterTitle.textContent = isPoster ? (info?.title ?? '') : '';
+  parts.posterHost.textContent = isPoster ? parts.host.textContent : '';
   const { viewers = 0, viewers_peak = 0 } = info ?? {};
   parts.viewers.hidden = now === 'waiting' || viewers === 0;
   parts.viewers.textContent = word('viewers', `${viewers}`);

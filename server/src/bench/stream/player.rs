@@ -2,7 +2,7 @@
 //! (RFC 8216bis §6.2.5.2) and notes when it could be fetched. It decodes nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
@@ -134,9 +134,53 @@ pub(super) async fn follow(host: SocketAddr, folder: &str, track: &str, until: I
     Ok(seen.into_values().filter(|value| !value.is_nan()).collect())
 }
 
+/// Follows the picture and fetches it: how long each picture stands, in milliseconds.
+pub(super) async fn gaps(host: SocketAddr, folder: &str, until: Instant) -> anyhow::Result<Vec<f64>> {
+    let mut connection = Connection::open(host).await?;
+    let (_, body) = connection.get(&format!("{folder}/video.m3u8")).await?;
+    let mut playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+    let mut known: BTreeSet<String> = playlist.parts.drain(..).map(|(name, _)| name).collect();
+    let mut gaps = Vec::new();
+    while Instant::now() < until {
+        let (msn, part) = playlist.next;
+        let path = format!("{folder}/video.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES");
+        let (status, body) = connection.get(&path).await?;
+        anyhow::ensure!(status == 200, "{path} is answered by {status}");
+        playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+        for (name, _) in &playlist.parts {
+            if known.insert(name.clone()) {
+                let (status, part) = connection.get(&format!("{folder}/{name}")).await?;
+                anyhow::ensure!(status == 200, "{name} is answered by {status}");
+                gaps.extend(durations(&part).with_context(|| format!("{name} has no samples"))?);
+            }
+        }
+    }
+    Ok(gaps)
+}
+
+/// The duration of each sample of a part in milliseconds, as our packager writes them (ISO 14496-12 §8.8.8): with data
+/// offset, duration, size and flags, in ticks of 90 kHz.
+fn durations(part: &[u8]) -> Option<Vec<f64>> {
+    let start = part.windows(4).position(|four| four == b"trun")?;
+    let body = part.get(start + 8..)?;
+    let number = |at: usize| Some(u32::from_be_bytes(body.get(at..at + 4)?.try_into().ok()?));
+    let count = number(0)? as usize;
+    (0..count).map(|sample| Some(f64::from(number(8 + sample * 12)?) / 90.0)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_tells_how_long_its_pictures_stand() {
+        let words = [0x0701_u32, 2, 100, 3_000, 40, 0, 6_000, 41, 0];
+        let part: Vec<u8> =
+            b"\0\0\0\x30trun".iter().copied().chain(words.into_iter().flat_map(u32::to_be_bytes)).collect();
+        let spent: Vec<f64> = durations(&part).unwrap();
+        assert!((spent[0] - 100.0 / 3.0).abs() < 0.01 && (spent[1] - 200.0 / 3.0).abs() < 0.01, "{spent:?}");
+        assert_eq!(durations(&part[..30]), None);
+    }
 
     #[test]
     fn a_playlist_tells_what_comes_next() {

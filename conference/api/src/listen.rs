@@ -1,0 +1,111 @@
+//! The ports the web is served at, and what holds them against connections that say or take nothing.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use axum_server::Server;
+use socket2::SockRef;
+
+use crate::WebError;
+
+/// What a connection may take its time for. Nothing of it concerns WebSockets but the last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// To begin its first request: browsers open connections ahead of their needs, and use them or not.
+    first_request: Duration,
+    /// To begin the next one, and to say all of a request's head (RFC 9112 §9.5). Pages ask more often than that.
+    head: Duration,
+    /// To take something of what it was sent (TCP's user timeout, RFC 5482): then the kernel ends it. A phone in a
+    /// tunnel begins anew within less.
+    taking: Duration,
+}
+
+/// With it a client costs us a connection for a minute, whatever it does.
+pub(crate) const PATIENCE: Patience =
+    Patience { first_request: Duration::from_secs(15), head: Duration::from_secs(60), taking: Duration::from_secs(20) };
+
+/// Takes a port; connections inherit the last of our patience from it.
+pub(crate) fn bind(address: SocketAddr, patience: Patience) -> Result<TcpListener, WebError> {
+    let bind = || -> io::Result<TcpListener> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        SockRef::from(&listener).set_tcp_user_timeout(Some(patience.taking))?;
+        Ok(listener)
+    };
+    bind().map_err(|error| WebError::Bind(address, error))
+}
+
+/// Lets a server lose its patience.
+pub(crate) fn guard<A>(mut server: Server<SocketAddr, A>, patience: Patience) -> Server<SocketAddr, A> {
+    server.http_builder().http1().header_read_timeout(patience.head);
+    server.first_request_timeout(patience.first_request)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, routing::get};
+    use axum_server::Handle;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpSocket, TcpStream},
+        time::timeout,
+    };
+
+    use super::*;
+
+    const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    /// Longer than any patience of this test.
+    const SOON: Duration = Duration::from_secs(30);
+
+    /// What a connection still gives until it is closed.
+    async fn rest(connection: &mut TcpStream) -> usize {
+        let mut bytes = Vec::new();
+        // Closed is closed, politely or not.
+        let _ = timeout(SOON, connection.read_to_end(&mut bytes)).await.expect("it is closed");
+        bytes.len()
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_and_who_takes_nothing_is_let_go() {
+        let short = Duration::from_secs(2);
+        let patience = Patience { first_request: short, head: short, taking: short };
+        let listener = bind(LOOPBACK, patience).unwrap();
+        let address = listener.local_addr().unwrap();
+        let handle = Handle::new();
+        let server = guard(axum_server::from_tcp(listener).unwrap(), patience).handle(handle.clone());
+        let router =
+            Router::new().route("/", get(|| async { "small" })).route("/large", get(|| async { vec![0_u8; 64 << 20] }));
+        tokio::spawn(server.serve(router.into_make_service()));
+
+        let mut idle = Vec::new();
+        for _ in 0..200 {
+            idle.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-").await.unwrap();
+        let mut kept = TcpStream::connect(address).await.unwrap();
+        kept.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        // A reader whose own buffer is small and stays full.
+        let reader = TcpSocket::new_v4().unwrap();
+        reader.set_recv_buffer_size(4 << 10).unwrap();
+        let mut reader = reader.connect(address).await.unwrap();
+        reader.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+
+        assert!(rest(&mut kept).await > 0, "it was answered before");
+        rest(&mut slow).await;
+        for connection in &mut idle {
+            assert_eq!(rest(connection).await, 0);
+        }
+        let all_gone = async {
+            while handle.connection_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(SOON, all_gone).await.expect("who reads nothing is gone too");
+        assert!(rest(&mut reader).await < 64 << 20);
+    }
+}
