@@ -138,7 +138,7 @@ pub(super) async fn prepare(folder: &Path, meetings: usize, people: usize) -> an
         mobile: None,
     };
     let host = conference::add_account(&store, "bench", host).await?;
-    let plane = super::loopback_plane(20_000..=29_999)?;
+    let plane = super::loopback_plane(10_000..=31_999)?;
     let streaming = Streaming::new(StreamingConfig::default());
     let config = ConferenceConfig { files: data.join("files"), ..ConferenceConfig::default() };
     let conference = Conference::start(config, store, plane, streaming).await?;
@@ -196,7 +196,7 @@ impl Served {
             ("HUITONG_SIP__TCP", format!("[\"{sip}\"]")),
             ("HUITONG_SIP__TLS", format!("[\"{sips}\"]")),
             ("HUITONG_MEDIA__WEBRTC", webrtc.to_string()),
-            ("HUITONG_MEDIA__RTP_PORTS", "20000-29999".to_owned()),
+            ("HUITONG_MEDIA__RTP_PORTS", "10000-31999".to_owned()),
             ("HUITONG_METRICS__BIND", metrics.to_string()),
             ("HUITONG_DATA__DIR", folder.join("data").display().to_string()),
             ("HUITONG_LOG__FILTER", log.to_owned()),
