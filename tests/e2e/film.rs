@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use tests::{Baresip, Browser, Client, Codec, Server, by_id};
 
@@ -81,13 +81,8 @@ async fn pictures_of_eight_people_who_meet() -> Result<()> {
     guest.evaluate("window.huitong.reconnect()")?;
     guest.see(&by_id("reconnecting"))?;
     shoot(&mut guest, "7-a-network-is-lost")?;
-    let lost =
-        format!("[data-testid=participant-row][data-participant='{}'][data-lost]", seat.as_str().context("a seat")?);
-    host.see(&lost)?;
-    shoot(&mut host, "7-a-network-is-lost-host")?;
     guest.set_offline(false)?;
-    host.miss(&lost)?;
-    guest.until("window.huitong.state.phase === 'joined' && window.huitong.state.receiving")?;
+    guest.until("window.huitong?.state.phase === 'joined' && window.huitong.state.receiving")?;
     assert_eq!(guest.evaluate("window.huitong.you")?, seat);
     shoot(&mut guest, "8-and-is-back")
 }
