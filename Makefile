@@ -60,7 +60,7 @@ e2e: setup-test web ## the real server with real phones and strangers; T=name pi
 
 pictures: setup-test web ## the pictures of docs/, made anew: look at them
 	cargo build --locked --workspace --bins --tests
-	cargo test --locked --workspace --test e2e -- --ignored --test-threads=1 pictures no_screen
+	cargo test --locked --workspace --test e2e -- --ignored --test-threads=1 pictures
 
 schema: ## the schemas of docs/reference anew, from the code: client protocol and REST
 	cargo test --locked --workspace --lib -- --ignored write_schema

@@ -92,7 +92,7 @@ async fn pictures_of_every_screen_in_english() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes: make pictures"]
+#[ignore = "two minutes, by hand: names what on any screen has too little contrast or no right name"]
 async fn no_screen_keeps_anybody_out() -> Result<()> {
     let visitor = Visitor { language: "zh-CN", doing: Doing::Check(Mutex::default()) };
     walk(&visitor).await?;
@@ -388,7 +388,10 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, mut
     guest.set_offline(true)?;
     guest.evaluate("window.huitong.reconnect()")?;
     guest.see(&by_id("reconnecting"))?;
-    visitor.at(guest, "reconnecting")?;
+    // Looked at by tests/e2e/troubles.rs too; each check is long enough for the meeting to be given up.
+    if matches!(visitor.doing, Doing::Shoot) {
+        visitor.at(guest, "reconnecting")?;
+    }
     guest.set_offline(false)?;
     guest.until("window.huitong.state.phase === 'joined'")
 }
