@@ -52,7 +52,7 @@ test: unit e2e ## everything: what it needs is installed first
 
 unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
-	cargo test --locked --workspace --lib --bins --test allocations --test attack --test broadcast --test crowd --test dtls --test line --test lines --test malformed --test openssl --test quiet --test speech
+	cargo test --locked --workspace --lib --bins --test allocations --test attack --test broadcast --test crowd --test dtls --test line --test lines --test malformed --test openssl --test quiet --test speech --test subscriber
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests
