@@ -311,12 +311,20 @@ fn pass(settings: &WatchSettings, meeting: MeetingId, viewer: u128, until_s: i64
     format!("{until_s:x}.{viewer:x}.{tag}")
 }
 
+/// Until when, and whose; whether it is good is another question.
+fn parts_of(pass: &str) -> Option<(i64, u128)> {
+    let mut words = pass.split('.');
+    Some((i64::from_str_radix(words.next()?, 16).ok()?, u128::from_str_radix(words.next()?, 16).ok()?))
+}
+
+/// Who shows this pass, as his page has drawn him.
+#[must_use]
+pub fn viewer_of(pass: &str) -> Option<u128> {
+    parts_of(pass).map(|(_, viewer)| viewer)
+}
+
 fn is_good(settings: &WatchSettings, meeting: MeetingId, shown: &str, now_s: i64) -> bool {
-    let mut words = shown.split('.');
-    let (Some(until), Some(viewer)) = (words.next(), words.next()) else { return false };
-    let (Ok(until_s), Ok(viewer)) = (i64::from_str_radix(until, 16), u128::from_str_radix(viewer, 16)) else {
-        return false;
-    };
+    let Some((until_s, viewer)) = parts_of(shown) else { return false };
     let lasts = PASS_LASTS.as_secs() as i64;
     (now_s..=now_s + lasts + 1).contains(&until_s) && same(shown, &pass(settings, meeting, viewer, until_s))
 }

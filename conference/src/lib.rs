@@ -47,7 +47,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
-pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused};
+pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused, viewer_of};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use bookmarks::BookmarkRefused;
 pub use calling::Admission;

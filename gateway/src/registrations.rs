@@ -3,12 +3,14 @@
 
 use std::{
     net::SocketAddr,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use conference::{Conference, Registration};
 use sip::{Binding, Endpoint, Source, Transport};
 use tokio::sync::mpsc;
+
+use crate::call::now_ms;
 
 /// Accounts whose change may wait to be written. Of more at once some are written at their next registration.
 const CHANGES_MAX: usize = 4_096;
@@ -40,8 +42,8 @@ impl Registrations {
 
 fn place(binding: &Binding) -> Option<Registration> {
     let Source { transport: Transport::Udp, peer, local } = binding.way else { return None };
-    let at = SystemTime::now() + binding.expires.saturating_duration_since(Instant::now());
-    let expires_ms = at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis() as i64;
+    let left = binding.expires.saturating_duration_since(Instant::now());
+    let expires_ms = now_ms() + left.as_millis() as i64;
     Some(Registration { uri: binding.uri.clone(), peer, local, expires_ms })
 }
 
@@ -56,8 +58,8 @@ pub(crate) async fn restore(endpoint: &mut Endpoint, conference: &Conference, ou
     for (account, Registration { uri, peer, local, expires_ms }) in known {
         let other = || udp.iter().copied().find(|ours| ours.is_ipv4() == peer.is_ipv4());
         let Some(local) = udp.contains(&local).then_some(local).or_else(other) else { continue };
-        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(expires_ms.try_into().unwrap_or(0));
-        let expires = Instant::now() + at.duration_since(SystemTime::now()).unwrap_or_default();
+        let left_ms = u64::try_from(expires_ms.saturating_sub(now_ms())).unwrap_or(0);
+        let expires = Instant::now() + Duration::from_millis(left_ms);
         endpoint.restore(&account, Binding { uri, way: Source { transport: Transport::Udp, peer, local }, expires });
     }
 }

@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use conference::PASS_LASTS;
+use conference::{PASS_LASTS, viewer_of};
 use model::BroadcastId;
 use streaming::{CacheFor, HlsFile, OriginError};
 
@@ -56,11 +56,6 @@ pub(crate) async fn gate(
     response
 }
 
-/// Who shows a pass, as his page has drawn him.
-fn viewer_of(headers: &HeaderMap) -> Option<u128> {
-    u128::from_str_radix(cookie(headers, &[PASS])?.split('.').nth(1)?, 16).ok()
-}
-
 pub(crate) async fn file(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -74,7 +69,7 @@ pub(crate) async fn file(
     if method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let Some(_waiting) = app.waits.enter(peer.ip(), viewer_of(&headers)) else {
+    let Some(_waiting) = app.waits.enter(peer.ip(), cookie(&headers, &[PASS]).as_deref().and_then(viewer_of)) else {
         return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response();
     };
     match app.origin.get(id, &name, query.as_deref()).await {

@@ -21,10 +21,7 @@ use model::MeetingId;
 use nix::{
     errno::Errno,
     sys::{
-        socket::{
-            ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt,
-            sockopt::ReceiveTimestampns,
-        },
+        socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg},
         time::TimeSpec,
     },
 };
@@ -134,14 +131,14 @@ impl Legs {
         self.out.clear();
         while let Some((component, to)) = leg.poll_dtls(now, &mut self.out) {
             let from = if component == Component::Rtp { &slot.rtp } else { &slot.rtcp };
-            count(&from.socket.send_to(&self.out, to));
+            count(&from.send_to(&self.out, to));
             self.out.clear();
         }
         if !slot.connected
             && let Some(remote) = leg.settled(now)
         {
             // Where it can't be, each packet is sent with its address, as before.
-            slot.connected = slot.rtp.socket.connect(remote).is_ok();
+            slot.connected = slot.rtp.connect(remote).is_ok();
         }
         if let Some(percent) = leg.take_reported_loss() {
             mixer.set_loss(seat, percent);
@@ -169,12 +166,12 @@ impl Legs {
         let Some(leg) = &mut slot.leg else { return };
         out.clear();
         if let Some(to) = leg.send(payload, out) {
-            let sent = if slot.connected { slot.rtp.socket.send(out) } else { slot.rtp.socket.send_to(out, to) };
+            let sent = if slot.connected { slot.rtp.send(out) } else { slot.rtp.send_to(out, to) };
             count(&sent);
         }
         out.clear();
         if let Some(to) = leg.poll_rtcp(now, out) {
-            let socket = if leg.rtcp_mux() { &slot.rtp.socket } else { &slot.rtcp.socket };
+            let socket = if leg.rtcp_mux() { &slot.rtp } else { &slot.rtcp };
             count(&socket.send_to(out, to));
         }
     }
@@ -196,8 +193,8 @@ fn count(sent: &io::Result<usize>) {
 /// One phone leg with its sockets.
 pub(crate) struct LegSlot {
     pub(crate) address: Arc<LegAddress>,
-    rtp: Stamped,
-    rtcp: Stamped,
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
     /// The RTP socket has one peer for good.
     connected: bool,
     /// One packet came since the last tick.
@@ -229,11 +226,11 @@ impl LegSlot {
         sockets: RtpSockets,
         facts: mpsc::Sender<LegFact>,
         now: Instant,
-    ) -> io::Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             address,
-            rtp: Stamped::new(sockets.rtp)?,
-            rtcp: Stamped::new(sockets.rtcp)?,
+            rtp: sockets.rtp,
+            rtcp: sockets.rtcp,
             connected: false,
             regular: false,
             facts,
@@ -243,7 +240,7 @@ impl LegSlot {
             volume: 1.0,
             recording: None,
             line: LineFindings::default(),
-        })
+        }
     }
 
     pub(crate) fn id(&self) -> LegId {
@@ -258,11 +255,11 @@ impl LegSlot {
         if !std::mem::take(&mut self.connected) {
             return Ok(());
         }
-        let local = self.rtp.socket.local_addr()?;
+        let local = self.rtp.local_addr()?;
         // A connected socket can't be disconnected without `unsafe`; another one takes its port. The pool gives it to nobody
         // meanwhile.
-        self.rtp.socket = UdpSocket::bind(SocketAddr::new(local.ip(), 0))?;
-        self.rtp = Stamped::new(ports::bind(local)?)?;
+        self.rtp = UdpSocket::bind(SocketAddr::new(local.ip(), 0))?;
+        self.rtp = ports::bind(local)?;
         Ok(())
     }
 
@@ -289,18 +286,6 @@ impl LegSlot {
     }
 }
 
-/// A socket whose datagrams come with the time the kernel had them.
-struct Stamped {
-    socket: UdpSocket,
-}
-
-impl Stamped {
-    fn new(socket: UdpSocket) -> io::Result<Self> {
-        setsockopt(&socket, ReceiveTimestampns, &true)?;
-        Ok(Self { socket })
-    }
-}
-
 /// Reads sockets, with the time each datagram came.
 struct Receiver {
     buffer: Box<[u8; LEG_DATAGRAM_MAX]>,
@@ -322,9 +307,14 @@ impl Receiver {
     }
 
     /// Gives the datagrams that wait to `take`, so many at most; how many there were.
-    fn read(&mut self, from: &Stamped, at_most: usize, mut take: impl FnMut(SocketAddr, &mut [u8], Instant)) -> usize {
+    fn read(
+        &mut self,
+        from: &UdpSocket,
+        at_most: usize,
+        mut take: impl FnMut(SocketAddr, &mut [u8], Instant),
+    ) -> usize {
         for read in 0..at_most {
-            match self.receive(&from.socket) {
+            match self.receive(from) {
                 Ok((len, Some(sender), at)) => take(sender, &mut self.buffer[..len], at),
                 // Of no family that the socket has.
                 Ok((_, None, _)) => {}

@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
+
 use crate::PlaneError;
 
 /// How long a port rests after its call: a telephone that has not heard of the end sends on for as long as its BYE is repeated
@@ -83,10 +85,11 @@ impl PortPool {
     }
 }
 
-/// A socket of a leg: nothing on it blocks.
+/// A socket of a leg: nothing on it blocks, and datagrams come with the time the kernel had them.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     Ok(socket)
 }
 

@@ -319,11 +319,7 @@ impl Worker {
     }
 
     fn open_leg(&mut self, address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact>, now: Instant) {
-        match LegSlot::new(address, sockets, facts, now) {
-            Ok(slot) => self.legs.insert(slot),
-            // The call sees its facts end and hangs up.
-            Err(error) => tracing::error!(%error, "leg's sockets can't be read"),
-        }
+        self.legs.insert(LegSlot::new(address, sockets, facts, now));
     }
 
     fn leg_command(&mut self, address: Arc<LegAddress>, command: LegCommand, now: Instant) {

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use media::AudioLevel;
+use media::{AudioLevel, SeenNumbers};
 
 use crate::{
     Outbox,
@@ -113,38 +113,15 @@ struct Stream {
     is_known: bool,
     is_resent_known: bool,
     resent_seq: u64,
-    used: Used,
+    /// Numbers that have been sent. One that is used twice with one key gives the key away (RFC 7714 §11.1), so of a packet
+    /// that comes twice, for whatever reason, or too late to know, the second is not sent.
+    used: SeenNumbers,
     kept: VecDeque<(Instant, Outgoing)>,
     /// The latest timestamp, and when it was sent.
     last: Option<(u32, Instant)>,
     reported: Option<Instant>,
     packets: u32,
     bytes: u32,
-}
-
-/// Which of a stream's numbers have been sent. A number that is used twice with one key gives the key away (RFC 7714 §11.1),
-/// so of a packet that comes twice, for whatever reason, the second is not sent.
-#[derive(Debug, Clone, Copy, Default)]
-struct Used {
-    highest: u64,
-    /// The highest in the lowest bit, those below it above.
-    seen: u128,
-}
-
-impl Used {
-    /// False where it was used, or is too old to know.
-    fn take(&mut self, seq: u64) -> bool {
-        if seq > self.highest {
-            let step = u32::try_from(seq - self.highest).unwrap_or(u32::MAX);
-            self.seen = self.seen.checked_shl(step).unwrap_or(0);
-            self.highest = seq;
-        }
-        let back = u32::try_from(self.highest - seq).ok();
-        let Some(bit) = back.and_then(|back| 1_u128.checked_shl(back)) else { return false };
-        let is_new = self.seen & bit == 0;
-        self.seen |= bit;
-        is_new
-    }
 }
 
 /// A packet that is remembered until it is reported.
@@ -231,7 +208,7 @@ impl Egress {
             is_known: false,
             is_resent_known: false,
             resent_seq: 1,
-            used: Used::default(),
+            used: SeenNumbers::default(),
             kept: VecDeque::new(),
             last: None,
             reported: None,
@@ -619,7 +596,7 @@ impl Egress {
             }
             (As::Resent | As::Blank(_), None) => return,
         };
-        if sent_as == As::Itself && !stream.used.take(seq) {
+        if sent_as == As::Itself && stream.used.note(seq) != Some(false) {
             return;
         }
         let timestamp = match (sent_as, stream.last) {
@@ -720,24 +697,5 @@ impl Probing {
     fn is_over(&self, now: Instant) -> bool {
         let took = now.saturating_duration_since(self.began);
         (self.packets >= PROBE_PACKETS && took >= PROBE) || took >= 5 * PROBE
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_number_is_used_twice_and_none_that_is_too_old_to_know() {
-        let mut used = Used::default();
-        for (seq, is_new) in
-            [(1_000, true), (1_002, true), (1_001, true), (1_001, false), (1_002, false), (1_000, false)]
-        {
-            assert_eq!(used.take(seq), is_new, "{seq}");
-        }
-        assert!(used.take(1_129));
-        assert!(!used.take(1_001) && !used.take(1_000));
-        assert!(used.take(1_003) && !used.take(1_003));
-        assert!(used.take(u64::MAX) && !used.take(1_129));
     }
 }

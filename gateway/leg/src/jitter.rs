@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, AudioLevel, TICK};
+use media::{AudioCodec, AudioLevel, SeenNumbers, TICK};
 
 /// Frames held before the first one plays. One would stumble over every hiccup of a loaded network; three is 20 ms more
 /// that nobody needs on a good one.
@@ -66,9 +66,8 @@ pub struct JitterBuffer {
     held: usize,
     lowest: u64,
     highest: u64,
-    /// Which of the numbers up to the newest have come, newest in the lowest bit.
-    came: u128,
-    newest: Option<u64>,
+    /// Numbers that have come. What is older than can be remembered is too late to play anyway.
+    came: SeenNumbers,
     /// A number far from all others that came last.
     suspect: Option<u64>,
     /// What plays now, and payloads that wait to be filled again.
@@ -122,8 +121,7 @@ impl JitterBuffer {
             held: 0,
             lowest: 0,
             highest: 0,
-            came: 0,
-            newest: None,
+            came: SeenNumbers::default(),
             suspect: None,
             current: Vec::new(),
             spare: Vec::new(),
@@ -140,7 +138,7 @@ impl JitterBuffer {
             self.stats.late += 1;
             return;
         }
-        if self.holds(number) || self.has_come(number) {
+        if self.holds(number) || self.came.note(number) == Some(true) {
             self.stats.doubled += 1;
             return;
         }
@@ -266,22 +264,6 @@ impl JitterBuffer {
         !again
     }
 
-    /// Whether a frame of this number came before; marks it as come.
-    fn has_come(&mut self, number: u64) -> bool {
-        let newest = *self.newest.get_or_insert(number);
-        if number > newest {
-            let step = u32::try_from(number - newest).unwrap_or(u32::MAX);
-            self.came = self.came.checked_shl(step).unwrap_or(0);
-            self.newest = Some(number);
-        }
-        let back = newest.saturating_sub(number);
-        // What is older than can be remembered is too late to play anyway.
-        let Some(bit) = u32::try_from(back).ok().and_then(|back| 1u128.checked_shl(back)) else { return false };
-        let known = self.came & bit != 0;
-        self.came |= bit;
-        known
-    }
-
     fn take(&mut self, number: u64) -> Option<Frame> {
         let frame = self.places[place(number)].take_if(|frame| frame.number == number)?;
         self.held -= 1;
@@ -308,7 +290,7 @@ impl JitterBuffer {
         for place in self.places.iter_mut() {
             *place = None;
         }
-        (self.held, self.came, self.newest, self.suspect) = (0, 0, None, None);
+        (self.held, self.came, self.suspect) = (0, SeenNumbers::default(), None);
         self.state = State::Waiting;
     }
 

@@ -10,4 +10,4 @@ mod packet;
 
 pub use audio::{AudioLevel, Clip, FRAME_SAMPLES, Frame, Piece, SAMPLE_RATE, SILENCE, TICK};
 pub use codec::{AudioCodec, Codec, TrackKind, VideoCodec};
-pub use packet::{MediaPacket, PacketError, RtpPacket, SeqExtender, Ssrc};
+pub use packet::{MediaPacket, PacketError, RtpPacket, SeenNumbers, SeqExtender, Ssrc};

@@ -140,6 +140,30 @@ impl SeqExtender {
     }
 }
 
+/// Which numbers there have been, as far back as 127 before the highest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SeenNumbers {
+    highest: u64,
+    /// The highest in the lowest bit, those below it above.
+    seen: u128,
+}
+
+impl SeenNumbers {
+    /// Notes a number, and says whether it had been noted before; none where it is too old to know.
+    pub fn note(&mut self, number: u64) -> Option<bool> {
+        if number > self.highest {
+            let step = u32::try_from(number - self.highest).unwrap_or(u32::MAX);
+            self.seen = self.seen.checked_shl(step).unwrap_or(0);
+            self.highest = number;
+        }
+        let back = u32::try_from(self.highest - number).ok()?;
+        let bit = 1_u128.checked_shl(back)?;
+        let was_seen = self.seen & bit != 0;
+        self.seen |= bit;
+        Some(was_seen)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,5 +214,20 @@ mod tests {
         for (seq, expected) in [(65_535, 1), (0, 2), (2, 4), (1, 3), (65_533, -1)] {
             assert_eq!(extender.extend(seq).cast_signed() - first.cast_signed(), expected, "{seq}");
         }
+    }
+
+    #[test]
+    fn no_number_is_new_twice_and_none_that_is_too_old_to_know() {
+        let mut seen = SeenNumbers::default();
+        let mut is_new = |number| seen.note(number) == Some(false);
+        let rows = [(1_000, true), (1_002, true), (1_001, true), (1_001, false), (1_002, false), (1_000, false)];
+        for (number, expected) in rows {
+            assert_eq!(is_new(number), expected, "{number}");
+        }
+        assert!(is_new(1_129));
+        assert!(!is_new(1_001) && !is_new(1_000));
+        assert!(is_new(1_003) && !is_new(1_003));
+        assert!(is_new(u64::MAX) && !is_new(1_129));
+        assert_eq!(seen.note(1_129), None);
     }
 }
