@@ -392,7 +392,8 @@ impl Run {
         self.measuring = true;
     }
 
-    /// In the silence, one speaks and another of the same meeting listens.
+    /// In the silence, one speaks and another of the same meeting listens: each time others, evenly over all, and so evenly over a
+    /// tick, for how long a packet waits is a matter of when in it its sender sends.
     fn mark_all(&mut self) {
         self.quiet = true;
         let meetings = self.load.meetings.len();
@@ -403,11 +404,12 @@ impl Run {
         // What was still talked is played and forgotten.
         self.go_on_for(Duration::from_secs(2));
         for mark in 0..self.load.marks {
-            let speaker = mark % people;
+            let speaker = mark * people / self.load.marks;
             let listener = (speaker + people / 2) % people;
+            let meeting = mark % meetings;
             self.mark = Some(Mark {
-                speaker: speaker * meetings,
-                listener: listener * meetings,
+                speaker: speaker * meetings + meeting,
+                listener: listener * meetings + meeting,
                 from: Instant::now() + MARK,
                 sent: None,
                 heard: false,

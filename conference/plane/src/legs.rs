@@ -93,9 +93,9 @@ impl Legs {
         })
     }
 
-    /// A tick begins.
-    pub(crate) fn begin_tick(&mut self, now: Instant) {
-        self.ticks += 1;
+    /// A part of a tick begins, of the one with this number.
+    pub(crate) fn begin_tick(&mut self, number: u64, now: Instant) {
+        self.ticks = number;
         self.receiver.now = now;
         self.receiver.wall = SystemTime::now();
     }

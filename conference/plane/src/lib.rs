@@ -9,6 +9,7 @@ mod command;
 mod leg_media;
 mod legs;
 mod meeting_media;
+mod phases;
 mod ports;
 mod reception;
 mod room;

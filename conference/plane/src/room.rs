@@ -180,6 +180,11 @@ impl Room {
         self.parts.get_mut(&part).map(|part| &mut part.mixer)
     }
 
+    /// How many people there are.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
     pub(crate) fn participants(&self) -> Vec<ParticipantId> {
         self.members.keys().copied().collect()
     }

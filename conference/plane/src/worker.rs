@@ -1,7 +1,7 @@
 //! A media worker: one thread that owns a WebRTC socket, the phone legs' sockets, and the rooms whose media they carry.
 //!
-//! The loop waits for a datagram of a browser, a command, or the time to mix, whichever is first; the legs' sockets are read
-//! when it is time to mix ([`crate::legs`]). Nothing in it blocks.
+//! The loop waits for a datagram of a browser, a command, or the time to mix a meeting ([`crate::phases`]), whichever is first; the
+//! legs' sockets are read when it is time to mix ([`crate::legs`]). Nothing in it blocks.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use std::{
 };
 
 use leg::{Leg, LegConfig, LegStats};
-use media::{Ssrc, TICK};
+use media::Ssrc;
 use mio::{Events, Interest, Poll, Token, Waker};
 use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
 use model::{MeetingId, ParticipantId};
@@ -26,6 +26,7 @@ use crate::{
     LegFact, LegId, PlaneConfig, PlaneError,
     command::{Command, LegAddress, LegCommand, LegReport, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
+    phases::{Phases, Turn},
     ports::RtpSockets,
     room::Room,
     socket::WebRtcSocket,
@@ -36,9 +37,6 @@ const COMMANDS_MAX: usize = 4096;
 
 /// Batches read from the WebRTC socket before the legs and the clock get their turn; about 1 ms of work.
 const WEBRTC_BUDGET: usize = 8;
-
-/// A worker this late drops the missed ticks: playing them at once would only fill the phones' jitter buffers.
-const LATE_MAX: Duration = Duration::from_millis(200);
 
 /// Niceness of a worker's thread, where the system allows it: what comes every 20 ms goes before what somebody waits for once.
 const NICENESS: i32 = -11;
@@ -141,7 +139,9 @@ struct Worker {
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
     webrtc_unread: bool,
-    next_tick: Instant,
+    phases: Phases,
+    /// What the turns of this tick took so far.
+    ticked: Duration,
 }
 
 impl Worker {
@@ -167,7 +167,8 @@ impl Worker {
             lobby: Mixer::new(),
             fed: Vec::new(),
             webrtc_unread: false,
-            next_tick: Instant::now() + TICK,
+            phases: Phases::new(Instant::now()),
+            ticked: Duration::ZERO,
         }
     }
 
@@ -195,8 +196,8 @@ impl Worker {
                 self.sfu.handle_timeout(now);
             }
             self.take_sfu_events(now);
-            if now >= self.next_tick {
-                self.tick(now);
+            if let Some(turn) = self.phases.take(now) {
+                self.tick(&turn, now);
             }
             self.flush(now);
         }
@@ -207,7 +208,8 @@ impl Worker {
         if self.webrtc_unread {
             return Duration::ZERO;
         }
-        let wake = self.sfu.poll_timeout().map_or(self.next_tick, |at| at.min(self.next_tick));
+        let next = self.phases.next();
+        let wake = self.sfu.poll_timeout().map_or(next, |at| at.min(next));
         wake.saturating_duration_since(Instant::now())
     }
 
@@ -228,6 +230,7 @@ impl Worker {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return std::ops::ControlFlow::Break(()),
                 Err(TryRecvError::Empty) => return std::ops::ControlFlow::Continue(()),
                 Ok(Command::OpenMeeting { id, facts }) => {
+                    self.phases.add(id, |other| self.rooms.get(&other).map_or(0, Room::len));
                     self.rooms.insert(id, Room::new(id, facts, self.care));
                 }
                 Ok(Command::Meeting { id, command }) => self.meeting_command(id, command, now),
@@ -316,6 +319,7 @@ impl Worker {
             self.remove_participant(id, participant);
         }
         self.rooms.remove(&id);
+        self.phases.remove(id);
     }
 
     fn open_leg(&mut self, address: Arc<LegAddress>, sockets: RtpSockets, facts: mpsc::Sender<LegFact>, now: Instant) {
@@ -544,33 +548,32 @@ impl Worker {
         }
     }
 
-    fn tick(&mut self, now: Instant) {
-        self.next_tick += TICK;
-        if now > self.next_tick + LATE_MAX {
-            let missed = (now - self.next_tick).as_millis() as u64 / TICK.as_millis() as u64;
-            metrics::counter!("plane_ticks_missed").increment(missed);
-            self.next_tick = now + TICK;
+    fn tick(&mut self, turn: &Turn, now: Instant) {
+        if turn.missed > 0 {
+            metrics::counter!("plane_ticks_missed").increment(turn.missed);
         }
-        self.legs.begin_tick(now);
-        self.tick_lobby();
-        let mut panicked = Vec::new();
-        for (id, room) in &mut self.rooms {
+        self.legs.begin_tick(turn.round, now);
+        if turn.lobby {
+            self.tick_lobby();
+        }
+        for id in &turn.meetings {
+            let Some(room) = self.rooms.get_mut(id) else { continue };
             let (legs, sfu) = (&mut self.legs, &mut self.sfu);
             if catch_unwind(AssertUnwindSafe(|| room.tick(legs, sfu, now))).is_err() {
-                panicked.push(*id);
+                tracing::error!(meeting_id = %id, "meeting's media panicked and is closed");
+                metrics::counter!("plane_panics", "of" => "meeting").increment(1);
+                self.close_room(*id);
             }
-        }
-        for id in panicked {
-            tracing::error!(meeting_id = %id, "meeting's media panicked and is closed");
-            metrics::counter!("plane_panics", "of" => "meeting").increment(1);
-            self.close_room(id);
         }
         for id in self.legs.take_broken() {
             tracing::error!(leg = ?id, "leg panicked and is closed");
             metrics::counter!("plane_panics", "of" => "leg").increment(1);
             self.close_leg(id);
         }
-        metrics::histogram!("plane_tick_seconds").record(now.elapsed().as_secs_f64());
+        self.ticked += now.elapsed();
+        if turn.ends_round {
+            metrics::histogram!("plane_tick_seconds").record(std::mem::take(&mut self.ticked).as_secs_f64());
+        }
     }
 
     fn tick_lobby(&mut self) {
