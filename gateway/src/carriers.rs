@@ -85,6 +85,8 @@ struct Servers {
     bad: Vec<(Place, Instant)>,
     /// Where we are registered.
     home: Option<Place>,
+    /// By which proxies requests go from there (RFC 3608).
+    service_route: Vec<String>,
 }
 
 impl Servers {
@@ -108,6 +110,12 @@ impl Servers {
 }
 
 impl State {
+    /// By which proxies a request to this server goes.
+    fn route_from(&self, place: Place) -> Vec<String> {
+        let servers = self.servers();
+        if servers.home == Some(place) { servers.service_route.clone() } else { Vec::new() }
+    }
+
     fn servers(&self) -> MutexGuard<'_, Servers> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -252,8 +260,8 @@ impl Carriers {
             let question = if registers { Question::Register { expires } } else { Question::Options };
             let asked = self.stopping.run_until_cancelled(self.ask(index, &call_id, question)).await;
             let Some(answer) = asked else { break };
-            let code = answer.map_or(408, |answer| answer.code);
-            if let Some(least) = answer.and_then(|answer| answer.min_expires)
+            let code = answer.as_ref().map_or(408, |answer| answer.code);
+            if let Some(least) = answer.as_ref().and_then(|answer| answer.min_expires)
                 && registers
                 && code == 423
                 && (expires + 1..=EXPIRES_MAX).contains(&least)
@@ -307,19 +315,19 @@ impl Carriers {
 
     /// One server after the other, until one answers.
     async fn ask(&self, index: usize, call_id: &str, question: Question) -> Option<Answer> {
-        let trunk = &self.plan.trunks()[index];
         let places = self.places(index).await;
         let last = places.len().saturating_sub(1);
         let mut answer = None;
         for (number, place) in places.into_iter().enumerate() {
-            let asked = self.ask_at(trunk, place, call_id, question);
+            let asked = self.ask_at(index, place, call_id, question);
             answer = if number < last { timeout(SILENT, asked).await.ok().flatten() } else { asked.await };
-            let works = answer.is_some_and(|answer| is_there(answer.code));
+            let works = answer.as_ref().is_some_and(|answer| is_there(answer.code));
             self.note(index, place, works);
-            if let Some(Answer { code: 200..300, .. }) = answer
+            if let Some(Answer { code: 200..300, service_route, .. }) = &answer
                 && matches!(question, Question::Register { .. })
             {
-                self.states[index].servers().home = Some(place);
+                let mut servers = self.states[index].servers();
+                (servers.home, servers.service_route) = (Some(place), service_route.clone());
             }
             if works {
                 break;
@@ -328,54 +336,68 @@ impl Carriers {
         answer
     }
 
-    async fn ask_at(&self, trunk: &Trunk, place: Place, call_id: &str, question: Question) -> Option<Answer> {
+    async fn ask_at(&self, index: usize, place: Place, call_id: &str, question: Question) -> Option<Answer> {
+        let trunk = &self.plan.trunks()[index];
         let user = trunk.user.as_deref().unwrap_or(&trunk.caller);
         let own = format!("sip:{user}@{}", trunk.domain);
         let uri = format!("sip:{}", trunk.domain);
         let to = if trunk.register { own.clone() } else { uri.clone() };
-        let (target, tls) = target(trunk, place, uri, to)?;
-        let target = Target { call_id: call_id.to_owned(), from: own, ..target };
+        let (target, tls) = self.target(index, place, uri, to)?;
+        // A registration is how the way is learnt (RFC 3608 §5).
+        let routes = if matches!(question, Question::Options) { target.routes } else { Vec::new() };
+        let target = Target { call_id: call_id.to_owned(), from: own, routes, ..target };
         let (answer, answered) = oneshot::channel();
         self.wishes.send(Wish::Ask { target, tls, question, answer }).await.ok()?;
         answered.await.ok()
+    }
+
+    /// A request of ours to this server of this carrier; none where its certificate can't be checked.
+    pub(crate) fn target(
+        &self,
+        index: usize,
+        place: Place,
+        uri: String,
+        to: String,
+    ) -> Option<(Target, Option<TlsPeer>)> {
+        let trunk = self.plan.trunks().get(index)?;
+        let routes = self.states.get(index)?.route_from(place);
+        // The name that was asked for, not what name servers made of it (RFC 5922 §4).
+        let tls = match place.transport {
+            sip::Transport::Udp | sip::Transport::Tcp | sip::Transport::Ws => None,
+            sip::Transport::Tls => {
+                match TlsPeer::new(&trunk.host, trunk.authority.as_deref(), trunk.certificate.as_ref()) {
+                    Ok(peer) => Some(peer),
+                    Err(error) => {
+                        tracing::warn!(trunk = trunk.name, error, "the trunk's authority or certificate can't be read");
+                        return None;
+                    }
+                }
+            }
+        };
+        let credentials = trunk.user.clone().zip(trunk.password.clone());
+        let target = Target {
+            // The switchboard chooses one of its sockets.
+            way: Source {
+                transport: place.transport,
+                peer: place.address,
+                local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+            },
+            uri,
+            from: format!("sip:{}@{}", trunk.caller, trunk.domain),
+            to,
+            contact: trunk.user.clone().unwrap_or_else(|| trunk.caller.clone()),
+            call_id: String::new(),
+            credentials: credentials.map(|(user, password)| Credentials { user, password }),
+            replaces: None,
+            routes,
+        };
+        Some((target, tls))
     }
 }
 
 /// Whoever answers is, but for who says that he isn't (RFC 3261 §21.5.4) or says nothing (408, as it is reckoned).
 fn is_there(code: u16) -> bool {
     !matches!(code, 408 | 503)
-}
-
-/// A request of ours to this server of this carrier; none where its certificate can't be checked.
-pub(crate) fn target(trunk: &Trunk, place: Place, uri: String, to: String) -> Option<(Target, Option<TlsPeer>)> {
-    // The name that was asked for, not what name servers made of it (RFC 5922 §4).
-    let tls = match place.transport {
-        sip::Transport::Udp | sip::Transport::Tcp | sip::Transport::Ws => None,
-        sip::Transport::Tls => match TlsPeer::new(&trunk.host, trunk.authority.as_deref()) {
-            Ok(peer) => Some(peer),
-            Err(error) => {
-                tracing::warn!(trunk = trunk.name, error, "the trunk's authority can't be read");
-                return None;
-            }
-        },
-    };
-    let credentials = trunk.user.clone().zip(trunk.password.clone());
-    let target = Target {
-        // The switchboard chooses one of its sockets.
-        way: Source {
-            transport: place.transport,
-            peer: place.address,
-            local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-        },
-        uri,
-        from: format!("sip:{}@{}", trunk.caller, trunk.domain),
-        to,
-        contact: trunk.user.clone().unwrap_or_else(|| trunk.caller.clone()),
-        call_id: String::new(),
-        credentials: credentials.map(|(user, password)| Credentials { user, password }),
-        replaces: None,
-    };
-    Some((target, tls))
 }
 
 #[cfg(test)]
@@ -398,7 +420,7 @@ mod tests {
     }
 
     fn answer(code: u16, expires: Option<u32>, min_expires: Option<u32>) -> Answer {
-        Answer { code, expires, min_expires }
+        Answer { code, expires, min_expires, service_route: Vec::new() }
     }
 
     // product: P7; RFC 3261 §10.2.8
@@ -445,6 +467,32 @@ mod tests {
         unregistered.send(answer(200, None, None)).unwrap();
         tasks.close();
         tasks.wait().await;
+    }
+
+    // product: P7; RFC 3608 §5, §6
+    #[tokio::test(start_paused = true)]
+    async fn requests_go_the_way_the_registrar_says_and_registrations_their_own() {
+        let (carriers, mut wished, _stopping) = carriers("register = true\n");
+        carriers.keep(&TaskTracker::new());
+        let mut routes = Vec::new();
+        let way = vec!["<sip:core.example.org;lr>".to_owned()];
+        for service_route in [way.clone(), Vec::new(), Vec::new(), Vec::new()] {
+            let Some(Wish::Ask { target, question, answer, .. }) = wished.recv().await else { panic!("it asks") };
+            routes.push((question, target.routes));
+            answer.send(Answer { code: 200, expires: Some(60), min_expires: None, service_route }).unwrap();
+        }
+        let register = Question::Register { expires: 600 };
+        assert_eq!(
+            routes,
+            [(register, vec![]), (Question::Options, way.clone()), (register, vec![]), (Question::Options, vec![])]
+        );
+        let place = carriers.places(0).await[0];
+        let call = || carriers.target(0, place, "sip:1@a".to_owned(), "sip:1@a".to_owned()).unwrap().0;
+        assert_eq!(call().routes, Vec::<String>::new(), "the last registration named none");
+        carriers.states[0].servers().service_route.clone_from(&way);
+        assert_eq!(call().routes, way);
+        carriers.note(0, place, false);
+        assert_eq!(call().routes, Vec::<String>::new(), "we are registered there no more");
     }
 
     // product: P7; RFC 5626 §4.5

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     House,
     call::{self, Told},
-    carriers::{self, SILENT},
+    carriers::SILENT,
     end_cause::EndCause,
     in_meeting::in_meeting,
     line::{Line, reachable, settings},
@@ -87,7 +87,7 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
         let trunk = &house.carriers.plan().trunks()[index];
         let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
         for place in house.carriers.places(index).await {
-            let Some((target, tls)) = carriers::target(trunk, place, uri.clone(), uri.clone()) else { break };
+            let Some((target, tls)) = house.carriers.target(index, place, uri.clone(), uri.clone()) else { break };
             let target = Target { replaces: replaces.clone(), ..target };
             let came = attempt(house, call, target, tls, trunk.encryption, number).await;
             house.carriers.note(index, place, !matches!(came, Attempt::NextServer));
@@ -126,6 +126,7 @@ async fn ring_own(
             call_id: String::new(),
             credentials: None,
             replaces: replaces.clone(),
+            routes: binding.path,
         };
         if let Attempt::Over(over) = attempt(house, call, target, None, account.encryption, number).await {
             return over;

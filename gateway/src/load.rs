@@ -258,6 +258,7 @@ impl Run {
             call_id: String::new(),
             credentials: None,
             replaces: None,
+            routes: Vec::new(),
         };
         let (number, name) = match self.load.codec {
             AudioCodec::Pcmu => (0, "PCMU/8000"),

@@ -44,7 +44,7 @@ fn place(binding: &Binding) -> Option<Registration> {
     let Source { transport: Transport::Udp, peer, local } = binding.way else { return None };
     let left = binding.expires.saturating_duration_since(Instant::now());
     let expires_ms = now_ms() + left.as_millis() as i64;
-    Some(Registration { uri: binding.uri.clone(), peer, local, expires_ms })
+    Some(Registration { uri: binding.uri.clone(), peer, local, expires_ms, path: binding.path.clone() })
 }
 
 /// Those of before the start, by the socket they registered at or, where that is no more, another one.
@@ -55,11 +55,12 @@ pub(crate) async fn restore(endpoint: &mut Endpoint, conference: &Conference, ou
     };
     let udp: Vec<_> =
         ours.iter().filter(|(transport, _)| *transport == Transport::Udp).map(|(_, local)| *local).collect();
-    for (account, Registration { uri, peer, local, expires_ms }) in known {
+    for (account, Registration { uri, peer, local, expires_ms, path }) in known {
         let other = || udp.iter().copied().find(|ours| ours.is_ipv4() == peer.is_ipv4());
         let Some(local) = udp.contains(&local).then_some(local).or_else(other) else { continue };
         let left_ms = u64::try_from(expires_ms.saturating_sub(now_ms())).unwrap_or(0);
         let expires = Instant::now() + Duration::from_millis(left_ms);
-        endpoint.restore(&account, Binding { uri, way: Source { transport: Transport::Udp, peer, local }, expires });
+        let way = Source { transport: Transport::Udp, peer, local };
+        endpoint.restore(&account, Binding { uri, way, expires, path });
     }
 }

@@ -183,6 +183,7 @@ impl Run {
             call_id: String::new(),
             credentials: None,
             replaces: None,
+            routes: Vec::new(),
         };
         let ip = local.ip();
         let offer = format!(

@@ -130,6 +130,7 @@ impl Caller {
             call_id: String::new(),
             credentials: None,
             replaces: None,
+            routes: Vec::new(),
         };
         let family = if media.is_ipv4() { "IP4" } else { "IP6" };
         let (ip, port) = (media.ip(), media.port());

@@ -22,6 +22,7 @@ use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) web: Web,
+    pub(crate) tls: Tls,
     pub(crate) sip: Sip,
     pub(crate) media: Media,
     /// For browsers whose firewall lets nothing else through.
@@ -200,12 +201,45 @@ pub(crate) struct Phone {
 pub(crate) struct Web {
     /// Plain HTTP: for localhost, where browsers trust it, and behind a reverse proxy.
     pub(crate) http: SocketAddr,
-    /// HTTPS with a certificate the server makes for itself.
+    /// HTTPS with the certificate of `tls`.
     pub(crate) https: Option<SocketAddr>,
     /// How people reach the web pages, for links; made from the address and port where not set.
     pub(crate) public_url: Option<String>,
     /// Whose pages may show meetings in a frame and use the API.
     pub(crate) origins: Vec<Origin>,
+}
+
+/// What is shown at the TLS ports of web and SIP; a certificate the server makes for itself where not set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, try_from = "WrittenTls")]
+pub(crate) struct Tls {
+    files: Option<(PathBuf, PathBuf)>,
+}
+
+impl Tls {
+    /// The chain and its key.
+    pub(crate) fn files(&self) -> Option<(&Path, &Path)> {
+        self.files.as_ref().map(|(chain, key)| (chain.as_path(), key.as_path()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTls {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+impl TryFrom<WrittenTls> for Tls {
+    type Error = String;
+
+    fn try_from(written: WrittenTls) -> Result<Self, String> {
+        match (written.certificate, written.key) {
+            (None, None) => Ok(Self::default()),
+            (Some(certificate), Some(key)) => Ok(Self { files: Some((certificate, key)) }),
+            _ => Err("a certificate needs its key, and a key its certificate".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -214,6 +248,8 @@ pub(crate) struct Sip {
     pub(crate) udp: Vec<SocketAddr>,
     pub(crate) tcp: Vec<SocketAddr>,
     pub(crate) tls: Vec<SocketAddr>,
+    /// Who connects by TLS has a certificate by one of the authorities in this file (PEM); anybody may where it is not set.
+    pub(crate) tls_authority: Option<PathBuf>,
     /// The host part of this server's SIP addresses; its IP address where not set.
     pub(crate) domain: Option<String>,
     /// What callers hear of others' coming and going.
@@ -436,6 +472,7 @@ impl Default for Sip {
             udp: vec![address],
             tcp: vec![address],
             tls: vec![SocketAddr::new(ANY, 5061)],
+            tls_authority: None,
             domain: None,
             announce: Announce::default(),
             numbers: Numbers::default(),

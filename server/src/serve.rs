@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use api::{SipInfo, Support, TurnConfig, Web, WebConfig};
+use api::{Certificate, SipInfo, Support, TurnConfig, Web, WebConfig};
 use conference::{Conference, ConferenceConfig, OutboxConfig, Reach, SignOnConfig, SmsConfig};
 use gateway::{Gateway, GatewayConfig, LadderConfig};
 use plane::{LineCare, Plane, PlaneConfig};
@@ -92,12 +92,21 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         ..ConferenceConfig::default()
     };
     let conference = Conference::start(conference_config, store, plane.clone(), streaming.clone()).await?;
+    let certificate = match config.tls.files() {
+        Some((chain, key)) => Certificate::of_files(chain, key)?,
+        None => Certificate::own(&config.data.dir, &announced)?,
+    };
+    certificate.keep_fresh();
+    let signalling_tls = match &config.sip.tls_authority {
+        Some(authority) => certificate.server_config_for(authority)?,
+        None => certificate.server_config(),
+    };
     let gateway = Gateway::start(
         GatewayConfig {
             udp: config.sip.udp.clone(),
             tcp: config.sip.tcp.clone(),
             tls: config.sip.tls.clone(),
-            certificate: Arc::new(api::own_certificate(&config.data.dir, &announced)?),
+            certificate: Arc::new(signalling_tls),
             announce: config.sip.announce,
             numbers: config.sip.numbers.clone(),
             dial_plan: config.sip.dial_plan(),
@@ -134,9 +143,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let web = Web::start(
         WebConfig {
             http: config.web.http,
-            https: config.web.https,
-            data_dir: config.data.dir.clone(),
-            announced: announced.clone(),
+            https: config.web.https.map(|address| (address, certificate)),
             public_url: config.web.public_url.clone(),
             origins: config.web.origins.iter().map(|origin| origin.0.clone()).collect(),
             sip: sip.clone(),

@@ -41,6 +41,8 @@ struct Written {
     address: String,
     transport: Option<Transport>,
     authority: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
     #[serde(default)]
     encryption: Encryption,
     domain: Option<String>,
@@ -78,6 +80,8 @@ pub struct Trunk {
     pub transport: Option<Transport>,
     /// Whose certificates are believed over TLS (PEM); the system's authorities where not set.
     pub authority: Option<PathBuf>,
+    /// What we show there over TLS, and its key (both PEM), where it wants to know who we are (RFC 8446 §4.4.2.4).
+    pub certificate: Option<(PathBuf, PathBuf)>,
     /// Of the sound of calls we make there.
     pub encryption: Encryption,
     /// The host part of its SIP addresses.
@@ -125,6 +129,9 @@ pub enum TrunkError {
     /// One without the other.
     #[error("trunk {0:?} registers: it needs user and password")]
     NoAccount(String),
+    /// One without the other.
+    #[error("trunk {0:?}: a certificate needs its key, and a key its certificate")]
+    NoKey(String),
     /// 0 of something.
     #[error("trunk {0:?} would never call: its limits are at least 1")]
     NoCalls(String),
@@ -159,6 +166,9 @@ impl TryFrom<Written> for Trunk {
         if written.register && (written.user.is_none() || written.password.is_none()) {
             return Err(TrunkError::NoAccount(name));
         }
+        if written.certificate.is_some() != written.key.is_some() {
+            return Err(TrunkError::NoKey(name));
+        }
         let calls_max = written.calls_max.unwrap_or(CALLS_MAX);
         let calls_per_second = written.calls_per_second.unwrap_or(CALLS_PER_SECOND);
         let calls_per_day = written.calls_per_day.unwrap_or(CALLS_PER_DAY);
@@ -174,6 +184,7 @@ impl TryFrom<Written> for Trunk {
             domain: written.domain.unwrap_or_else(|| host.to_owned()),
             transport: written.transport,
             authority: written.authority,
+            certificate: written.certificate.zip(written.key),
             encryption: written.encryption,
             user: written.user,
             password: written.password,

@@ -399,13 +399,41 @@ async fn signalling_is_encrypted_to_a_carrier_and_from_a_telephone() -> Result<(
     let believed = format!(r#",authority="{}""#, exchange.certificate().display());
     let house = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunk(&believed))])?;
     house.wait_for_log("trunk is up")?;
+    // A carrier that wants to know who connects: one has a certificate it believes, the other has none.
+    let strict = Server::start_with(&[("HUITONG_SIP__TLS_AUTHORITY", &house.certificate().display().to_string())])?;
+    let asks = |ours: &str| {
+        let (port, authority) = (strict.sips.port(), strict.certificate());
+        let authority = authority.display();
+        format!(
+            r#"{{name="strict",address="localhost:{port}",transport="tls",caller="1",authority="{authority}"{ours}}}"#
+        )
+    };
+    let ours = format!(
+        r#",certificate="{}",key="{}""#,
+        house.certificate().display(),
+        house.certificate().with_file_name("web-key.pem").display()
+    );
     // The other way round: the exchange calls the account, and the call comes in over that connection.
     let mut host = host(&exchange).await?;
     let id = dial(&mut host, "8001").await?;
     becomes(&mut host, &id, "answered").await?;
 
-    let doubtful = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunk(""))])?;
+    let trunks = trunk("").replace("}]", &format!("}},{}]", asks("")));
+    let doubtful = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunks), ("NO_COLOR", "1")])?;
     doubtful.wait_for_log("the other end is not who it should be")?;
+    doubtful.wait_for_log("trunk is down trunk=\"strict\"")?;
+    let known = doubtful.restart_with(&[("HUITONG_SIP__TRUNKS", &format!("[{}]", asks(&ours))), ("NO_COLOR", "1")])?;
+    known.wait_for_log("trunk is up trunk=\"strict\"")?;
+
+    // Its certificate is renewed: who connects from then on sees the new one, and nobody was cut off.
+    for file in ["web-certificate.pem", "web-key.pem"] {
+        std::fs::copy(house.certificate().with_file_name(file), strict.certificate().with_file_name(file))?;
+    }
+    strict.wait_for_log("the new certificate is shown")?;
+    let root = reqwest::Certificate::from_pem(&std::fs::read(house.certificate())?)?;
+    let client = tests::http_with(root)?;
+    let page = client.get(format!("https://localhost:{}/", strict.https.port())).send().await?;
+    assert!(page.status().is_success(), "{}", page.status());
 
     let mut phone = Baresip::start("13800000001", Codec::Pcma, 600.0)?;
     phone.dial(&exchange.meeting, exchange.sips, "tls")?;

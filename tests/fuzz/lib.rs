@@ -176,6 +176,7 @@ fn target(way: Source) -> Target {
         call_id: String::new(),
         credentials: None,
         replaces: None,
+        routes: Vec::new(),
     }
 }
 

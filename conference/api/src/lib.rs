@@ -16,13 +16,7 @@ mod turn;
 mod viewer_chat;
 mod waits;
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -43,7 +37,7 @@ use listen::{PATIENCE, bind, guard};
 use origins::Origins;
 pub use sip_socket::SipSocket;
 use throttle::Throttle;
-pub use tls::{CertificateError, own_certificate};
+pub use tls::{Certificate, CertificateError};
 pub use turn::TurnConfig;
 use waits::Waits;
 
@@ -62,12 +56,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wa
 pub struct WebConfig {
     /// Plain HTTP.
     pub http: SocketAddr,
-    /// HTTPS with the server's own certificate.
-    pub https: Option<SocketAddr>,
-    /// Where the certificate is kept.
-    pub data_dir: PathBuf,
-    /// Names and addresses in the certificate.
-    pub announced: Vec<IpAddr>,
+    /// HTTPS, and what is shown there.
+    pub https: Option<(SocketAddr, Certificate)>,
     /// How people reach the pages, where it is set.
     pub public_url: Option<String>,
     /// Origins whose pages may show meetings in a frame and use the API, as `https://host:port`.
@@ -186,8 +176,8 @@ impl Web {
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         let server = axum_server::from_tcp(listener).map_err(|error| WebError::Bind(config.http, error))?;
         tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
-        if let Some(address) = config.https {
-            let mut tls = own_certificate(&config.data_dir, &config.announced)?;
+        if let Some((address, certificate)) = config.https {
+            let mut tls = certificate.server_config();
             // WebSockets are an upgrade of HTTP/1.1.
             tls.alpn_protocols = vec![b"http/1.1".to_vec()];
             let tls = RustlsConfig::from_config(Arc::new(tls));

@@ -17,6 +17,8 @@ pub struct Registration {
     pub local: SocketAddr,
     /// Milliseconds since 1970, UTC.
     pub expires_ms: i64,
+    /// The proxies it came by, the nearest first (RFC 3327).
+    pub path: Vec<String>,
 }
 
 impl Registration {
@@ -30,6 +32,7 @@ impl Registration {
             peer: address("peer")?,
             local: address("local")?,
             expires_ms: row.try_get("expires_ms")?,
+            path: row.try_get::<String, _>("path")?.lines().map(str::to_owned).collect(),
         })
     }
 }
@@ -38,7 +41,7 @@ impl Store {
     /// All that are good at this time, with their accounts; what is over is forgotten.
     pub async fn registrations(&self, now_ms: i64) -> Result<Vec<(String, Registration)>, StoreError> {
         sqlx::query("DELETE FROM registrations WHERE expires_ms <= $1").bind(now_ms).execute(&self.pool).await?;
-        let text = "SELECT account, uri, peer, local, expires_ms FROM registrations ORDER BY account, expires_ms";
+        let text = "SELECT account, uri, peer, local, expires_ms, path FROM registrations ORDER BY account, expires_ms";
         let rows = sqlx::query(text).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((row.try_get("account")?, Registration::of(row)?))).collect()
     }
@@ -48,13 +51,15 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("DELETE FROM registrations WHERE account = $1").bind(account).execute(&mut *transaction).await?;
         for place in places {
-            let text = "INSERT INTO registrations (account, uri, peer, local, expires_ms) VALUES ($1, $2, $3, $4, $5)";
+            let text = "INSERT INTO registrations (account, uri, peer, local, expires_ms, path) VALUES ($1, $2, $3, $4, $5, $6)";
             let query = sqlx::query(text)
                 .bind(account)
                 .bind(&place.uri)
                 .bind(place.peer.to_string())
                 .bind(place.local.to_string())
-                .bind(place.expires_ms);
+                .bind(place.expires_ms)
+                // No field of a message has a line end in it.
+                .bind(place.path.join("\n"));
             query.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;

@@ -650,6 +650,7 @@ async fn where_telephones_are_is_kept_until_it_is_over() {
             peer: "192.0.2.7:5062".parse().unwrap(),
             local: "[2001:db8::1]:5060".parse().unwrap(),
             expires_ms,
+            path: vec!["<sip:edge.example.org;lr>".to_owned(), "<sip:core.example.org;lr>".to_owned()],
         };
         let (desk, pocket) = (place("sip:8001@192.0.2.7:5062", 2_000), place("sip:8001@192.0.2.8", 1_000));
         store.set_registrations("8001", &[desk.clone(), pocket]).await.unwrap();

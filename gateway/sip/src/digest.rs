@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 
 use crate::message::list;
 
@@ -28,24 +28,59 @@ impl std::fmt::Debug for Credentials {
 /// In the order of preference (RFC 8760 §2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Algorithm {
+    Sha512,
     Sha256,
     Md5,
 }
 
 impl Algorithm {
-    const ALL: [(Self, &str, bool); 4] = [
+    const ALL: [(Self, &str, bool); 6] = [
+        (Self::Sha512, "SHA-512-256", false),
+        (Self::Sha512, "SHA-512-256-sess", true),
         (Self::Sha256, "SHA-256", false),
         (Self::Sha256, "SHA-256-sess", true),
         (Self::Md5, "MD5", false),
         (Self::Md5, "MD5-sess", true),
     ];
 
-    fn hash(self, text: &str) -> String {
+    fn hash(self, text: impl AsRef<[u8]>) -> String {
         match self {
+            Self::Sha512 => hex::encode(Sha512_256::digest(text)),
             Self::Sha256 => hex::encode(Sha256::digest(text)),
             Self::Md5 => hex::encode(Md5::digest(text)),
         }
     }
+}
+
+/// How much is proven (RFC 7616 §3.3), in the order of preference: what protects the body breaks where somebody on the way changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Qop {
+    /// `auth`: that one has the password.
+    Auth,
+    /// `auth-int`: that the body is as it was sent, too.
+    AuthInt,
+}
+
+impl Qop {
+    const ALL: [(Self, &str); 2] = [(Self::Auth, "auth"), (Self::AuthInt, "auth-int")];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
+    }
+}
+
+/// What a proof is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proven<'a> {
+    /// Of the request.
+    pub(crate) method: &'a str,
+    /// Its Request-URI.
+    pub(crate) uri: &'a str,
+    /// Its body, empty where it has none.
+    pub(crate) body: &'a [u8],
 }
 
 /// What a server wants proven (RFC 7616 §3.3).
@@ -59,8 +94,8 @@ pub(crate) struct Challenge {
     realm: String,
     nonce: String,
     opaque: Option<String>,
-    /// `qop=auth` is offered; servers of RFC 2069 offer none.
-    has_qop: bool,
+    /// Servers of RFC 2069 offer none.
+    qop: Option<Qop>,
     /// Only the nonce was too old.
     pub(crate) is_stale: bool,
 }
@@ -81,12 +116,13 @@ impl Challenge {
                 (known.0, Some(known.1), known.2)
             }
         };
-        let qop = get("qop");
-        let has_qop = qop.as_ref().is_some_and(|qop| list(qop).any(|one| one.eq_ignore_ascii_case("auth")));
-        // Protecting bodies (auth-int) is nothing carriers ask for alone.
-        if qop.is_some() && !has_qop {
-            return None;
-        }
+        let qop = match get("qop") {
+            None => None,
+            Some(offered) => {
+                let is_offered = |name: &str| list(&offered).any(|one| one.eq_ignore_ascii_case(name));
+                Some(Qop::ALL.into_iter().find(|(_, name)| is_offered(name))?.0)
+            }
+        };
         Some(Self {
             algorithm,
             name,
@@ -94,7 +130,7 @@ impl Challenge {
             realm: get("realm")?,
             nonce: get("nonce")?,
             opaque: get("opaque"),
-            has_qop,
+            qop,
             is_stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
         })
     }
@@ -105,34 +141,30 @@ impl Challenge {
     }
 
     /// RFC 7616 §3.4.1.
-    fn response(&self, credentials: &Credentials, method: &str, uri: &str, count: u32, cnonce: &str) -> String {
+    fn response(&self, credentials: &Credentials, proven: Proven<'_>, count: u32, cnonce: &str) -> String {
+        let Proven { method, uri, body } = proven;
         let hash = |text: &str| self.algorithm.hash(text);
         let Self { realm, nonce, .. } = self;
         let mut a1 = hash(&format!("{}:{realm}:{}", credentials.user, credentials.password));
         if self.is_session {
             a1 = hash(&format!("{a1}:{nonce}:{cnonce}"));
         }
-        let a2 = hash(&format!("{method}:{uri}"));
-        if self.has_qop {
-            hash(&format!("{a1}:{nonce}:{count:08x}:{cnonce}:auth:{a2}"))
-        } else {
-            hash(&format!("{a1}:{nonce}:{a2}"))
+        let a2 = match self.qop {
+            Some(Qop::AuthInt) => hash(&format!("{method}:{uri}:{}", self.algorithm.hash(body))),
+            Some(Qop::Auth) | None => hash(&format!("{method}:{uri}")),
+        };
+        match self.qop {
+            Some(qop) => hash(&format!("{a1}:{nonce}:{count:08x}:{cnonce}:{}:{a2}", qop.name())),
+            None => hash(&format!("{a1}:{nonce}:{a2}")),
         }
     }
 
     /// The value of `Authorization` or `Proxy-Authorization` (RFC 7616 §3.4). `count` is how often this nonce has been
     /// used, this time included; `cnonce` is ours.
-    pub(crate) fn answer(
-        &self,
-        credentials: &Credentials,
-        method: &str,
-        uri: &str,
-        count: u32,
-        cnonce: &str,
-    ) -> String {
+    pub(crate) fn answer(&self, credentials: &Credentials, proven: Proven<'_>, count: u32, cnonce: &str) -> String {
         let Self { realm, nonce, .. } = self;
-        let user = &credentials.user;
-        let response = self.response(credentials, method, uri, count, cnonce);
+        let (user, uri) = (&credentials.user, proven.uri);
+        let response = self.response(credentials, proven, count, cnonce);
         let mut text = format!(
             "Digest username={}, realm={}, nonce={}, uri=\"{uri}\", response=\"{response}\"",
             quoted(user),
@@ -146,11 +178,11 @@ impl Challenge {
         if let Some(opaque) = &self.opaque {
             let _ = write!(text, ", opaque={}", quoted(opaque));
         }
-        if self.has_qop || self.is_session {
+        if self.qop.is_some() || self.is_session {
             let _ = write!(text, ", cnonce=\"{cnonce}\"");
         }
-        if self.has_qop {
-            let _ = write!(text, ", qop=auth, nc={count:08x}");
+        if let Some(qop) = self.qop {
+            let _ = write!(text, ", qop={}, nc={count:08x}", qop.name());
         }
         text
     }
@@ -190,7 +222,8 @@ impl Proof {
 
     /// He has this password.
     pub(crate) fn is_of(&self, credentials: &Credentials, realm: &str, method: &str) -> bool {
-        let right = self.challenge.response(credentials, method, &self.uri, self.count, &self.cnonce);
+        let proven = Proven { method, uri: &self.uri, body: &[] };
+        let right = self.challenge.response(credentials, proven, self.count, &self.cnonce);
         // As long for a wrong one as for a right one.
         let differs = right.bytes().zip(self.response.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
         self.challenge.realm == realm && right.len() == self.response.len() && differs == 0
@@ -249,10 +282,11 @@ mod tests {
     // RFC 7616 §3.9.1
     #[test]
     fn the_examples_of_the_rfc_come_out() {
+        let proven = Proven { method: "GET", uri: "/dir/index.html", body: b"" };
         let check = |algorithm: &str, response: &str| {
             let offered = format!("Digest {REALM}, algorithm={algorithm}");
             let challenge = Challenge::best(std::iter::once(offered.as_str())).unwrap();
-            let answer = challenge.answer(&mufasa(), "GET", "/dir/index.html", 1, CNONCE);
+            let answer = challenge.answer(&mufasa(), proven, 1, CNONCE);
             assert!(answer.contains(&format!("response=\"{response}\"")), "{answer}");
             assert!(answer.contains("qop=auth, nc=00000001") && answer.contains("opaque=\"FQhe"), "{answer}");
         };
@@ -264,7 +298,8 @@ mod tests {
     #[test]
     fn old_servers_are_answered_in_their_way() {
         let challenge = Challenge::parse("Digest realm=\"a\", nonce=\"b\"").unwrap();
-        let answer = challenge.answer(&mufasa(), "REGISTER", "sip:example.org", 1, "c");
+        let proven = Proven { method: "REGISTER", uri: "sip:example.org", body: b"" };
+        let answer = challenge.answer(&mufasa(), proven, 1, "c");
         let md5 = |text: &str| Algorithm::Md5.hash(text);
         let expected = md5(&format!("{}:b:{}", md5("Mufasa:a:Circle of Life"), md5("REGISTER:sip:example.org")));
         assert!(answer.ends_with(&format!("response=\"{expected}\"")), "{answer}");
@@ -276,11 +311,44 @@ mod tests {
         let offered = [
             "Digest realm=\"a\", nonce=\"1\", algorithm=MD5",
             "Digest realm=\"a\", nonce=\"2\", algorithm=SHA-256, stale=TRUE",
-            "Digest realm=\"a\", nonce=\"3\", algorithm=SHA-512-256",
+            "Digest realm=\"a\", nonce=\"3\", algorithm=SHA-1024",
             "Basic realm=\"a\"",
         ];
         let best = Challenge::best(offered.into_iter()).unwrap();
         assert_eq!((best.nonce.as_str(), best.algorithm, best.is_stale), ("2", Algorithm::Sha256, true));
+    }
+
+    // RFC 7616 §3.4.3, §3.9.1 for the hash: what is alone in protecting the body does it, by each algorithm
+    #[test]
+    fn a_server_that_wants_the_body_protected_has_it() {
+        let proven = Proven { method: "INVITE", uri: "sip:a@b", body: b"v=0\r\n" };
+        let offer = |qop: &str, algorithm: &str| {
+            let offered = format!("Digest realm=\"a\", nonce=\"n\", qop=\"{qop}\", algorithm={algorithm}");
+            Challenge::parse(&offered).unwrap().answer(&mufasa(), proven, 2, "c")
+        };
+        for (algorithm, hash) in [
+            ("MD5", (|text| hex::encode(Md5::digest(text))) as fn(&[u8]) -> String),
+            ("SHA-256", |text| hex::encode(Sha256::digest(text))),
+            ("SHA-512-256", |text| hex::encode(Sha512_256::digest(text))),
+        ] {
+            let of = |text: String| hash(text.as_bytes());
+            let a1 = of("Mufasa:a:Circle of Life".to_owned());
+            let a2 = of(format!("INVITE:sip:a@b:{}", hash(b"v=0\r\n")));
+            let expected = of(format!("{a1}:n:00000002:c:auth-int:{a2}"));
+            let answer = offer("auth-int", algorithm);
+            assert!(answer.contains(&format!("response=\"{expected}\"")), "{answer}");
+            assert!(
+                answer.contains(&format!("algorithm={algorithm}, cnonce=\"c\", qop=auth-int, nc=00000002")),
+                "{answer}"
+            );
+            assert!(
+                offer("auth-int,auth", algorithm).contains("qop=auth,"),
+                "where there is a choice, the body is left alone"
+            );
+        }
+        // FIPS 180-4, the example of SHA-512/256 of "abc".
+        let abc = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23";
+        assert_eq!(Algorithm::Sha512.hash("abc"), abc);
     }
 
     #[test]
@@ -290,7 +358,7 @@ mod tests {
             "Digest",
             "Digest realm=\"a\"",
             "Digest nonce=\"a\"",
-            "Digest realm=\"a\", nonce=\"b\", qop=\"auth-int\"",
+            "Digest realm=\"a\", nonce=\"b\", qop=\"auth-conf\"",
             "Digest realm=\"a\u{7}\", nonce=\"b\"",
         ] {
             assert_eq!(Challenge::parse(text), None, "{text:?}");
@@ -305,7 +373,8 @@ mod tests {
         let text = challenges("house", "n", false, true);
         for offered in text.lines() {
             let challenge = Challenge::parse(offered.split_once(": ").unwrap().1).unwrap();
-            let proof = Proof::parse(&challenge.answer(&mufasa(), "REGISTER", "sip:house", 7, "c")).unwrap();
+            let proven = Proven { method: "REGISTER", uri: "sip:house", body: b"" };
+            let proof = Proof::parse(&challenge.answer(&mufasa(), proven, 7, "c")).unwrap();
             assert_eq!((proof.user.as_str(), proof.nonce(), proof.count), ("Mufasa", "n", 7));
             assert!(proof.is_of(&mufasa(), "house", "REGISTER"));
             let other = Credentials { password: "other".to_owned(), ..mufasa() };

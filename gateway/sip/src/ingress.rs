@@ -3,7 +3,7 @@
 use crate::message::{Message, ParseError, StartLine, address_uri, list, via_parts};
 
 /// Extensions a request may require.
-const SUPPORTED: [&str; 4] = ["100rel", "timer", "replaces", "norefersub"];
+const SUPPORTED: [&str; 5] = ["100rel", "timer", "replaces", "norefersub", "path"];
 
 /// Fields that stand once (§7.3.1); twice, nobody can say which one counts.
 const SINGLE: [&str; 5] = ["call-id", "cseq", "from", "to", "max-forwards"];

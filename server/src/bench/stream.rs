@@ -9,7 +9,7 @@ mod player;
 mod viewers;
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -259,7 +259,7 @@ impl Site {
     async fn start(folder: &Path) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::open(&format!("sqlite://{}?mode=rwc", folder.join("huitong.db").display())).await?;
-        let loopback = Ipv4Addr::LOCALHOST.into();
+        let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
         let plane = super::loopback_plane(20_000..=29_999)?;
         let studio = std::env::current_exe()?.with_file_name("huitong-studio");
         let streaming = Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() });
@@ -270,8 +270,6 @@ impl Site {
         let web = WebConfig {
             http,
             https: None,
-            data_dir: folder.to_owned(),
-            announced: vec![loopback],
             public_url: None,
             origins: Vec::new(),
             sip: SipInfo { host: loopback.to_string(), udp: None, tcp: None },

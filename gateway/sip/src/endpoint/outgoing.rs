@@ -10,7 +10,7 @@ use super::{
     write::{self, Heading},
 };
 use crate::{
-    digest::{Challenge, Credentials},
+    digest::{Challenge, Credentials, Proven},
     message::{address_uri, list, parameter},
 };
 
@@ -22,6 +22,9 @@ const CHALLENGES_MAX: u8 = 2;
 
 /// Telephones of one call that ring at once and are answered for what they say; more ring unheard.
 const EARLY_MAX: usize = 16;
+
+/// Proxies a request may be asked to go by. A longer way would be a loop, or somebody's joke.
+const PROXIES_MAX: usize = 8;
 
 /// ACKs kept for answers that are repeated.
 const ACKS_MAX: usize = 4096;
@@ -49,10 +52,13 @@ pub struct Target {
     pub credentials: Option<Credentials>,
     /// The call of somebody else's that this one is to replace (RFC 3891).
     pub replaces: Option<Replaces>,
+    /// By which proxies it is to go, each a value of Route: the Path of a registration (RFC 3327), or the Service-Route we
+    /// were given (RFC 3608).
+    pub routes: Vec<String>,
 }
 
 /// What was answered to a request outside of calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// 200 to 699; 408 where nobody answered.
     pub code: u16,
@@ -60,12 +66,14 @@ pub struct Answer {
     pub expires: Option<u32>,
     /// The shortest registration that is taken (`Min-Expires`, §20.23), where the answer says so.
     pub min_expires: Option<u32>,
+    /// By which proxies our requests are to go while this registration stands (RFC 3608 §5).
+    pub service_route: Vec<String>,
 }
 
 impl Answer {
     /// Of a code alone.
-    fn of(code: u16) -> Self {
-        Self { code, expires: None, min_expires: None }
+    pub(super) fn of(code: u16) -> Self {
+        Self { code, expires: None, min_expires: None, service_route: Vec::new() }
     }
 }
 
@@ -162,7 +170,7 @@ impl Endpoint {
         let (method, fields) = match question {
             Question::Register { expires } => {
                 let contact = write::contact_as(&self.config, target.way, &target.contact);
-                ("REGISTER", format!("{contact}Expires: {expires}\r\n"))
+                ("REGISTER", format!("{contact}Expires: {expires}\r\nSupported: path\r\n"))
             }
             Question::Options => ("OPTIONS", "Accept: application/sdp\r\n".to_owned()),
         };
@@ -282,7 +290,8 @@ impl Endpoint {
                     let ours = write::contact_as(&self.config, outgoing.target.way, &outgoing.target.contact);
                     let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
                     let min_expires = message.header("min-expires").and_then(|seconds| seconds.trim().parse().ok());
-                    self.events.push_back(Event::Responded(key, Answer { code, expires, min_expires }));
+                    let service_route = way_by(message, "service-route");
+                    self.events.push_back(Event::Responded(key, Answer { code, expires, min_expires, service_route }));
                 }
             }
         }
@@ -423,7 +432,8 @@ impl Endpoint {
         };
         let cnonce = self.new_tag();
         let Some(credentials) = &target.credentials else { return false };
-        let proof = challenge.answer(credentials, whose.method(), &target.uri, 1, &cnonce);
+        let proven = Proven { method: whose.method(), uri: &target.uri, body: body.as_bytes() };
+        let proof = challenge.answer(credentials, proven, 1, &cnonce);
         let proof = format!("{name}: {proof}\r\n");
         self.send_request(target, whose, tag, fields, proof, body, challenges + 1, now);
         true
@@ -508,6 +518,11 @@ fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
         referred: false,
         repeat: None,
     }
+}
+
+/// The proxies a field names, in its order.
+pub(super) fn way_by(message: &Message, field: &str) -> Vec<String> {
+    message.headers(field).flat_map(list).take(PROXIES_MAX).map(str::to_owned).collect()
 }
 
 /// How long our registration stands (§10.3 item 8): by our own Contact, else for all.

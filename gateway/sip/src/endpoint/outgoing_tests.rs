@@ -10,6 +10,7 @@ pub(super) fn target(transport: Transport) -> Target {
         call_id: String::new(),
         credentials: Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
         replaces: None,
+        routes: Vec::new(),
     }
 }
 
@@ -212,13 +213,12 @@ fn a_registration_is_proven_and_says_how_long_it_stands() {
     let second = &said[0];
     assert!(second.header("authorization").unwrap().contains("username=\"1000\""));
     let contacts = "Contact: <sip:1000@10.0.0.77>;expires=30, <sip:1000@10.0.0.1:5060>;expires=120\r\nExpires: 500\r\n";
-    hear(&mut endpoint, answer(second, 200, contacts, ""), now);
-    let granted = events(&mut endpoint);
-    assert_eq!(
-        granted,
-        [Event::Responded(key, Answer { code: 200, expires: Some(120), min_expires: None })],
-        "ours of two"
-    );
+    // RFC 3608 §5
+    let fields = format!("{contacts}Service-Route: <sip:a.example.org;lr>,\r\n <sip:b.example.org;lr>\r\n");
+    hear(&mut endpoint, answer(second, 200, &fields, ""), now);
+    let service_route = ["<sip:a.example.org;lr>", "<sip:b.example.org;lr>"].map(str::to_owned).to_vec();
+    let granted = Answer { code: 200, expires: Some(120), min_expires: None, service_route };
+    assert_eq!(events(&mut endpoint), [Event::Responded(key, granted)], "ours of two");
     assert_eq!(endpoint.poll_timeout(), None);
 
     let key = endpoint.ask(target, Question::Options, now);
@@ -227,6 +227,6 @@ fn a_registration_is_proven_and_says_how_long_it_stands() {
         last = at;
         endpoint.handle_timeout(at);
     }
-    assert_eq!(events(&mut endpoint), [Event::Responded(key, Answer { code: 408, expires: None, min_expires: None })]);
+    assert_eq!(events(&mut endpoint), [Event::Responded(key, Answer::of(408))]);
     assert_eq!((last - now).as_secs(), 32);
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Endpoint, Event, Instant, Message, Source, TransactionKey};
+use super::{Endpoint, Event, Instant, Message, Source, TransactionKey, outgoing::way_by};
 use crate::{
     digest::{Proof, challenges},
     message::{address_uri, list, parameter, uri_number, uri_user},
@@ -45,6 +45,8 @@ pub struct Binding {
     pub way: Source,
     /// Until when.
     pub expires: Instant,
+    /// The proxies its registration came by, each to be a value of Route (RFC 3327 §5.3).
+    pub path: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -154,6 +156,7 @@ impl Endpoint {
 
     /// §10.3 items 6 to 8.
     fn bind(&mut self, source: Source, message: &Message, key: &TransactionKey, account: &str, now: Instant) {
+        let path = way_by(message, "path");
         let asked_for_all = message.header("expires").and_then(|expires| expires.trim().parse::<u32>().ok());
         let bindings = self.registrar.bindings.entry(account.to_owned()).or_default();
         bindings.retain(|binding| binding.expires > now);
@@ -177,9 +180,13 @@ impl Endpoint {
             }
             let seconds = seconds.clamp(EXPIRES_MIN, EXPIRES_MAX);
             let expires = now + Duration::from_secs(u64::from(seconds));
-            bindings.push(Binding { uri, way: source, expires });
+            bindings.push(Binding { uri, way: source, expires, path: path.clone() });
         }
         let mut fields = String::new();
+        // §5.3: that the proxies see they were heard of.
+        for proxy in &path {
+            let _ = write!(fields, "Path: {}\r\n", super::write::clean(proxy));
+        }
         for binding in bindings.iter() {
             let left = binding.expires.saturating_duration_since(now).as_secs();
             // Writing into a String can't fail.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::digest::Challenge;
+use crate::digest::{Challenge, Proven};
 
 fn registrar(sha256: bool) -> Endpoint {
     Endpoint::new(EndpointConfig {
@@ -35,7 +35,8 @@ fn code(message: &Message) -> u16 {
 fn proof(challenged: &Message, user: &str, password: &str, count: u32) -> String {
     let challenge = Challenge::best(challenged.headers("www-authenticate")).unwrap();
     let credentials = Credentials { user: user.to_owned(), password: password.to_owned() };
-    format!("Authorization: {}\r\n", challenge.answer(&credentials, "REGISTER", "sip:house", count, "c"))
+    let proven = Proven { method: "REGISTER", uri: "sip:house", body: b"" };
+    format!("Authorization: {}\r\n", challenge.answer(&credentials, proven, count, "c"))
 }
 
 const CONTACT: &str = "Contact: <sip:8001@10.0.0.9:5070>;expires=120\r\n";
@@ -163,4 +164,43 @@ fn who_calls_is_whom_his_carrier_asserts_and_nobody_elses_word_counts() {
     check(&mut carrier, "P-Asserted-Identity: <sip:alice@h>, <sip:+861@h>\r\n", "alice");
     check(&mut carrier, "P-Asserted-Identity: nonsense\r\n", "13812345678");
     check(&mut carrier, &format!("{asserted}Privacy: id;critical\r\n"), "13812345678");
+}
+
+// product: P12; RFC 3327 §5.3: who registered by proxies is called by them
+#[test]
+fn a_telephone_behind_proxies_is_called_by_them() {
+    let now = Instant::now();
+    let mut endpoint = registrar(false);
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), now);
+    let path = "Path: <sip:edge.example.org;lr>, <sip:core.example.org;lr>\r\nPath: <sip:own.example.org;lr>\r\n\
+                Supported: path\r\nRequire: path\r\n";
+    let fields = format!("{}{path}{CONTACT}", proof(&challenged, "8001", "secret", 1));
+    let answer = ask(&mut endpoint, register(2, "8001", &fields), now);
+    let way = ["<sip:edge.example.org;lr>", "<sip:core.example.org;lr>", "<sip:own.example.org;lr>"];
+    assert_eq!((code(&answer), answer.headers("path").collect::<Vec<_>>()), (200, way.to_vec()));
+    let [binding] = &endpoint.bindings("8001", now)[..] else { panic!("one telephone") };
+    let target = Target {
+        way: binding.way,
+        uri: binding.uri.clone(),
+        from: "sip:huitong@house".to_owned(),
+        to: "sip:8001@house".to_owned(),
+        contact: "huitong".to_owned(),
+        call_id: String::new(),
+        credentials: None,
+        replaces: None,
+        routes: binding.path.clone(),
+    };
+    let call = endpoint.call(target, "offer", now).unwrap();
+    let invite = sent(&mut endpoint).pop().unwrap();
+    assert_eq!(invite.headers("route").collect::<Vec<_>>(), way);
+    // What belongs to the request goes the same way (RFC 3261 §9.1, §17.1.1.3).
+    let ringing = outgoing::answer(&invite, 180, "", "");
+    endpoint.handle(source(Transport::Udp), ringing, now);
+    endpoint.hang_up(call, now);
+    let cancel = sent(&mut endpoint).pop().unwrap();
+    assert_eq!((cancel.method(), cancel.headers("route").collect::<Vec<_>>()), ("CANCEL", way.to_vec()));
+    // Whoever names a hundred has eight.
+    let many = "Path: <sip:p.example.org;lr>\r\n".repeat(100);
+    let fields = format!("{}{many}{CONTACT}", proof(&challenged, "8001", "secret", 2));
+    assert_eq!(ask(&mut endpoint, register(3, "8001", &fields), now).headers("path").count(), 8);
 }

@@ -103,9 +103,13 @@ pub(super) fn beginning(
     let (uri, from, to) = (clean_uri(&target.uri), clean(&target.from), clean(&target.to));
     let to_tag = to_tag.filter(|tag| !tag.is_empty()).map(|tag| format!(";tag={}", clean(tag))).unwrap_or_default();
     let mut text = format!(
-        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\nMax-Forwards: 70\r\n\
-         From: <{from}>;tag={tag}\r\nTo: <{to}>{to_tag}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n{fields}",
-        clean(&target.call_id)
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\nMax-Forwards: 70\r\n"
+    );
+    write_routes(&mut text, &target.routes);
+    let call_id = clean(&target.call_id);
+    let _ = write!(
+        text,
+        "From: <{from}>;tag={tag}\r\nTo: <{to}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{fields}"
     );
     write_body(&mut text, SDP, body);
     Transmit { to: target.way, bytes: text.into_bytes() }
@@ -147,6 +151,13 @@ pub(super) fn response(
     text.push_str(fields);
     write_body(&mut text, SDP, body);
     Transmit { to: Source { peer: return_address(to, source), ..source }, bytes: text.into_bytes() }
+}
+
+fn write_routes(text: &mut String, routes: &[String]) {
+    for route in routes {
+        // Writing into a String can't fail.
+        let _ = write!(text, "Route: {}\r\n", clean(route));
+    }
 }
 
 /// What nearly all bodies are.
@@ -219,9 +230,7 @@ pub(super) fn request_with(
         clean_uri(&call.target)
     );
     text.push_str("Max-Forwards: 70\r\n");
-    for route in &call.routes {
-        let _ = write!(text, "Route: {}\r\n", clean(route));
-    }
+    write_routes(&mut text, &call.routes);
     let to = clean(invite.header("to").unwrap_or_default());
     let _ = write!(text, "From: {to};tag={}\r\nTo: {}\r\n", call.tag, clean(invite.header("from").unwrap_or_default()));
     let call_id = clean(invite.header("call-id").unwrap_or_default());
