@@ -35,8 +35,8 @@ pub enum SeatEvent {
     Slots(Vec<SlotAssigned>),
     /// For him alone.
     Notice(Notice),
-    /// What the others are not told.
-    Whisper(Whisper),
+    /// What the others are not told. Rare and large: each seat has room for many events.
+    Whisper(Box<Whisper>),
     /// The last one. Events that end without it: the meeting broke.
     Ended(EndReason),
 }

@@ -452,10 +452,10 @@ impl Live {
         let room = self.meeting.participant(by).and_then(|person| person.room);
         let others: Vec<_> = self.meeting.people_in(room).filter(|other| *other != by).collect();
         for other in others.into_iter().filter(|other| self.meeting.may_draw(*other)) {
-            self.chairs.tell(other, SeatEvent::Whisper(drawn.clone()));
+            self.chairs.tell(other, SeatEvent::Whisper(Box::new(drawn.clone())));
         }
         if self.whiteboard.is_long() {
-            self.chairs.tell(by, SeatEvent::Whisper(Whisper::WhiteboardLong { upto: number }));
+            self.chairs.tell(by, SeatEvent::Whisper(Box::new(Whisper::WhiteboardLong { upto: number })));
         }
     }
 
@@ -577,7 +577,7 @@ impl Live {
                     }
                 }
                 Effect::Whisper(participant, whisper) => {
-                    self.chairs.tell(participant, SeatEvent::Whisper(whisper));
+                    self.chairs.tell(participant, SeatEvent::Whisper(Box::new(whisper)));
                 }
                 Effect::Extend(until_ms) => self.wish = Some(Wish::Extend(until_ms)),
                 Effect::Enlarge(capacity) => self.wish = Some(Wish::Enlarge(capacity)),

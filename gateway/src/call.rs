@@ -34,12 +34,13 @@ const LAST_WORDS_STOPPING: Duration = Duration::from_millis(2_500);
 pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, signals: mpsc::Receiver<Signal>) {
     let caller = PhoneNumber::new(incoming.caller.clone());
     let mut told = Told::begin(&caller, incoming.call_id.clone(), false);
-    let answered = answer(&incoming, Arc::clone(&house), &orders, signals).await;
+    // What is boxed is kept for as long as it runs, not for as long as the call stands.
+    let answered = Box::pin(answer(&incoming, Arc::clone(&house), &orders, signals)).await;
     let cause = match answered {
         Ok((mut line, codec)) => {
             let answered_ms = now_ms();
-            let (cause, place) = converse(&mut line, &incoming, &caller).await;
-            line.say_last(cause.words(), last_words(cause)).await;
+            let (cause, place) = Box::pin(converse(&mut line, &incoming, &caller)).await;
+            Box::pin(line.say_last(cause.words(), last_words(cause))).await;
             orders.give(Order::HangUp).await;
             (told.codec, told.place, told.answered_ms) = (codec, place, Some(answered_ms));
             told.report = line.leg.report().await.unwrap_or_default();
@@ -51,7 +52,7 @@ pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, s
             cause
         }
     };
-    told.end(&house, cause).await;
+    Box::pin(told.end(&house, cause)).await;
 }
 
 /// How long somebody is spoken to whose call is over.
@@ -155,12 +156,12 @@ async fn converse(
     let dialled = if is_account { &incoming.to } else { &incoming.dialled };
     line.may_move = true;
     let taken = match incoming.replaces {
-        Some(replaced) => transfer::take_over(line, replaced, caller).await,
+        Some(replaced) => Box::pin(transfer::take_over(line, replaced, caller)).await,
         None => None,
     };
     let mut came = match taken {
         Some(seat) => Ok(seat),
-        None => ivr::identify(line, dialled, caller, line.signalling).await,
+        None => Box::pin(ivr::identify(line, dialled, caller, line.signalling)).await,
     };
     let mut place = None;
     loop {
@@ -169,10 +170,10 @@ async fn converse(
             Err(cause) => return (cause, place),
         };
         place = Some((seat.handle.id(), seat.participant));
-        let cause = in_meeting(line, seat).await;
+        let cause = Box::pin(in_meeting(line, seat)).await;
         let Some(number) = line.moves_to.take() else { return (cause, place) };
         tracing::info!("caller goes to another meeting");
-        came = ivr::identify(line, &number, caller, line.signalling).await;
+        came = Box::pin(ivr::identify(line, &number, caller, line.signalling)).await;
         let (code, reason) = came.as_ref().map_or_else(|cause| cause.refusal(), |_| (200, "OK"));
         line.orders.give(Order::Notify(code, reason)).await;
     }

@@ -93,15 +93,14 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
             event = events.recv() => match event {
                 Some(SeatEvent::Event { event, .. }) => caller.follow(&event, line),
                 Some(SeatEvent::Notice(notice)) => caller.notice(notice).map(|prompt| line.clip(prompt)),
-                Some(SeatEvent::Whisper(Whisper::Waiting { people })) => {
-                    let more = people.len() > std::mem::replace(&mut caller.waiting, people.len());
-                    more.then(|| line.clip(Prompt::SomeoneWaiting))
-                }
-                Some(
-                    SeatEvent::Whisper(Whisper::Chat { .. } | Whisper::Drawn { .. } | Whisper::WhiteboardLong { .. })
-                    | SeatEvent::Speaking { .. }
-                    | SeatEvent::Slots(_),
-                ) => None,
+                Some(SeatEvent::Whisper(whisper)) => match *whisper {
+                    Whisper::Waiting { people } => {
+                        let more = people.len() > std::mem::replace(&mut caller.waiting, people.len());
+                        more.then(|| line.clip(Prompt::SomeoneWaiting))
+                    }
+                    Whisper::Chat { .. } | Whisper::Drawn { .. } | Whisper::WhiteboardLong { .. } => None,
+                },
+                Some(SeatEvent::Speaking { .. } | SeatEvent::Slots(_)) => None,
                 Some(SeatEvent::Ended(reason)) => return reason.into(),
                 None => return EndReason::Replaced.into(),
             },

@@ -58,7 +58,7 @@ pub(crate) async fn identify(
     // Who comes from another meeting is known already.
     let is_known = std::mem::replace(&mut line.greeted, true);
     if route.language.is_none() && !is_known {
-        choose_language(line, caller).await?;
+        Box::pin(choose_language(line, caller)).await?;
     }
     // Dialled directly: `123456789@host`, or a number that leads there.
     let direct = route.meeting.as_deref().unwrap_or(dialled).parse::<MeetingNumber>().ok();
@@ -68,9 +68,9 @@ pub(crate) async fn identify(
     };
     if let Some(door) = door {
         line.own = line.house.conference.site_prompts(door.site).await;
-        return enter(line, Some(&door), &who, TRIES).await?.ok_or(EndCause::WrongPassword);
+        return Box::pin(enter(line, Some(&door), &who, TRIES)).await?.ok_or(EndCause::WrongPassword);
     }
-    let found = ask_meeting(line, route.language.is_none() || is_known, &who).await;
+    let found = Box::pin(ask_meeting(line, route.language.is_none() || is_known, &who)).await;
     // Who dials numbers to see which are meetings hears no more of it than that.
     if found.is_err() && direct.is_some() && !line.house.numbers.has(dialled) {
         line.house.conference.note_wrong_number(caller, source);

@@ -170,7 +170,7 @@ impl Line {
                         }
                     }
                     Some(Signal::Referred(referral)) if self.seated => {
-                        return Ok(Happening::Referred(referral));
+                        return Ok(Happening::Referred(*referral));
                     }
                     // Who is in no meeting yet has nobody who could be put through.
                     Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,

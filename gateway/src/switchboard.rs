@@ -65,8 +65,8 @@ pub(crate) enum Signal {
     Reoffered(Vec<u8>),
     /// A key by INFO.
     Digit(char),
-    /// He wants to be put through to somebody.
-    Referred(Referral),
+    /// He wants to be put through to somebody. Rare and large: each call has room for many signals.
+    Referred(Box<Referral>),
     /// Another call has taken this one over.
     Replaced,
     Ended,
@@ -264,7 +264,7 @@ impl Switchboard {
             }
             Event::Confirmed(call, answer) => self.signal(call, Signal::Confirmed(answer)),
             Event::Reoffered(call, offer) => self.signal(call, Signal::Reoffered(offer)),
-            Event::Referred(call, referral) => self.signal(call, Signal::Referred(referral)),
+            Event::Referred(call, referral) => self.signal(call, Signal::Referred(Box::new(referral))),
             // Nobody presses keys faster than they are taken; a flood of them is dropped, and the call stands.
             Event::Digit(call, key) => {
                 if let Some(signals) = self.signals.get(&call) {

@@ -90,6 +90,7 @@ impl Drop for LegMedia {
     fn drop(&mut self) {
         self.plane.legs().remove(&self.address.id);
         self.plane.release_port(self.local.port());
-        self.tell(LegCommand::Close);
+        let command = Command::Leg { address: Arc::clone(&self.address), command: LegCommand::Close };
+        self.plane.worker(self.address.worker()).tell_unhurried(command);
     }
 }

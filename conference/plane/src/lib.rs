@@ -179,7 +179,8 @@ impl Plane {
         let worker = self.pick_worker();
         let address = Arc::new(LegAddress::new(id, worker));
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
-        self.shared.workers[worker].send(Command::OpenLeg { address: Arc::clone(&address), sockets, facts }).await?;
+        let open = Command::OpenLeg { address: Arc::clone(&address), sockets, facts };
+        self.shared.workers[worker].send_unhurried(open).await?;
         self.legs().insert(id, Arc::clone(&address));
         Ok((LegMedia::new(self.clone(), address, local), receiver))
     }

@@ -40,8 +40,9 @@ pub(crate) struct Room {
     id: MeetingId,
     facts: mpsc::Sender<MeetingFact>,
     /// The main room under 0, breakout rooms under their numbers: each hears itself alone.
-    parts: BTreeMap<u32, Part>,
-    members: BTreeMap<ParticipantId, Member>,
+    parts: BTreeMap<u32, Box<Part>>,
+    /// Boxed, as the parts are: a tree keeps room for eleven.
+    members: BTreeMap<ParticipantId, Box<Member>>,
     /// Who receives a source: peer and slot.
     routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
     /// What has come and was not forwarded yet, by source.
@@ -157,7 +158,7 @@ impl Room {
         Self {
             id,
             facts,
-            parts: BTreeMap::from([(MAIN, Part::new(care))]),
+            parts: BTreeMap::from([(MAIN, Box::new(Part::new(care)))]),
             members: BTreeMap::new(),
             routes: HashMap::new(),
             pending: BTreeMap::new(),
@@ -201,7 +202,7 @@ impl Room {
         self.members.entry(participant).or_insert_with(|| {
             *ever += 1;
             numbers.insert(*ever, participant);
-            Member { number: *ever, ..Member::default() }
+            Box::new(Member { number: *ever, ..Member::default() })
         })
     }
 
@@ -234,7 +235,7 @@ impl Room {
         let member = self.member(participant);
         let (muted, music, number) = (member.muted, member.music, member.part);
         let care = self.care;
-        let part = self.parts.entry(number).or_insert_with(|| Part::new(care));
+        let part = self.parts.entry(number).or_insert_with(|| Box::new(Part::new(care)));
         let seat = part.mixer.add(config)?;
         part.seats.insert(seat, Seated { participant, leg });
         part.mixer.set_muted(seat, muted);
@@ -689,7 +690,7 @@ impl Room {
     /// Gives each subscriber of what he sees the layers that his line carries.
     fn allocate(&mut self, sfu: &mut Sfu, now: Instant) {
         let all = std::mem::take(&mut self.layers_changed);
-        let is_due = |(id, member): (&ParticipantId, &mut Member)| {
+        let is_due = |(id, member): (&ParticipantId, &mut Box<Member>)| {
             let subscriber = member.subscriber.as_ref()?;
             (subscriber.is_due(now) || (all && subscriber.connected)).then_some(*id)
         };
@@ -712,7 +713,7 @@ impl Room {
 
     /// Voices by want: who speaks loudest, the unmuted before the muted, who spoke last before who spoke long ago.
     fn wanted_voices(&self, part: u32) -> Vec<Wanted> {
-        let is_heard = |(_, member): &(&ParticipantId, &Member)| member.part == part && member.seat.is_some();
+        let is_heard = |(_, member): &(&ParticipantId, &Box<Member>)| member.part == part && member.seat.is_some();
         let loudest = self.parts.get(&part).map(|part| &part.loudest[..]).unwrap_or_default();
         let mut members: Vec<_> = self.members.iter().filter(is_heard).collect();
         let is_loud = |member: &Member| member.seat.is_some_and(|seat| loudest.contains(&seat));

@@ -60,13 +60,23 @@ impl WorkerHandle {
         Ok(())
     }
 
+    /// The same for what has time until the next tick, or is followed by what hasn't.
+    pub(crate) async fn send_unhurried(&self, command: Command) -> Result<(), PlaneError> {
+        self.queue.send(command).await.map_err(|_| PlaneError::WorkerGone)
+    }
+
     /// Never waits; see [`COMMANDS_MAX`].
     pub(crate) fn tell(&self, command: Command) {
+        self.tell_unhurried(command);
+        self.wake();
+    }
+
+    /// The same for what has time until the next tick.
+    pub(crate) fn tell_unhurried(&self, command: Command) {
         if self.queue.try_send(command).is_err() {
             tracing::error!(worker = self.index, "media worker takes no commands");
             metrics::counter!("plane_commands_dropped").increment(1);
         }
-        self.wake();
     }
 
     fn wake(&self) {
@@ -130,7 +140,7 @@ struct Worker {
     commands: mpsc::Receiver<Command>,
     /// The queues of all workers, for legs that move.
     routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]>,
-    rooms: HashMap<MeetingId, Room>,
+    rooms: HashMap<MeetingId, Box<Room>>,
     /// Of telephones in meetings.
     care: LineCare,
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
@@ -230,8 +240,8 @@ impl Worker {
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return std::ops::ControlFlow::Break(()),
                 Err(TryRecvError::Empty) => return std::ops::ControlFlow::Continue(()),
                 Ok(Command::OpenMeeting { id, facts }) => {
-                    self.phases.add(id, |other| self.rooms.get(&other).map_or(0, Room::len));
-                    self.rooms.insert(id, Room::new(id, facts, self.care));
+                    self.phases.add(id, |other| self.rooms.get(&other).map_or(0, |room| room.len()));
+                    self.rooms.insert(id, Box::new(Room::new(id, facts, self.care)));
                 }
                 Ok(Command::Meeting { id, command }) => self.meeting_command(id, command, now),
                 Ok(Command::OpenLeg { address, sockets, facts }) => self.open_leg(address, sockets, facts, now),
@@ -314,7 +324,7 @@ impl Worker {
     }
 
     fn close_room(&mut self, id: MeetingId) {
-        let participants = self.rooms.get(&id).map(Room::participants).unwrap_or_default();
+        let participants = self.rooms.get(&id).map(|room| room.participants()).unwrap_or_default();
         for participant in participants {
             self.remove_participant(id, participant);
         }

@@ -114,13 +114,16 @@ impl Call {
 /// A caller who hasn't called for so long is forgotten.
 const LANGUAGE_AGE_MS: i64 = 366 * 24 * 3_600_000;
 
+/// Callers of one statement.
+const LOOKED_UP: usize = 50;
+
 impl Store {
     /// The languages callers chose last; `callers` are hashes of their numbers, and whoever never chose is not among the answers.
     pub async fn caller_languages(&self, callers: &[&str]) -> Result<HashMap<String, String>, StoreError> {
         let mut found = HashMap::new();
-        for callers in callers.chunks(ROWS) {
+        for callers in callers.chunks(LOOKED_UP) {
             // Of two sizes, so that the statements stay prepared; nobody's hash is empty.
-            let size = if callers.len() == 1 { 1 } else { ROWS };
+            let size = if callers.len() == 1 { 1 } else { LOOKED_UP };
             let places: Vec<String> = (1..=size).map(|place| format!("${place}")).collect();
             let text = format!(
                 "SELECT caller_hmac, language FROM caller_languages WHERE caller_hmac IN ({})",
@@ -189,8 +192,9 @@ impl Store {
     }
 }
 
-/// Calls of one statement: each statement is a way to the database's thread and back.
-const ROWS: usize = 50;
+/// Calls of one statement: each statement is a way to the database's thread and back, and SQLite looks through the names of all of a
+/// statement's parameters for each of them.
+const ROWS: usize = 8;
 
 /// In the order of [`bind`].
 const COLUMNS: &str =

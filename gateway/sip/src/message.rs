@@ -262,15 +262,17 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = &str> {
 }
 
 fn comma(value: &str) -> Option<usize> {
+    // Most values are one.
+    value.find(',')?;
     let (mut quoted, mut bracketed, mut escaped) = (false, false, false);
-    for (at, c) in value.char_indices() {
-        match c {
+    for (at, byte) in value.bytes().enumerate() {
+        match byte {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '<' if !quoted => bracketed = true,
-            '>' if !quoted => bracketed = false,
-            ',' if !quoted && !bracketed => return Some(at),
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => bracketed = true,
+            b'>' if !quoted => bracketed = false,
+            b',' if !quoted && !bracketed => return Some(at),
             _ => {}
         }
     }
@@ -282,8 +284,8 @@ pub(crate) fn via_parts(value: &str) -> Option<(String, &str)> {
     let (_, transport) = value.split_once('/')?.1.split_once('/')?;
     let (_, rest) = transport.trim_start().split_once(char::is_whitespace)?;
     let (sent_by, parameters) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
-    let sent_by: String = sent_by.chars().filter(|c| !c.is_whitespace()).collect();
-    (!sent_by.is_empty()).then(|| (sent_by.to_ascii_lowercase(), parameters))
+    let sent_by: String = sent_by.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect();
+    (!sent_by.is_empty()).then_some((sent_by, parameters))
 }
 
 /// The value of a parameter behind an address, a Via, or another value.

@@ -1,6 +1,6 @@
 //! How the endpoint's messages are written, and to whom they go.
 
-use std::{fmt::Write, net::SocketAddr};
+use std::{borrow::Cow, fmt::Write, net::SocketAddr};
 
 use super::{Call, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport};
 use crate::message::{Message, address_uri, first_of_list, via_parts};
@@ -45,13 +45,17 @@ pub(super) fn transaction_key(message: &Message) -> Option<TransactionKey> {
     Some((id, sent_by, method.to_owned()))
 }
 
-pub(super) fn clean(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).collect()
+pub(super) fn clean(value: &str) -> Cow<'_, str> {
+    without(value, char::is_control)
+}
+
+fn without(value: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if value.contains(&bad) { value.chars().filter(|c| !bad(*c)).collect() } else { Cow::Borrowed(value) }
 }
 
 /// As a Request-URI: a blank would end it.
-fn clean_uri(uri: &str) -> String {
-    uri.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect()
+fn clean_uri(uri: &str) -> Cow<'_, str> {
+    without(uri, |c| c.is_control() || c.is_whitespace())
 }
 
 /// The address we are reached at by who is on this way: on the loopback, that.
