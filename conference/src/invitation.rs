@@ -25,7 +25,7 @@ pub struct Reach {
     pub web: String,
     /// `sip:{number}@meet.example.com`, with `{number}` where the meeting's goes.
     pub sip: String,
-    /// Telephone numbers with their names, as people read them.
+    /// Telephone numbers with their names, as people read them; a name may be empty.
     pub phones: Vec<(String, String)>,
 }
 
@@ -288,7 +288,7 @@ fn text(meeting: &MeetingInfo, next_ms: Option<i64>, host: &str, reach: &Reach, 
     }
     let password = meeting.password.as_ref().map(|password| format!(",,{password}#")).unwrap_or_default();
     for (name, number) in &reach.phones {
-        line(&format!("{} {name}", say("电话入会", "Phone")), &format!("{number},,{digits}#{password}"));
+        line(format!("{} {name}", say("电话入会", "Phone")).trim_end(), &format!("{number},,{digits}#{password}"));
     }
     line("SIP", &reach.sip.replace("{number}", &digits));
     text

@@ -38,7 +38,7 @@ pub(crate) struct Config {
     pub(crate) webhooks: Webhooks,
     /// Single sign-on; off where not set.
     pub(crate) sign_on: Option<SignOn>,
-    /// Telephone numbers that lead here, for invitations.
+    /// Telephone numbers that lead here, as people are told them; where there are none, those of `sip.numbers`.
     pub(crate) phones: Vec<Phone>,
     /// Whom people turn to.
     pub(crate) support: Support,

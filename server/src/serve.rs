@@ -234,7 +234,10 @@ impl Config {
             (None, Some(https)) => format!("https://{announced}:{}", https.port()),
             (None, None) => format!("http://{announced}:{}", self.web.http.port()),
         };
-        let phones = self.phones.iter().map(|phone| (phone.name.clone(), phone.number.clone())).collect();
+        let phones = match self.phones.as_slice() {
+            [] => self.sip.numbers.told().to_vec(),
+            phones => phones.iter().map(|phone| (phone.name.clone(), phone.number.clone())).collect(),
+        };
         Reach { web, sip: format!("sip:{{number}}@{host}"), phones }
     }
 

@@ -39,6 +39,15 @@ impl Language {
         }
     }
 
+    /// As its speakers call it.
+    #[must_use]
+    pub fn own_name(self) -> &'static str {
+        match self {
+            Self::ZhCn => "中文",
+            Self::EnUs => "English",
+        }
+    }
+
     /// By the tag, or by the tag's language alone (`en`, `EN-gb`).
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {

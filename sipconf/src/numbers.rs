@@ -19,6 +19,8 @@ struct Number {
     meeting: Option<String>,
     /// Name of a site, whose prompts are heard from the first word.
     site: Option<String>,
+    /// What people read beside it; its language where there is none.
+    name: Option<String>,
 }
 
 /// Where a dialled number leads.
@@ -32,10 +34,13 @@ pub struct Route {
     pub site: Option<String>,
 }
 
-/// All numbers of ours. In a configuration file, an array of tables of `number`, `language`, `meeting` and `site`.
+/// All numbers of ours. In a configuration file, an array of tables of `number`, `language`, `meeting`, `site` and `name`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Vec<Number>")]
-pub struct Numbers(Vec<(String, Route)>);
+pub struct Numbers {
+    routes: Vec<(String, Route)>,
+    told: Vec<(String, String)>,
+}
 
 /// Why the numbers are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +63,8 @@ impl TryFrom<Vec<Number>> for Numbers {
     type Error = NumbersError;
 
     fn try_from(numbers: Vec<Number>) -> Result<Self, NumbersError> {
-        let mut routes: Vec<(String, Route)> = Vec::new();
-        for Number { number, language, meeting, site } in numbers {
+        let (mut routes, mut told): (Vec<(String, Route)>, _) = (Vec::new(), Vec::new());
+        for Number { number, language, meeting, site, name } in numbers {
             let digits = bare(&number);
             if digits.is_empty() || !is_digits(digits) {
                 return Err(NumbersError::NoNumber(number));
@@ -77,35 +82,47 @@ impl TryFrom<Vec<Number>> for Numbers {
                 return Err(NumbersError::Twice(number));
             }
             routes.push((digits.to_owned(), Route { language, meeting, site }));
+            let leads_everywhere =
+                routes.last().is_some_and(|(_, route)| route.meeting.is_none() && route.site.is_none());
+            if leads_everywhere {
+                let spoken = language.map(Language::own_name).unwrap_or_default();
+                told.push((name.unwrap_or_else(|| spoken.to_owned()), number));
+            }
         }
-        Ok(Self(routes))
+        Ok(Self { routes, told })
     }
 }
 
 impl Numbers {
+    /// Those that lead into every meeting, to be told to people: the name, which may be empty, and the number as it is written.
+    #[must_use]
+    pub fn told(&self) -> &[(String, String)] {
+        &self.told
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.routes.len()
     }
 
     /// There is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.routes.is_empty()
     }
 
     /// Whether it is one of them.
     #[must_use]
     pub fn has(&self, dialled: &str) -> bool {
-        self.0.iter().any(|(number, _)| number == bare(dialled))
+        self.routes.iter().any(|(number, _)| number == bare(dialled))
     }
 
     /// Where this number leads; with or without the plus in front.
     #[must_use]
     pub fn route(&self, dialled: &str) -> Route {
         let dialled = bare(dialled);
-        self.0.iter().find(|(number, _)| number == dialled).map(|(_, route)| route.clone()).unwrap_or_default()
+        self.routes.iter().find(|(number, _)| number == dialled).map(|(_, route)| route.clone()).unwrap_or_default()
     }
 }
 
@@ -145,6 +162,21 @@ mod tests {
         let meeting = Route { language: Some(Language::EnUs), meeting: number, site };
         assert_eq!(numbers.route("5000"), meeting);
         assert_eq!(numbers.route("50000"), Route::default());
+    }
+
+    // product: S7, J5: nobody is told a number that leads to one meeting or greets in another company's name.
+    #[test]
+    fn people_are_told_what_leads_into_every_meeting() {
+        let numbers = read(
+            "[[numbers]]\nnumber = \"+861055550000\"\nname = \"北京\"\n\
+             [[numbers]]\nnumber = \"5001\"\nlanguage = \"en-US\"\n\
+             [[numbers]]\nnumber = \"5002\"\n\
+             [[numbers]]\nnumber = \"5003\"\nmeeting = \"123456789\"\n\
+             [[numbers]]\nnumber = \"5004\"\nsite = \"甲\"\n",
+        )
+        .unwrap();
+        let told: Vec<_> = numbers.told().iter().map(|(name, number)| (name.as_str(), number.as_str())).collect();
+        assert_eq!(told, [("北京", "+861055550000"), ("English", "5001"), ("", "5002")]);
     }
 
     // product: P7

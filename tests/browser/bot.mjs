@@ -151,20 +151,24 @@ async function until(expression) {
   throw new Error(`${expression} never holds`);
 }
 
-/** What axe-core finds that keeps people out: its serious and critical rules, each with where. */
-async function axe() {
+/** What axe-core finds that keeps people out: its serious and critical rules, or those named, each with where. */
+async function axe(rules) {
   if (await page.evaluate('!window.axe')) {
     await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
   }
-  return page.evaluate(async () => {
+  return page.evaluate(async rules => {
     // What is on its way in or out has colours of its own; what turns for ever is not waited for.
     const ending = document.getAnimations().filter(one => Number.isFinite(one.effect?.getComputedTiming().endTime));
     await Promise.all(ending.map(one => one.finished.catch(() => undefined)));
-    const { violations } = await window.axe.run(document, { resultTypes: ['violations'], preload: false });
+    const { violations } = await window.axe.run(document, {
+      resultTypes: ['violations'],
+      preload: false,
+      ...(rules.length > 0 && { runOnly: { type: 'rule', values: rules } }),
+    });
     return violations
       .filter(({ impact }) => impact === 'serious' || impact === 'critical')
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} (${failureSummary})`).join(' | ')}`);
-  });
+  }, rules);
 }
 
 const calls = {

@@ -12,7 +12,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tests::{Baresip, Client, Codec, PASSWORD, Server, User, http};
+use tests::{Baresip, Browser, Client, Codec, Colour, PASSWORD, Server, User, by_id, http};
+
+use crate::web::{is_sound, new_password, segment};
 
 /// In so many hours, on the hour.
 fn in_hours(hours: i64) -> String {
@@ -428,16 +430,22 @@ async fn a_new_password_comes_by_short_message() -> Result<()> {
     let sent = receive(listener, &[201]);
     let user = User::login(&server, "shared").await?;
     user.ask(Method::PATCH, "/me", json!({"mobile": "+8613812345678"}), &[]).await?;
-    let nobody = User { web: server.web, cookie: String::new() };
-    nobody.post("/password-resets", json!({"name": "shared", "by": "sms"})).await?;
+    let mut page = Browser::start(0.0, Colour::Blue)?;
+    page.open(&format!("http://{}/forgot", server.web))?;
+    segment(&mut page, "forgot-by", "By mobile phone")?;
+    page.fill("forgot-name", "shared")?;
+    page.click("forgot-submit")?;
+    page.see(&by_id("forgot-code"))?;
     let (head, body) = sent.recv_timeout(Duration::from_secs(30))?;
     assert!(head.iter().any(|line| line.eq_ignore_ascii_case("authorization: Basic QUM6dG9rZW4=")), "{head:?}");
     let fields: std::collections::HashMap<_, _> = body.split('&').filter_map(|field| field.split_once('=')).collect();
     assert_eq!(fields["To"], "%2B8613812345678");
     let code = fields["Code"];
     assert!(code.len() == 6 && fields["Body"].contains(code), "{body}");
-    let new = json!({"name": "shared", "secret": code, "new_password": "Another-2026"});
-    assert_eq!(nobody.ask(Method::PUT, "/password-resets", new, &[]).await?.status, 204);
+    page.fill("forgot-code", code)?;
+    is_sound(&mut page, "a code")?;
+    new_password(&mut page, "Another-2026")?;
+    page.see(&by_id("reset-done"))?;
     Client::login(server.web, "shared", "Another-2026").await?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! What is said in writing, and what somebody missed.
 
+use std::{net::TcpListener, time::Duration};
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{Browser, Client, Colour, Server, http};
 
-use crate::api::{MailServer, read_mail};
+use crate::api::{MailServer, read_mail, receive};
 
 async fn join(server: &Server, name: &str) -> Result<Client> {
     let join = json!({"type": "join", "name": name, "password": server.password});
@@ -107,7 +109,14 @@ fn a_file_is_handed_round_from_the_page() -> Result<()> {
 #[test]
 fn others_are_invited_from_the_meetings_page() -> Result<()> {
     let mail = MailServer::start()?;
-    let server = Server::start_with(&[("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address))])?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let server = Server::start_with(&[
+        ("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address)),
+        ("HUITONG_SMS__URL", &format!("http://{}/messages", listener.local_addr()?)),
+        ("HUITONG_SMS__FORM", "true"),
+        ("HUITONG_SMS__BODY", "To={to}&Body={text}"),
+    ])?;
+    let messages = receive(listener, &[201]);
     let mut guest = Browser::start(700.0, Colour::Green)?;
     guest.join(server.web, &server.meeting, "李雷", &server.password)?;
     guest.click("more")?;
@@ -131,6 +140,13 @@ fn others_are_invited_from_the_meetings_page() -> Result<()> {
     host.see("[data-testid=invite-sent]")?;
     let read = read_mail(&mail.next()?)?;
     assert!(read["text"].as_str().is_some_and(|text| text.contains(&server.password)), "{read}");
+    host.click("invite-by-sms")?;
+    host.miss("[data-testid=invite-sent]")?;
+    host.fill("invite-addresses", "13812345678")?;
+    host.click("invite-send")?;
+    host.see("[data-testid=invite-sent]")?;
+    let (_, body) = messages.recv_timeout(Duration::from_secs(30))?;
+    assert!(body.contains("13812345678&Body="), "{body}");
     Ok(())
 }
 

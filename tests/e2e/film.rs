@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::json;
-use tests::{Baresip, Browser, Client, Codec, Server, by_id};
+use tests::{Baresip, Browser, Client, Codec, Server, Sitter, by_id};
 
 use crate::{
     pictures::{keep, somebody},
@@ -42,7 +42,7 @@ async fn pictures_of_eight_people_who_meet() -> Result<()> {
     let mut others = Vec::new();
     for name in ["林涛", "吴敏", "Jim Green", "سارا کریمی"] {
         let join = json!({"type": "join", "name": name, "password": server.password});
-        others.push(Client::join(server.web, &server.meeting, join, None).await?);
+        others.push(Sitter::new(Client::join(server.web, &server.meeting, join, None).await?));
     }
     let mut phone = Baresip::start("13812345678", Codec::Opus, 900.0)?;
     phone.dial(&server.meeting, server.sip, "udp")?;

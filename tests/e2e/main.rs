@@ -16,6 +16,7 @@ mod embed;
 mod encryption;
 mod film;
 mod guessing;
+mod hosting;
 mod keyboard;
 mod keypad;
 mod lines;

@@ -1,4 +1,4 @@
-//! Every screen in turn: that nothing on it keeps anybody out, whatever the size and the light; and, by `make pictures`,
+//! Every screen in turn: that axe-core finds nothing serious on it, whatever the size and the light; and, by `make pictures`,
 //! as pictures in both languages for docs/screens, which are then looked at.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Browser, Client, RawPhone, Server, by_id, tag};
+use tests::{Browser, Client, Colour, RawPhone, Server, Sitter, by_id, tag};
 
 use crate::{
     pictures::{keep, somebody},
@@ -72,7 +72,10 @@ impl Visitor {
     }
 
     fn somebody(&self, server: &Server, wall: &str) -> Result<Browser> {
-        let mut page = somebody(wall, 0.0)?;
+        let mut page = match self.doing {
+            Doing::Shoot => somebody(wall, 0.0)?,
+            Doing::Check(_) => Browser::start(0.0, Colour::Blue)?,
+        };
         page.open(&format!("http://{}/", server.web))?;
         page.evaluate(&format!("localStorage.setItem('huitong.language', '{}')", self.language))?;
         Ok(page)
@@ -113,7 +116,7 @@ async fn walk(visitor: &Visitor) -> Result<()> {
     let mut guest = visitor.somebody(&server, "0x7a5c86")?;
     site(visitor, &server, &mut guest)?;
     let (number, others) = coming_in(visitor, &server, &mut host, &mut guest).await?;
-    meeting(visitor, &mut host, &mut guest, others).await?;
+    meeting(visitor, &mut host, &mut guest, &others).await?;
     on_air(visitor, &server, &mut host, &mut guest, &number)
 }
 
@@ -133,6 +136,8 @@ fn account(visitor: &Visitor, server: &Server, host: &mut Browser) -> Result<()>
     visitor.at(host, "reset")?;
     // Of a page that is not for one nothing is told.
     host.open(&format!("{home}admin"))?;
+    host.see(&by_id("not-found"))?;
+    host.open(&format!("{home}nowhere"))?;
     host.see(&by_id("not-found"))?;
     visitor.at(host, "not-found")?;
     host.open(&home)?;
@@ -247,7 +252,7 @@ async fn coming_in(
     server: &Server,
     host: &mut Browser,
     guest: &mut Browser,
-) -> Result<(String, Vec<Client>)> {
+) -> Result<(String, Vec<Sitter>)> {
     host.click_at(&format!("{} [data-testid=meeting-start]", item(visitor.say("产品评审", "Product review"))))?;
     host.see(&by_id("preview"))?;
     visitor.at(host, "before")?;
@@ -283,13 +288,13 @@ async fn coming_in(
     for name in [("韩梅梅", "Ada Lovelace"), ("林涛", "Alan Turing"), ("Jim Green", "王芳"), ("吴敏", "Edsger")]
     {
         let join = json!({"type": "join", "name": visitor.say(name.0, name.1), "password": "246810"});
-        others.push(Client::join(server.web, &number, join, None).await?);
+        others.push(Sitter::new(Client::join(server.web, &number, join, None).await?));
     }
     Ok((number, others))
 }
 
 /// In the meeting.
-async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, mut others: Vec<Client>) -> Result<()> {
+async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, others: &[Sitter]) -> Result<()> {
     guest.click("reactions")?;
     guest.see(&by_id("react-clap"))?;
     visitor.at(guest, "reactions")?;
@@ -336,7 +341,7 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, mut
     let question = visitor.say("这个版本何时发布？", "When do we release?");
     let choices = [visitor.say("本周五", "This Friday"), visitor.say("下周一", "Next Monday")];
     host.evaluate(&format!("window.huitong.startPoll('{question}', ['{}', '{}'], false)", choices[0], choices[1]))?;
-    for (at, other) in others.iter_mut().enumerate() {
+    for (at, other) in others.iter().enumerate() {
         other.command(json!({"type": "vote", "poll": 1, "choices": [usize::from(at == 0)]})).await?;
     }
     host.click("panel-close")?;

@@ -109,6 +109,19 @@ fn pictures_documents_and_pages_are_seen_by_all_and_by_the_audience() -> Result<
     guest.see(&format!("{}:disabled", by_id("share")))?;
     host.evaluate("window.huitong.lockShare(false)")?;
 
+    // What nobody else could see is not sent: its owner is told what to do, and chooses again.
+    let office = folder.path().join("方案.docx");
+    std::fs::write(&office, "PK")?;
+    guest.click("share")?;
+    guest.upload("input[accept*=pdf]", &office)?;
+    guest.see(&by_id("share-other"))?;
+    let said = guest.text(&by_id("share-other"))?;
+    assert!(said.contains("方案.docx") && said.contains("PDF"), "{said}");
+    is_sound(&mut guest, "a file of another kind")?;
+    host.miss(&by_id("shown"))?;
+    guest.press("Escape")?;
+    guest.miss(&by_id("share-other"))?;
+
     // What is no document says so.
     guest.click("share")?;
     guest.upload("input[accept*=pdf]", &nonsense)?;

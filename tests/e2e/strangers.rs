@@ -193,6 +193,18 @@ async fn what_is_too_large_or_unknown_is_said() -> Result<()> {
     let large = json!({"name": "x".repeat(100_000), "password": ""});
     assert_eq!(http.post(format!("{web}/api/v1/login")).json(&large).send().await?.status(), 413);
     assert_eq!(http.get(format!("{web}/api/v1/meetings/by-number/100000000")).send().await?.status(), 404);
+    // A person sees a page with a way home; a program, a script and whoever asks the API are answered in kind.
+    for (path, accept, kind) in [
+        ("/nowhere/at/all", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html"),
+        ("/nowhere", "*/*", "application/problem+json"),
+        ("/assets/old-0000.js", "*/*", "application/problem+json"),
+        ("/api/v1/nowhere", "text/html", "application/problem+json"),
+    ] {
+        let answer = http.get(format!("{web}{path}")).header("accept", accept).send().await?;
+        let told = answer.headers()["content-type"].to_str()?.to_owned();
+        assert_eq!(answer.status(), 404, "{path}");
+        assert!(told.starts_with(kind), "{path} is {told}");
+    }
     let foreign = http.post(format!("{web}/api/v1/login")).header("origin", "https://evil.example");
     assert_eq!(foreign.json(&json!({"name": "host", "password": "x"})).send().await?.status(), 403);
 

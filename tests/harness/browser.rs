@@ -211,7 +211,12 @@ impl Browser {
 
     /// What axe-core has against the page: its serious and critical findings.
     pub fn axe(&mut self) -> Result<Vec<String>> {
-        Ok(serde_json::from_value(self.call("axe", &json!([]))?)?)
+        self.axe_of(&[])
+    }
+
+    /// The same by these of its rules alone; by all where none is named.
+    pub fn axe_of(&mut self, rules: &[&str]) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.call("axe", &json!([rules]))?)?)
     }
 
     /// Waits until something is to be seen, by CSS.

@@ -5,13 +5,16 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Orders a [`Sitter`] may have before the first is done.
+const ORDERS: usize = 8;
 
 /// Who asks over HTTP, without cookies. The library wants to know whose TLS it would use, even where none is.
 pub fn http() -> reqwest::Client {
@@ -103,5 +106,33 @@ impl Client {
             bail!("the connection ended")
         };
         timeout(patience, search).await.with_context(|| format!("it did not come in {patience:?}"))?
+    }
+}
+
+/// A participant who sits there and answers the server's pings, as a browser does, while nobody looks at him.
+pub struct Sitter {
+    orders: mpsc::Sender<Value>,
+}
+
+impl Sitter {
+    pub fn new(mut client: Client) -> Self {
+        let (orders, mut wanted) = mpsc::channel(ORDERS);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    order = wanted.recv() => match order {
+                        Some(order) => drop(client.command(order).await),
+                        None => return,
+                    },
+                    ended = client.next_within(Duration::MAX, |_| false) => return drop(ended),
+                }
+            }
+        });
+        Self { orders }
+    }
+
+    /// Sends a command; what comes of it is seen by the others.
+    pub async fn command(&self, command: Value) -> Result<()> {
+        Ok(self.orders.send(command).await?)
     }
 }

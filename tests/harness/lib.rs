@@ -16,7 +16,7 @@ mod user;
 
 pub use baresip::{Baresip, Codec, Heard};
 pub use browser::{Browser, Colour, Devices, by_id};
-pub use client::{Client, http, http_with};
+pub use client::{Client, Sitter, http, http_with};
 pub use coturn::Coturn;
 pub use kamailio::Kamailio;
 pub use name_server::{Kind, NameServer};

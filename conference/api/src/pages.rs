@@ -29,8 +29,22 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     match Dist::get(name) {
         Some(file) => serve(name, &file, &headers),
         None if name.ends_with(".html") => Html(NOT_BUILT).into_response(),
+        None if wants_page(&headers) => nowhere(),
         None => not_found(),
     }
+}
+
+/// A person opens the address in a browser; programs, scripts and pictures of a page take no HTML.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|kinds| kinds.contains("text/html"))
+}
+
+/// The page that says so itself, in the reader's language and with a way home.
+fn nowhere() -> Response {
+    let page = Dist::get("index.html").map_or_else(|| NOT_BUILT.into(), |file| file.data.to_vec());
+    let fields = [(header::CACHE_CONTROL, "no-store"), (header::VARY, "Accept")];
+    (StatusCode::NOT_FOUND, fields, Html(page)).into_response()
 }
 
 const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>会通</title>\

@@ -57,5 +57,9 @@ export const variables: CSSVariablesResolver = () => ({
     // Of menus' items.
     '--mantine-color-red-6': '#c8323c',
   },
-  dark: { '--mantine-color-dimmed': '#9aa5ad' },
+  dark: {
+    '--mantine-color-dimmed': '#9aa5ad',
+    '--mantine-color-red-6': '#ff8f8f',
+    '--mantine-color-error': '#ff8f8f',
+  },
 });

@@ -39,7 +39,7 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
         <Chip.Group multiple value={value.days} onChange={days => onChange({ ...value, days: days })}>
           <Group gap={6}>
             {WEEKDAYS.map(day => (
-              <Chip key={day} value={day} size="xs">
+              <Chip key={day} value={day} size="xs" styles={{ root: { display: 'flex' } }}>
                 {weekday(day, 'short')}
               </Chip>
             ))}

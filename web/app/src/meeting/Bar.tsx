@@ -111,8 +111,7 @@ function ChatButton({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => voi
     <BarButton
       icon={<MessageSquare size={22} />}
       label={t('chat.title')}
-      aria-label={fresh > 0 ? t('chat.unread', { count: fresh }) : t('chat.title')}
-      {...(fresh > 0 && { count: fresh, alarming: true })}
+      {...(fresh > 0 && { count: fresh, alarming: true, spoken: t('chat.unread', { count: fresh }) })}
       tone={isOpen ? 'on' : undefined}
       aria-pressed={isOpen}
       onClick={onToggle}

@@ -1,3 +1,4 @@
+import { VisuallyHidden } from '@mantine/core';
 import { type ButtonHTMLAttributes, type ReactNode, forwardRef } from 'react';
 import styles from './Bar.module.css';
 
@@ -6,6 +7,8 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   label: string;
   /** A small number on the icon. */
   count?: number;
+  /** What the number means, for whoever listens. */
+  spoken?: string;
   /** The number wants to be looked at. */
   alarming?: boolean;
   tone?: 'off' | 'on' | 'danger' | undefined;
@@ -13,7 +16,7 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 /** An icon with its word below; on a phone the icon alone. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
-  { icon, label, count, alarming, tone, className = '', ...rest },
+  { icon, label, count, spoken, alarming, tone, className = '', ...rest },
   ref,
 ) {
   return (
@@ -34,6 +37,7 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
         )}
       </span>
       <span className={styles.label}>{label}</span>
+      {spoken !== undefined && <VisuallyHidden>{spoken}</VisuallyHidden>}
     </button>
   );
 });

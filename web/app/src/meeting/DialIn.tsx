@@ -1,5 +1,5 @@
 import type { Info, MeetingView } from '@huitong/sdk';
-import { ActionIcon, CopyButton, Group, Stack, Text } from '@mantine/core';
+import { ActionIcon, Anchor, CopyButton, Group, Stack, Text } from '@mantine/core';
 import { Check, Copy } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useInfo } from '../info';
@@ -33,7 +33,13 @@ export function DialNumbers({ info, number, password }: DialNumbersProps) {
   return (
     <>
       {info?.phones.map(phone => (
-        <Line key={phone.number} label={phone.name} value={`${phone.number},,${keys}`} />
+        <Line
+          key={phone.number}
+          label={phone.name || t('dial.number')}
+          value={`${phone.number},,${keys}`}
+          link={`tel:${phone.number},,${keys.replaceAll('#', '%23')}`}
+          testid="dial-number"
+        />
       ))}
       {info?.phones.length === 0 && <Line label={t('dial.keys')} value={keys} />}
       {info && <Line label={t('dial.sip')} value={sipAddress(info, number)} />}
@@ -47,7 +53,16 @@ export function sipAddress({ sip }: Info, number: string): string {
   return `sip:${number}@${sip.host}${port === 5060 ? '' : `:${port}`}`;
 }
 
-function Line({ label, value, copied = value }: { label: string; value: string; copied?: string }) {
+interface LineProps {
+  label: string;
+  value: string;
+  copied?: string;
+  /** What is opened by touching the value. */
+  link?: string;
+  testid?: string;
+}
+
+function Line({ label, value, copied = value, link, testid }: LineProps) {
   const { t } = useTranslation();
   return (
     <Group justify="space-between" wrap="nowrap" gap="xs">
@@ -55,8 +70,14 @@ function Line({ label, value, copied = value }: { label: string; value: string; 
         <Text fz="xs" c="dimmed">
           {label}
         </Text>
-        <Text fz="sm" style={{ overflowWrap: 'anywhere' }}>
-          {value}
+        <Text fz="sm" style={{ overflowWrap: 'anywhere' }} data-testid={testid}>
+          {link ? (
+            <Anchor href={link} fz="sm">
+              {value}
+            </Anchor>
+          ) : (
+            value
+          )}
         </Text>
       </div>
       <CopyButton value={copied} timeout={3000}>

@@ -57,6 +57,7 @@ export function Head({ password, onStatistics }: HeadProps) {
             variant="subtle"
             color="gray"
             size="lg"
+            className={styles.other}
             aria-label={t(`meeting.${other}`)}
             onClick={toggleLayout}
             data-testid="toggle-layout"

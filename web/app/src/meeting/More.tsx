@@ -4,7 +4,6 @@ import {
   Activity,
   CalendarPlus,
   ChartColumn,
-  Check,
   Circle,
   DoorOpen,
   Ellipsis,
@@ -218,18 +217,16 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
         <>
           <Menu.Divider />
           <Menu.Label>{t('broadcast.layout')}</Menu.Label>
-          {LAYOUTS.map(one => (
-            <Menu.Item
-              key={one}
-              role="menuitemradio"
-              aria-checked={layout === one}
-              leftSection={layout === one ? <Check size={16} /> : <Radio size={16} />}
-              onClick={() => void attempt(() => meeting.layout(one))}
-              data-testid={`broadcast-layout-${one}`}
-            >
-              {t(`broadcast.${one}`)}
-            </Menu.Item>
-          ))}
+          <Menu.RadioGroup
+            value={layout}
+            onChange={one => void attempt(() => meeting.layout(one as BroadcastLayout))}
+          >
+            {LAYOUTS.map(one => (
+              <Menu.RadioItem key={one} value={one} data-testid={`broadcast-layout-${one}`}>
+                {t(`broadcast.${one}`)}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
           <Menu.Item
             leftSection={<Share2 size={16} />}
             onClick={() => onDialog('pushes')}

@@ -185,7 +185,7 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
             data-testid="book-password"
           />
           <fieldset style={{ border: 0, margin: 0, padding: 0 }}>
-            <Text component="legend" fz="sm" fw={500} mb={8} p={0}>
+            <Text component="legend" fz="sm" fw={600} mb={8} p={0}>
               {t('book.options')}
             </Text>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">

@@ -3,6 +3,7 @@ import type { Info as ServerInfo } from '@huitong/sdk';
 import type { Account } from '@huitong/sdk';
 import {
   Alert,
+  Anchor,
   Button,
   Group,
   Select,
@@ -232,8 +233,10 @@ function About() {
           [t('about.version'), <span data-testid="version">{info?.version}</span>],
           [t('about.sip'), info?.sip.host],
           ...(info?.phones ?? []).map(({ name, number }): [string, ReactNode] => [
-            name,
-            <a href={`tel:${number}`}>{number}</a>,
+            name || t('dial.number'),
+            <Anchor href={`tel:${number}`} fz="sm">
+              {number}
+            </Anchor>,
           ]),
           ...(info ? support(info, t) : []),
         ]}
@@ -248,17 +251,17 @@ function support({ support: { url, hotline } }: ServerInfo, t: TFunction): [stri
   if (url) {
     rows.push([
       t('about.service'),
-      <a href={url} target="_blank" rel="noreferrer" data-testid="support-url">
+      <Anchor href={url} fz="sm" target="_blank" rel="noreferrer" data-testid="support-url">
         {url}
-      </a>,
+      </Anchor>,
     ]);
   }
   if (hotline) {
     rows.push([
       t('about.hotline'),
-      <a href={`tel:${hotline.replace(/\s/g, '')}`} data-testid="support-hotline">
+      <Anchor href={`tel:${hotline.replace(/\s/g, '')}`} fz="sm" data-testid="support-hotline">
         {hotline}
-      </a>,
+      </Anchor>,
     ]);
   }
   return rows;

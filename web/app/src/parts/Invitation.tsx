@@ -131,7 +131,7 @@ function Words({ meeting, tongue }: WayProps) {
         aria-label={t('invite.title')}
         data-testid="invite-text"
       />
-      <Group grow>
+      <Group grow preventGrowOverflow={false}>
         {!meeting.seat && (
           <Button
             component="a"

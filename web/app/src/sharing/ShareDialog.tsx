@@ -13,11 +13,26 @@ import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './ShareDialog.module.css';
 
+/** Those every browser shows; others' formats would be seen by their owners alone. */
+const SHOWN = {
+  picture: ['image/png', 'image/jpeg', 'image/webp', 'image/gif'],
+  document: ['application/pdf'],
+} as const;
+
 const FILES = [
-  // Those every browser shows; others' formats would be seen by their owners alone.
-  { kind: 'picture', accept: 'image/png,image/jpeg,image/webp,image/gif', Icon: Image },
-  { kind: 'document', accept: 'application/pdf,.pdf', Icon: FileText },
+  { kind: 'picture', accept: SHOWN.picture.join(), Icon: Image },
+  // Whoever looks for a document of Word or PowerPoint finds it, and is told what to do.
+  {
+    kind: 'document',
+    accept: `${SHOWN.document.join()},.pdf,.doc,.docx,.ppt,.pptx,.xls,.xlsx`,
+    Icon: FileText,
+  },
 ] as const;
+
+/** By its kind; some systems know no kind of a PDF and leave it empty. */
+function isShown(kind: keyof typeof SHOWN, { name, type }: File): boolean {
+  return SHOWN[kind].some(known => known === type) || (kind === 'document' && /\.pdf$/i.test(name));
+}
 
 /** 共享 (C20): what can be shown to all. */
 export function ShareDialog({ onClose }: { onClose: () => void }) {
@@ -26,10 +41,12 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
   const account = useAccount(state => state.account);
   const [busy, setBusy] = useState<string | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
+  const [other, setOther] = useState<string | null>(null);
 
   const share = async (what: string, show: () => Promise<unknown>) => {
     setBusy(what);
     setProblem(null);
+    setOther(null);
     try {
       await show();
       onClose();
@@ -40,6 +57,11 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
     }
   };
   const showFile = (kind: 'picture' | 'document', file: File) => {
+    if (!isShown(kind, file)) {
+      setProblem(null);
+      setOther(file.name);
+      return;
+    }
     const seat = meeting.resume;
     if (seat) void share(kind, () => rest.showFile(meeting.state.meeting.id, seat, file, kind));
   };
@@ -87,6 +109,14 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
           {t('share.whiteboard')}
         </button>
       </div>
+      <Text fz="xs" c="dimmed" mt={-10}>
+        {t('share.office')}
+      </Text>
+      {other !== null && (
+        <Alert color="yellow" variant="light" data-testid="share-other">
+          {t('share.other', { name: other })}
+        </Alert>
+      )}
       {problem !== null && (
         <Alert color="red" variant="light" data-testid="share-problem">
           {problemText(t, problem)}

@@ -1,0 +1,133 @@
+//! What a host does to others from the page, and what they see of it.
+
+use anyhow::Result;
+use serde_json::json;
+use tests::{Browser, Client, Colour, Server, by_id};
+
+use crate::{troubles::reads, web::from_row};
+
+const PASSWORD: &str = "Huitong-2026";
+
+fn notice(kind: &str) -> String {
+    format!("[data-notice={kind}]")
+}
+
+/// Keeps in mind what was told in passing: it may be gone sooner than one can look for it.
+const NOTING: &str = "document.addEventListener('DOMContentLoaded', () => {
+    window.noticed = new Set();
+    const note = () => document.querySelectorAll('[data-notice]').forEach(one => window.noticed.add(one.dataset.notice));
+    new MutationObserver(note).observe(document.body, { childList: true, subtree: true });
+})";
+
+fn is_told(page: &mut Browser, kind: &str) -> Result<()> {
+    page.until(&format!("window.noticed.delete('{kind}')"))
+}
+
+/// Does what a notice offers.
+fn accept(page: &mut Browser, kind: &str) -> Result<()> {
+    page.click_at(&format!("{} [data-testid=notice-accept]", notice(kind)))?;
+    page.miss(&notice(kind))
+}
+
+// product: C2, C3, C4, C7, C8, C9, C10, C11, C12, C13, C16, C24, J4
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(0.0, Colour::Red)?;
+    host.login(server.web, "concurrent", PASSWORD)?;
+    host.click("instant-open")?;
+    host.fill("instant-title", "周会")?;
+    host.fill("instant-capacity", "3")?;
+    host.click("instant-start")?;
+    host.click("prejoin-join")?;
+    host.see(&by_id("room"))?;
+    let number = host.evaluate("window.huitong.state.meeting.number")?.as_str().unwrap_or_default().to_owned();
+    let link = format!("http://{}/j/{number}", server.web);
+    let mut guest = Browser::start(0.0, Colour::Green)?;
+    guest.before_each_page(NOTING)?;
+    guest.open(&link)?;
+    guest.enter("李雷", "")?;
+    guest.until("window.huitong.me.camera && !window.huitong.me.muted")?;
+
+    // A picture is stopped, and asked for; it comes back when its owner wants it.
+    host.see_colour("[data-testid=tile][data-name='李雷'] video", Colour::Green)?;
+    from_row(&mut host, "李雷", "row-camera")?;
+    is_told(&mut guest, "camera_stopped")?;
+    guest.until("!window.huitong.me.camera")?;
+    host.miss("[data-testid=tile][data-name='李雷'] video")?;
+    from_row(&mut host, "李雷", "row-camera")?;
+    accept(&mut guest, "asked_to_show")?;
+    host.see_colour("[data-testid=tile][data-name='李雷'] video", Colour::Green)?;
+
+    // So is a voice.
+    let row = "[data-testid=participant-row][data-name='李雷']";
+    host.click_at(&format!("{row} [data-testid=row-mute]"))?;
+    is_told(&mut guest, "muted")?;
+    host.see(&format!("{row}[data-muted=true]"))?;
+    host.click_at(&format!("{row} [data-testid=row-unmute]"))?;
+    accept(&mut guest, "asked_to_unmute")?;
+    host.see(&format!("{row}[data-muted=false]"))?;
+
+    // All are silent and stay so, until the host opens them.
+    host.click("allow-self-unmute")?;
+    host.click("mute-all")?;
+    guest.until("window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
+    guest.click("toggle-mic")?;
+    is_told(&mut guest, "problem")?;
+    assert_eq!(guest.evaluate("window.huitong.me.muted")?, true);
+    host.click("unmute-all")?;
+    accept(&mut guest, "asked_to_unmute")?;
+    guest.until("!window.huitong.me.muted && window.huitong.state.meeting.self_unmute")?;
+
+    // Whoever comes now is muted; then there is no place left; then the door is shut.
+    host.click("mute-on-entry")?;
+    host.until("window.huitong.state.meeting.mute_on_entry")?;
+    let third = Client::join(server.web, &number, json!({"type": "join", "name": "Ada King"}), None).await?;
+    host.see("[data-testid=participant-row][data-name='Ada King'][data-muted=true]")?;
+    guest.new_tab()?;
+    guest.open(&link)?;
+    guest.fill("join-name", "韩梅梅")?;
+    guest.click("join-submit")?;
+    guest.click("prejoin-join")?;
+    let refused = |code: &str| format!("{}[data-code={code}]", by_id("prejoin-problem"));
+    reads(&mut guest, &refused("full"), "The meeting is full")?;
+    from_row(&mut host, "Ada King", "menu-remove")?;
+    host.miss("[data-testid=participant-row][data-name='Ada King']")?;
+    drop(third);
+    host.click("more")?;
+    host.click("toggle-lock")?;
+    host.until("window.huitong.state.meeting.locked")?;
+    guest.click("prejoin-join")?;
+    reads(&mut guest, &refused("locked"), "The meeting is locked")?;
+    guest.show_tab(0)?;
+
+    // A second host, then the first: who hands over is a member like all.
+    from_row(&mut host, "李雷", "row-make-co-host")?;
+    is_told(&mut guest, "made_co_host")?;
+    guest.see(&by_id("mute-all"))?;
+    from_row(&mut host, "李雷", "row-make-host")?;
+    is_told(&mut guest, "made_host")?;
+    host.until("window.huitong.me.role === 'member'")?;
+    host.miss(&by_id("mute-all"))?;
+
+    // What goes over the line, and who speaks in a window of his own.
+    guest.press("t")?;
+    guest.see(&by_id("graph"))?;
+    guest.press("Escape")?;
+    guest.miss(&by_id("graph"))?;
+    guest.click("more")?;
+    guest.click("toggle-float")?;
+    guest.until("document.pictureInPictureElement?.dataset.testid === 'floating'")?;
+    guest.press("i")?;
+    guest.until("!document.pictureInPictureElement")?;
+
+    // Who leaves alone ends it for nobody: another is the host.
+    guest.click("leave")?;
+    guest.click("leave-alone")?;
+    guest.see(&format!("{}[data-reason=left]", by_id("over")))?;
+    host.miss(row)?;
+    host.until("window.huitong.me.role === 'host'")?;
+    host.click("leave")?;
+    host.click("end-meeting")?;
+    host.see(&format!("{}[data-reason=meeting_ended]", by_id("over")))
+}
