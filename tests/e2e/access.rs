@@ -6,6 +6,17 @@ use tests::{Browser, Colour, Server, by_id};
 
 use crate::web::is_sound;
 
+/// Cumulative layout shift that is felt as none (Web Vitals).
+const SHIFT_MAX: f64 = 0.1;
+
+/// How much of the page has jumped since it came, but for what its reader did.
+const SHIFT: &str = "new Promise(done => {
+    let sum = 0;
+    const add = list => list.getEntries().forEach(one => (sum += one.hadRecentInput ? 0 : one.value));
+    new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum))));
+})";
+
 const PASSWORD: &str = "Huitong-2026";
 
 // reliability: A8
@@ -30,6 +41,13 @@ fn the_page_is_installable_and_never_old() -> Result<()> {
     // A second visit is under the worker; words and pages are never kept.
     page.open(&home)?;
     page.until("navigator.serviceWorker.controller !== null")?;
+    for address in [home.clone(), format!("{home}j/{}#p={}", server.meeting, server.password)] {
+        page.open(&address)?;
+        page.see(&by_id("join-name"))?;
+        let shift = page.evaluate(SHIFT)?.as_f64().unwrap_or(f64::MAX);
+        assert!(shift < SHIFT_MAX, "{address}: what is read jumps by {shift}");
+    }
+    page.open(&home)?;
     page.evaluate("fetch('/api/v1/info').then(answer => answer.text())")?;
     let kept = page.evaluate(
         "caches.keys().then(async names => (await Promise.all(names.map(name => caches.open(name).then(cache => \

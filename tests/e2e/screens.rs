@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Browser, Client, Colour, RawPhone, Server, Sitter, by_id, tag};
+use tests::{Browser, Client, RawPhone, Server, Sitter, by_id, tag};
 
 use crate::{
-    pictures::{keep, somebody},
+    pictures::{ffmpeg, keep, somebody},
     troubles::SIZES,
     web::{segment, unsound},
 };
@@ -74,7 +74,13 @@ impl Visitor {
     fn somebody(&self, server: &Server, wall: &str) -> Result<Browser> {
         let mut page = match self.doing {
             Doing::Shoot => somebody(wall, 0.0)?,
-            Doing::Check(_) => Browser::start(0.0, Colour::Blue)?,
+            // Small and slow: what the cameras show is not looked at, and the machine has better things to do.
+            Doing::Check(_) => {
+                let folder = tempfile::tempdir()?;
+                let film = folder.path().join("wall.y4m");
+                ffmpeg(&["-f", "lavfi", "-i", "color=c=blue:s=320x180:r=5:d=1", "-pix_fmt", "yuv420p"], &film)?;
+                Browser::start_with(0.0, &film, folder)?
+            }
         };
         page.open(&format!("http://{}/", server.web))?;
         page.evaluate(&format!("localStorage.setItem('huitong.language', '{}')", self.language))?;
@@ -95,7 +101,6 @@ async fn pictures_of_every_screen_in_english() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "two minutes, by hand: names what on any screen has too little contrast or no right name"]
 async fn no_screen_keeps_anybody_out() -> Result<()> {
     let visitor = Visitor { language: "zh-CN", doing: Doing::Check(Mutex::default()) };
     walk(&visitor).await?;
