@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use model::{
-    AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, ParticipantId, Refusal,
-    Snapshot, WaitReason, Whisper,
+    AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, Participant, ParticipantId,
+    Refusal, Snapshot, WaitReason, Whisper,
 };
-use plane::{LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
+use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{broadcast::Livestream, whiteboard::Drawings};
@@ -117,6 +117,11 @@ impl MeetingHandle {
         self.media.show(participant, shown);
     }
 
+    /// Takes what a participant's browser has seen of pictures that stood still.
+    pub fn set_freezes(&self, participant: ParticipantId, freezes: Freezes) {
+        self.media.set_freezes(participant, freezes);
+    }
+
     fn is_open(&self) -> Result<(), MediaRefused> {
         if self.requests.is_closed() { Err(MediaRefused::Ended) } else { Ok(()) }
     }
@@ -157,6 +162,10 @@ pub(crate) enum Request {
     WhoseSeat {
         secret: String,
         answer: oneshot::Sender<Option<SeatOwner>>,
+    },
+    /// All who are in it, and the way to its media.
+    People {
+        answer: oneshot::Sender<(Vec<Participant>, MeetingMedia)>,
     },
     /// All that is drawn; or one drawing in the place of all up to a number.
     Whiteboard {

@@ -348,6 +348,10 @@ impl Live {
                 // Who asked may have gone.
                 let _ = answer.send(said.and_then(|said| self.decide(said)));
             }
+            Request::People { answer } => {
+                // Who asked may have gone.
+                let _ = answer.send((self.meeting.snapshot().participants, self.media.clone()));
+            }
             Request::WhoseSeat { secret, answer } => {
                 let owner = self.chairs.owner_of(&secret).map(|participant| SeatOwner {
                     participant,
@@ -807,6 +811,7 @@ impl Live {
                 tracing::debug!(%participant, ?trouble, "line");
                 self.try_decide(Command::Line(participant, trouble));
             }
+            MeetingFact::Network { participant, poor } => self.try_decide(Command::Network(participant, poor)),
             MeetingFact::Slots { participant, slots } => self.chairs.tell(participant, SeatEvent::Slots(slots)),
         }
     }

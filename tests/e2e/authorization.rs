@@ -39,6 +39,7 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         }
         // The watch page is public unless its meeting's owner says otherwise: tests/e2e/audience.rs.
         "POST /broadcasts/{id}/viewers" => (ALL, json!({"viewer": "00112233445566778899aabbccddeeff"})),
+        "GET /meetings/{id}/networks" => (HIS, Value::Null),
         "GET /meetings/{id}/watch" => (HIS, Value::Null),
         "PUT /meetings/{id}/watch" => (HIS, json!({"access": "public"})),
         "GET /me/bookmarks" => (LOGGED_IN, Value::Null),

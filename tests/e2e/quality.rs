@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use tests::{Browser, Colour, Server, Strait};
+use tests::{Browser, Colour, Server, Strait, User};
 
 /// How soon it should be is measured, and told, and in virtual time asserted (`plane`); beside other work browsers take longer.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -118,7 +118,7 @@ struct Show {
     strait: Strait,
     host: Browser,
     guest: Browser,
-    _server: Server,
+    server: Server,
 }
 
 fn show() -> Result<Show> {
@@ -138,7 +138,7 @@ fn show() -> Result<Show> {
     guest.evaluate(LOOK)?;
     let shown = until(&mut guest, "the whole picture", Duration::from_secs(60), |s| s.width as usize == WIDTH)?;
     assert!(shown.frames > 0.0);
-    Ok(Show { strait, host, guest, _server: server })
+    Ok(Show { strait, host, guest, server })
 }
 
 // product: C19
@@ -163,7 +163,7 @@ fn a_picture_is_as_large_as_it_is_shown_and_as_the_line_carries() -> Result<()> 
     let widened = now_ms()?;
     let back = until(guest, "the larger picture", PATIENCE, |s| s.width as usize == WIDTH / 2)?;
     println!("the larger picture came back after {:.0} ms", back.at_ms - widened);
-    Ok(())
+    all_see_whose_network_is_poor_until_it_is_good_again(&mut show)
 }
 
 #[test]
@@ -179,6 +179,43 @@ fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
     println!("{frozen:.2} s frozen; {dropped} of {} datagrams had no room", passed + dropped);
     assert!(grown(&seen, |s| s.frames) > 60.0, "{seen:?}");
     assert!(frozen < 1.0, "{frozen} s");
+    Ok(())
+}
+
+/// What the operator is told of the guest's network.
+fn guests_network(server: &Server) -> Result<serde_json::Value> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let operator = User::login(server, "host").await?;
+        let door = operator.get(&format!("/meetings/by-number/{}", server.meeting)).await?;
+        let id = door["id"].as_str().context("an id")?;
+        let all = operator.get(&format!("/meetings/{id}/networks")).await?;
+        let items = all["items"].as_array().context("items")?;
+        items.iter().find(|item| item["name"] == "李雷").cloned().with_context(|| all.to_string())
+    })
+}
+
+/// The guest's page says so, and so does his tile at the host's; then no more.
+fn all_see_whose_network_is_poor_until_it_is_good_again(show: &mut Show) -> Result<()> {
+    const BANNER: &str = "[data-testid=network-poor]";
+    const SIGN: &str = "[data-testid=tile][data-name=李雷] [data-testid=tile-network]";
+    let Show { strait, host, guest, server } = show;
+    guest.miss(BANNER)?;
+    strait.down.lose(250);
+    guest.see(BANNER)?;
+    host.see(SIGN)?;
+    let lossy = guests_network(server)?;
+    println!("{lossy}");
+    assert_eq!(lossy["poor"], true);
+    let loss = lossy["down"]["loss"].as_f64().with_context(|| lossy.to_string())?;
+    assert!((0.08..0.5).contains(&loss), "{loss} of a quarter");
+    assert!(lossy["down"]["bitrate"].as_u64().is_some_and(|rate| rate > 20_000), "{lossy}");
+    assert!(lossy["round_trip_ms"].as_f64().is_some(), "{lossy}");
+    assert_eq!(lossy["pictures"][0]["kind"], "camera", "{lossy}");
+    strait.down.lose(0);
+    guest.miss(BANNER)?;
+    host.miss(SIGN)?;
+    assert_eq!(guests_network(server)?["poor"], false);
     Ok(())
 }
 

@@ -9,7 +9,9 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use conference::{Account, Action, EndReason, Event, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via};
+use conference::{
+    Account, Action, EndReason, Event, Freezes, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via,
+};
 use model::{MeetingId, ParticipantId, Refusal, WaitReason, Whisper};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,11 @@ enum ClientMessage {
     /// What the page shows of the others: the whole list, each time it changes.
     Show {
         tiles: Vec<ShownTile>,
+    },
+    /// How often received pictures stood still since the page was opened, and for how long in all, in milliseconds.
+    Freezes {
+        count: u32,
+        ms: u64,
     },
 }
 
@@ -348,6 +355,10 @@ impl Client {
             ClientMessage::Subscribe { id, sdp } => self.answer(id, handle.subscribe(who, sdp).await).await,
             ClientMessage::Show { tiles } => {
                 handle.show(who, tiles.into_iter().take(SHOWN_MAX).map(Shown::from).collect());
+                Ok(())
+            }
+            ClientMessage::Freezes { count, ms } => {
+                handle.set_freezes(who, Freezes { count, ms });
                 Ok(())
             }
             ClientMessage::Command { id, command } => match handle.command(who, command).await {

@@ -106,6 +106,8 @@ pub enum Command {
     HostPin(AccountId, String),
     /// How a telephone's line sounds.
     Line(ParticipantId, Option<LineTrouble>),
+    /// His network has become poor, or good again.
+    Network(ParticipantId, bool),
     /// The recording could not go on.
     RecordingFailed,
     /// Time has passed.

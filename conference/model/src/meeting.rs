@@ -143,6 +143,7 @@ impl Meeting {
                 Ok(Vec::new())
             }
             Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),
+            Command::Network(id, poor) => Ok(self.change(id, |person| person.network_poor = poor)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::Tick => Ok(self.tick(now)),
             Command::Stop => Ok(self.close(EndReason::ServerStopping)),
@@ -348,6 +349,7 @@ impl Meeting {
             screen: false,
             on_hold: false,
             line_trouble: None,
+            network_poor: false,
             hand: false,
             connected: true,
             room: None,

@@ -100,6 +100,9 @@ pub struct Participant {
     /// What is wrong with his telephone's line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_trouble: Option<LineTrouble>,
+    /// His network is so poor that he, or those who hear and see him, will have noticed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub network_poor: bool,
     /// His hand is up.
     pub hand: bool,
     /// False while his network is gone and his seat is kept.

@@ -12,7 +12,7 @@ use model::{LineTrouble, MeetingId, ParticipantId};
 use streaming::Feed;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{PlaneError, Shown, legs::LegSlot, ports::RtpSockets};
+use crate::{Freezes, PlaneError, Quality, Shown, legs::LegSlot, ports::RtpSockets};
 
 /// One phone leg, unique while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +66,13 @@ pub enum MeetingFact {
         participant: ParticipantId,
         /// What is wrong with it now.
         trouble: Option<LineTrouble>,
+    },
+    /// A participant's network has become poor, or good again.
+    Network {
+        /// Whose.
+        participant: ParticipantId,
+        /// He will have noticed.
+        poor: bool,
     },
     /// A subscriber's slots carry other participants than before.
     Slots {
@@ -172,6 +179,8 @@ pub(crate) enum MeetingCommand {
     LetMusic { participant: ParticipantId },
     SetPart { participant: ParticipantId, part: u32 },
     Show { participant: ParticipantId, shown: Vec<Shown> },
+    Freezes { participant: ParticipantId, freezes: Freezes },
+    Quality { reply: Reply<Vec<Quality>> },
     Remove { participant: ParticipantId, reply: oneshot::Sender<LegStats> },
     StartFeed { feed: Feed },
     StopFeed,

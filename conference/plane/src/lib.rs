@@ -11,6 +11,7 @@ mod legs;
 mod meeting_media;
 mod phases;
 mod ports;
+mod quality;
 mod reception;
 mod room;
 mod slots;
@@ -44,6 +45,7 @@ pub use leg::{
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{LineCare, PlayId, Recording};
+pub use quality::{Freezes, PictureQuality, Quality, TrackQuality, WayQuality};
 pub use subscriber::Shown;
 
 use command::{Command, LegAddress};

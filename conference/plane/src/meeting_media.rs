@@ -9,7 +9,7 @@ use streaming::Feed;
 use tokio::sync::oneshot;
 
 use crate::{
-    LegId, Plane, PlaneError, Shown,
+    Freezes, LegId, Plane, PlaneError, Quality, Shown,
     command::{Command, LegCommand, MeetingCommand, Reply, SeatLeg},
 };
 
@@ -65,6 +65,16 @@ impl MeetingMedia {
     /// From now on he receives these pictures and no others, as far as his slots and his line carry them.
     pub fn show(&self, participant: ParticipantId, shown: Vec<Shown>) {
         self.tell(MeetingCommand::Show { participant, shown });
+    }
+
+    /// Takes what a participant's browser has seen of pictures that stood still.
+    pub fn set_freezes(&self, participant: ParticipantId, freezes: Freezes) {
+        self.tell(MeetingCommand::Freezes { participant, freezes });
+    }
+
+    /// How everybody's network does.
+    pub async fn quality(&self) -> Result<Vec<Quality>, PlaneError> {
+        self.ask(|reply| MeetingCommand::Quality { reply }).await
     }
 
     /// Ends his connections. A phone leg stays open, alone with what is played to it, until its call ends. How a browser's sound

@@ -17,6 +17,7 @@ use crate::{
     LegId, MeetingFact, PlaneError, SlotAssigned,
     command::LineFindings,
     legs::Legs,
+    quality::{self, Freezes, Look, Network, Passed, PictureQuality, Quality},
     reception::Reception,
     slots,
     subscriber::{Shown, Subscriber, Wanted},
@@ -35,6 +36,8 @@ const HEIGHT: u32 = 1080;
 
 /// How often it is looked who still waits for a key frame: the request, or the key frame, may have been lost.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+mod networks;
 
 pub(crate) struct Room {
     id: MeetingId,
@@ -59,6 +62,8 @@ pub(crate) struct Room {
     layers_changed: bool,
     /// When it was looked who waits.
     looked: Instant,
+    /// When it was looked how the networks do.
+    judged: Instant,
     ticks: u32,
     /// Slots must be assigned anew at the next tick.
     stale: bool,
@@ -114,6 +119,8 @@ struct Member {
     spoke: Option<Instant>,
     voice: Voice,
     reception: Reception,
+    network: Network,
+    freezes: Freezes,
     /// Of his telephone.
     line: LineFindings,
 }
@@ -170,6 +177,7 @@ impl Room {
             wanting: BTreeSet::new(),
             layers_changed: false,
             looked: Instant::now(),
+            judged: Instant::now(),
             ticks: 0,
             stale: false,
         }
@@ -597,6 +605,10 @@ impl Room {
         }
         self.allocate(sfu, now);
         self.request_keyframes(sfu, now);
+        if now.saturating_duration_since(self.judged) >= quality::LOOK_INTERVAL {
+            self.judged = now;
+            self.judge_networks(legs, sfu, now);
+        }
     }
 
     fn pull_inputs(&mut self, legs: &mut Legs, now: Instant) {

@@ -174,6 +174,17 @@ impl Subscriber {
         Some((source, self.layers.get(slot).copied().flatten().unwrap_or_default()))
     }
 
+    /// Which layer of a picture is sent.
+    pub(crate) fn layer_of(&self, wanted: &Wanted) -> Option<Layer> {
+        let slot = self.assigned.iter().position(|source| *source == Some(wanted.source))?;
+        self.layers.get(slot).copied().flatten()
+    }
+
+    /// What the line carries, in bits per second; none while it is not known.
+    pub(crate) fn estimate(&self) -> Option<u64> {
+        self.estimate
+    }
+
     /// Another source has come into the slot.
     pub(crate) fn assign(&mut self, slot: usize, source: Option<SourceId>, sfu: &mut Sfu) {
         self.assigned[slot] = source;

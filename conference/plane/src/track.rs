@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use media::MediaPacket;
+use media::{MediaPacket, TrackKind};
 use sfu::{LAYERS, Layer, forward};
+
+use crate::quality::{Holes, Passed, TrackQuality};
 
 /// A track without packets for this long is off. Shorter would take a freezing camera's slot away, longer would show
 /// a frozen picture.
@@ -34,6 +36,8 @@ const STRETCH_PERCENT: u32 = 125;
 pub(crate) struct Track {
     heard: Option<Instant>,
     layers: [Incoming; LAYERS],
+    /// Of all layers, since he came.
+    passed: Passed,
 }
 
 #[derive(Default)]
@@ -41,6 +45,7 @@ struct Incoming {
     began: Option<Instant>,
     heard: Option<Instant>,
     height: Option<u32>,
+    holes: Holes,
     /// Bytes of the latest spans, by span number.
     spans: [u64; SPANS],
     span: u64,
@@ -57,7 +62,11 @@ impl Track {
         let begins = self.heard.replace(now).is_none();
         let incoming = &mut self.layers[layer.index()];
         let layer_begins = incoming.heard.is_none_or(|at| now.saturating_duration_since(at) > LAYER_IDLE);
-        incoming.count(packet.payload.len() as u64 + OVERHEAD_BYTES, layer_begins, now);
+        let bytes = packet.payload.len() as u64 + OVERHEAD_BYTES;
+        incoming.count(bytes, layer_begins, now);
+        self.passed.came += 1;
+        self.passed.missed += incoming.holes.arrived(packet.seq);
+        self.passed.bytes = Some(self.passed.bytes.unwrap_or_default() + bytes);
         if let Some((_, height)) = forward::picture_size(packet) {
             incoming.height = Some(height.into());
         }
@@ -68,7 +77,7 @@ impl Track {
     pub(crate) fn look_for_end(&mut self, now: Instant) -> bool {
         let ended = self.heard.is_some_and(|at| now.saturating_duration_since(at) > TRACK_IDLE);
         if ended {
-            *self = Self::default();
+            *self = Self { passed: self.passed, ..Self::default() };
         }
         ended
     }
@@ -82,6 +91,25 @@ impl Track {
             let behind = latest.is_some_and(|latest| latest.saturating_duration_since(heard) > LAYER_IDLE);
             (!behind).then(|| incoming.rate(now))
         })
+    }
+
+    /// What has come of it, and what was missing at first.
+    pub(crate) fn passed(&self) -> Passed {
+        self.passed
+    }
+
+    /// The layers that are sent now.
+    pub(crate) fn quality(&self, kind: TrackKind, now: Instant) -> Vec<TrackQuality> {
+        let silent = |at: Instant| now.saturating_duration_since(at) > TRACK_IDLE;
+        if self.heard.is_none_or(silent) {
+            return Vec::new();
+        }
+        let rates = self.rates(now);
+        let of = |layer: Layer| {
+            let height = self.layers[layer.index()].height;
+            Some(TrackQuality { kind, layer: layer.index(), height, bitrate: rates[layer.index()]? })
+        };
+        Layer::ALL.into_iter().filter_map(of).collect()
     }
 
     /// The smallest layer that looks sharp at this height in pixels.

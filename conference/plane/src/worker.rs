@@ -292,6 +292,11 @@ impl Worker {
                 Err(error) => tracing::error!(%participant, %error, "participant can't be moved"),
             },
             MeetingCommand::Show { participant, shown } => room.set_shown(participant, shown),
+            MeetingCommand::Freezes { participant, freezes } => room.set_freezes(participant, freezes),
+            MeetingCommand::Quality { reply } => {
+                // Who asked may have gone.
+                let _ = reply.send(Ok(room.quality(now)));
+            }
             MeetingCommand::Remove { participant, reply } => {
                 if let Some(stats) = self.remove_participant(id, participant) {
                     // Who asked may have gone.

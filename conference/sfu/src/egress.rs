@@ -17,7 +17,7 @@ use std::{
 use media::{AudioLevel, SeenNumbers};
 
 use crate::{
-    Outbox,
+    LinePassed, Outbox,
     forward::{self, Forwarded},
     srtp::Srtp,
 };
@@ -65,6 +65,9 @@ const BLANK_BYTES: usize = 240;
 
 /// IP and UDP.
 const LOWER_HEADERS: usize = 28;
+
+/// What he said of a voice is true for so long: he says it about once a second while it is sent.
+const JITTER_FRESH: Duration = Duration::from_secs(8);
 
 /// How often streams are reported on (RFC 3550 §6.2): pictures are matched to voices by it.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -122,6 +125,8 @@ struct Stream {
     reported: Option<Instant>,
     packets: u32,
     bytes: u32,
+    /// As he last reported it, in seconds, and when.
+    jitter: Option<(f64, Instant)>,
 }
 
 /// A packet that is remembered until it is reported.
@@ -188,6 +193,7 @@ pub(crate) struct Egress {
     /// Bytes sent and sent again, of late.
     lately: (f64, f64),
     round_trip: Option<Duration>,
+    passed: LinePassed,
     /// The time of day at a moment.
     day: (Instant, Duration),
     report_due: Instant,
@@ -214,6 +220,7 @@ impl Egress {
             reported: None,
             packets: 0,
             bytes: 0,
+            jitter: None,
         };
         Self {
             srtp,
@@ -237,6 +244,7 @@ impl Egress {
             probed: None,
             lately: (0.0, 0.0),
             round_trip: None,
+            passed: LinePassed::default(),
             day: (now, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             report_due: now + REPORT_EVERY,
             scratch: Vec::new(),
@@ -250,6 +258,15 @@ impl Egress {
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// What has become of all that was sent.
+    pub(crate) fn passed(&self, now: Instant) -> LinePassed {
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < JITTER_FRESH;
+        let voices = self.streams.iter().filter(|stream| stream.config.is_audio);
+        let jitters = voices.filter_map(|stream| stream.jitter.filter(|(_, at)| is_fresh(*at)));
+        let jitter = jitters.map(|(jitter, _)| jitter).fold(0.0, f64::max);
+        LinePassed { jitter: Duration::from_secs_f64(jitter), round_trip: self.round_trip, ..self.passed }
     }
 
     /// His address has changed, or ours.
@@ -321,7 +338,10 @@ impl Egress {
         let Some(compound) = self.srtp.open_reports(datagram) else { return };
         for report in reports::read(&compound) {
             match report {
-                Report::Received { ssrc, last_report, since } => self.received(ssrc, last_report, since, now),
+                Report::Received { ssrc, last_report, since, jitter } => {
+                    self.received(ssrc, last_report, since, now);
+                    self.note_jitter(ssrc, jitter, now);
+                }
                 Report::Missing { ssrc, seqs } => self.resend(ssrc, &seqs, now, out),
                 Report::Keyframe { ssrc } => {
                     let of_slot = |stream: &Stream| stream.config.ssrc == ssrc;
@@ -522,6 +542,12 @@ impl Egress {
         }
     }
 
+    fn note_jitter(&mut self, ssrc: u32, jitter: u32, now: Instant) {
+        if let Some(stream) = self.streams.iter_mut().find(|stream| stream.config.ssrc == ssrc) {
+            stream.jitter = Some((f64::from(jitter) / f64::from(stream.config.clock_rate), now));
+        }
+    }
+
     fn arrived(&mut self, arrivals: &Arrivals, now: Instant) {
         let Some(estimator) = &mut self.estimator else { return };
         // His clock's bits run over every twelve days.
@@ -543,6 +569,13 @@ impl Egress {
             if known.is_reported || (at_us.is_none() && known.is_missed) {
                 continue;
             }
+            // One that was missing in an earlier report may be in a later one.
+            self.passed.missed = match (known.is_missed, at_us) {
+                (false, None) => self.passed.missed + 1,
+                (true, Some(_)) => self.passed.missed.saturating_sub(1),
+                (false, Some(_)) | (true, None) => self.passed.missed,
+            };
+            self.passed.arrived += u64::from(at_us.is_some());
             (known.is_reported, known.is_missed) = (at_us.is_some(), true);
             packets.push(Reported {
                 sent: known.at,
@@ -656,6 +689,7 @@ impl Egress {
     }
 
     fn account(&mut self, bytes: usize, sent_as: As, is_numbered: bool, now: Instant) {
+        self.passed.bytes += bytes as u64;
         if sent_as == As::Itself {
             self.lately.0 += bytes as f64;
         }

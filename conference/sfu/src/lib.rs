@@ -157,6 +157,21 @@ pub struct Delivery {
     pub round_trip: Option<Duration>,
 }
 
+/// What has become of all that was sent to a subscriber, as far as he has reported it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinePassed {
+    /// Packets that he has.
+    pub arrived: u64,
+    /// Packets that he has not; what was sent again is another packet.
+    pub missed: u64,
+    /// Bytes that were sent, with all headers.
+    pub bytes: u64,
+    /// How unevenly the voices come, the worst of them (RFC 3550 §6.4.1).
+    pub jitter: Duration,
+    /// To his browser and back, as far as that is known.
+    pub round_trip: Option<Duration>,
+}
+
 /// Datagrams to send to one peer, by one call of the system where it can (generic segmentation offload).
 #[derive(Debug)]
 pub struct Transmit {
@@ -460,6 +475,12 @@ impl Sfu {
             self.dirty.push(key);
         }
         asked
+    }
+
+    /// How a subscriber's line has carried what was sent; none before anything could be.
+    #[must_use]
+    pub fn passed(&self, key: PeerKey, now: Instant) -> Option<LinePassed> {
+        self.peers.get(&key)?.passed(now)
     }
 
     /// The layer of the slot's source whose key frame has not come.

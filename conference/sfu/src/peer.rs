@@ -20,7 +20,7 @@ use str0m::{
 };
 
 use crate::{
-    Delivery, LAYERS, Layer, Outbox, PeerKey, SfuError, SfuEvent, Slot, SourceId,
+    Delivery, LAYERS, Layer, LinePassed, Outbox, PeerKey, SfuError, SfuEvent, Slot, SourceId,
     egress::{Egress, Outgoing, Said, StreamConfig, header::Extensions},
     forward::Rewriter,
     handshake::{self, KeysOf, keeping_keys},
@@ -254,6 +254,11 @@ impl Peer {
     pub(crate) fn delivery(&self) -> Delivery {
         let round_trip = self.egress.as_ref().and_then(|egress| egress.round_trip());
         Delivery { voice_packets: self.voice_packets, round_trip }
+    }
+
+    /// Of a subscriber to whom something can be sent.
+    pub(crate) fn passed(&self, now: Instant) -> Option<LinePassed> {
+        self.egress.as_ref().map(|egress| egress.passed(now))
     }
 
     pub(crate) fn ufrag(&self) -> &str {

@@ -102,6 +102,9 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #subscribing: MediaConnection;
   readonly #viewer = new Viewer(tiles => this.#signalling?.send({ type: 'show', tiles }));
   #signalling: Signalling | null = null;
+  /** Received pictures that stood still: by the newest statistics, and of all connections. */
+  #frozen = { count: 0, seconds: 0 };
+  readonly #freezes = { count: 0, ms: 0 };
   #resume: string | undefined;
   #state!: MeetingState;
   #wake: (() => void) | null = null;
@@ -445,6 +448,24 @@ export class Meeting extends Emitter<MeetingEvents> {
       receivedStats(this.#subscribing.peer, this.#subscriber.received),
     ]);
     return { publish, subscribe };
+  }
+
+  /** Tells the server how often received pictures stood still, where that has changed. */
+  tellFreezes({ subscribe }: MeetingStats): void {
+    const seen = { count: 0, seconds: 0 };
+    for (const { freezes, frozen } of subscribe.slots) {
+      seen.count += freezes;
+      seen.seconds += frozen;
+    }
+    const before = this.#frozen;
+    this.#frozen = seen;
+    // A new connection counts anew.
+    const isNew = seen.count < before.count;
+    const count = seen.count - (isNew ? 0 : before.count);
+    if (count === 0) return;
+    this.#freezes.count += count;
+    this.#freezes.ms += Math.max(0, Math.round(1_000 * (seen.seconds - (isNew ? 0 : before.seconds))));
+    if (this.#state.phase === 'joined') this.#signalling?.send({ type: 'freezes', ...this.#freezes });
   }
 
   async #goodbye(command: Command): Promise<void> {

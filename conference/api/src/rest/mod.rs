@@ -7,6 +7,7 @@ mod files;
 mod idempotency;
 mod login;
 mod meetings;
+mod networks;
 mod prompts;
 pub(crate) mod recordings;
 mod sharing;
@@ -68,6 +69,7 @@ fn described() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
         .merge(accounts::routes())
         .merge(sites::routes())
         .merge(meetings::routes())
+        .merge(networks::routes())
         .merge(recordings::routes())
         .merge(files::routes())
         .merge(sharing::routes())

@@ -22,8 +22,8 @@ const NACKS_MAX: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Report {
     /// The stream arrives. The round trip, where he says when he heard from us: the time he last did, in 1/65,536 s of the clock that
-    /// our own reports tell, and how long ago that was.
-    Received { ssrc: u32, last_report: u32, since: u32 },
+    /// our own reports tell, and how long ago that was. How unevenly it arrives, in the stream's clock.
+    Received { ssrc: u32, last_report: u32, since: u32, jitter: u32 },
     /// These did not arrive (RFC 4585 §6.2.1).
     Missing { ssrc: u32, seqs: Vec<u16> },
     /// He can't go on without a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
@@ -82,8 +82,9 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 /// ```
 fn blocks(blocks: Option<&[u8]>, count: u8, reports: &mut Vec<Report>) {
     for block in blocks.unwrap_or_default().chunks_exact(24).take(count.into()) {
-        if let (Some(ssrc), Some(last_report), Some(since)) = (word(block, 0), word(block, 16), word(block, 20)) {
-            reports.push(Report::Received { ssrc, last_report, since });
+        let words = [0, 12, 16, 20].map(|at| word(block, at));
+        if let [Some(ssrc), Some(jitter), Some(last_report), Some(since)] = words {
+            reports.push(Report::Received { ssrc, last_report, since, jitter });
         }
     }
 }
@@ -207,13 +208,13 @@ mod tests {
     #[test]
     fn what_browsers_report_is_read() {
         let mut compound = vec![0x81, RECEIVER, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9];
-        compound.extend([0; 12]);
-        compound.extend([0, 1, 0, 2, 0, 0, 0x80, 0]);
+        compound.extend([0; 8]);
+        compound.extend([0, 0, 1, 1, 0, 1, 0, 2, 0, 0, 0x80, 0]);
         compound.extend([0x81, OF_TRANSPORT, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0, 5]);
         compound.extend([0x81, OF_PAYLOAD, 0, 2, 0, 0, 0, 1, 0, 0, 0, 9]);
         compound.extend([0x84, OF_PAYLOAD, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 3, 0, 0, 0]);
         let expected = [
-            Report::Received { ssrc: 9, last_report: 0x10002, since: 0x8000 },
+            Report::Received { ssrc: 9, last_report: 0x10002, since: 0x8000, jitter: 257 },
             Report::Missing { ssrc: 9, seqs: vec![0xffff, 0, 2] },
             Report::Keyframe { ssrc: 9 },
             Report::Keyframe { ssrc: 8 },

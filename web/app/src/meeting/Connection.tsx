@@ -1,4 +1,5 @@
 import { Button, Loader } from '@mantine/core';
+import { SignalLow } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import styles from './Room.module.css';
@@ -10,12 +11,15 @@ const PATIENCE_MS = 2_500;
 /** After so long it is more than a moment, and people may want to know what to look for. */
 const WORRY_MS = 12_000;
 
-/** Says that the network is gone, or that words pass but media doesn't. */
+/** Says that the network is gone, that words pass but media doesn't, or that media passes badly. */
 export function Connection() {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isLost = useMeetingState(({ phase }) => phase === 'reconnecting');
   const isSilent = useMeetingState(({ sending, receiving }) => !sending || !receiving);
+  const isPoor = useMeetingState(({ participants }) =>
+    participants.some(({ id, network_poor }) => id === meeting.you && network_poor === true),
+  );
   const since = useSince(isLost || isSilent);
   if (isLost) {
     return (
@@ -25,6 +29,14 @@ export function Connection() {
         <Button size="compact-xs" variant="white" color="dark" onClick={() => meeting.reconnect()}>
           {t('meeting.reconnectNow')}
         </Button>
+      </div>
+    );
+  }
+  if (!isSilent && isPoor) {
+    return (
+      <div className={styles.banner} role="status" data-testid="network-poor">
+        <SignalLow size={16} aria-hidden />
+        <span>{t('meeting.networkPoor')}</span>
       </div>
     );
   }

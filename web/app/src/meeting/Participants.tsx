@@ -95,7 +95,8 @@ interface RowProps {
 
 function Row({ participant, onRename, onWrite }: RowProps) {
   const { t } = useTranslation();
-  const { id, name, number, via, role, muted, camera, hand, connected, on_hold, line_trouble } = participant;
+  const { id, name, number, via, role, muted, camera, hand, connected, on_hold, line_trouble, network_poor } =
+    participant;
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
   const isHost = useIsHost();
@@ -108,6 +109,7 @@ function Row({ participant, onRename, onWrite }: RowProps) {
     role === 'co_host' && t('meeting.coHost'),
     number !== name && number,
     !connected && t('meeting.lost'),
+    connected && network_poor && t('quality.poor'),
     on_hold && t('meeting.onHold'),
     line_trouble && t(`meeting.line.${line_trouble}`),
   ].filter(detail => typeof detail === 'string');

@@ -1,5 +1,5 @@
 import type { Participant } from '@huitong/sdk';
-import { Hand, MicOff, Phone, Pin, Star } from 'lucide-react';
+import { Hand, MicOff, Phone, Pin, SignalLow, Star } from 'lucide-react';
 import { type CSSProperties, memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
@@ -34,7 +34,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const isPinned = useTalk(({ pinned }) => pinned === participant.id);
   const pin = useTalk(state => state.pin);
   const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
-  const { id, name, number, via, muted, hand, connected } = participant;
+  const { id, name, number, via, muted, hand, connected, network_poor } = participant;
   const isReceived = !isSelf && via === 'web';
   const shown = useShown(isReceived ? id : null, 'camera', isPinned);
   return (
@@ -85,6 +85,14 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
         {isSpotlit && <Star size={13} aria-label={t('meeting.spotlit')} />}
         {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
         {via === 'phone' && <Phone size={13} aria-label={t('meeting.byPhone')} />}
+        {network_poor && connected && (
+          <SignalLow
+            size={14}
+            className={styles.poor}
+            aria-label={t('quality.poor')}
+            data-testid="tile-network"
+          />
+        )}
         <Written text={name} className={styles.text} />
         {isSelf && <span className={styles.number}>{t('meeting.you')}</span>}
         {number && number !== name && <span className={styles.number}>{number}</span>}

@@ -28,6 +28,7 @@ export function useSampling(meeting: Meeting): void {
         const { history } = useSamples.getState();
         const more = before ? [sampleOf(before.stats, stats, at - before.at)] : [];
         useSamples.setState({ history: [...history, ...more].slice(-KEPT), stats });
+        meeting.tellFreezes(stats);
         before = { stats, at };
       });
     }, INTERVAL_MS);

@@ -1,0 +1,328 @@
+//! How the network does between us and each participant: counted with every packet, judged every two seconds.
+
+use std::time::Duration;
+
+use media::TrackKind;
+use model::ParticipantId;
+use sfu::Layer;
+
+/// How often it is judged: a hundred packets of a voice. Less would be luck, more would tell people late.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Packets without which nothing is said of loss: a browser in silence sends five in that time.
+const PACKETS_MIN: u64 = 20;
+
+/// What people complain of: of a voice with so much loss syllables are missing, at such a round trip they talk over each other,
+/// such a jitter is more than buffers hold, and so narrow a line carries no picture beside the voices.
+const LOSS_POOR: f64 = 0.08;
+const ROUND_TRIP_POOR_MS: f64 = 600.0;
+const JITTER_POOR_MS: f64 = 120.0;
+const LINE_POOR: u64 = 250_000;
+
+/// Looks in a row after which a network is poor, and after which it is good again: one burst of loss is no poor network, and
+/// a sign that comes and goes is none.
+const LOOKS_UNTIL_POOR: u32 = 2;
+const LOOKS_UNTIL_GOOD: u32 = 3;
+
+/// A jump in numbers beyond this is a new beginning and no loss.
+const JUMP_MAX: u64 = 1_000;
+
+/// What goes one way, in the latest two seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct WayQuality {
+    /// Packets that did not come at first, of all, 0 to 1; none where too few were sent to say. What was missing may have been sent again.
+    pub loss: Option<f64>,
+    /// Of a voice (RFC 3550 §6.4.1), in milliseconds.
+    pub jitter_ms: f64,
+    /// Of all media, in bits per second; none of telephones.
+    pub bitrate: Option<u64>,
+}
+
+/// A layer of a picture, or a voice, that somebody sends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrackQuality {
+    /// Of which track.
+    pub kind: TrackKind,
+    /// From 0, the smallest.
+    pub layer: usize,
+    /// In pixels; none for a voice, and where the picture has not told.
+    pub height: Option<u32>,
+    /// Bits per second.
+    pub bitrate: u64,
+}
+
+/// A picture somebody's page shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PictureQuality {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// Camera or screen.
+    pub kind: TrackKind,
+    /// Which of its layers he is sent, from 0, the smallest; none while his line carries none.
+    pub layer: Option<usize>,
+}
+
+/// What somebody's browser has seen of pictures that stood still, since it came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freezes {
+    /// How often.
+    pub count: u32,
+    /// How long in all, in milliseconds.
+    pub ms: u64,
+}
+
+/// Everything about one participant's network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quality {
+    /// Whose.
+    pub participant: ParticipantId,
+    /// He will have noticed.
+    pub is_poor: bool,
+    /// To him and back, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// From him to us.
+    pub up: WayQuality,
+    /// From us to him.
+    pub down: WayQuality,
+    /// What his line is taken to carry, in bits per second.
+    pub estimate: Option<u64>,
+    /// What he sends.
+    pub tracks: Vec<TrackQuality>,
+    /// What he is sent.
+    pub pictures: Vec<PictureQuality>,
+    /// As his browser says.
+    pub freezes: Freezes,
+}
+
+/// Packets of one stream as they come: what is missing at first, though it may be sent again.
+#[derive(Debug, Default)]
+pub(crate) struct Holes {
+    highest: Option<u64>,
+}
+
+impl Holes {
+    /// A packet has come; how many are missing right before it.
+    pub(crate) fn arrived(&mut self, seq: u64) -> u64 {
+        let Some(highest) = self.highest else {
+            self.highest = Some(seq);
+            return 0;
+        };
+        let ahead = seq.saturating_sub(highest);
+        self.highest = Some(if highest.abs_diff(seq) > JUMP_MAX { seq } else { highest.max(seq) });
+        if ahead > JUMP_MAX { 0 } else { ahead.saturating_sub(1) }
+    }
+}
+
+/// What has gone one way since the beginning.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Passed {
+    pub(crate) came: u64,
+    pub(crate) missed: u64,
+    /// None where they are not counted.
+    pub(crate) bytes: Option<u64>,
+}
+
+impl Passed {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let bytes = self.bytes.into_iter().chain(other.bytes).reduce(u64::wrapping_add);
+        Self { came: self.came + other.came, missed: self.missed + other.missed, bytes }
+    }
+
+    /// Since an earlier look; counters of a new connection begin anew.
+    fn since(self, before: Self) -> Self {
+        let grown = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        Self {
+            came: grown(self.came, before.came),
+            // What came late after all is not missing.
+            missed: self.missed.saturating_sub(before.missed),
+            bytes: self.bytes.map(|bytes| grown(bytes, before.bytes.unwrap_or_default())),
+        }
+    }
+
+    fn loss(self) -> Option<f64> {
+        let all = self.came + self.missed;
+        (all >= PACKETS_MIN).then(|| self.missed as f64 / all as f64)
+    }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
+    pub(crate) up: Passed,
+    pub(crate) up_jitter_ms: f64,
+    pub(crate) down: Passed,
+    pub(crate) down_jitter_ms: f64,
+    pub(crate) round_trip_ms: Option<f64>,
+    pub(crate) estimate: Option<u64>,
+    /// His page shows pictures.
+    pub(crate) wants_pictures: bool,
+}
+
+/// One participant's network over time.
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    before: Look,
+    up: WayQuality,
+    down: WayQuality,
+    /// Looks in a row that say otherwise than what is told.
+    otherwise: u32,
+    poor: Option<Poor>,
+}
+
+impl Network {
+    /// Looks anew; what it has become, where that is another than it was.
+    pub(crate) fn look(&mut self, look: Look) -> Option<bool> {
+        let before = std::mem::replace(&mut self.before, look);
+        let way = |now: Passed, before: Passed, jitter_ms| {
+            let passed = now.since(before);
+            let bitrate = passed.bytes.map(|bytes| (bytes as f64 * 8.0 / LOOK_INTERVAL.as_secs_f64()) as u64);
+            WayQuality { loss: passed.loss(), jitter_ms, bitrate }
+        };
+        self.up = way(look.up, before.up, look.up_jitter_ms);
+        self.down = way(look.down, before.down, look.down_jitter_ms);
+        self.measure();
+        let is_bad = |way: &WayQuality| way.loss.is_some_and(|loss| loss > LOSS_POOR || way.jitter_ms > JITTER_POOR_MS);
+        let is_active = self.up.loss.is_some() || self.down.loss.is_some();
+        let is_far = is_active && look.round_trip_ms.is_some_and(|ms| ms > ROUND_TRIP_POOR_MS);
+        let is_narrow = look.wants_pictures && look.estimate.is_some_and(|estimate| estimate < LINE_POOR);
+        let is_poor = is_bad(&self.up) || is_bad(&self.down) || is_far || is_narrow;
+        if is_poor == self.is_poor() {
+            self.otherwise = 0;
+            return None;
+        }
+        self.otherwise += 1;
+        if self.otherwise < if is_poor { LOOKS_UNTIL_POOR } else { LOOKS_UNTIL_GOOD } {
+            return None;
+        }
+        self.otherwise = 0;
+        self.poor = is_poor.then(Poor::new);
+        Some(is_poor)
+    }
+
+    pub(crate) fn is_poor(&self) -> bool {
+        self.poor.is_some()
+    }
+
+    /// Up and down.
+    pub(crate) fn ways(&self) -> [WayQuality; 2] {
+        [self.up, self.down]
+    }
+
+    pub(crate) fn latest(&self) -> &Look {
+        &self.before
+    }
+
+    fn measure(&self) {
+        for (name, way) in [("up", &self.up), ("down", &self.down)] {
+            let Some(loss) = way.loss else { continue };
+            metrics::histogram!("plane_loss_ratio", "way" => name).record(loss);
+            metrics::histogram!("plane_jitter_seconds", "way" => name).record(way.jitter_ms / 1e3);
+            if let Some(bitrate) = way.bitrate {
+                metrics::histogram!("plane_bitrate", "way" => name).record(bitrate as f64);
+            }
+        }
+        if let Some(ms) = self.before.round_trip_ms {
+            metrics::histogram!("plane_round_trip_seconds").record(ms / 1e3);
+        }
+    }
+}
+
+/// For how many looks, and seconds with them, pictures were sent in which layer.
+pub(crate) fn measure_picture(layer: Option<Layer>) {
+    let name = match layer.map(Layer::index) {
+        None => "none",
+        Some(0) => "small",
+        Some(1) => "middle",
+        Some(_) => "large",
+    };
+    metrics::counter!("plane_picture_seconds", "layer" => name).increment(LOOK_INTERVAL.as_secs());
+}
+
+/// One in `plane_networks_poor`, until it is dropped.
+#[derive(Debug)]
+struct Poor;
+
+impl Poor {
+    fn new() -> Self {
+        metrics::gauge!("plane_networks_poor").increment(1);
+        Self
+    }
+}
+
+impl Drop for Poor {
+    fn drop(&mut self) {
+        metrics::gauge!("plane_networks_poor").decrement(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Look = Look {
+        up: Passed { came: 0, missed: 0, bytes: None },
+        up_jitter_ms: 2.0,
+        down: Passed { came: 0, missed: 0, bytes: None },
+        down_jitter_ms: 2.0,
+        round_trip_ms: Some(30.0),
+        estimate: Some(2_000_000),
+        wants_pictures: true,
+    };
+
+    /// What is told after each of these looks.
+    fn told(looks: &[(u32, fn(&mut Look))]) -> Vec<Option<bool>> {
+        let (mut network, mut look, mut told) = (Network::default(), GOOD, Vec::new());
+        for (times, change) in looks {
+            for _ in 0..*times {
+                look = Look { up: look.up, down: look.down, ..GOOD };
+                look.up.came += 100;
+                look.down.came += 400;
+                change(&mut look);
+                told.push(network.look(look));
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_burst_is_no_poor_network_and_what_lasts_is_until_it_has_passed() {
+        let lossy: fn(&mut Look) = |look| look.down.missed += 60;
+        let calm: fn(&mut Look) = |_| {};
+        assert!(told(&[(3, calm), (1, lossy), (5, calm)]).iter().all(Option::is_none));
+        let expected = [None, None, Some(true), None, None, None, Some(false), None];
+        assert_eq!(told(&[(1, calm), (3, lossy), (4, calm)]), expected);
+    }
+
+    #[test]
+    fn each_trouble_counts() {
+        let check = |change: fn(&mut Look)| assert_eq!(told(&[(2, change)]), [None, Some(true)]);
+        check(|look| look.up.missed += 10);
+        check(|look| look.down.missed += 40);
+        check(|look| look.up_jitter_ms = 150.0);
+        check(|look| look.round_trip_ms = Some(700.0));
+        check(|look| look.estimate = Some(200_000));
+        let fine = |change: fn(&mut Look)| assert_eq!(told(&[(5, change)]), [None; 5]);
+        fine(|look| look.up.missed += 5);
+        fine(|look| (look.estimate, look.wants_pictures) = (Some(200_000), false));
+        // Nobody talks to him: whatever the last figures say, he notices nothing.
+        fine(|look| {
+            (look.up.came, look.down.came) = (0, 0);
+            (look.round_trip_ms, look.up_jitter_ms) = (Some(700.0), 500.0);
+        });
+    }
+
+    #[test]
+    fn what_is_sent_again_was_missing_and_a_new_beginning_is_no_loss() {
+        let mut holes = Holes::default();
+        let missing: Vec<_> = [10, 11, 14, 12, 13, 15, 5_000, 5_001, 3].map(|seq| holes.arrived(seq)).into();
+        assert_eq!(missing, [0, 0, 2, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn counters_that_begin_anew_count() {
+        let before = Passed { came: 1_000, missed: 50, bytes: Some(9_000) };
+        let now = Passed { came: 100, missed: 0, bytes: Some(500) };
+        assert_eq!(now.since(before).loss(), Some(0.0));
+        assert_eq!(now.since(before).bytes, Some(500));
+    }
+}

@@ -1,0 +1,80 @@
+//! How each participant's network does, from what his tracks, his line and his telephone have counted.
+
+use super::*;
+
+impl Room {
+    /// Judges every network, and tells whose has become poor, or good again.
+    pub(super) fn judge_networks(&mut self, legs: &Legs, sfu: &Sfu, now: Instant) {
+        let mut changed = Vec::new();
+        for (participant, member) in &mut self.members {
+            let look = member.look(legs, sfu, now);
+            if let Some(poor) = member.network.look(look) {
+                changed.push(MeetingFact::Network { participant: *participant, poor });
+            }
+            if let Some(subscriber) = member.subscriber.as_ref().filter(|subscriber| subscriber.connected) {
+                subscriber.order.iter().for_each(|wanted| quality::measure_picture(subscriber.layer_of(wanted)));
+            }
+        }
+        changed.into_iter().for_each(|change| self.tell(change));
+    }
+
+    /// All that is known of everybody's.
+    pub(crate) fn quality(&self, now: Instant) -> Vec<Quality> {
+        let of = |(participant, member): (&ParticipantId, &Member)| {
+            let (look, [up, down]) = (member.network.latest(), member.network.ways());
+            let subscriber = member.subscriber.as_ref().filter(|subscriber| subscriber.connected);
+            let picture = |wanted: &Wanted| PictureQuality {
+                participant: wanted.owner,
+                kind: wanted.kind,
+                layer: subscriber.and_then(|subscriber| subscriber.layer_of(wanted)).map(Layer::index),
+            };
+            Quality {
+                participant: *participant,
+                is_poor: member.network.is_poor(),
+                round_trip_ms: look.round_trip_ms,
+                up,
+                down,
+                estimate: look.estimate,
+                tracks: KINDS.iter().flat_map(|kind| member.tracks[*kind as usize].quality(*kind, now)).collect(),
+                pictures: subscriber.map(|s| s.order.iter().map(picture).collect()).unwrap_or_default(),
+                freezes: member.freezes,
+            }
+        };
+        self.members.iter().map(of).collect()
+    }
+
+    /// His browser says how often pictures stood still.
+    pub(crate) fn set_freezes(&mut self, participant: ParticipantId, freezes: Freezes) {
+        if let Some(member) = self.members.get_mut(&participant) {
+            let more = freezes.count.saturating_sub(member.freezes.count);
+            metrics::counter!("plane_freezes").increment(more.into());
+            member.freezes = freezes;
+        }
+    }
+}
+
+impl Member {
+    fn look(&self, legs: &Legs, sfu: &Sfu, now: Instant) -> Look {
+        if let Some(leg) = self.leg {
+            let stats = legs.get(leg).and_then(|slot| slot.leg.as_ref()).map(leg::Leg::stats).unwrap_or_default();
+            return Look {
+                up: Passed { came: stats.received, missed: stats.lost, bytes: None },
+                up_jitter_ms: stats.jitter_ms,
+                round_trip_ms: stats.round_trip_ms,
+                ..Look::default()
+            };
+        }
+        let up = self.tracks.iter().map(Track::passed).fold(Passed::default(), Passed::plus);
+        let subscriber = self.subscriber.as_ref().filter(|subscriber| subscriber.connected);
+        let line = subscriber.and_then(|subscriber| sfu.passed(subscriber.peer, now)).unwrap_or_default();
+        Look {
+            up,
+            up_jitter_ms: self.reception.stats().jitter_ms,
+            down: Passed { came: line.arrived, missed: line.missed, bytes: Some(line.bytes) },
+            down_jitter_ms: line.jitter.as_secs_f64() * 1e3,
+            round_trip_ms: line.round_trip.map(|time| time.as_secs_f64() * 1e3),
+            estimate: subscriber.and_then(Subscriber::estimate),
+            wants_pictures: subscriber.is_some_and(|subscriber| !subscriber.order.is_empty()),
+        }
+    }
+}
