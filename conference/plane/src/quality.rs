@@ -154,6 +154,8 @@ pub(crate) struct Look {
     pub(crate) down_jitter_ms: f64,
     pub(crate) round_trip_ms: Option<f64>,
     pub(crate) estimate: Option<u64>,
+    /// Packets of pictures that were held back because his browser reports nothing.
+    pub(crate) withheld: u64,
     /// His page shows pictures.
     pub(crate) wants_pictures: bool,
 }
@@ -266,6 +268,7 @@ mod tests {
         down_jitter_ms: 2.0,
         round_trip_ms: Some(30.0),
         estimate: Some(2_000_000),
+        withheld: 0,
         wants_pictures: true,
     };
 

@@ -19,7 +19,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
 use model::{MeetingId, ParticipantId};
 use rustix::{process::setpriority_process, thread::gettid};
-use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent};
+use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent, SfuStats};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
@@ -148,6 +148,8 @@ struct Worker {
     lobby: Mixer,
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
+    /// As it was counted last.
+    dropped: SfuStats,
     webrtc_unread: bool,
     phases: Phases,
     /// What the turns of this tick took so far.
@@ -176,6 +178,7 @@ impl Worker {
             legs: Legs::new(),
             lobby: Mixer::new(),
             fed: Vec::new(),
+            dropped: SfuStats::default(),
             webrtc_unread: false,
             phases: Phases::new(Instant::now()),
             ticked: Duration::ZERO,
@@ -587,7 +590,21 @@ impl Worker {
         }
         self.ticked += now.elapsed();
         if turn.ends_round {
+            self.count_dropped();
             metrics::histogram!("plane_tick_seconds").record(std::mem::take(&mut self.ticked).as_secs_f64());
+        }
+    }
+
+    /// What the browsers sent and nobody looked at.
+    fn count_dropped(&mut self) {
+        let (now, before) = (self.sfu.stats(), std::mem::replace(&mut self.dropped, self.sfu.stats()));
+        let causes = [
+            ("stranger", now.strangers - before.strangers),
+            ("flood", now.flooded - before.flooded),
+            ("sources", now.sources - before.sources),
+        ];
+        for (why, dropped) in causes.into_iter().filter(|(_, dropped)| *dropped > 0) {
+            metrics::counter!("plane_browser_dropped", "why" => why).increment(dropped);
         }
     }
 

@@ -66,6 +66,11 @@ const BLANK_BYTES: usize = 240;
 /// IP and UDP.
 const LOWER_HEADERS: usize = 28;
 
+/// Who was sent something for so long and has reported the arrival of nothing is sent no more pictures but one packet now and then, to hear
+/// whether he is back: browsers report many times a second. Less would take a short break of the network for it.
+const DEAF_AFTER: Duration = Duration::from_secs(5);
+const DEAF_TRIED: Duration = Duration::from_millis(200);
+
 /// What he said of a voice is true for so long: he says it about once a second while it is sent.
 const JITTER_FRESH: Duration = Duration::from_secs(8);
 
@@ -194,6 +199,9 @@ pub(crate) struct Egress {
     lately: (f64, f64),
     round_trip: Option<Duration>,
     passed: LinePassed,
+    /// When the first packet was sent that no report came after, and when one was last sent though none does.
+    unanswered: Option<Instant>,
+    tried: Instant,
     /// The time of day at a moment.
     day: (Instant, Duration),
     report_due: Instant,
@@ -245,6 +253,8 @@ impl Egress {
             lately: (0.0, 0.0),
             round_trip: None,
             passed: LinePassed::default(),
+            unanswered: None,
+            tried: now,
             day: (now, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             report_due: now + REPORT_EVERY,
             scratch: Vec::new(),
@@ -284,6 +294,8 @@ impl Egress {
         let Some(stream) = self.streams.get(slot) else { return };
         if stream.config.is_audio {
             self.emit(slot, &packet, As::Itself, now, out);
+        } else if self.withholds(now) {
+            self.passed.withheld += 1;
         } else if self.waiting.is_empty() && self.may_leave(now) {
             self.emit(slot, &packet, As::Itself, now, out);
             self.keep(slot, packet, now);
@@ -291,6 +303,22 @@ impl Egress {
             self.waiting_bytes += packet.payload.len();
             self.waiting.push_back(Waiting { slot, packet, is_resent: false });
         }
+    }
+
+    /// He doesn't report, and the next try is not due.
+    fn withholds(&mut self, now: Instant) -> bool {
+        let is_deaf = self.unanswered.is_some_and(|at| now.saturating_duration_since(at) > DEAF_AFTER);
+        if !is_deaf {
+            return false;
+        }
+        if self.passed.withheld == 0 {
+            tracing::warn!(to = %self.route.1, "a browser reports nothing of what it is sent; it gets no pictures until it does");
+        }
+        if now.saturating_duration_since(self.tried) < DEAF_TRIED {
+            return true;
+        }
+        self.tried = now;
+        false
     }
 
     /// When [`Self::wake`] wants to be called.
@@ -336,6 +364,9 @@ impl Egress {
     /// Takes his reports.
     pub(crate) fn reported(&mut self, datagram: &[u8], now: Instant, out: &mut Outbox, mut said: impl FnMut(Said)) {
         let Some(compound) = self.srtp.open_reports(datagram) else { return };
+        if self.estimator.is_none() {
+            self.unanswered = None;
+        }
         for report in reports::read(&compound) {
             match report {
                 Report::Received { ssrc, last_report, since, jitter } => {
@@ -550,6 +581,7 @@ impl Egress {
 
     fn arrived(&mut self, arrivals: &Arrivals, now: Instant) {
         let Some(estimator) = &mut self.estimator else { return };
+        self.unanswered = None;
         // His clock's bits run over every twelve days.
         let reference = match self.reference {
             None => i64::from(arrivals.reference),
@@ -690,6 +722,9 @@ impl Egress {
 
     fn account(&mut self, bytes: usize, sent_as: As, is_numbered: bool, now: Instant) {
         self.passed.bytes += bytes as u64;
+        if is_numbered || self.estimator.is_none() {
+            self.unanswered.get_or_insert(now);
+        }
         if sent_as == As::Itself {
             self.lately.0 += bytes as f64;
         }

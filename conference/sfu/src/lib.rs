@@ -9,6 +9,7 @@
 pub mod allocate;
 mod egress;
 pub mod forward;
+mod guard;
 mod handshake;
 pub mod load;
 mod offer;
@@ -24,6 +25,7 @@ use std::{
 
 use media::{MediaPacket, TrackKind};
 
+use guard::Why;
 use peer::{Gone, Identity, Peer};
 
 /// A peer that has not connected by then never will: its browser has gone.
@@ -166,6 +168,8 @@ pub struct LinePassed {
     pub missed: u64,
     /// Bytes that were sent, with all headers.
     pub bytes: u64,
+    /// Packets of pictures that were held back because he reports nothing.
+    pub withheld: u64,
     /// How unevenly the voices come, the worst of them (RFC 3550 §6.4.1).
     pub jitter: Duration,
     /// To his browser and back, as far as that is known.
@@ -261,6 +265,10 @@ pub struct SfuStats {
     pub strangers: u64,
     /// Peers ended because the library failed on their input.
     pub failed: u64,
+    /// Datagrams beyond what one browser may send.
+    pub flooded: u64,
+    /// Datagrams of one source too many.
+    pub sources: u64,
 }
 
 /// All peers of one worker.
@@ -348,6 +356,17 @@ impl Sfu {
             return;
         };
         let Some(peer) = self.peers.get_mut(&key) else { return };
+        match peer.admit(key, datagram, now) {
+            Ok(()) => {}
+            Err(Why::Flood) => {
+                self.stats.flooded += 1;
+                return;
+            }
+            Err(Why::Sources) => {
+                self.stats.sources += 1;
+                return;
+            }
+        }
         // What is protected by keys that only we have (RFC 7983).
         if matches!(datagram.first(), Some(128..=191)) {
             let (events, out) = (&mut self.events, &mut self.outbox);

@@ -1,6 +1,8 @@
 //! Clients for `huitong bench sfu` and for tests in virtual time: browsers as the SFU sees them, with neither camera nor screen.
 //! Bytes and time in, bytes out, as the SFU itself.
 
+mod light;
+
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -11,13 +13,20 @@ use std::{
 use str0m::{
     Candidate, Event, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
+    config::CryptoProvider,
     format::Codec,
     media::{Direction, MediaKind, Mid, Rid, Simulcast, SimulcastLayer},
     net::{Protocol, Receive},
-    rtp::{ExtensionValues, RtpWrite},
+    rtp::{Extension, ExtensionValues, RtpWrite},
 };
 
-use crate::{Layer, SfuError, peer::Identity};
+use crate::{
+    Layer, SfuError,
+    handshake::{KeysOf, keeping_keys},
+    peer::Identity,
+    srtp::{Opener, Srtp},
+};
+use light::{Agreed, Link};
 
 /// Bytes of a payload that say when it was sent, in microseconds since the load began.
 const STAMP: usize = 8;
@@ -45,6 +54,18 @@ pub struct LoadClient {
     epoch: Instant,
     connected: bool,
     timeout: Instant,
+    /// Of one that is light.
+    light: Option<Light>,
+}
+
+/// A client that does without the library as soon as the connection stands.
+struct Light {
+    keys: KeysOf,
+    provider: Arc<CryptoProvider>,
+    link: Option<Box<Link>>,
+    seen: Vec<LoadEvent>,
+    /// The library has something to say.
+    is_dirty: bool,
 }
 
 /// What a client has seen.
@@ -152,8 +173,54 @@ impl LoadClient {
             epoch,
             connected: false,
             timeout: epoch,
+            light: None,
         };
         Ok((client, offer.to_sdp_string()))
+    }
+
+    /// As [`Self::subscriber`], and costs a tenth of it: what is lost is not asked for again.
+    pub fn light_subscriber(
+        identity: &LoadIdentity,
+        address: SocketAddr,
+        voices: usize,
+        pictures: usize,
+        epoch: Instant,
+    ) -> Result<(Self, String), SfuError> {
+        let (made, keys) = keeping_keys(|| Self::subscriber(identity, address, voices, pictures, epoch));
+        let (mut client, offer) = made?;
+        let provider = Arc::clone(&identity.0.provider);
+        client.light = Some(Light { keys, provider, link: None, seen: Vec::new(), is_dirty: true });
+        Ok((client, offer))
+    }
+
+    /// Of a light one: says what no browser says, so many requests each for key frames and for packets again, about everything it
+    /// is sent.
+    pub fn flood(&mut self, times: usize) {
+        let Some(link) = self.light.as_mut().and_then(|light| light.link.as_mut()) else { return };
+        let streams: Vec<u32> = link.streams().map(|(ssrc, _)| ssrc).collect();
+        for _ in 0..times {
+            for ssrc in &streams {
+                let [a, b, c, d] = ssrc.to_be_bytes();
+                let mut report =
+                    vec![0x81, 206, 0, 2, 0, 0, 0, 1, a, b, c, d, 0x81, 205, 0, 33, 0, 0, 0, 1, a, b, c, d];
+                (0..31_u16).for_each(|at| {
+                    report.extend((at * 17).to_be_bytes());
+                    report.extend([0xff; 2]);
+                });
+                link.say(&report);
+            }
+        }
+    }
+
+    /// Of one that sends: what is sent next is of another source (RFC 3550 §8), which only a broken or bad client does often.
+    pub fn change_source(&mut self, line: usize, ssrc: u32) {
+        let Some(mid) = self.mids.get(line).copied() else { return };
+        let mut api = self.rtc.direct_api();
+        if let Some(before) = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc()) {
+            api.remove_stream_tx(before);
+        }
+        api.declare_stream_tx(ssrc.into(), None, mid, None);
+        self.seqs.retain(|(of, _), _| *of != line);
     }
 
     /// Takes the SFU's answer.
@@ -167,11 +234,19 @@ impl LoadClient {
     /// When [`Self::wake`] wants to be called.
     #[must_use]
     pub fn timeout(&self) -> Instant {
-        self.timeout
+        let link = self.light.as_ref().and_then(|light| light.link.as_ref());
+        link.map_or(self.timeout, |link| self.timeout.min(link.timeout()))
     }
 
     /// Takes a datagram.
     pub fn receive(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8], now: Instant) {
+        if let Some(light) = &mut self.light {
+            if let (Some(link), Some(128..=191)) = (&mut light.link, datagram.first()) {
+                light.seen.extend(link.receive(from, datagram, &self.mids, now));
+                return;
+            }
+            light.is_dirty = true;
+        }
         if let Ok(receive) = Receive::new(Protocol::Udp, from, to, datagram) {
             // One that fails sees nothing any more, which the figures show.
             let _ = self.rtc.handle_input(Input::Receive(now, receive));
@@ -180,11 +255,29 @@ impl LoadClient {
 
     /// Lets it do what is due.
     pub fn wake(&mut self, now: Instant) {
+        if let Some(light) = &mut self.light {
+            if let Some(link) = &mut light.link {
+                link.wake(now);
+            }
+            if self.timeout > now && !light.is_dirty {
+                return;
+            }
+            light.is_dirty = true;
+        }
         let _ = self.rtc.handle_input(Input::Timeout(now));
     }
 
     /// Takes out what it has to say.
     pub fn drain(&mut self, now: Instant, mut send: impl FnMut(SocketAddr, &[u8]), mut tell: impl FnMut(LoadEvent)) {
+        if let Some(light) = &mut self.light {
+            light.seen.drain(..).for_each(&mut tell);
+            if let Some(link) = &mut light.link {
+                link.take_out().for_each(|(to, datagram)| send(to, &datagram));
+            }
+            if !std::mem::take(&mut light.is_dirty) {
+                return;
+            }
+        }
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
@@ -194,6 +287,7 @@ impl LoadClient {
                 Ok(Output::Transmit(transmit)) => send(transmit.destination, &transmit.contents),
                 Ok(Output::Event(Event::Connected)) => {
                     self.connected = true;
+                    self.lighten(now);
                     tell(LoadEvent::Connected);
                 }
                 Ok(Output::Event(Event::RtpPacket(packet))) => {
@@ -217,6 +311,23 @@ impl LoadClient {
                     return;
                 }
             }
+        }
+    }
+
+    /// The connection stands: one that is light does the rest by itself.
+    fn lighten(&mut self, now: Instant) {
+        let Some(light) = &mut self.light else { return };
+        let Some(keys) = light.keys.take() else { return };
+        let (opener, srtp) = (Opener::new(&light.provider, &keys), Srtp::new(&light.provider, &keys));
+        let id = |of: Extension| {
+            let ids = self.mids.iter().filter_map(|mid| self.rtc.media(*mid));
+            ids.filter_map(|media| media.remote_extmap().id_of(of.clone())).next()
+        };
+        let params = self.rtc.codec_config().params();
+        let resent = params.iter().filter_map(|params| params.resend()).map(|pt| *pt).collect();
+        let agreed = Agreed { mid: id(Extension::RtpMid), transport: id(Extension::TransportSequenceNumber), resent };
+        if let (Some(opener), Some(srtp)) = (opener, srtp) {
+            light.link = Some(Box::new(Link::new(agreed, opener, srtp, self.epoch, now)));
         }
     }
 

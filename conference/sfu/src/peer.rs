@@ -23,6 +23,7 @@ use crate::{
     Delivery, LAYERS, Layer, LinePassed, Outbox, PeerKey, SfuError, SfuEvent, Slot, SourceId,
     egress::{Egress, Outgoing, Said, StreamConfig, header::Extensions},
     forward::Rewriter,
+    guard::{Guard, Why},
     handshake::{self, KeysOf, keeping_keys},
     offer::{MediaLine, media_lines},
     srtp::Srtp,
@@ -74,6 +75,7 @@ pub(crate) struct Gone;
 pub(crate) struct Peer {
     rtc: Rtc,
     ufrag: String,
+    guard: Guard,
     created: Instant,
     connected: bool,
     /// When the library wants to be woken.
@@ -162,6 +164,7 @@ impl Peer {
         }
         let (answered, keys) = keeping_keys(|| Self::answer(offer, identity, candidates, now));
         let (mut peer, answer) = answered?;
+        peer.guard = Guard::of_subscriber(now);
         let (mut streams, mut name) = (Vec::new(), String::new());
         for line in lines {
             let mid = Mid::from(line.mid.as_str());
@@ -230,6 +233,7 @@ impl Peer {
         let peer = Self {
             rtc,
             ufrag,
+            guard: Guard::of_publisher(now),
             created: now,
             connected: false,
             timeout: now,
@@ -292,6 +296,17 @@ impl Peer {
     /// Marks the peer for the next drain; says whether it was marked before.
     pub(crate) fn mark_dirty(&mut self) -> bool {
         std::mem::replace(&mut self.dirty, true)
+    }
+
+    /// Whether the datagram is looked at at all.
+    pub(crate) fn admit(&mut self, key: PeerKey, datagram: &[u8], now: Instant) -> Result<(), Why> {
+        let admitted = self.guard.admit(datagram, now);
+        if let Err(why) = admitted
+            && self.guard.tells()
+        {
+            tracing::warn!(peer = key.0, ?why, "a browser sends more than any should; what is beyond is dropped");
+        }
+        admitted
     }
 
     /// True when the library takes the datagram for this peer's.

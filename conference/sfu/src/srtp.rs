@@ -117,6 +117,62 @@ fn derive(srtp: &dyn SrtpProvider, master: &[u8], salt: &[u8], label: u8, out: &
     }
 }
 
+/// A key and its salt, ours and his.
+type Halves<'a> = [(&'a [u8], &'a [u8]); 2];
+
+impl Keys {
+    /// None where the handshake agreed on what we have no ciphers for.
+    fn halves(&self) -> Option<Halves<'_>> {
+        let (key, salt) = match self.profile {
+            SrtpProfile::AEAD_AES_256_GCM => (32, 12),
+            SrtpProfile::AEAD_AES_128_GCM => (16, 12),
+            SrtpProfile::AES128_CM_SHA1_80 => (16, 14),
+            _ => return None,
+        };
+        let (keys, salts) = self.material.split_at_checked(2 * key)?;
+        let (client, server) = keys.split_at(key);
+        let (client_salt, rest) = salts.split_at_checked(salt)?;
+        let (client, server) = ((client, client_salt), (server, rest.get(..salt)?));
+        Some(if self.is_client { [client, server] } else { [server, client] })
+    }
+}
+
+/// Opens the media that comes the other way.
+pub(crate) struct Opener(Session);
+
+impl Opener {
+    /// None where the handshake agreed on what we have no keys for.
+    pub(crate) fn new(crypto: &CryptoProvider, keys: &Keys) -> Option<Self> {
+        let [_, (key, salt)] = keys.halves()?;
+        Some(Self(Session::new(crypto, keys.profile, key, salt, Of::Media, false)))
+    }
+
+    /// Adds the payload of a packet to `out`. False where it is not his.
+    pub(crate) fn open(&mut self, ssrc: u32, seq: u64, header: usize, datagram: &[u8], out: &mut Vec<u8>) -> bool {
+        let Self(session) = self;
+        let Some(size) = datagram.len().checked_sub(header + session.tag_bytes()) else { return false };
+        let (head, sealed) = datagram.split_at(header);
+        let (gcm_iv, counter_iv) = (session.gcm_iv(ssrc, seq), session.counter_iv(ssrc, seq));
+        let start = out.len();
+        out.resize(start + size, 0);
+        let place = &mut out[start..];
+        let opened = match &mut session.cipher {
+            Cipher::Gcm128(cipher) => cipher.decrypt(&gcm_iv, &[head], sealed, place).is_ok(),
+            Cipher::Gcm256(cipher) => cipher.decrypt(&gcm_iv, &[head], sealed, place).is_ok(),
+            Cipher::Counter { cipher, authentication, hmac } => {
+                let (body, tag) = sealed.split_at(size);
+                let roc = ((seq >> 16) as u32).to_be_bytes();
+                let expected = hmac.sha1_hmac(authentication, &[head, body, &roc]);
+                expected[..HMAC_TAG_BYTES] == *tag && cipher.decrypt(&counter_iv, body, place).is_ok()
+            }
+        };
+        if !opened {
+            out.truncate(start);
+        }
+        opened
+    }
+}
+
 /// Protects one way, and opens the reports that come the other.
 pub(crate) struct Srtp {
     media: Session,
@@ -131,21 +187,7 @@ pub(crate) struct Srtp {
 impl Srtp {
     /// None where the handshake agreed on what we have no keys for.
     pub(crate) fn new(crypto: &CryptoProvider, keys: &Keys) -> Option<Self> {
-        let (key, salt) = match keys.profile {
-            SrtpProfile::AEAD_AES_256_GCM => (32, 12),
-            SrtpProfile::AEAD_AES_128_GCM => (16, 12),
-            SrtpProfile::AES128_CM_SHA1_80 => (16, 14),
-            _ => return None,
-        };
-        let (keys_of_both, salts) = keys.material.split_at_checked(2 * key)?;
-        let (client, server) = keys_of_both.split_at(key);
-        let (client_salt, rest) = salts.split_at_checked(salt)?;
-        let server_salt = rest.get(..salt)?;
-        let (ours, theirs) = if keys.is_client {
-            ((client, client_salt), (server, server_salt))
-        } else {
-            ((server, server_salt), (client, client_salt))
-        };
+        let [ours, theirs] = keys.halves()?;
         let session = |(key, salt): (&[u8], &[u8]), of, seals| Session::new(crypto, keys.profile, key, salt, of, seals);
         Some(Self {
             media: session(ours, Of::Media, true),
@@ -314,6 +356,29 @@ mod tests {
             for cut in 0..sealed[72].len() {
                 assert_eq!(server.open_reports(&sealed[72][..cut]), None, "{profile}: cut to {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn what_one_side_protects_the_other_opens() {
+        let profiles = [
+            (SrtpProfile::AEAD_AES_256_GCM, 88),
+            (SrtpProfile::AEAD_AES_128_GCM, 56),
+            (SrtpProfile::AES128_CM_SHA1_80, 60),
+        ];
+        for (profile, bytes) in profiles {
+            let (_, mut server) = pair(profile, bytes);
+            let crypto = str0m::crypto::from_feature_flags();
+            let keys = Keys { profile, material: (0..bytes).collect(), is_client: true };
+            let mut opener = Opener::new(&crypto, &keys).unwrap();
+            let (header, payload) = ([0x80; 12], [7; 50]);
+            let mut out = vec![0; header.len() + payload.len() + server.tag_bytes()];
+            out[..12].copy_from_slice(&header);
+            assert!(server.protect(9, 70_000, 12, &payload, &mut out));
+            let mut opened = Vec::new();
+            assert!(!opener.open(9, 4_464, 12, &out, &mut opened), "{profile}: another rollover");
+            assert!(opener.open(9, 70_000, 12, &out, &mut opened), "{profile}");
+            assert_eq!(opened, payload, "{profile}");
         }
     }
 

@@ -33,7 +33,21 @@ struct World {
     sent: [u64; 3],
     /// Packets of the voice and of the picture.
     seen: [[u64; 2]; 3],
+    /// Of all packets of those who receive.
+    slowest: Duration,
     keys_wanted: u64,
+    bad: Option<Bad>,
+}
+
+/// One more, who means no good.
+struct Bad {
+    client: LoadClient,
+    key: PeerKey,
+    /// Packets that came of what he sends, and that were sent to him.
+    taken: u64,
+    sent: u64,
+    /// He reads media that is sent to him.
+    reads: bool,
 }
 
 impl World {
@@ -63,15 +77,68 @@ impl World {
             loses: None,
             sent: [0; 3],
             seen: [[0; 2]; 3],
+            slowest: Duration::ZERO,
             keys_wanted: 0,
+            bad: None,
         }
+    }
+
+    fn let_in(&mut self, publishes: bool) {
+        let identity = LoadIdentity::generate().unwrap();
+        let (mut client, key, answer) = if publishes {
+            let (client, offer) = LoadClient::publisher(&identity, address(5), 1, self.start).unwrap();
+            let (key, answer) = self.sfu.publish(&offer, self.now).unwrap();
+            (client, key, answer)
+        } else {
+            let (client, offer) = LoadClient::light_subscriber(&identity, address(5), 1, 1, self.start).unwrap();
+            let (key, answer, _) = self.sfu.subscribe(&offer, self.now).unwrap();
+            self.sfu.assign(key, 0, Some(SourceId::from(1)));
+            self.sfu.assign(key, 1, Some(SourceId::from(2)));
+            (client, key, answer)
+        };
+        client.answer(&answer).unwrap();
+        self.bad = Some(Bad { client, key, taken: 0, sent: 0, reads: true });
+        self.run(2_000);
+    }
+
+    fn drain_bad(&mut self) {
+        let (to_server, now) = (&mut self.to_server, self.now);
+        if let Some(bad) = &mut self.bad {
+            bad.client.drain(now, |_, bytes| to_server.push_back((address(5), bytes.to_vec())), |_| {});
+        }
+    }
+
+    fn bad(&mut self) -> &mut Bad {
+        self.bad.as_mut().unwrap()
+    }
+
+    /// Lets him do his worst each millisecond for a while, and sees that the others notice nothing.
+    fn misbehave(&mut self, ms: u64, mut worst: impl FnMut(&mut LoadClient, Instant)) {
+        (self.seen, self.sent, self.slowest) = ([[0; 2]; 3], [0; 3], Duration::ZERO);
+        (self.bad().taken, self.bad().sent) = (0, 0);
+        for _ in 0..ms {
+            let now = self.now;
+            worst(&mut self.bad().client, now);
+            self.drain_bad();
+            self.step();
+        }
+        let (voices, pictures) = (ms / 20, ms / 33 * PACKETS as u64);
+        for seen in &self.seen[1..] {
+            assert!(seen[0].abs_diff(voices) <= 1, "{seen:?} of {voices} of voices");
+            assert!(seen[1].abs_diff(pictures) <= PACKETS as u64, "{seen:?} of {pictures} of pictures");
+        }
+        assert!(self.slowest <= Duration::from_millis(2), "{:?}", self.slowest);
     }
 
     fn drain(&mut self, of: usize) {
         let from = address(2 + of as u16);
         let (to_server, seen, wanted) = (&mut self.to_server, &mut self.seen[of], &mut self.keys_wanted);
+        let slowest = &mut self.slowest;
         let see = |event| match event {
-            LoadEvent::Packet { line, .. } => seen[line] += 1,
+            LoadEvent::Packet { line, delay, .. } => {
+                seen[line] += 1;
+                *slowest = delay.max(*slowest);
+            }
             LoadEvent::KeyframeWanted(_) => *wanted += 1,
             LoadEvent::Connected => {}
         };
@@ -109,6 +176,10 @@ impl World {
                 self.drain(of);
             }
         }
+        if let Some(bad) = self.bad.as_mut().filter(|bad| bad.client.timeout() <= now) {
+            bad.client.wake(now);
+            self.drain_bad();
+        }
         for (from, bytes) in std::mem::take(&mut self.to_server) {
             self.sfu.handle_datagram(from, address(1), &bytes, now);
         }
@@ -116,20 +187,44 @@ impl World {
             self.sfu.handle_timeout(now);
         }
         let (mut voices, mut pictures): (Vec<(Layer, MediaPacket)>, Vec<_>) = (Vec::new(), Vec::new());
+        let mut events = Vec::new();
         while let Some(event) = self.sfu.poll_event() {
+            match (event, &mut self.bad) {
+                (SfuEvent::Media { peer, .. }, Some(bad)) if peer == bad.key => bad.taken += 1,
+                (event, _) => events.push(event),
+            }
+        }
+        for event in events {
             match event {
                 SfuEvent::Media { kind: TrackKind::Audio, layer, packet, .. } => voices.push((layer, packet)),
                 SfuEvent::Media { layer, packet, .. } => pictures.push((layer, packet)),
                 SfuEvent::Disconnected(key, _) => panic!("{key:?} is lost"),
-                SfuEvent::Connected(_) | SfuEvent::KeyframeWanted { .. } | SfuEvent::Estimate { .. } => {}
+                SfuEvent::KeyframeWanted { .. } => {
+                    self.sfu.request_keyframe(self.keys[0], TrackKind::Camera, Layer::default(), now);
+                }
+                SfuEvent::Connected(_) | SfuEvent::Estimate { .. } => {}
             }
         }
         let [_, first, second] = self.keys;
-        self.sfu.forward(&[(first, 0), (second, 0)], &voices, now);
-        self.sfu.forward(&[(first, 1), (second, 1)], &pictures, now);
+        // Where he sends himself, he is in no slot.
+        let bad = self.bad.iter().map(|bad| bad.key);
+        let to: Vec<PeerKey> = bad.chain([first, second]).collect();
+        for (slot, packets) in [&voices, &pictures].into_iter().enumerate() {
+            let to: Vec<_> = to.iter().map(|key| (*key, slot)).collect();
+            self.sfu.forward(&to, packets, now);
+        }
         while let Some(transmit) = self.sfu.poll_transmit() {
             let of = usize::from(transmit.to.port()) - 2;
             for datagram in transmit.bytes.chunks(transmit.segment) {
+                if let (3, Some(bad)) = (of, &mut self.bad) {
+                    bad.sent += 1;
+                    // Without checks of the connection it would be given up.
+                    if bad.reads || !matches!(datagram[0], 128..=191) {
+                        bad.client.receive(address(1), transmit.to, datagram, now);
+                        self.drain_bad();
+                    }
+                    continue;
+                }
                 self.sent[of] += 1;
                 let is_lost = of == 1 && self.loses.is_some_and(|every| self.sent[of].is_multiple_of(every));
                 if !is_lost {
@@ -198,4 +293,88 @@ fn what_is_no_report_changes_nothing() {
     let [_, first, second] = world.run(1_000);
     assert!(first[0] >= 49 && second[0] >= 49, "{first:?} {second:?}");
     assert!(first[1] >= 145 && second[1] >= 145, "{first:?} {second:?}");
+}
+
+// trap: A10. What is beyond 24 Mbit/s is dropped before any work is done for it.
+#[test]
+fn who_sends_a_hundred_megabits_is_taken_for_a_quarter_and_the_others_notice_nothing() {
+    let mut world = World::new();
+    world.let_in(true);
+    let mut ms = 0;
+    world.misbehave(4_000, |client, now| {
+        ms += 1;
+        for number in 0..12 {
+            let packet = LoadPacket {
+                line: 1,
+                layer: Layer::default(),
+                bytes: 1_050,
+                media_ms: ms,
+                key: true,
+                first: number == 0,
+                last: number == 11,
+            };
+            client.send(packet, now);
+        }
+        client.wake(now);
+    });
+    let (taken, flooded) = (world.bad().taken, world.sfu.stats().flooded);
+    println!("{taken} packets were taken, {flooded} dropped");
+    // In the first second it may be twice as much.
+    assert!((9_000..14_500).contains(&taken) && flooded > 30_000, "{taken} taken, {flooded} dropped");
+}
+
+// trap: A10. The WebRTC library remembers each source for ever.
+#[test]
+fn who_is_another_source_with_each_packet_is_heard_as_few_and_the_others_notice_nothing() {
+    let mut world = World::new();
+    world.let_in(true);
+    let mut ssrc = 1_000_000;
+    world.misbehave(4_000, |client, now| {
+        ssrc += 1;
+        client.change_source(0, ssrc);
+        let (line, bytes, media_ms) = (0, 90, u64::from(ssrc));
+        client.send(
+            LoadPacket { line, layer: Layer::default(), bytes, media_ms, key: true, first: true, last: true },
+            now,
+        );
+        client.wake(now);
+    });
+    let (taken, dropped) = (world.bad().taken, world.sfu.stats().sources);
+    println!("{taken} packets were taken, {dropped} dropped");
+    assert!(taken <= 64 && dropped > 3_800, "{taken} taken, {dropped} dropped");
+}
+
+// trap: A10
+#[test]
+fn who_floods_with_reports_gets_little_again_and_the_others_notice_nothing() {
+    let mut world = World::new();
+    world.let_in(false);
+    world.keys_wanted = 0;
+    world.misbehave(4_000, |client, _| client.flood(10));
+    let (bad, honest, flooded) = (world.bad().sent, world.sent[1], world.sfu.stats().flooded);
+    println!("{bad} packets were sent to him, {honest} to others; {flooded} of his reports were dropped");
+    assert!(flooded > 60_000, "{flooded}");
+    assert!(world.keys_wanted <= 9, "{} key frames in four seconds", world.keys_wanted);
+    assert!(bad * 10 < honest * 15, "{bad} to him, {honest} to others");
+}
+
+// trap: A10
+#[test]
+fn who_never_reads_gets_voices_alone_until_he_does() {
+    let mut world = World::new();
+    world.let_in(false);
+    world.bad().reads = false;
+    world.misbehave(6_000, |_, _| {});
+    world.misbehave(2_000, |_, _| {});
+    let sent = world.bad().sent;
+    println!("{sent} packets were sent to him in two seconds, {} to others", world.sent[1]);
+    assert!((100..150).contains(&sent), "fifty voices a second and little else: {sent}");
+    let (key, now) = (world.bad().key, world.now);
+    let passed = world.sfu.passed(key, now).unwrap();
+    assert!(passed.withheld > 200, "{passed:?}");
+    world.bad().reads = true;
+    world.run(2_000);
+    world.misbehave(1_000, |_, _| {});
+    let (sent, others) = (world.bad().sent, world.sent[1]);
+    assert!(sent * 10 > others * 9, "he reads again and gets all: {sent} of {others}");
 }

@@ -31,6 +31,9 @@ use super::{
 const PICTURE_PACKETS: usize = 8;
 const PICTURE_BYTES: usize = 1_100;
 
+/// A small picture: 110 kbit/s at 30 a second.
+const THUMBNAIL_BYTES: usize = 458;
+
 /// A voice at 40 kbit/s.
 const VOICE_BYTES: usize = 90;
 
@@ -40,6 +43,9 @@ const PICTURES: usize = 9;
 
 /// How long lines are looked at before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(6);
+
+/// How long the first two are there alone.
+const FIRST: Duration = Duration::from_secs(2);
 
 /// How long all may take to come in.
 const JOIN: Duration = Duration::from_secs(120);
@@ -61,6 +67,12 @@ pub(crate) struct Sfu {
     /// Publishers whose pictures are sent, where not all.
     #[arg(long)]
     cameras: Option<usize>,
+    /// Of each picture, in thousands of bits a second.
+    #[arg(long)]
+    kilobits: Option<usize>,
+    /// Further publishers, who send a small picture of 110 kbit/s and are silent; eight at most fit beside a camera.
+    #[arg(long, default_value_t = 0)]
+    thumbnails: usize,
     /// How long they take to come in, one after the other; at once, where it is 0.
     #[arg(long, default_value_t = 0)]
     join_seconds: u64,
@@ -105,16 +117,44 @@ fn of_voice(media_ms: u64) -> LoadPacket {
     LoadPacket { line: 0, layer, bytes, media_ms, key: true, first: true, last: false }
 }
 
-fn of_picture(media_ms: u64) -> impl Iterator<Item = LoadPacket> {
-    (0..PICTURE_PACKETS).map(move |number| LoadPacket {
+/// What a picture takes.
+#[derive(Clone, Copy)]
+struct Picture {
+    packets: usize,
+    /// Of each.
+    bytes: usize,
+}
+
+impl Picture {
+    const USUAL: Self = Self { packets: PICTURE_PACKETS, bytes: PICTURE_BYTES };
+    const THUMBNAIL: Self = Self { packets: 1, bytes: THUMBNAIL_BYTES };
+
+    /// 30 a second.
+    fn of_kilobits(kilobits: usize) -> Self {
+        let all = kilobits * 1_000 / 8 / 30;
+        let packets = all.div_ceil(PICTURE_BYTES).max(1);
+        Self { packets, bytes: all / packets }
+    }
+}
+
+fn of_picture(picture: Picture, media_ms: u64) -> impl Iterator<Item = LoadPacket> {
+    let Picture { packets, bytes } = picture;
+    (0..packets).map(move |number| LoadPacket {
         line: 1,
         layer: Layer::default(),
-        bytes: PICTURE_BYTES,
+        bytes,
         media_ms,
         key: true,
         first: number == 0,
-        last: number == PICTURE_PACKETS - 1,
+        last: number == packets - 1,
     })
+}
+
+/// What a publisher sends.
+#[derive(Clone, Copy)]
+struct Sends {
+    voice: bool,
+    picture: Option<Picture>,
 }
 
 /// Answers offers on standard input; the media workers do the rest.
@@ -141,12 +181,26 @@ fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
     pin_self();
     let mut server = Served::start()?;
     let mut load = Load::new()?;
+    let picture = bench.kilobits.map_or(Picture::USUAL, Picture::of_kilobits);
+    let (speakers, publishers) = (bench.publishers, bench.publishers + bench.thumbnails);
+    let all = publishers + bench.subscribers;
+    let sends = |who: usize| match who {
+        _ if who < speakers => Some(Sends { voice: true, picture: (who < cameras).then_some(picture) }),
+        _ if who < publishers => Some(Sends { voice: false, picture: Some(Picture::THUMBNAIL) }),
+        _ => None,
+    };
     let empty = server.usage();
-    let all = bench.publishers + bench.subscribers;
+    // The first two have made what is made once: buffers, tables, code that is read in.
+    for who in [0, publishers] {
+        load.join(&mut server, who as u128 + 1, sends(who))?;
+    }
+    load.wait_for_all()?;
+    load.run(FIRST, false)?;
+    load.joins_ms.clear();
+    let first = server.usage();
     let (began, storm) = (Instant::now(), Duration::from_secs(bench.join_seconds));
-    for who in 0..all {
-        let sends = (who < bench.publishers).then_some(who < cameras);
-        load.join(&mut server, who as u128 + 1, sends)?;
+    for who in (1..all).filter(|who| *who != publishers) {
+        load.join(&mut server, who as u128 + 1, sends(who))?;
         let next = storm * (who as u32 + 1) / all as u32;
         load.run(next.saturating_sub(began.elapsed()), false)?;
     }
@@ -161,14 +215,17 @@ fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
     load.delays_ms.sort_by(f64::total_cmp);
     load.joins_ms.sort_by(f64::total_cmp);
     let voices = bench.publishers.min(5) * 50;
-    let pictures = cameras.min(PICTURES) * PICTURE_PACKETS * 30;
-    let wanted = (bench.subscribers * (voices + pictures)) as f64 * seconds;
-    let peers = (bench.publishers + bench.subscribers) as f64;
+    let thumbnails = bench.thumbnails.min(PICTURES.saturating_sub(cameras));
+    // One every 33 ms.
+    let pictures = (cameras.min(PICTURES) * picture.packets + thumbnails) as f64 * 1_000.0 / 33.0;
+    let wanted = bench.subscribers as f64 * (voices as f64 + pictures) * seconds;
+    let peers = all.saturating_sub(2).max(1) as f64;
     Ok(json!({
         "bench": "sfu",
         "publishers": bench.publishers,
         "subscribers": bench.subscribers,
         "cameras": cameras,
+        "thumbnails": bench.thumbnails,
         "seconds": bench.seconds,
         "packets_per_second": packets / seconds,
         "delivered": packets / wanted,
@@ -177,7 +234,8 @@ fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
         "forwarded_pps_per_core": packets / cpu_s,
         "delay_ms_p50": of(&load.delays_ms, 0.50),
         "delay_ms_p99": of(&load.delays_ms, 0.99),
-        "rss_kib_per_peer": (after.rss_kib - empty.rss_kib) / peers,
+        "rss_kib_first": first.rss_kib - empty.rss_kib,
+        "rss_kib_per_peer": (after.rss_kib - first.rss_kib) / peers,
         "join_ms_p50": of(&load.joins_ms, 0.50),
         "join_ms_p99": of(&load.joins_ms, 0.99),
     }))
@@ -189,8 +247,8 @@ struct Joined {
     socket: UdpSocket,
     state: UdpSocketState,
     address: SocketAddr,
-    /// Where it publishes, whether it sends pictures.
-    sends: Option<bool>,
+    /// Where it publishes, what.
+    sends: Option<Sends>,
     began: Instant,
     connected: bool,
 }
@@ -221,14 +279,16 @@ impl Load {
         })
     }
 
-    fn join(&mut self, server: &mut Served, participant: u128, sends: Option<bool>) -> anyhow::Result<()> {
+    fn join(&mut self, server: &mut Served, participant: u128, sends: Option<Sends>) -> anyhow::Result<()> {
         let began = Instant::now();
         let mut socket = UdpSocket::bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
         let address = socket.local_addr()?;
         let (mut client, sdp) = match sends {
-            Some(video) => LoadClient::publisher(&self.identity, address, usize::from(video), self.epoch)?,
-            None => LoadClient::subscriber(&self.identity, address, VOICES, PICTURES, self.epoch)?,
+            Some(Sends { picture, .. }) => {
+                LoadClient::publisher(&self.identity, address, usize::from(picture.is_some()), self.epoch)?
+            }
+            None => LoadClient::light_subscriber(&self.identity, address, VOICES, PICTURES, self.epoch)?,
         };
         client.answer(&server.answer(&Offer { participant, publishes: sends.is_some(), sdp })?)?;
         self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE)?;
@@ -269,18 +329,18 @@ impl Load {
     /// What is due in one millisecond of media time. Clients don't all send at the same moment.
     fn send_ms(&mut self, counts: bool) {
         for index in 0..self.clients.len() {
-            let Some(video) = self.clients[index].sends else { continue };
+            let Some(sends) = self.clients[index].sends else { continue };
             let (now, ms) = (Instant::now(), self.sent_ms + 7 * index as u64);
-            let voice = ms.is_multiple_of(20);
-            let picture = video && ms.is_multiple_of(33);
+            let voice = sends.voice && ms.is_multiple_of(20);
+            let picture = sends.picture.filter(|_| ms.is_multiple_of(33));
             let client = &mut self.clients[index].client;
             if voice {
                 client.send(of_voice(ms), now);
             }
-            for packet in of_picture(ms).take(if picture { PICTURE_PACKETS } else { 0 }) {
+            for packet in picture.into_iter().flat_map(|picture| of_picture(picture, ms)) {
                 client.send(packet, now);
             }
-            if voice || picture {
+            if voice || picture.is_some() {
                 client.wake(now);
                 self.drain(index, counts);
             }

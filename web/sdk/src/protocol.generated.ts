@@ -27,6 +27,11 @@ export type ClientMessage =
   | {
       tiles: ShownTile[];
       type: 'show';
+    }
+  | {
+      count: number;
+      ms: number;
+      type: 'freezes';
     };
 /**
  * What participants do, as the client protocol has it.
@@ -878,6 +883,10 @@ export interface Participant {
    * As he or the host wrote it; a caller's masked number until then.
    */
   name: string;
+  /**
+   * His network is so poor that he, or those who hear and see him, will have noticed.
+   */
+  network_poor?: boolean;
   /**
    * A caller's masked number.
    */

@@ -664,6 +664,109 @@ export interface MoveBody {
   start: string;
 }
 /**
+ * One participant's network, measured over the latest two seconds.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "NetworkView".
+ */
+export interface NetworkView {
+  down: WayView;
+  /**
+   * What his line is taken to carry, in bits per second.
+   */
+  estimate?: number | null;
+  /**
+   * How often pictures stood still at his, as his browser says, and for how long in all, in milliseconds.
+   */
+  freezes: number;
+  frozen_ms: number;
+  name: string;
+  participant: string;
+  /**
+   * The pictures on his page.
+   */
+  pictures: PictureView[];
+  /**
+   * He will have noticed: what others are told as `network_poor`.
+   */
+  poor: boolean;
+  /**
+   * To him and back, in milliseconds.
+   */
+  round_trip_ms?: number | null;
+  /**
+   * What he sends.
+   */
+  tracks: TrackView[];
+  up: WayView;
+  /**
+   * `web` or `phone`.
+   */
+  via: string;
+}
+/**
+ * One way between a participant and the server.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "WayView".
+ */
+export interface WayView {
+  /**
+   * In bits per second; null of telephones.
+   */
+  bitrate?: number | null;
+  /**
+   * Of voices (RFC 3550 §6.4.1), in milliseconds.
+   */
+  jitter_ms: number;
+  /**
+   * Packets that did not come at first, of all, 0 to 1; what was missing may have been sent again. Null where too few were
+   * sent to say.
+   */
+  loss?: number | null;
+}
+/**
+ * One picture on a page.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "PictureView".
+ */
+export interface PictureView {
+  /**
+   * `camera` or `screen`.
+   */
+  kind: string;
+  /**
+   * Which layer is sent, from 0, the smallest; null while the line carries none.
+   */
+  layer?: number | null;
+  participant: string;
+}
+/**
+ * One layer of what is sent.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "TrackView".
+ */
+export interface TrackView {
+  /**
+   * In bits per second.
+   */
+  bitrate: number;
+  /**
+   * Of the picture, in pixels.
+   */
+  height?: number | null;
+  /**
+   * `audio`, `camera` or `screen`.
+   */
+  kind: string;
+  /**
+   * From 0, the smallest.
+   */
+  layer: number;
+}
+/**
  * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "NewBookmark".
  */

@@ -8,6 +8,8 @@ impl Room {
         let mut changed = Vec::new();
         for (participant, member) in &mut self.members {
             let look = member.look(legs, sfu, now);
+            let withheld = look.withheld.saturating_sub(member.network.latest().withheld);
+            metrics::counter!("plane_browser_dropped", "why" => "silent").increment(withheld);
             if let Some(poor) = member.network.look(look) {
                 changed.push(MeetingFact::Network { participant: *participant, poor });
             }
@@ -20,7 +22,7 @@ impl Room {
 
     /// All that is known of everybody's.
     pub(crate) fn quality(&self, now: Instant) -> Vec<Quality> {
-        let of = |(participant, member): (&ParticipantId, &Member)| {
+        let of = |(participant, member): (&ParticipantId, &Box<Member>)| {
             let (look, [up, down]) = (member.network.latest(), member.network.ways());
             let subscriber = member.subscriber.as_ref().filter(|subscriber| subscriber.connected);
             let picture = |wanted: &Wanted| PictureQuality {
@@ -74,6 +76,7 @@ impl Member {
             down_jitter_ms: line.jitter.as_secs_f64() * 1e3,
             round_trip_ms: line.round_trip.map(|time| time.as_secs_f64() * 1e3),
             estimate: subscriber.and_then(Subscriber::estimate),
+            withheld: line.withheld,
             wants_pictures: subscriber.is_some_and(|subscriber| !subscriber.order.is_empty()),
         }
     }

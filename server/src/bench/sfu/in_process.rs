@@ -13,7 +13,7 @@ use sfu::{
     load::{LoadClient, LoadEvent, LoadIdentity},
 };
 
-use super::{PICTURES, VOICES, of_picture, of_voice};
+use super::{PICTURES, Picture, VOICES, of_picture, of_voice};
 
 /// How long lines are looked at before anything is measured.
 const WARM_UP_MS: u64 = 3_000;
@@ -77,7 +77,7 @@ impl World {
             if voice {
                 self.clients[publisher].send(of_voice(ms), self.now);
             }
-            for packet in of_picture(ms).take(if picture { usize::MAX } else { 0 }) {
+            for packet in of_picture(Picture::USUAL, ms).take(if picture { usize::MAX } else { 0 }) {
                 self.clients[publisher].send(packet, self.now);
             }
             if voice || picture {
