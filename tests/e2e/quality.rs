@@ -205,7 +205,6 @@ fn all_see_whose_network_is_poor_until_it_is_good_again(show: &mut Show) -> Resu
     guest.see(BANNER)?;
     host.see(SIGN)?;
     let lossy = guests_network(server)?;
-    println!("{lossy}");
     assert_eq!(lossy["poor"], true);
     let loss = lossy["down"]["loss"].as_f64().with_context(|| lossy.to_string())?;
     assert!((0.08..0.5).contains(&loss), "{loss} of a quarter");

@@ -725,9 +725,9 @@ impl Room {
 
     /// Voices by want: who speaks loudest, the unmuted before the muted, who spoke last before who spoke long ago.
     fn wanted_voices(&self, part: u32) -> Vec<Wanted> {
-        let is_heard = |(_, member): &(&ParticipantId, &Box<Member>)| member.part == part && member.seat.is_some();
+        let is_heard = |member: &Member| member.part == part && member.seat.is_some();
         let loudest = self.parts.get(&part).map(|part| &part.loudest[..]).unwrap_or_default();
-        let mut members: Vec<_> = self.members.iter().filter(is_heard).collect();
+        let mut members: Vec<_> = self.members.iter().filter(|(_, member)| is_heard(member)).collect();
         let is_loud = |member: &Member| member.seat.is_some_and(|seat| loudest.contains(&seat));
         members.sort_by_key(|(_, member)| {
             (!is_loud(member), member.muted, std::cmp::Reverse(member.spoke), member.number)

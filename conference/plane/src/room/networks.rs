@@ -22,7 +22,7 @@ impl Room {
 
     /// All that is known of everybody's.
     pub(crate) fn quality(&self, now: Instant) -> Vec<Quality> {
-        let of = |(participant, member): (&ParticipantId, &Box<Member>)| {
+        let of = |participant: &ParticipantId, member: &Member| {
             let (look, [up, down]) = (member.network.latest(), member.network.ways());
             let subscriber = member.subscriber.as_ref().filter(|subscriber| subscriber.connected);
             let picture = |wanted: &Wanted| PictureQuality {
@@ -42,7 +42,7 @@ impl Room {
                 freezes: member.freezes,
             }
         };
-        self.members.iter().map(of).collect()
+        self.members.iter().map(|(participant, member)| of(participant, member)).collect()
     }
 
     /// His browser says how often pictures stood still.

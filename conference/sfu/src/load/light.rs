@@ -130,7 +130,7 @@ impl Link {
             }
         }
         let bits = u16::from_be_bytes([head[2], head[3]]);
-        let index = stream.highest.map_or(bits.into(), |highest| extend(highest, bits));
+        let index = stream.highest.map_or_else(|| bits.into(), |highest| extend(highest, bits));
         stream.highest = Some(stream.highest.map_or(index, |highest| highest.max(index)));
         let line = stream.line?;
         if self.agreed.resent.contains(&(head[1] & 0x7f)) {
