@@ -223,6 +223,12 @@ impl LoadClient {
         self.seqs.retain(|(of, _), _| *of != line);
     }
 
+    /// Where the load's clock begins, if not at the moment the client was made: the library's own clocks, which give a handshake up
+    /// after forty seconds, begin then.
+    pub fn set_epoch(&mut self, epoch: Instant) {
+        self.epoch = epoch;
+    }
+
     /// Takes the SFU's answer.
     pub fn answer(&mut self, answer: &str) -> Result<(), SfuError> {
         let answer = SdpAnswer::from_sdp_string(answer).map_err(|error| SfuError::Parse(error.to_string()))?;

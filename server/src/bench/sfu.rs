@@ -286,10 +286,11 @@ impl Load {
         let address = socket.local_addr()?;
         let (mut client, sdp) = match sends {
             Some(Sends { picture, .. }) => {
-                LoadClient::publisher(&self.identity, address, usize::from(picture.is_some()), self.epoch)?
+                LoadClient::publisher(&self.identity, address, usize::from(picture.is_some()), began)?
             }
-            None => LoadClient::light_subscriber(&self.identity, address, VOICES, PICTURES, self.epoch)?,
+            None => LoadClient::light_subscriber(&self.identity, address, VOICES, PICTURES, began)?,
         };
+        client.set_epoch(self.epoch);
         client.answer(&server.answer(&Offer { participant, publishes: sends.is_some(), sdp })?)?;
         self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
