@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) studio: Studio,
     pub(crate) recording: Recording,
     pub(crate) livestream: Livestream,
+    /// S3-compatible storage; everything stays on the disk where not set.
+    pub(crate) storage: Option<S3>,
     pub(crate) push: Push,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
@@ -146,6 +148,43 @@ pub(crate) struct Sms {
     pub(crate) form: bool,
     /// The `Authorization` field.
     pub(crate) authorization: Option<String>,
+}
+
+/// Storage for recordings.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct S3 {
+    pub(crate) endpoint: String,
+    pub(crate) bucket: String,
+    #[serde(default = "S3::region")]
+    pub(crate) region: String,
+    /// Before all names.
+    #[serde(default)]
+    pub(crate) prefix: String,
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
+    /// Segments of livestreams that have left memory go there too.
+    #[serde(default)]
+    pub(crate) livestreams: bool,
+}
+
+impl S3 {
+    fn region() -> String {
+        "us-east-1".to_owned()
+    }
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3").field("endpoint", &self.endpoint).field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+impl From<S3> for streaming::StorageConfig {
+    fn from(storage: S3) -> Self {
+        let S3 { endpoint, bucket, region, prefix, access_key, secret_key, livestreams } = storage;
+        Self { endpoint, bucket, region, prefix, access_key, secret_key, livestreams }
+    }
 }
 
 /// Livestreams sent to other servers.

@@ -50,6 +50,9 @@ impl Doctor {
         for address in config.announced() {
             self.say("announced", announced(address));
         }
+        if config.storage.is_some() {
+            self.say("storage", storage(config).await);
+        }
         for (name, is_up) in trunks(here(config.metrics.bind)).await {
             let said =
                 if is_up { Ok(format!("{name} is up")) } else { Err(format!("{name} is down: its log line says why")) };
@@ -142,6 +145,19 @@ fn announced(address: IpAddr) -> Result<String, String> {
         (true, _, false) => format!("{address}: of this machine"),
         (false, ..) => format!("{address}: not of this machine; a NAT must forward all ports to it one to one"),
     })
+}
+
+/// Whether it takes what recordings ask of it.
+async fn storage(config: &Config) -> Result<String, String> {
+    // As the server has it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let storage = config.storage().map_err(|error| format!("{error:#}"))?;
+    let Some(storage) = storage else { return Ok("none".to_owned()) };
+    match timeout(PATIENCE * 5, storage.probe()).await {
+        Ok(Ok(())) => Ok("takes, gives back and removes what it is given".to_owned()),
+        Ok(Err(error)) => Err(format!("{error}; recordings stay on this machine's disk meanwhile")),
+        Err(_) => Err("it doesn't answer; recordings stay on this machine's disk meanwhile".to_owned()),
+    }
 }
 
 /// The carriers, and whether each is up.

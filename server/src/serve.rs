@@ -14,7 +14,7 @@ use gateway::{Gateway, GatewayConfig, LadderConfig};
 use plane::{LineCare, Plane, PlaneConfig};
 use sipconf::Prompts;
 use store::Store;
-use streaming::{DvrConfig, RecordingConfig, Streaming, StreamingConfig};
+use streaming::{DvrConfig, RecordingConfig, Storage, Streaming, StreamingConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config::Config, demo, telemetry};
@@ -81,6 +81,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             folder: Some(config.livestream.dir.clone().unwrap_or_else(|| config.data.dir.join("live"))),
             window: Duration::from_secs(config.livestream.window_minutes.saturating_mul(60)),
         },
+        storage: config.storage()?,
         private_push: config.push.private,
     });
     let conference_config = ConferenceConfig {
@@ -254,6 +255,12 @@ impl Config {
             }),
             private_webhooks: self.webhooks.private,
         }
+    }
+
+    /// Where recordings go.
+    pub(crate) fn storage(&self) -> anyhow::Result<Option<Storage>> {
+        let Some(storage) = &self.storage else { return Ok(None) };
+        Storage::open(&storage.clone().into()).map(Some).context("storage")
     }
 
     fn sign_on(&self) -> Option<SignOnConfig> {

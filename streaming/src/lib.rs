@@ -13,6 +13,7 @@ pub mod cadence;
 mod child;
 mod feed;
 mod hls;
+mod moving;
 mod origin;
 mod outlets;
 mod push;
@@ -20,6 +21,7 @@ mod recording;
 mod recordings;
 mod scene;
 mod spool;
+mod storage;
 pub mod wire;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -31,8 +33,9 @@ use tokio::sync::mpsc;
 pub use broadcast::{Broadcast, BroadcastFact};
 pub use feed::Feed;
 pub use origin::{CacheFor, HlsFile, Origin, OriginError};
-pub use recordings::{NewRecording, Recording, RecordingConfig, Recordings};
+pub use recordings::{Film, NewRecording, Recording, RecordingConfig, Recordings, StoredFilm};
 pub use scene::{Scene, Tile, TileKind};
+pub use storage::{Storage, StorageConfig, StorageError};
 
 /// What broadcasts need of this machine.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +54,8 @@ pub struct StreamingConfig {
     pub recording: RecordingConfig,
     /// How far back viewers may go in a livestream that goes on.
     pub dvr: DvrConfig,
+    /// Where finished recordings go, and old segments if it says so.
+    pub storage: Option<Storage>,
     /// It may be pushed to addresses that are not the public internet's.
     pub private_push: bool,
 }
@@ -96,12 +101,13 @@ pub enum StreamingError {
 }
 
 impl Streaming {
-    /// Nothing is started yet.
+    /// Nothing is started yet. Within a runtime, where there is a storage.
     #[must_use]
     pub fn new(config: StreamingConfig) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let recordings = Recordings::open(config.recording.clone(), config.studio.clone());
-        let origin = Origin::new(config.dvr.clone());
+        let recordings = Recordings::open(config.recording.clone(), config.studio.clone(), config.storage.clone());
+        let of_segments = config.storage.clone().filter(|storage| storage.livestreams);
+        let origin = Origin::new(config.dvr.clone(), of_segments);
         Self { config: Arc::new(config), origin, recordings, budget: Budget::new(cores) }
     }
 

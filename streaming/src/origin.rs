@@ -17,6 +17,7 @@ use crate::{
     DvrConfig,
     hls::{Packager, Reach, Stored, Text},
     spool::{self, Spool},
+    storage::Storage,
     wire::Track,
 };
 
@@ -41,6 +42,8 @@ const CACHE_RELOAD: CacheFor = CacheFor::Seconds(2);
 pub struct Origin {
     shelves: Arc<RwLock<Shelves>>,
     dvr: Arc<DvrConfig>,
+    /// Where segments are that have left the disk.
+    storage: Option<Storage>,
 }
 
 /// A file of a broadcast.
@@ -106,15 +109,21 @@ pub enum OriginError {
 }
 
 impl Origin {
-    pub(crate) fn new(dvr: DvrConfig) -> Self {
+    /// Within a runtime, where there is a storage.
+    pub(crate) fn new(dvr: DvrConfig, storage: Option<Storage>) -> Self {
         dvr.folder.iter().for_each(|folder| spool::clear(folder));
-        Self { shelves: Arc::default(), dvr: Arc::new(dvr) }
+        if let Some(storage) = storage.clone() {
+            // What an earlier server left behind. Where that fails, it is only paid for.
+            tokio::spawn(async move { storage.clear(spool::STORED).await });
+        }
+        Self { shelves: Arc::default(), dvr: Arc::new(dvr), storage }
     }
 
     /// Where a broadcast's segments go when they leave memory; none where they go nowhere.
     pub(crate) fn spool(&self, id: BroadcastId, packager: &watch::Sender<Packager>) -> Option<Spool> {
         let folder = spool::folder_of(self.dvr.folder.as_ref()?, id);
-        let started = Spool::start(folder, packager.clone());
+        let storage = self.storage.clone().map(|storage| (storage, id));
+        let started = Spool::start(folder, packager.clone(), storage);
         started.inspect_err(|error| tracing::warn!(%error, "viewers can go back half a minute only")).ok()
     }
 
@@ -141,9 +150,16 @@ impl Origin {
             Answer::File(file) => Ok(file),
             Answer::OnDisk(name) => {
                 let folder = self.dvr.folder.as_ref().ok_or(OriginError::NotFound)?;
-                // It may have left the playlist a moment ago.
-                let body = tokio::fs::read(spool::folder_of(folder, id).join(&name)).await;
-                Ok(media(&name, body.map_err(|_| OriginError::NotFound)?.into()))
+                let body = match (tokio::fs::read(spool::folder_of(folder, id).join(&name)).await, &self.storage) {
+                    (Ok(body), _) => body.into(),
+                    (Err(_), Some(storage)) => {
+                        let got = timeout(WAIT_MAX, storage.get_all(&spool::key(id, &name))).await;
+                        got.map_err(|_| OriginError::NotYet)?.map_err(|_| OriginError::NotFound)?
+                    }
+                    // It may have left the playlist a moment ago.
+                    (Err(_), None) => return Err(OriginError::NotFound),
+                };
+                Ok(media(&name, body))
             }
         }
     }
@@ -172,6 +188,7 @@ impl Origin {
     pub(crate) fn retire(&self, id: BroadcastId) {
         let shelves = Arc::downgrade(&self.shelves);
         let folder = self.dvr.folder.as_ref().map(|folder| spool::folder_of(folder, id));
+        let storage = self.storage.clone();
         tokio::spawn(async move {
             tokio::time::sleep(KEPT_AFTER_END).await;
             if let Some(shelves) = shelves.upgrade() {
@@ -180,6 +197,10 @@ impl Origin {
             if let Some(folder) = folder {
                 // There is none where nothing was written.
                 let _removed = tokio::fs::remove_dir_all(folder).await;
+            }
+            if let Some(storage) = storage {
+                // The next server tries again.
+                let _removed = storage.clear(&spool::key(id, "")).await;
             }
         });
     }
@@ -327,7 +348,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_never_comes_is_not_waited_for_for_ever() {
-        let origin = Origin::new(DvrConfig::default());
+        let origin = Origin::new(DvrConfig::default(), None);
         assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));
         let packager = origin.open(id()).unwrap();
         assert!(origin.open(id()).is_none());
@@ -339,7 +360,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_ended_broadcast_is_gone_after_a_while() {
-        let origin = Origin::new(DvrConfig::default());
+        let origin = Origin::new(DvrConfig::default(), None);
         let packager = origin.open(id()).unwrap();
         packager.send_modify(Packager::finish);
         drop(packager);

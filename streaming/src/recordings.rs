@@ -6,6 +6,8 @@
 //! {id}.part.mp4     while it is being recorded: fragments
 //! {id}.mp4          afterwards: a plain file
 //! ```
+//!
+//! Where there is a [`Storage`], the film moves there when it is finished, and the note stays: see `moving`.
 
 use std::{
     fs::{self, File},
@@ -17,10 +19,17 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures_util::Stream;
 use model::{AccountId, BroadcastId, MeetingId};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
+
+use crate::{
+    moving,
+    storage::{Storage, StorageError},
+};
 
 /// Where and for how long.
 #[derive(Debug, Clone)]
@@ -29,7 +38,7 @@ pub struct RecordingConfig {
     pub folder: Option<PathBuf>,
     /// Older ones are removed; 0 keeps them for ever.
     pub keep_days: u32,
-    /// All together; the oldest give way to a new one, which ends when it alone is larger.
+    /// All together that are on the disk; the oldest give way to a new one, which ends when it alone is larger.
     pub quota_bytes: u64,
 }
 
@@ -63,6 +72,54 @@ pub struct Recording {
     pub bytes: u64,
     /// Finished, and can be fetched.
     pub ready: bool,
+    /// It has moved to the storage.
+    #[serde(default)]
+    pub stored: bool,
+    /// It is no longer wanted, and the storage has not been told yet.
+    #[serde(default)]
+    pub removed: bool,
+}
+
+impl Recording {
+    /// The names of its files.
+    pub(crate) fn files(&self) -> Vec<String> {
+        vec![format!("{}.mp4", self.id)]
+    }
+
+    fn is_there(&self) -> bool {
+        self.ready && !self.removed
+    }
+}
+
+/// A finished recording's film, wherever it is.
+#[derive(Debug)]
+pub enum Film {
+    /// On this machine's disk.
+    File(PathBuf),
+    /// In the storage.
+    Stored(StoredFilm),
+}
+
+/// A film in the storage.
+#[derive(Debug)]
+pub struct StoredFilm {
+    storage: Storage,
+    name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+impl StoredFilm {
+    /// A part of it, piece by piece as it is taken. The range has to be within its size.
+    pub fn read(self, range: std::ops::Range<u64>) -> impl Stream<Item = Result<Bytes, StorageError>> + use<> {
+        self.storage.read(moving::key(&self.name), range)
+    }
+}
+
+/// What the storage has to be told.
+pub(crate) enum Errand {
+    Move(Recording),
+    Remove(Recording),
 }
 
 /// A recording to be made.
@@ -84,8 +141,11 @@ pub struct Recordings {
     shelf: Arc<Shelf>,
 }
 
-struct Shelf {
+pub(crate) struct Shelf {
     config: RecordingConfig,
+    storage: Option<Storage>,
+    /// Woken when there may be something to move or to remove.
+    errand: Notify,
     /// The program that makes a plain file of a fragmented one.
     studio: PathBuf,
     notes: Mutex<Vec<Recording>>,
@@ -95,14 +155,20 @@ struct Shelf {
 }
 
 impl Recordings {
-    /// Reads the notes; what was being recorded when the server died is finished in the background.
-    pub(crate) fn open(config: RecordingConfig, studio: PathBuf) -> Self {
+    /// Reads the notes; what was being recorded when the server died is finished in the background, and what is finished
+    /// moves to the storage, where there is one.
+    pub(crate) fn open(config: RecordingConfig, studio: PathBuf, storage: Option<Storage>) -> Self {
         let mut notes = config.folder.as_deref().map(read_notes).unwrap_or_default();
         notes.sort_by_key(|note| note.started_ms);
         let broken: Vec<Uuid> = notes.iter().filter(|note| !note.ready).map(|note| note.id).collect();
         let (ready, news) = mpsc::channel(READY_MAX);
         let news = Mutex::new(Some(news));
-        let recordings = Self { shelf: Arc::new(Shelf { config, studio, notes: Mutex::new(notes), ready, news }) };
+        let notes = Mutex::new(notes);
+        let shelf = Shelf { config, storage: storage.clone(), errand: Notify::new(), studio, notes, ready, news };
+        let recordings = Self { shelf: Arc::new(shelf) };
+        if let Some(storage) = storage {
+            tokio::spawn(moving::keep_moving(Arc::clone(&recordings.shelf), storage));
+        }
         if !broken.is_empty() {
             let shelf = Arc::clone(&recordings.shelf);
             let mend = move || broken.into_iter().for_each(|id| shelf.finish(id, None));
@@ -123,26 +189,36 @@ impl Recordings {
     #[must_use]
     pub fn of(&self, owner: AccountId) -> Vec<Recording> {
         self.shelf.sweep();
-        self.shelf.notes(|notes| notes.iter().rev().filter(|note| note.owner == owner).cloned().collect())
+        self.shelf
+            .notes(|notes| notes.iter().rev().filter(|note| note.owner == owner && !note.removed).cloned().collect())
     }
 
     /// One of an account's, by its id.
     #[must_use]
     pub fn find(&self, owner: AccountId, id: Uuid) -> Option<Recording> {
-        self.shelf.notes(|notes| notes.iter().find(|note| note.id == id && note.owner == owner).cloned())
+        let is_it = |note: &&Recording| note.id == id && note.owner == owner && !note.removed;
+        self.shelf.notes(|notes| notes.iter().find(is_it).cloned())
     }
 
     /// What can be watched where the livestream was: the longest of its recordings.
     #[must_use]
     pub fn replay(&self, of: BroadcastId) -> Option<Recording> {
-        let is_replay = |note: &&Recording| note.broadcast == Some(of) && note.ready;
+        let is_replay = |note: &&Recording| note.broadcast == Some(of) && note.is_there();
         self.shelf.notes(|notes| notes.iter().filter(is_replay).max_by(|a, b| a.seconds.total_cmp(&b.seconds)).cloned())
     }
 
-    /// The file of one that is ready.
+    /// The film of one that is ready.
     #[must_use]
-    pub fn file(&self, recording: &Recording) -> Option<PathBuf> {
-        Some(self.shelf.path(recording.id, "mp4")?).filter(|_| recording.ready)
+    pub fn film(&self, recording: &Recording) -> Option<Film> {
+        let name = format!("{}.mp4", recording.id);
+        let file = self.shelf.file(&name).filter(|_| recording.is_there())?;
+        match &self.shelf.storage {
+            // It may have moved since its note was read.
+            Some(storage) if !file.exists() => {
+                Some(Film::Stored(StoredFilm { storage: storage.clone(), name, bytes: recording.bytes }))
+            }
+            Some(_) | None => Some(Film::File(file)),
+        }
     }
 
     /// Removes one that is ready.
@@ -168,6 +244,8 @@ impl Recordings {
             seconds: 0.0,
             bytes: 0,
             ready: false,
+            stored: false,
+            removed: false,
         };
         let id = note.id;
         shelf.write_note(&note)?;
@@ -215,7 +293,44 @@ impl Shelf {
     }
 
     fn path(&self, id: Uuid, ending: &str) -> Option<PathBuf> {
-        Some(self.config.folder.as_ref()?.join(format!("{id}.{ending}")))
+        self.file(&format!("{id}.{ending}"))
+    }
+
+    /// Where a recording's file is while it is on the disk.
+    pub(crate) fn file(&self, name: &str) -> Option<PathBuf> {
+        Some(self.config.folder.as_ref()?.join(name))
+    }
+
+    /// What the storage has to be told, the oldest first.
+    pub(crate) fn errands(&self) -> Vec<Errand> {
+        let errand = |note: &Recording| match note {
+            Recording { removed: true, .. } => Some(Errand::Remove(note.clone())),
+            Recording { ready: true, stored: false, .. } => Some(Errand::Move(note.clone())),
+            _ => None,
+        };
+        self.notes(|notes| notes.iter().filter_map(errand).collect())
+    }
+
+    pub(crate) async fn wait_for_errands(&self) {
+        self.errand.notified().await;
+    }
+
+    /// All of it is in the storage.
+    pub(crate) fn moved(&self, id: Uuid) {
+        let note = self.notes(|notes| {
+            let note = notes.iter_mut().find(|note| note.id == id)?;
+            note.stored = true;
+            Some(note.clone())
+        });
+        let Some(note) = note else { return };
+        if let Err(error) = self.write_note(&note) {
+            // The next server finds no film on the disk and asks the storage.
+            tracing::error!(%id, %error, "a recording's note can't be written");
+        }
+        for name in note.files() {
+            let _none = self.file(&name).map(fs::remove_file);
+        }
+        tracing::info!(%id, "recording moved to the storage");
     }
 
     fn write_note(&self, note: &Recording) -> io::Result<()> {
@@ -261,6 +376,7 @@ impl Shelf {
             if self.ready.try_send(note).is_err() {
                 tracing::warn!(%id, "nobody is told of a recording");
             }
+            self.errand.notify_one();
         }
         self.sweep();
     }
@@ -270,12 +386,13 @@ impl Shelf {
         let now = jiff::Timestamp::now().as_millisecond();
         let kept = Duration::from_secs(u64::from(self.config.keep_days) * 24 * 3600).as_millis() as i64;
         let doomed = self.notes(|notes| {
-            let mut total: u64 = notes.iter().map(|note| note.bytes).sum();
+            let on_disk = |note: &Recording| if note.stored || note.removed { 0 } else { note.bytes };
+            let mut total: u64 = notes.iter().map(on_disk).sum();
             let mut doomed = Vec::new();
-            for note in notes.iter().filter(|note| note.ready) {
+            for note in notes.iter().filter(|note| note.is_there()) {
                 let is_old = self.config.keep_days > 0 && now - note.started_ms > kept;
-                if is_old || total > self.config.quota_bytes {
-                    total -= note.bytes;
+                if is_old || total > self.config.quota_bytes && !note.stored {
+                    total -= on_disk(note);
                     doomed.push(note.id);
                 }
             }
@@ -285,11 +402,35 @@ impl Shelf {
     }
 
     fn remove(&self, id: Uuid) {
+        tracing::info!(%id, "recording removed");
+        if self.storage.is_none() {
+            return self.forget(id);
+        }
+        // It may be on its way to the storage right now: the note stays until that is told.
+        let note = self.notes(|notes| {
+            let note = notes.iter_mut().find(|note| note.id == id)?;
+            note.removed = true;
+            Some(note.clone())
+        });
+        let Some(note) = note else { return };
+        if let Err(error) = self.write_note(&note) {
+            tracing::error!(%id, %error, "a recording's note can't be written");
+        }
+        self.remove_files(id);
+        self.errand.notify_one();
+    }
+
+    /// Nothing is left of it.
+    pub(crate) fn forget(&self, id: Uuid) {
         self.notes(|notes| notes.retain(|note| note.id != id));
-        for ending in ["mp4", "part.mp4", "json"] {
+        self.remove_files(id);
+        let _none = self.path(id, "json").map(fs::remove_file);
+    }
+
+    fn remove_files(&self, id: Uuid) {
+        for ending in ["mp4", "part.mp4"] {
             let _none = self.path(id, ending).map(fs::remove_file);
         }
-        tracing::info!(%id, "recording removed");
     }
 }
 
@@ -319,7 +460,10 @@ fn remux(studio: &Path, from: &Path, to: &Path) -> io::Result<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::TryStreamExt;
+
     use super::*;
+    use crate::storage;
 
     fn id<T: From128>(number: u128) -> T {
         T::from(Uuid::from_u128(number))
@@ -350,7 +494,77 @@ mod tests {
     fn open(folder: &Path, keep_days: u32, quota_bytes: u64) -> Recordings {
         let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days, quota_bytes };
         // A program that can't remux: the fragments stay.
-        Recordings::open(config, "/bin/false".into())
+        Recordings::open(config, "/bin/false".into(), None)
+    }
+
+    /// With a storage.
+    fn open_with(folder: &Path, quota_bytes: u64, storage: Storage) -> Recordings {
+        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days: 0, quota_bytes };
+        Recordings::open(config, "/bin/false".into(), Some(storage))
+    }
+
+    /// Until the storage has been told of everything.
+    async fn moved(recordings: &Recordings) {
+        while !recordings.shelf.errands().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn read(recordings: &Recordings, note: &Recording) -> Option<Vec<u8>> {
+        match recordings.film(note)? {
+            Film::File(path) => fs::read(path).ok(),
+            Film::Stored(film) => {
+                let bytes = film.bytes;
+                film.read(0..bytes).try_collect::<Vec<_>>().await.ok().map(|pieces| pieces.concat())
+            }
+        }
+    }
+
+    // product: B6
+    #[tokio::test]
+    async fn a_finished_recording_moves_to_the_storage_and_is_removed_there() {
+        let (folder, storage) = (tempfile::tempdir().unwrap(), storage::tests::memory());
+        // The quota is the disk's: what has moved doesn't count.
+        let recordings = open_with(folder.path(), 250, storage.clone());
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            ids.push(record(&recordings, 100, 1.0));
+            moved(&recordings).await;
+        }
+        assert_eq!(recordings.of(id(3)).len(), 4);
+        assert!(
+            fs::read_dir(folder.path()).unwrap().flatten().all(|entry| entry.path().extension().unwrap() == "json")
+        );
+        // Another server finds them, and one that lost its mind between two steps goes on.
+        let again = open_with(folder.path(), 250, storage.clone());
+        let note = again.find(id(3), ids[0]).unwrap();
+        assert_eq!(read(&again, &note).await, Some(vec![7; 100]));
+        again.remove(&note);
+        assert!(
+            again.find(id(3), ids[0]).is_none() && again.film(&Recording { removed: true, ..note.clone() }).is_none()
+        );
+        moved(&again).await;
+        assert!(storage.get(&moving::key(&format!("{}.mp4", ids[0])), 0..1).await.is_err());
+        assert!(storage.get(&moving::key(&format!("{}.mp4", ids[1])), 0..1).await.is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    // product: B6
+    #[tokio::test]
+    async fn while_the_storage_is_away_everything_is_as_if_there_were_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = open_with(folder.path(), 250, storage::tests::away());
+        let [first, second, third] = [100, 100, 100].map(|bytes| record(&recordings, bytes, 1.0));
+        assert!(recordings.find(id(3), first).is_none(), "the disk's quota holds");
+        for number in [second, third] {
+            let note = recordings.find(id(3), number).unwrap();
+            assert_eq!(read(&recordings, &note).await, Some(vec![7; 100]));
+        }
+        // What was removed meanwhile is gone for everyone; the storage is told when it is back.
+        let back = open_with(folder.path(), 250, storage::tests::memory());
+        moved(&back).await;
+        assert_eq!(back.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [third, second]);
+        assert!(!folder.path().join(format!("{first}.json")).exists());
     }
 
     fn record(recordings: &Recordings, bytes: usize, seconds: f64) -> Uuid {
@@ -374,7 +588,7 @@ mod tests {
         assert_eq!(recordings.replay(id(2)).map(|note| note.id), Some(long));
         assert!(recordings.replay(id(9)).is_none());
         let note = recordings.find(id(3), long).unwrap();
-        assert_eq!(fs::metadata(recordings.file(&note).unwrap()).unwrap().len(), 200);
+        assert!(matches!(recordings.film(&note), Some(Film::File(file)) if fs::metadata(&file).unwrap().len() == 200));
         // Another server finds them again.
         let again = open(folder.path(), 0, u64::MAX);
         assert_eq!(again.find(id(3), long), Some(note.clone()));
@@ -407,7 +621,7 @@ mod tests {
 
     #[test]
     fn nothing_is_recorded_without_a_folder_and_an_empty_one_is_forgotten() {
-        let none = Recordings::open(RecordingConfig::default(), "/bin/false".into());
+        let none = Recordings::open(RecordingConfig::default(), "/bin/false".into(), None);
         let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
         assert!(none.draft(new).is_err());
         let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
-use tests::{Baresip, Browser, Codec, Colour, Heard, Server, User, http};
+use tests::{Baresip, Browser, Codec, Colour, Heard, S3, Server, User, http};
 
 const HOST: f32 = 700.0;
 const PHONE: f32 = 1_600.0;
@@ -56,7 +56,16 @@ fn receive() -> Result<(String, mpsc::Receiver<Value>)> {
 // product: C23, B6, S8
 #[tokio::test(flavor = "multi_thread")]
 async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
-    let server = Server::start_with(&[("HUITONG_WEBHOOKS__PRIVATE", "true")])?;
+    // A storage that is away until the film is finished.
+    let place = S3::place()?;
+    let server = Server::start_with(&[
+        ("HUITONG_WEBHOOKS__PRIVATE", "true"),
+        ("HUITONG_STORAGE__ENDPOINT", &format!("http://{place}")),
+        ("HUITONG_STORAGE__BUCKET", S3::BUCKET),
+        ("HUITONG_STORAGE__PREFIX", "huitong"),
+        ("HUITONG_STORAGE__ACCESS_KEY", "us"),
+        ("HUITONG_STORAGE__SECRET_KEY", "s3cret"),
+    ])?;
     let user = User::login(&server, "host").await?;
     let site = user.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
     let (url, webhooks) = receive()?;
@@ -114,6 +123,29 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
             anyhow::Ok(())
         })?;
 
+        // The storage comes: the film moves there, and is had from there as before.
+        server.wait_for_log("the storage is away")?;
+        let doctor = || -> Result<_> { Ok(String::from_utf8_lossy(&server.command(&["doctor"])?.stdout).into_owned()) };
+        let away = doctor()?;
+        assert!(away.lines().any(|line| line.starts_with("storage") && line.contains("NOT WELL")), "{away}");
+        assert_eq!(runtime.block_on(server.counted("streaming_storage_waiting", "recordings"))?, 1);
+        let s3 = S3::start_at(place)?;
+        runtime.block_on(s3.make_bucket())?;
+        server.wait_for_log("recording moved to the storage")?;
+        let back = doctor()?;
+        assert!(back.lines().any(|line| line.starts_with("storage") && line.contains("takes")), "{back}");
+        let name = format!("{}.mp4", recording["id"].as_str().context("an id")?);
+        assert_eq!(runtime.block_on(s3.names())?, [format!("huitong/recordings/{name}")]);
+        assert!(!server.file_names()?.contains(&name), "it is on the disk no more");
+        runtime.block_on(async {
+            let get =
+                |range: &'static str| http().get(&file).header("cookie", &user.cookie).header("range", range).send();
+            assert_eq!(get("").await?.bytes().await?, std::fs::read(&film)?);
+            let part = get("bytes=4-7").await?;
+            assert_eq!((part.status().as_u16(), part.bytes().await?.as_ref()), (206, b"ftyp".as_slice()));
+            anyhow::Ok(())
+        })?;
+
         // Where the livestream was, the film is.
         let watch = recording["watch"].as_str().context("a watch page")?;
         let mut viewer = Browser::start(1_100.0, Colour::Green)?;
@@ -130,6 +162,9 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         ))?;
         assert_eq!(removed.status, 204);
         assert!(runtime.block_on(user.get("/recordings"))?["items"].as_array().is_some_and(Vec::is_empty));
+        server.until_counted("streaming_storage_waiting", "recordings", 0)?;
+        assert!(runtime.block_on(s3.names())?.is_empty(), "it is removed there too");
+        assert!(!server.log().contains("s3cret"), "{}", server.log());
         Ok((folder, film))
     })
     .await??;

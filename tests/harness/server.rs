@@ -150,6 +150,22 @@ impl Server {
         Ok(values.sum::<f64>() as u64)
     }
 
+    /// Waits until it counts that many.
+    #[expect(clippy::disallowed_methods, reason = "a page tells nobody that it has changed")]
+    pub fn until_counted(&self, name: &str, label: &str, count: u64) -> Result<()> {
+        let deadline = Instant::now() + LOGGED;
+        loop {
+            let counted = tokio::runtime::Handle::current().block_on(self.counted(name, label))?;
+            if counted == count {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("{name} is {counted} and not {count}");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What it wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

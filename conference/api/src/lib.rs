@@ -10,6 +10,7 @@ mod problem;
 mod rest;
 mod session;
 mod sip_socket;
+mod stored;
 mod throttle;
 mod tls;
 mod turn;

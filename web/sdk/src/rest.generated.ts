@@ -224,6 +224,10 @@ export interface BroadcastView {
    */
   replay?: string | null;
   /**
+   * And what was said, as WebVTT, where it was written down.
+   */
+  replay_captions?: string | null;
+  /**
    * When it is planned to begin next, where it has a time.
    */
   start?: string | null;
@@ -845,6 +849,10 @@ export interface PromptView {
  */
 export interface RecordingView {
   bytes: number;
+  /**
+   * What was said, as WebVTT, where it was written down.
+   */
+  captions?: string | null;
   file: string;
   id: string;
   meeting: string;

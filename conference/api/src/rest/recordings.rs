@@ -1,9 +1,10 @@
 //! What was recorded: for who owns the meeting, and where the livestream was.
 
-use streaming::Recording;
+use streaming::{Film, Recording};
 use tower_http::services::ServeFile;
 
 use super::*;
+use crate::stored;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(remove)).routes(routes!(file))
@@ -95,9 +96,13 @@ async fn own(app: &App, caller: &Caller, id: &str) -> Result<Recording, Problem>
 
 /// With ranges and conditions (RFC 9110 §13, §14), as players and downloads that go on need them.
 async fn serve(app: &App, recording: &Recording, request: Request) -> Option<Response> {
-    let file = app.recordings.file(recording)?;
-    let served = ServeFile::new_with_mime(file, &mime_guess::from_ext("mp4").first()?).try_call(request).await;
-    let mut response = served.inspect_err(|error| tracing::warn!(%error, "recording can't be read")).ok()?;
+    let mut response = match app.recordings.film(recording)? {
+        Film::File(file) => {
+            let served = ServeFile::new_with_mime(file, &mime_guess::from_ext("mp4").first()?).try_call(request).await;
+            served.inspect_err(|error| tracing::warn!(%error, "recording can't be read")).ok()?.into_response()
+        }
+        Film::Stored(film) => stored::serve(film, &recording.id.to_string(), request.headers()).await?,
+    };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
-    Some(response.into_response())
+    Some(response)
 }
