@@ -16,6 +16,7 @@ use figment::{
 use gateway::{BadNetwork, Limits, Network};
 use serde::Deserialize;
 use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk};
+use streaming::CaptionsConfig;
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) studio: Studio,
     pub(crate) recording: Recording,
     pub(crate) livestream: Livestream,
+    /// Who writes down what is said in livestreams; nobody where not set.
+    pub(crate) captions: Option<Captions>,
     /// S3-compatible storage; everything stays on the disk where not set.
     pub(crate) storage: Option<S3>,
     pub(crate) push: Push,
@@ -148,6 +151,42 @@ pub(crate) struct Sms {
     pub(crate) form: bool,
     /// The `Authorization` field.
     pub(crate) authorization: Option<String>,
+}
+
+/// A recogniser of speech.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, try_from = "WrittenCaptions")]
+pub(crate) struct Captions(pub(crate) CaptionsConfig);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCaptions {
+    url: String,
+    language: String,
+    authorization: Option<String>,
+}
+
+impl TryFrom<WrittenCaptions> for Captions {
+    type Error = String;
+
+    fn try_from(WrittenCaptions { url, language, authorization }: WrittenCaptions) -> Result<Self, String> {
+        if !url.starts_with("ws://") && !url.starts_with("wss://") {
+            return Err("captions.url begins with ws:// or wss://".to_owned());
+        }
+        let is_tag = language
+            .split('-')
+            .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if !is_tag {
+            return Err(format!("{language:?} is no language: captions.language is zh-CN, en-US, …"));
+        }
+        Ok(Self(CaptionsConfig { url, language, authorization }))
+    }
+}
+
+impl std::fmt::Debug for Captions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// Storage for recordings.

@@ -53,6 +53,12 @@ impl Doctor {
         if config.storage.is_some() {
             self.say("storage", storage(config).await);
         }
+        if let Some(captions) = &config.captions {
+            // As the server has it.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let said = captions.0.probe().await.map(|()| "the recogniser takes calls".to_owned());
+            self.say("captions", said.map_err(|error| error.to_string()));
+        }
         for (name, is_up) in trunks(here(config.metrics.bind)).await {
             let said =
                 if is_up { Ok(format!("{name} is up")) } else { Err(format!("{name} is down: its log line says why")) };

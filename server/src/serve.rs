@@ -82,6 +82,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             window: Duration::from_secs(config.livestream.window_minutes.saturating_mul(60)),
         },
         storage: config.storage()?,
+        captions: config.captions.clone().map(|captions| captions.0),
         private_push: config.push.private,
     });
     let conference_config = ConferenceConfig {

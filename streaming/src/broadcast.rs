@@ -21,6 +21,7 @@ use tracing::Instrument;
 use crate::{
     Feed, NewRecording, Origin, Recordings, Scene, StreamingConfig, StreamingError,
     budget::Place,
+    captions,
     child::{Hangup, Studio},
     feed::FeedQueues,
     outlets::{Order, Outlets},
@@ -92,11 +93,13 @@ impl Broadcast {
     ) -> Result<(Self, mpsc::Receiver<BroadcastFact>), StreamingError> {
         let low = place.low;
         let studio = Studio::spawn(&config, low).await?;
-        let (feed, queues) = Feed::new();
+        let (feed, queues, sound) = Feed::new(config.captions.is_some());
         let (stage, stages) = watch::channel(Stage { title, scene: Scene::default() });
         let (facts, told) = mpsc::channel(FACTS_QUEUE);
         let (orders, ordered) = mpsc::channel(ORDERS_QUEUE);
         let stop = CancellationToken::new();
+        let heard = config.captions.clone().zip(sound);
+        let cues = heard.map(|(config, sound)| captions::listen(config, sound, stop.clone()));
         let studio_pid = Arc::new(AtomicU32::new(0));
         let outlets_config = Arc::clone(&config);
         let life = Life {
@@ -105,7 +108,7 @@ impl Broadcast {
             stages,
             stop: stop.clone(),
             low,
-            outlets: Outlets::new(outlets_config, origin.clone(), place, facts, ordered),
+            outlets: Outlets::new(outlets_config, origin.clone(), place, facts, ordered, cues),
             studio_pid: Arc::clone(&studio_pid),
         };
         let life = tokio::spawn(life.run(studio).instrument(tracing::info_span!("broadcast")));

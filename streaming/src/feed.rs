@@ -3,13 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, RwLock, TryLockError},
+    time::SystemTime,
 };
 
 use media::{Frame, MediaPacket, TrackKind};
 use model::ParticipantId;
 use tokio::sync::mpsc;
 
-use crate::Scene;
+use crate::{
+    Scene,
+    captions::{SOUND_MAX, Sound},
+};
 
 /// Packets on their way to the studio. At six tiles of 150 packets a second it lasts half a second, at sixteen small ones of 60 as long, which outlives
 /// a restart; more would only show older pictures after it. What doesn't fit is dropped and counted, and the studio
@@ -26,6 +30,8 @@ pub struct Feed {
     shown: Arc<RwLock<HashMap<(ParticipantId, TrackKind), u32>>>,
     video: mpsc::Sender<VideoPacket>,
     program: mpsc::Sender<Box<Frame>>,
+    /// Where captions are made of it.
+    captions: Option<mpsc::Sender<Sound>>,
 }
 
 impl Feed {
@@ -53,13 +59,20 @@ impl Feed {
         if self.program.try_send(Box::new(*frame)).is_err() {
             metrics::counter!("streaming_feed_dropped_total", "what" => "program").increment(1);
         }
+        if let Some(captions) = &self.captions
+            && captions.try_send((SystemTime::now(), Box::new(*frame))).is_err()
+        {
+            metrics::counter!("streaming_feed_dropped_total", "what" => "captions").increment(1);
+        }
     }
 
-    pub(crate) fn new() -> (Self, FeedQueues) {
+    /// `captions` are wanted of the sound as well.
+    pub(crate) fn new(captions: bool) -> (Self, FeedQueues, Option<mpsc::Receiver<Sound>>) {
         let (video, video_queue) = mpsc::channel(VIDEO_QUEUE);
         let (program, program_queue) = mpsc::channel(PROGRAM_QUEUE);
-        let feed = Self { shown: Arc::default(), video, program };
-        (feed, FeedQueues { video: video_queue, program: program_queue })
+        let (captions, sound) = captions.then(|| mpsc::channel(SOUND_MAX)).unzip();
+        let feed = Self { shown: Arc::default(), video, program, captions };
+        (feed, FeedQueues { video: video_queue, program: program_queue }, sound)
     }
 
     /// Only these tracks are let through from now on.
@@ -117,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_what_is_shown_goes_through() {
-        let (feed, mut queues) = Feed::new();
+        let (feed, mut queues, _) = Feed::new(false);
         let who = ParticipantId::new(uuid::Uuid::from_u128(1));
         feed.video(who, TrackKind::Camera, &packet());
         assert!(queues.video.try_recv().is_err());
@@ -133,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_never_waits() {
-        let (feed, mut queues) = Feed::new();
+        let (feed, mut queues, _) = Feed::new(false);
         let who = ParticipantId::new(uuid::Uuid::from_u128(1));
         feed.show(&scene(who, TileKind::Video(TrackKind::Camera)));
         for _ in 0..VIDEO_QUEUE * 2 {

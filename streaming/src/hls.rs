@@ -3,6 +3,7 @@
 //! [`Spool`](crate::spool::Spool)'s.
 
 pub(crate) mod boxes;
+mod captions;
 mod playlist;
 pub(crate) mod rendition;
 #[cfg(test)]
@@ -16,7 +17,11 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::wire::{AccessUnit, Format, Track};
+use crate::{
+    vtt::Cue,
+    wire::{AccessUnit, Format, Track},
+};
+use captions::Captions;
 use rendition::{Rendition, RunStart};
 pub(crate) use text::Text;
 
@@ -31,6 +36,7 @@ const AHEAD_PARTS_MAX: u64 = 14;
 pub(crate) struct Packager {
     /// In the order of [`Track::ALL`].
     renditions: [Rendition; 3],
+    captions: Option<Captions>,
     /// When the first run began, by the clock on the wall: the broadcast's time 0.
     first: Option<SystemTime>,
     /// The studio's time 0 by the same clock.
@@ -83,10 +89,12 @@ impl std::fmt::Debug for Stored {
 }
 
 impl Packager {
-    /// `window` is how far back players may go; what is older than a minute of it has to be on the disk.
-    pub(crate) fn new(window: Duration) -> Self {
+    /// `window` is how far back players may go; what is older than a minute of it has to be on the disk. `captions` is the
+    /// language of those there will be.
+    pub(crate) fn new(window: Duration, captions: Option<String>) -> Self {
         Self {
             renditions: Track::ALL.map(|track| Rendition::new(track, window)),
+            captions: captions.map(Captions::new),
             first: None,
             started: None,
             run: None,
@@ -134,6 +142,16 @@ impl Packager {
             self.changed();
         }
         is_new
+    }
+
+    /// Takes what was said; its times are since the studio's start.
+    pub(crate) fn handle_cue(&mut self, cue: &Cue<Duration>) {
+        let Some(run) = self.run.filter(|_| !self.finished) else { return };
+        let now = self.rendition(Track::Video).end();
+        if let Some(captions) = &mut self.captions {
+            let (start, end) = (run.offset + cue.start, run.offset + cue.end);
+            captions.push(Cue { start, end, text: cue.text.clone() }, now);
+        }
     }
 
     /// The studio is gone. What comes next is of another one.
@@ -191,7 +209,14 @@ impl Packager {
 
     pub(crate) fn multivariant(&self) -> Text {
         let formats = || self.formats.each_ref().map(Option::as_ref);
-        self.multivariant.get_or_init(|| Text::new(playlist::multivariant(formats()))).clone()
+        let language = self.captions.as_ref().map(|captions| captions.language.as_str());
+        self.multivariant.get_or_init(|| Text::new(playlist::multivariant(formats(), language))).clone()
+    }
+
+    /// The captions' playlist, where there are any.
+    pub(crate) fn captions(&self) -> Option<Text> {
+        self.captions.as_ref()?;
+        Some(Text::new(playlist::captions(self.rendition(Track::Video), self.finished)))
     }
 
     /// A track's playlist, whole or without what its reader has read before; none where the track isn't used.
@@ -226,6 +251,9 @@ impl Packager {
 
     fn find(&self, name: &str) -> Option<Stored> {
         let (track, rest) = name.split_once('-')?;
+        if let Some(msn) = rest.strip_suffix(".vtt").filter(|_| track == playlist::CAPTIONS) {
+            return self.captions.as_ref()?.get(msn.parse().ok()?).map(Stored::There);
+        }
         let rendition = self.renditions.iter().find(|of| playlist::name(of.track()) == track)?;
         if let Some(run) = rest.strip_prefix("init-") {
             return rendition.init(run.strip_suffix(".mp4")?.parse().ok()?).map(Stored::There);
@@ -260,6 +288,9 @@ impl Packager {
     }
 
     fn changed(&mut self) {
+        if let Some(captions) = &mut self.captions {
+            captions.follow(&self.renditions[index(Track::Video)]);
+        }
         self.revision += 1;
         self.playlists = Default::default();
     }

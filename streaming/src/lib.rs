@@ -10,6 +10,7 @@
 mod broadcast;
 mod budget;
 pub mod cadence;
+mod captions;
 mod child;
 mod feed;
 mod hls;
@@ -22,6 +23,7 @@ mod recordings;
 mod scene;
 mod spool;
 mod storage;
+mod vtt;
 pub mod wire;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -31,6 +33,7 @@ use model::BroadcastId;
 use tokio::sync::mpsc;
 
 pub use broadcast::{Broadcast, BroadcastFact};
+pub use captions::{CaptionsConfig, CaptionsError};
 pub use feed::Feed;
 pub use origin::{CacheFor, HlsFile, Origin, OriginError};
 pub use recordings::{Film, NewRecording, Recording, RecordingConfig, Recordings, StoredFilm};
@@ -56,6 +59,8 @@ pub struct StreamingConfig {
     pub dvr: DvrConfig,
     /// Where finished recordings go, and old segments if it says so.
     pub storage: Option<Storage>,
+    /// Who writes down what is said; nobody where not set.
+    pub captions: Option<CaptionsConfig>,
     /// It may be pushed to addresses that are not the public internet's.
     pub private_push: bool,
 }
@@ -107,7 +112,8 @@ impl Streaming {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let recordings = Recordings::open(config.recording.clone(), config.studio.clone(), config.storage.clone());
         let of_segments = config.storage.clone().filter(|storage| storage.livestreams);
-        let origin = Origin::new(config.dvr.clone(), of_segments);
+        let language = config.captions.as_ref().map(|captions| captions.language.as_str());
+        let origin = Origin::new(config.dvr.clone(), of_segments, language);
         Self { config: Arc::new(config), origin, recordings, budget: Budget::new(cores) }
     }
 

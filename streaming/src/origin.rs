@@ -44,6 +44,8 @@ pub struct Origin {
     dvr: Arc<DvrConfig>,
     /// Where segments are that have left the disk.
     storage: Option<Storage>,
+    /// The language of captions, where there are any.
+    captions: Option<Arc<str>>,
 }
 
 /// A file of a broadcast.
@@ -110,13 +112,13 @@ pub enum OriginError {
 
 impl Origin {
     /// Within a runtime, where there is a storage.
-    pub(crate) fn new(dvr: DvrConfig, storage: Option<Storage>) -> Self {
+    pub(crate) fn new(dvr: DvrConfig, storage: Option<Storage>, captions: Option<&str>) -> Self {
         dvr.folder.iter().for_each(|folder| spool::clear(folder));
         if let Some(storage) = storage.clone() {
             // What an earlier server left behind. Where that fails, it is only paid for.
             tokio::spawn(async move { storage.clear(spool::STORED).await });
         }
-        Self { shelves: Arc::default(), dvr: Arc::new(dvr), storage }
+        Self { shelves: Arc::default(), dvr: Arc::new(dvr), storage, captions: captions.map(Arc::from) }
     }
 
     /// Where a broadcast's segments go when they leave memory; none where they go nowhere.
@@ -179,7 +181,8 @@ impl Origin {
         if shelves.broadcasts.contains_key(&id) {
             return None;
         }
-        let (sender, receiver) = watch::channel(Packager::new(self.dvr.window));
+        let (sender, receiver) =
+            watch::channel(Packager::new(self.dvr.window, self.captions.as_deref().map(str::to_owned)));
         shelves.broadcasts.insert(id, Shelf::Filled(receiver));
         Some(sender)
     }
@@ -245,7 +248,11 @@ enum Answer {
 
 /// A segment, a part or what precedes them: their names are never used again.
 fn media(name: &str, body: Bytes) -> HlsFile {
-    let content_type = if name.starts_with("audio") { "audio/mp4" } else { "video/mp4" };
+    let content_type = match name {
+        _ if name.ends_with(".vtt") => "text/vtt; charset=utf-8",
+        _ if name.starts_with("audio") => "audio/mp4",
+        _ => "video/mp4",
+    };
     let etag = format!("{name}-{:x}", body.len());
     HlsFile { content_type, body, gzip: None, etag, cache: CACHE_MEDIA }
 }
@@ -255,6 +262,7 @@ fn media(name: &str, body: Bytes) -> HlsFile {
 enum Request {
     Multivariant,
     Playlist { track: Track, from: Option<(u64, Option<u64>)>, skip: bool },
+    Captions { from: Option<u64> },
     Media(String),
 }
 
@@ -265,6 +273,8 @@ impl Request {
             "video.m3u8" => Track::Video,
             "audio.m3u8" => Track::Audio,
             "low.m3u8" => Track::Low,
+            // Cut as the picture is.
+            "captions.m3u8" => Track::Video,
             _ => return Ok(Self::Media(file.to_owned())),
         };
         let (mut msn, mut part, mut skip) = (None, None, false);
@@ -281,6 +291,8 @@ impl Request {
         }
         match (msn, part) {
             (None, Some(_)) => Err(OriginError::BadRequest),
+            (from, None) if file == "captions.m3u8" => Ok(Self::Captions { from }),
+            (_, Some(_)) if file == "captions.m3u8" => Err(OriginError::BadRequest),
             (msn, part) => Ok(Self::Playlist { track, from: msn.map(|msn| (msn, part)), skip }),
         }
     }
@@ -301,6 +313,14 @@ impl Request {
             },
             _ if !packager.is_playable() => packager.is_finished().then_some(Err(OriginError::NotFound)),
             Self::Multivariant => playlist(packager.multivariant(), CacheFor::Nothing),
+            Self::Captions { from } => match packager.reach(Track::Video, from.unwrap_or_default(), None) {
+                Reach::There => match packager.captions() {
+                    Some(text) => playlist(text, if from.is_some() { CACHE_RELOAD } else { CacheFor::Nothing }),
+                    None => Some(Err(OriginError::NotFound)),
+                },
+                Reach::Coming => None,
+                Reach::TooFar => Some(Err(OriginError::TooFar)),
+            },
             Self::Playlist { track, from, skip } => {
                 let (msn, part) = from.map_or((0, None), |from| from);
                 // What was waited for stays true, and a CDN may hand it on; what is asked for at any time doesn't (§6.2.5.2,
@@ -348,7 +368,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_never_comes_is_not_waited_for_for_ever() {
-        let origin = Origin::new(DvrConfig::default(), None);
+        let origin = Origin::new(DvrConfig::default(), None, None);
         assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));
         let packager = origin.open(id()).unwrap();
         assert!(origin.open(id()).is_none());
@@ -360,7 +380,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_ended_broadcast_is_gone_after_a_while() {
-        let origin = Origin::new(DvrConfig::default(), None);
+        let origin = Origin::new(DvrConfig::default(), None, None);
         let packager = origin.open(id()).unwrap();
         packager.send_modify(Packager::finish);
         drop(packager);
@@ -383,7 +403,7 @@ mod tests {
 
     /// Fourteen seconds of a livestream.
     fn filled() -> Packager {
-        let mut packager = Packager::new(Duration::ZERO);
+        let mut packager = Packager::new(Duration::ZERO, None);
         let video = |track, width, height| (track, Format::Video { width, height, avcc: Bytes::from_static(&[1; 8]) });
         let audio = Format::Audio { rate: 48_000, channels: 1, config: Bytes::from_static(&[0x11, 0x88]) };
         for (track, format) in [video(Track::Video, 1280, 720), video(Track::Low, 640, 360), (Track::Audio, audio)] {
@@ -404,11 +424,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_request_is_too_strange(
-            file in "((video|audio|index)[-.](p|init-)?[0-9]{0,25}(.m4s|.mp4|.m3u8)?)|.*",
+            file in "((video|audio|captions|index)[-.](p|init-)?[0-9]{0,25}(.m4s|.mp4|.vtt|.m3u8)?)|.*",
             query in "(_HLS_(msn|part|skip)=[0-9YES]{0,25}&?){0,4}|.*",
         ) {
             if let Ok(request) = Request::parse(&file, Some(&query)) {
-                let answer = request.answer(&Packager::new(Duration::ZERO));
+                let answer = request.answer(&Packager::new(Duration::ZERO, None));
                 proptest::prop_assert!(!matches!(answer, Some(Ok(_))), "nothing is there yet");
             }
         }

@@ -1,6 +1,10 @@
 //! Where a broadcast goes: to players, into a recording, to other servers. They come and go while the studio runs.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use model::{BroadcastId, PushUrl};
 use tokio::{
@@ -17,6 +21,7 @@ use crate::{
     push::Pusher,
     recording::{Recorder, RecordingFailed},
     spool::Spool,
+    vtt::Cue,
     wire::{AccessUnit, Format, FromStudio, Report, Track},
 };
 
@@ -45,6 +50,8 @@ pub(crate) struct Outlets {
     started: Option<SystemTime>,
     facts: mpsc::Sender<BroadcastFact>,
     orders: mpsc::Receiver<Order>,
+    /// What was said, where somebody writes it down.
+    cues: Option<mpsc::Receiver<Cue<SystemTime>>>,
     report: Report,
 }
 
@@ -62,6 +69,7 @@ impl Outlets {
         place: Place,
         facts: mpsc::Sender<BroadcastFact>,
         orders: mpsc::Receiver<Order>,
+        cues: Option<mpsc::Receiver<Cue<SystemTime>>>,
     ) -> Self {
         let (published, recorder, pushers) = (None, None, BTreeMap::new());
         let (formats, started, report) = (Vec::new(), None, Report::default());
@@ -77,6 +85,7 @@ impl Outlets {
             started,
             facts,
             orders,
+            cues,
             report,
         }
     }
@@ -93,6 +102,10 @@ impl Outlets {
                 said = studio.next() => said,
                 Some(order) = self.orders.recv() => {
                     self.carry_out(order);
+                    continue;
+                }
+                Some(cue) = next(&mut self.cues) => {
+                    self.cue(cue);
                     continue;
                 }
             };
@@ -235,6 +248,22 @@ impl Outlets {
         }
     }
 
+    /// By the studio's clock from here on.
+    fn cue(&mut self, Cue { start, end, text }: Cue<SystemTime>) {
+        let Some(zero) = self.started else { return };
+        let since = |time: SystemTime| time.duration_since(zero).unwrap_or(Duration::ZERO);
+        let cue = Cue { start: since(start), end: since(end), text };
+        if let Some(published) = &self.published {
+            published.packager.send_if_modified(|packager| {
+                packager.handle_cue(&cue);
+                // It is there when its segment is.
+                false
+            });
+        }
+        let told = self.recorder.as_ref().map(|recorder| recorder.cue(cue));
+        self.recorded(told);
+    }
+
     fn recorded(&mut self, told: Option<Result<(), RecordingFailed>>) {
         if let Some(Err(RecordingFailed)) = told {
             self.recorder = None;
@@ -245,5 +274,13 @@ impl Outlets {
     fn tell(&self, fact: BroadcastFact) {
         // Nobody listening is fine: the audience is what matters.
         let _unheard = self.facts.try_send(fact);
+    }
+}
+
+/// The next caption; for ever where there are none.
+async fn next(cues: &mut Option<mpsc::Receiver<Cue<SystemTime>>>) -> Option<Cue<SystemTime>> {
+    match cues {
+        Some(cues) => cues.recv().await,
+        None => std::future::pending().await,
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         rendition::{AAC_SAMPLES, from_ticks, in_ticks},
     },
     recordings::Draft,
+    vtt::{self, Cue},
     wire::{AccessUnit, Format, Track},
 };
 
@@ -26,6 +27,9 @@ const ENTRIES_MAX: usize = 640;
 
 /// This much is written at once, and is what a crash may cost; less would cost a header each.
 const FRAGMENT: Duration = Duration::from_secs(1);
+
+/// A caption stands at least so long in a film.
+const CAPTION_MIN: Duration = Duration::from_millis(1_500);
 
 /// A running recording. Dropped, it is finished.
 pub(crate) struct Recorder {
@@ -37,6 +41,7 @@ pub(crate) struct Recorder {
 enum Entry {
     Format(Format),
     Unit(AccessUnit),
+    Cue(Cue<Duration>),
     RunEnd,
 }
 
@@ -51,7 +56,8 @@ impl Recorder {
         let file = draft.create()?;
         let write = move || {
             let mut writer = Writer::new(file, draft.bytes_max());
-            let length = run(&mut writer, &told);
+            let mut captions = Captions { draft: &draft, file: None, last: Duration::ZERO };
+            let length = run(&mut writer, &mut captions, &told);
             // Waiting for room in a recording that nobody drains would be in vain.
             drop(told);
             let seconds = writer.end.as_secs_f64();
@@ -81,6 +87,11 @@ impl Recorder {
         Ok(())
     }
 
+    /// What was said; its times are since the studio's start.
+    pub(crate) fn cue(&self, cue: Cue<Duration>) -> Result<(), RecordingFailed> {
+        self.put(Entry::Cue(cue)).map(|_| ())
+    }
+
     /// The studio is gone; another one follows.
     pub(crate) fn run_ended(&self) -> Result<(), RecordingFailed> {
         self.put(Entry::RunEnd).map(|_| ())
@@ -99,16 +110,50 @@ impl Recorder {
     }
 }
 
-fn run(writer: &mut Writer, told: &Receiver<Entry>) -> io::Result<()> {
+fn run(writer: &mut Writer, captions: &mut Captions<'_>, told: &Receiver<Entry>) -> io::Result<()> {
     let begun = Instant::now();
     while let Ok(entry) = told.recv() {
         match entry {
             Entry::Format(format) => writer.format(format)?,
             Entry::Unit(unit) => writer.unit(unit, begun.elapsed())?,
+            Entry::Cue(cue) => {
+                if let (Some(start), Some(end)) = (writer.time_of(cue.start), writer.time_of(cue.end)) {
+                    captions.write(Cue { start, end, text: cue.text });
+                }
+            }
             Entry::RunEnd => writer.run_ended()?,
         }
     }
     writer.run_ended()
+}
+
+/// What was said, beside the film. A disk that doesn't take it costs the captions alone.
+struct Captions<'a> {
+    draft: &'a Draft,
+    /// From the first caption on.
+    file: Option<File>,
+    /// No caption begins before the one before it.
+    last: Duration,
+}
+
+impl Captions<'_> {
+    fn write(&mut self, mut cue: Cue<Duration>) {
+        cue.start = cue.start.max(self.last);
+        cue.end = cue.end.max(cue.start + CAPTION_MIN);
+        self.last = cue.start;
+        if let Err(error) = self.append(&cue) {
+            tracing::warn!(%error, id = %self.draft.id(), "a caption isn't written");
+        }
+    }
+
+    fn append(&mut self, cue: &Cue<Duration>) -> io::Result<()> {
+        let (file, header) = match self.file.take() {
+            Some(file) => (file, ""),
+            None => (self.draft.create_captions()?, vtt::HEADER),
+        };
+        let written = write!(self.file.insert(file), "{header}{cue}");
+        written
+    }
 }
 
 /// Units become fragments in a file. `W` is a file outside of tests.
@@ -203,6 +248,12 @@ impl<W: Output> Writer<W> {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// When in the recording it is that is at this time of the run; none before its first picture.
+    fn time_of(&self, pts: Duration) -> Option<Duration> {
+        let Run { first, at } = self.run?;
+        Some(at + pts.checked_sub(first)?)
     }
 
     fn run_ended(&mut self) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! {id}.json         the note, see [`Recording`]
 //! {id}.part.mp4     while it is being recorded: fragments
 //! {id}.mp4          afterwards: a plain file
+//! {id}.vtt          what was said, where it was written down
 //! ```
 //!
 //! Where there is a [`Storage`], the film moves there when it is finished, and the note stays: see `moving`.
@@ -72,6 +73,9 @@ pub struct Recording {
     pub bytes: u64,
     /// Finished, and can be fetched.
     pub ready: bool,
+    /// The size of its captions; 0 where it has none.
+    #[serde(default)]
+    pub captions_bytes: u64,
     /// It has moved to the storage.
     #[serde(default)]
     pub stored: bool,
@@ -83,7 +87,8 @@ pub struct Recording {
 impl Recording {
     /// The names of its files.
     pub(crate) fn files(&self) -> Vec<String> {
-        vec![format!("{}.mp4", self.id)]
+        let captions = (self.captions_bytes > 0).then(|| format!("{}.vtt", self.id));
+        [format!("{}.mp4", self.id)].into_iter().chain(captions).collect()
     }
 
     fn is_there(&self) -> bool {
@@ -91,7 +96,7 @@ impl Recording {
     }
 }
 
-/// A finished recording's film, wherever it is.
+/// A file of a finished recording, wherever it is.
 #[derive(Debug)]
 pub enum Film {
     /// On this machine's disk.
@@ -100,7 +105,7 @@ pub enum Film {
     Stored(StoredFilm),
 }
 
-/// A film in the storage.
+/// A recording's file in the storage.
 #[derive(Debug)]
 pub struct StoredFilm {
     storage: Storage,
@@ -210,13 +215,21 @@ impl Recordings {
     /// The film of one that is ready.
     #[must_use]
     pub fn film(&self, recording: &Recording) -> Option<Film> {
-        let name = format!("{}.mp4", recording.id);
+        self.kept(recording, format!("{}.mp4", recording.id), recording.bytes)
+    }
+
+    /// What was said in it, as WebVTT, where that was written down.
+    #[must_use]
+    pub fn captions(&self, recording: &Recording) -> Option<Film> {
+        self.kept(recording, format!("{}.vtt", recording.id), recording.captions_bytes)
+            .filter(|_| recording.captions_bytes > 0)
+    }
+
+    fn kept(&self, recording: &Recording, name: String, bytes: u64) -> Option<Film> {
         let file = self.shelf.file(&name).filter(|_| recording.is_there())?;
         match &self.shelf.storage {
             // It may have moved since its note was read.
-            Some(storage) if !file.exists() => {
-                Some(Film::Stored(StoredFilm { storage: storage.clone(), name, bytes: recording.bytes }))
-            }
+            Some(storage) if !file.exists() => Some(Film::Stored(StoredFilm { storage: storage.clone(), name, bytes })),
             Some(_) | None => Some(Film::File(file)),
         }
     }
@@ -244,6 +257,7 @@ impl Recordings {
             seconds: 0.0,
             bytes: 0,
             ready: false,
+            captions_bytes: 0,
             stored: false,
             removed: false,
         };
@@ -275,6 +289,12 @@ impl Draft {
     pub(crate) fn create(&self) -> io::Result<File> {
         let path = self.shelf.path(self.id, "part.mp4").ok_or_else(|| io::Error::other("no folder"))?;
         File::create_new(path)
+    }
+
+    /// The file of what is said.
+    pub(crate) fn create_captions(&self) -> io::Result<File> {
+        let path = self.shelf.path(self.id, "vtt").ok_or_else(|| io::Error::other("no folder"))?;
+        File::create(path)
     }
 
     pub(crate) fn bytes_max(&self) -> u64 {
@@ -362,9 +382,10 @@ impl Shelf {
         }
         let _gone = fs::remove_file(part);
         let bytes = fs::metadata(&whole).map_or(0, |data| data.len());
+        let captions = self.path(id, "vtt").and_then(|path| fs::metadata(path).ok()).map_or(0, |data| data.len());
         let note = self.notes(|notes| {
             let note = notes.iter_mut().find(|note| note.id == id)?;
-            (note.ready, note.bytes) = (true, bytes);
+            (note.ready, note.bytes, note.captions_bytes) = (true, bytes, captions);
             note.seconds = length.or(seconds).unwrap_or(note.seconds);
             Some(note.clone())
         });
@@ -428,7 +449,7 @@ impl Shelf {
     }
 
     fn remove_files(&self, id: Uuid) {
-        for ending in ["mp4", "part.mp4"] {
+        for ending in ["mp4", "part.mp4", "vtt"] {
             let _none = self.path(id, ending).map(fs::remove_file);
         }
     }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn spool(folder: &Path, storage: Storage) -> Spool {
-        let (packager, _) = watch::channel(Packager::new(Duration::ZERO));
+        let (packager, _) = watch::channel(Packager::new(Duration::ZERO, None));
         Spool::start(folder.join("b"), packager, Some((storage, id()))).unwrap()
     }
 

@@ -84,7 +84,7 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,
         "GET /meetings/{id}/whiteboard" | "PUT /meetings/{id}/whiteboard" => return None,
-        "GET /recordings/{id}/file" | "DELETE /recordings/{id}" => return None,
+        "GET /recordings/{id}/file" | "GET /recordings/{id}/captions" | "DELETE /recordings/{id}" => return None,
         _ => panic!("say who may {route}"),
     })
 }

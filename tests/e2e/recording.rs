@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result};
 use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
-use tests::{Baresip, Browser, Codec, Colour, Heard, S3, Server, User, http};
+use tests::{Baresip, Browser, Codec, Colour, Heard, Recogniser, S3, Server, User, http};
 
 const HOST: f32 = 700.0;
 const PHONE: f32 = 1_600.0;
@@ -53,12 +53,19 @@ fn receive() -> Result<(String, mpsc::Receiver<Value>)> {
     Ok((url, coming))
 }
 
-// product: C23, B6, S8
+/// A script that is true where these words stand in the picture.
+const CAPTION: &str = "[...document.querySelector('[data-testid=watch-video]').textTracks].some(track => \
+     [...track.activeCues ?? []].some(cue => cue.text.startsWith('大家好 <欢迎>') || cue.text.startsWith('大家好 &lt;欢迎&gt;')))";
+
+// product: C23, B6, B8, S8
 #[tokio::test(flavor = "multi_thread")]
 async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
     // A storage that is away until the film is finished.
     let place = S3::place()?;
+    let recogniser = Recogniser::start("大家好 <欢迎>").await?;
     let server = Server::start_with(&[
+        ("HUITONG_CAPTIONS__URL", &format!("ws://{}", recogniser.address)),
+        ("HUITONG_CAPTIONS__LANGUAGE", "zh-CN"),
         ("HUITONG_WEBHOOKS__PRIVATE", "true"),
         ("HUITONG_STORAGE__ENDPOINT", &format!("http://{place}")),
         ("HUITONG_STORAGE__BUCKET", S3::BUCKET),
@@ -95,7 +102,24 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         host.see("[data-testid=chat-message][data-from=观众甲]")?;
         host.click("chat-remove")?;
         host.miss("[data-testid=chat-message]")?;
-        phone.listen(6.0)?;
+        // Who watches reads what is said: after the recogniser had gone mad, and was hung up on.
+        let watch = format!("http://{}/watch/{}", server.web, door["id"].as_str().context("an id")?);
+        let mut viewer = Browser::start(1_100.0, Colour::Green)?;
+        viewer.open(&watch)?;
+        viewer.see("[data-testid=watch-state][data-state=playing]")?;
+        viewer.see("[data-testid=watch-captions]:not([hidden])")?;
+        assert_eq!(viewer.evaluate(CAPTION)?.as_bool(), Some(false), "nobody asked for them yet");
+        viewer.press("c")?;
+        viewer.until(CAPTION).context(server.log())?;
+        if let Some(folder) = std::env::var_os("HUITONG_PICTURES") {
+            viewer.screenshot(&std::path::Path::new(&folder).join("captions.png"))?;
+        }
+        let heard = recogniser.heard();
+        for hz in [HOST, PHONE] {
+            let tone = heard.tone(hz, 2.0);
+            assert!(tone > 0.05, "the recogniser hears {hz} Hz at {tone}");
+        }
+        phone.listen(2.0)?;
         host.click("more")?;
         host.click("toggle-recording")?;
         host.miss("[data-testid=recording]")?;
@@ -134,9 +158,9 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         server.wait_for_log("recording moved to the storage")?;
         let back = doctor()?;
         assert!(back.lines().any(|line| line.starts_with("storage") && line.contains("takes")), "{back}");
-        let name = format!("{}.mp4", recording["id"].as_str().context("an id")?);
-        assert_eq!(runtime.block_on(s3.names())?, [format!("huitong/recordings/{name}")]);
-        assert!(!server.file_names()?.contains(&name), "it is on the disk no more");
+        let names = ["mp4", "vtt"].map(|ending| format!("{}.{ending}", recording["id"].as_str().unwrap_or_default()));
+        assert_eq!(runtime.block_on(s3.names())?, names.clone().map(|name| format!("huitong/recordings/{name}")));
+        assert!(names.iter().all(|name| !server.file_names().is_ok_and(|files| files.contains(name))), "on the disk");
         runtime.block_on(async {
             let get =
                 |range: &'static str| http().get(&file).header("cookie", &user.cookie).header("range", range).send();
@@ -148,12 +172,19 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
 
         // Where the livestream was, the film is.
         let watch = recording["watch"].as_str().context("a watch page")?;
-        let mut viewer = Browser::start(1_100.0, Colour::Green)?;
         viewer.open(&format!("http://{}{watch}", server.web))?;
         viewer.until(
             "(() => { const video = document.querySelector('[data-testid=watch-video]'); \
              return video && video.readyState > 2 && video.duration > 4 && Number.isFinite(video.duration) })()",
         )?;
+        viewer.click("watch-captions")?;
+        viewer.evaluate("document.querySelector('[data-testid=watch-video]').currentTime = 3")?;
+        viewer.until(CAPTION)?;
+        let said = format!("http://{}{}", server.web, recording["captions"].as_str().context("captions")?);
+        let said = runtime.block_on(async {
+            anyhow::Ok(http().get(said).header("cookie", &user.cookie).send().await?.text().await?)
+        })?;
+        assert!(said.starts_with("WEBVTT\n\n00:00:") && said.contains("大家好 &lt;欢迎&gt; "), "{said}");
         let removed = runtime.block_on(user.ask(
             reqwest::Method::DELETE,
             &format!("/recordings/{}", recording["id"].as_str().unwrap_or_default()),

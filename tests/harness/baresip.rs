@@ -351,7 +351,7 @@ pub(crate) fn listen(path: &Path, rate: u32, channels: u16, seconds: f32) -> Res
     Ok(upsampled(left, rate))
 }
 
-fn upsampled(samples: impl Iterator<Item = f32>, rate: u32) -> Heard {
+pub(crate) fn upsampled(samples: impl Iterator<Item = f32>, rate: u32) -> Heard {
     let ratio = (RATE / rate) as usize;
     Heard::new(samples.flat_map(|sample| std::iter::repeat_n(sample, ratio)))
 }

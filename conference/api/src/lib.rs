@@ -249,6 +249,7 @@ fn router(app: App) -> Router {
 fn live_routes(app: &App) -> Router<App> {
     Router::new()
         .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
+        .route("/live/{broadcast}/replay.vtt", get(rest::recordings::replay_captions))
         .route("/live/{broadcast}/chat", get(viewer_chat::read).post(viewer_chat::write))
         .route("/live/{broadcast}/{file}", get(live::file))
         .layer(middleware::from_fn_with_state(app.clone(), live::gate))

@@ -1,4 +1,4 @@
-//! A film in the storage handed on to a player: with ranges and conditions (RFC 9110 §13, §14), as `ServeFile` does it for
+//! A recording's file in the storage handed on to a player: with ranges and conditions (RFC 9110 §13, §14), as `ServeFile` does it for
 //! a file.
 
 use std::ops::Range;
@@ -11,12 +11,12 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use streaming::StoredFilm;
 
-/// `tag` names the film and never another one. None where the storage doesn't give it.
-pub(crate) async fn serve(film: StoredFilm, tag: &str, headers: &HeaderMap) -> Option<Response> {
+/// `tag` names the file and never another one. None where the storage doesn't give it.
+pub(crate) async fn serve(film: StoredFilm, kind: &str, tag: &str, headers: &HeaderMap) -> Option<Response> {
     let says = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let etag = format!("\"{tag}\"");
     let fields = [
-        (header::CONTENT_TYPE, "video/mp4".to_owned()),
+        (header::CONTENT_TYPE, kind.to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::ETAG, etag.clone()),
     ];

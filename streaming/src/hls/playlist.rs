@@ -38,13 +38,24 @@ const VIDEO_BANDWIDTH: u32 = 2_400_000;
 const LOW_BANDWIDTH: u32 = 600_000;
 const AUDIO_BANDWIDTH: u32 = 110_000;
 
-/// The playlist that names the others; the formats are in the order of [`Track::ALL`].
-pub(super) fn multivariant([video, _, low]: [Option<&Format>; 3]) -> Bytes {
+/// The name of the captions in file names.
+pub(super) const CAPTIONS: &str = "captions";
+
+/// The playlist that names the others; the formats are in the order of [`Track::ALL`], and `captions` are in a language.
+pub(super) fn multivariant([video, _, low]: [Option<&Format>; 3], captions: Option<&str>) -> Bytes {
     let mut out = "#EXTM3U\n\
          #EXT-X-VERSION:9\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"program\",NAME=\"Program\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"audio.m3u8\"\n"
         .to_owned();
+    let mut subtitles = String::new();
+    if let Some(language) = captions {
+        subtitles = format!(",SUBTITLES=\"{CAPTIONS}\"");
+        out += &format!(
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{CAPTIONS}\",NAME=\"{language}\",LANGUAGE=\"{language}\",\
+             AUTOSELECT=YES,DEFAULT=NO,FORCED=NO,URI=\"{CAPTIONS}.m3u8\"\n"
+        );
+    }
     // Players begin with the first of them.
     for (format, track, most) in [(video, Track::Video, VIDEO_BANDWIDTH), (low, Track::Low, LOW_BANDWIDTH)] {
         let (width, height, codec) = match (format, track) {
@@ -58,13 +69,38 @@ pub(super) fn multivariant([video, _, low]: [Option<&Format>; 3]) -> Bytes {
         let frame_rate = f64::from(cadence::TICKS_PER_SECOND);
         out += &format!(
             "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},AVERAGE-BANDWIDTH={average},CODECS=\"{codec},mp4a.40.2\",\
-             RESOLUTION={width}x{height},FRAME-RATE={frame_rate:.3},AUDIO=\"program\"\n{}.m3u8\n",
+             RESOLUTION={width}x{height},FRAME-RATE={frame_rate:.3},AUDIO=\"program\"{subtitles}\n{}.m3u8\n",
             name(track)
         );
     }
-    out +=
-        &format!("#EXT-X-STREAM-INF:BANDWIDTH={AUDIO_BANDWIDTH},CODECS=\"mp4a.40.2\",AUDIO=\"program\"\naudio.m3u8\n");
+    out += &format!(
+        "#EXT-X-STREAM-INF:BANDWIDTH={AUDIO_BANDWIDTH},CODECS=\"mp4a.40.2\",AUDIO=\"program\"{subtitles}\naudio.m3u8\n"
+    );
     out.into()
+}
+
+/// The captions' playlist: a file for each whole segment of the picture, and no parts.
+pub(super) fn captions(picture: &Rendition, ended: bool) -> Bytes {
+    let mut out = String::with_capacity(2048);
+    write_captions(&mut out, picture, ended).expect("writing to a string doesn't fail");
+    out.into()
+}
+
+fn write_captions(out: &mut String, picture: &Rendition, ended: bool) -> Result {
+    let (target, hold_back) = (TARGET_DURATION.as_secs(), HOLD_BACK.as_secs_f64());
+    writeln!(out, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:{target}")?;
+    writeln!(out, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,HOLD-BACK={hold_back:.1}")?;
+    let first = picture.listed().next().map_or(0, |segment| segment.msn);
+    writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{first}")?;
+    writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", picture.discontinuity_sequence())?;
+    for segment in picture.listed().filter(|segment| segment.is_whole()) {
+        if segment.discontinuity {
+            writeln!(out, "#EXT-X-DISCONTINUITY")?;
+        }
+        writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", Wall(segment.wall))?;
+        writeln!(out, "#EXTINF:{:.5},\n{CAPTIONS}-{}.vtt", segment.duration().as_secs_f64(), segment.msn)?;
+    }
+    if ended { writeln!(out, "#EXT-X-ENDLIST") } else { Ok(()) }
 }
 
 /// One track's playlist. `skip` leaves out what its reader has read before (RFC 8216bis §6.2.5.1).

@@ -75,6 +75,8 @@ pub(super) struct Segment {
     pub(super) msn: u64,
     pub(super) run: u32,
     pub(super) discontinuity: bool,
+    /// By the broadcast's time.
+    pub(super) start: Duration,
     pub(super) wall: SystemTime,
     pub(super) parts: Vec<Part>,
     pub(super) place: Place,
@@ -258,6 +260,11 @@ impl Rendition {
         self.segments.range(self.unlisted()..)
     }
 
+    /// All that are kept, oldest first.
+    pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter()
+    }
+
     /// How many discontinuities have left the playlist (EXT-X-DISCONTINUITY-SEQUENCE).
     pub(super) fn discontinuity_sequence(&self) -> u64 {
         let spare = self.segments.range(..self.unlisted()).filter(|segment| segment.discontinuity).count();
@@ -384,14 +391,16 @@ impl Rendition {
             independent: first.keyframe,
             bytes: boxes::fragment(self.fragments, boxes::TRACK_ID, &self.open),
         };
-        let wall = run.wall + from_ticks(first.start, timescale).saturating_sub(run.offset);
+        let start = from_ticks(first.start, timescale);
+        let wall = run.wall + start.saturating_sub(run.offset);
         self.next_part += 1;
         self.fragments = self.fragments.wrapping_add(1);
         self.open.clear();
         if !self.segment_open {
             let discontinuity = self.segments.back().is_some_and(|last| last.run != self.run);
             let (msn, run) = (self.next_msn, self.run);
-            self.segments.push_back(Segment { msn, run, discontinuity, wall, parts: Vec::new(), place: Place::Open });
+            let (parts, place) = (Vec::new(), Place::Open);
+            self.segments.push_back(Segment { msn, run, discontinuity, start, wall, parts, place });
             self.next_msn += 1;
             self.segment_open = true;
         }

@@ -24,9 +24,30 @@ struct Studio {
 impl Studio {
     fn new() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
-        let mut studio = Self { packager: Packager::new(Duration::ZERO), wall, tick: 0, sound: 0, segment: None };
+        let mut studio = Self { packager: Packager::new(Duration::ZERO, None), wall, tick: 0, sound: 0, segment: None };
         studio.say_formats();
         studio
+    }
+
+    fn with_captions() -> Self {
+        let mut studio = Self::new();
+        studio.packager = Packager::new(Duration::ZERO, Some("zh-CN".to_owned()));
+        studio.say_formats();
+        studio
+    }
+
+    /// Somebody says something, so long before now.
+    fn say(&mut self, text: &str, ago: Duration) {
+        let end = cadence::time_of(self.tick).saturating_sub(ago);
+        self.packager.handle_cue(&Cue {
+            start: end.saturating_sub(Duration::from_secs(1)),
+            end,
+            text: text.to_owned(),
+        });
+    }
+
+    fn captions(&self, msn: u64) -> String {
+        String::from_utf8(self.bytes(&format!("captions-{msn}.vtt")).to_vec()).unwrap()
     }
 
     fn say_formats(&mut self) {
@@ -512,7 +533,7 @@ fn renditions_are_cut_at_the_same_times_and_tell_of_each_other() {
 #[test]
 fn viewers_go_back_to_what_is_on_the_disk_and_no_further() {
     let mut studio = Studio::new();
-    studio.packager = Packager::new(Duration::from_secs(120));
+    studio.packager = Packager::new(Duration::from_secs(120), None);
     studio.say_formats();
     let mut disk = std::collections::BTreeMap::new();
     let keep = |studio: &mut Studio, disk: &mut std::collections::BTreeMap<String, Bytes>| {
@@ -554,4 +575,61 @@ fn viewers_go_back_to_what_is_on_the_disk_and_no_further() {
     }
     let length: f64 = check_rules(&studio.text(Track::Audio)).segments.iter().map(|segment| segment.0).sum();
     assert!(length > 60.0, "{length} s");
+}
+
+// product: B8, RFC 8216 §3.5
+#[test]
+fn what_is_said_comes_with_the_segment_that_is_open_then() {
+    let mut studio = Studio::with_captions();
+    studio.run(75);
+    // It took a second to be understood; the segment it was said in is out.
+    studio.say("大家好", Duration::from_secs(1));
+    studio.run(180);
+    assert!(!studio.captions(1).contains("-->"), "{}", studio.captions(1));
+    for msn in [2, 3] {
+        let text = studio.captions(msn);
+        assert!(text.starts_with("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:10.000\n\n"), "{text}");
+        assert!(text.ends_with("\n00:00:02.499 --> 00:00:05.499\n大家好\n"), "{text}");
+    }
+    assert!(!studio.captions(4).contains("-->"), "{}", studio.captions(4));
+    let multivariant = String::from_utf8(studio.packager.multivariant().plain().to_vec()).unwrap();
+    assert!(
+        multivariant.contains("TYPE=SUBTITLES,GROUP-ID=\"captions\"") && multivariant.contains("LANGUAGE=\"zh-CN\"")
+    );
+    assert_eq!(
+        multivariant.matches("#EXT-X-STREAM-INF").count(),
+        multivariant.matches(",SUBTITLES=\"captions\"").count()
+    );
+
+    // A file for each whole segment of the picture, over a studio's death too, and no longer than that is kept.
+    studio.die(Duration::from_secs(3));
+    studio.run(2_000);
+    let video = studio.text(Track::Video);
+    let text = String::from_utf8(studio.packager.captions().unwrap().plain().to_vec()).unwrap();
+    let of = |text: &str, wanted: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with(wanted)).map(str::to_owned).collect()
+    };
+    for same in ["#EXTINF", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-DISCONTINUITY"] {
+        assert_eq!(of(&video, same), of(&text, same));
+    }
+    for name in of(&text, "captions-") {
+        assert!(matches!(studio.packager.file(&name), Stored::There(_)), "{name}");
+    }
+    assert_eq!(studio.packager.file("captions-0.vtt"), Stored::Missing);
+    assert_eq!(studio.packager.file("captions-99999999999999999999.vtt"), Stored::Missing);
+    assert!(Studio::new().packager.captions().is_none());
+    assert_eq!(Studio::new().packager.file("captions-0.vtt"), Stored::Missing);
+}
+
+// product: B8
+#[test]
+fn more_than_can_be_read_is_not_kept() {
+    let mut studio = Studio::with_captions();
+    studio.run(75);
+    for number in 0..1_000 {
+        studio.say(&format!("{number}"), Duration::ZERO);
+    }
+    studio.run(60);
+    let text = studio.captions(2);
+    assert!(text.matches("-->").count() == 16 && text.contains("\n999\n"), "{text}");
 }

@@ -46,6 +46,8 @@ function draw(button: HTMLButtonElement, icon: keyof typeof ICONS, label: string
   button.title = label;
 }
 
+const isShowing = (track: TextTrack) => track.mode === 'showing';
+
 export class Controls {
   private isDragging = false;
   private levels = '';
@@ -69,10 +71,7 @@ export class Controls {
     };
     seek.oninput = () => this.showTime(Number(seek.value));
     quality.onchange = () => this.player()?.setLevel(Number(quality.value));
-    captions.onclick = () => {
-      for (const track of video.textTracks) track.mode = track.mode === 'showing' ? 'hidden' : 'showing';
-      this.render();
-    };
+    captions.onclick = () => this.toggleCaptions();
     full.onclick = () => this.toggleFull();
     frame.ondblclick = event => {
       if (event.target === video) this.toggleFull();
@@ -93,8 +92,8 @@ export class Controls {
     volume.value = `${video.muted ? 0 : Math.round(video.volume * 100)}`;
     volume.setAttribute('aria-label', word('volume'));
     seek.setAttribute('aria-label', word('seek'));
-    captions.hidden = video.textTracks.length === 0;
-    captions.setAttribute('aria-pressed', `${[...video.textTracks].some(track => track.mode === 'showing')}`);
+    captions.hidden = this.captionTracks().length === 0;
+    captions.setAttribute('aria-pressed', `${this.captionTracks().some(isShowing)}`);
     this.renderLevels(quality);
     const [start, end] = this.range();
     seek.min = `${start}`;
@@ -145,6 +144,18 @@ export class Controls {
     else video.pause();
   }
 
+  /** The player's own tracks of other kinds are nothing to read. */
+  private captionTracks(): TextTrack[] {
+    return [...this.parts.video.textTracks].filter(track => ['captions', 'subtitles'].includes(track.kind));
+  }
+
+  private toggleCaptions(): void {
+    const tracks = this.captionTracks();
+    const wanted = tracks.some(isShowing) ? 'hidden' : 'showing';
+    for (const track of tracks) track.mode = wanted;
+    this.render();
+  }
+
   private toggleFull(): void {
     const { frame, video } = this.parts;
     if (document.fullscreenElement) void document.exitFullscreen();
@@ -179,6 +190,7 @@ export class Controls {
       k: () => this.toggle(),
       m: () => (video.muted = !video.muted),
       f: () => this.toggleFull(),
+      c: () => this.toggleCaptions(),
       l: () => this.player()?.toEdge(),
       ArrowLeft: () => this.goTo(video.currentTime - SEEK_S),
       ArrowRight: () => this.goTo(video.currentTime + SEEK_S),

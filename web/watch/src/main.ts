@@ -20,6 +20,8 @@ interface BroadcastInfo {
   playlist: string;
   /** The film of what is over. */
   replay?: string;
+  /** What was said in it. */
+  replay_captions?: string;
 }
 
 function element(id: string): HTMLElement {
@@ -60,6 +62,8 @@ let playing: Playing | null = null;
 let player: Player | null = null;
 /** The film that is shown. */
 let replay: string | null = null;
+/** Its captions. */
+let captions: HTMLTrackElement | null = null;
 /** Why this viewer is not let in. */
 let barred: Barred | null = null;
 let attended = 0;
@@ -133,7 +137,7 @@ async function ask(): Promise<void> {
     await start(info.playlist);
   }
   if (known === 'ended' && info?.replay && playing !== 'playing' && playing !== 'buffering') {
-    showReplay(info.replay);
+    showReplay(info.replay, info.replay_captions);
   }
   render();
   timer = setTimeout(() => void ask(), askAgainAfter(view()));
@@ -183,13 +187,22 @@ async function fetchText(address: string): Promise<string> {
 }
 
 /** The film takes the livestream's place; whoever begins a new livestream takes it back. */
-function showReplay(film: string): void {
+function showReplay(film: string, said?: string): void {
   if (replay === film) return;
   player?.destroy();
   player = null;
   playing = null;
   replay = film;
   video.src = film;
+  captions?.remove();
+  captions = null;
+  if (said) {
+    captions = document.createElement('track');
+    captions.kind = 'captions';
+    captions.label = word('captions');
+    captions.src = said;
+    video.append(captions);
+  }
   parts.unmute.hidden = true;
   video.muted = false;
 }
@@ -197,6 +210,8 @@ function showReplay(film: string): void {
 async function start(playlist: string): Promise<void> {
   player?.destroy();
   if (replay) video.removeAttribute('src');
+  captions?.remove();
+  captions = null;
   replay = null;
   playing = 'loading';
   const { play } = await loadPlayer;

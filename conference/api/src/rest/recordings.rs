@@ -6,8 +6,11 @@ use tower_http::services::ServeFile;
 use super::*;
 use crate::stored;
 
+const MP4: &str = "video/mp4";
+const VTT: &str = "text/vtt; charset=utf-8";
+
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(remove)).routes(routes!(file))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(remove)).routes(routes!(file)).routes(routes!(captions))
 }
 
 /// A meeting's film.
@@ -25,6 +28,9 @@ struct RecordingView {
     seconds: f64,
     bytes: u64,
     file: String,
+    /// What was said, as WebVTT, where it was written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    captions: Option<String>,
     /// Where the public can see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch: Option<String>,
@@ -41,6 +47,7 @@ impl From<Recording> for RecordingView {
             seconds: recording.seconds,
             bytes: recording.bytes,
             file: format!("/api/v1/recordings/{}/file", recording.id),
+            captions: (recording.captions_bytes > 0).then(|| format!("/api/v1/recordings/{}/captions", recording.id)),
             watch: recording.broadcast.map(|id| format!("/watch/{id}")),
         }
     }
@@ -72,18 +79,64 @@ async fn file(
     request: Request,
 ) -> Result<Response, Problem> {
     let recording = own(&app, &caller, &id).await?;
-    let mut response = serve(&app, &recording, request).await.ok_or_else(|| caller.problem(Code::NotFound))?;
-    let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.mp4\"", recording.id));
+    let film = app.recordings.film(&recording);
+    attached(&caller, &recording, film, MP4, "mp4", request).await
+}
+
+/// What was said in it, as WebVTT.
+#[utoipa::path(get, path = "/recordings/{id}/captions", params(("id" = String, Path, format = Uuid)),
+    responses((status = 200, content_type = "text/vtt"), (status = 206), (status = 304), (status = 416), Problem))]
+async fn captions(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let recording = own(&app, &caller, &id).await?;
+    let captions = app.recordings.captions(&recording);
+    attached(&caller, &recording, captions, VTT, "vtt", request).await
+}
+
+async fn attached(
+    caller: &Caller,
+    recording: &Recording,
+    film: Option<Film>,
+    kind: &str,
+    ending: &str,
+    request: Request,
+) -> Result<Response, Problem> {
+    let served = serve(film, recording, kind, request).await;
+    let mut response = served.ok_or_else(|| caller.problem(Code::NotFound))?;
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.{ending}\"", recording.id));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name.expect("an id is ASCII"));
     Ok(response)
 }
 
 /// What the livestream's viewers see when it is over.
 pub(crate) async fn replay(State(app): State<App>, Path(broadcast): Path<String>, request: Request) -> Response {
+    replayed(&app, &broadcast, request, |recording| app.recordings.film(recording), MP4).await
+}
+
+/// And what was said in it.
+pub(crate) async fn replay_captions(
+    State(app): State<App>,
+    Path(broadcast): Path<String>,
+    request: Request,
+) -> Response {
+    replayed(&app, &broadcast, request, |recording| app.recordings.captions(recording), VTT).await
+}
+
+async fn replayed(
+    app: &App,
+    broadcast: &str,
+    request: Request,
+    of: impl FnOnce(&Recording) -> Option<Film>,
+    kind: &str,
+) -> Response {
     let language = Language::of(request.headers());
     let recording = broadcast.parse::<BroadcastId>().ok().and_then(|id| app.recordings.replay(id));
     let response = match recording {
-        Some(recording) => serve(&app, &recording, request).await,
+        Some(recording) => serve(of(&recording), &recording, kind, request).await,
         None => None,
     };
     response.unwrap_or_else(|| Problem::new(Code::NotFound, language).into_response())
@@ -95,13 +148,13 @@ async fn own(app: &App, caller: &Caller, id: &str) -> Result<Recording, Problem>
 }
 
 /// With ranges and conditions (RFC 9110 §13, §14), as players and downloads that go on need them.
-async fn serve(app: &App, recording: &Recording, request: Request) -> Option<Response> {
-    let mut response = match app.recordings.film(recording)? {
+async fn serve(film: Option<Film>, recording: &Recording, kind: &str, request: Request) -> Option<Response> {
+    let mut response = match film? {
         Film::File(file) => {
-            let served = ServeFile::new_with_mime(file, &mime_guess::from_ext("mp4").first()?).try_call(request).await;
+            let served = ServeFile::new_with_mime(file, &kind.parse().ok()?).try_call(request).await;
             served.inspect_err(|error| tracing::warn!(%error, "recording can't be read")).ok()?.into_response()
         }
-        Film::Stored(film) => stored::serve(film, &recording.id.to_string(), request.headers()).await?,
+        Film::Stored(film) => stored::serve(film, kind, &recording.id.to_string(), request.headers()).await?,
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
     Some(response)

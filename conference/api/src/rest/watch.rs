@@ -43,6 +43,9 @@ struct BroadcastView {
     /// What was recorded of it, once it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
+    /// And what was said, as WebVTT, where it was written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay_captions: Option<String>,
     /// How many have the page open.
     viewers: usize,
     /// The most there were at once.
@@ -79,6 +82,10 @@ async fn broadcast(
         },
         access,
         playlist: format!("/live/{id}/index.m3u8"),
+        replay_captions: recording
+            .as_ref()
+            .filter(|recording| recording.captions_bytes > 0)
+            .map(|_| format!("/live/{id}/replay.vtt")),
         replay: recording.map(|_| format!("/live/{id}/replay.mp4")),
         viewers: viewers.live,
         viewers_peak: viewers.peak,
