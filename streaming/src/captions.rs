@@ -147,7 +147,7 @@ pub(crate) fn listen(
 ) -> mpsc::Receiver<Cue<SystemTime>> {
     let (cues, told) = mpsc::channel(CUES_MAX);
     let mut captions = Captions { config, sound, cues };
-    let life = async move { stop.run_until_cancelled(captions.run()).await };
+    let life = async move { Box::pin(stop.run_until_cancelled(captions.run())).await };
     tokio::spawn(life.instrument(tracing::info_span!("captions")));
     told
 }
@@ -273,8 +273,8 @@ impl Answer {
     fn cue(self, timeline: &Timeline) -> Option<Cue<SystemTime>> {
         let text = vtt::clean(&self.text)?;
         let until = timeline.seconds();
-        let end = self.end.or(self.result.last().map(|word| word.end)).unwrap_or(until);
-        let start = self.start.or(self.result.first().map(|word| word.start));
+        let end = self.end.or_else(|| self.result.last().map(|word| word.end)).unwrap_or(until);
+        let start = self.start.or_else(|| self.result.first().map(|word| word.start));
         let start = start.unwrap_or(end - GUESSED.as_secs_f64());
         let is_time = start.is_finite() && end.is_finite() && start <= end && end <= until + 1.0;
         let at = |seconds: f64| timeline.at(seconds.clamp(0.0, until)).map(|time| time + SOUND_DELAY);

@@ -132,8 +132,7 @@ fn with_and_without(server: &Server, args: &[&str]) -> Result<(f64, f64)> {
 fn noise_is_taken_out_of_the_microphone_and_voices_are_left() -> Result<()> {
     let server = Server::start()?;
     let noise = "anoisesrc=color=pink:amplitude=0.2:r=48000:d=10";
-    let (before, after) =
-        with_and_without(&server, &["-f", "lavfi", "-i", noise, "-ac", "1"])?;
+    let (before, after) = with_and_without(&server, &["-f", "lavfi", "-i", noise, "-ac", "1"])?;
     println!("noise is sent at {before:.4}, with suppression at {after:.5}");
     assert!(before > 0.01, "the noise is heard: {before}");
     // As it begins, the filter settles at 16 or at 40 dB less of a steady noise.

@@ -130,7 +130,7 @@ fn spray(from: &UdpSocket, server: (u16, u16), stop: &AtomicBool) -> Result<(u32
     let (mut sent, mut back, mut next) = (0_u32, 0, Instant::now());
     while !stop.load(Ordering::Relaxed) {
         // Who turns round and round here takes the processor from those who are to be kept from nothing.
-        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
         next += Duration::from_millis(10);
         for port in first..first + ports {
             let mut datagram = hello(sent);
