@@ -181,11 +181,7 @@ struct Counted(metrics::Gauge);
 
 impl Counted {
     fn new(via: ViaKind) -> Self {
-        let via = match via {
-            ViaKind::Web => "web",
-            ViaKind::Phone => "phone",
-        };
-        let gauge = metrics::gauge!("conference_participants", "via" => via);
+        let gauge = metrics::gauge!("conference_participants", "via" => via.name());
         gauge.increment(1);
         Self(gauge)
     }

@@ -16,7 +16,7 @@ use figment::{
 use gateway::{BadNetwork, Limits, Network};
 use serde::Deserialize;
 use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk};
-use streaming::CaptionsConfig;
+use streaming::{CaptionsConfig, StorageConfig};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,7 +36,7 @@ pub(crate) struct Config {
     /// Who writes down what is said in livestreams; nobody where not set.
     pub(crate) captions: Option<Captions>,
     /// S3-compatible storage; everything stays on the disk where not set.
-    pub(crate) storage: Option<S3>,
+    pub(crate) storage: Option<StorageConfig>,
     pub(crate) push: Push,
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
@@ -186,43 +186,6 @@ impl TryFrom<WrittenCaptions> for Captions {
 impl std::fmt::Debug for Captions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// Storage for recordings.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct S3 {
-    pub(crate) endpoint: String,
-    pub(crate) bucket: String,
-    #[serde(default = "S3::region")]
-    pub(crate) region: String,
-    /// Before all names.
-    #[serde(default)]
-    pub(crate) prefix: String,
-    pub(crate) access_key: String,
-    pub(crate) secret_key: String,
-    /// Segments of livestreams that have left memory go there too.
-    #[serde(default)]
-    pub(crate) livestreams: bool,
-}
-
-impl S3 {
-    fn region() -> String {
-        "us-east-1".to_owned()
-    }
-}
-
-impl std::fmt::Debug for S3 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("S3").field("endpoint", &self.endpoint).field("bucket", &self.bucket).finish_non_exhaustive()
-    }
-}
-
-impl From<S3> for streaming::StorageConfig {
-    fn from(storage: S3) -> Self {
-        let S3 { endpoint, bucket, region, prefix, access_key, secret_key, livestreams } = storage;
-        Self { endpoint, bucket, region, prefix, access_key, secret_key, livestreams }
     }
 }
 

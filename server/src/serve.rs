@@ -261,7 +261,7 @@ impl Config {
     /// Where recordings go.
     pub(crate) fn storage(&self) -> anyhow::Result<Option<Storage>> {
         let Some(storage) = &self.storage else { return Ok(None) };
-        Storage::open(&storage.clone().into()).map(Some).context("storage")
+        Storage::open(storage).map(Some).context("storage")
     }
 
     fn sign_on(&self) -> Option<SignOnConfig> {

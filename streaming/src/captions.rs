@@ -34,7 +34,10 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::vtt::{self, Cue};
+use crate::{
+    patience::Patience,
+    vtt::{self, Cue},
+};
 use timeline::{RATE, Timeline};
 
 /// Sound that waits for the recogniser: a second. More would be late, and late words stand under other pictures.
@@ -161,20 +164,20 @@ struct Captions {
 impl Captions {
     /// Connects again and again, for as long as there is a broadcast.
     async fn run(&mut self) {
-        let mut failures = 0;
+        let mut patience = Patience::new(&WAITS);
         loop {
             let since = Instant::now();
             let Err(error) = self.attempt().await else { return };
             if since.elapsed() >= WELL_AFTER {
-                failures = 0;
+                patience.reset();
             }
-            let wait = WAITS[failures.min(WAITS.len() - 1)];
-            if failures == 0 {
+            let was_well = patience.is_whole();
+            let wait = patience.next();
+            if was_well {
                 tracing::warn!(%error, "no captions: the recogniser is tried again and again");
             } else {
                 tracing::debug!(%error, ?wait, "no captions yet");
             }
-            failures += 1;
             metrics::counter!("streaming_captions_failures_total").increment(1);
             sleep(wait).await;
             // What was said meanwhile is not to be understood late.

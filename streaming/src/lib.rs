@@ -17,6 +17,7 @@ mod hls;
 mod moving;
 mod origin;
 mod outlets;
+mod patience;
 mod push;
 mod recording;
 mod recordings;

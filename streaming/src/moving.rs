@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use crate::{
+    patience::Patience,
     recordings::{Errand, Shelf},
-    storage::{Patience, Storage, StorageError},
+    storage::{Storage, StorageError, WAITS},
 };
 
 /// Moves what is finished and removes what is no longer wanted, for as long as there is a server.
 pub(crate) async fn keep_moving(shelf: Arc<Shelf>, storage: Storage) {
-    let mut patience = Patience::default();
+    let mut patience = Patience::new(&WAITS);
     loop {
         let errands = shelf.errands();
         metrics::gauge!("streaming_storage_waiting", "what" => "recordings").set(errands.len() as f64);

@@ -16,6 +16,7 @@ use tracing::Instrument;
 use crate::{
     BroadcastFact, StreamingConfig,
     child::{Spawned, spawn},
+    patience::Patience,
     wire::{AccessUnit, Format, FromPusher, FromStudio, ToPusher, Track},
 };
 
@@ -128,7 +129,7 @@ struct Push {
 impl Push {
     async fn run(mut self) {
         let target = self.url.masked();
-        let mut failures = 0;
+        let mut patience = Patience::new(&WAITS);
         loop {
             if !self.is_allowed().await {
                 tracing::warn!(target, "pushed nowhere: it is no address of the public internet");
@@ -141,10 +142,9 @@ impl Push {
                 End::NewRun => self.tell(PushState::Retrying),
                 End::Failed(reason) => {
                     if live_for >= WELL_AFTER {
-                        failures = 0;
+                        patience.reset();
                     }
-                    let wait = WAITS[failures.min(WAITS.len() - 1)];
-                    failures += 1;
+                    let wait = patience.next();
                     tracing::warn!(target, %reason, ?wait, "push failed and is tried again");
                     metrics::counter!("streaming_push_retries_total").increment(1);
                     self.tell(PushState::Retrying);

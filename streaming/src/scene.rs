@@ -77,19 +77,12 @@ mod track_kind {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub(super) fn serialize<S: Serializer>(kind: &TrackKind, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match kind {
-            TrackKind::Audio => "audio",
-            TrackKind::Camera => "camera",
-            TrackKind::Screen => "screen",
-        })
+        serializer.serialize_str(kind.name())
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TrackKind, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "audio" => Ok(TrackKind::Audio),
-            "camera" => Ok(TrackKind::Camera),
-            "screen" => Ok(TrackKind::Screen),
-            other => Err(D::Error::custom(format!("{other} is no track"))),
-        }
+        let name = String::deserialize(deserializer)?;
+        let known = TrackKind::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| D::Error::custom(format!("{name} is no track")))
     }
 }

@@ -22,7 +22,8 @@ use tokio::{
 
 use crate::{
     hls::Packager,
-    storage::{Patience, Storage},
+    patience::Patience,
+    storage::{Storage, WAITS},
 };
 
 /// Segments that wait for the disk: some seconds of all tracks. More than wait are not kept.
@@ -118,7 +119,7 @@ struct Mover {
 impl Mover {
     /// Until the broadcast is over: what is on the disk then stays there for those who lag, and the origin removes it all.
     async fn run(mut self, mut changes: mpsc::Receiver<Change>) {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new(&WAITS);
         loop {
             metrics::gauge!("streaming_storage_waiting", "what" => "segments").set(self.waiting.len() as f64);
             let change = match self.waiting.front() {

@@ -19,6 +19,7 @@ use object_store::{
     ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder, buffered::BufWriter,
     path::Path as Key,
 };
+use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 
 /// How long the storage may take to take a connection.
@@ -35,26 +36,35 @@ const PIECE: u64 = 8 << 20;
 const PIECES_MAX: usize = 2;
 
 /// Waits before the next tries; the last one goes on for ever. Nothing is in a hurry: what waits is on the disk.
-const WAITS: [Duration; 4] =
+pub(crate) const WAITS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
-/// Where it is, and what opens it.
-#[derive(Clone)]
+/// Where it is, and what opens it. In a configuration file, a table.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StorageConfig {
     /// `https://s3.example.com`, or `http://` in one's own network.
     pub endpoint: String,
     /// It has to be there.
     pub bucket: String,
     /// What signatures name.
+    #[serde(default = "usual_region")]
     pub region: String,
     /// Before all names, so that a bucket may be shared.
+    #[serde(default)]
     pub prefix: String,
     /// Who we are to it.
     pub access_key: String,
     /// And its proof.
     pub secret_key: String,
     /// Segments of livestreams go there too, not only recordings.
+    #[serde(default)]
     pub livestreams: bool,
+}
+
+/// What storages that know no regions take.
+fn usual_region() -> String {
+    "us-east-1".to_owned()
 }
 
 impl std::fmt::Debug for StorageConfig {
@@ -234,22 +244,6 @@ fn refused(error: std::io::Error) -> StorageError {
 impl std::fmt::Debug for Storage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Storage").field("store", &self.store).field("prefix", &self.prefix).finish_non_exhaustive()
-    }
-}
-
-/// How long to wait before the next try.
-#[derive(Debug, Default)]
-pub(crate) struct Patience(usize);
-
-impl Patience {
-    pub(crate) fn next(&mut self) -> Duration {
-        let wait = WAITS[self.0.min(WAITS.len() - 1)];
-        self.0 += 1;
-        wait
-    }
-
-    pub(crate) fn reset(&mut self) {
-        self.0 = 0;
     }
 }
 

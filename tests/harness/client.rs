@@ -16,16 +16,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Orders a [`Sitter`] may have before the first is done.
 const ORDERS: usize = 8;
 
-/// Who asks over HTTP, without cookies. The library wants to know whose TLS it would use, even where none is.
+/// Who asks over HTTP, without cookies.
 pub fn http() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls();
     reqwest::Client::new()
 }
 
 /// The same over TLS, believing nothing but what this authority signed.
 pub fn http_with(authority: reqwest::Certificate) -> Result<reqwest::Client> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_tls();
     Ok(reqwest::Client::builder().tls_certs_only([authority]).build()?)
+}
+
+/// The library wants to know whose TLS it would use, even where none is.
+fn choose_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// One participant.

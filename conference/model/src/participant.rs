@@ -65,6 +65,17 @@ pub enum ViaKind {
     Phone,
 }
 
+impl ViaKind {
+    /// As it is written in answers and figures.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Phone => "phone",
+        }
+    }
+}
+
 /// What is wrong with a telephone's line, as it sounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]

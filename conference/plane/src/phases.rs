@@ -33,11 +33,12 @@ pub(crate) struct Phases {
 }
 
 /// What has its turn.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
     /// Those in no meeting have theirs.
     pub(crate) lobby: bool,
-    pub(crate) meetings: Vec<MeetingId>,
+    /// For [`Phases::meetings`].
+    pub(crate) place: usize,
     /// Ticks so far: the same for all places of one.
     pub(crate) round: u64,
     /// The next turn is another round's.
@@ -62,6 +63,11 @@ impl Phases {
 
     pub(crate) fn remove(&mut self, meeting: MeetingId) {
         self.meetings.iter_mut().for_each(|meetings| meetings.retain(|one| *one != meeting));
+    }
+
+    /// Those of a place.
+    pub(crate) fn meetings(&self, place: usize) -> &[MeetingId] {
+        &self.meetings[place]
     }
 
     /// When somebody has his turn next.
@@ -92,7 +98,7 @@ impl Phases {
         let (place, round) = (self.place, self.round);
         self.go_on();
         let ends_round = self.round != round;
-        Some(Turn { lobby: place == LOBBY, meetings: self.meetings[place].clone(), round, ends_round, missed })
+        Some(Turn { lobby: place == LOBBY, place, round, ends_round, missed })
     }
 
     fn go_on(&mut self) {
@@ -117,7 +123,7 @@ mod tests {
             let now = phases.next();
             let turn = phases.take(now).expect("it is time");
             assert_eq!(phases.take(now), None, "once");
-            found.push(((now - from).as_micros() / 100, turn.meetings));
+            found.push(((now - from).as_micros() / 100, phases.meetings(turn.place).to_vec()));
         }
         found
     }

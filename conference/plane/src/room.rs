@@ -144,8 +144,6 @@ pub(crate) struct Gone {
 /// Numbers a member's tracks take.
 const SOURCES: u64 = 4;
 
-const KINDS: [TrackKind; 3] = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
-
 impl Member {
     fn source(&self, kind: TrackKind) -> SourceId {
         SourceId::from(self.number * SOURCES + kind as u64)
@@ -349,7 +347,7 @@ impl Room {
         self.leave_part(participant);
         let member = self.members.remove(&participant)?;
         self.numbers.remove(&member.number);
-        for kind in KINDS {
+        for kind in TrackKind::ALL {
             self.feed_tracks.remove(&member.source(kind));
             self.pending.remove(&member.source(kind));
         }
@@ -477,7 +475,7 @@ impl Room {
 
     fn find(&self, source: SourceId) -> Option<(ParticipantId, TrackKind)> {
         let participant = self.numbers.get(&(source.number() / SOURCES))?;
-        let kind = KINDS.into_iter().find(|kind| *kind as u64 == source.number() % SOURCES)?;
+        let kind = TrackKind::ALL.into_iter().find(|kind| *kind as u64 == source.number() % SOURCES)?;
         Some((*participant, kind))
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct WorkerHandle {
 impl WorkerHandle {
     /// Waits for room in the queue.
     pub(crate) async fn send(&self, command: Command) -> Result<(), PlaneError> {
-        self.queue.send(command).await.map_err(|_| PlaneError::WorkerGone)?;
+        self.send_unhurried(command).await?;
         self.wake();
         Ok(())
     }
@@ -574,14 +574,18 @@ impl Worker {
         if turn.lobby {
             self.tick_lobby();
         }
-        for id in &turn.meetings {
-            let Some(room) = self.rooms.get_mut(id) else { continue };
+        let mut next = 0;
+        while let Some(id) = self.phases.meetings(turn.place).get(next).copied() {
             let (legs, sfu) = (&mut self.legs, &mut self.sfu);
-            if catch_unwind(AssertUnwindSafe(|| room.tick(legs, sfu, now))).is_err() {
-                tracing::error!(meeting_id = %id, "meeting's media panicked and is closed");
-                metrics::counter!("plane_panics", "of" => "meeting").increment(1);
-                self.close_room(*id);
+            let room = self.rooms.get_mut(&id);
+            if catch_unwind(AssertUnwindSafe(|| room.map(|room| room.tick(legs, sfu, now)))).is_ok() {
+                next += 1;
+                continue;
             }
+            tracing::error!(meeting_id = %id, "meeting's media panicked and is closed");
+            metrics::counter!("plane_panics", "of" => "meeting").increment(1);
+            // The next one stands in its place then.
+            self.close_room(id);
         }
         for id in self.legs.take_broken() {
             tracing::error!(leg = ?id, "leg panicked and is closed");
@@ -597,7 +601,8 @@ impl Worker {
 
     /// What the browsers sent and nobody looked at.
     fn count_dropped(&mut self) {
-        let (now, before) = (self.sfu.stats(), std::mem::replace(&mut self.dropped, self.sfu.stats()));
+        let now = self.sfu.stats();
+        let before = std::mem::replace(&mut self.dropped, now);
         let causes = [
             ("stranger", now.strangers - before.strangers),
             ("flood", now.flooded - before.flooded),

@@ -122,3 +122,18 @@ pub enum TrackKind {
     /// A shared screen or window.
     Screen,
 }
+
+impl TrackKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Audio, Self::Camera, Self::Screen];
+
+    /// As others are told of it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Camera => "camera",
+            Self::Screen => "screen",
+        }
+    }
+}

@@ -1,8 +1,7 @@
 //! How the networks of those in a live meeting do.
 
 use conference::{Quality, TrackQuality, WayQuality};
-use media::TrackKind;
-use model::{Participant, ParticipantId, ViaKind};
+use model::{Participant, ParticipantId};
 
 use super::*;
 use crate::rest::meetings::book_problem;
@@ -72,14 +71,6 @@ struct PictureView {
     layer: Option<usize>,
 }
 
-fn kind(of: TrackKind) -> &'static str {
-    match of {
-        TrackKind::Audio => "audio",
-        TrackKind::Camera => "camera",
-        TrackKind::Screen => "screen",
-    }
-}
-
 impl From<WayQuality> for WayView {
     fn from(WayQuality { loss, jitter_ms, bitrate }: WayQuality) -> Self {
         Self { loss, jitter_ms, bitrate }
@@ -87,19 +78,15 @@ impl From<WayQuality> for WayView {
 }
 
 fn view((participant, quality): (Participant, Quality)) -> NetworkView {
-    let via = match participant.via {
-        ViaKind::Web => "web",
-        ViaKind::Phone => "phone",
-    };
     let track = |track: &TrackQuality| {
-        let TrackQuality { kind: of, layer, height, bitrate } = *track;
-        TrackView { kind: kind(of), layer, height, bitrate }
+        let TrackQuality { kind, layer, height, bitrate } = *track;
+        TrackView { kind: kind.name(), layer, height, bitrate }
     };
     let pictures = quality.pictures.iter();
     NetworkView {
         participant: participant.id,
         name: participant.name,
-        via,
+        via: participant.via.name(),
         poor: quality.is_poor,
         round_trip_ms: quality.round_trip_ms,
         up: quality.up.into(),
@@ -107,7 +94,7 @@ fn view((participant, quality): (Participant, Quality)) -> NetworkView {
         estimate: quality.estimate,
         tracks: quality.tracks.iter().map(track).collect(),
         pictures: pictures
-            .map(|shown| PictureView { participant: shown.participant, kind: kind(shown.kind), layer: shown.layer })
+            .map(|shown| PictureView { participant: shown.participant, kind: shown.kind.name(), layer: shown.layer })
             .collect(),
         freezes: quality.freezes.count,
         frozen_ms: quality.freezes.ms,

@@ -37,7 +37,10 @@ impl Room {
                 up,
                 down,
                 estimate: look.estimate,
-                tracks: KINDS.iter().flat_map(|kind| member.tracks[*kind as usize].quality(*kind, now)).collect(),
+                tracks: TrackKind::ALL
+                    .into_iter()
+                    .flat_map(|kind| member.tracks[kind as usize].quality(kind, now))
+                    .collect(),
                 pictures: subscriber.map(|s| s.order.iter().map(picture).collect()).unwrap_or_default(),
                 freezes: member.freezes,
             }
