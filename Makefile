@@ -54,9 +54,14 @@ unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
 	cargo test --locked --workspace --lib --bins --test allocations --test attack --test broadcast --test crowd --test dtls --test line --test lines --test malformed --test openssl --test quiet --test speech --test subscriber
 
+E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
+# Their stories take little of a machine and bear a busy one, as those of browsers do not.
+TELEPHONES := calls carriers dial_out encryption guessing keypad lines names phone sip spray strangers transfer
+SERVERS := api authorization operation upkeep
+
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests
-	cargo test --locked --workspace --test e2e -- --test-threads=1 $(T)
+	$(E2E) $(T)
 
 pictures: setup-test web ## the pictures of docs/, made anew: look at them
 	cargo build --locked --workspace --bins --tests
@@ -76,7 +81,16 @@ bench: build ## this machine's figures
 doc: ## the crates' documentation
 	cargo doc --locked --workspace --no-deps --open
 
-ci: lint test ## what CI runs
+ci: setup-test web ## what CI runs: lint and units, in the time that telephones and servers leave, then browsers alone
+	cargo build --locked --workspace --bins --tests
+	@logs=$$(mktemp -d); \
+	$(E2E) $(TELEPHONES:%=%::) >$$logs/telephones 2>&1 & telephones=$$!; \
+	$(E2E) $(SERVERS:%=%::) >$$logs/servers 2>&1 & servers=$$!; \
+	nice -n 19 $(MAKE) lint unit; own=$$?; \
+	wait $$telephones; telephones=$$?; wait $$servers; servers=$$?; \
+	cat $$logs/telephones $$logs/servers; rm -r $$logs; \
+	[ $$own = 0 ] && [ $$telephones = 0 ] && [ $$servers = 0 ]
+	$(E2E) $(foreach one,$(TELEPHONES) $(SERVERS),--skip $(one)::)
 
 clean: ## forget all that was built
 	rm -rf target web/dist web/node_modules .tools tests/.venv

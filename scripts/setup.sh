@@ -7,8 +7,8 @@ purpose=${1:-run}
 build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
-  gstreamer1.0-libav fonts-noto-cjk"
-check="chromium coturn ffmpeg baresip-core kamailio libnginx-mod-rtmp procps postgresql"
+  gstreamer1.0-libav glib-networking fonts-noto-cjk"
+check="chromium firefox-esr coturn ffmpeg baresip-core kamailio gstreamer1.0-tools libnginx-mod-rtmp stunnel4 procps postgresql"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"
@@ -28,7 +28,7 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086 # a list of words
   $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q=2 --no-install-recommends $missing >/dev/null
   # The tests start their own: the system's would take the ports this server wants.
-  for service in kamailio coturn nginx; do
+  for service in kamailio coturn nginx stunnel4; do
     case " $missing " in *"$service"*|*"mod-rtmp"*)
       if command -v systemctl >/dev/null; then $as_root systemctl disable --now "$service" >/dev/null 2>&1 || true; fi ;;
     esac

@@ -28,6 +28,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rtc-dtls", &["leg"]),
     ("rtc-shared", &["leg"]),
     ("sqlx", &["store"]),
+    // Neither a packet nor what telephones ask waits for a database.
+    ("store", &["conference", "api", "huitong"]),
     ("gstreamer", &["studio"]),
     ("gstreamer-app", &["studio"]),
     ("gstreamer-video", &["studio"]),

@@ -15,7 +15,7 @@ use model::{BroadcastId, MeetingId, Permission, WatchAccess, check_password, net
 use sha2::{Digest, Sha256};
 use store::{StoreError, WatchSettings};
 
-use crate::{Account, BookRefused, Conference, lockout::Lockout, now_ms};
+use crate::{Account, BookRefused, Conference, lockout::Lockout, login::sha256, now_ms};
 
 /// How long a pass is good (reliability: A13). Shorter ones would be renewed more often than a phone in a pocket can.
 pub const PASS_LASTS: Duration = Duration::from_secs(300);
@@ -230,6 +230,13 @@ impl Conference {
         Ok(pass.is_some_and(|pass| is_good(&settings, meeting, pass, now_ms() / 1_000)))
     }
 
+    /// What changes when somebody else may watch than before: who was let in then is asked anew.
+    pub async fn watch_epoch(&self, livestream: BroadcastId) -> Result<Option<String>, StoreError> {
+        let settings = self.settings_of(self.meeting_of(livestream)).await?;
+        let closed = settings.filter(|settings| settings.access != WatchAccess::Public);
+        Ok(closed.map(|settings| sha256(&settings.signing_key)))
+    }
+
     /// A viewer says that he is there.
     pub fn note_viewer(&self, livestream: BroadcastId, viewer: u128) -> Viewers {
         lock(&self.audience().counts).note(livestream, viewer, Instant::now())
@@ -335,7 +342,7 @@ fn sign(settings: &WatchSettings, text: &str) -> String {
 }
 
 /// Compares without telling by its duration how much was right.
-fn same(said: &str, right: &str) -> bool {
+pub(crate) fn same(said: &str, right: &str) -> bool {
     Sha256::digest(said) == Sha256::digest(right)
 }
 

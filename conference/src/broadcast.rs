@@ -16,6 +16,8 @@ pub(crate) struct Livestream {
     pub(crate) published: Option<BroadcastId>,
     recording: Option<Recorded>,
     pushed: BTreeSet<u32>,
+    /// How people are called, where recordings keep each voice by itself.
+    names: BTreeMap<ParticipantId, String>,
 }
 
 /// Whether what is recorded was public.
@@ -31,6 +33,7 @@ impl Livestream {
             published: None,
             recording: None,
             pushed: BTreeSet::new(),
+            names: BTreeMap::new(),
         })
     }
 
@@ -82,6 +85,13 @@ impl Livestream {
 
     /// Shows the meeting as it is now, if that is another picture than before.
     pub(crate) fn show(&mut self, meeting: &Snapshot, speaking: &[ParticipantId], active: Option<ParticipantId>) {
+        if self.broadcast.feed().wants_tracks() {
+            let names = meeting.participants.iter().map(|person| (person.id, person.name.clone())).collect();
+            if self.names != names {
+                self.broadcast.name(names.clone());
+                self.names = names;
+            }
+        }
         let scene = scene(meeting, speaking, active);
         if scene != self.shown {
             self.shown = scene.clone();

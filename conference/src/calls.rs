@@ -185,7 +185,7 @@ impl Conference {
             received: record.quality.received,
             lost: record.quality.lost,
             sent: record.quality.sent,
-            jitter_ms: record.quality.jitter_ms,
+            jitter_ms: record.quality.jitter_mean_ms,
             round_trip_ms: record.quality.round_trip_ms,
             mos: quality::mos(&record.quality),
             echo_db: record.line.echo_db.map(f64::from),

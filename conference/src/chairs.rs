@@ -81,6 +81,11 @@ impl Chairs {
         self.chairs.get(&participant).is_some_and(|chair| chair.via == ViaKind::Web)
     }
 
+    /// Whose connection is all there is of him.
+    pub(crate) fn is_encoder(&self, participant: ParticipantId) -> bool {
+        self.chairs.get(&participant).is_some_and(|chair| chair.via == ViaKind::Encoder)
+    }
+
     /// Tells one.
     pub(crate) fn tell(&mut self, participant: ParticipantId, event: SeatEvent) {
         let Some(chair) = self.chairs.get_mut(&participant) else { return };

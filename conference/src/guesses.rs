@@ -64,7 +64,7 @@ impl Conference {
 
     fn count_wrong(&self, via: &model::Via, source: IpAddr) {
         let kind = match via {
-            model::Via::Web => "web",
+            model::Via::Web | model::Via::Encoder => "web",
             model::Via::Phone(_) => "phone",
         };
         metrics::counter!("conference_wrong_entries", "via" => kind).increment(1);

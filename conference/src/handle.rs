@@ -5,14 +5,15 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use media::{MediaPacket, TrackKind};
 use model::{
     AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, Participant, ParticipantId,
     Refusal, Snapshot, WaitReason, Whisper,
 };
 use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{broadcast::Livestream, whiteboard::Drawings};
+use crate::{broadcast::Livestream, stage::StageSeat, whiteboard::Drawings};
 
 /// What a participant's edge is told.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub enum SeatEvent {
     Notice(Notice),
     /// What the others are not told. Rare and large: each seat has room for many events.
     Whisper(Box<Whisper>),
+    /// The connection of an encoder, which has no other, is over.
+    MediaLost,
     /// The last one. Events that end without it: the meeting broke.
     Ended(EndReason),
 }
@@ -106,6 +109,37 @@ impl MeetingHandle {
         Ok(self.media.publish(participant, offer).await?)
     }
 
+    /// Answers the offer of an encoder's only connection.
+    pub async fn ingest(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
+        self.is_open()?;
+        Ok(self.media.ingest(participant, offer).await?)
+    }
+
+    /// From now on an encoder's sound and picture come by [`Self::bring`]; `keyframe_wanted` is notified when a picture is to need no other.
+    pub async fn begin_bringing(
+        &self,
+        participant: ParticipantId,
+        keyframe_wanted: Arc<Notify>,
+    ) -> Result<(), MediaRefused> {
+        self.is_open()?;
+        Ok(self.media.begin_bringing(participant, keyframe_wanted).await?)
+    }
+
+    /// What an encoder sends, as browsers would: Opus, and H.264 without pictures that refer to later ones.
+    pub async fn bring(
+        &self,
+        participant: ParticipantId,
+        packets: Vec<(TrackKind, MediaPacket)>,
+    ) -> Result<(), MediaRefused> {
+        Ok(self.media.bring(participant, packets).await?)
+    }
+
+    /// Answers the offer by which an encoder goes on by another way (ICE restart).
+    pub async fn restart(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
+        self.is_open()?;
+        Ok(self.media.restart(participant, offer).await?)
+    }
+
     /// Answers the offer of a participant's receiving connection.
     pub async fn subscribe(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
         self.is_open()?;
@@ -158,6 +192,11 @@ pub(crate) enum Request {
         name: String,
         text: String,
         answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// Somebody wants to watch this livestream by WebRTC.
+    Watch {
+        livestream: BroadcastId,
+        answer: oneshot::Sender<Result<StageSeat, Refusal>>,
     },
     WhoseSeat {
         secret: String,

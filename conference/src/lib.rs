@@ -13,6 +13,7 @@ mod calls;
 mod chairs;
 mod demo;
 mod dial;
+mod encoder;
 mod files;
 mod guesses;
 mod handle;
@@ -29,6 +30,7 @@ mod records;
 mod registry;
 mod reminder;
 mod sign_on;
+mod stage;
 mod stays;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ pub use calling::Admission;
 pub use calls::CallRecord;
 pub use demo::DemoSite;
 pub use dial::{Callee, DialOut, Dialer};
+pub use encoder::{EncoderRefused, TokenRefused};
 pub use files::{FileDraft, FileRefused};
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
 pub use invitation::{InviteRefused, Invitee, Reach, Tongue};
@@ -66,9 +69,10 @@ pub use plane::{Freezes, LineFindings, PictureQuality, Quality, Shown, SlotAssig
 pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
+pub use stage::StageSeat;
 pub use store::{
-    Answer, AuditEntry, Bookmark, Call, CallKind, Occurrence, Page, Period, Registration, Room, Site, WatchSettings,
-    Webhook,
+    Answer, AuditEntry, Bookmark, Call, CallKind, EncoderToken, Occurrence, Page, Period, Registration, Room, Site,
+    WatchSettings, Webhook,
 };
 pub use viewer_chat::{ViewerChat, ViewerRefused};
 pub use whiteboard::Drawings;
@@ -158,6 +162,8 @@ pub enum Via {
         /// His sound.
         leg: LegId,
     },
+    /// A program or machine that only sends. Its token has been looked at.
+    Encoder,
 }
 
 impl Via {
@@ -165,6 +171,7 @@ impl Via {
         match self {
             Self::Web => model::Via::Web,
             Self::Phone { number, .. } => model::Via::Phone(number.clone()),
+            Self::Encoder => model::Via::Encoder,
         }
     }
 }
@@ -389,7 +396,7 @@ impl Conference {
             let open = |entry, queue| live::start(entry, queue, self.shared.resources.clone());
             let way = self.shared.registry.way(request.meeting, open).ok_or(Refusal::Draining)?;
             let leg = match request.via {
-                Via::Web => None,
+                Via::Web | Via::Encoder => None,
                 Via::Phone { leg, .. } => Some(leg),
             };
             let via = request.via.plain();

@@ -1,5 +1,8 @@
 //! One live meeting: a task that owns its [`Meeting`], its media and its livestream. All others hold a handle.
 
+mod on_air;
+mod opening;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     panic::AssertUnwindSafe,
@@ -9,22 +12,21 @@ use std::{
 
 use futures_util::FutureExt;
 use model::{
-    AccountId, Action, BookingMode, BroadcastId, BroadcastState, Command, DialState, Effect, EndReason, Event, Join,
-    Meeting, MeetingId, NoCapacity, Opening, ParticipantId, PhoneNumber, PushUrl, Refusal, Rules, ViaKind, WaitReason,
-    Whisper,
+    AccountId, Action, BroadcastId, BroadcastState, Command, DialState, Effect, EndReason, Event, Join, Meeting,
+    MeetingId, NoCapacity, ParticipantId, PhoneNumber, PushUrl, Refusal, ViaKind, WaitReason, Whisper,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
 use store::{AuditEntry, BookError, Store};
-use streaming::{BroadcastFact, NewRecording, Streaming};
+use streaming::Streaming;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    Admission, booking,
-    broadcast::{Livestream, state_of},
+    Admission,
+    broadcast::Livestream,
     calling::Calling,
     chairs::Chairs,
     dial::{DialOut, DialerSlot},
@@ -34,10 +36,13 @@ use crate::{
     outbox::{Happened, News},
     records::Records,
     registry::{Entry, Registry, Way},
+    stage::StageViewers,
     stays::Stays,
     viewer_chat::ViewerChats,
     whiteboard::{Drawings, Whiteboard},
 };
+use on_air::broadcast_fact;
+use opening::{Opened, open};
 
 /// An empty meeting stays open for so long: for the seat of who comes back, and for the next one not to wait.
 const EMPTY_KEPT: Duration = Duration::from_secs(30);
@@ -87,54 +92,6 @@ async fn hold(entry: Entry, mut queue: mpsc::Receiver<Request>, resources: Resou
     drop(queue);
     gauge.decrement(1);
     drop(entry);
-}
-
-/// What a meeting is found with.
-struct Opened {
-    rules: Rules,
-    row: store::Meeting,
-    whiteboard: Whiteboard,
-    facts: mpsc::Receiver<MeetingFact>,
-}
-
-async fn open(entry: &Entry, resources: &Resources) -> Result<(Opened, MeetingMedia), Refusal> {
-    let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "meeting can't be opened");
-        Refusal::Failed
-    };
-    let found = resources.store.meeting(entry.id).await.map_err(|error| failed(&error))?;
-    let row = found.ok_or(Refusal::NoSuchMeeting)?;
-    let begun_ms = now_ms();
-    let opening = booking::opening(&resources.store, &row, begun_ms).await.map_err(|error| failed(&error))?;
-    let (from_ms, until_ms) = match opening {
-        Opening::Open { from_ms, until_ms } => (from_ms.unwrap_or(begun_ms), until_ms),
-        Opening::NotYet { .. } => return Err(Refusal::NotYet),
-        Opening::Over => return Err(Refusal::NoSuchMeeting),
-    };
-    // It may have been enlarged before it was last left.
-    let ports = resources.store.ports_at(row.id, begun_ms).await.map_err(|error| failed(&error))?;
-    let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;
-    let host_pin = resources.store.phone_pin(row.owner).await.map_err(|error| failed(&error))?;
-    resources.calling.learn(&resources.store, row.site).await.map_err(|error| failed(&error))?;
-    let drawings = resources.store.drawings(row.id).await.map_err(|error| failed(&error))?;
-    let (media, facts) = resources.plane.open_meeting(entry.id).await.map_err(|error| failed(&error))?;
-    let rules = Rules {
-        id: entry.id,
-        number: row.number,
-        title: row.title.clone(),
-        password: row.password.clone(),
-        host_pin,
-        owner: row.owner,
-        capacity: ports.unwrap_or(row.capacity) as usize,
-        options: booking::options_of(&row.options),
-        scalable: row.mode == BookingMode::Concurrent,
-        livestream: site.is_some_and(|site| site.livestream),
-        dial_out: resources.dialer.get().is_some(),
-        begun_ms,
-        from_ms,
-        until_ms,
-    };
-    Ok((Opened { rules, row, whiteboard: Whiteboard::new(drawings), facts }, media))
 }
 
 async fn refuse_all(mut queue: mpsc::Receiver<Request>, refusal: Refusal) {
@@ -209,6 +166,7 @@ struct Live {
     stays: Stays,
     records: Records,
     viewer_chats: Arc<ViewerChats>,
+    viewers: StageViewers,
     whiteboard: Whiteboard,
     /// One after the other.
     saving: Arc<Mutex<()>>,
@@ -267,6 +225,7 @@ impl Live {
             stays: Stays::default(),
             records,
             viewer_chats,
+            viewers: StageViewers::default(),
             whiteboard,
             saving: Arc::default(),
             past: Past::default(),
@@ -352,6 +311,11 @@ impl Live {
                 // Who asked may have gone.
                 let _ = answer.send((self.meeting.snapshot().participants, self.media.clone()));
             }
+            Request::Watch { livestream, answer } => {
+                let is_on = self.broadcast == Some(livestream);
+                // Who asked may have gone: then the seat is dropped, as he would have.
+                let _ = answer.send(if is_on { self.viewers.admit(&self.media) } else { Err(Refusal::NotLive) });
+            }
             Request::WhoseSeat { secret, answer } => {
                 let owner = self.chairs.owner_of(&secret).map(|participant| SeatOwner {
                     participant,
@@ -422,7 +386,7 @@ impl Live {
             self.act(participant, Action::Leave)?;
             return Err(Refusal::Failed);
         }
-        if let (ViaKind::Web, Some(person)) = (via, self.meeting.participant(participant)) {
+        if let (ViaKind::Web | ViaKind::Encoder, Some(person)) = (via, self.meeting.participant(participant)) {
             self.stays.begin(participant, &person.name);
         }
         let told = SeatEvent::Speaking { participants: self.speaking.clone(), active: self.active };
@@ -677,122 +641,16 @@ impl Live {
         self.way.seats.store(seats, Ordering::Release);
     }
 
-    /// Livestream and recording share one studio, which runs as long as one of them is wanted.
-    fn want(&mut self, broadcast: Option<BroadcastId>, recording: bool) {
-        self.recording = recording;
-        self.set_broadcast(broadcast);
-        if broadcast.is_none() && !recording {
-            return self.end_livestream();
-        }
-        match &self.livestream {
-            Some(_) => self.apply_wishes(),
-            None if !self.is_starting => self.start_studio(),
-            None => {}
-        }
-    }
-
-    fn set_broadcast(&mut self, wanted: Option<BroadcastId>) {
-        let before = std::mem::replace(&mut self.broadcast, wanted);
-        if let Some(over) = before.filter(|before| wanted != Some(*before)) {
-            self.viewer_chats.forget(over);
-        }
-    }
-
-    fn start_studio(&mut self) {
-        self.is_starting = true;
-        let title = self.meeting.snapshot().meeting.title;
-        let (streaming, own) = (self.streaming.clone(), self.way.requests.clone());
-        // A program starts: the meeting doesn't wait for it.
-        let start = async move {
-            let started = Livestream::start(&streaming, title).await;
-            if let Err(error) = &started {
-                tracing::error!(%error, "studio can't start");
-            }
-            // A meeting that has ended needs none; dropped, it ends too.
-            let _ = own.send(Request::Livestream(started.ok())).await;
-        };
-        self.registry.tasks.spawn(start.in_current_span());
-    }
-
-    fn livestream_is_there(&mut self, livestream: Option<Livestream>) {
-        self.is_starting = false;
-        match livestream {
-            Some(livestream) if self.broadcast.is_some() || self.recording => {
-                self.media.start_feed(livestream.feed());
-                self.livestream = Some(livestream);
-                self.apply_wishes();
-            }
-            // Stopped while it was being started.
-            Some(livestream) => self.end_in_peace(livestream),
-            None => self.studio_is_lost(),
-        }
-    }
-
-    fn apply_wishes(&mut self) {
-        let title = self.meeting.snapshot().meeting.title;
-        let new = NewRecording { meeting: self.id, broadcast: None, owner: self.owner, title };
-        let Some(livestream) = &mut self.livestream else { return };
-        if let Err(error) = livestream.publish(self.broadcast) {
-            tracing::error!(%error, "livestream can't be published");
-        }
-        livestream.push(&self.pushes);
-        if let Err(error) = livestream.record(self.recording.then_some(new)) {
-            tracing::error!(%error, "meeting can't be recorded");
-            self.recording_failed();
-        }
-    }
-
-    fn studio_is_lost(&mut self) {
-        if let Some(id) = self.broadcast {
-            self.try_decide(Command::Broadcast(id, None));
-        }
-        if self.recording {
-            self.try_decide(Command::RecordingFailed);
-        }
-        self.end_livestream();
-    }
-
-    fn recording_failed(&mut self) {
-        self.try_decide(Command::RecordingFailed);
-        self.want(self.broadcast, false);
-    }
-
-    fn end_livestream(&mut self) {
-        self.recording = false;
-        self.set_broadcast(None);
-        self.pushes.clear();
-        if let Some(livestream) = self.livestream.take() {
-            self.media.stop_feed();
-            self.end_in_peace(livestream);
-        }
-    }
-
-    /// Its last segments are written while the meeting goes on.
-    fn end_in_peace(&self, livestream: Livestream) {
-        self.registry.tasks.spawn(livestream.stop().in_current_span());
-    }
-
-    fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
-        match fact.unwrap_or(BroadcastFact::Ended) {
-            BroadcastFact::KeyframeWanted(participant, kind) => self.media.request_keyframe(participant, kind),
-            BroadcastFact::RecordingFailed => self.recording_failed(),
-            BroadcastFact::Pushed(id, state) => self.try_decide(Command::Pushed(id, state)),
-            fact @ (BroadcastFact::Ended | BroadcastFact::Failed(_)) => {
-                tracing::error!(?fact, "studio is lost");
-                self.studio_is_lost();
-            }
-            fact @ (BroadcastFact::Live | BroadcastFact::Restarting) => {
-                if let Some(id) = self.broadcast {
-                    self.try_decide(Command::Broadcast(id, Some(state_of(&fact))));
-                }
-            }
-        }
-    }
-
     fn take_fact(&mut self, fact: MeetingFact) {
         match fact {
             MeetingFact::Connected(participant) => tracing::debug!(%participant, "media connected"),
-            MeetingFact::Disconnected(participant) => tracing::debug!(%participant, "media disconnected"),
+            MeetingFact::Disconnected(participant) => {
+                tracing::debug!(%participant, "media disconnected");
+                self.viewers.gone(participant);
+                if self.chairs.is_encoder(participant) {
+                    self.chairs.tell(participant, SeatEvent::MediaLost);
+                }
+            }
             MeetingFact::Published { participant, kind, active } => {
                 tracing::debug!(%participant, ?kind, active, "track");
             }
@@ -849,12 +707,5 @@ fn object_of(action: &Action, whom: Option<ParticipantId>) -> String {
         (_, Some(whom)) => format!(" participant/{whom}"),
         (Action::Dial { number, .. }, None) => format!(" number/{}", PhoneNumber::new(number)),
         _ => String::new(),
-    }
-}
-
-async fn broadcast_fact(livestream: &mut Option<Livestream>) -> Option<BroadcastFact> {
-    match livestream {
-        Some(livestream) => livestream.facts.recv().await,
-        None => std::future::pending().await,
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn mos(quality: &LegStats) -> Option<f64> {
         return None;
     }
     let loss = 100.0 * quality.lost as f64 / (quality.received + quality.lost) as f64;
-    let delay = quality.round_trip_ms.unwrap_or(0.0) / 2.0 + 2.0 * quality.jitter_ms + OWN_DELAY_MS;
+    let delay = quality.round_trip_ms.unwrap_or(0.0) / 2.0 + 2.0 * quality.jitter_mean_ms + OWN_DELAY_MS;
     // The usual linear form of Id: people begin to talk over each other from 177 ms on.
     let by_delay = 0.024 * delay + 0.11 * (delay - 177.3).max(0.0);
     let by_loss = 95.0 * loss / (loss + LOSS_ROBUSTNESS);
@@ -30,11 +30,11 @@ pub(crate) fn mos(quality: &LegStats) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn score(lost: u64, jitter_ms: f64, round_trip_ms: f64) -> f64 {
+    fn score(lost: u64, jitter_mean_ms: f64, round_trip_ms: f64) -> f64 {
         let quality = LegStats {
             received: 1_000 - lost,
             lost,
-            jitter_ms,
+            jitter_mean_ms,
             round_trip_ms: Some(round_trip_ms),
             ..LegStats::default()
         };

@@ -75,13 +75,12 @@ async fn answer(
     let mut security = Security::new(&house.plane, Encryption::None);
     security.join(&mut agreed);
     security.agreed(&agreed);
-    orders.give(Order::Ring).await;
-    let failed = |error: plane::PlaneError| {
-        tracing::error!(%error, "call can't have sound");
-        EndCause::Failed
-    };
-    let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
-    leg.start(settings(&agreed, signalling, &security)).await.map_err(failed)?;
+    // He is answered in a moment: nobody else needs to hear that it rings.
+    if incoming.wants_ringing {
+        orders.give(Order::Ring).await;
+    }
+    let (leg, facts) = house.plane.open_leg().await.map_err(soundless)?;
+    leg.start(settings(&agreed, signalling, &security)).await.map_err(soundless)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());
     let local = reachable(leg.local(), signalling);
@@ -91,6 +90,11 @@ async fn answer(
     Ok((line, codec))
 }
 
+fn soundless(error: plane::PlaneError) -> EndCause {
+    tracing::error!(%error, "call can't have sound");
+    if matches!(error, plane::PlaneError::NoPort { .. }) { EndCause::NoRoom } else { EndCause::Failed }
+}
+
 /// A caller who offers nothing (RFC 3264 §5, as many a PBX does): the offer is ours, his answer comes with the ACK.
 async fn answer_late(
     incoming: &Incoming,
@@ -98,12 +102,10 @@ async fn answer_late(
     orders: &Orders,
     mut signals: mpsc::Receiver<Signal>,
 ) -> Result<(Line, &'static str), EndCause> {
-    orders.give(Order::Ring).await;
-    let failed = |error: plane::PlaneError| {
-        tracing::error!(%error, "call can't have sound");
-        EndCause::Failed
-    };
-    let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
+    if incoming.wants_ringing {
+        orders.give(Order::Ring).await;
+    }
+    let (leg, facts) = house.plane.open_leg().await.map_err(soundless)?;
     let signalling = incoming.source.peer.ip();
     let session = u64::from(rand::random::<u32>());
     let mut security = Security::new(&house.plane, Encryption::None);
@@ -128,7 +130,7 @@ async fn answer_late(
         Ok(agreed) => {
             security.agreed(&agreed);
             let settings = settings(&agreed, signalling, &security);
-            leg.start(settings).await.map_err(failed).map(|()| codec_name(&agreed))
+            leg.start(settings).await.map_err(soundless).map(|()| codec_name(&agreed))
         }
         Err(_) => Err(EndCause::NotAcceptable),
     };

@@ -104,7 +104,8 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
     DialState::Failed
 }
 
-/// A telephone or room system of the house (P12): where it registered last, then where before.
+/// A telephone or room system of the house (P12): where its owner would rather be called, then where it registered last, then where
+/// before. One that isn't taken doesn't ring elsewhere.
 async fn ring_own(
     house: &Arc<House>,
     call: &DialOut,

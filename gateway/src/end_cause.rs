@@ -45,6 +45,8 @@ pub(crate) enum EndCause {
     Replaced,
     /// He goes to another meeting.
     Moved,
+    /// All ports for sound are taken.
+    NoRoom,
     Failed,
 }
 
@@ -56,7 +58,7 @@ impl EndCause {
             Self::NoMeeting => (404, "Not Found"),
             Self::Full | Self::TooManyTries => (486, "Busy Here"),
             Self::Locked | Self::Denied | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
-            Self::ServerStopping => (503, "Service Unavailable"),
+            Self::ServerStopping | Self::NoRoom => (503, "Service Unavailable"),
             Self::HungUp | Self::Canceled => (487, "Request Terminated"),
             Self::MeetingEnded
             | Self::NotYet
@@ -96,6 +98,7 @@ impl EndCause {
             Self::Spent => "spent",
             Self::Replaced => "replaced",
             Self::Moved => "moved",
+            Self::NoRoom => "no_room",
             Self::Failed => "failed",
         }
     }
@@ -116,7 +119,7 @@ impl EndCause {
             Self::Removed => &[Prompt::Removed],
             Self::MeetingEnded => &[Prompt::MeetingEnded],
             Self::ServerStopping => &[Prompt::ServerStopping],
-            Self::Failed => &[Prompt::Failed, Prompt::Goodbye],
+            Self::NoRoom | Self::Failed => &[Prompt::Failed, Prompt::Goodbye],
         }
     }
 }

@@ -100,7 +100,7 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                     }
                     Whisper::Chat { .. } | Whisper::Drawn { .. } | Whisper::WhiteboardLong { .. } => None,
                 },
-                Some(SeatEvent::Speaking { .. } | SeatEvent::Slots(_)) => None,
+                Some(SeatEvent::Speaking { .. } | SeatEvent::MediaLost | SeatEvent::Slots(_)) => None,
                 Some(SeatEvent::Ended(reason)) => return reason.into(),
                 None => return EndReason::Replaced.into(),
             },

@@ -1,24 +1,23 @@
 //! Many callers at once, as `huitong bench calls` makes them to a server in another process: real signalling, real RTP, and when
-//! each packet came back. One thread does it all and never rests, so that what it measures is the server and not its own sleep.
+//! each packet came back. One thread does it all and never rests. When a packet came says the kernel, which has it on the loopback the
+//! moment the server sends it: however late this thread is, on a machine that does other things as well, it measures the server. How late
+//! it sends itself it tells, for a server that hears from callers out of time is later for it.
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
 use media::{AudioCodec, RtpPacket, Ssrc, TICK};
 use mixer::bench::{Ear, Says, Sounds};
-use sip::{CallKey, Endpoint, EndpointConfig, Event, Message, Source, Target, Transport, sdp};
+use plane::{Received, Receiver};
+use sip::{CallKey, Event, Target, sdp};
+
+use crate::load_line::{self, LoadLine, READ_AT_ONCE};
 
 /// A server that has answered none of the open calls for so long is given up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(35);
-
-/// Kernel room of the one media socket: every caller's packets of a tick may come at once.
-const KERNEL_BUFFER_BYTES: usize = 32 << 20;
-
-/// Datagrams read before it is looked what is due.
-const READ_AT_ONCE: usize = 64;
 
 /// A spoken mark: so long, once in so long, heard from this loudness on.
 const MARK: Duration = Duration::from_millis(100);
@@ -82,6 +81,8 @@ pub struct LoadReport {
     pub lost: u64,
     /// From a mark that is sent to its coming back, in milliseconds, the shortest first.
     pub latency_ms: Vec<f64>,
+    /// How much later than it was due each packet of a caller was sent, in milliseconds, the earliest first.
+    pub sent_late_ms: Vec<f64>,
 }
 
 /// Why there is no report.
@@ -137,10 +138,8 @@ struct Caller {
 
 struct Run {
     load: Load,
-    endpoint: Endpoint,
-    signalling: UdpSocket,
+    line: LoadLine,
     media: UdpSocket,
-    local: SocketAddr,
     media_port: u16,
     callers: Vec<Caller>,
     /// Which caller hears from a port of the server's.
@@ -157,7 +156,8 @@ struct Run {
     /// Who speaks the mark and since when, who listens for it, and when it was sent and heard.
     mark: Option<Mark>,
     latency: Vec<Duration>,
-    datagram: Vec<u8>,
+    sent_late: Vec<Duration>,
+    receiver: Receiver,
     out: Vec<u8>,
 }
 
@@ -171,22 +171,10 @@ struct Mark {
 
 impl Run {
     fn new(load: Load) -> Result<Self, LoadError> {
-        let signalling = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let media = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        for socket in [&signalling, &media] {
-            socket.set_nonblocking(true)?;
-            // The system may grant less; then packets are missing in the report.
-            let _ = socket2::SockRef::from(socket).set_recv_buffer_size(KERNEL_BUFFER_BYTES);
-        }
-        let (local, media_port) = (signalling.local_addr()?, media.local_addr()?.port());
-        let endpoint = Endpoint::new(EndpointConfig {
-            announced: local.ip(),
-            seed: rand::random(),
-            realm: String::new(),
-            accounts: Vec::new(),
-            sha256: false,
-            limits: sip::Limits::default(),
-        });
+        let line = LoadLine::open(load.sip)?;
+        let media = load_line::socket()?;
+        plane::stamp(&media)?;
+        let media_port = media.local_addr()?.port();
         let now = Instant::now();
         let caller = |index: usize| Caller {
             call: None,
@@ -200,10 +188,8 @@ impl Run {
             arrivals: Vec::new(),
         };
         Ok(Self {
-            endpoint,
-            signalling,
+            line,
             media,
-            local,
             media_port,
             callers: (0..load.callers).map(caller).collect(),
             by_port: vec![None; 1 << 16],
@@ -217,7 +203,8 @@ impl Run {
             ear: Ear::new(load.codec)?,
             mark: None,
             latency: Vec::new(),
-            datagram: vec![0; 65_536],
+            sent_late: Vec::new(),
+            receiver: Receiver::default(),
             out: Vec::with_capacity(2_048),
             load,
         })
@@ -250,10 +237,10 @@ impl Run {
         let meeting = &self.load.meetings[index % self.load.meetings.len()];
         let uri = format!("sip:{meeting}@{}", self.load.sip);
         let target = Target {
-            way: Source { transport: Transport::Udp, peer: self.load.sip, local: self.local },
+            way: self.line.way,
             to: uri.clone(),
             uri,
-            from: format!("sip:1380000{index:04}@{}", self.local),
+            from: format!("sip:1380000{index:04}@{}", self.line.way.local),
             contact: format!("load{index}"),
             call_id: String::new(),
             credentials: None,
@@ -266,13 +253,13 @@ impl Run {
             AudioCodec::G722 => (9, "G722/8000"),
             AudioCodec::Opus => (96, "opus/48000/2"),
         };
-        let ip = self.local.ip();
+        let ip = self.line.way.local.ip();
         let offer = format!(
             "v=0\r\no=load {index} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP {number} 101\r\n\
              a=rtpmap:{number} {name}\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n",
             self.media_port
         );
-        let call = self.endpoint.call(target, &offer, now);
+        let call = self.line.endpoint.call(target, &offer, now);
         let caller = &mut self.callers[index];
         (caller.call, caller.begun, caller.gone) = (call, now, call.is_none());
     }
@@ -286,28 +273,16 @@ impl Run {
 
     /// All that is due now, and a handful of what has come.
     fn step(&mut self, now: Instant) {
-        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
-            self.endpoint.handle_timeout(now);
-        }
-        let way = Source { transport: Transport::Udp, peer: self.load.sip, local: self.local };
-        for _ in 0..READ_AT_ONCE {
-            let Ok(len) = self.signalling.recv(&mut self.datagram) else { break };
-            if let Ok(message) = Message::parse(&self.datagram[..len]) {
-                self.endpoint.handle(way, message, now);
-            }
-        }
-        while let Some(event) = self.endpoint.poll_event() {
+        self.line.receive(now);
+        while let Some(event) = self.line.endpoint.poll_event() {
             self.take(event, now);
         }
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.invites += usize::from(transmit.bytes.starts_with(b"INVITE"));
-            // UDP: what is lost is sent again.
-            let _ = self.signalling.send_to(&transmit.bytes, transmit.to.peer);
-        }
+        self.line.send(|bytes| self.invites += usize::from(bytes.starts_with(b"INVITE")));
         self.send_due(now);
         for _ in 0..READ_AT_ONCE {
-            let Ok((len, from)) = self.media.recv_from(&mut self.datagram) else { break };
-            self.hear(len, from, Instant::now());
+            self.receiver.begin(Instant::now());
+            let Ok(received) = self.receiver.receive(&self.media) else { break };
+            self.hear(received);
         }
     }
 
@@ -335,6 +310,7 @@ impl Run {
         let elapsed = (now - self.started).as_nanos() as u64;
         while self.due * every <= elapsed {
             let (round, index) = (self.due / count, (self.due % count) as usize);
+            let at = self.started + Duration::from_nanos(self.due * every);
             self.due += 1;
             let caller = &self.callers[index];
             let Some(remote) = caller.remote else { continue };
@@ -363,14 +339,18 @@ impl Run {
             if let Some(mark) = mark {
                 mark.sent.get_or_insert_with(Instant::now);
             }
+            if self.measuring {
+                self.sent_late.push(at.elapsed());
+            }
             // What the kernel has no room for is lost, as on any network.
             let _ = self.media.send_to(&self.out, remote);
         }
     }
 
-    fn hear(&mut self, len: usize, from: SocketAddr, now: Instant) {
+    fn hear(&mut self, received: Received) {
+        let Received { len, from: Some(from), at: now } = received else { return };
         let Some(index) = self.by_port[usize::from(from.port())] else { return };
-        let Ok(packet) = RtpPacket::parse(&self.datagram[..len]) else { return };
+        let Ok(packet) = RtpPacket::parse(self.receiver.datagram(len)) else { return };
         if self.measuring {
             let caller = &mut self.callers[index];
             let (first, begun) = *caller.first.get_or_insert((packet.seq, now));
@@ -423,7 +403,7 @@ impl Run {
     fn hang_up(&mut self) {
         let now = Instant::now();
         for call in self.callers.iter().filter_map(|caller| caller.call) {
-            self.endpoint.hang_up(call, now);
+            self.line.endpoint.hang_up(call, now);
         }
         self.go_on_for(Duration::from_millis(500));
     }
@@ -453,6 +433,7 @@ impl Run {
             late_ms: sorted(late),
             lost,
             latency_ms: sorted(self.latency.iter().map(ms).collect()),
+            sent_late_ms: sorted(self.sent_late.iter().map(ms).collect()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use conference::{Conference, Registration};
-use sip::{Binding, Endpoint, Source, Transport};
+use sip::{Binding, Endpoint, PREFERRED, Source, Transport};
 use tokio::sync::mpsc;
 
 use crate::call::now_ms;
@@ -61,6 +61,7 @@ pub(crate) async fn restore(endpoint: &mut Endpoint, conference: &Conference, ou
         let left_ms = u64::try_from(expires_ms.saturating_sub(now_ms())).unwrap_or(0);
         let expires = Instant::now() + Duration::from_millis(left_ms);
         let way = Source { transport: Transport::Udp, peer, local };
-        endpoint.restore(&account, Binding { uri, way, expires, path });
+        // What it calls itself, and how much it is wanted, it says with its next registration, by the same Contact or not at all.
+        endpoint.restore(&account, Binding { uri, way, expires, path, preference: PREFERRED, flow: None });
     }
 }

@@ -7,21 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sip::{CallKey, Endpoint, EndpointConfig, Event, Message, Source, Target, Transport};
+use sip::{CallKey, Event, Target};
 
-use crate::LoadError;
-
-/// All transactions have ended by themselves then (RFC 3261 §17: 64·T1).
-const GIVE_UP: Duration = Duration::from_secs(33);
-
-/// Kernel room for what is answered while calls are made.
-const KERNEL_BUFFER_BYTES: usize = 32 << 20;
+use crate::{
+    LoadError,
+    load_line::{GIVE_UP, LoadLine},
+};
 
 /// Calls before all others, after which whatever is made once in a server's life is made: prompts, statements, connections.
 const WARM_UP: usize = 200;
-
-/// Datagrams read before it is looked what is due.
-const READ_AT_ONCE: usize = 64;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -69,11 +63,9 @@ pub struct SetupReport {
 }
 
 struct Run {
-    endpoint: Endpoint,
-    signalling: UdpSocket,
+    line: LoadLine,
     /// Named in the offers; nobody reads it.
     media_port: u16,
-    way: Source,
     number: String,
     begun: HashMap<CallKey, Instant>,
     standing: Vec<CallKey>,
@@ -81,30 +73,15 @@ struct Run {
     report: SetupReport,
     invites: usize,
     byes: usize,
-    datagram: Vec<u8>,
 }
 
 impl SetupLoad {
     /// Takes as long as it takes, on this thread; says where it is.
     pub fn run(self, mut at: impl FnMut(SetupPhase)) -> Result<SetupReport, LoadError> {
-        let signalling = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let media = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        signalling.set_nonblocking(true)?;
-        // The system may grant less; then something is sent again, and reported.
-        let _ = socket2::SockRef::from(&signalling).set_recv_buffer_size(KERNEL_BUFFER_BYTES);
-        let local = signalling.local_addr()?;
         let mut run = Run {
-            endpoint: Endpoint::new(EndpointConfig {
-                announced: local.ip(),
-                seed: rand::random(),
-                realm: String::new(),
-                accounts: Vec::new(),
-                sha256: false,
-                limits: sip::Limits::default(),
-            }),
-            signalling,
+            line: LoadLine::open(self.sip)?,
             media_port: media.local_addr()?.port(),
-            way: Source { transport: Transport::Udp, peer: self.sip, local },
             number: self.number,
             begun: HashMap::new(),
             standing: Vec::new(),
@@ -112,7 +89,6 @@ impl SetupLoad {
             report: SetupReport::default(),
             invites: 0,
             byes: 0,
-            datagram: vec![0; 65_536],
         };
         run.make(WARM_UP, self.rate);
         run.finish();
@@ -124,7 +100,7 @@ impl SetupLoad {
         at(SetupPhase::Holding);
         let now = Instant::now();
         for call in std::mem::take(&mut run.standing) {
-            run.endpoint.hang_up(call, now);
+            run.line.endpoint.hang_up(call, now);
         }
         run.finish();
         (run.holds, run.invites, run.byes) = (false, 0, 0);
@@ -164,7 +140,7 @@ impl Run {
         loop {
             let now = Instant::now();
             self.step(now);
-            let is_over = self.begun.is_empty() && self.endpoint.poll_timeout().is_none();
+            let is_over = self.begun.is_empty() && self.line.endpoint.poll_timeout().is_none();
             if is_over || now > give_up {
                 return;
             }
@@ -172,10 +148,10 @@ impl Run {
     }
 
     fn call(&mut self, index: usize, now: Instant) {
-        let (peer, local) = (self.way.peer, self.way.local);
+        let (peer, local) = (self.line.way.peer, self.line.way.local);
         let uri = format!("sip:{}@{peer}", self.number);
         let target = Target {
-            way: self.way,
+            way: self.line.way,
             to: uri.clone(),
             uri,
             from: format!("sip:138{index:08}@{local}"),
@@ -192,22 +168,14 @@ impl Run {
             self.media_port
         );
         // One that can't even be begun fails.
-        if let Some(call) = self.endpoint.call(target, &offer, now) {
+        if let Some(call) = self.line.endpoint.call(target, &offer, now) {
             self.begun.insert(call, now);
         }
     }
 
     fn step(&mut self, now: Instant) {
-        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
-            self.endpoint.handle_timeout(now);
-        }
-        for _ in 0..READ_AT_ONCE {
-            let Ok(len) = self.signalling.recv(&mut self.datagram) else { break };
-            if let Ok(message) = Message::parse(&self.datagram[..len]) {
-                self.endpoint.handle(self.way, message, now);
-            }
-        }
-        while let Some(event) = self.endpoint.poll_event() {
+        self.line.receive(now);
+        while let Some(event) = self.line.endpoint.poll_event() {
             match event {
                 Event::Answered(call, _) => {
                     let begun = self.begun.remove(&call);
@@ -216,17 +184,15 @@ impl Run {
                         continue;
                     }
                     self.report.setup_ms.extend(begun.map(|begun| (now - begun).as_secs_f64() * 1e3));
-                    self.endpoint.hang_up(call, now);
+                    self.line.endpoint.hang_up(call, now);
                 }
                 Event::Refused(call, _) => drop(self.begun.remove(&call)),
                 _ => {}
             }
         }
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.invites += usize::from(transmit.bytes.starts_with(b"INVITE"));
-            self.byes += usize::from(transmit.bytes.starts_with(b"BYE"));
-            // UDP: what is lost is sent again.
-            let _ = self.signalling.send_to(&transmit.bytes, transmit.to.peer);
-        }
+        self.line.send(|bytes| {
+            self.invites += usize::from(bytes.starts_with(b"INVITE"));
+            self.byes += usize::from(bytes.starts_with(b"BYE"));
+        });
     }
 }

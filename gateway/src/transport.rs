@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, GatewayError, ladder::Ladder, tls::TlsPeer, web_socket::WebSockets};
+use crate::{GatewayConfig, GatewayError, ladder::Ladder, stun, tls::TlsPeer, web_socket::WebSockets};
 
 /// Messages that may wait for the switchboard. Datagrams beyond it are dropped, as the network would; streams wait.
 const MESSAGES_MAX: usize = 1024;
@@ -224,8 +224,32 @@ impl Sockets {
     }
 }
 
+/// Questions of STUN answered at once, and a second: a telephone asks twice a minute. More would be a way to send somebody else's
+/// address what he did not ask for.
+const STUN_MAX: u32 = 1_000;
+
+/// How many more questions are answered.
+struct StunBudget {
+    left: u32,
+    at: Instant,
+}
+
+impl StunBudget {
+    fn new(now: Instant) -> Self {
+        Self { left: STUN_MAX, at: now }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.at) >= Duration::from_secs(1) {
+            *self = Self::new(now);
+        }
+        self.left.checked_sub(1).map(|left| self.left = left).is_some()
+    }
+}
+
 async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>, ladder: Ladder) {
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
+    let mut stun = StunBudget::new(Instant::now());
     loop {
         // A socket that can't be waited for is gone.
         if socket.readable().await.is_err() {
@@ -233,6 +257,14 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
         }
         for _ in 0..READ_AT_ONCE {
             match socket.try_recv_from(&mut buffer) {
+                Ok((len, peer)) if stun::is_question(&buffer[..len]) => {
+                    let answer = stun::answer(&buffer[..len], peer).filter(|_| stun.take(Instant::now()));
+                    if let Some(answer) = answer {
+                        metrics::counter!("gateway_stun_answered").increment(1);
+                        // What is lost is asked again.
+                        let _ = socket.try_send_to(&answer, peer);
+                    }
+                }
                 Ok((len, peer)) => {
                     let source = Source { transport: Transport::Udp, peer, local };
                     take_datagram(&buffer[..len], source, &queue, &ladder);
@@ -469,6 +501,13 @@ mod tests {
         theirs.read_exact(&mut ping).await.unwrap();
         serving.await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), 410);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_questions_is_not_answered_in_full() {
+        let (mut budget, now) = (StunBudget::new(Instant::now()), Instant::now());
+        assert_eq!((0..5_000).filter(|_| budget.take(now)).count(), 1_000);
+        assert!(budget.take(now + Duration::from_secs(1)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -56,9 +56,9 @@ const DUCKED: f32 = 0.25;
 /// Above this, peaks are rounded off instead of cut.
 const LIMIT: f32 = 0.8;
 
-/// One playing of one clip.
+/// One playing of one clip, by the number whoever plays it gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PlayId(u64);
+pub struct PlayId(pub u64);
 
 /// What a seat gives and gets.
 #[derive(Debug, Clone, Copy)]
@@ -109,6 +109,8 @@ pub struct Tick {
     pub levels: Vec<(SeatKey, AudioLevel)>,
     /// The sum of all inputs, where wanted.
     pub program: Option<Frame>,
+    /// Each voice in that sum by itself, where wanted.
+    pub tracks: Vec<(SeatKey, Frame)>,
     /// What phones' lines turned out to be.
     pub lines: Vec<(SeatKey, LineEvent)>,
     /// Clips that came to their end.
@@ -128,6 +130,7 @@ impl Tick {
         self.levels.clear();
         self.lines.clear();
         self.finished.clear();
+        self.tracks.clear();
         self.program = None;
     }
 }
@@ -136,8 +139,8 @@ impl Tick {
 #[derive(Default)]
 pub struct Mixer {
     seats: SeatMap<Seat>,
-    last_play: u64,
     program: bool,
+    tracks: bool,
     care: LineCare,
     /// Seats that hear the mix, by class.
     listeners: [usize; 3],
@@ -242,16 +245,13 @@ impl Mixer {
     }
 
     /// Plays to this seat alone, over the quieter mix; what played before stops.
-    pub fn play(&mut self, seat: SeatKey, clip: Clip, looping: bool) -> PlayId {
-        self.last_play += 1;
-        let id = PlayId(self.last_play);
+    pub fn play(&mut self, seat: SeatKey, id: PlayId, clip: Clip, looping: bool) {
         let crowded = self.own_encoders >= OWN_ENCODERS_MAX;
         if let Some(seat) = self.seats.get_mut(seat) {
             let alone = seat.config.apart || crowded && seat.own_encoder.is_none();
             self.own_encoders += usize::from(!alone && seat.config.output == Some(AudioCodec::Opus));
             seat.play(id, clip, looping, alone);
         }
-        id
     }
 
     /// Stops what plays; it is not told as finished.
@@ -274,6 +274,11 @@ impl Mixer {
         self.program = wanted;
     }
 
+    /// Whether [`Tick::tracks`] are made of what the program is made of.
+    pub fn set_tracks(&mut self, wanted: bool) {
+        self.tracks = wanted;
+    }
+
     /// Mixes 20 ms.
     pub fn tick(&mut self) -> &Tick {
         self.tick.clear();
@@ -287,6 +292,12 @@ impl Mixer {
             limit(&mut program);
             program
         });
+        if self.program && self.tracks {
+            for stage in self.stages.iter().filter(|stage| stage.sounds) {
+                let frame = stage.frame(RateClass::Full).try_into();
+                self.tick.tracks.extend(stage.owner.zip(frame.ok()));
+            }
+        }
         &self.tick
     }
 

@@ -90,7 +90,9 @@ impl Playing {
 
 impl Seat {
     pub(crate) fn new(config: SeatConfig) -> Result<Self, MixerError> {
-        let samples = config.input.map_or(0, |codec| RateClass::of(codec).samples());
+        // Who is apart is not listened to.
+        let listened = config.input.filter(|_| !config.apart);
+        let samples = listened.map_or(0, |codec| RateClass::of(codec).samples());
         Ok(Self {
             config,
             muted: false,
@@ -102,7 +104,7 @@ impl Seat {
             own_encoder_ticks: 0,
             loss: 0,
             frame: vec![0.0; samples].into(),
-            decoder: config.input.map(Decoder::new).transpose()?,
+            decoder: listened.map(Decoder::new).transpose()?,
             skips: false,
             skipped: Vec::new(),
             heard_level: None,

@@ -1,7 +1,5 @@
 //! Where one of the loudest stands: his sound in every rate class somebody listens in.
 
-use media::{Frame, SILENCE};
-
 use crate::{
     SeatKey,
     resample::{RateClass, Resampler},
@@ -10,8 +8,8 @@ use crate::{
 pub(crate) struct Stage {
     /// Who stands there.
     pub(crate) owner: Option<SeatKey>,
-    /// By class; a class nobody listens in is not kept.
-    frames: Box<[Frame; 3]>,
+    /// By class; one nobody has listened in takes no memory, for most meetings are small and of one class.
+    frames: [Vec<f32>; 3],
     /// By class of the sound and class of the mix, made when first needed.
     resamplers: [[Option<Resampler>; 3]; 3],
     /// The factor at the end of the last tick; it moves over a whole frame so that nothing clicks.
@@ -22,7 +20,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self { owner: None, frames: Box::new([SILENCE; 3]), resamplers: Default::default(), gain: 0.0, sounds: false }
+        Self { owner: None, frames: Default::default(), resamplers: Default::default(), gain: 0.0, sounds: false }
     }
 
     /// Somebody steps up, from silence.
@@ -34,6 +32,9 @@ impl Stage {
 
     /// Takes 20 ms of his sound at its own class, for the classes that are wanted.
     pub(crate) fn put(&mut self, sound: &[f32], class: RateClass, gain: f32, wanted: [bool; 3]) {
+        for to in RateClass::ALL.into_iter().filter(|to| *to == class || wanted[*to as usize]) {
+            self.frames[to as usize].resize(to.samples(), 0.0);
+        }
         let own = &mut self.frames[class as usize];
         let (from, step) = (self.gain, (gain - self.gain) / sound.len() as f32);
         for (index, (out, sample)) in own.iter_mut().zip(sound).enumerate() {
@@ -50,11 +51,12 @@ impl Stage {
             } else {
                 (&high[0], &mut low[to as usize])
             };
-            resampler.process(&input[..class.samples()], &mut output[..to.samples()]);
+            resampler.process(input, output);
         }
     }
 
+    /// In a class that was wanted this tick.
     pub(crate) fn frame(&self, class: RateClass) -> &[f32] {
-        &self.frames[class as usize][..class.samples()]
+        &self.frames[class as usize]
     }
 }

@@ -237,7 +237,8 @@ fn a_prompt_is_heard_by_one_over_the_quieter_talk() {
     let mut mixer = Mixer::new();
     let mut parties = [440.0, 620.0, 800.0].map(|hz| Party::join(&mut mixer, AudioCodec::Pcma, hz));
     let clip = Clip::new(sine(1_700.0, 0.3, SAMPLE_RATE, SAMPLE_RATE as usize));
-    let id = mixer.play(parties[1].key, clip, false);
+    let id = PlayId(1);
+    mixer.play(parties[1].key, id, clip, false);
     run(&mut mixer, &mut parties, &[0], 48);
     assert!(parties[1].loudness(1_700.0) > 0.25);
     assert!((parties[1].loudness(440.0) - 0.05).abs() < 0.02);
@@ -256,7 +257,8 @@ fn of_hundreds_who_are_spoken_to_at_once_most_share_what_they_are_sent_and_all_h
     let mut speaker = Party::join(&mut mixer, AudioCodec::Pcma, 440.0);
     let mut parties: Vec<_> = (0..40).map(|_| Party::join(&mut mixer, AudioCodec::Opus, 50.0)).collect();
     let clip = Clip::join(&[0.3, 0.3].map(|loud| Clip::new(sine(1_700.0, loud, SAMPLE_RATE, SAMPLE_RATE as usize))));
-    let plays: Vec<_> = parties.iter().map(|party| mixer.play(party.key, clip.clone(), false)).collect();
+    let plays: Vec<_> = (1..=40).map(PlayId).collect();
+    parties.iter().zip(&plays).for_each(|(party, id)| mixer.play(party.key, *id, clip.clone(), false));
     let mut finished = Vec::new();
     let mut distinct = usize::MAX;
     for tick in 0..102 {
@@ -295,7 +297,7 @@ fn who_is_apart_hears_prompts_and_nothing_else() {
         let codec = Some(AudioCodec::Pcma);
         party.key = mixer.add(SeatConfig { input: codec, output: codec, voice: false, apart: true }).unwrap();
     }
-    mixer.play(parties[1].key, Clip::new(sine(1_700.0, 0.3, SAMPLE_RATE, FRAME_SAMPLES)), true);
+    mixer.play(parties[1].key, PlayId(1), Clip::new(sine(1_700.0, 0.3, SAMPLE_RATE, FRAME_SAMPLES)), true);
     run(&mut mixer, &mut parties, &[0, 1], 50);
     assert!(parties[0].loudness(620.0) < 0.001 && parties[1].loudness(440.0) < 0.001);
     assert!(parties[1].loudness(1_700.0) > 0.25, "a looping clip goes on");
@@ -312,16 +314,32 @@ fn shouting_together_is_rounded_off() {
     assert!((-1.0..-0.9).contains(&frame[2]));
 }
 
+// product: C23
 #[test]
-fn the_program_is_the_sum_of_all() {
+fn the_program_is_the_sum_of_all_and_each_is_a_track_by_itself() {
     let mut mixer = Mixer::new();
     mixer.set_program(true);
     let mut parties = [440.0, 620.0].map(|hz| Party::join(&mut mixer, AudioCodec::Opus, hz));
-    let mut program = Vec::new();
+    parties.iter_mut().for_each(|party| party.speak(&mut mixer));
+    assert!(mixer.tick().tracks.is_empty(), "nobody wants them");
+    mixer.set_tracks(true);
+    let (mut program, mut tracks) = (Vec::new(), BTreeMap::<_, Vec<f32>>::new());
     for _ in 0..50 {
         parties.iter_mut().for_each(|party| party.speak(&mut mixer));
-        program.extend(mixer.tick().program.unwrap());
+        let tick = mixer.tick();
+        program.extend(tick.program.unwrap());
+        for (seat, frame) in &tick.tracks {
+            tracks.entry(*seat).or_default().extend(frame);
+        }
     }
+    let sum = tracks
+        .values()
+        .fold(vec![0.0; program.len()], |sum, track| sum.iter().zip(track).map(|(sum, sample)| sum + sample).collect());
+    assert!(sum.iter().zip(&program).all(|(sum, sample)| (sum - sample).abs() < 1e-4), "they are all of it");
+    let loudness = |track: &[f32], hz| amplitude(&track[20 * FRAME_SAMPLES..], hz, SAMPLE_RATE);
+    let mut own: Vec<_> = tracks.values().map(|track| [440.0, 620.0].map(|hz| loudness(track, hz) > 0.17)).collect();
+    own.sort_unstable();
+    assert_eq!(own, [[false, true], [true, false]]);
     for hz in [440.0, 620.0] {
         assert!((amplitude(&program[20 * FRAME_SAMPLES..], hz, SAMPLE_RATE) - 0.2).abs() < 0.03);
     }

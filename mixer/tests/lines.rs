@@ -1,7 +1,7 @@
 //! What a meeting hears of telephones' lines: music that is held back, silence that is not sent, lines that are dead.
 
 use media::{AudioCodec, AudioLevel, Clip};
-use mixer::{Incoming, LineCare, LineEvent, Mixer, SeatConfig, SeatKey};
+use mixer::{Incoming, LineCare, LineEvent, Mixer, PlayId, SeatConfig, SeatKey};
 use sipconf::{Language, Prompt, Prompts};
 
 /// A clip as a telephone would encode it.
@@ -9,7 +9,7 @@ fn encoded(codec: AudioCodec, clip: Clip) -> Vec<Vec<u8>> {
     let ticks = clip.duration().as_millis() / 20;
     let mut mixer = Mixer::new();
     let seat = mixer.add(SeatConfig { input: None, output: Some(codec), voice: false, apart: true }).expect("a seat");
-    mixer.play(seat, clip, true);
+    mixer.play(seat, PlayId(1), clip, true);
     (0..ticks).filter_map(|_| mixer.tick().outputs().next().map(|(_, payload)| payload.to_vec())).collect()
 }
 

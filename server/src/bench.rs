@@ -2,6 +2,7 @@
 
 mod calls;
 mod mixer;
+mod register;
 mod setup;
 mod sfu;
 mod stream;
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
     Stream(stream::Stream),
     /// What forwarding between browsers costs a server of this program that runs on a core of its own.
     Sfu(sfu::Sfu),
+    /// What registrations cost a server of this program that runs on a core of its own.
+    Register(register::Register),
     /// How many new calls a second a server of this program takes on a core of its own, and what they cost.
     Setup(setup::Setup),
 }
@@ -56,6 +59,7 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
         Bench::Calls(calls) => calls::run(calls),
         Bench::Stream(stream) => stream::run(stream),
         Bench::Sfu(sfu) => sfu::run(sfu),
+        Bench::Register(register) => register::run(register),
         Bench::Setup(setup) => setup::run(setup),
     }
 }

@@ -195,6 +195,8 @@ impl std::fmt::Debug for Captions {
 pub(crate) struct Push {
     /// To private addresses too.
     pub(crate) private: bool,
+    /// Authorities whose certificates are believed too, beside the system's (PEM).
+    pub(crate) authority: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -244,6 +246,8 @@ pub(crate) struct Web {
     pub(crate) http: SocketAddr,
     /// HTTPS with the certificate of `tls`.
     pub(crate) https: Option<SocketAddr>,
+    /// RTMP, for encoders that know no WHIP; none come so where it is empty.
+    pub(crate) rtmp: Vec<SocketAddr>,
     /// How people reach the web pages, for links; made from the address and port where not set.
     pub(crate) public_url: Option<String>,
     /// Whose pages may show meetings in a frame and use the API.
@@ -435,11 +439,17 @@ pub(crate) struct Livestream {
     pub(crate) window_minutes: u64,
     /// Where it is there, emptied at the start; `live` in the data directory where not set.
     pub(crate) dir: Option<PathBuf>,
+    /// A picture of 1080 lines where the machine has time for it.
+    pub(crate) full_hd: bool,
+    /// Cores all livestreams may count on; 0 is all of the machine's.
+    pub(crate) cores: usize,
+    /// What codes the pictures; the best that works where not set.
+    pub(crate) encoder: Option<String>,
 }
 
 impl Default for Livestream {
     fn default() -> Self {
-        Self { window_minutes: 30, dir: None }
+        Self { window_minutes: 30, dir: None, full_hd: true, cores: 0, encoder: None }
     }
 }
 
@@ -452,6 +462,8 @@ pub(crate) struct Recording {
     pub(crate) keep_days: u32,
     /// Gigabytes for all recordings together: the oldest give way.
     pub(crate) quota_gb: u64,
+    /// Each voice is kept as a file of its own as well.
+    pub(crate) tracks: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -500,6 +512,7 @@ impl Default for Web {
         Self {
             http: SocketAddr::new(ANY, 8080),
             https: Some(SocketAddr::new(ANY, 8443)),
+            rtmp: vec![SocketAddr::new(ANY, 1935)],
             public_url: None,
             origins: Vec::new(),
         }
@@ -562,7 +575,7 @@ impl Default for Metrics {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { dir: None, keep_days: 0, quota_gb: 100 }
+        Self { dir: None, keep_days: 0, quota_gb: 100, tracks: false }
     }
 }
 
@@ -607,11 +620,8 @@ impl Config {
         if !bound.is_unspecified() {
             return vec![bound];
         }
-        let mut found: Vec<IpAddr> = [outgoing_address("192.0.2.1:9"), outgoing_address("[2001:db8::1]:9")]
-            .into_iter()
-            .flatten()
-            .filter(|ip| ip.is_ipv4() || bound.is_ipv6())
-            .collect();
+        let mut found: Vec<IpAddr> =
+            [outgoing_address("192.0.2.1:9"), outgoing_address("[2001:db8::1]:9")].into_iter().flatten().collect();
         // For a browser on this very machine while it has no network.
         found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
         found

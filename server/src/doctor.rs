@@ -1,7 +1,7 @@
 //! `huitong doctor`: looks at a running server as those outside meet it, and says in words what is wrong.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
     time::Duration,
 };
@@ -128,9 +128,11 @@ async fn web(address: SocketAddr) -> Result<String, String> {
 
 /// A UDP port that somebody has, as it should be.
 fn taken(address: SocketAddr) -> Result<String, String> {
-    match UdpSocket::bind(address) {
-        Ok(_) => Err(format!("nobody has UDP port {}: the server doesn't run, or on another one", address.port())),
-        Err(_) => Ok(format!("UDP port {} is taken, by the server where it runs", address.port())),
+    let port = address.port();
+    match (UdpSocket::bind(address).is_ok(), TcpListener::bind(address).is_ok()) {
+        (true, _) => Err(format!("nobody has UDP port {port}: the server doesn't run, or on another one")),
+        (_, true) => Err(format!("nobody has TCP port {port}: browsers without UDP don't get in")),
+        (false, false) => Ok(format!("UDP and TCP port {port} are taken, by the server where it runs")),
     }
 }
 

@@ -76,6 +76,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             folder: Some(config.recording.dir.clone().unwrap_or_else(|| config.data.dir.join("recordings"))),
             keep_days: config.recording.keep_days,
             quota_bytes: config.recording.quota_gb.saturating_mul(1_000_000_000),
+            tracks: config.recording.tracks,
         },
         dvr: DvrConfig {
             folder: Some(config.livestream.dir.clone().unwrap_or_else(|| config.data.dir.join("live"))),
@@ -83,7 +84,11 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         },
         storage: config.storage()?,
         captions: config.captions.clone().map(|captions| captions.0),
+        full_hd: config.livestream.full_hd,
+        encoder: config.livestream.encoder.clone(),
+        cores: Some(config.livestream.cores).filter(|cores| *cores > 0),
         private_push: config.push.private,
+        push_authority: config.push.authority.clone(),
     });
     let conference_config = ConferenceConfig {
         reach: config.reach(announced_first),
@@ -146,6 +151,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         WebConfig {
             http: config.web.http,
             https: config.web.https.map(|address| (address, certificate)),
+            rtmp: config.web.rtmp.clone(),
             public_url: config.web.public_url.clone(),
             origins: config.web.origins.iter().map(|origin| origin.0.clone()).collect(),
             sip: sip.clone(),

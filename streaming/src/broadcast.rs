@@ -1,6 +1,7 @@
 //! A broadcast's life: a studio runs, is followed, and is started again when it dies, until somebody stops it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -32,7 +33,7 @@ use crate::{
 /// Facts that wait to be read. Wishes for key frames are left out when it is three quarters full; the others are few.
 pub(crate) const FACTS_QUEUE: usize = 64;
 
-/// Orders that wait to be carried out. There are four kinds of them, given by hand.
+/// Orders that wait to be carried out. Names come with every change of who is there.
 const ORDERS_QUEUE: usize = 64;
 
 /// How long a studio may take to hand out what it holds when the broadcast is stopped.
@@ -51,6 +52,9 @@ const RETRIES: [Duration; 6] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
+
+/// After so many studios that died soon in a row, the next doesn't use hardware: its driver may be what they die of.
+const SOFTWARE_AFTER: usize = 2;
 
 /// What happens to a broadcast.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,14 +95,15 @@ impl Broadcast {
         recordings: Recordings,
         place: Place,
     ) -> Result<(Self, mpsc::Receiver<BroadcastFact>), StreamingError> {
-        let low = place.low;
-        let studio = Studio::spawn(&config, low).await?;
-        let (feed, queues, sound) = Feed::new(config.captions.is_some());
-        let (stage, stages) = watch::channel(Stage { title, scene: Scene::default() });
+        let rungs = place.rungs();
+        let studio = Studio::spawn(&config, rungs, config.encoder.as_deref()).await?;
+        let tracks = config.recording.folder.is_some() && config.recording.tracks;
+        let (feed, queues, ears) = Feed::new(config.captions.is_some(), tracks);
+        let (stage, stages) = watch::channel(Stage { title, scene: Scene::default(), full_hd: rungs.full_hd });
         let (facts, told) = mpsc::channel(FACTS_QUEUE);
         let (orders, ordered) = mpsc::channel(ORDERS_QUEUE);
         let stop = CancellationToken::new();
-        let heard = config.captions.clone().zip(sound);
+        let heard = config.captions.clone().zip(ears.sound);
         let cues = heard.map(|(config, sound)| captions::listen(config, sound, stop.clone()));
         let studio_pid = Arc::new(AtomicU32::new(0));
         let outlets_config = Arc::clone(&config);
@@ -107,8 +112,14 @@ impl Broadcast {
             queues,
             stages,
             stop: stop.clone(),
-            low,
-            outlets: Outlets::new(outlets_config, origin.clone(), place, facts, ordered, cues),
+            outlets: Outlets::new(
+                outlets_config,
+                origin.clone(),
+                (place, stage.clone()),
+                facts,
+                ordered,
+                (cues, ears.voices),
+            ),
             studio_pid: Arc::clone(&studio_pid),
         };
         let life = tokio::spawn(life.run(studio).instrument(tracing::info_span!("broadcast")));
@@ -133,6 +144,11 @@ impl Broadcast {
         let draft = self.recordings.draft(new).map_err(StreamingError::Recording)?;
         self.order(Order::Record(Recorder::start(draft).map_err(StreamingError::Recording)?));
         Ok(())
+    }
+
+    /// How people are called from now on: their tracks in a recording bear their names.
+    pub fn name(&self, names: BTreeMap<ParticipantId, String>) {
+        self.order(Order::Name(names));
     }
 
     /// Ends the recording.
@@ -165,7 +181,7 @@ impl Broadcast {
 
     /// Shows this from now on.
     pub fn show(&self, scene: Scene) {
-        self.feed.show(&scene);
+        self.feed.show(&scene, if self.stage.borrow().full_hd { 1080 } else { 720 });
         self.stage.send_if_modified(|stage| {
             let changed = stage.scene != scene;
             stage.scene = scene;
@@ -207,8 +223,6 @@ struct Life {
     stop: CancellationToken,
     outlets: Outlets,
     studio_pid: Arc<AtomicU32>,
-    /// Its studios make the small picture.
-    low: bool,
 }
 
 impl Life {
@@ -238,7 +252,9 @@ impl Life {
                 () = self.stop.cancelled() => break BroadcastFact::Ended,
             }
             self.queues.clear();
-            next = Studio::spawn(&self.config, self.low).await;
+            let wished = self.config.encoder.as_deref();
+            let encoder = if failures > SOFTWARE_AFTER { Some("software") } else { wished };
+            next = Studio::spawn(&self.config, self.outlets.rungs(), encoder).await;
         };
         if let BroadcastFact::Failed(reason) = &last {
             tracing::error!(reason, "broadcast given up");

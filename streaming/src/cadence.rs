@@ -52,6 +52,12 @@ pub fn part_at(time: Duration) -> u64 {
     (time.as_nanos() / PART.as_nanos()) as u64
 }
 
+/// A picture of this time is the first of its part.
+#[must_use]
+pub fn begins_part(time: Duration) -> bool {
+    ticks_in(time).is_multiple_of(TICKS_PER_PART)
+}
+
 /// When the part ends that has the time in it.
 #[must_use]
 pub fn part_end(time: Duration) -> Duration {
@@ -86,6 +92,7 @@ mod tests {
         }
         for tick in 0..200_000 {
             assert_eq!(ticks_in(time_of(tick)), tick);
+            assert_eq!(begins_part(time_of(tick)), tick % 6 == 0);
         }
     }
 }

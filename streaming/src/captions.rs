@@ -11,10 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use futures_util::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use futures_util::{Sink, SinkExt, StreamExt, stream::SplitStream};
 use media::Frame;
 use serde::Deserialize;
 use tokio::{
@@ -200,7 +197,7 @@ impl Captions {
 async fn speak(
     config: &CaptionsConfig,
     sound: &mut mpsc::Receiver<Sound>,
-    mut to: SplitSink<Socket, Message>,
+    mut to: impl Sink<Message, Error = Error> + Unpin,
     timeline: &Mutex<Timeline>,
 ) -> Result<(), CaptionsError> {
     let hello = serde_json::json!({"config": {"sample_rate": RATE, "words": true, "language": config.language}});
@@ -288,9 +285,11 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
-    use media::SILENCE;
+    use media::{SILENCE, TICK};
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
+    use crate::Feed;
 
     /// Ten seconds have been sent, from 100 s after 1970 on.
     fn timeline() -> Timeline {
@@ -332,6 +331,35 @@ mod tests {
         ] {
             check(none, None);
         }
+    }
+
+    // product: B8
+    #[tokio::test(start_paused = true)]
+    async fn a_recogniser_that_takes_nothing_is_left_and_nobody_waits_for_it() {
+        // Half a second of sound fits into its socket.
+        let (ours, _its) = tokio::io::duplex(16_384);
+        let mut socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let (feed, mut queues, ears) = Feed::new(true, false);
+        let mut sound = ears.sound.unwrap();
+        let config = CaptionsConfig { url: String::new(), language: "zh-CN".to_owned(), authorization: None };
+        let (timeline, start) = (Mutex::default(), Instant::now());
+        let meeting = async {
+            let mut ticks = tokio::time::interval(TICK);
+            for frame in 0.. {
+                ticks.tick().await;
+                feed.program(&SILENCE);
+                assert!(queues.program.try_recv().is_ok(), "the studio has missed frame {frame}");
+            }
+        };
+        tokio::select! {
+            ended = speak(&config, &mut sound, &mut socket, &timeline) => {
+                assert!(matches!(ended, Err(CaptionsError::Stuck)), "{ended:?}");
+            }
+            () = meeting => {}
+        }
+        let spent = start.elapsed();
+        assert!((WRITE_MAX..WRITE_MAX + Duration::from_secs(2)).contains(&spent), "after {spent:?}");
+        assert_eq!(sound.len(), SOUND_MAX, "a second waits and no more");
     }
 
     proptest::proptest! {

@@ -26,6 +26,7 @@ use tokio_util::{codec::FramedRead, codec::LengthDelimitedCodec, sync::Cancellat
 
 use crate::{
     StreamingConfig, StreamingError,
+    budget::Rungs,
     feed::{FeedQueues, VideoPacket},
     wire::{self, FromStudio, Stage, ToStudio, WireError},
 };
@@ -74,11 +75,21 @@ pub(crate) struct Studio {
 }
 
 impl Studio {
-    /// `low` asks for the small picture as well.
-    pub(crate) async fn spawn(config: &StreamingConfig, low: bool) -> Result<Self, StreamingError> {
+    /// Makes these pictures, coded by that `encoder`, where one is named.
+    pub(crate) async fn spawn(
+        config: &StreamingConfig,
+        rungs: Rungs,
+        encoder: Option<&str>,
+    ) -> Result<Self, StreamingError> {
         let mut arguments: Vec<&OsStr> = Vec::new();
-        if low {
+        if rungs.low {
             arguments.push("--low".as_ref());
+        }
+        if rungs.full_hd {
+            arguments.push("--full-hd".as_ref());
+        }
+        if let Some(encoder) = encoder {
+            arguments.extend([OsStr::new("--encoder"), OsStr::new(encoder)]);
         }
         let files = [
             ("--font", &config.font),
@@ -182,7 +193,7 @@ impl StudioWriter {
         }
     }
 
-    fn video(&mut self, VideoPacket { participant, kind, packet }: &VideoPacket) {
+    fn video(&mut self, VideoPacket { participant, kind, lead, packet }: &VideoPacket) {
         let Codec::Video(codec) = packet.codec else { return };
         let rtp = RtpPacket {
             payload_type: wire::PAYLOAD_TYPE,
@@ -192,6 +203,6 @@ impl StudioWriter {
             ssrc: wire::SSRC,
             payload: &packet.payload,
         };
-        ToStudio::write_video(*participant, *kind, codec, &rtp, &mut self.pending);
+        ToStudio::write_video((*participant, *kind), *lead, codec, &rtp, &mut self.pending);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock, TryLockError},
+    sync::{
+        Arc, RwLock, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -13,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     Scene,
     captions::{SOUND_MAX, Sound},
+    tracks::{VOICES_QUEUE, Voices},
 };
 
 /// Packets on their way to the studio. At six tiles of 150 packets a second it lasts half a second, at sixteen small ones of 60 as long, which outlives
@@ -32,6 +36,8 @@ pub struct Feed {
     program: mpsc::Sender<Box<Frame>>,
     /// Where captions are made of it.
     captions: Option<mpsc::Sender<Sound>>,
+    /// Where each voice is kept by itself, and how many ticks there were.
+    tracks: Option<(mpsc::Sender<Voices>, Arc<AtomicU64>)>,
 }
 
 impl Feed {
@@ -45,10 +51,11 @@ impl Feed {
         }
     }
 
-    /// A packet of a participant's track. Tracks that the scene doesn't show cost a look into a map and no more.
-    pub fn video(&self, participant: ParticipantId, kind: TrackKind, packet: &MediaPacket) {
+    /// A packet of a participant's track. `lead` tells how many milliseconds after it the voice of the same moment comes, where
+    /// that is known. Tracks that the scene doesn't show cost a look into a map and no more.
+    pub fn video(&self, participant: ParticipantId, kind: TrackKind, lead: Option<i16>, packet: &MediaPacket) {
         if self.height(participant, kind).is_some()
-            && self.video.try_send(VideoPacket { participant, kind, packet: packet.clone() }).is_err()
+            && self.video.try_send(VideoPacket { participant, kind, lead, packet: packet.clone() }).is_err()
         {
             metrics::counter!("streaming_feed_dropped_total", "what" => "video").increment(1);
         }
@@ -66,23 +73,47 @@ impl Feed {
         }
     }
 
-    /// `captions` are wanted of the sound as well.
-    pub(crate) fn new(captions: bool) -> (Self, FeedQueues, Option<mpsc::Receiver<Sound>>) {
+    /// Each voice is wanted by itself as well.
+    #[must_use]
+    pub fn wants_tracks(&self) -> bool {
+        self.tracks.is_some()
+    }
+
+    /// What the program of this tick was made of.
+    pub fn tracks<'a>(&self, voices: impl Iterator<Item = (ParticipantId, &'a Frame)>) {
+        let Some((tracks, ticks)) = &self.tracks else { return };
+        let tick = ticks.fetch_add(1, Ordering::Relaxed);
+        let frames: Vec<_> = voices.map(|(who, frame)| (who, Box::new(*frame))).collect();
+        if !frames.is_empty() && tracks.try_send(Voices { tick, time: SystemTime::now(), frames }).is_err() {
+            metrics::counter!("streaming_feed_dropped_total", "what" => "tracks").increment(1);
+        }
+    }
+
+    /// `captions` are wanted of the sound as well, and `tracks`.
+    pub(crate) fn new(captions: bool, tracks: bool) -> (Self, FeedQueues, Ears) {
         let (video, video_queue) = mpsc::channel(VIDEO_QUEUE);
         let (program, program_queue) = mpsc::channel(PROGRAM_QUEUE);
         let (captions, sound) = captions.then(|| mpsc::channel(SOUND_MAX)).unzip();
-        let feed = Self { shown: Arc::default(), video, program, captions };
-        (feed, FeedQueues { video: video_queue, program: program_queue }, sound)
+        let (tracks, voices) = tracks.then(|| mpsc::channel(VOICES_QUEUE)).unzip();
+        let tracks = tracks.map(|tracks| (tracks, Arc::default()));
+        let feed = Self { shown: Arc::default(), video, program, captions, tracks };
+        (feed, FeedQueues { video: video_queue, program: program_queue }, Ears { sound, voices })
     }
 
-    /// Only these tracks are let through from now on.
-    pub(crate) fn show(&self, scene: &Scene) {
-        let tracks = scene.tracks().map(|(participant, kind, height)| ((participant, kind), height)).collect();
+    /// Only these tracks are let through from now on, for a picture of so many lines.
+    pub(crate) fn show(&self, scene: &Scene, lines: u32) {
+        let tracks = scene.tracks(lines).map(|(participant, kind, height)| ((participant, kind), height)).collect();
         match self.shown.write() {
             Ok(mut shown) => *shown = tracks,
             Err(poisoned) => *poisoned.into_inner() = tracks,
         }
     }
+}
+
+/// Who else than the studio hears what is said.
+pub(crate) struct Ears {
+    pub(crate) sound: Option<mpsc::Receiver<Sound>>,
+    pub(crate) voices: Option<mpsc::Receiver<Voices>>,
 }
 
 impl std::fmt::Debug for Feed {
@@ -94,6 +125,7 @@ impl std::fmt::Debug for Feed {
 pub(crate) struct VideoPacket {
     pub(crate) participant: ParticipantId,
     pub(crate) kind: TrackKind,
+    pub(crate) lead: Option<i16>,
     pub(crate) packet: MediaPacket,
 }
 
@@ -130,27 +162,27 @@ mod tests {
 
     #[test]
     fn only_what_is_shown_goes_through() {
-        let (feed, mut queues, _) = Feed::new(false);
+        let (feed, mut queues, _) = Feed::new(false, false);
         let who = ParticipantId::new(uuid::Uuid::from_u128(1));
-        feed.video(who, TrackKind::Camera, &packet());
+        feed.video(who, TrackKind::Camera, None, &packet());
         assert!(queues.video.try_recv().is_err());
-        feed.show(&scene(who, TileKind::Video(TrackKind::Camera)));
-        feed.video(who, TrackKind::Screen, &packet());
-        feed.video(who, TrackKind::Camera, &packet());
+        feed.show(&scene(who, TileKind::Video(TrackKind::Camera)), 720);
+        feed.video(who, TrackKind::Screen, None, &packet());
+        feed.video(who, TrackKind::Camera, None, &packet());
         assert_eq!(queues.video.try_recv().map(|packet| packet.kind).ok(), Some(TrackKind::Camera));
         assert!(queues.video.try_recv().is_err());
-        feed.show(&scene(who, TileKind::Avatar));
-        feed.video(who, TrackKind::Camera, &packet());
+        feed.show(&scene(who, TileKind::Avatar), 720);
+        feed.video(who, TrackKind::Camera, None, &packet());
         assert!(queues.video.try_recv().is_err());
     }
 
     #[test]
     fn a_full_queue_drops_and_never_waits() {
-        let (feed, mut queues, _) = Feed::new(false);
+        let (feed, mut queues, _) = Feed::new(false, false);
         let who = ParticipantId::new(uuid::Uuid::from_u128(1));
-        feed.show(&scene(who, TileKind::Video(TrackKind::Camera)));
+        feed.show(&scene(who, TileKind::Video(TrackKind::Camera)), 720);
         for _ in 0..VIDEO_QUEUE * 2 {
-            feed.video(who, TrackKind::Camera, &packet());
+            feed.video(who, TrackKind::Camera, None, &packet());
             feed.program(&SILENCE);
         }
         assert_eq!((queues.video.len(), queues.program.len()), (VIDEO_QUEUE, PROGRAM_QUEUE));

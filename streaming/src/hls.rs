@@ -4,6 +4,7 @@
 
 pub(crate) mod boxes;
 mod captions;
+mod full_hd;
 mod playlist;
 pub(crate) mod rendition;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::{
     wire::{AccessUnit, Format, Track},
 };
 use captions::Captions;
+use full_hd::FullHd;
 use rendition::{Rendition, RunStart};
 pub(crate) use text::Text;
 
@@ -35,7 +37,8 @@ const AHEAD_PARTS_MAX: u64 = 14;
 #[derive(Debug)]
 pub(crate) struct Packager {
     /// In the order of [`Track::ALL`].
-    renditions: [Rendition; 3],
+    renditions: [Rendition; 4],
+    full_hd: FullHd,
     captions: Option<Captions>,
     /// When the first run began, by the clock on the wall: the broadcast's time 0.
     first: Option<SystemTime>,
@@ -47,9 +50,9 @@ pub(crate) struct Packager {
     revision: u64,
     multivariant: OnceLock<Text>,
     /// What each rendition is, or was before its studio went.
-    formats: [Option<Format>; 3],
+    formats: [Option<Format>; 4],
     /// Of each rendition.
-    playlists: [Playlist; 3],
+    playlists: [Playlist; 4],
 }
 
 /// Written when somebody asks, once for all who do.
@@ -94,6 +97,7 @@ impl Packager {
     pub(crate) fn new(window: Duration, captions: Option<String>) -> Self {
         Self {
             renditions: Track::ALL.map(|track| Rendition::new(track, window)),
+            full_hd: FullHd::default(),
             captions: captions.map(Captions::new),
             first: None,
             started: None,
@@ -113,8 +117,14 @@ impl Packager {
 
     /// What precedes the units of a track in each run.
     pub(crate) fn handle_format(&mut self, track: Track, format: Format) {
+        if self.full_hd.is_copied && track == Track::FullHd {
+            return;
+        }
         self.formats[index(track)] = Some(format.clone());
         self.multivariant = OnceLock::new();
+        if self.full_hd.is_copied && track == Track::Video {
+            self.rendition_mut(Track::FullHd).set_format(format.clone());
+        }
         self.rendition_mut(track).set_format(format);
         self.changed();
     }
@@ -137,11 +147,34 @@ impl Packager {
                 *self.run.insert(RunStart { offset, wall })
             }
         };
-        let is_new = self.rendition_mut(unit.track).push(unit, run);
+        if self.full_hd.is_copied && unit.track == Track::FullHd {
+            return false;
+        }
+        let copies = self.copies(&unit);
+        let mut is_new = self.rendition_mut(unit.track).push(unit, run);
+        for copy in copies {
+            is_new |= self.rendition_mut(Track::FullHd).push(copy, run);
+        }
         if is_new {
             self.changed();
         }
         is_new
+    }
+
+    /// What the largest picture's rendition gets of this unit: when its own coding has ended, the next lower one's pictures.
+    fn copies(&mut self, unit: &AccessUnit) -> Vec<AccessUnit> {
+        if !self.rendition(Track::FullHd).is_used() {
+            return Vec::new();
+        }
+        let copies = self.full_hd.copies(unit);
+        if !copies.is_empty()
+            && self.formats[index(Track::FullHd)].take().is_some()
+            && let Some(format) = self.formats[index(Track::Video)].clone()
+        {
+            self.multivariant = OnceLock::new();
+            self.rendition_mut(Track::FullHd).change_format(format);
+        }
+        copies
     }
 
     /// Takes what was said; its times are since the studio's start.
@@ -157,6 +190,7 @@ impl Packager {
     /// The studio is gone. What comes next is of another one.
     pub(crate) fn end_run(&mut self) {
         self.renditions.iter_mut().for_each(Rendition::end_run);
+        self.full_hd.end_run();
         (self.run, self.started) = (None, None);
         self.changed();
     }
@@ -188,7 +222,7 @@ impl Packager {
 
     /// There is something to play, old players too.
     pub(crate) fn is_playable(&self) -> bool {
-        let is_ready = |of: &Rendition| of.has_whole_segment() || !of.is_used() && of.track() == Track::Low;
+        let is_ready = |of: &Rendition| of.has_whole_segment() || !of.is_used() && !of.track().is_main();
         self.renditions.iter().all(is_ready)
     }
 
@@ -306,5 +340,6 @@ fn index(track: Track) -> usize {
         Track::Video => 0,
         Track::Audio => 1,
         Track::Low => 2,
+        Track::FullHd => 3,
     }
 }

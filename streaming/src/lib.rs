@@ -14,7 +14,9 @@ mod captions;
 mod child;
 mod feed;
 mod hls;
+mod ingest;
 mod moving;
+mod ogg;
 mod origin;
 mod outlets;
 mod patience;
@@ -24,6 +26,7 @@ mod recordings;
 mod scene;
 mod spool;
 mod storage;
+mod tracks;
 mod vtt;
 pub mod wire;
 
@@ -36,8 +39,9 @@ use tokio::sync::mpsc;
 pub use broadcast::{Broadcast, BroadcastFact};
 pub use captions::{CaptionsConfig, CaptionsError};
 pub use feed::Feed;
+pub use ingest::{IngestError, IngestInput, IngestOutput};
 pub use origin::{CacheFor, HlsFile, Origin, OriginError};
-pub use recordings::{Film, NewRecording, Recording, RecordingConfig, Recordings, StoredFilm};
+pub use recordings::{Film, NewRecording, RecordedTrack, Recording, RecordingConfig, Recordings, StoredFilm};
 pub use scene::{Scene, Tile, TileKind};
 pub use storage::{Storage, StorageConfig, StorageError};
 
@@ -62,8 +66,17 @@ pub struct StreamingConfig {
     pub storage: Option<Storage>,
     /// Who writes down what is said; nobody where not set.
     pub captions: Option<CaptionsConfig>,
+    /// There may be a picture of 1080 lines, where the machine has time for it.
+    pub full_hd: bool,
+    /// What codes the pictures: the name of a GStreamer element, or `software` for none that needs hardware. The best that
+    /// works where not set, and where that one doesn't.
+    pub encoder: Option<String>,
+    /// How many cores all broadcasts together may count on; the machine's where not set.
+    pub cores: Option<usize>,
     /// It may be pushed to addresses that are not the public internet's.
     pub private_push: bool,
+    /// A PEM file: servers it is pushed to over TLS may show certificates of these authorities too, beside the system's.
+    pub push_authority: Option<PathBuf>,
 }
 
 /// How far back viewers may go.
@@ -110,12 +123,13 @@ impl Streaming {
     /// Nothing is started yet. Within a runtime, where there is a storage.
     #[must_use]
     pub fn new(config: StreamingConfig) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = config.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let recordings = Recordings::open(config.recording.clone(), config.studio.clone(), config.storage.clone());
         let of_segments = config.storage.clone().filter(|storage| storage.livestreams);
         let language = config.captions.as_ref().map(|captions| captions.language.as_str());
         let origin = Origin::new(config.dvr.clone(), of_segments, language);
-        Self { config: Arc::new(config), origin, recordings, budget: Budget::new(cores) }
+        let budget = Budget::new(cores, config.full_hd);
+        Self { config: Arc::new(config), origin, recordings, budget }
     }
 
     /// Where players get their files from.

@@ -273,6 +273,7 @@ impl Request {
             "video.m3u8" => Track::Video,
             "audio.m3u8" => Track::Audio,
             "low.m3u8" => Track::Low,
+            "high.m3u8" => Track::FullHd,
             // Cut as the picture is.
             "captions.m3u8" => Track::Video,
             _ => return Ok(Self::Media(file.to_owned())),
@@ -406,7 +407,10 @@ mod tests {
         let mut packager = Packager::new(Duration::ZERO, None);
         let video = |track, width, height| (track, Format::Video { width, height, avcc: Bytes::from_static(&[1; 8]) });
         let audio = Format::Audio { rate: 48_000, channels: 1, config: Bytes::from_static(&[0x11, 0x88]) };
-        for (track, format) in [video(Track::Video, 1280, 720), video(Track::Low, 640, 360), (Track::Audio, audio)] {
+        let large = video(Track::FullHd, 1920, 1080);
+        for (track, format) in
+            [large, video(Track::Video, 1280, 720), video(Track::Low, 640, 360), (Track::Audio, audio)]
+        {
             packager.handle_format(track, format);
         }
         let mut segment = None;
@@ -436,7 +440,7 @@ mod tests {
         // RFC 8216bis §6.2.5.2
         #[test]
         fn nobody_waits_for_what_is_far_away(
-            track in "video|audio|low",
+            track in "video|audio|low|high",
             msn in proptest::prop_oneof![0_u64..20, proptest::num::u64::ANY],
             part in proptest::option::of(proptest::prop_oneof![0_u64..40, proptest::num::u64::ANY]),
             skip in proptest::bool::ANY,

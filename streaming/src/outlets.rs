@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use model::{BroadcastId, PushUrl};
+use model::{BroadcastId, ParticipantId, PushUrl};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -15,14 +15,15 @@ use tokio::{
 use crate::{
     BroadcastFact, Origin, StreamingConfig,
     broadcast::FACTS_QUEUE,
-    budget::Place,
+    budget::{Burden, Place, Rungs},
     child::{Hangup, StudioReader},
     hls::Packager,
     push::Pusher,
     recording::{Recorder, RecordingFailed},
     spool::Spool,
+    tracks::Voices,
     vtt::Cue,
-    wire::{AccessUnit, Format, FromStudio, Report, Track},
+    wire::{AccessUnit, Format, FromStudio, Report, Stage, Track},
 };
 
 /// What the broadcast's handle asks for.
@@ -31,6 +32,7 @@ pub(crate) enum Order {
     Unpublish,
     Record(Recorder),
     StopRecording,
+    Name(BTreeMap<ParticipantId, String>),
     Push(u32, PushUrl),
     StopPush(u32),
 }
@@ -39,6 +41,9 @@ pub(crate) struct Outlets {
     config: Arc<StreamingConfig>,
     origin: Origin,
     place: Place,
+    /// What the studio is told to show: here, on how large a picture.
+    stage: watch::Sender<Stage>,
+    burden: Burden,
     /// When the last report came.
     heard: Option<Instant>,
     published: Option<Published>,
@@ -52,6 +57,9 @@ pub(crate) struct Outlets {
     orders: mpsc::Receiver<Order>,
     /// What was said, where somebody writes it down.
     cues: Option<mpsc::Receiver<Cue<SystemTime>>>,
+    /// Each voice by itself, where recordings keep them.
+    voices: Option<mpsc::Receiver<Voices>>,
+    names: BTreeMap<ParticipantId, String>,
     report: Report,
 }
 
@@ -66,10 +74,10 @@ impl Outlets {
     pub(crate) fn new(
         config: Arc<StreamingConfig>,
         origin: Origin,
-        place: Place,
+        (place, stage): (Place, watch::Sender<Stage>),
         facts: mpsc::Sender<BroadcastFact>,
         orders: mpsc::Receiver<Order>,
-        cues: Option<mpsc::Receiver<Cue<SystemTime>>>,
+        (cues, voices): (Option<mpsc::Receiver<Cue<SystemTime>>>, Option<mpsc::Receiver<Voices>>),
     ) -> Self {
         let (published, recorder, pushers) = (None, None, BTreeMap::new());
         let (formats, started, report) = (Vec::new(), None, Report::default());
@@ -77,6 +85,8 @@ impl Outlets {
             config,
             origin,
             place,
+            stage,
+            burden: Burden::default(),
             heard: None,
             published,
             recorder,
@@ -86,6 +96,8 @@ impl Outlets {
             facts,
             orders,
             cues,
+            voices,
+            names: BTreeMap::new(),
             report,
         }
     }
@@ -93,6 +105,11 @@ impl Outlets {
     /// What the last studio did.
     pub(crate) fn report(&self) -> Report {
         self.report
+    }
+
+    /// What the next studio is to make.
+    pub(crate) fn rungs(&self) -> Rungs {
+        self.place.rungs()
     }
 
     /// Passes on what a studio makes, until it is gone.
@@ -104,13 +121,25 @@ impl Outlets {
                     self.carry_out(order);
                     continue;
                 }
+                () = self.place.lowered(), if self.stage.borrow().full_hd => {
+                    self.lower("another broadcast needs the room");
+                    continue;
+                }
                 Some(cue) = next(&mut self.cues) => {
                     self.cue(cue);
+                    continue;
+                }
+                Some(voices) = next(&mut self.voices) => {
+                    self.voices(voices);
                     continue;
                 }
             };
             match said {
                 Err(hangup) => return hangup,
+                Ok(FromStudio::Encoder(name)) => {
+                    tracing::info!(encoder = name, "the studio has chosen its encoder");
+                    metrics::counter!("streaming_studios_total", "encoder" => name).increment(1);
+                }
                 Ok(FromStudio::Started(time)) => self.started(time),
                 Ok(FromStudio::Format(track, format)) => self.format(track, format),
                 Ok(FromStudio::Unit(unit)) => self.unit(unit),
@@ -123,6 +152,10 @@ impl Outlets {
                     let skipped = report.ticks_skipped.saturating_sub(self.report.ticks_skipped);
                     metrics::counter!("streaming_ticks_skipped_total").increment(skipped);
                     self.measure(report.cpu_ms);
+                    let lost = skipped + report.pictures_dropped.saturating_sub(self.report.pictures_dropped);
+                    if self.burden.is_too_much(lost) && self.stage.borrow().full_hd {
+                        self.lower("the machine has no time for it");
+                    }
                     self.report = report;
                 }
             }
@@ -135,6 +168,14 @@ impl Outlets {
         if let Some(before) = self.heard.replace(now) {
             self.place.measured(used / now.duration_since(before).as_secs_f64());
         }
+    }
+
+    /// The largest picture is made no more: players that have it go on with the one of 720 lines.
+    fn lower(&mut self, reason: &'static str) {
+        tracing::info!(reason, "the picture of 1080 lines is left out from now on");
+        metrics::counter!("streaming_lowered_total").increment(1);
+        self.place.lower();
+        self.stage.send_modify(|stage| stage.full_hd = false);
     }
 
     pub(crate) fn studio_died(&mut self) {
@@ -176,10 +217,16 @@ impl Outlets {
             Order::Unpublish => self.unpublish(),
             Order::Record(recorder) => {
                 let told = self.large().try_for_each(|format| recorder.format(format.clone()));
+                let told = told.and_then(|()| recorder.name(self.names.clone()));
                 self.recorder = Some(recorder);
                 self.recorded(Some(told));
             }
             Order::StopRecording => self.recorder = None,
+            Order::Name(names) => {
+                let told = self.recorder.as_ref().map(|recorder| recorder.name(names.clone()));
+                self.recorded(told);
+                self.names = names;
+            }
             Order::Push(id, url) => {
                 let pusher = Pusher::start(id, url, Arc::clone(&self.config), self.facts.clone());
                 self.large().for_each(|format| pusher.format(format.clone()));
@@ -189,9 +236,9 @@ impl Outlets {
         }
     }
 
-    /// All formats but the small picture's.
+    /// The formats of what files and other servers have.
     fn large(&self) -> impl Iterator<Item = &Format> {
-        self.formats.iter().filter(|(track, _)| *track != Track::Low).map(|(_, format)| format)
+        self.formats.iter().filter(|(track, _)| track.is_main()).map(|(_, format)| format)
     }
 
     fn unpublish(&mut self) {
@@ -213,8 +260,7 @@ impl Outlets {
             published.packager.send_modify(|packager| packager.handle_format(track, format.clone()));
         }
         self.formats.push((track, format.clone()));
-        // Files and other servers have the large picture alone.
-        if track == Track::Low {
+        if !track.is_main() {
             return;
         }
         let told = self.recorder.as_ref().map(|recorder| recorder.format(format.clone()));
@@ -223,7 +269,7 @@ impl Outlets {
     }
 
     fn unit(&mut self, unit: AccessUnit) {
-        if unit.track != Track::Low {
+        if unit.track.is_main() {
             let told = self.recorder.as_mut().map(|recorder| recorder.unit(unit.clone()));
             self.recorded(told);
             self.pushers.values_mut().for_each(|pusher| pusher.unit(unit.clone()));
@@ -264,6 +310,12 @@ impl Outlets {
         self.recorded(told);
     }
 
+    fn voices(&mut self, voices: Voices) {
+        let since = self.started.and_then(|zero| voices.time.duration_since(zero).ok());
+        let told = self.recorder.as_ref().zip(since).map(|(recorder, since)| recorder.voices(voices, since));
+        self.recorded(told);
+    }
+
     fn recorded(&mut self, told: Option<Result<(), RecordingFailed>>) {
         if let Some(Err(RecordingFailed)) = told {
             self.recorder = None;
@@ -277,10 +329,10 @@ impl Outlets {
     }
 }
 
-/// The next caption; for ever where there are none.
-async fn next(cues: &mut Option<mpsc::Receiver<Cue<SystemTime>>>) -> Option<Cue<SystemTime>> {
-    match cues {
-        Some(cues) => cues.recv().await,
+/// The next caption, or what was said; for ever where there is none.
+async fn next<T>(coming: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    match coming {
+        Some(coming) => coming.recv().await,
         None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 //! is started again for as long as the target is wanted. Nobody waits for it: what it has no room for is left out up to
 //! the next key frame.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{ffi::OsStr, io, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use model::{PushState, PushUrl, is_public};
@@ -174,7 +174,9 @@ impl Push {
     /// One process's life, and how long the target took what it sent.
     async fn attempt(&mut self) -> (End, Duration) {
         let mut live_since = None;
-        let end = match spawn(&self.config.studio, &["--push".as_ref()]).await {
+        let authority = self.config.push_authority.as_ref().map(|file| ["--authority".as_ref(), file.as_os_str()]);
+        let arguments: Vec<&OsStr> = ["--push".as_ref()].into_iter().chain(authority.into_iter().flatten()).collect();
+        let end = match spawn(&self.config.studio, &arguments).await {
             Ok(mut pusher) => {
                 let end = self.follow(&mut pusher, &mut live_since).await;
                 let last = self.see_off(pusher).await;

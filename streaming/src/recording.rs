@@ -4,12 +4,15 @@
 //! Each recording has a thread of its own, and nobody ever waits for it: when the disk is slow, pictures are left out.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{self, Write},
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread,
     time::{Duration, Instant},
 };
+
+use model::ParticipantId;
 
 use crate::{
     cadence,
@@ -18,12 +21,13 @@ use crate::{
         rendition::{AAC_SAMPLES, from_ticks, in_ticks},
     },
     recordings::Draft,
+    tracks::{Tracks, Voices},
     vtt::{self, Cue},
     wire::{AccessUnit, Format, Track},
 };
 
-/// What waits for the disk: eight seconds of units. More would be lost by a crash.
-const ENTRIES_MAX: usize = 640;
+/// What waits for the disk: eight seconds of units and voices. More would be lost by a crash.
+const ENTRIES_MAX: usize = 1_024;
 
 /// This much is written at once, and is what a crash may cost; less would cost a header each.
 const FRAGMENT: Duration = Duration::from_secs(1);
@@ -42,6 +46,9 @@ enum Entry {
     Format(Format),
     Unit(AccessUnit),
     Cue(Cue<Duration>),
+    Name(BTreeMap<ParticipantId, String>),
+    /// At this time since the studio's start.
+    Voices(Voices, Duration),
     RunEnd,
 }
 
@@ -57,13 +64,15 @@ impl Recorder {
         let write = move || {
             let mut writer = Writer::new(file, draft.bytes_max());
             let mut captions = Captions { draft: &draft, file: None, last: Duration::ZERO };
-            let length = run(&mut writer, &mut captions, &told);
+            let mut tracks = Tracks::new(&draft);
+            let length = run(&mut writer, &mut captions, &mut tracks, &told);
             // Waiting for room in a recording that nobody drains would be in vain.
             drop(told);
             let seconds = writer.end.as_secs_f64();
             if let Err(error) = length {
                 tracing::error!(%error, id = %draft.id(), "recording can't go on");
             }
+            tracks.finish(writer.end);
             drop(writer);
             draft.finish(seconds);
         };
@@ -92,6 +101,16 @@ impl Recorder {
         self.put(Entry::Cue(cue)).map(|_| ())
     }
 
+    /// How those are called whose voices come.
+    pub(crate) fn name(&self, names: BTreeMap<ParticipantId, String>) -> Result<(), RecordingFailed> {
+        self.put(Entry::Name(names)).map(|_| ())
+    }
+
+    /// What each said, so long after the studio's start.
+    pub(crate) fn voices(&self, voices: Voices, since: Duration) -> Result<(), RecordingFailed> {
+        self.put(Entry::Voices(voices, since)).map(|_| ())
+    }
+
     /// The studio is gone; another one follows.
     pub(crate) fn run_ended(&self) -> Result<(), RecordingFailed> {
         self.put(Entry::RunEnd).map(|_| ())
@@ -110,7 +129,12 @@ impl Recorder {
     }
 }
 
-fn run(writer: &mut Writer, captions: &mut Captions<'_>, told: &Receiver<Entry>) -> io::Result<()> {
+fn run(
+    writer: &mut Writer,
+    captions: &mut Captions<'_>,
+    tracks: &mut Tracks<'_>,
+    told: &Receiver<Entry>,
+) -> io::Result<()> {
     let begun = Instant::now();
     while let Ok(entry) = told.recv() {
         match entry {
@@ -119,6 +143,12 @@ fn run(writer: &mut Writer, captions: &mut Captions<'_>, told: &Receiver<Entry>)
             Entry::Cue(cue) => {
                 if let (Some(start), Some(end)) = (writer.time_of(cue.start), writer.time_of(cue.end)) {
                     captions.write(Cue { start, end, text: cue.text });
+                }
+            }
+            Entry::Name(names) => tracks.name(names),
+            Entry::Voices(voices, since) => {
+                if let Some(at) = writer.time_of(since) {
+                    tracks.voices(&voices, at, &mut writer.bytes_left);
                 }
             }
             Entry::RunEnd => writer.run_ended()?,

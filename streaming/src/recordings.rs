@@ -6,6 +6,7 @@
 //! {id}.part.mp4     while it is being recorded: fragments
 //! {id}.mp4          afterwards: a plain file
 //! {id}.vtt          what was said, where it was written down
+//! {id}.{n}.ogg      each voice by itself, where that is wanted
 //! ```
 //!
 //! Where there is a [`Storage`], the film moves there when it is finished, and the note stays: see `moving`.
@@ -30,6 +31,7 @@ use uuid::Uuid;
 use crate::{
     moving,
     storage::{Storage, StorageError},
+    tracks::TRACKS_MAX,
 };
 
 /// Where and for how long.
@@ -41,11 +43,13 @@ pub struct RecordingConfig {
     pub keep_days: u32,
     /// All together that are on the disk; the oldest give way to a new one, which ends when it alone is larger.
     pub quota_bytes: u64,
+    /// Each voice is kept as a file of its own as well.
+    pub tracks: bool,
 }
 
 impl Default for RecordingConfig {
     fn default() -> Self {
-        Self { folder: None, keep_days: 0, quota_bytes: u64::MAX }
+        Self { folder: None, keep_days: 0, quota_bytes: u64::MAX, tracks: false }
     }
 }
 
@@ -76,6 +80,9 @@ pub struct Recording {
     /// The size of its captions; 0 where it has none.
     #[serde(default)]
     pub captions_bytes: u64,
+    /// Each voice by itself, where that was wanted, in the order in which they were first heard.
+    #[serde(default)]
+    pub tracks: Vec<RecordedTrack>,
     /// It has moved to the storage.
     #[serde(default)]
     pub stored: bool,
@@ -84,11 +91,30 @@ pub struct Recording {
     pub removed: bool,
 }
 
+/// One voice of a recording by itself: Opus in Ogg, as long as the film.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedTrack {
+    /// Whose it is, as all saw it.
+    pub name: String,
+    /// Its size; 0 until the recording is finished.
+    pub bytes: u64,
+}
+
 impl Recording {
     /// The names of its files.
     pub(crate) fn files(&self) -> Vec<String> {
         let captions = (self.captions_bytes > 0).then(|| format!("{}.vtt", self.id));
-        [format!("{}.mp4", self.id)].into_iter().chain(captions).collect()
+        let tracks = (0..self.tracks.len()).map(|index| self.track_file(index));
+        [format!("{}.mp4", self.id)].into_iter().chain(captions).chain(tracks).collect()
+    }
+
+    fn track_file(&self, index: usize) -> String {
+        format!("{}.{}.ogg", self.id, index + 1)
+    }
+
+    /// All its files.
+    fn bytes_of_all(&self) -> u64 {
+        self.bytes + self.captions_bytes + self.tracks.iter().map(|track| track.bytes).sum::<u64>()
     }
 
     fn is_there(&self) -> bool {
@@ -225,6 +251,12 @@ impl Recordings {
             .filter(|_| recording.captions_bytes > 0)
     }
 
+    /// One voice of it, by its place among [`Recording::tracks`].
+    #[must_use]
+    pub fn track(&self, recording: &Recording, index: usize) -> Option<Film> {
+        self.kept(recording, recording.track_file(index), recording.tracks.get(index)?.bytes)
+    }
+
     fn kept(&self, recording: &Recording, name: String, bytes: u64) -> Option<Film> {
         let file = self.shelf.file(&name).filter(|_| recording.is_there())?;
         match &self.shelf.storage {
@@ -234,11 +266,13 @@ impl Recordings {
         }
     }
 
-    /// Removes one that is ready.
-    pub fn remove(&self, recording: &Recording) {
+    /// Removes one that is ready; false where it is not.
+    #[must_use]
+    pub fn remove(&self, recording: &Recording) -> bool {
         if recording.ready {
             self.shelf.remove(recording.id);
         }
+        recording.ready
     }
 
     /// A note for a new one, and room for it.
@@ -258,6 +292,7 @@ impl Recordings {
             bytes: 0,
             ready: false,
             captions_bytes: 0,
+            tracks: Vec::new(),
             stored: false,
             removed: false,
         };
@@ -295,6 +330,20 @@ impl Draft {
     pub(crate) fn create_captions(&self) -> io::Result<File> {
         let path = self.shelf.path(self.id, "vtt").ok_or_else(|| io::Error::other("no folder"))?;
         File::create(path)
+    }
+
+    /// The file of one voice. The note names it at once: a server that dies leaves no file behind that nobody knows.
+    pub(crate) fn create_track(&self, name: &str) -> io::Result<File> {
+        let track = RecordedTrack { name: name.to_owned(), bytes: 0 };
+        let note = self.shelf.notes(|notes| {
+            let note = notes.iter_mut().find(|note| note.id == self.id)?;
+            note.tracks.push(track);
+            Some(note.clone())
+        });
+        let note = note.ok_or_else(|| io::Error::other("the recording is gone"))?;
+        self.shelf.write_note(&note)?;
+        let file = self.shelf.file(&note.track_file(note.tracks.len() - 1));
+        File::create(file.ok_or_else(|| io::Error::other("no folder"))?)
     }
 
     pub(crate) fn bytes_max(&self) -> u64 {
@@ -386,6 +435,10 @@ impl Shelf {
         let note = self.notes(|notes| {
             let note = notes.iter_mut().find(|note| note.id == id)?;
             (note.ready, note.bytes, note.captions_bytes) = (true, bytes, captions);
+            for index in 0..note.tracks.len() {
+                let file = self.file(&note.track_file(index));
+                note.tracks[index].bytes = file.and_then(|file| fs::metadata(file).ok()).map_or(0, |data| data.len());
+            }
             note.seconds = length.or(seconds).unwrap_or(note.seconds);
             Some(note.clone())
         });
@@ -407,7 +460,7 @@ impl Shelf {
         let now = jiff::Timestamp::now().as_millisecond();
         let kept = Duration::from_secs(u64::from(self.config.keep_days) * 24 * 3600).as_millis() as i64;
         let doomed = self.notes(|notes| {
-            let on_disk = |note: &Recording| if note.stored || note.removed { 0 } else { note.bytes };
+            let on_disk = |note: &Recording| if note.stored || note.removed { 0 } else { note.bytes_of_all() };
             let mut total: u64 = notes.iter().map(on_disk).sum();
             let mut doomed = Vec::new();
             for note in notes.iter().filter(|note| note.is_there()) {
@@ -449,8 +502,9 @@ impl Shelf {
     }
 
     fn remove_files(&self, id: Uuid) {
-        for ending in ["mp4", "part.mp4", "vtt"] {
-            let _none = self.path(id, ending).map(fs::remove_file);
+        let tracks = (1..=TRACKS_MAX).map(|number| format!("{number}.ogg"));
+        for ending in ["mp4", "part.mp4", "vtt"].map(str::to_owned).into_iter().chain(tracks) {
+            let _none = self.path(id, &ending).map(fs::remove_file);
         }
     }
 }
@@ -513,14 +567,14 @@ mod tests {
     }
 
     fn open(folder: &Path, keep_days: u32, quota_bytes: u64) -> Recordings {
-        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days, quota_bytes };
+        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days, quota_bytes, tracks: false };
         // A program that can't remux: the fragments stay.
         Recordings::open(config, "/bin/false".into(), None)
     }
 
     /// With a storage.
     fn open_with(folder: &Path, quota_bytes: u64, storage: Storage) -> Recordings {
-        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days: 0, quota_bytes };
+        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days: 0, quota_bytes, tracks: false };
         Recordings::open(config, "/bin/false".into(), Some(storage))
     }
 
@@ -560,7 +614,7 @@ mod tests {
         let again = open_with(folder.path(), 250, storage.clone());
         let note = again.find(id(3), ids[0]).unwrap();
         assert_eq!(read(&again, &note).await, Some(vec![7; 100]));
-        again.remove(&note);
+        assert!(again.remove(&note));
         assert!(
             again.find(id(3), ids[0]).is_none() && again.film(&Recording { removed: true, ..note.clone() }).is_none()
         );
@@ -613,7 +667,7 @@ mod tests {
         // Another server finds them again.
         let again = open(folder.path(), 0, u64::MAX);
         assert_eq!(again.find(id(3), long), Some(note.clone()));
-        again.remove(&note);
+        assert!(again.remove(&note));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the other one's film and note");
     }
 

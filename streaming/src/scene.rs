@@ -25,23 +25,22 @@ impl Scene {
         }
     }
 
-    /// The tracks whose packets are needed for it, each with how high it is shown, in pixels.
-    pub fn tracks(&self) -> impl Iterator<Item = (ParticipantId, TrackKind, u32)> {
+    /// The tracks whose packets are needed for it, each with how high it is shown, in pixels, on a picture of `whole` lines.
+    pub fn tracks(&self, whole: u32) -> impl Iterator<Item = (ParticipantId, TrackKind, u32)> {
         let shown = self.tiles.iter().take(Self::tiles_max(self.layout)).enumerate();
-        shown.filter_map(|(index, tile)| match tile.kind {
-            TileKind::Video(kind) => Some((tile.participant, kind, self.height(index))),
+        shown.filter_map(move |(index, tile)| match tile.kind {
+            TileKind::Video(kind) => Some((tile.participant, kind, self.height(index, whole))),
             TileKind::Avatar => None,
         })
     }
 
     /// Roughly: it decides which of several sizes a camera sends is used.
-    fn height(&self, index: usize) -> u32 {
-        const WHOLE: u32 = 720;
+    fn height(&self, index: usize, whole: u32) -> u32 {
         let tiles = self.tiles.len().min(Self::tiles_max(self.layout));
         match self.layout {
-            Layout::Gallery => WHOLE / (tiles as f32).sqrt().ceil().max(1.0) as u32,
-            Layout::Speaker | Layout::PictureInPicture if index == 0 => WHOLE,
-            Layout::Speaker | Layout::PictureInPicture => WHOLE / 5,
+            Layout::Gallery => whole / (tiles as f32).sqrt().ceil().max(1.0) as u32,
+            Layout::Speaker | Layout::PictureInPicture if index == 0 => whole,
+            Layout::Speaker | Layout::PictureInPicture => whole / 5,
         }
     }
 }

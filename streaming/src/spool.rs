@@ -52,7 +52,7 @@ impl Spool {
         fs::create_dir_all(&folder)?;
         let mover = storage.map(|(storage, id)| {
             let (names, told) = mpsc::channel(MOVING_MAX);
-            tokio::spawn(Mover { storage, id, folder: folder.clone(), waiting: VecDeque::new() }.run(told));
+            tokio::spawn(Mover { storage, id, folder: folder.clone(), waiting: Waiting::default() }.run(told));
             names
         });
         // Full, it stays on the disk.
@@ -112,8 +112,30 @@ struct Mover {
     storage: Storage,
     id: BroadcastId,
     folder: PathBuf,
-    /// On the disk, and not in the storage: no more than the window has.
-    waiting: VecDeque<String>,
+    waiting: Waiting,
+}
+
+/// What is on the disk, and not in the storage: no more than the window has.
+#[derive(Default)]
+struct Waiting {
+    names: VecDeque<String>,
+    /// What the gauge has of it: it is one for all broadcasts.
+    counted: usize,
+}
+
+impl Waiting {
+    fn count(&mut self) {
+        let gauge = metrics::gauge!("streaming_storage_waiting", "what" => "segments");
+        gauge.increment(self.names.len() as f64 - self.counted as f64);
+        self.counted = self.names.len();
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.names.clear();
+        self.count();
+    }
 }
 
 impl Mover {
@@ -121,15 +143,15 @@ impl Mover {
     async fn run(mut self, mut changes: mpsc::Receiver<Change>) {
         let mut patience = Patience::new(&WAITS);
         loop {
-            metrics::gauge!("streaming_storage_waiting", "what" => "segments").set(self.waiting.len() as f64);
-            let change = match self.waiting.front() {
+            self.waiting.count();
+            let change = match self.waiting.names.front() {
                 None => changes.recv().await,
                 Some(name) => {
                     let (key, file) = (key(self.id, name), self.folder.join(name));
                     match self.storage.put(&key, &file).await {
                         Ok(()) => {
                             let _none = tokio::fs::remove_file(file).await;
-                            self.waiting.pop_front();
+                            self.waiting.names.pop_front();
                             patience.reset();
                             match changes.try_recv() {
                                 Ok(change) => Some(change),
@@ -139,7 +161,7 @@ impl Mover {
                         }
                         // It left the window just now.
                         Err(_) if !file.exists() => {
-                            self.waiting.pop_front();
+                            self.waiting.names.pop_front();
                             continue;
                         }
                         Err(_) => tokio::select! {
@@ -151,11 +173,11 @@ impl Mover {
             };
             match change {
                 None => return,
-                Some(Change::Kept(name)) => self.waiting.push_back(name),
+                Some(Change::Kept(name)) => self.waiting.names.push_back(name),
                 Some(Change::Removed(name)) => {
-                    let before = self.waiting.len();
-                    self.waiting.retain(|waits| *waits != name);
-                    if self.waiting.len() == before {
+                    let before = self.waiting.names.len();
+                    self.waiting.names.retain(|waits| *waits != name);
+                    if self.waiting.names.len() == before {
                         // Not there now, it goes with all others at the end.
                         let _later = self.storage.remove(&key(self.id, &name)).await;
                     }
@@ -199,8 +221,12 @@ mod tests {
     }
 
     fn spool(folder: &Path, storage: Storage) -> Spool {
+        spool_of(&folder.join("b"), storage)
+    }
+
+    fn spool_of(folder: &Path, storage: Storage) -> Spool {
         let (packager, _) = watch::channel(Packager::new(Duration::ZERO, None));
-        Spool::start(folder.join("b"), packager, Some((storage, id()))).unwrap()
+        Spool::start(folder.to_owned(), packager, Some((storage, id()))).unwrap()
     }
 
     async fn until(mut is_so: impl AsyncFnMut() -> bool) {
@@ -240,5 +266,23 @@ mod tests {
         spool.remove("video-0.m4s".to_owned());
         until(async || !file(0).exists()).await;
         assert!((1..10).all(|msn| fs::read(file(msn)).is_ok_and(|bytes| bytes == b"moof")));
+    }
+
+    #[tokio::test]
+    async fn what_waits_of_all_broadcasts_is_counted_together() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let _counted_here = metrics::set_default_local_recorder(&recorder);
+        let waiting = |count: u32| {
+            recorder.handle().render().contains(&format!("streaming_storage_waiting{{what=\"segments\"}} {count}\n"))
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let broadcasts = ["a", "b"].map(|name| spool_of(&folder.path().join(name), away()));
+        for (broadcast, count) in broadcasts.iter().zip([3, 5]) {
+            (0..count).for_each(|msn| broadcast.keep(format!("video-{msn}.m4s"), Bytes::new()));
+        }
+        until(async || waiting(8)).await;
+        let [_first, second] = broadcasts;
+        drop(second);
+        until(async || waiting(3)).await;
     }
 }

@@ -14,11 +14,17 @@
 //!                  19 key frame wanted  participant (128) | kind (8)
 //!                  20 report   JSON of Report
 //!                  21 started  microseconds since 1970 (64)
+//!                  22 encoder  name of GStreamer's element, as text
 //!
 //! to a pusher      32 target   address with its key
 //!                  16, 17, 18, as the studio said them
 //! from a pusher    33 live     (nothing)
 //!                  34 failed   why, as text
+//!
+//! to an ingester   48 flv      what an encoder sends, as bytes of a file without an end
+//!                  49 key frame wanted  (nothing)
+//! from an ingester 50 packet   kind (8) | RTP packet
+//!                  51 failed   why, as text
 //! ```
 //!
 //! The studio reads the socket as its standard input and leaves when it closes.
@@ -51,6 +57,8 @@ pub struct Stage {
     pub title: String,
     /// Who is shown.
     pub scene: Scene,
+    /// On a large picture, where the studio was started for one. Once it isn't, it stays so.
+    pub full_hd: bool,
 }
 
 /// Said to the studio.
@@ -64,6 +72,8 @@ pub enum ToStudio {
         participant: ParticipantId,
         /// Which.
         kind: TrackKind,
+        /// How many milliseconds after it the voice of the same moment comes, where that is known.
+        lead: Option<i16>,
         /// How the payload is encoded.
         codec: VideoCodec,
         /// With its header, see [`SSRC`] and [`PAYLOAD_TYPE`].
@@ -84,8 +94,10 @@ pub enum FromStudio {
     KeyframeWanted(ParticipantId, TrackKind),
     /// Once a second.
     Report(Report),
-    /// When the studio's time 0 was by the clock on the wall. The first word.
+    /// When the studio's time 0 was by the clock on the wall. Before any unit.
     Started(SystemTime),
+    /// What codes its pictures: the name of GStreamer's element. The first word.
+    Encoder(String),
 }
 
 /// A track of the broadcast.
@@ -97,19 +109,27 @@ pub enum Track {
     Audio,
     /// The same picture as [`Video`](Self::Video) at a quarter of its size, for players with little bandwidth.
     Low,
+    /// The same picture before it is made smaller, where the machine has time for it.
+    FullHd,
 }
 
 impl Track {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Video, Self::Audio, Self::Low];
+    pub const ALL: [Self; 4] = [Self::Video, Self::Audio, Self::Low, Self::FullHd];
 
     /// It is one of pictures.
     #[must_use]
     pub fn is_picture(self) -> bool {
         match self {
-            Self::Video | Self::Low => true,
+            Self::Video | Self::Low | Self::FullHd => true,
             Self::Audio => false,
         }
+    }
+
+    /// Files and other servers have these; players may choose the others.
+    #[must_use]
+    pub fn is_main(self) -> bool {
+        matches!(self, Self::Video | Self::Audio)
     }
 
     fn number(self) -> u8 {
@@ -117,6 +137,7 @@ impl Track {
             Self::Video => 0,
             Self::Audio => 1,
             Self::Low => 2,
+            Self::FullHd => 3,
         }
     }
 
@@ -218,6 +239,7 @@ pub enum WireError {
 impl ToStudio {
     const STAGE: u8 = 1;
     const VIDEO: u8 = 2;
+    const LEAD_UNKNOWN: i16 = i16::MIN;
     const PROGRAM: u8 = 3;
 
     /// Appends a stage to `out`.
@@ -227,8 +249,8 @@ impl ToStudio {
 
     /// Appends a packet to `out`.
     pub fn write_video(
-        participant: ParticipantId,
-        kind: TrackKind,
+        (participant, kind): (ParticipantId, TrackKind),
+        lead: Option<i16>,
         codec: VideoCodec,
         packet: &RtpPacket<'_>,
         out: &mut Vec<u8>,
@@ -237,6 +259,7 @@ impl ToStudio {
             out.extend_from_slice(participant.uuid().as_bytes());
             out.push(kind_number(kind));
             out.push(codec_number(codec));
+            out.put_i16(lead.unwrap_or(Self::LEAD_UNKNOWN));
             packet.write(out);
         });
     }
@@ -266,7 +289,8 @@ impl ToStudio {
                     3 => VideoCodec::Av1,
                     value => return Err(WireError::Value { tag, value }),
                 };
-                Ok(Self::Video { participant, kind, codec, rtp: frame })
+                let lead = Some(frame.try_get_i16().map_err(short)?).filter(|lead| *lead != Self::LEAD_UNKNOWN);
+                Ok(Self::Video { participant, kind, lead, codec, rtp: frame })
             }
             Self::PROGRAM if frame.len() == FRAME_SAMPLES * 2 => {
                 Ok(Self::Program(frame.as_chunks::<2>().0.iter().map(|bytes| i16::from_be_bytes(*bytes)).collect()))
@@ -284,6 +308,7 @@ impl FromStudio {
     const KEYFRAME_WANTED: u8 = 19;
     const REPORT: u8 = 20;
     const STARTED: u8 = 21;
+    const ENCODER: u8 = 22;
 
     /// Appends the message to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -316,6 +341,7 @@ impl FromStudio {
                 let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 out.put_u64(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
             }),
+            Self::Encoder(name) => frame(Self::ENCODER, out, |out| out.extend_from_slice(name.as_bytes())),
         }
     }
 
@@ -347,6 +373,7 @@ impl FromStudio {
                 let since = Duration::from_micros(frame.try_get_u64().map_err(short)?);
                 Ok(Self::Started(SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)))
             }
+            Self::ENCODER => Ok(Self::Encoder(String::from_utf8_lossy(&frame).into_owned())),
             other => Err(WireError::Tag(other)),
         }
     }
@@ -381,7 +408,10 @@ impl ToPusher {
         match FromStudio::read(frame)? {
             FromStudio::Format(_, format) => Ok(Self::Format(format)),
             FromStudio::Unit(unit) => Ok(Self::Unit(unit)),
-            FromStudio::KeyframeWanted(..) | FromStudio::Report(_) | FromStudio::Started(_) => Err(WireError::Tag(tag)),
+            FromStudio::KeyframeWanted(..)
+            | FromStudio::Report(_)
+            | FromStudio::Started(_)
+            | FromStudio::Encoder(_) => Err(WireError::Tag(tag)),
         }
     }
 }
@@ -411,6 +441,75 @@ impl FromPusher {
     pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
         match frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })? {
             Self::LIVE => Ok(Self::Live),
+            Self::FAILED => Ok(Self::Failed(String::from_utf8_lossy(&frame).into_owned())),
+            other => Err(WireError::Tag(other)),
+        }
+    }
+}
+
+/// Said to an ingester.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToIngester {
+    /// The next bytes of an FLV file (Adobe Flash Video File Format 10.1, annex E).
+    Flv(Bytes),
+    /// Somebody waits for one.
+    Keyframe,
+}
+
+impl ToIngester {
+    const FLV: u8 = 48;
+    const KEYFRAME: u8 = 49;
+
+    /// Appends the message to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Flv(bytes) => frame(Self::FLV, out, |out| out.extend_from_slice(bytes)),
+            Self::Keyframe => frame(Self::KEYFRAME, out, |_| {}),
+        }
+    }
+
+    /// Reads a frame without its length.
+    pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
+        match frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })? {
+            Self::FLV => Ok(Self::Flv(frame)),
+            Self::KEYFRAME => Ok(Self::Keyframe),
+            other => Err(WireError::Tag(other)),
+        }
+    }
+}
+
+/// Said by an ingester.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromIngester {
+    /// H.264 (RFC 6184) or Opus (RFC 7587), with its header.
+    Packet(TrackKind, Bytes),
+    /// What comes can't be read. The last word.
+    Failed(String),
+}
+
+impl FromIngester {
+    const PACKET: u8 = 50;
+    const FAILED: u8 = 51;
+
+    /// Appends the message to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Packet(kind, rtp) => frame(Self::PACKET, out, |out| {
+                out.put_u8(*kind as u8);
+                out.extend_from_slice(rtp);
+            }),
+            Self::Failed(reason) => frame(Self::FAILED, out, |out| out.extend_from_slice(reason.as_bytes())),
+        }
+    }
+
+    /// Reads a frame without its length.
+    pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
+        match frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })? {
+            Self::PACKET => {
+                let number = frame.try_get_u8().map_err(|_| WireError::Short { tag: Self::PACKET })?;
+                let kind = TrackKind::ALL.into_iter().find(|kind| *kind as u8 == number);
+                Ok(Self::Packet(kind.ok_or(WireError::Tag(number))?, frame))
+            }
             Self::FAILED => Ok(Self::Failed(String::from_utf8_lossy(&frame).into_owned())),
             other => Err(WireError::Tag(other)),
         }
@@ -492,7 +591,7 @@ mod tests {
         let kind = TileKind::Video(TrackKind::Screen);
         let tile = Tile { participant: who(), name: "李雷".to_owned(), kind, speaking: true, phone: true };
         let scene = Scene { layout: model::Layout::Gallery, tiles: vec![tile] };
-        let stage = Stage { title: "例会".to_owned(), scene };
+        let stage = Stage { title: "例会".to_owned(), scene, full_hd: true };
         let packet = RtpPacket {
             payload_type: PAYLOAD_TYPE,
             marker: true,
@@ -506,13 +605,13 @@ mod tests {
 
         let mut out = Vec::new();
         ToStudio::write_stage(&stage, &mut out);
-        ToStudio::write_video(who(), TrackKind::Camera, VideoCodec::Vp8, &packet, &mut out);
+        ToStudio::write_video((who(), TrackKind::Camera), Some(-40), VideoCodec::Vp8, &packet, &mut out);
         ToStudio::write_program(&loud, &mut out);
         let read: Vec<_> = frames(&out).into_iter().map(|frame| ToStudio::read(frame).unwrap()).collect();
 
         assert_eq!(read[0], ToStudio::Stage(stage));
-        let ToStudio::Video { participant, kind, codec, rtp } = &read[1] else { panic!("{:?}", read[1]) };
-        assert_eq!((*participant, *kind, *codec), (who(), TrackKind::Camera, VideoCodec::Vp8));
+        let ToStudio::Video { participant, kind, lead, codec, rtp } = &read[1] else { panic!("{:?}", read[1]) };
+        assert_eq!((*participant, *kind, *lead, *codec), (who(), TrackKind::Camera, Some(-40), VideoCodec::Vp8));
         assert_eq!(RtpPacket::parse(rtp).unwrap(), packet);
         let ToStudio::Program(samples) = &read[2] else { panic!("{:?}", read[2]) };
         assert_eq!((samples.len(), &samples[..4]), (FRAME_SAMPLES, &[32_767, -16_384, 32_767, 0][..]));
@@ -527,6 +626,7 @@ mod tests {
             FromStudio::Unit(AccessUnit { track: Track::Audio, pts: Duration::from_millis(40), keyframe: true, data }),
             FromStudio::KeyframeWanted(who(), TrackKind::Camera),
             FromStudio::Report(Report { ticks: 5, ..Report::default() }),
+            FromStudio::Encoder("x264enc".to_owned()),
         ];
         let mut out = Vec::new();
         said.iter().for_each(|message| message.write(&mut out));
@@ -550,10 +650,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_are_too_strange(tag in 0_u8..40, body: Vec<u8>) {
+        fn no_bytes_are_too_strange(tag in 0_u8..60, body: Vec<u8>) {
             let bytes: Bytes = [vec![tag], body].concat().into();
             let _read = (ToStudio::read(bytes.clone()).is_ok(), ToPusher::read(bytes.clone()).is_ok());
             let _read = FromPusher::read(bytes.clone()).is_ok();
+            let _read = (ToIngester::read(bytes.clone()).is_ok(), FromIngester::read(bytes.clone()).is_ok());
             if let Ok(message) = FromStudio::read(bytes) {
                 let mut out = Vec::new();
                 message.write(&mut out);

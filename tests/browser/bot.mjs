@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
-const { chromium } = require('playwright-core');
+const { chromium, firefox } = require('playwright-core');
 
 const [tone, picture, devices = 'all'] = process.argv.slice(2);
 const PATIENCE_MS = 30_000;
@@ -32,22 +32,8 @@ const DEVICES = {
   forbidden: FAKE.slice(1),
 };
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--autoplay-policy=no-user-gesture-required',
-    '--allow-loopback-in-peer-connection',
-    '--auto-select-desktop-capture-source=Entire screen',
-    ...DEVICES[devices],
-  ],
-});
+const isFirefox = devices === 'firefox';
+const browser = isFirefox ? await launchFirefox() : await launchChromium();
 const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } });
 const granted = devices === 'forbidden' ? [] : ['camera', 'microphone'];
 await context.grantPermissions([...granted, 'clipboard-read', 'clipboard-write']).catch(() => undefined);
@@ -70,6 +56,40 @@ const pages = [];
 /** The tab that is looked at. */
 let page;
 await newTab();
+
+function launchChromium() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--autoplay-policy=no-user-gesture-required',
+      '--allow-loopback-in-peer-connection',
+      '--auto-select-desktop-capture-source=Entire screen',
+      ...DEVICES[devices],
+    ],
+  });
+}
+
+/** The one that Debian has, by the standard's protocol: its camera changes its colour, its microphone hums at `tone` Hz. */
+function launchFirefox() {
+  return firefox.launch({
+    channel: 'moz-firefox',
+    executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
+    firefoxUserPrefs: {
+      'media.navigator.permission.disabled': true,
+      'media.navigator.streams.fake': true,
+      'media.navigator.audio.fake_frequency': Number(tone),
+      'media.autoplay.default': 0,
+      'media.peerconnection.ice.obfuscate_host_addresses': false,
+    },
+  });
+}
 
 async function newTab() {
   page = await context.newPage();
@@ -116,9 +136,38 @@ async function hear(seconds) {
   }, seconds);
 }
 
+/** The same in Firefox, whose contexts stand still on a machine without sound: each stream is recorded, and decoded again. */
+async function hearRecorded(seconds) {
+  return page.evaluate(async seconds => {
+    const streams = [...document.querySelectorAll('audio, video')]
+      .filter(({ muted, srcObject }) => !muted && srcObject?.getAudioTracks().length)
+      .map(({ srcObject }) => new MediaStream(srcObject.getAudioTracks()));
+    const sum = new Float32Array(seconds * 48_000);
+    await Promise.all(
+      streams.map(async stream => {
+        const recorder = new MediaRecorder(stream);
+        const parts = [];
+        recorder.ondataavailable = ({ data }) => parts.push(data);
+        const stopped = new Promise(resolve => (recorder.onstop = resolve));
+        recorder.start();
+        // What an encoder adds before and after is cut off.
+        await new Promise(resolve => setTimeout(resolve, (seconds + 0.5) * 1_000));
+        recorder.stop();
+        await stopped;
+        const bytes = await new Blob(parts).arrayBuffer();
+        const decoded = await new OfflineAudioContext(1, 1, 48_000).decodeAudioData(bytes);
+        decoded.getChannelData(0).forEach((sample, at) => at < sum.length && (sum[at] += sample));
+      }),
+    );
+    return Array.from(sum, sample => Math.max(-1, Math.min(1, sample)) * 32_767 | 0);
+  }, seconds);
+}
+
 /** The mean colour of the middle of a playing picture, as red, green and blue from 0 to 255. */
 async function colour(selector) {
-  return page.evaluate(selector => {
+  return page.evaluate(async selector => {
+    // Whoever looks again and again leaves the page time to paint.
+    await new Promise(resolve => setTimeout(resolve, 50));
     const video = document.querySelector(selector);
     // A canvas is there at once.
     if (!video || video.readyState < 2) return null;
@@ -141,6 +190,25 @@ async function drag(selector, from, to) {
   await page.mouse.down();
   await page.mouse.move(...at(to), { steps: 12 });
   await page.mouse.up();
+}
+
+/** Playwright's own tells Firefox's pages nothing of it. */
+async function fill(selector, text) {
+  if (!isFirefox) return page.fill(selector, text);
+  await page.click(selector);
+  await page.evaluate(text => {
+    const field = document.activeElement;
+    // Not the field's own: that is what React looks whether it was told by.
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set.call(field, text);
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+  }, text);
+}
+
+/** Clicks what hands out a file, and keeps that; its name. */
+async function download(selector, path) {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.click(selector)]);
+  await file.saveAs(path);
+  return file.suggestedFilename();
 }
 
 /** Playwright's own waiting compiles in the page, which its security policy forbids. */
@@ -174,9 +242,10 @@ async function axe(rules) {
 const calls = {
   open: url => page.goto(url),
   click: selector => page.click(selector),
-  fill: (selector, text) => page.fill(selector, text),
+  fill,
   choose: (selector, value) => page.selectOption(selector, value),
   drag,
+  download,
   hover: selector => page.hover(selector),
   upload: (selector, path) => page.setInputFiles(selector, path),
   type: text => page.keyboard.type(text),
@@ -197,19 +266,22 @@ const calls = {
   screenshot: path => page.screenshot({ path }),
   said: () => said,
   axe,
-  hear,
+  hear: isFirefox ? hearRecorded : hear,
   colour,
 };
 
+// Whatever hangs, nobody waits for it.
+process.stdin.once('end', () => setTimeout(PATIENCE_MS / 3).then(() => process.exit(1)));
 console.log('{}');
 for await (const line of createInterface({ input: process.stdin })) {
   const { call, args } = JSON.parse(line);
   try {
     const answer = await calls[call](...args);
-    const plain = ['text', 'evaluate', 'said', 'hear', 'colour', 'axe'].includes(call);
+    const plain = ['text', 'evaluate', 'said', 'hear', 'colour', 'axe', 'download'].includes(call);
     console.log(JSON.stringify({ answer: plain ? answer : null }));
   } catch (error) {
     console.log(JSON.stringify({ error: `${error.message ?? error}\n${said.slice(-10).join('\n')}` }));
   }
 }
 await browser.close();
+process.exit();

@@ -42,6 +42,9 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "GET /meetings/{id}/networks" => (HIS, Value::Null),
         "GET /meetings/{id}/watch" => (HIS, Value::Null),
         "PUT /meetings/{id}/watch" => (HIS, json!({"access": "public"})),
+        // There is none to see or take back, and none is made by this name: tests/e2e/whip.rs.
+        "GET /meetings/{id}/encoder-token" | "DELETE /meetings/{id}/encoder-token" => (NOBODY, Value::Null),
+        "POST /meetings/{id}/encoder-token" => (HIS, json!({"name": ""})),
         "GET /me/bookmarks" => (LOGGED_IN, Value::Null),
         "POST /me/bookmarks" => (LOGGED_IN, json!({"name": "页", "url": "ftp://none"})),
         // There is none of this name for anybody: one's own are in tests/e2e/sharing.rs.
@@ -84,7 +87,10 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,
         "GET /meetings/{id}/whiteboard" | "PUT /meetings/{id}/whiteboard" => return None,
-        "GET /recordings/{id}/file" | "GET /recordings/{id}/captions" | "DELETE /recordings/{id}" => return None,
+        "GET /recordings/{id}/file"
+        | "GET /recordings/{id}/captions"
+        | "GET /recordings/{id}/tracks/{number}"
+        | "DELETE /recordings/{id}" => return None,
         _ => panic!("say who may {route}"),
     })
 }

@@ -78,5 +78,15 @@ fn browsers_go_into_breakout_rooms_and_come_back() -> Result<()> {
     guest.see_colour(&format!("{} video", tile("韩梅梅")), Colour::Red)?;
     let heard = guest.hear(3)?.tone(700.0, 2.0);
     assert!(heard > LOUD / 2.0, "the guest hears the host again at {heard}");
+
+    // The host sends him again and brings all back, from where he opened the rooms.
+    let id = host.evaluate("window.huitong.state.participants.find(({ name }) => name === '李雷').id")?;
+    host.evaluate(&format!("window.huitong.moveTo({id}, 1)"))?;
+    guest.see("[data-testid=breakout]")?;
+    host.click("close-breakouts")?;
+    guest.miss("[data-testid=breakout]")?;
+    host.see(&tile("李雷"))?;
+    let heard = guest.hear(3)?.tone(700.0, 2.0);
+    assert!(heard > LOUD / 2.0, "the guest hears the host after all are back at {heard}");
     Ok(())
 }

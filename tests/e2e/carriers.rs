@@ -99,10 +99,22 @@ async fn a_server_that_has_no_room_or_says_nothing_is_passed_over_for_the_next()
     anyhow::bail!("no call comes to where the carrier has moved")
 }
 
-// product: P11; RFC 5626 §3.5.1
+// product: P11; RFC 5626 §3.5.1, §3.5.2
 #[test]
-fn whoever_asks_by_line_ends_whether_the_server_is_there_is_answered() -> Result<()> {
+fn whoever_asks_whether_the_server_is_there_is_answered() -> Result<()> {
     let server = Server::start()?;
+    // By STUN over UDP: where he is seen, from the first words of the cookie on hidden from meddling NATs.
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let question = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], b"twelve bytes"].concat();
+    socket.send_to(&question, server.sip)?;
+    let mut answer = [0; 100];
+    let len = socket.recv(&mut answer)?;
+    let [high, low] = socket.local_addr()?.port().to_be_bytes();
+    assert_eq!(answer[..4], [1, 1, 0, 12]);
+    assert_eq!(answer[4..20], question[4..]);
+    assert_eq!(answer[20..len], [0, 0x20, 0, 8, 0, 1, high ^ 0x21, low ^ 0x12, 127 ^ 0x21, 0x12, 0xa4, 1 ^ 0x42]);
+
     let mut plain = TcpStream::connect(server.sip)?;
     plain.set_read_timeout(Some(Duration::from_secs(10)))?;
     asks(&mut plain).context("TCP")?;

@@ -255,9 +255,15 @@ async fn the_next_carrier_is_asked_where_the_first_takes_no_call_and_calls_come_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_calls_a_telephone_from_the_meetings_page_and_sees_what_becomes_of_it() -> Result<()> {
     let carrier = Kamailio::start("MD5")?;
-    let server = server(&format!("[{}]", trunk(&carrier, "")))?;
+    let server = Server::start_with(&[
+        ("HUITONG_SIP__TRUNKS", &format!("[{}]", trunk(&carrier, ""))),
+        ("HUITONG_SIP__COUNTRY", r#""86""#),
+        ("HUITONG_SIP__ACCOUNTS", r#"[{user="8001",password="long-enough"}]"#),
+    ])?;
     server.wait_for_log("trunk is up")?;
     let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut system = Baresip::start_registering("8001", "long-enough", server.sip, Codec::Pcma, 900.0)?;
+    system.wait_for("REGISTER_OK")?;
     let mut page = Browser::start(0.0, Colour::Red)?;
     page.login(server.web, "concurrent", PASSWORD)?;
     page.click("instant-open")?;
@@ -282,7 +288,20 @@ async fn a_host_calls_a_telephone_from_the_meetings_page_and_sees_what_becomes_o
     phone.wait_for_sound()?;
     phone.press("1")?;
     page.see("[data-testid=dial][data-state=joined]")?;
+
+    // A room system of the house, by its extension.
+    page.click("invite-by-room")?;
+    page.fill("call-number", "8001")?;
+    page.fill("call-name", "三楼会议室")?;
+    page.click("call-submit")?;
+    page.see("[data-testid=dial][data-state=ringing]")?;
+    assert_eq!(page.axe()?, Vec::<String>::new());
+    system.take_call()?;
+    system.wait_for_sound()?;
+    system.press("1")?;
+    page.until("document.querySelectorAll('[data-testid=dial][data-state=joined]').length === 2")?;
     page.press("Escape")?;
+    page.see("[data-testid=tile][data-name='三楼会议室']")?;
     page.see("[data-testid=tile][data-name='韩梅梅']")
 }
 

@@ -59,10 +59,11 @@ async fn telephones_that_shake_hands_hear_plain_ones_and_each_other() -> Result<
     Ok(())
 }
 
-// product: P7, P12: a telephone of the house that takes no other call; the key of the description, too.
+// product: P7, P12: a telephone of the house that takes no other call; the key of the description, too. RFC 5626: one of another make that
+// is called by the connection it registered by.
 #[tokio::test(flavor = "multi_thread")]
 async fn telephones_are_called_encrypted_as_is_set_for_them() -> Result<()> {
-    let accounts = r#"[{user="8001",password="long-enough",encryption="dtls"},{user="8002",password="long-enough",encryption="sdes"}]"#;
+    let accounts = r#"[{user="8001",password="long-enough",encryption="dtls"},{user="8002",password="long-enough",encryption="sdes"},{user="8003",password="long-enough",encryption="sdes"}]"#;
     let server = Server::start_with(&[("HUITONG_SIP__ACCOUNTS", accounts)])?;
     let cookie = Client::login(server.web, "host", PASSWORD).await?;
     let name = json!({"type": "join", "name": "主持人"});
@@ -79,7 +80,18 @@ async fn telephones_are_called_encrypted_as_is_set_for_them() -> Result<()> {
         host.next(|message| message["event"]["dial"]["state"] == "joined").await?;
         phones.push(phone);
     }
+    let mut pjsua = Pjsua::start_encrypted("8003", 1_700.0, "sdes")?;
+    assert!(pjsua.register(&format!("{};transport=tcp", server.sip), "8003", "long-enough")?, "by a flow");
+    let dial = json!({"type": "dial", "number": "8003", "name": null});
+    host.send(&json!({"type": "command", "id": 78, "command": dial})).await?;
+    pjsua.wait_for("established")?;
+    pjsua.press("1")?;
+    host.next(|message| message["event"]["dial"]["state"] == "joined").await?;
+    for hz in [600.0, 900.0] {
+        pjsua.wait_to_hear(hz)?;
+    }
     let (first, second) = phones.split_at_mut(1);
+    while first[0].listen(1.0)?.tone(1_700.0, 1.0) < 0.05 {}
     while first[0].listen(1.0)?.tone(900.0, 1.0) < 0.05 {}
     while second[0].listen(1.0)?.tone(600.0, 1.0) < 0.05 {}
     assert!(server.counted("plane_handshakes", "").await? >= 1);

@@ -37,7 +37,7 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     host.login(server.web, "concurrent", PASSWORD)?;
     host.click("instant-open")?;
     host.fill("instant-title", "周会")?;
-    host.fill("instant-capacity", "3")?;
+    host.fill("instant-capacity", "4")?;
     host.click("instant-start")?;
     host.click("prejoin-join")?;
     host.see(&by_id("room"))?;
@@ -82,8 +82,24 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     // Whoever comes now is muted; then there is no place left; then the door is shut.
     host.click("mute-on-entry")?;
     host.until("window.huitong.state.meeting.mute_on_entry")?;
-    let third = Client::join(server.web, &number, json!({"type": "join", "name": "Ada King"}), None).await?;
-    host.see("[data-testid=participant-row][data-name='Ada King'][data-muted=true]")?;
+    host.click("more")?;
+    host.click("toggle-waiting-room")?;
+    host.until("window.huitong.state.meeting.waiting_room")?;
+    let mut others = Vec::new();
+    for name in ["Ada King", "Mary Somerville"] {
+        let other = Client::join(server.web, &number, json!({"type": "join", "name": name}), None).await?;
+        assert_eq!(other.joined["reason"], "admission");
+        host.see(&format!("[data-testid=waiting-row][data-name='{name}']"))?;
+        others.push(other);
+    }
+    host.click("admit-all")?;
+    host.miss(&by_id("door"))?;
+    for name in ["Ada King", "Mary Somerville"] {
+        host.see(&format!("[data-testid=participant-row][data-name='{name}'][data-muted=true]"))?;
+    }
+    host.click("more")?;
+    host.click("toggle-waiting-room")?;
+    host.until("!window.huitong.state.meeting.waiting_room")?;
     guest.new_tab()?;
     guest.open(&link)?;
     guest.fill("join-name", "韩梅梅")?;
@@ -93,7 +109,7 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     reads(&mut guest, &refused("full"), "The meeting is full")?;
     from_row(&mut host, "Ada King", "menu-remove")?;
     host.miss("[data-testid=participant-row][data-name='Ada King']")?;
-    drop(third);
+    drop(others);
     host.click("more")?;
     host.click("toggle-lock")?;
     host.until("window.huitong.state.meeting.locked")?;
@@ -120,6 +136,14 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     guest.until("document.pictureInPictureElement?.dataset.testid === 'floating'")?;
     guest.press("i")?;
     guest.until("!document.pictureInPictureElement")?;
+
+    // All that the page is came from the server itself, and what is written into it is not run.
+    let strange = "performance.getEntriesByType('resource').map(({ name }) => new URL(name)) \
+        .filter(({ host, protocol }) => protocol.startsWith('http') && host !== location.host).map(String)";
+    assert_eq!(host.evaluate(strange)?, json!([]));
+    let inline = "(() => { const script = document.createElement('script'); script.textContent = 'window.inlined = true'; \
+        document.head.append(script); return window.inlined === true })()";
+    assert_eq!(host.evaluate(inline)?, false);
 
     // Who leaves alone ends it for nobody: another is the host.
     guest.click("leave")?;

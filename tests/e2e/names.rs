@@ -27,6 +27,23 @@ fn is_untouched(page: &mut Browser) -> Result<()> {
     Ok(())
 }
 
+/// Were something to become part of the page all the same, the browser would not run it.
+fn runs_nothing_of_others(page: &mut Browser) -> Result<()> {
+    page.evaluate(
+        "new Promise(done => {
+           const box = document.body.appendChild(document.createElement('div'));
+           box.innerHTML = `<img src='data:,' onerror='window.run=1'><a href='javascript:window.run=2'>x</a>`;
+           const script = document.createElement('script');
+           script.textContent = 'window.run=3';
+           box.append(script);
+           box.querySelector('a').click();
+           box.querySelector('img').addEventListener('error', () => setTimeout(() => done(box.remove())));
+         })",
+    )?;
+    assert_eq!(page.evaluate("window.run === undefined")?, true, "the page's policy lets others' script run");
+    Ok(())
+}
+
 /// Everything is within the page, at each size.
 fn fits(page: &mut Browser, screen: &str) -> Result<()> {
     for (width, height) in SIZES {
@@ -252,5 +269,6 @@ async fn script_in_every_field_of_a_meeting_stays_text() -> Result<()> {
     page.see(&by_id("share-problem"))?;
     fits(&mut page, "what can be shared")?;
     page.until("window.huitong.state.phase === 'joined'")?;
-    is_untouched(&mut page)
+    is_untouched(&mut page)?;
+    runs_nothing_of_others(&mut page)
 }

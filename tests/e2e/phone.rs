@@ -223,7 +223,8 @@ async fn a_caller_mutes_himself_and_is_under_the_hosts_hand() -> Result<()> {
     Ok(())
 }
 
-// product: P7, RFC 4568: two telephones that refuse to speak plainly, and one that can't but do so.
+// product: P7, RFC 4568, RFC 8643: telephones of two makes that refuse to speak plainly, one that encrypts where the other side can, and
+// one that can't.
 #[test]
 fn encrypted_telephones_hear_plain_ones_and_each_other() -> Result<()> {
     let server = Server::start()?;
@@ -236,14 +237,30 @@ fn encrypted_telephones_hear_plain_ones_and_each_other() -> Result<()> {
         phone.dial(&server.meeting, server.sip, "udp")?;
         phone.enter(&server.password)?;
     }
+    let mut others = Vec::new();
+    for (number, own, encryption) in [("13800000004", 1_700.0, "sdes"), ("13800000005", 2_100.0, "either")] {
+        let mut phone = Pjsua::start_encrypted(number, own, encryption)?;
+        phone.dial(&server.meeting, server.sip, "udp")?;
+        phone.press(&format!("2{}#", server.password))?;
+        others.push((phone, own));
+    }
+    for (phone, _) in &mut others {
+        phone.wait_to_hear(600.0)?;
+    }
+    let judge = |own: f32, heard: &Heard| {
+        for hz in [600.0, 900.0, 1_300.0, 1_700.0, 2_100.0] {
+            let tone = heard.tone(hz, 2.0);
+            assert!(if hz == own { tone < SILENT } else { tone > LOUD }, "{own} Hz hears {hz} Hz at {tone}");
+        }
+    };
     // Long enough for reports to go both ways, and for the menu's last words.
     phones[2].0.talk(TALK * 2)?;
     for (phone, own) in &mut phones {
         let heard = phone.listen(2.0)?;
-        for hz in [600.0, 900.0, 1_300.0] {
-            let tone = heard.tone(hz, 2.0);
-            assert!(if hz == *own { tone < SILENT } else { tone > LOUD }, "{own} Hz hears {hz} Hz at {tone}");
-        }
+        judge(*own, &heard);
+    }
+    for (phone, own) in &mut others {
+        judge(*own, &phone.listen(2.0)?);
     }
     Ok(())
 }

@@ -61,6 +61,7 @@ fn pictures_of_the_docs() -> Result<()> {
     phone.dial(&server.meeting, server.sip, "udp")?;
     phone.enter(&server.password)?;
     guest.see("[data-testid=tile][data-via=phone]")?;
+    guest.click("reactions")?;
     guest.click("toggle-hand")?;
     host.until("window.huitong.state.received.some(slot => slot.kind === 'camera' && slot.participant)")?;
     host.click("start-broadcast")?;

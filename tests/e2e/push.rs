@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Browser, Client, Colour, Heard, PASSWORD, Rtmp, Server};
+use tests::{Browser, Client, Colour, Heard, PASSWORD, Rtmp, Server, Stunnel};
 
 const HOST: f32 = 700.0;
 
@@ -88,9 +88,15 @@ fn is(name: &str, state: &str) -> String {
 // product: B3
 #[test]
 fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Result<()> {
-    let server = Server::start_with(&[("HUITONG_PUSH__PRIVATE", "true")])?;
     let folder = tempfile::tempdir()?;
     let nginx = Rtmp::start()?;
+    // The same server over TLS, and a third behind a certificate by an authority that nobody knows.
+    let (secure, forged) = (Stunnel::start(nginx.address)?, Stunnel::start(nginx.address)?);
+    let authority = secure.authority();
+    let server = Server::start_with(&[
+        ("HUITONG_PUSH__PRIVATE", "true"),
+        ("HUITONG_PUSH__AUTHORITY", authority.to_str().context("a path")?),
+    ])?;
     let srt_film = folder.path().join("srt.ts");
     let (mut listener, srt) = listen_by_srt(&srt_film)?;
     // One that takes connections and never says a word, and one that takes none.
@@ -106,9 +112,14 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     host.click("open-pushes")?;
     add(&mut host, &format!("rtmp://{}/live/s3cret", nginx.address), "nginx")?;
     add(&mut host, &srt, "srt")?;
+    let (mut stopping, stops) = listen_by_srt(&folder.path().join("stops.ts"))?;
+    add(&mut host, &stops, "stops")?;
     add(&mut host, &format!("rtmp://{closed}/live/s3cret"), "closed")?;
     add(&mut host, &format!("rtmp://{}/live/s3cret", mute.local_addr()?), "mute")?;
-    for (name, state) in [("nginx", "live"), ("srt", "live"), ("closed", "retrying"), ("mute", "retrying")] {
+    add(&mut host, &format!("rtmps://{}/live/secure", secure.address), "secure")?;
+    add(&mut host, &format!("rtmps://{}/live/forged", forged.address), "forged")?;
+    let live = ["nginx", "srt", "secure", "stops"].map(|name| (name, "live"));
+    for (name, state) in live.into_iter().chain(["closed", "mute", "forged"].map(|name| (name, "retrying"))) {
         host.until(&is(name, state)).with_context(|| format!("{name} is not {state}:\n{}", server.log()))?;
     }
     host.fill("push-url", "http://127.0.0.1/live/key")?;
@@ -116,7 +127,12 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     host.see("[data-testid=push-problem]")?;
     host.hear(5)?;
     shows_the_host(&nginx.film("s3cret"))?;
+    shows_the_host(&nginx.film("secure"))?;
+    assert!(!nginx.film("forged").exists(), "it was sent to a server that nobody answers for");
 
+    // One that stops reading harms nothing, and is left in the end.
+    let stop = Command::new("kill").args(["-STOP", &stopping.id().to_string()]).status()?;
+    assert!(stop.success(), "{stop}");
     // A server that goes and comes back is found again; the other one has noticed nothing.
     let address = nginx.address;
     drop(nginx);
@@ -128,6 +144,9 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     let again = seconds(&nginx.film("s3cret"))?;
     assert!(again > 2.0, "{again} s came after the restart");
     assert!(host.evaluate(&is("srt", "live"))?.as_bool() == Some(true), "srt has noticed");
+    host.until(&is("stops", "retrying"))?;
+    stopping.kill()?;
+    stopping.wait()?;
     host.see("[data-testid=broadcast][data-state=live]")?;
 
     // Its end is told to whoever listens; the key is nobody's business.

@@ -20,25 +20,25 @@ use crate::{
 const PASSWORD: &str = "Huitong-2026";
 
 /// What is done with each screen.
-enum Doing {
+pub(crate) enum Doing {
     /// Its picture is kept.
     Shoot,
     /// What keeps people out is gathered.
     Check(Mutex<Vec<String>>),
 }
 
-struct Visitor {
-    language: &'static str,
-    doing: Doing,
+pub(crate) struct Visitor {
+    pub(crate) language: &'static str,
+    pub(crate) doing: Doing,
 }
 
 impl Visitor {
-    fn say(&self, chinese: &'static str, english: &'static str) -> &'static str {
+    pub(crate) fn say(&self, chinese: &'static str, english: &'static str) -> &'static str {
         if self.language == "zh-CN" { chinese } else { english }
     }
 
     /// The page shows this screen now.
-    fn at(&self, page: &mut Browser, screen: &str) -> Result<()> {
+    pub(crate) fn at(&self, page: &mut Browser, screen: &str) -> Result<()> {
         match &self.doing {
             Doing::Shoot => self.shoot(page, screen),
             Doing::Check(found) => {
@@ -71,7 +71,7 @@ impl Visitor {
         page.resize(1440, 900)
     }
 
-    fn somebody(&self, server: &Server, wall: &str) -> Result<Browser> {
+    pub(crate) fn somebody(&self, server: &Server, wall: &str) -> Result<Browser> {
         let mut page = match self.doing {
             Doing::Shoot => somebody(wall, 0.0)?,
             // Small and slow: what the cameras show is not looked at, and the machine has better things to do.
@@ -171,6 +171,7 @@ fn account(visitor: &Visitor, server: &Server, host: &mut Browser) -> Result<()>
             host.fill("book-day", tomorrow.as_str().context("a day")?)?;
             host.choose("book-repeat", "WEEKLY")?;
             visitor.at(host, "book")?;
+            visitor.in_the_dark(host, "book")?;
             host.click("book-slots")?;
             host.see(&by_id("free-slot"))?;
             visitor.at(host, "free-slots")?;
@@ -199,6 +200,14 @@ fn account(visitor: &Visitor, server: &Server, host: &mut Browser) -> Result<()>
     host.click("meeting-audience")?;
     host.see(&by_id("audience-public"))?;
     visitor.at(host, "audience")?;
+    host.press("Escape")?;
+    host.miss("[role=dialog]")?;
+    host.click_at(&format!("{} [data-testid=meeting-more]", item(visitor.say("产品评审", "Product review"))))?;
+    host.click("meeting-encoder")?;
+    host.fill("encoder-name", visitor.say("主会场摄像机", "Camera in the hall"))?;
+    host.click("encoder-make")?;
+    host.see(&by_id("encoder-token"))?;
+    visitor.at(host, "encoder")?;
     for tab in ["profile", "password", "meeting", "about"] {
         host.open(&format!("{home}settings#{tab}"))?;
         host.see(&by_id("tab-about"))?;
@@ -358,6 +367,7 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, oth
     host.click("poll-vote")?;
     host.until("window.huitong.state.polls[0].voters === 5")?;
     visitor.at(host, "poll")?;
+    visitor.in_the_dark(host, "poll")?;
     host.click("panel-close")?;
     for (opens, shown, screen) in [
         ("open-scale", "extend", "scale"),
@@ -371,6 +381,9 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, oth
         host.click(opens)?;
         host.see(&by_id(shown))?;
         visitor.at(host, screen)?;
+        if screen == "statistics" {
+            visitor.in_the_dark(host, screen)?;
+        }
         host.press("Escape")?;
         host.miss(&by_id(shown))?;
     }

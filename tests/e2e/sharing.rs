@@ -6,19 +6,24 @@ use anyhow::Result;
 use serde_json::json;
 use tests::{Browser, Client, Colour, Server, by_id, http};
 
-use crate::web::is_sound;
+use crate::{pictures::ffmpeg, web::is_sound};
 
 const PASSWORD: &str = "Huitong-2026";
 
-/// A document (ISO 32000) with a page in each of these colours, as fractions of red, green and blue.
+/// A document with a page in each of these colours, as fractions of red, green and blue.
 fn write_pdf(path: &Path, colours: &[&str]) -> Result<()> {
-    let kids: Vec<_> = (0..colours.len()).map(|page| format!("{} 0 R", 3 + 2 * page)).collect();
+    let pages: Vec<_> = colours.iter().map(|colour| format!("{colour} rg 0 0 640 360 re f")).collect();
+    write_pages(path, &pages)
+}
+
+/// A document (ISO 32000) with these drawings on pages of 640 by 360 points.
+pub(crate) fn write_pages(path: &Path, pages: &[String]) -> Result<()> {
+    let kids: Vec<_> = (0..pages.len()).map(|page| format!("{} 0 R", 3 + 2 * page)).collect();
     let mut objects = vec![
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         format!("<< /Type /Pages /Kids [{}] /Count {} >>", kids.join(" "), kids.len()),
     ];
-    for (page, colour) in colours.iter().enumerate() {
-        let content = format!("{colour} rg 0 0 640 360 re f");
+    for (page, content) in pages.iter().enumerate() {
         let contents = 4 + 2 * page;
         objects.push(format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 640 360] /Contents {contents} 0 R >>"));
         objects.push(format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()));
@@ -178,6 +183,15 @@ async fn all_draw_on_the_whiteboard_and_it_is_there_after_a_restart() -> Result<
     guest.fill("board-typing", "<img src=x onerror=alert(1)> 会通")?;
     guest.press("Enter")?;
     host.until("document.querySelector('[data-testid=whiteboard]').dataset.elements === '3'")?;
+    // Kept on one's own disk, as a picture that shows the same.
+    let folder = tempfile::tempdir()?;
+    let (picture, pixel) = (folder.path().join("board.png"), folder.path().join("pixel.rgb"));
+    assert_eq!(host.download(&by_id("board-save"), &picture)?, "Whiteboard.png");
+    // The upper edge of the red rectangle.
+    let crop = "crop=1:1:480:108,format=rgb24";
+    ffmpeg(&["-i", &picture.to_string_lossy(), "-vf", crop, "-frames:v", "1", "-f", "rawvideo"], &pixel)?;
+    let seen = std::fs::read(&pixel)?;
+    assert!(seen.len() == 3 && seen[0] > 150 && seen[1] < 100 && seen[2] < 100, "{seen:?}");
     host.click("board-undo")?;
     see_ink(&mut guest, 480, 108, false)?;
     host.click("board-redo")?;

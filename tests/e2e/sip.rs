@@ -121,7 +121,7 @@ fn options(branch: &str, transport: &str) -> String {
     )
 }
 
-/// The codes of all that is answered before the OPTIONS is.
+/// The codes of all that is answered before the OPTIONS is; of an INVITE that needs longer, the first.
 fn over_udp(server: &Server, message: &[u8], branch: &str) -> Result<Vec<String>> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(PATIENCE))?;
@@ -133,6 +133,11 @@ fn over_udp(server: &Server, message: &[u8], branch: &str) -> Result<Vec<String>
         let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
         if text.contains(&format!("Call-ID: {branch}\r")) {
             anyhow::ensure!(text.starts_with("SIP/2.0 200"), "{text}");
+            if codes.is_empty() && message.starts_with(b"INVITE ") {
+                let (len, _) = socket.recv_from(&mut buffer).context("an INVITE is answered")?;
+                let text = String::from_utf8_lossy(&buffer[..len]);
+                codes.extend(text.split(' ').nth(1).map(str::to_owned));
+            }
             return Ok(codes);
         }
         codes.push(text.split(' ').nth(1).unwrap_or_default().to_owned());

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use media::{AudioCodec, Clip, RtpPacket, Ssrc};
-use mixer::{Mixer, SeatConfig, tones};
+use mixer::{Mixer, PlayId, SeatConfig, tones};
 use serde_json::json;
 use tests::{Baresip, Client, Codec, Pjsua, RawPhone, Server, User, tag};
 
@@ -35,7 +35,7 @@ impl Sprayer {
         let mut mixer = Mixer::new();
         let config = SeatConfig { input: None, output: Some(AudioCodec::Pcma), voice: false, apart: true };
         let seat = mixer.add(config)?;
-        mixer.play(seat, Clip::new(tones::sine(STRANGE_HZ, 0.3, 48_000, 48_000)), true);
+        mixer.play(seat, PlayId(1), Clip::new(tones::sine(STRANGE_HZ, 0.3, 48_000, 48_000)), true);
         let thread = std::thread::spawn(move || {
             let (mut sent, mut got) = (0u32, 0);
             let (mut next, mut buffer) = (Instant::now(), [0; 2048]);

@@ -293,6 +293,35 @@ fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
     Ok(())
 }
 
+// RFC 3261 §21.5.4; reliability: A2
+#[test]
+fn who_comes_when_all_lines_are_taken_is_asked_to_come_later_and_the_others_are_served() -> Result<()> {
+    // Ten lines, less those whose ports another program has.
+    let server = Server::start_with(&[("HUITONG_MEDIA__RTP_PORTS", "11000-11019")])?;
+    let (mut served, mut refused) = (Vec::new(), 0);
+    for _ in 0..40 {
+        let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+        let offer = phone.description()?;
+        let reply = phone.invite(&server.meeting, "", &offer, "")?;
+        if reply.code == 200 {
+            served.push((phone, reply.media()?));
+            continue;
+        }
+        assert_eq!((reply.code, reply.field("Retry-After")), (503, Some("10")), "{}", reply.text);
+        refused += 1;
+    }
+    assert!(served.len() <= 10 && refused >= 30, "{} and {refused}", served.len());
+    for (phone, media) in &served {
+        for number in 0..5 {
+            phone.exchange(*media, number)?;
+        }
+    }
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    assert_eq!(options(&server, &socket)?, "SIP/2.0 200 OK");
+    Ok(())
+}
+
 // reliability: A1. `tests/malformed.rs` has many more of them, against the parser and the endpoint alone.
 #[test]
 fn malformed_messages_on_the_wire_harm_nobody() -> Result<()> {

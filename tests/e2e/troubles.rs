@@ -1,8 +1,10 @@
 //! What goes wrong at a person's own end: said in clear words, in both languages and at both sizes, and nothing is lost.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
-use tests::{Browser, Client, Colour, Devices, Server, by_id};
+use tests::{Browser, Client, Colour, Devices, Server, Sitter, User, by_id};
 
 use crate::web::is_sound;
 
@@ -29,11 +31,11 @@ pub(crate) fn reads(page: &mut Browser, selector: &str, words: &str) -> Result<(
     page.resize(1440, 900)
 }
 
-fn door(server: &Server) -> String {
+pub(crate) fn door(server: &Server) -> String {
     format!("http://{}/j/{}#p={}", server.web, server.meeting, server.password)
 }
 
-fn to_mirror(page: &mut Browser, name: &str) -> Result<()> {
+pub(crate) fn to_mirror(page: &mut Browser, name: &str) -> Result<()> {
     page.fill("join-name", name)?;
     page.click("join-submit")?;
     page.see(&by_id("prejoin-join"))
@@ -81,6 +83,11 @@ async fn without_camera_and_microphone_one_is_told_and_comes_in_all_the_same() -
 fn with_a_microphone_alone_one_is_heard_and_told_of_the_camera() -> Result<()> {
     let server = Server::start()?;
     let mut page = Browser::start_on(Devices::NoCamera)?;
+    page.before_each_page(
+        "window.tones = [];
+         const start = OscillatorNode.prototype.start;
+         OscillatorNode.prototype.start = function (at) { window.tones.push(this.frequency.value); start.call(this, at); }",
+    )?;
     page.open(&door(&server))?;
     for (language, words) in [("zh-CN", "没有找到摄像头。"), ("en", "Camera: none was found.")] {
         speak(&mut page, language)?;
@@ -88,6 +95,10 @@ fn with_a_microphone_alone_one_is_heard_and_told_of_the_camera() -> Result<()> {
         reads(&mut page, &by_id("trouble-camera"), words)?;
         page.miss(&by_id("trouble-microphone"))?;
     }
+    // That one is heard is seen before one goes in, and that one hears can be tried.
+    page.until("document.querySelector('[data-testid=mic-level]').dataset.level > 0.5")?;
+    page.click_at("button[aria-label='Test the speaker']")?;
+    page.until("window.tones.join() === '523,784'")?;
     page.click("prejoin-join")?;
     page.see(&by_id("room"))?;
     page.until("window.huitong.state.sending && !window.huitong.me.muted && !window.huitong.me.camera")?;
@@ -209,13 +220,13 @@ fn a_second_tab_is_told_of_the_first() -> Result<()> {
     page.miss(&by_id("prejoin-elsewhere"))
 }
 
-// product: C6, C16
+// product: C6, C15, C16
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_removed_or_outlasts_the_meeting_is_told_so_and_led_back() -> Result<()> {
+async fn whoever_is_removed_or_outlasts_the_meeting_or_its_time_is_told_so_and_led_back() -> Result<()> {
     let server = Server::start()?;
     let cookie = Client::login(server.web, "host", "Huitong-2026").await?;
-    let mut host =
-        Client::join(server.web, &server.meeting, json!({"type": "join", "name": "韩梅梅"}), Some(&cookie)).await?;
+    let join = json!({"type": "join", "name": "韩梅梅"});
+    let host = Sitter::new(Client::join(server.web, &server.meeting, join, Some(&cookie)).await?);
     let mut page = Browser::start(0.0, Colour::Green)?;
     page.open(&door(&server))?;
     page.enter("李雷", "")?;
@@ -231,13 +242,27 @@ async fn whoever_is_removed_or_outlasts_the_meeting_is_told_so_and_led_back() ->
     page.click("prejoin-join")?;
     reads(&mut page, &format!("{}[data-code=removed]", by_id("prejoin-problem")), "removed you from this meeting")?;
 
+    // A meeting that was booked until soon: how long is left is told. It runs out beside what follows.
+    let owner = User::login(&server, "concurrent").await?;
+    let booking = json!({"title": "站会", "duration": 15, "capacity": 5, "options": {"join_before_host": true}});
+    let booked = owner.post("/meetings", booking).await?;
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    let of = |key: &str| booked.body[key].as_str().unwrap_or_default().to_owned();
+    page.open(&format!("http://{}/j/{}", server.web, of("number")))?;
+    to_mirror(&mut page, "李雷")?;
+    server.bring_end_near(&of("id"), Duration::from_secs(25))?;
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    page.until("document.querySelector('[data-testid=ends-in]')?.innerText === '1 min left'")?;
+
     let mut other = Browser::start(0.0, Colour::Blue)?;
     other.open(&door(&server))?;
     other.enter("Ada King", "")?;
     host.command(json!({"type": "end"})).await?;
     told_over(&mut other, "meeting_ended", ["会议已结束", "The meeting has ended"])?;
     other.click_at(&format!("{} a[href='/']", by_id("over")))?;
-    other.see(&by_id("join-number"))
+    other.see(&by_id("join-number"))?;
+    told_over(&mut page, "time_up", ["会议时间已到，会议已结束", "The booked time is over and the meeting has ended"])
 }
 
 /// The page after the meeting says why, in both languages without a reload, and where to go.

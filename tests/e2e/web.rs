@@ -70,7 +70,7 @@ fn seen(page: &mut Browser, expression: &str) -> Result<i64> {
     Ok(page.evaluate(expression)?.as_i64().unwrap_or(-1))
 }
 
-// product: L2, J2, C1, C5, C13, C14, C17, C19, C20, C21
+// product: L2, J2, C1, C5, C13, C14, C15, C17, C19, C20, C21
 #[tokio::test(flavor = "multi_thread")]
 async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<()> {
     let server = Server::start()?;
@@ -79,9 +79,18 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.click("instant-open")?;
     host.fill("instant-title", "周会")?;
     host.fill("instant-password", "135790")?;
+    host.choose("book-duration", "15")?;
     host.click("instant-start")?;
     host.click("prejoin-join")?;
     host.see(&by_id("room"))?;
+    // A quarter of an hour before the end the host is asked, and led to where it is put off.
+    host.see("[data-notice=ends_soon]")?;
+    assert!(host.text("[data-notice=ends_soon]")?.contains("15 min. Extend it?"));
+    is_sound(&mut host, "asked whether to extend")?;
+    host.click("notice-accept")?;
+    host.see(&by_id("extend"))?;
+    host.press("Escape")?;
+    host.miss(&by_id("extend"))?;
     let number = host.evaluate("window.huitong.state.meeting.number")?.as_str().unwrap_or_default().to_owned();
 
     // The link brings the password; what is said before one comes is there.
@@ -96,6 +105,8 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     guest.click("prejoin-join")?;
     guest.see(&by_id("room"))?;
     guest.see(&format!("{}[data-unread='0']", by_id("toggle-chat")))?;
+    guest.see(&by_id("ends-in"))?;
+    assert_eq!(guest.evaluate("document.querySelector('[data-notice=ends_soon]')")?, json!(null), "hosts alone");
     guest.click("toggle-chat")?;
     assert!(guest.text(&by_id("chat-message"))?.contains("议程"));
     is_sound(&mut guest, "chat")?;
@@ -204,6 +215,7 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     guest.until("window.huitong.state.meeting.capacity === 15")?;
     host.press("Escape")?;
     host.miss(&by_id("extend"))?;
+    host.miss(&by_id("ends-in"))?;
 
     // By the keyboard; help; a lost connection.
     guest.press("Shift+?")?;
@@ -311,6 +323,22 @@ fn an_account_is_its_owners() -> Result<()> {
     page.click("setting-cameraOff")?;
     page.click("setting-startMuted")?;
     is_sound(&mut page, "the settings")?;
+    // Colours and language, kept by this browser.
+    let option = |words: &str| format!("[role=option]:has-text('{words}')");
+    page.click("setting-colours")?;
+    page.click_at(&option("Dark"))?;
+    page.until("document.documentElement.dataset.mantineColorScheme === 'dark'")?;
+    page.click("setting-language")?;
+    page.click_at(&option("简体中文"))?;
+    page.until("document.querySelector('h1').innerText === '设置'")?;
+    page.reload()?;
+    page.until("document.querySelector('h1')?.innerText === '设置'")?;
+    assert_eq!(page.evaluate("document.documentElement.dataset.mantineColorScheme")?, "dark");
+    page.click("setting-language")?;
+    page.click_at(&option("English"))?;
+    page.click("setting-colours")?;
+    page.click_at(&option("As the system"))?;
+    page.until("document.documentElement.dataset.mantineColorScheme === 'light'")?;
     page.click("tab-about")?;
     page.see(&by_id("version"))?;
     page.see("[data-testid=support-url][href='https://help.example.com/']")?;
@@ -342,6 +370,7 @@ fn an_account_is_its_owners() -> Result<()> {
     page.open(&format!("{home}j/{}#p={}", server.meeting, server.password))?;
     page.click("join-submit")?;
     page.see("[data-testid=prejoin-camera][aria-pressed=false]")?;
+    page.see("[data-testid=prejoin-mic][aria-pressed=true]")?;
     page.click("prejoin-phone")?;
     let dialled = format!("+861088886666,,{}#,,{}#", server.meeting, server.password);
     assert_eq!(page.text(&by_id("dial-number"))?, dialled);
@@ -359,7 +388,14 @@ fn an_account_is_its_owners() -> Result<()> {
     page.miss(&by_id("dial-in-info"))?;
     page.click("more")?;
     page.click("open-invite")?;
-    page.until(&format!("document.querySelector('[data-testid=invite-text]')?.value.includes('Phone: {dialled}')"))
+    page.until(&format!("document.querySelector('[data-testid=invite-text]')?.value.includes('Phone: {dialled}')"))?;
+
+    // Whoever speaks by telephone opens no microphone here.
+    page.open(&format!("{home}settings#meeting"))?;
+    page.click("setting-connectAudio")?;
+    page.open(&format!("{home}j/{}#p={}", server.meeting, server.password))?;
+    page.click("join-submit")?;
+    page.see("[data-testid=prejoin-mic][aria-pressed=false]")
 }
 
 fn item(title: &str) -> String {
@@ -457,6 +493,10 @@ fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
         page.miss(&item("评审会二"))?;
         if is_sure {
             page.miss(&by_id("deleted"))?;
+            page.until(
+                "fetch('/api/v1/meetings?period=upcoming').then(answer => answer.json()) \
+                 .then(({ items }) => items.every(({ title }) => title !== '评审会二'))",
+            )?;
         } else {
             page.click("undo")?;
             page.see(&item("评审会二"))?;
@@ -500,6 +540,19 @@ fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
     page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
     page.click("meeting-delete-one")?;
     page.until(&format!("document.querySelectorAll(\"{}\").length === 9", item("例会")))?;
+    // All that are left are changed together.
+    page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
+    page.click("meeting-edit")?;
+    page.until("document.querySelector('[data-testid=book-repeat]')?.value === 'DAILY'")?;
+    page.fill("book-title", "晨会")?;
+    page.fill("book-time", "08:15")?;
+    page.click("book-submit")?;
+    page.see(&item("晨会"))?;
+    page.until(&format!(
+        "(all => all.length >= 9 && all.every(one => one.innerText.includes('8:15')))([...document.querySelectorAll(\"{}\")])",
+        item("晨会")
+    ))?;
+    page.miss(&item("例会"))?;
     segment(&mut page, "meetings-period", "Recordings")?;
     is_sound(&mut page, "recordings")?;
     Ok(())

@@ -1,10 +1,11 @@
-//! Chromium, headless, with a camera that shows one colour and a microphone that hears one tone.
+//! Browsers, headless: Chromium with a camera that shows one colour and a microphone that hears one tone, and Firefox with its own.
 
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -58,7 +59,7 @@ pub enum Devices {
 }
 
 impl Devices {
-    /// As `bot.mjs` calls it.
+    /// What `bot.mjs` calls Chromium with them.
     fn as_str(self) -> &'static str {
         match self {
             Self::All => "all",
@@ -72,7 +73,8 @@ impl Devices {
 /// One browser with one page.
 pub struct Browser {
     child: Child,
-    calls: ChildStdin,
+    /// None when it is over.
+    calls: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     _folder: TempDir,
 }
@@ -86,41 +88,47 @@ impl Browser {
         Self::start_with(hz, &picture, folder)
     }
 
-    /// Starts one on a machine that has less.
+    /// Starts one on a machine that has less; a microphone it has hears a tone.
     pub fn start_on(devices: Devices) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (picture, sound) = (folder.path().join("picture.y4m"), folder.path().join("tone.wav"));
         write_picture(&picture, Colour::Blue)?;
-        baresip::write_tone(&sound, 0.0, RATE)?;
-        Self::launch(&sound, &picture, devices, folder)
+        baresip::write_tone(&sound, 700.0, RATE)?;
+        Self::launch(&sound, &picture, devices.as_str(), folder)
     }
 
     /// Starts one whose camera shows this film (Y4M).
     pub fn start_with(hz: f32, picture: &Path, folder: TempDir) -> Result<Self> {
         let tone = folder.path().join("tone.wav");
         baresip::write_tone(&tone, hz, RATE)?;
-        Self::launch(&tone, picture, Devices::All, folder)
+        Self::launch(&tone, picture, Devices::All.as_str(), folder)
     }
 
     /// Starts one whose microphone hears this recording (WAV at 48 kHz) over and over, and whose camera shows this film.
     pub fn start_hearing(sound: &Path, picture: &Path, folder: TempDir) -> Result<Self> {
-        Self::launch(sound, picture, Devices::All, folder)
+        Self::launch(sound, picture, Devices::All.as_str(), folder)
     }
 
-    fn launch(tone: &Path, picture: &Path, devices: Devices, folder: TempDir) -> Result<Self> {
+    /// Firefox, whose microphone hears `hz` and whose camera changes its colour all the time. It has no use for addresses of the machine
+    /// alone: the server must be had at another.
+    pub fn firefox(hz: u32) -> Result<Self> {
+        Self::launch(Path::new(&hz.to_string()), Path::new(""), "firefox", tempfile::tempdir()?)
+    }
+
+    fn launch(tone: &Path, picture: &Path, kind: &str, folder: TempDir) -> Result<Self> {
         let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/bot.mjs");
         let mut child = Command::new("node")
             .arg(bot)
             .args([tone, picture])
-            .arg(devices.as_str())
+            .arg(kind)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("node doesn't start; scripts/setup.sh test installs it")?;
-        let calls = child.stdin.take().context("its input is piped")?;
+        let calls = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().context("its output is piped")?);
         let mut browser = Self { child, calls, answers, _folder: folder };
-        browser.answer().context("Chromium doesn't start; scripts/setup.sh test installs it")?;
+        browser.answer().context("the browser doesn't start; scripts/setup.sh test installs it")?;
         Ok(browser)
     }
 
@@ -137,7 +145,8 @@ impl Browser {
     }
 
     fn call(&mut self, call: &str, args: &Value) -> Result<Value> {
-        writeln!(self.calls, "{}", json!({"call": call, "args": args}))?;
+        let calls = self.calls.as_mut().context("its input is piped")?;
+        writeln!(calls, "{}", json!({"call": call, "args": args}))?;
         self.answer().with_context(|| format!("{call} {args}"))
     }
 
@@ -172,6 +181,11 @@ impl Browser {
     /// Puts a file into a field for files, by CSS.
     pub fn upload(&mut self, selector: &str, path: &Path) -> Result<()> {
         self.call("upload", &json!([selector, path])).map(drop)
+    }
+
+    /// Clicks what hands out a file, by CSS, and keeps the file; the name it was given.
+    pub fn download(&mut self, selector: &str, path: &Path) -> Result<String> {
+        Ok(self.call("download", &json!([selector, path]))?.as_str().unwrap_or_default().to_owned())
     }
 
     /// Types into what has the focus.
@@ -260,17 +274,30 @@ impl Browser {
 
     /// Waits until a picture shows this colour.
     pub fn see_colour(&mut self, selector: &str, colour: Colour) -> Result<()> {
+        self.see_such(selector, &format!("{colour:?}"), |seen| colour.is(seen))
+    }
+
+    /// Waits until a picture's colour has changed: one that stands still never does.
+    pub fn see_change(&mut self, selector: &str) -> Result<()> {
+        let mut first = None;
+        self.see_such(selector, "another", |seen| {
+            let first = *first.get_or_insert(seen);
+            seen.iter().zip(first).any(|(now, before)| (now - before).abs() > 24.0)
+        })
+    }
+
+    fn see_such(&mut self, selector: &str, what: &str, mut wish: impl FnMut([f32; 3]) -> bool) -> Result<()> {
         self.see(selector)?;
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(30);
         let mut last = None;
-        while std::time::Instant::now() < deadline {
+        while Instant::now() < deadline {
             last = self.colour(selector)?;
-            if last.is_some_and(|seen| colour.is(seen)) {
+            if last.is_some_and(&mut wish) {
                 return Ok(());
             }
         }
         let stats = self.evaluate("window.huitong?.getStats()")?;
-        bail!("{selector} shows {last:?}, not {colour:?}; {stats}")
+        bail!("{selector} shows {last:?}, not {what}; {stats}")
     }
 
     /// Keeps what is on the screen, for people to look at.
@@ -327,8 +354,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The bot ends with its input; one that hangs is ended. Neither is a failure of the test.
-        let _ = self.child.kill();
+        // The bot ends with its input, and the browser with it, soon (`bot.mjs`). That it does not is no failure of the test.
+        drop(self.calls.take());
         let _ = self.child.wait();
     }
 }

@@ -31,6 +31,11 @@ pub struct Pjsua {
 impl Pjsua {
     /// A phone with a number and a tone.
     pub fn start(number: &str, hz: f32) -> Result<Self> {
+        Self::start_encrypted(number, hz, "none")
+    }
+
+    /// One whose sound is encrypted: `sdes` always, `either` where the other side can.
+    pub fn start_encrypted(number: &str, hz: f32, encryption: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let (tone, heard) = (folder.path().join("tone.wav"), folder.path().join("heard.wav"));
         baresip::write_tone(&tone, hz, RATE)?;
@@ -39,6 +44,7 @@ impl Pjsua {
             .arg(tests.join("python/pjsua.py"))
             .arg(number)
             .args([&tone, &heard])
+            .arg(encryption)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -76,6 +82,16 @@ impl Pjsua {
     pub fn dial(&mut self, user: &str, server: SocketAddr, transport: &str) -> Result<()> {
         self.command(&format!("dial sip:{user}@{server};transport={transport}"))?;
         self.wait_for("established").map(drop)
+    }
+
+    /// Is from now on where a registrar finds it, and takes each call. Whether by the flow it registered by (RFC 5626).
+    pub fn register(&mut self, registrar: &str, user: &str, password: &str) -> Result<bool> {
+        self.command(&format!("register {registrar} {user} {password}"))?;
+        let said = self.wait_for("registered")?;
+        if !said.starts_with("200") {
+            bail!("not registered: {said}");
+        }
+        Ok(said.ends_with("outbound"))
     }
 
     /// Presses keys; the phone sends them one after the other.

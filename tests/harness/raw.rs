@@ -133,13 +133,19 @@ impl RawPhone {
 
     /// The same with more fields.
     pub fn call_with(&mut self, number: &str, fields: &str, offer: &str, ack: &str) -> Result<Reply> {
+        let reply = self.invite(number, fields, offer, ack)?;
+        if reply.code != 200 {
+            bail!("refused: {}", reply.text);
+        }
+        Ok(reply)
+    }
+
+    /// The same, whatever the answer is.
+    pub fn invite(&mut self, number: &str, fields: &str, offer: &str, ack: &str) -> Result<Reply> {
         number.clone_into(&mut self.dialled);
         self.send("INVITE", "", fields, offer)?;
         let reply = self.answer()?;
         self.acknowledge(&reply, ack)?;
-        if reply.code != 200 {
-            bail!("refused: {}", reply.text);
-        }
         Ok(reply)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
     ops::Range,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -59,6 +59,7 @@ impl Server {
         let own = [
             ("HUITONG_WEB__HTTP", web.to_string()),
             ("HUITONG_WEB__HTTPS", https.to_string()),
+            ("HUITONG_WEB__RTMP", "[\"127.0.0.1:0\"]".to_owned()),
             // All telephones of a test are on one host.
             ("HUITONG_SIP__TRUSTED", "[\"127.0.0.1\"]".to_owned()),
             ("HUITONG_SIP__UDP", format!("[\"{sip}\"]")),
@@ -246,6 +247,24 @@ impl Server {
         Ok(command()?.args(arguments).current_dir(self.folder.path()).envs(environment).output()?)
     }
 
+    /// As though a meeting that nobody has entered had been booked so much earlier that it ends after this.
+    pub fn bring_end_near(&self, meeting: &str, left: Duration) -> Result<()> {
+        const SCRIPT: &str = "import sqlite3, sys, time
+path, meeting, left_ms = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with sqlite3.connect(path, timeout=30) as db:
+    end_ms = int(time.time() * 1000) + left_ms
+    shift = 'SET start_ms = start_ms - until_ms + ?1, from_ms = from_ms - until_ms + ?1, until_ms = ?1'
+    moved = db.execute(f'UPDATE occurrences {shift} WHERE meeting_id = ?2', (end_ms, meeting))
+    assert moved.rowcount == 1, moved.rowcount";
+        let database = self.folder.path().join("data/huitong.db");
+        let left_ms = left.as_millis().to_string();
+        let status = python().args(["-c", SCRIPT]).arg(database).args([meeting, &left_ms]).status()?;
+        if !status.success() {
+            bail!("the end of {meeting} can't be moved: {status}");
+        }
+        Ok(())
+    }
+
     /// Makes its studio touch memory that isn't there.
     pub fn fault_studio(&self) -> Result<()> {
         let parent = self.child.id().to_string();
@@ -298,6 +317,19 @@ pub fn python() -> Command {
 /// Below the range of ports the system lends to whoever connects (from 32768): what is free stays so until the server
 /// has it.
 const PORTS: Range<u16> = 12_000..32_000;
+
+/// A port that is free on UDP and TCP, at every address of this machine.
+pub fn free_everywhere() -> Result<u16> {
+    for _ in 0..1_000 {
+        let port = free(1)?.port();
+        let all = [(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+        let is_free = |address: &SocketAddr| UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok();
+        if all.iter().all(is_free) {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free everywhere")
+}
 
 /// Ports in a row that are free on UDP and TCP; the first, which is even.
 pub(crate) fn free(count: u16) -> Result<SocketAddr> {

@@ -1,5 +1,7 @@
-"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `refer URI`, `hangup`. Answers on
-stdout, a line each: `established`, `transfer CODE`, `closed CODE REASON`. It plays one file for ever and writes what it hears to another."""
+"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `refer URI`, `hangup`, and
+`register REGISTRAR USER PASSWORD`, after which it takes calls. Answers on stdout, a line each: `established`, `transfer CODE`,
+`closed CODE REASON`, `registered CODE` with `outbound` where the registrar took its flow (RFC 5626 §6). It plays one file for ever and
+writes what it hears to another. Its sound is encrypted as a fourth word says: `none`, `sdes`, or `either`, on trust (RFC 8643)."""
 
 import os
 import select
@@ -7,7 +9,7 @@ import sys
 
 import pjsua2 as pj
 
-number, tone, heard = sys.argv[1:4]
+number, tone, heard, encryption = sys.argv[1:5]
 
 
 class Call(pj.Call):
@@ -26,6 +28,20 @@ class Call(pj.Call):
         media = self.getAudioMedia(-1)
         player.startTransmit(media)
         media.startTransmit(recorder)
+
+
+class Account(pj.Account):
+    def onRegState(self, prm):
+        message = prm.rdata.wholeMsg.lower()
+        is_flow = "flow-timer:" in message and "require: outbound" in message
+        print("registered", prm.code, "outbound" if is_flow else "", flush=True)
+
+    def onIncomingCall(self, prm):
+        global call
+        call = Call(self, prm.callId)
+        taken = pj.CallOpParam()
+        taken.statusCode = 200
+        call.answer(taken)
 
 
 endpoint = pj.Endpoint()
@@ -52,7 +68,10 @@ recorder = pj.AudioMediaRecorder()
 recorder.createRecorder(heard)
 account_config = pj.AccountConfig()
 account_config.idUri = f"sip:{number}@127.0.0.1"
-account = pj.Account()
+kinds = {"none": pj.PJMEDIA_SRTP_DISABLED, "sdes": pj.PJMEDIA_SRTP_MANDATORY, "either": pj.PJMEDIA_SRTP_OPTIONAL}
+account_config.mediaConfig.srtpUse = kinds[encryption]
+account_config.mediaConfig.srtpSecureSignaling = 0
+account = Account()
 account.create(account_config)
 
 call = None
@@ -80,6 +99,13 @@ while True:
             call.sendDtmf(keys)
         elif word == "refer":
             call.xfer(rest, pj.CallOpParam(True))
+        elif word == "register":
+            registrar, user, password = rest.split()
+            account_config.idUri = f"sip:{user}@{registrar}"
+            account_config.regConfig.registrarUri = f"sip:{registrar}"
+            proven = pj.AuthCredInfo("digest", "*", user, 0, password)
+            account_config.sipConfig.authCreds.append(proven)
+            account.modify(account_config)
         elif word == "hangup":
             call.hangup(pj.CallOpParam(True))
 # The library wants its own things gone before it goes itself.

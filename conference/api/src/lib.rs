@@ -8,6 +8,7 @@ mod origins;
 mod pages;
 mod problem;
 mod rest;
+mod rtmp;
 mod session;
 mod sip_socket;
 mod stored;
@@ -16,6 +17,9 @@ mod tls;
 mod turn;
 mod viewer_chat;
 mod waits;
+mod whep;
+mod whip;
+mod wish;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -69,6 +73,8 @@ pub struct WebConfig {
     pub turn: Option<TurnConfig>,
     /// Whom people turn to.
     pub support: Support,
+    /// RTMP, for encoders; none come so where there is no address.
+    pub rtmp: Vec<SocketAddr>,
     /// Who serves telephones that come by WebSocket; there are none where there is nobody.
     pub sip_sockets: Option<mpsc::Sender<SipSocket>>,
 }
@@ -131,6 +137,10 @@ pub(crate) struct App {
     /// Who waits for what a livestream is about to have.
     pub(crate) waits: Arc<Waits>,
     pub(crate) sip_sockets: Option<mpsc::Sender<SipSocket>>,
+    /// Where encoders come by RTMP.
+    pub(crate) rtmp: Option<u16>,
+    /// Of encoders, and of viewers who watch by WebRTC.
+    pub(crate) sessions: Arc<wish::Sessions>,
 }
 
 impl App {
@@ -155,6 +165,8 @@ impl Web {
         let (sip, forgotten, waits) = (Arc::new(config.sip), Arc::default(), Arc::default());
         let (turn, support) = (config.turn.map(Arc::new), Arc::new(config.support));
         let (origins, sip_sockets) = (Origins::new(config.origins), config.sip_sockets);
+        let by_rtmp: Vec<_> = config.rtmp.into_iter().map(bind_rtmp).collect::<Result<_, _>>()?;
+        let rtmp = by_rtmp.first().map(|(_, port)| *port);
         let app = App {
             conference,
             origin,
@@ -167,7 +179,12 @@ impl Web {
             forgotten,
             waits,
             sip_sockets,
+            rtmp,
+            sessions: Arc::default(),
         };
+        for (listener, _) in by_rtmp {
+            tokio::spawn(rtmp::serve(listener, app.clone(), streaming.clone()));
+        }
         let router = router(app);
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http, PATIENCE)?;
@@ -220,6 +237,13 @@ impl Web {
     }
 }
 
+fn bind_rtmp(address: SocketAddr) -> Result<(tokio::net::TcpListener, u16), WebError> {
+    let listener = bind(address, PATIENCE)?;
+    let port = listener.local_addr().map_err(|error| WebError::Bind(address, error))?.port();
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| WebError::Bind(address, error))?;
+    Ok((listener, port))
+}
+
 async fn report(serving: impl Future<Output = io::Result<()>>) {
     if let Err(error) = serving.await {
         tracing::error!(%error, "web has stopped");
@@ -233,6 +257,8 @@ fn router(app: App) -> Router {
         .nest("/api/v1", routes)
         .merge(SwaggerUi::new("/api/docs").url("/api/v1/openapi.json", document))
         .merge(live_routes(&app))
+        .merge(whip::routes())
+        .merge(whep::routes())
         .route("/sip", get(sip_socket::upgrade))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(|| async { "ok" }))

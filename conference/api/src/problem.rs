@@ -85,6 +85,7 @@ problems! {
     CallBudgetSpent = "call_budget_spent", CONFLICT, "本站点今日的外呼费用已达上限，请联系管理员", "Your site has spent today's budget for calling telephones; ask your administrator";
     DialledOften = "dialled_often", TOO_MANY_REQUESTS, "一小时内呼叫该号码的次数过多，请稍后再试", "This number has been called too often within an hour; try again later";
     BadPrompt = "bad_prompt", BAD_REQUEST, "语音文件不可用，请使用30秒以内的WAV或Ogg Opus文件", "That can't be used as a prompt; hand in a WAV or Ogg Opus file of at most 30 seconds";
+    StillRecording = "still_recording", CONFLICT, "正在录制，请先停止录制", "It is still being recorded; stop that first";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";
@@ -131,6 +132,9 @@ problems! {
     TooFast = "too_fast", TOO_MANY_REQUESTS, "发言过于频繁，请稍候再发", "Too much is being written; wait a moment";
     NoPass = "no_pass", FORBIDDEN, "没有观看权限，或权限已过期", "You may not watch this, or no longer";
     NotFound = "not_found", NOT_FOUND, "找不到该页面", "There is nothing here";
+    WrongToken = "wrong_token", UNAUTHORIZED, "令牌无效或已被收回", "The token is not valid, or no longer";
+    WrongType = "wrong_type", UNSUPPORTED_MEDIA_TYPE, "内容类型不正确", "The content is not of the type that is taken here";
+    IfMatchNeeded = "if_match_needed", PRECONDITION_REQUIRED, "缺少If-Match", "If-Match is needed";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "请求内容过大", "The request is too large";
 }
 

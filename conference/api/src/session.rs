@@ -398,6 +398,8 @@ impl Client {
                 self.say(&ServerMessage::Slots { slots: slots.iter().map(view).collect() }).await?;
             }
             SeatEvent::Notice(notice) => self.say(&ServerMessage::Notice { notice: *notice }).await?,
+            // Of encoders alone.
+            SeatEvent::MediaLost => {}
             SeatEvent::Whisper(whisper) => self.say(&ServerMessage::Whisper { whisper }).await?,
             SeatEvent::Ended(reason) => {
                 self.say(&ServerMessage::Ended { reason: *reason }).await?;

@@ -2,6 +2,7 @@
 //! for each seat out of a secret that coturn and its like share with us (their "REST API": the user name is when it
 //! expires, the password its HMAC-SHA1).
 
+use axum::http::HeaderValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
 use model::ParticipantId;
@@ -35,6 +36,20 @@ pub(crate) struct IceServer {
     credential: String,
 }
 
+impl IceServer {
+    /// As clients without our protocol are told (RFC 9725 §4.6).
+    pub(crate) fn links(&self) -> impl Iterator<Item = HeaderValue> {
+        let Self { urls, username, credential } = self;
+        let link = move |url| {
+            format!(
+                "<{url}>; rel=\"ice-server\"; username=\"{username}\"; credential=\"{credential}\"; credential-type=\"password\""
+            )
+        };
+        // An address that no field can have is told to nobody.
+        urls.iter().filter_map(move |url| HeaderValue::try_from(link(url)).ok())
+    }
+}
+
 impl TurnConfig {
     pub(crate) fn server_for(&self, who: ParticipantId, now: jiff::Timestamp) -> IceServer {
         let username = format!("{}:{who}", now.as_second() + VALID_S);
@@ -57,6 +72,11 @@ mod tests {
         assert_eq!(given.username, format!("1086400:{who}"));
         // printf %s "$username" | openssl dgst -sha1 -hmac secret -binary | base64
         assert_eq!(given.credential, EXPECTED);
+        let links: Vec<_> = given.links().collect();
+        let link = format!(
+            "<turn:t>; rel=\"ice-server\"; username=\"1086400:{who}\"; credential=\"{EXPECTED}\"; credential-type=\"password\""
+        );
+        assert_eq!(links, [link.as_str()]);
         assert!(!format!("{turn:?}").contains("secret"));
     }
 

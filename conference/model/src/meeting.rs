@@ -209,7 +209,7 @@ impl Meeting {
             (None, Via::Phone(_)) if let Some((_, name)) = &invited => name.clone(),
             (Some(name), _) => check_name(name).map_err(|_| Refusal::BadName)?,
             (None, Via::Phone(number)) => number.masked(),
-            (None, Via::Web) => return Err(Refusal::BadName),
+            (None, Via::Web | Via::Encoder) => return Err(Refusal::BadName),
         };
         let seat_ban = join.resume.map(Ban::Seat);
         if seat_ban.is_some_and(|ban| self.banned.contains(&ban)) {
@@ -225,12 +225,14 @@ impl Meeting {
         if let Some(participant) = self.seat_of_number(&join.via) {
             return Ok(self.sit_down_again(participant));
         }
+        // Whom a host has called, or given a token to.
+        let is_expected = invited.is_some() || join.via == Via::Encoder;
         let source = Source::of(&join.via, join.source);
         let is_owner = join.account == Some(self.rules.owner)
             || join.password.as_ref().is_some_and(|given| self.is_host_pin(&join.via, &source, given, now));
         match (&self.rules.password, &join.password) {
-            // Whom a host has called needs none.
-            _ if is_owner || invited.is_some() => {}
+            // Who is expected needs none.
+            _ if is_owner || is_expected => {}
             (None, None) => {}
             // A browser may bring one that was taken away meanwhile; a caller has tried a PIN.
             (None, Some(_)) if join.via.kind() == ViaKind::Web => {}
@@ -249,13 +251,13 @@ impl Meeting {
             // Seats are named by whoever calls this, each once.
             return Err(Refusal::Failed);
         }
-        if self.view.locked && !is_owner && invited.is_none() {
+        if self.view.locked && !is_owner && !is_expected {
             return Err(Refusal::Locked);
         }
         if self.seats.len() >= self.view.capacity {
             return Err(Refusal::Full);
         }
-        match self.must_wait().filter(|_| !is_owner && invited.is_none()) {
+        match self.must_wait().filter(|_| !is_owner && !is_expected) {
             Some(why) => self.wait(join, name, why),
             None => {
                 let mut effects = self.sit_down(join, name, is_owner);
@@ -457,12 +459,12 @@ impl Meeting {
         effects
     }
 
-    /// C8: a telephone is opened, a browser is asked.
+    /// C8: a telephone or an encoder is opened, a browser is asked.
     fn open(&mut self, id: ParticipantId) -> Vec<Effect> {
         let Some(seat) = self.seats.get(&id) else { return Vec::new() };
         match (seat.person.muted, seat.person.via) {
             (false, _) => Vec::new(),
-            (true, ViaKind::Phone) => self.set_muted(id, false, true),
+            (true, ViaKind::Phone | ViaKind::Encoder) => self.set_muted(id, false, true),
             (true, ViaKind::Web) => {
                 if let Some(seat) = self.seats.get_mut(&id) {
                     seat.asked = true;

@@ -33,6 +33,8 @@ pub enum Via {
     Web,
     /// A telephone, with its number.
     Phone(PhoneNumber),
+    /// A program or machine that only sends (RFC 9725), let in by the meeting's own token.
+    Encoder,
 }
 
 impl Via {
@@ -42,6 +44,7 @@ impl Via {
         match self {
             Self::Web => ViaKind::Web,
             Self::Phone(_) => ViaKind::Phone,
+            Self::Encoder => ViaKind::Encoder,
         }
     }
 
@@ -49,7 +52,7 @@ impl Via {
     #[must_use]
     pub fn number(&self) -> Option<&PhoneNumber> {
         match self {
-            Self::Web => None,
+            Self::Web | Self::Encoder => None,
             Self::Phone(number) => Some(number),
         }
     }
@@ -63,6 +66,8 @@ pub enum ViaKind {
     Web,
     /// A telephone.
     Phone,
+    /// A program or machine that only sends.
+    Encoder,
 }
 
 impl ViaKind {
@@ -72,6 +77,7 @@ impl ViaKind {
         match self {
             Self::Web => "web",
             Self::Phone => "phone",
+            Self::Encoder => "encoder",
         }
     }
 }

@@ -126,7 +126,7 @@ impl Guesser {
     fn all_of(via: &Via, address: IpAddr) -> impl Iterator<Item = Self> {
         let network = network_of(address);
         let (number, other) = match via {
-            Via::Web => (None, Self::Network(network)),
+            Via::Web | Via::Encoder => (None, Self::Network(network)),
             Via::Phone(number) => {
                 ((!number.is_withheld()).then(|| Self::Number(number.clone())), Self::Carrier(network))
             }

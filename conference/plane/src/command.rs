@@ -6,11 +6,11 @@ use std::sync::{
 };
 
 use leg::{LegConfig, LegStats};
-use media::{Clip, TrackKind};
+use media::{Clip, MediaPacket, TrackKind};
 use mixer::{PlayId, Recording};
 use model::{LineTrouble, MeetingId, ParticipantId};
 use streaming::Feed;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{Freezes, PlaneError, Quality, Shown, legs::LegSlot, ports::RtpSockets};
 
@@ -175,6 +175,11 @@ pub(crate) struct SeatLeg {
 pub(crate) enum MeetingCommand {
     Publish { participant: ParticipantId, offer: String, reply: Reply<String> },
     Subscribe { participant: ParticipantId, offer: String, reply: Reply<String> },
+    Ingest { participant: ParticipantId, offer: String, reply: Reply<String> },
+    BeginBringing { participant: ParticipantId, keyframe_wanted: Arc<Notify>, reply: Reply<()> },
+    Bring { participant: ParticipantId, packets: Vec<(TrackKind, MediaPacket)> },
+    Watch { viewer: ParticipantId, offer: String, reply: Reply<String> },
+    Restart { participant: ParticipantId, offer: String, reply: Reply<String> },
     SetMuted { participant: ParticipantId, muted: bool },
     LetMusic { participant: ParticipantId },
     SetPart { participant: ParticipantId, part: u32 },
@@ -190,7 +195,7 @@ pub(crate) enum MeetingCommand {
 
 pub(crate) enum LegCommand {
     Start { settings: Box<LegConfig>, reply: Reply<()> },
-    Play { clip: Clip, looping: bool, reply: Reply<PlayId> },
+    Play { id: PlayId, clip: Clip, looping: bool },
     StopPlaying,
     SetVolume { volume: f32 },
     Report { reply: Reply<LegReport> },

@@ -1,6 +1,12 @@
 //! A call's way to its leg.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use media::Clip;
 use mixer::{PlayId, Recording};
@@ -16,11 +22,13 @@ pub struct LegMedia {
     plane: Plane,
     address: Arc<LegAddress>,
     local: SocketAddr,
+    /// What was played so far.
+    plays: AtomicU64,
 }
 
 impl LegMedia {
     pub(crate) fn new(plane: Plane, address: Arc<LegAddress>, local: SocketAddr) -> Self {
-        Self { plane, address, local }
+        Self { plane, address, local, plays: AtomicU64::new(0) }
     }
 
     /// Its name for [`crate::MeetingMedia::seat_leg`].
@@ -43,7 +51,9 @@ impl LegMedia {
 
     /// Plays to this leg alone, from the next tick on; what played before stops.
     pub async fn play(&self, clip: Clip, looping: bool) -> Result<PlayId, PlaneError> {
-        self.ask(|reply| LegCommand::Play { clip, looping, reply }).await
+        let id = PlayId(self.plays.fetch_add(1, Ordering::Relaxed));
+        self.send_unhurried(LegCommand::Play { id, clip, looping }).await?;
+        Ok(id)
     }
 
     /// Stops what plays.
@@ -68,21 +78,34 @@ impl LegMedia {
         self.ask(|reply| LegCommand::Recorded { reply }).await
     }
 
-    /// What was seen of it so far; nothing before it was started.
+    /// What was seen of it so far; nothing before it was started. Nobody is in a hurry for it: it is told at the next tick.
     pub async fn report(&self) -> Result<LegReport, PlaneError> {
-        self.ask(|reply| LegCommand::Report { reply }).await
+        let (reply, answer) = oneshot::channel();
+        self.send_unhurried(LegCommand::Report { reply }).await?;
+        self.answered(answer).await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> LegCommand) -> Result<T, PlaneError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Leg { address: Arc::clone(&self.address), command: command(reply) };
         self.plane.worker(self.address.worker()).send(command).await?;
+        self.answered(answer).await
+    }
+
+    async fn answered<T>(&self, answer: oneshot::Receiver<Result<T, PlaneError>>) -> Result<T, PlaneError> {
         answer.await.map_err(|_| PlaneError::NoLeg(self.address.id))?
     }
 
+    /// For what is heard or told at a tick: the worker need not be woken before.
+    async fn send_unhurried(&self, command: LegCommand) -> Result<(), PlaneError> {
+        let command = Command::Leg { address: Arc::clone(&self.address), command };
+        self.plane.worker(self.address.worker()).send_unhurried(command).await
+    }
+
+    /// The same; see [`Self::send_unhurried`].
     fn tell(&self, command: LegCommand) {
         let command = Command::Leg { address: Arc::clone(&self.address), command };
-        self.plane.worker(self.address.worker()).tell(command);
+        self.plane.worker(self.address.worker()).tell_unhurried(command);
     }
 }
 
@@ -90,7 +113,6 @@ impl Drop for LegMedia {
     fn drop(&mut self) {
         self.plane.legs().remove(&self.address.id);
         self.plane.release_port(self.local.port());
-        let command = Command::Leg { address: Arc::clone(&self.address), command: LegCommand::Close };
-        self.plane.worker(self.address.worker()).tell_unhurried(command);
+        self.tell(LegCommand::Close);
     }
 }

@@ -7,24 +7,16 @@
 
 use std::{
     collections::HashMap,
-    io::{self, IoSliceMut},
+    io,
     net::{SocketAddr, UdpSocket},
-    os::fd::AsRawFd,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::Instant,
 };
 
 use leg::{Component, Leg, LegEvent, Pulled};
 use mixer::{Incoming, Mixer, Recording, SeatKey};
 use model::MeetingId;
-use nix::{
-    errno::Errno,
-    sys::{
-        socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg},
-        time::TimeSpec,
-    },
-};
 use rustc_hash::FxBuildHasher;
 use tokio::sync::mpsc;
 
@@ -32,6 +24,7 @@ use crate::{
     LegFact, LegId,
     command::{LegAddress, LineFindings},
     ports::{self, RtpSockets},
+    receiver::{Received, Receiver},
 };
 
 /// Datagrams read from one leg's socket in a tick: a flood on one port delays no other. What is left comes in the next.
@@ -63,7 +56,7 @@ impl Legs {
         Self {
             slots: HashMap::default(),
             ticks: 0,
-            receiver: Receiver::new(),
+            receiver: Receiver::default(),
             out: Vec::with_capacity(LEG_DATAGRAM_MAX),
             broken: Vec::new(),
         }
@@ -96,8 +89,7 @@ impl Legs {
     /// A part of a tick begins, of the one with this number.
     pub(crate) fn begin_tick(&mut self, number: u64, now: Instant) {
         self.ticks = number;
-        self.receiver.now = now;
-        self.receiver.wall = SystemTime::now();
+        self.receiver.begin(now);
     }
 
     pub(crate) fn take_broken(&mut self) -> Vec<LegId> {
@@ -108,20 +100,20 @@ impl Legs {
     pub(crate) fn pull_into(&mut self, id: LegId, mixer: &mut Mixer, seat: SeatKey) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let Some(leg) = &mut slot.leg else { return };
-        let now = self.receiver.now;
+        let now = self.receiver.now();
         let with_rtcp = (self.ticks + id.0).is_multiple_of(RTCP_TICKS);
         let regular = slot.connected && slot.regular && !(self.ticks + id.0).is_multiple_of(LOOK_TICKS);
         let at_most = if regular { 1 } else { LEG_BUDGET };
         let receiver = &mut self.receiver;
         let received = catch_unwind(AssertUnwindSafe(|| {
-            let read = receiver.read(&slot.rtp, at_most, |from, datagram, at| {
+            let count = read(receiver, &slot.rtp, at_most, |from, datagram, at| {
                 if at >= slot.started {
                     leg.handle_rtp(from, datagram, at);
                 }
             });
-            slot.regular = read == 1;
+            slot.regular = count == 1;
             if with_rtcp {
-                receiver.read(&slot.rtcp, LEG_BUDGET, |from, datagram, at| leg.handle_rtcp(from, datagram, at));
+                read(receiver, &slot.rtcp, LEG_BUDGET, |from, datagram, at| leg.handle_rtcp(from, datagram, at));
             }
         }));
         if received.is_err() {
@@ -161,7 +153,7 @@ impl Legs {
 
     /// Sends one tick's payload, and RTCP when it is due.
     pub(crate) fn send(&mut self, id: LegId, payload: &[u8]) {
-        let (now, out) = (self.receiver.now, &mut self.out);
+        let (now, out) = (self.receiver.now(), &mut self.out);
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let Some(leg) = &mut slot.leg else { return };
         out.clear();
@@ -181,6 +173,26 @@ impl Legs {
             slot.tell(LegFact::PlayDone(play));
         }
     }
+}
+
+/// Gives the datagrams that wait to `take`, so many at most; how many there were.
+fn read(
+    receiver: &mut Receiver,
+    socket: &UdpSocket,
+    at_most: usize,
+    mut take: impl FnMut(SocketAddr, &mut [u8], Instant),
+) -> usize {
+    for read in 0..at_most {
+        match receiver.receive(socket) {
+            Ok(Received { len, from: Some(from), at }) => take(from, receiver.datagram(len), at),
+            // Of no family that the socket has.
+            Ok(Received { from: None, .. }) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return read,
+            // An earlier datagram of ours was refused by its receiver; the next one may not be.
+            Err(_) => {}
+        }
+    }
+    at_most
 }
 
 /// One datagram the kernel has no room for, or that its receiver no longer wants, is lost as on any network.
@@ -285,70 +297,3 @@ impl LegSlot {
         }
     }
 }
-
-/// Reads sockets, with the time each datagram came.
-struct Receiver {
-    buffer: Box<[u8; LEG_DATAGRAM_MAX]>,
-    /// Where the kernel puts the time.
-    stamp: [u8; cmsg_space::<TimeSpec>()],
-    /// This tick, by both clocks: the kernel's time stamps are of the second.
-    now: Instant,
-    wall: SystemTime,
-}
-
-impl Receiver {
-    fn new() -> Self {
-        Self {
-            buffer: Box::new([0; LEG_DATAGRAM_MAX]),
-            stamp: [0; cmsg_space::<TimeSpec>()],
-            now: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    /// Gives the datagrams that wait to `take`, so many at most; how many there were.
-    fn read(
-        &mut self,
-        from: &UdpSocket,
-        at_most: usize,
-        mut take: impl FnMut(SocketAddr, &mut [u8], Instant),
-    ) -> usize {
-        for read in 0..at_most {
-            match self.receive(from) {
-                Ok((len, Some(sender), at)) => take(sender, &mut self.buffer[..len], at),
-                // Of no family that the socket has.
-                Ok((_, None, _)) => {}
-                Err(Errno::EAGAIN) => return read,
-                // An earlier datagram of ours was refused by its receiver; the next one may not be.
-                Err(_) => {}
-            }
-        }
-        at_most
-    }
-
-    fn receive(&mut self, socket: &UdpSocket) -> nix::Result<(usize, Option<SocketAddr>, Instant)> {
-        let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
-        let received =
-            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut self.stamp[..]), MsgFlags::empty())?;
-        let stamp = received.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-            _ => None,
-        });
-        let (len, sender) = (received.bytes, received.address.and_then(socket_address));
-        Ok((len, sender, stamp.map_or(self.now, |stamp| self.arrival(stamp))))
-    }
-
-    /// The moment of a time stamp. A wall clock that was set meanwhile makes it now at the latest.
-    fn arrival(&self, stamp: Duration) -> Instant {
-        let ago = self.wall.duration_since(SystemTime::UNIX_EPOCH + stamp).unwrap_or_default();
-        self.now.checked_sub(ago.min(WAITED_MAX)).unwrap_or(self.now)
-    }
-}
-
-fn socket_address(address: SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().copied().map(SocketAddr::from);
-    v4.or_else(|| address.as_sockaddr_in6().copied().map(SocketAddr::from))
-}
-
-/// Nothing waits longer for us than a worker may be late; more is a wall clock that jumped.
-const WAITED_MAX: Duration = Duration::from_secs(1);

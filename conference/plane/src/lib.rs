@@ -5,6 +5,7 @@
 //! `try_send` and are never awaited. What a meeting *is* and who may do what is decided in `conference`, above; how
 //! sound is mixed and packets are rewritten, below, in `mixer`, `leg` and `sfu`.
 
+mod brought;
 mod command;
 mod leg_media;
 mod legs;
@@ -12,11 +13,15 @@ mod meeting_media;
 mod phases;
 mod ports;
 mod quality;
+mod receiver;
 mod reception;
 mod room;
 mod slots;
 mod socket;
+mod sockets;
+mod stage;
 mod subscriber;
+mod tcp;
 mod track;
 #[cfg(test)]
 mod virtual_line;
@@ -46,6 +51,7 @@ pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{LineCare, PlayId, Recording};
 pub use quality::{Freezes, PictureQuality, Quality, TrackQuality, WayQuality};
+pub use receiver::{Received, Receiver, stamp};
 pub use subscriber::Shown;
 
 use command::{Command, LegAddress};
@@ -69,8 +75,8 @@ pub struct PlaneConfig {
     pub rtp_announced: IpAddr,
     /// What is done for telephones' lines in meetings.
     pub care: LineCare,
-    /// Address and port of the first worker's WebRTC socket; the next worker has the port above. Port 0 lets the
-    /// system choose.
+    /// Address and port of the first worker's WebRTC socket, over UDP and TCP; the next worker has the port above. Port 0 lets the
+    /// system choose. Where it is all addresses, of the other family too.
     pub webrtc_bind: SocketAddr,
     /// The addresses browsers are told to reach the WebRTC sockets at (host candidates).
     pub webrtc_announced: Vec<IpAddr>,

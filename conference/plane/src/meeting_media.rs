@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use leg::LegStats;
-use media::TrackKind;
+use media::{MediaPacket, TrackKind};
 use model::{MeetingId, ParticipantId};
 use streaming::Feed;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Freezes, LegId, Plane, PlaneError, Quality, Shown,
@@ -34,6 +34,40 @@ impl MeetingMedia {
     /// Answers the offer of a browser's receiving connection; an earlier one of his ends.
     pub async fn subscribe(&self, participant: ParticipantId, offer: String) -> Result<String, PlaneError> {
         self.ask(|reply| MeetingCommand::Subscribe { participant, offer, reply }).await
+    }
+
+    /// Answers the offer of an encoder: one sound and one picture. An earlier connection of his ends.
+    pub async fn ingest(&self, participant: ParticipantId, offer: String) -> Result<String, PlaneError> {
+        self.ask(|reply| MeetingCommand::Ingest { participant, offer, reply }).await
+    }
+
+    /// From now on his sound (Opus) and his camera come by [`Self::bring`]; `keyframe_wanted` is notified when a picture is to need no other.
+    pub async fn begin_bringing(
+        &self,
+        participant: ParticipantId,
+        keyframe_wanted: Arc<Notify>,
+    ) -> Result<(), PlaneError> {
+        self.ask(|reply| MeetingCommand::BeginBringing { participant, keyframe_wanted, reply }).await
+    }
+
+    /// Waits for room.
+    pub async fn bring(
+        &self,
+        participant: ParticipantId,
+        packets: Vec<(TrackKind, MediaPacket)>,
+    ) -> Result<(), PlaneError> {
+        let command = MeetingCommand::Bring { participant, packets };
+        self.plane.worker(self.worker).send(Command::Meeting { id: self.id, command }).await
+    }
+
+    /// Answers the offer of somebody who only watches and is no participant: the mix of all voices, and what is shown large.
+    pub async fn watch(&self, viewer: ParticipantId, offer: String) -> Result<String, PlaneError> {
+        self.ask(|reply| MeetingCommand::Watch { viewer, offer, reply }).await
+    }
+
+    /// Answers the offer of an encoder or a viewer who goes on by another way (ICE restart).
+    pub async fn restart(&self, participant: ParticipantId, offer: String) -> Result<String, PlaneError> {
+        self.ask(|reply| MeetingCommand::Restart { participant, offer, reply }).await
     }
 
     /// Brings a started leg into the meeting: from now on it hears and is heard.

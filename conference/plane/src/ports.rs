@@ -12,9 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
-
-use crate::PlaneError;
+use crate::{PlaneError, receiver};
 
 /// How long a port rests after its call: a telephone that has not heard of the end sends on for as long as its BYE is repeated
 /// in practice. More would take ports from a small range when many calls end at once.
@@ -89,7 +87,7 @@ impl PortPool {
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
-    setsockopt(&socket, ReceiveTimestampns, &true)?;
+    receiver::stamp(&socket)?;
     Ok(socket)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use leg::LegStats;
-use media::AudioCodec;
+use media::{AudioCodec, Jitter};
 use sfu::Delivery;
 
 /// All of a participant's voice, over however many connections it came.
@@ -14,7 +14,7 @@ pub(crate) struct Reception {
     lost: u64,
     stream: Option<Stream>,
     /// In seconds.
-    jitter: f64,
+    jitter: Jitter,
     delivery: Delivery,
 }
 
@@ -49,7 +49,7 @@ impl Reception {
         // RFC 3550 §6.4.1: how much further apart two packets came than they were sent.
         let sent = f64::from(timestamp.wrapping_sub(before).cast_signed()) / f64::from(AudioCodec::Opus.clock_rate());
         let apart = now.saturating_duration_since(at).as_secs_f64() - sent;
-        self.jitter += (apart.abs() - self.jitter) / 16.0;
+        self.jitter.add(apart);
     }
 
     /// Numbers begin anew.
@@ -67,7 +67,8 @@ impl Reception {
         LegStats {
             received: self.received,
             lost: self.lost + self.stream.as_ref().map_or(0, Stream::lost),
-            jitter_ms: self.jitter * 1e3,
+            jitter_ms: self.jitter.running() * 1e3,
+            jitter_mean_ms: self.jitter.mean() * 1e3,
             sent: self.delivery.voice_packets,
             round_trip_ms: self.delivery.round_trip.map(|time| time.as_secs_f64() * 1e3),
             ..LegStats::default()
@@ -109,6 +110,9 @@ mod tests {
         let (start, mut reception) = (Instant::now(), Reception::default());
         hear(&mut reception, 0..500, start, |seq| 8 * (seq % 2));
         assert!((7.5..8.5).contains(&reception.stats().jitter_ms), "{:?}", reception.stats());
+        hear(&mut reception, 500..1_000, start, |_| 8);
+        let stats = reception.stats();
+        assert!(stats.jitter_ms < 0.1 && (3.9..4.1).contains(&stats.jitter_mean_ms), "now, and in all: {stats:?}");
         let mut paused = Reception::default();
         hear(&mut paused, (0..500).filter(|seq| seq % 50 < 10), start, |_| 40);
         assert!(paused.stats().jitter_ms < 0.1, "{:?}", paused.stats());

@@ -9,17 +9,18 @@ use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
 use mixer::{Incoming, LineCare, LineEvent, Mixer, SeatConfig, SeatKey, SeatMap, Speakers};
 use model::{LineTrouble, MeetingId, ParticipantId};
-use sfu::{Delivery, Layer, PeerKey, Sfu, Slot, SourceId, allocate::Want, forward};
+use sfu::{Delivery, Layer, PeerKey, Sfu, Slot, SourceId, forward};
 use streaming::Feed;
 use tokio::sync::mpsc;
 
 use crate::{
-    LegId, MeetingFact, PlaneError, SlotAssigned,
+    LegId, MeetingFact, PlaneError,
+    brought::Bringer,
     command::LineFindings,
     legs::Legs,
     quality::{self, Freezes, Look, Network, Passed, PictureQuality, Quality},
     reception::Reception,
-    slots,
+    stage::Stage,
     subscriber::{Shown, Subscriber, Wanted},
     track::Track,
     worker::PeerRole,
@@ -28,31 +29,28 @@ use crate::{
 /// Voices that are forwarded at once: more than five are noise to the ear, and each costs every receiver 60 kbit/s.
 const VOICES: usize = 5;
 
-/// Pictures each part's receivers without a word about what they show may get.
-const PICTURES: usize = 64;
-
-/// How high a picture is taken to be shown by clients that don't say: as large as there is.
-const HEIGHT: u32 = 1080;
-
 /// How often it is looked who still waits for a key frame: the request, or the key frame, may have been lost.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 mod networks;
+mod receivers;
 
 pub(crate) struct Room {
     id: MeetingId,
     facts: mpsc::Sender<MeetingFact>,
     /// The main room under 0, breakout rooms under their numbers: each hears itself alone.
-    parts: BTreeMap<u32, Box<Part>>,
+    pub(crate) parts: BTreeMap<u32, Box<Part>>,
     /// Boxed, as the parts are: a tree keeps room for eleven.
-    members: BTreeMap<ParticipantId, Box<Member>>,
+    pub(crate) members: BTreeMap<ParticipantId, Box<Member>>,
     /// Who receives a source: peer and slot.
-    routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
+    pub(crate) routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
     /// What has come and was not forwarded yet, by source.
     pending: BTreeMap<SourceId, Vec<(Layer, MediaPacket)>>,
     feed: Option<Feed>,
     /// What the studio gets: of each camera the layer that fits its tile, as one stream.
     feed_tracks: HashMap<SourceId, forward::Rewriter>,
+    /// What viewers hear, while there are any.
+    pub(crate) stage: Option<Stage>,
     members_ever: u64,
     numbers: HashMap<u64, ParticipantId>,
     care: LineCare,
@@ -70,8 +68,8 @@ pub(crate) struct Room {
 }
 
 /// What hears itself.
-struct Part {
-    mixer: Mixer,
+pub(crate) struct Part {
+    pub(crate) mixer: Mixer,
     speakers: Speakers,
     seats: SeatMap<Seated>,
     active: Option<ParticipantId>,
@@ -94,18 +92,21 @@ struct Seated {
 }
 
 /// The part that livestreams and recordings show.
-const MAIN: u32 = 0;
+pub(crate) const MAIN: u32 = 0;
 
 #[derive(Default)]
-struct Member {
+pub(crate) struct Member {
     /// Names his tracks; also the order of coming.
     number: u64,
     part: u32,
     muted: bool,
     /// A host wants the music of his telephone to be heard.
     music: bool,
-    publisher: Option<PeerKey>,
-    subscriber: Option<Subscriber>,
+    /// He is no participant and only watches.
+    pub(crate) watches: bool,
+    pub(crate) publisher: Option<PeerKey>,
+    pub(crate) bringer: Option<Bringer>,
+    pub(crate) subscriber: Option<Subscriber>,
     /// His input to the mixer, and its codec.
     seat: Option<SeatKey>,
     codec: Option<AudioCodec>,
@@ -127,7 +128,7 @@ struct Member {
 
 /// The sending state of a phone's own track.
 #[derive(Default)]
-struct Voice {
+pub(crate) struct Voice {
     packets: u64,
     /// The tick of the packet before.
     last: Option<u32>,
@@ -147,6 +148,11 @@ const SOURCES: u64 = 4;
 impl Member {
     fn source(&self, kind: TrackKind) -> SourceId {
         SourceId::from(self.number * SOURCES + kind as u64)
+    }
+
+    /// By how many milliseconds his voice comes to the mix after the pictures that came with it, while he is heard.
+    fn lead(&self) -> Option<i16> {
+        i16::try_from(self.tap.as_ref()?.longest_wait()?.as_millis()).ok()
     }
 
     fn is_on(&self, kind: TrackKind) -> bool {
@@ -169,6 +175,7 @@ impl Room {
             pending: BTreeMap::new(),
             feed: None,
             feed_tracks: HashMap::new(),
+            stage: None,
             members_ever: 0,
             numbers: HashMap::new(),
             care,
@@ -203,7 +210,7 @@ impl Room {
         }
     }
 
-    fn member(&mut self, participant: ParticipantId) -> &mut Member {
+    pub(crate) fn member(&mut self, participant: ParticipantId) -> &mut Member {
         let (ever, numbers) = (&mut self.members_ever, &mut self.numbers);
         self.members.entry(participant).or_insert_with(|| {
             *ever += 1;
@@ -220,14 +227,20 @@ impl Room {
     ) -> Result<Option<PeerKey>, PlaneError> {
         let member = self.member(participant);
         let earlier = member.publisher.replace(peer);
-        // The new connection numbers its packets anew.
+        self.hear(participant)?;
+        Ok(earlier)
+    }
+
+    /// His sound comes by a connection that numbers its packets anew.
+    pub(crate) fn hear(&mut self, participant: ParticipantId) -> Result<(), PlaneError> {
+        let member = self.member(participant);
         member.reception.new_stream();
         member.tap = Some(JitterBuffer::new(AudioCodec::Opus));
         if member.seat.is_none() {
             self.add_input(participant, AudioCodec::Opus, None)?;
         }
         self.stale = true;
-        Ok(earlier)
+        Ok(())
     }
 
     fn add_input(
@@ -347,6 +360,9 @@ impl Room {
         self.leave_part(participant);
         let member = self.members.remove(&participant)?;
         self.numbers.remove(&member.number);
+        if member.watches {
+            self.look_for_viewers();
+        }
         for kind in TrackKind::ALL {
             self.feed_tracks.remove(&member.source(kind));
             self.pending.remove(&member.source(kind));
@@ -394,19 +410,20 @@ impl Room {
     }
 
     pub(crate) fn start_feed(&mut self, feed: Feed) {
-        self.set_program(true);
+        self.set_program(true, feed.wants_tracks());
         self.feed = Some(feed);
     }
 
     pub(crate) fn stop_feed(&mut self) {
-        self.set_program(false);
+        self.set_program(false, false);
         self.feed = None;
         self.feed_tracks.clear();
     }
 
-    fn set_program(&mut self, wanted: bool) {
+    fn set_program(&mut self, wanted: bool, tracks: bool) {
         if let Some(main) = self.parts.get_mut(&MAIN) {
             main.mixer.set_program(wanted);
+            main.mixer.set_tracks(tracks);
         }
     }
 
@@ -465,9 +482,14 @@ impl Room {
         }
         for (source, layer) in std::mem::take(&mut self.wanting) {
             let Some((participant, kind)) = self.find(source) else { continue };
-            let Some(member) = self.members.get(&participant).filter(|member| member.is_on(kind)) else { continue };
+            let Some(member) = self.members.get_mut(&participant).filter(|member| member.is_on(kind)) else { continue };
+            let is_asked = match (member.publisher, &mut member.bringer) {
+                (Some(peer), _) => sfu.request_keyframe(peer, kind, layer, now),
+                (None, Some(bringer)) => bringer.request_keyframe(now),
+                (None, None) => true,
+            };
             // What was asked for a moment ago is asked for again when it may be.
-            if member.publisher.is_some_and(|peer| !sfu.request_keyframe(peer, kind, layer, now)) {
+            if !is_asked {
                 self.wanting.insert((source, layer));
             }
         }
@@ -514,9 +536,16 @@ impl Room {
                 if let Some(feed) = self.feed.as_ref().filter(|_| member.part == MAIN) {
                     let studio = self.feed_tracks.entry(source).or_default();
                     let track = &member.tracks[kind as usize];
-                    if let Some(needed) =
-                        feed_studio(feed, (participant, kind), (source, layer), track, studio, &packet, now)
-                    {
+                    if let Some(needed) = feed_studio(
+                        feed,
+                        (participant, kind),
+                        (source, layer),
+                        track,
+                        member.lead(),
+                        studio,
+                        &packet,
+                        now,
+                    ) {
                         self.wanting.insert((source, needed));
                     }
                 }
@@ -541,7 +570,7 @@ impl Room {
     pub(crate) fn tick(&mut self, legs: &mut Legs, sfu: &mut Sfu, now: Instant) {
         self.pull_inputs(legs, now);
         self.ticks = self.ticks.wrapping_add(1);
-        let mut changes = Vec::new();
+        let (mut changes, mut mix) = (Vec::new(), None);
         for (number, part) in &mut self.parts {
             let tick = part.mixer.tick();
             for (seat, payload) in tick.outputs() {
@@ -576,8 +605,13 @@ impl Room {
                 };
                 changes.push(MeetingFact::Line { participant, trouble });
             }
+            if let (MAIN, Some(stage)) = (*number, &mut self.stage) {
+                mix = stage.packet(tick, self.ticks);
+            }
             if let (MAIN, Some(feed), Some(frame)) = (*number, &self.feed, &tick.program) {
                 feed.program(frame);
+                let voices = tick.tracks.iter();
+                feed.tracks(voices.filter_map(|(seat, frame)| Some((part.seats.get(*seat)?.participant, frame))));
             }
             if let Some(changed) = part.speakers.tick(&tick.levels) {
                 let participant = |seat: &SeatKey| part.seats.get(*seat).map(|seated| seated.participant);
@@ -593,6 +627,7 @@ impl Room {
                 }
             }
         }
+        self.send_stage(mix, sfu, now);
         for change in changes {
             self.tell(change);
             self.stale = true;
@@ -638,162 +673,6 @@ impl Room {
             }
         }
     }
-
-    /// Decides anew who receives what, and tells whose slots changed.
-    fn assign_slots(&mut self, sfu: &mut Sfu) {
-        let of_part = |part: &u32| (*part, [self.wanted_voices(*part), self.wanted_pictures(*part)]);
-        let numbers: BTreeSet<u32> = self.members.values().map(|member| member.part).collect();
-        let wanted_by_part: BTreeMap<u32, _> = numbers.iter().map(of_part).collect();
-        let chosen: Vec<_> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.subscriber.as_ref().is_some_and(|subscriber| subscriber.connected))
-            .map(|(participant, member)| {
-                let [voices, pictures] = &wanted_by_part[&member.part];
-                let own = |wanted: &&Wanted| wanted.owner != *participant;
-                let pictures = match &member.shown {
-                    Some(shown) => self.shown_pictures(*participant, member.part, shown),
-                    None => pictures.iter().filter(own).copied().collect(),
-                };
-                (
-                    *participant,
-                    voices.iter().filter(own).take(VOICES).map(|voice| voice.source).collect::<Vec<_>>(),
-                    pictures,
-                )
-            })
-            .collect();
-        let mut changed_subscribers = Vec::new();
-        for (participant, voices, pictures) in chosen {
-            let member = self.members.get_mut(&participant);
-            let Some(subscriber) = member.and_then(|member| member.subscriber.as_mut()) else { continue };
-            let mut changed = false;
-            let sources: Vec<_> = pictures.iter().map(|wanted| wanted.source).collect();
-            for (audio, wanted) in [(true, &voices), (false, &sources)] {
-                let of_kind: Vec<usize> =
-                    (0..subscriber.slots.len()).filter(|&i| subscriber.slots[i].is_audio() == audio).collect();
-                let mut assigned: Vec<_> = of_kind.iter().map(|&i| subscriber.assigned[i]).collect();
-                for index in slots::assign(&mut assigned, wanted) {
-                    changed = true;
-                    subscriber.assign(of_kind[index], assigned[index], sfu);
-                }
-            }
-            if subscriber.order != pictures {
-                subscriber.order = pictures;
-                subscriber.stale = true;
-            }
-            if changed {
-                changed_subscribers.push(participant);
-            }
-        }
-        self.rebuild_routes();
-        for member in self.members.values() {
-            let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
-            part.mixer.set_voice_wanted(seat, self.routes.contains_key(&member.source(TrackKind::Audio)));
-        }
-        for participant in changed_subscribers {
-            if let Some(subscriber) = self.members.get(&participant).and_then(|member| member.subscriber.as_ref()) {
-                self.tell_slots(participant, subscriber);
-            }
-        }
-    }
-
-    /// Gives each subscriber of what he sees the layers that his line carries.
-    fn allocate(&mut self, sfu: &mut Sfu, now: Instant) {
-        let all = std::mem::take(&mut self.layers_changed);
-        let is_due = |(id, member): (&ParticipantId, &mut Box<Member>)| {
-            let subscriber = member.subscriber.as_ref()?;
-            (subscriber.is_due(now) || (all && subscriber.connected)).then_some(*id)
-        };
-        let due: Vec<_> = self.members.iter_mut().filter_map(is_due).collect();
-        for participant in due {
-            let Some(member) = self.members.get_mut(&participant) else { continue };
-            let Some(mut subscriber) = member.subscriber.take() else { continue };
-            let want = |wanted: &Wanted| {
-                let Some(owner) = self.members.get(&wanted.owner) else { return Want::default() };
-                let track = &owner.tracks[wanted.kind as usize];
-                Want { rates: track.rates(now), enough: track.enough(wanted.height), now: None }
-            };
-            let needed = subscriber.allocate(want, sfu, now);
-            self.wanting.extend(needed);
-            if let Some(member) = self.members.get_mut(&participant) {
-                member.subscriber = Some(subscriber);
-            }
-        }
-    }
-
-    /// Voices by want: who speaks loudest, the unmuted before the muted, who spoke last before who spoke long ago.
-    fn wanted_voices(&self, part: u32) -> Vec<Wanted> {
-        let is_heard = |member: &Member| member.part == part && member.seat.is_some();
-        let loudest = self.parts.get(&part).map(|part| &part.loudest[..]).unwrap_or_default();
-        let mut members: Vec<_> = self.members.iter().filter(|(_, member)| is_heard(member)).collect();
-        let is_loud = |member: &Member| member.seat.is_some_and(|seat| loudest.contains(&seat));
-        members.sort_by_key(|(_, member)| {
-            (!is_loud(member), member.muted, std::cmp::Reverse(member.spoke), member.number)
-        });
-        // One's own is not sent back: everyone may get so many.
-        members.truncate(VOICES + 1);
-        members.into_iter().map(|(id, member)| member.wanted(*id, TrackKind::Audio, 0)).collect()
-    }
-
-    /// Pictures by want: shared screens, who speaks, who spoke last.
-    fn wanted_pictures(&self, part: u32) -> Vec<Wanted> {
-        let active = self.parts.get(&part).and_then(|part| part.active);
-        let mut members: Vec<_> = self.members.iter().filter(|(_, member)| member.part == part).collect();
-        members.sort_by_key(|(id, member)| (active != Some(**id), std::cmp::Reverse(member.spoke), member.number));
-        let of = |kind: TrackKind| {
-            let on = members.iter().filter(move |(_, member)| member.is_on(kind));
-            on.map(move |(id, member)| member.wanted(**id, kind, HEIGHT)).collect::<Vec<_>>()
-        };
-        let mut wanted = of(TrackKind::Screen);
-        wanted.extend(of(TrackKind::Camera));
-        wanted.truncate(PICTURES);
-        wanted
-    }
-
-    /// What somebody's page shows: shared screens, what he has pinned, who speaks, the larger before the smaller.
-    fn shown_pictures(&self, viewer: ParticipantId, part: u32, shown: &[Shown]) -> Vec<Wanted> {
-        let active = self.parts.get(&part).and_then(|part| part.active);
-        let mut shown: Vec<_> = shown.iter().filter(|shown| shown.participant != viewer).collect();
-        shown.sort_by_key(|shown| {
-            let speaks = active == Some(shown.participant);
-            (shown.kind != TrackKind::Screen, !shown.pinned, !speaks, std::cmp::Reverse(shown.area()))
-        });
-        let mut wanted: Vec<Wanted> = Vec::new();
-        for shown in shown {
-            let Some(member) = self.members.get(&shown.participant).filter(|member| member.part == part) else {
-                continue;
-            };
-            let twice = wanted.iter().any(|known| known.source == member.source(shown.kind));
-            if shown.kind != TrackKind::Audio && member.is_on(shown.kind) && !twice {
-                wanted.push(member.wanted(shown.participant, shown.kind, shown.height));
-            }
-        }
-        wanted
-    }
-
-    fn rebuild_routes(&mut self) {
-        self.routes.clear();
-        for subscriber in self.members.values().filter_map(|member| member.subscriber.as_ref()) {
-            for (slot, source) in subscriber.assigned.iter().enumerate() {
-                if let Some(source) = source {
-                    self.routes.entry(*source).or_default().push((subscriber.peer, slot));
-                }
-            }
-        }
-    }
-
-    fn tell_slots(&self, participant: ParticipantId, subscriber: &Subscriber) {
-        let told = subscriber.slots.iter().zip(&subscriber.assigned).map(|(slot, source)| {
-            let found = source.and_then(|source| self.find(source));
-            let empty = if slot.is_audio() { TrackKind::Audio } else { TrackKind::Camera };
-            SlotAssigned {
-                mid: slot.mid.clone(),
-                participant: found.map(|(participant, _)| participant),
-                kind: found.map_or(empty, |(_, kind)| kind),
-            }
-        });
-        self.tell(MeetingFact::Slots { participant, slots: told.collect() });
-    }
 }
 
 /// Hands a packet to the studio where it is of the layer that fits its tile; says whose key frame is missing for it.
@@ -802,6 +681,7 @@ fn feed_studio(
     (participant, kind): (ParticipantId, TrackKind),
     (source, layer): (SourceId, Layer),
     track: &Track,
+    lead: Option<i16>,
     studio: &mut forward::Rewriter,
     packet: &MediaPacket,
     now: Instant,
@@ -814,19 +694,19 @@ fn feed_studio(
         studio.select(track.best(track.enough(height), now));
     }
     if let Some(forwarded) = studio.rewrite(layer, packet, now) {
-        let payload = match forwarded.vp8 {
-            Some(ids) => forward::with_ids(&packet.payload, ids),
+        let payload = match forwarded.ids {
+            Some(ids) => forward::with_ids(packet.codec, &packet.payload, ids),
             None => packet.payload.clone(),
         };
         let (seq, timestamp) = (forwarded.seq, forwarded.timestamp);
-        feed.video(participant, kind, &MediaPacket { seq, timestamp, payload, ..packet.clone() });
+        feed.video(participant, kind, lead, &MediaPacket { seq, timestamp, payload, ..packet.clone() });
     }
     studio.waits_for_keyframe().filter(|waits| waited != Some(*waits))
 }
 
 impl Voice {
     /// Time runs on in silence, sequence numbers don't: that is how RTP says discontinuous transmission (RFC 3551 §4.1).
-    fn packet(&mut self, payload: std::sync::Arc<[u8]>, level: AudioLevel, tick: u32) -> MediaPacket {
+    pub(crate) fn packet(&mut self, payload: std::sync::Arc<[u8]>, level: AudioLevel, tick: u32) -> MediaPacket {
         self.packets += 1;
         // The first packet of a talk spurt is marked.
         let marker = self.last.replace(tick) != Some(tick.wrapping_sub(1));

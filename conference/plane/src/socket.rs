@@ -7,12 +7,23 @@ use std::{
 
 use mio::net::UdpSocket;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Socket, Type};
 
 /// Room for one received batch of segments. WebRTC datagrams stay under 1,500 bytes, and the kernel joins up to 64.
 const BUFFER_BYTES: usize = 64 * 1500;
 
 /// Kernel buffers: at 4 MiB a worker that is 50 ms late loses nothing at 600 Mbit/s.
 const KERNEL_BUFFER_BYTES: usize = 4 << 20;
+
+/// A socket for this address, not bound yet: the other family has one of its own, whose addresses are its own.
+pub(crate) fn of_family(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
 
 pub(crate) struct WebRtcSocket {
     socket: UdpSocket,
@@ -25,16 +36,19 @@ pub(crate) struct WebRtcSocket {
 }
 
 impl WebRtcSocket {
-    /// Binds, and makes the candidates from `announced` and the port.
+    /// Binds, and makes the candidates from what is `announced` of its family, and the port.
     pub(crate) fn bind(address: SocketAddr, announced: &[IpAddr]) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address)?;
+        let socket = of_family(address, Type::DGRAM)?;
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into());
         let reference = socket2::SockRef::from(&socket);
         // The system may grant less; that is its business.
         let _ = reference.set_recv_buffer_size(KERNEL_BUFFER_BYTES);
         let _ = reference.set_send_buffer_size(KERNEL_BUFFER_BYTES);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let local = socket.local_addr()?;
-        let candidates = announced.iter().map(|ip| SocketAddr::new(*ip, local.port())).collect();
+        let of_family = announced.iter().filter(|ip| ip.is_ipv4() == local.is_ipv4());
+        let candidates = of_family.map(|ip| SocketAddr::new(*ip, local.port())).collect();
         Ok(Self {
             socket,
             state,
@@ -77,7 +91,7 @@ impl WebRtcSocket {
 
     /// Sends datagrams; what the kernel has no room for is lost, as on any network.
     pub(crate) fn send(&self, transmit: &sfu::Transmit) {
-        let (from, to, contents) = (transmit.from, transmit.to, &transmit.bytes[..]);
+        let (from, to, contents) = (transmit.from, transmit.to.address, &transmit.bytes[..]);
         let segment_size = (contents.len() > transmit.segment).then_some(transmit.segment);
         // Where the system has no segmentation, each by itself.
         let at_once = if self.state.max_gso_segments() > 1 { contents.len() } else { transmit.segment };
@@ -104,7 +118,7 @@ impl WebRtcSocket {
 
     /// The candidate a datagram was sent to: the address it arrived at where that is announced, else (behind a NAT)
     /// the first announced one of the same family.
-    fn announced_for(&self, destination: Option<IpAddr>) -> SocketAddr {
+    pub(crate) fn announced_for(&self, destination: Option<IpAddr>) -> SocketAddr {
         let ip = destination.unwrap_or_else(|| self.local.ip());
         let exact = self.candidates.iter().find(|candidate| candidate.ip() == ip);
         let family = || self.candidates.iter().find(|candidate| candidate.is_ipv4() == ip.is_ipv4());

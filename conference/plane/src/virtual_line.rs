@@ -213,7 +213,9 @@ impl World {
         while let Some(due) = self.on_the_way.first_entry().filter(|due| due.key().0 <= now) {
             let (from, to, bytes) = due.remove();
             match to.port() {
-                1 => self.sfu.handle_datagram(from, to, &bytes, now),
+                1 => {
+                    self.sfu.handle_datagram(from, to, &bytes, now);
+                }
                 port => {
                     self.clients[usize::from(port) - 2].receive(from, to, &bytes, now);
                     self.drain(usize::from(port) - 2);
@@ -237,7 +239,7 @@ impl World {
         self.room.forward(&mut self.sfu, now);
         while let Some(transmit) = self.sfu.poll_transmit() {
             for datagram in transmit.bytes.chunks(transmit.segment) {
-                self.post(transmit.from, transmit.to, datagram);
+                self.post(transmit.from, transmit.to.address, datagram);
             }
             self.sfu.recycle(transmit);
         }
@@ -380,16 +382,17 @@ fn a_line_that_shrinks_to_one_megabit_changes_the_layer_without_a_picture_less()
 
 #[test]
 fn loss_on_the_way_in_is_repaired() {
-    let mut world = World::new(None);
-    world.show(720);
-    world.until(2, 6_000);
-    world.run(3_000);
-    world.loss = 50;
-    let seen = world.run(15_000);
-    let film = seen.film();
-    println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
-    assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
-    // Three pictures that come 205 ms after the one before count as frozen, where chance has it; half a second is what is wanted.
-    assert!(film.frozen < Duration::from_secs(1) && film.longest < Duration::from_millis(500), "{film:?}");
-    assert!((680..=740).contains(&seen.voices), "about one in twenty is missing: {}", seen.voices);
+    for luck in 1..=16 {
+        let mut world = World::new(None);
+        world.show(720);
+        world.until(2, 6_000);
+        world.run(3_000);
+        (world.random, world.loss) = (luck, 50);
+        let seen = world.run(15_000);
+        let film = seen.film();
+        println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
+        assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
+        assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
+        assert!((680..=740).contains(&seen.voices), "about one in twenty is missing: {}", seen.voices);
+    }
 }

@@ -1,4 +1,4 @@
-//! A media worker: one thread that owns a WebRTC socket, the phone legs' sockets, and the rooms whose media they carry.
+//! A media worker: one thread that owns WebRTC sockets, the phone legs' sockets, and the rooms whose media they carry.
 //!
 //! The loop waits for a datagram of a browser, a command, or the time to mix a meeting ([`crate::phases`]), whichever is first; the
 //! legs' sockets are read when it is time to mix ([`crate::legs`]). Nothing in it blocks.
@@ -15,11 +15,15 @@ use std::{
 
 use leg::{Leg, LegConfig, LegStats};
 use media::Ssrc;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
 use model::{MeetingId, ParticipantId};
 use rustix::{process::setpriority_process, thread::gettid};
-use sfu::{PeerKey, Sfu, SfuConfig, SfuEvent, SfuStats};
+use sfu::{PeerKey, Sfu, SfuConfig, SfuError, SfuEvent, SfuStats};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
@@ -29,20 +33,19 @@ use crate::{
     phases::{Phases, Turn},
     ports::RtpSockets,
     room::Room,
-    socket::WebRtcSocket,
+    sockets::Sockets,
 };
 
 /// Commands that may wait for a worker. It empties the queue at least every tick, so a full one means a dead worker.
 const COMMANDS_MAX: usize = 4096;
 
-/// Batches read from the WebRTC socket before the legs and the clock get their turn; about 1 ms of work.
+/// Batches read from the WebRTC sockets before the legs and the clock get their turn; about 1 ms of work.
 const WEBRTC_BUDGET: usize = 8;
 
-/// Niceness of a worker's thread, where the system allows it: what comes every 20 ms goes before what somebody waits for once.
+/// Niceness of a worker's thread, where it may not go before all others: what comes every 20 ms goes before what somebody waits for once.
 const NICENESS: i32 = -11;
 
 const WAKE: Token = Token(0);
-const WEBRTC: Token = Token(1);
 
 /// How the rest of the server reaches one worker.
 pub(crate) struct WorkerHandle {
@@ -92,6 +95,13 @@ impl Drop for WorkerHandle {
     }
 }
 
+/// From now on this thread runs as soon as it has something to do, whatever else the machine does (sched(7), `SCHED_RR`), at the lowest of
+/// such priorities. The kernel keeps a twentieth of each core for the others even if it never rested (`sched_rt_runtime_us`).
+fn go_first() -> Result<(), thread_priority::Error> {
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
+}
+
 /// Binds everything first, so that a taken port is an error of the start and not of a thread.
 pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, PlaneError> {
     let mut handles = Vec::new();
@@ -101,25 +111,20 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
         if address.port() != 0 {
             address.set_port(address.port().wrapping_add(index as u16));
         }
-        let mut socket = WebRtcSocket::bind(address, &config.webrtc_announced).map_err(|source| PlaneError::Bind {
-            what: "WebRTC",
-            address,
-            source,
-        })?;
         let poll = Poll::new().map_err(PlaneError::Worker)?;
-        poll.registry().register(socket.source(), WEBRTC, Interest::READABLE).map_err(PlaneError::Worker)?;
+        let sockets = Sockets::bind(address, &config.webrtc_announced, poll.registry())?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Worker)?);
         let (queue, commands) = mpsc::channel(COMMANDS_MAX);
-        handles.push(WorkerHandle { index, queue, waker, webrtc: socket.local() });
-        let sfu = Sfu::new(SfuConfig { candidates: socket.candidates().to_vec() })?;
-        workers.push((poll, socket, sfu, commands));
+        handles.push(WorkerHandle { index, queue, waker, webrtc: sockets.local() });
+        let sfu = Sfu::new(SfuConfig { candidates: sockets.candidates() })?;
+        workers.push((poll, sockets, sfu, commands));
     }
     let routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]> =
         handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
-    for (index, (poll, socket, sfu, commands)) in workers.into_iter().enumerate() {
+    for (index, (poll, sockets, sfu, commands)) in workers.into_iter().enumerate() {
         let routes = Arc::clone(&routes);
         let care = config.care;
-        let run = move || Worker { care, ..Worker::new(index, poll, socket, sfu, commands, routes) }.run();
+        let run = move || Worker { care, ..Worker::new(index, poll, sockets, sfu, commands, routes) }.run();
         thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
     }
     Ok(handles)
@@ -135,7 +140,7 @@ pub(crate) enum PeerRole {
 struct Worker {
     index: usize,
     poll: Poll,
-    socket: WebRtcSocket,
+    sockets: Sockets,
     sfu: Sfu,
     commands: mpsc::Receiver<Command>,
     /// The queues of all workers, for legs that move.
@@ -150,7 +155,6 @@ struct Worker {
     fed: Vec<MeetingId>,
     /// As it was counted last.
     dropped: SfuStats,
-    webrtc_unread: bool,
     phases: Phases,
     /// What the turns of this tick took so far.
     ticked: Duration,
@@ -160,7 +164,7 @@ impl Worker {
     fn new(
         index: usize,
         poll: Poll,
-        socket: WebRtcSocket,
+        sockets: Sockets,
         sfu: Sfu,
         commands: mpsc::Receiver<Command>,
         routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]>,
@@ -168,7 +172,7 @@ impl Worker {
         Self {
             index,
             poll,
-            socket,
+            sockets,
             sfu,
             commands,
             routes,
@@ -179,7 +183,6 @@ impl Worker {
             lobby: Mixer::new(),
             fed: Vec::new(),
             dropped: SfuStats::default(),
-            webrtc_unread: false,
             phases: Phases::new(Instant::now()),
             ticked: Duration::ZERO,
         }
@@ -187,7 +190,9 @@ impl Worker {
 
     fn run(mut self) {
         // Without the right to it (CAP_SYS_NICE, RLIMIT_NICE) sound only comes later while the rest is busy.
-        if let Err(error) = setpriority_process(Some(gettid()), NICENESS) {
+        if go_first().is_err()
+            && let Err(error) = setpriority_process(Some(gettid()), NICENESS)
+        {
             tracing::info!(worker = self.index, %error, "media worker has no priority");
         }
         let mut events = Events::with_capacity(64);
@@ -199,9 +204,10 @@ impl Worker {
                 return;
             }
             let now = Instant::now();
-            if events.iter().any(|event| event.token() == WEBRTC) || std::mem::take(&mut self.webrtc_unread) {
-                self.read_webrtc(now);
+            for event in &events {
+                self.sockets.ready(event, now);
             }
+            self.read_webrtc(now);
             if self.take_commands(now).is_break() {
                 return;
             }
@@ -218,7 +224,7 @@ impl Worker {
 
     /// How long there is nothing to do but wait.
     fn patience(&self) -> Duration {
-        if self.webrtc_unread {
+        if self.sockets.is_readable() {
             return Duration::ZERO;
         }
         let next = self.phases.next();
@@ -228,13 +234,13 @@ impl Worker {
 
     fn read_webrtc(&mut self, now: Instant) {
         for _ in 0..WEBRTC_BUDGET {
-            let sfu = &mut self.sfu;
-            if !self.socket.receive(|from, to, datagram| sfu.handle_datagram(from, to, datagram, now)) {
+            if !self.sockets.is_readable() {
                 return;
             }
+            let sfu = &mut self.sfu;
+            self.sockets.receive(now, |from, to, datagram| sfu.handle_datagram(from, to, datagram, now));
             self.take_sfu_events(now);
         }
-        self.webrtc_unread = true;
     }
 
     fn take_commands(&mut self, now: Instant) -> std::ops::ControlFlow<()> {
@@ -258,28 +264,36 @@ impl Worker {
         let Some(room) = self.rooms.get_mut(&id) else { return };
         match command {
             MeetingCommand::Publish { participant, offer, reply } => {
-                let answer = self.sfu.publish(&offer, now).map_err(PlaneError::Sfu).and_then(|(peer, answer)| {
-                    let earlier = room.set_publisher(participant, peer)?;
-                    self.peers.insert(peer, (id, participant, PeerRole::Publisher));
-                    if let Some(earlier) = earlier {
-                        self.peers.remove(&earlier);
-                        self.sfu.remove(earlier);
-                    }
-                    Ok(answer)
-                });
+                let answered = self.sfu.publish(&offer, now);
                 // Who asked may have gone meanwhile.
-                let _ = reply.send(answer);
+                let _ = reply.send(self.publishes(id, participant, answered));
+            }
+            MeetingCommand::Ingest { participant, offer, reply } => {
+                let answered = self.sfu.ingest(&offer, now);
+                let _ = reply.send(self.publishes(id, participant, answered));
+            }
+            MeetingCommand::BeginBringing { participant, keyframe_wanted, reply } => {
+                let _ = reply.send(room.begin_bringing(participant, keyframe_wanted));
+            }
+            MeetingCommand::Bring { participant, packets } => {
+                room.bring(participant, packets, now);
+                if self.fed.last() != Some(&id) {
+                    self.fed.push(id);
+                }
             }
             MeetingCommand::Subscribe { participant, offer, reply } => {
-                let answer = self.sfu.subscribe(&offer, now).map_err(PlaneError::Sfu).map(|(peer, answer, slots)| {
-                    if let Some(earlier) = room.set_subscriber(participant, peer, slots) {
-                        self.peers.remove(&earlier);
-                        room.delivered(participant, self.sfu.remove(earlier));
-                    }
-                    self.peers.insert(peer, (id, participant, PeerRole::Subscriber));
-                    answer
-                });
+                let _ = reply.send(self.subscribe(id, participant, &offer, now));
+            }
+            MeetingCommand::Watch { viewer, offer, reply } => {
+                let answer = room.add_viewer(viewer).and_then(|()| self.subscribe(id, viewer, &offer, now));
+                if answer.is_err() {
+                    self.remove_participant(id, viewer);
+                }
                 let _ = reply.send(answer);
+            }
+            MeetingCommand::Restart { participant, offer, reply } => {
+                let peer = room.peer_of(participant).ok_or(PlaneError::NoMeeting(id));
+                let _ = reply.send(peer.and_then(|peer| Ok(self.sfu.restart(peer, &offer, now)?)));
             }
             MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),
             MeetingCommand::LetMusic { participant } => room.let_music(participant),
@@ -313,6 +327,42 @@ impl Worker {
             }
             MeetingCommand::Close => self.close_room(id),
         }
+    }
+
+    /// From now on he sends by this connection.
+    fn publishes(
+        &mut self,
+        id: MeetingId,
+        participant: ParticipantId,
+        answered: Result<(PeerKey, String), SfuError>,
+    ) -> Result<String, PlaneError> {
+        let (peer, answer) = answered?;
+        let room = self.rooms.get_mut(&id).ok_or(PlaneError::NoMeeting(id))?;
+        let earlier = room.set_publisher(participant, peer)?;
+        self.peers.insert(peer, (id, participant, PeerRole::Publisher));
+        if let Some(earlier) = earlier {
+            self.peers.remove(&earlier);
+            self.sfu.remove(earlier);
+        }
+        Ok(answer)
+    }
+
+    /// From now on he receives by this connection.
+    fn subscribe(
+        &mut self,
+        id: MeetingId,
+        participant: ParticipantId,
+        offer: &str,
+        now: Instant,
+    ) -> Result<String, PlaneError> {
+        let room = self.rooms.get_mut(&id).ok_or(PlaneError::NoMeeting(id))?;
+        let (peer, answer, slots) = self.sfu.subscribe(offer, now)?;
+        if let Some(earlier) = room.set_subscriber(participant, peer, slots) {
+            self.peers.remove(&earlier);
+            room.delivered(participant, self.sfu.remove(earlier));
+        }
+        self.peers.insert(peer, (id, participant, PeerRole::Subscriber));
+        Ok(answer)
     }
 
     /// How the sound of a browser of his came and went.
@@ -358,10 +408,11 @@ impl Worker {
             LegCommand::Start { settings, reply } => {
                 let _ = reply.send(self.start_leg(id, *settings, now));
             }
-            LegCommand::Play { clip, looping, reply } => {
-                let played = self.seat_of(id).map(|(mixer, seat)| mixer.play(seat, clip, looping));
-                let _ = reply.send(played.ok_or(PlaneError::NoLeg(id)));
-            }
+            LegCommand::Play { id: play, clip, looping } => match self.seat_of(id) {
+                Some((mixer, seat)) => mixer.play(seat, play, clip, looping),
+                // Who hears nothing has heard it: whoever plays it waits for its end.
+                None => self.legs.play_done(id, play),
+            },
             LegCommand::StopPlaying => {
                 if let Some((mixer, seat)) = self.seat_of(id) {
                     mixer.stop_playing(seat);
@@ -426,7 +477,11 @@ impl Worker {
             leg.reconfigure(config, now);
             return Ok(());
         }
-        slot.leg = Some(Leg::new(config, Ssrc(rand::random()), now));
+        let leg = Leg::new(config, Ssrc(rand::random()), now);
+        slot.leg = Some(match &slot.leg {
+            Some(before) => leg.following(before),
+            None => leg,
+        });
         match slot.place {
             Place::Nowhere => self.seat_in_lobby(id),
             Place::Lobby(seat) => {
@@ -595,6 +650,7 @@ impl Worker {
         self.ticked += now.elapsed();
         if turn.ends_round {
             self.count_dropped();
+            self.sockets.look(now);
             metrics::histogram!("plane_tick_seconds").record(std::mem::take(&mut self.ticked).as_secs_f64());
         }
     }
@@ -643,7 +699,7 @@ impl Worker {
             }
         }
         while let Some(transmit) = self.sfu.poll_transmit() {
-            self.socket.send(&transmit);
+            self.sockets.send(&transmit, now);
             self.sfu.recycle(transmit);
         }
     }

@@ -3,8 +3,10 @@
 //! A packet goes from the publisher's worker's turn straight into the buffer that the system is given. Only pictures wait, and
 //! only when more came at once than the line takes. Pure but for the ciphers; bytes and time in, bytes out.
 
+mod agreed;
 pub(crate) mod congestion;
 pub(crate) mod header;
+mod history;
 pub(crate) mod reports;
 
 use std::{
@@ -14,32 +16,27 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use media::{AudioLevel, SeenNumbers};
+use media::{AudioLevel, Codec, SeenNumbers, VideoCodec};
 
-use crate::{
-    LinePassed, Outbox,
-    forward::{self, Forwarded},
-    srtp::Srtp,
-};
+use crate::{LinePassed, Outbox, Remote, forward::Forwarded, picture, srtp::Srtp};
+pub(crate) use agreed::{PayloadType, StreamConfig};
 use congestion::{Estimator, Reported};
-use header::{Extensions, HEADER_BYTES_MAX, Header};
+use header::{HEADER_BYTES_MAX, Header};
+use history::{History, Stamp};
 use reports::{Arrivals, Report, Sent};
 
 /// What a line is taken to carry until it is known, in bits per second: enough for voices and small pictures. Twice as
 /// much would be too much for a poor line before it says so; half would show good ones small pictures for longer.
 const ESTIMATE_AT_FIRST: f64 = 1_000_000.0;
 
-/// Packets kept for retransmission, and how long: what is older is no longer shown.
-const KEPT: usize = 512;
-const KEPT_FOR: Duration = Duration::from_millis(1_500);
-
 /// How much of what is sent may be retransmissions: beyond it the line is full, and more would fill it further.
 const RESENT_SHARE: f64 = 0.15;
 /// Over about so long.
 const RESENT_OVER: f64 = 1.0;
 
-/// Packets remembered until it is reported when they arrived.
+/// Packets remembered until it is reported when they arrived, and how long: nobody talks over a line that takes longer.
 const REMEMBERED: usize = 2_048;
+const REMEMBERED_FOR: Duration = Duration::from_secs(2);
 
 /// Pictures leave this much faster than the line is thought to carry on average, as browsers have it: what is faster would queue
 /// on the line, what is slower would come late.
@@ -83,23 +80,10 @@ const TOLD_CHANGE: f64 = 0.02;
 /// From 1900 to 1970 (RFC 5905 §6).
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 
-/// What was agreed about one slot.
-#[derive(Debug, Clone)]
-pub(crate) struct StreamConfig {
-    pub(crate) mid: String,
-    pub(crate) is_audio: bool,
-    pub(crate) ssrc: u32,
-    pub(crate) payload_type: u8,
-    /// SSRC and payload type of retransmissions (RFC 4588).
-    pub(crate) resent: Option<(u32, u8)>,
-    /// Of its timestamps, in hertz.
-    pub(crate) clock_rate: u32,
-    pub(crate) extensions: Extensions,
-}
-
 /// One packet on its way to a slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
+    pub(crate) codec: Codec,
     pub(crate) forwarded: Forwarded,
     pub(crate) marker: bool,
     pub(crate) level: Option<AudioLevel>,
@@ -124,7 +108,7 @@ struct Stream {
     /// Numbers that have been sent. One that is used twice with one key gives the key away (RFC 7714 §11.1), so of a packet
     /// that comes twice, for whatever reason, or too late to know, the second is not sent.
     used: SeenNumbers,
-    kept: VecDeque<(Instant, Outgoing)>,
+    kept: History,
     /// The latest timestamp, and when it was sent.
     last: Option<(u32, Instant)>,
     reported: Option<Instant>,
@@ -137,7 +121,7 @@ struct Stream {
 /// A packet that is remembered until it is reported.
 #[derive(Debug, Clone, Copy)]
 struct Remembered {
-    at: Instant,
+    at: Stamp,
     bytes: u16,
     probe: u16,
     is_reported: bool,
@@ -171,7 +155,7 @@ enum As {
 pub(crate) struct Egress {
     srtp: Srtp,
     /// Which of our addresses, and which of his.
-    route: (SocketAddr, SocketAddr),
+    route: (SocketAddr, Remote),
     /// What all streams have in common.
     name: String,
     streams: Vec<Stream>,
@@ -189,6 +173,7 @@ pub(crate) struct Egress {
     debt: f64,
     filling_debt: f64,
     settled: Instant,
+    began: Instant,
     /// What is wanted to be known of the line, in bits per second.
     minimum: f64,
     probing: Option<Probing>,
@@ -211,7 +196,7 @@ pub(crate) struct Egress {
 impl Egress {
     pub(crate) fn new(
         srtp: Srtp,
-        route: (SocketAddr, SocketAddr),
+        route: (SocketAddr, Remote),
         name: String,
         streams: Vec<StreamConfig>,
         now: Instant,
@@ -223,7 +208,7 @@ impl Egress {
             is_resent_known: false,
             resent_seq: 1,
             used: SeenNumbers::default(),
-            kept: VecDeque::new(),
+            kept: History::default(),
             last: None,
             reported: None,
             packets: 0,
@@ -245,6 +230,7 @@ impl Egress {
             debt: 0.0,
             filling_debt: 0.0,
             settled: now,
+            began: now,
             minimum: 0.0,
             probing: None,
             probes: 0,
@@ -280,7 +266,7 @@ impl Egress {
     }
 
     /// His address has changed, or ours.
-    pub(crate) fn set_route(&mut self, from: SocketAddr, to: SocketAddr) {
+    pub(crate) fn set_route(&mut self, from: SocketAddr, to: Remote) {
         self.route = (from, to);
     }
 
@@ -298,7 +284,8 @@ impl Egress {
             self.passed.withheld += 1;
         } else if self.waiting.is_empty() && self.may_leave(now) {
             self.emit(slot, &packet, As::Itself, now, out);
-            self.keep(slot, packet, now);
+            let at = Stamp::new(self.began, now);
+            self.streams[slot].kept.keep(packet, at);
         } else if self.waiting.len() < WAITING_MAX {
             self.waiting_bytes += packet.payload.len();
             self.waiting.push_back(Waiting { slot, packet, is_resent: false });
@@ -312,7 +299,7 @@ impl Egress {
             return false;
         }
         if self.passed.withheld == 0 {
-            tracing::warn!(to = %self.route.1, "a browser reports nothing of what it is sent; it gets no pictures until it does");
+            tracing::warn!(to = %self.route.1.address, "a browser reports nothing of what it is sent; it gets no pictures until it does");
         }
         if now.saturating_duration_since(self.tried) < DEAF_TRIED {
             return true;
@@ -350,7 +337,8 @@ impl Egress {
                 self.emit(slot, &packet, As::Resent, now, out);
             } else {
                 self.emit(slot, &packet, As::Itself, now, out);
-                self.keep(slot, packet, now);
+                let at = Stamp::new(self.began, now);
+                self.streams[slot].kept.keep(packet, at);
             }
         }
         self.probe(now, out);
@@ -361,9 +349,15 @@ impl Egress {
         }
     }
 
-    /// Takes his reports.
-    pub(crate) fn reported(&mut self, datagram: &[u8], now: Instant, out: &mut Outbox, mut said: impl FnMut(Said)) {
-        let Some(compound) = self.srtp.open_reports(datagram) else { return };
+    /// Takes his reports; false when they are not his.
+    pub(crate) fn reported(
+        &mut self,
+        datagram: &[u8],
+        now: Instant,
+        out: &mut Outbox,
+        mut said: impl FnMut(Said),
+    ) -> bool {
+        let Some(compound) = self.srtp.open_reports(datagram) else { return false };
         if self.estimator.is_none() {
             self.unanswered = None;
         }
@@ -388,6 +382,7 @@ impl Egress {
             self.told = rate;
             said(Said::Estimate(rate as u64));
         }
+        true
     }
 
     /// The last that is sent.
@@ -396,7 +391,7 @@ impl Egress {
         if ssrcs.is_empty() { None } else { self.srtp.protect_report(&reports::write_bye(&ssrcs)) }
     }
 
-    pub(crate) fn route(&self) -> (SocketAddr, SocketAddr) {
+    pub(crate) fn route(&self) -> (SocketAddr, Remote) {
         self.route
     }
 
@@ -499,38 +494,26 @@ impl Egress {
 
     /// Sends something he has had, or nothing at all in a packet. False where that can't be.
     fn pad(&mut self, now: Instant, out: &mut Outbox) -> bool {
-        let kept = |stream: &Stream| stream.kept.back().map(|(at, _)| *at);
+        let stamp = Stamp::new(self.began, now);
+        let kept = |stream: &Stream| stream.kept.age(stamp).map(std::cmp::Reverse);
         let latest = (0..self.streams.len())
-            .filter(|slot| self.streams[*slot].config.resent.is_some())
+            .filter(|slot| self.streams[*slot].config.resent(None).is_some())
             .max_by_key(|slot| (kept(&self.streams[*slot]), std::cmp::Reverse(*slot)));
         let Some(slot) = latest else { return false };
-        match self.streams[slot].kept.back() {
-            Some((_, packet)) => {
-                let packet = packet.clone();
-                self.emit(slot, &packet, As::Resent, now, out);
-            }
+        match self.streams[slot].kept.latest() {
+            Some(packet) => self.emit(slot, &packet, As::Resent, now, out),
             None => {
-                let forwarded = Forwarded { seq: 0, timestamp: 0, vp8: None };
-                let packet = Outgoing { forwarded, marker: false, level: None, payload: Arc::default() };
+                let forwarded = Forwarded { seq: 0, timestamp: 0, ids: None };
+                let codec = Codec::Video(VideoCodec::Vp8);
+                let packet = Outgoing { codec, forwarded, marker: false, level: None, payload: Arc::default() };
                 self.emit(slot, &packet, As::Blank(BLANK_BYTES), now, out);
             }
         }
         true
     }
 
-    fn keep(&mut self, slot: usize, packet: Outgoing, now: Instant) {
-        let stream = &mut self.streams[slot];
-        stream.forget(now);
-        let kept = &mut stream.kept;
-        if kept.len() >= KEPT {
-            kept.pop_front();
-        }
-        let at = kept.partition_point(|(_, before)| before.forwarded.seq < packet.forwarded.seq);
-        kept.insert(at, (now, packet));
-    }
-
     fn resend(&mut self, ssrc: u32, seqs: &[u16], now: Instant, out: &mut Outbox) {
-        let of_slot = |stream: &Stream| stream.config.ssrc == ssrc && stream.config.resent.is_some();
+        let of_slot = |stream: &Stream| stream.config.ssrc == ssrc && stream.config.resent_ssrc.is_some();
         let Some(slot) = self.streams.iter().position(of_slot) else { return };
         self.settle(now);
         for seq in seqs {
@@ -538,13 +521,7 @@ impl Egress {
             if resent > RESENT_SHARE * (sent + resent) {
                 return;
             }
-            let kept = &self.streams[slot].kept;
-            let Some((_, last)) = kept.back() else { return };
-            let back = (last.forwarded.seq as u16).wrapping_sub(*seq);
-            let Some(wanted) = last.forwarded.seq.checked_sub(back.into()) else { continue };
-            let at = kept.partition_point(|(_, before)| before.forwarded.seq < wanted);
-            let Some((_, packet)) = kept.get(at).filter(|(_, kept)| kept.forwarded.seq == wanted) else { continue };
-            let packet = packet.clone();
+            let Some(packet) = self.streams[slot].kept.get(*seq) else { continue };
             self.lately.1 += packet.payload.len() as f64;
             if self.may_leave(now) {
                 self.emit(slot, &packet, As::Resent, now, out);
@@ -558,7 +535,7 @@ impl Egress {
     fn received(&mut self, ssrc: u32, last_report: u32, since: u32, now: Instant) {
         for stream in &mut self.streams {
             stream.is_known |= stream.config.ssrc == ssrc;
-            stream.is_resent_known |= stream.config.resent.is_some_and(|(resent, _)| resent == ssrc);
+            stream.is_resent_known |= stream.config.resent_ssrc == Some(ssrc);
         }
         if last_report != 0 {
             let units = ((self.ntp(now) >> 16) as u32).wrapping_sub(last_report).wrapping_sub(since);
@@ -595,6 +572,7 @@ impl Egress {
         let Some(first) = self.number.checked_sub(back.into()) else { return };
         let oldest = self.number - self.remembered.len() as u64;
         let mut packets = Vec::with_capacity(arrivals.at_us.len());
+        let stamp = Stamp::new(self.began, now);
         for (number, at_us) in (first..).zip(&arrivals.at_us) {
             let index = number.checked_sub(oldest);
             let Some(known) = index.and_then(|index| self.remembered.get_mut(index as usize)) else { continue };
@@ -610,7 +588,7 @@ impl Egress {
             self.passed.arrived += u64::from(at_us.is_some());
             (known.is_reported, known.is_missed) = (at_us.is_some(), true);
             packets.push(Reported {
-                sent: known.at,
+                sent: now.checked_sub(known.at.age(stamp)).unwrap_or(now),
                 arrived_us: at_us.map(|us| reference * 64_000 + us),
                 bytes: known.bytes.into(),
                 probe: known.probe,
@@ -621,9 +599,9 @@ impl Egress {
 
     /// Reports on what was sent.
     fn tell(&mut self, now: Instant, out: &mut Outbox) {
-        let ntp = self.ntp(now);
+        let (ntp, stamp) = (self.ntp(now), Stamp::new(self.began, now));
         for stream in &mut self.streams {
-            stream.forget(now);
+            stream.kept.forget(stamp);
             let Some((timestamp, at)) = stream.last else { continue };
             // What has been silent for long says nothing of the time.
             let silent = now.saturating_duration_since(at);
@@ -652,8 +630,12 @@ impl Egress {
         let ntp = self.ntp(now);
         let Some(stream) = self.streams.get_mut(slot) else { return };
         let config = &stream.config;
-        let (ssrc, payload_type, seq, is_known) = match (sent_as, config.resent) {
-            (As::Itself, _) => (config.ssrc, config.payload_type, packet.forwarded.seq, stream.is_known),
+        let resent = config.resent((sent_as == As::Resent).then_some(packet.codec));
+        let (ssrc, payload_type, seq, is_known) = match (sent_as, resent) {
+            (As::Itself, _) => {
+                let Some(agreed) = config.payload_type(packet.codec) else { return };
+                (config.ssrc, agreed.number, packet.forwarded.seq, stream.is_known)
+            }
             (As::Resent | As::Blank(_), Some((ssrc, payload_type))) => {
                 let seq = stream.resent_seq;
                 stream.resent_seq += 1;
@@ -683,7 +665,7 @@ impl Egress {
         let mut head = [0; HEADER_BYTES_MAX];
         let head_bytes = header.write(&config.extensions, &mut head);
         self.scratch.clear();
-        let payload = match (sent_as, packet.forwarded.vp8) {
+        let payload = match (sent_as, packet.forwarded.ids) {
             (As::Itself, None) => &packet.payload[..],
             (As::Blank(bytes), _) => {
                 self.scratch.resize(bytes, 0);
@@ -697,7 +679,7 @@ impl Egress {
                 }
                 self.scratch.extend_from_slice(&packet.payload);
                 if let Some(ids) = ids {
-                    forward::write_ids(&mut self.scratch[prefix..], ids);
+                    picture::write_ids(packet.codec, &mut self.scratch[prefix..], ids);
                 }
                 &self.scratch[..]
             }
@@ -740,20 +722,12 @@ impl Egress {
         });
         self.number += 1;
         let bytes = bytes.min(u16::MAX.into()) as u16;
-        if self.remembered.len() >= REMEMBERED {
+        let at = Stamp::new(self.began, now);
+        let is_old = |known: &Remembered| known.at.age(at) > REMEMBERED_FOR;
+        while self.remembered.len() >= REMEMBERED || self.remembered.front().is_some_and(is_old) {
             self.remembered.pop_front();
         }
-        self.remembered.push_back(Remembered { at: now, bytes, probe, is_reported: false, is_missed: false });
-    }
-}
-
-impl Stream {
-    /// What is too old to be sent again.
-    fn forget(&mut self, now: Instant) {
-        let is_old = |(at, _): &(Instant, Outgoing)| now.saturating_duration_since(*at) > KEPT_FOR;
-        while self.kept.front().is_some_and(is_old) {
-            self.kept.pop_front();
-        }
+        self.remembered.push_back(Remembered { at, bytes, probe, is_reported: false, is_missed: false });
     }
 }
 

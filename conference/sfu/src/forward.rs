@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{Codec, MediaPacket, VideoCodec};
+use media::{Codec, MediaPacket};
 
-use crate::{Layer, SourceId};
+pub use crate::picture::{Ids, picture_size, starts_keyframe};
+use crate::{Layer, SourceId, picture};
 
 /// A jump in a source's numbers, or a silence, longer than this is closed up: the receiver would take it for a great
 /// loss, and beyond 32,768 could no longer decrypt (the rollover counter of RFC 3711 §3.3.1 is guessed).
@@ -27,17 +28,8 @@ pub struct Forwarded {
     pub seq: u64,
     /// In the codec's clock.
     pub timestamp: u32,
-    /// What to write into a VP8 payload descriptor that has them.
-    pub vp8: Option<Vp8Ids>,
-}
-
-/// The counters of a VP8 payload descriptor (RFC 7741 §4.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Vp8Ids {
-    /// 15 bits.
-    pub picture_id: u16,
-    /// Of the base temporal layer's picture.
-    pub tl0_pic_idx: u8,
+    /// What to write into a payload descriptor that has them.
+    pub ids: Option<Ids>,
 }
 
 /// The rewriting state of one slot.
@@ -51,7 +43,7 @@ pub struct Rewriter {
     /// Added to the source's numbers.
     seq_offset: u64,
     timestamp_offset: u32,
-    ids_offset: Vp8Ids,
+    ids_offset: Ids,
     /// The lowest of the source's numbers that may be sent.
     first_in: u64,
     last_in: u64,
@@ -106,7 +98,7 @@ impl Rewriter {
             }
             self.layer = Some(layer);
         }
-        let ids = vp8_ids(packet);
+        let ids = picture::ids(packet);
         if is_other || paused || jumped {
             self.begin(packet, ids, now);
         } else if packet.seq < self.first_in {
@@ -116,7 +108,7 @@ impl Rewriter {
         let sent = Forwarded {
             seq: packet.seq.wrapping_add(self.seq_offset),
             timestamp: packet.timestamp.wrapping_add(self.timestamp_offset),
-            vp8: ids.map(|ids| Vp8Ids {
+            ids: ids.map(|ids| Ids {
                 picture_id: ids.picture_id.wrapping_add(self.ids_offset.picture_id) & 0x7fff,
                 tl0_pic_idx: ids.tl0_pic_idx.wrapping_add(self.ids_offset.tl0_pic_idx),
             }),
@@ -128,7 +120,7 @@ impl Rewriter {
         Some(sent)
     }
 
-    fn begin(&mut self, packet: &MediaPacket, ids: Option<Vp8Ids>, now: Instant) {
+    fn begin(&mut self, packet: &MediaPacket, ids: Option<Ids>, now: Instant) {
         let ids = ids.unwrap_or_default();
         let (seq, timestamp, next_ids) = match self.last {
             None => (FIRST_SEQ, packet.timestamp, ids),
@@ -136,8 +128,9 @@ impl Rewriter {
                 let rate = f64::from(packet.codec.clock_rate());
                 // As much media time as has passed, and never none: equal times would be one picture.
                 let elapsed = (now.saturating_duration_since(at).as_secs_f64() * rate).round() as u32;
-                let before = sent.vp8.unwrap_or_default();
-                let next = Vp8Ids {
+                // After a codec without any they begin anew: nothing that needs them has been sent since.
+                let before = sent.ids.unwrap_or_default();
+                let next = Ids {
                     picture_id: before.picture_id.wrapping_add(1) & 0x7fff,
                     tl0_pic_idx: before.tl0_pic_idx.wrapping_add(1),
                 };
@@ -146,7 +139,7 @@ impl Rewriter {
         };
         self.seq_offset = seq.wrapping_sub(packet.seq);
         self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
-        self.ids_offset = Vp8Ids {
+        self.ids_offset = Ids {
             picture_id: next_ids.picture_id.wrapping_sub(ids.picture_id) & 0x7fff,
             tl0_pic_idx: next_ids.tl0_pic_idx.wrapping_sub(ids.tl0_pic_idx),
         };
@@ -155,119 +148,19 @@ impl Rewriter {
     }
 }
 
-/// The packet begins a picture that needs no other.
-#[must_use]
-pub fn starts_keyframe(packet: &MediaPacket) -> bool {
-    match packet.codec {
-        Codec::Audio(_) => true,
-        Codec::Video(VideoCodec::Vp8) => {
-            let start = vp8_payload(&packet.payload).and_then(|(descriptor, frame)| {
-                // The first partition's first packet, and P = 0 in the frame header (RFC 7741 §4.2, §4.3).
-                Some(descriptor & 0x17 == 0x10 && frame.first()? & 1 == 0)
-            });
-            start.unwrap_or(false)
-        }
-        // Only VP8 is negotiated.
-        Codec::Video(_) => false,
-    }
-}
-
-/// Width and height that a key frame's first packet tells (RFC 6386 §9.1).
-#[must_use]
-pub fn picture_size(packet: &MediaPacket) -> Option<(u16, u16)> {
-    if packet.codec != Codec::Video(VideoCodec::Vp8) || !starts_keyframe(packet) {
-        return None;
-    }
-    let (_, frame) = vp8_payload(&packet.payload)?;
-    // The upper two bits of each are for scaling.
-    let [_, _, _, 0x9d, 0x01, 0x2a, width @ .., h0, h1] = frame.first_chunk::<10>()? else { return None };
-    Some((u16::from_le_bytes(*width) & 0x3fff, u16::from_le_bytes([*h0, *h1]) & 0x3fff))
-}
-
 /// The payload with other counters in its descriptor.
 #[must_use]
-pub fn with_ids(payload: &[u8], ids: Vp8Ids) -> Arc<[u8]> {
+pub fn with_ids(codec: Codec, payload: &[u8], ids: Ids) -> Arc<[u8]> {
     let mut patched: Arc<[u8]> = payload.into();
     if let Some(payload) = Arc::get_mut(&mut patched) {
-        write_ids(payload, ids);
+        picture::write_ids(codec, payload, ids);
     }
     patched
 }
 
-/// Writes the counters into the descriptor, where it has them.
-pub(crate) fn write_ids(payload: &mut [u8], ids: Vp8Ids) {
-    let Some([first, extended]) = payload.first_chunk::<2>().copied() else { return };
-    if first & 0x80 == 0 {
-        return;
-    }
-    let mut at = 2;
-    if extended & 0x80 != 0 {
-        let [high, low] = ids.picture_id.to_be_bytes();
-        match payload.get_mut(at..at + 2) {
-            Some(id) if id[0] & 0x80 != 0 => {
-                id.copy_from_slice(&[high | 0x80, low]);
-                at += 2;
-            }
-            Some(id) => {
-                id[0] = low & 0x7f;
-                at += 1;
-            }
-            None => return,
-        }
-    }
-    if let Some(byte) = payload.get_mut(at).filter(|_| extended & 0x40 != 0) {
-        *byte = ids.tl0_pic_idx;
-    }
-}
-
-/// ```text
-///  0 1 2 3 4 5 6 7
-/// |X|R|N|S|R| PID |  required
-/// |I|L|T|K| RSV   |  when X
-/// |M| PictureID   |  when I; two bytes when M
-/// |   TL0PICIDX   |  when L
-/// |TID|Y| KEYIDX  |  when T or K
-/// ```
-fn vp8_payload(payload: &[u8]) -> Option<(u8, &[u8])> {
-    let (first, mut rest) = payload.split_first()?;
-    if first & 0x80 != 0 {
-        let (extended, after) = rest.split_first()?;
-        rest = after;
-        if extended & 0x80 != 0 {
-            let long = rest.first()? & 0x80 != 0;
-            rest = rest.get(if long { 2 } else { 1 }..)?;
-        }
-        let more = usize::from(extended & 0x40 != 0) + usize::from(extended & 0x30 != 0);
-        rest = rest.get(more..)?;
-    }
-    Some((*first, rest))
-}
-
-fn vp8_ids(packet: &MediaPacket) -> Option<Vp8Ids> {
-    if packet.codec != Codec::Video(VideoCodec::Vp8) || packet.payload.first()? & 0x80 == 0 {
-        return None;
-    }
-    let extended = *packet.payload.get(1)?;
-    let mut at = 2;
-    let mut ids = Vp8Ids::default();
-    if extended & 0x80 != 0 {
-        let first = *packet.payload.get(at)?;
-        at += 1;
-        ids.picture_id = u16::from(first & 0x7f);
-        if first & 0x80 != 0 {
-            ids.picture_id = ids.picture_id << 8 | u16::from(*packet.payload.get(at)?);
-            at += 1;
-        }
-    }
-    if extended & 0x40 != 0 {
-        ids.tl0_pic_idx = *packet.payload.get(at)?;
-    }
-    Some(ids)
-}
-
 #[cfg(test)]
 mod tests {
-    use media::AudioCodec;
+    use media::{AudioCodec, VideoCodec};
     use proptest::prelude::*;
 
     use super::*;
@@ -312,12 +205,12 @@ mod tests {
         assert_eq!(slot.rewrite(Q, &picture(1, 0, false, 100), now), None);
         assert_eq!(slot.waits_for_keyframe(), Some(Q));
         let first = slot.rewrite(Q, &picture(2, 3000, true, 101), now).unwrap();
-        assert_eq!(first.vp8, Some(Vp8Ids { picture_id: 101, tl0_pic_idx: 7 }));
+        assert_eq!(first.ids, Some(Ids { picture_id: 101, tl0_pic_idx: 7 }));
         slot.assign(Some(B));
         assert_eq!(slot.rewrite(Q, &picture(500, 0, false, 9), now), None);
         let switched = slot.rewrite(Q, &picture(501, 0, true, 10), now).unwrap();
         assert_eq!(switched.seq, first.seq + 1);
-        assert_eq!(switched.vp8, Some(Vp8Ids { picture_id: 102, tl0_pic_idx: 8 }));
+        assert_eq!(switched.ids, Some(Ids { picture_id: 102, tl0_pic_idx: 8 }));
     }
 
     #[test]
@@ -333,7 +226,7 @@ mod tests {
         let later = now + Duration::from_millis(33);
         let switched = slot.rewrite(H, &picture(901, 3077, true, 51), later).unwrap();
         assert_eq!((switched.seq, switched.timestamp), (first.seq + 2, first.timestamp + 3000 + 33 * 90));
-        assert_eq!(switched.vp8, Some(Vp8Ids { picture_id: 52, tl0_pic_idx: 8 }));
+        assert_eq!(switched.ids, Some(Ids { picture_id: 52, tl0_pic_idx: 8 }));
         assert_eq!(slot.waits_for_keyframe(), None);
         assert_eq!(slot.rewrite(Q, &picture(12, 6000, true, 52), later), None, "of the layer before");
         slot.select(None);
@@ -355,24 +248,21 @@ mod tests {
         assert_eq!(after.seq, first.seq + 1);
     }
 
-    // RFC 6386 §9.1
     #[test]
-    fn a_key_frame_tells_its_size() {
-        let mut packet = picture(1, 0, true, 1);
-        assert_eq!(picture_size(&packet), None, "cut short");
-        let mut payload = packet.payload[..6].to_vec();
-        payload.extend([0, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0x68, 0x01]);
-        packet.payload = payload.into();
-        assert_eq!(picture_size(&packet), Some((640, 360)));
-    }
-
-    #[test]
-    fn counters_are_written_where_they_are_read() {
-        let ids = Vp8Ids { picture_id: 0x1234, tl0_pic_idx: 99 };
-        let mut packet = picture(1, 0, true, 1);
-        packet.payload = with_ids(&packet.payload, ids);
-        assert_eq!(vp8_ids(&packet), Some(ids));
-        assert!(starts_keyframe(&packet));
+    fn another_codec_in_the_slot_goes_on_in_the_same_stream() {
+        let now = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let first = slot.rewrite(Q, &picture(10, 0, true, 50), now).unwrap();
+        slot.assign(Some(B));
+        let h264 = |seq, payload: &[u8]| {
+            let payload = payload.into();
+            MediaPacket { codec: Codec::Video(VideoCodec::H264), payload, ..picture(seq, 0, true, 0) }
+        };
+        assert_eq!(slot.rewrite(Q, &h264(70, &[0x65, 0x88]), now), None, "a picture without its parameters");
+        let switched = slot.rewrite(Q, &h264(71, &[0x67, 0x42]), now).unwrap();
+        assert_eq!((switched.seq, switched.ids), (first.seq + 1, None));
+        assert_eq!(slot.rewrite(Q, &h264(72, &[0x65, 0x88]), now).unwrap().seq, first.seq + 2);
     }
 
     #[test]
@@ -428,7 +318,7 @@ mod tests {
                 if let Some((before, last)) = last {
                     prop_assert_eq!(sent.seq, last.seq + 1, "contiguous");
                     prop_assert!(sent.timestamp.wrapping_sub(last.timestamp) as i32 > 0, "monotone");
-                    let ids = [sent, last].map(|sent| sent.vp8.unwrap_or_default().picture_id);
+                    let ids = [sent, last].map(|sent| sent.ids.unwrap_or_default().picture_id);
                     prop_assert_eq!(ids[0], (ids[1] + 1) & 0x7fff);
                     prop_assert!(before == layer || key, "only at a key frame");
                 } else {
@@ -436,14 +326,6 @@ mod tests {
                 }
                 last = Some((layer, sent));
             }
-        }
-
-        #[test]
-        fn any_payload_is_read(payload in prop::collection::vec(any::<u8>(), 0..20)) {
-            let mut packet = picture(1, 0, true, 1);
-            packet.payload = payload.into();
-            let _ = (starts_keyframe(&packet), picture_size(&packet), with_ids(&packet.payload, Vp8Ids::default()));
-            vp8_ids(&packet);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The handshake of a subscriber (DTLS, RFC 5764): its keys are ours and not the WebRTC library's, since it is we who send.
+//! The handshake (DTLS, RFC 5764): a subscriber's keys are ours and not the WebRTC library's, since it is we who send; a publisher's are
+//! ours too, since it is we who ask for what is missing.
 //!
 //! The library takes its DTLS from a provider it is given. Ours is the library's own, but keeps back the keys of those
 //! connections that ask for it: the library then neither sends nor receives anything by them, so that no number is ever
@@ -43,13 +44,22 @@ impl fmt::Debug for KeysOf {
 
 thread_local! {
     /// For the handshake that is made next: the library makes it itself, in the call that makes a connection.
-    static KEPT_FOR: RefCell<Option<KeysOf>> = const { RefCell::new(None) };
+    static KEPT_FOR: RefCell<Option<(KeysOf, Kept)>> = const { RefCell::new(None) };
+}
+
+/// Who has the keys of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// We alone: the library neither sends nor receives anything by them, so that no number is ever used twice with one key.
+    Alone,
+    /// The library as well, which receives and reports by a source (SSRC) of its own: numbers count for each (RFC 7714 §9.1).
+    Shared,
 }
 
 /// Makes a connection whose keys come out here.
-pub(crate) fn keeping_keys<T>(make: impl FnOnce() -> T) -> (T, KeysOf) {
+pub(crate) fn keeping_keys<T>(kept: Kept, make: impl FnOnce() -> T) -> (T, KeysOf) {
     let keys = KeysOf::default();
-    KEPT_FOR.set(Some(keys.clone()));
+    KEPT_FOR.set(Some((keys.clone(), kept)));
     let made = make();
     KEPT_FOR.set(None);
     (made, keys)
@@ -77,20 +87,21 @@ impl DtlsProvider for Keeping {
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let inner = str0m::crypto::from_feature_flags().dtls_provider.new_dtls(certificate, now, version, mtu)?;
         Ok(match KEPT_FOR.take() {
-            Some(keys) => Box::new(Kept { inner, keys, now }),
+            Some((keys, kept)) => Box::new(Handshake { inner, keys, kept, now }),
             None => inner,
         })
     }
 }
 
 #[derive(Debug)]
-struct Kept {
+struct Handshake {
     inner: Box<dyn DtlsInstance>,
     keys: KeysOf,
+    kept: Kept,
     now: Instant,
 }
 
-impl DtlsInstance for Kept {
+impl DtlsInstance for Handshake {
     fn set_active(&mut self, active: bool) {
         self.inner.set_active(active);
     }
@@ -101,11 +112,14 @@ impl DtlsInstance for Kept {
 
     fn poll_output<'a>(&mut self, buf: &'a mut [u8]) -> DtlsOutput<'a> {
         let output = self.inner.poll_output(buf);
-        let DtlsOutput::KeyingMaterial(material, profile) = output else { return output };
+        let DtlsOutput::KeyingMaterial(material, profile) = &output else { return output };
         let is_client = self.inner.is_active();
-        self.keys.put(Keys { profile, material: material.to_vec(), is_client });
-        // Whatever else there is comes at once.
-        DtlsOutput::Timeout(self.now)
+        self.keys.put(Keys { profile: *profile, material: material.to_vec(), is_client });
+        match self.kept {
+            Kept::Shared => output,
+            // Whatever else there is comes at once.
+            Kept::Alone => DtlsOutput::Timeout(self.now),
+        }
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {

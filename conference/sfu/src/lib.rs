@@ -12,8 +12,12 @@ pub mod forward;
 mod guard;
 mod handshake;
 pub mod load;
+mod missing;
 mod offer;
 mod peer;
+mod picture;
+mod red;
+mod repair;
 mod srtp;
 mod stun;
 
@@ -32,7 +36,7 @@ use peer::{Gone, Identity, Peer};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Key frames of one track are asked for no more often: each costs the sender as much as half a second of pictures.
-const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Datagrams in one call of the system; Linux takes no more (UDP_MAX_SEGMENTS).
 const SEGMENTS_MAX: usize = 64;
@@ -96,7 +100,8 @@ impl Layer {
 /// How browsers reach this worker.
 #[derive(Debug, Clone)]
 pub struct SfuConfig {
-    /// Its socket's addresses as others see them, the host candidates (RFC 8445 §5.1.1.1).
+    /// Its socket's addresses as others see them, the host candidates (RFC 8445 §5.1.1.1): each by UDP, and by TCP for who
+    /// connects to it (RFC 6544 §4.1).
     pub candidates: Vec<SocketAddr>,
 }
 
@@ -176,13 +181,37 @@ pub struct LinePassed {
     pub round_trip: Option<Duration>,
 }
 
+/// What datagrams go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// Themselves.
+    Udp,
+    /// A connection, each with its length before it (RFC 4571, RFC 6544).
+    Tcp,
+}
+
+/// The other end of a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Remote {
+    /// Where.
+    pub address: SocketAddr,
+    /// By what.
+    pub over: Transport,
+}
+
+impl From<SocketAddr> for Remote {
+    fn from(address: SocketAddr) -> Self {
+        Self { address, over: Transport::Udp }
+    }
+}
+
 /// Datagrams to send to one peer, by one call of the system where it can (generic segmentation offload).
 #[derive(Debug)]
 pub struct Transmit {
     /// The candidate they are sent from.
     pub from: SocketAddr,
     /// Where to.
-    pub to: SocketAddr,
+    pub to: Remote,
     /// Of each datagram but the last, which may be shorter.
     pub segment: usize,
     /// Their contents, one after the other.
@@ -193,7 +222,7 @@ pub struct Transmit {
 
 impl Transmit {
     /// A datagram of so many bytes may be the next one here.
-    fn takes(&self, from: SocketAddr, to: SocketAddr, bytes: usize) -> bool {
+    fn takes(&self, from: SocketAddr, to: Remote, bytes: usize) -> bool {
         let whole = self.bytes.len() == self.segment * self.count;
         let fits = self.count < SEGMENTS_MAX && self.bytes.len() + bytes <= TRANSMIT_BYTES_MAX;
         (self.from, self.to) == (from, to) && whole && fits && bytes <= self.segment
@@ -209,7 +238,7 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn push(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+    fn push(&mut self, from: SocketAddr, to: Remote, datagram: &[u8]) {
         self.place(from, to, datagram.len(), |place| {
             place.copy_from_slice(datagram);
             true
@@ -217,7 +246,7 @@ impl Outbox {
     }
 
     /// Makes room for a datagram; nothing is sent where `write` says so.
-    fn place(&mut self, from: SocketAddr, to: SocketAddr, bytes: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
+    fn place(&mut self, from: SocketAddr, to: Remote, bytes: usize, write: impl FnOnce(&mut [u8]) -> bool) -> bool {
         if !self.transmits.back().is_some_and(|last| last.takes(from, to, bytes)) {
             let mut spare = self.spare.pop().unwrap_or_default();
             spare.clear();
@@ -277,7 +306,7 @@ pub struct Sfu {
     identity: Identity,
     peers: HashMap<PeerKey, Peer>,
     last_key: u64,
-    by_address: HashMap<SocketAddr, PeerKey>,
+    by_address: HashMap<Remote, PeerKey>,
     by_ufrag: HashMap<String, PeerKey>,
     /// Peers that were asked for something since they were drained.
     dirty: Vec<PeerKey>,
@@ -314,6 +343,24 @@ impl Sfu {
         Ok((self.add(peer, now)?, answer))
     }
 
+    /// Answers the offer of an encoder (RFC 9725): one m-line of sound, one of a picture, in any order, or either alone.
+    pub fn ingest(&mut self, offer: &str, now: Instant) -> Result<(PeerKey, String), SfuError> {
+        let (peer, answer) = Peer::encoder(offer, &self.identity, &self.candidates, now)?;
+        Ok((self.add(peer, now)?, answer))
+    }
+
+    /// Answers the offer of somebody who goes on by another way (ICE restart, RFC 8445 §9): the one he came with, but for
+    /// its names and passwords of ICE. What flows goes on as it was until it comes by the new way.
+    pub fn restart(&mut self, key: PeerKey, offer: &str, now: Instant) -> Result<String, SfuError> {
+        let peer = self.peers.get_mut(&key).ok_or(SfuError::Form("no connection that it restarts"))?;
+        let before = peer.ufrag().to_owned();
+        let answer = peer.restart(offer)?;
+        self.by_ufrag.remove(&before);
+        self.by_ufrag.insert(peer.ufrag().to_owned(), key);
+        self.drain(key, now);
+        Ok(answer)
+    }
+
     /// Answers the offer of a connection that receives: any number of `recvonly` m-lines, each a slot.
     pub fn subscribe(&mut self, offer: &str, now: Instant) -> Result<(PeerKey, String, Vec<Slot>), SfuError> {
         let (peer, answer) = Peer::subscriber(offer, &self.identity, &self.candidates, now)?;
@@ -346,33 +393,34 @@ impl Sfu {
         delivery
     }
 
-    /// Takes a datagram that came from `from` to the candidate `to`.
-    pub fn handle_datagram(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8], now: Instant) {
+    /// Takes a datagram that came from `from` to the candidate `to`. False when it is nobody's here.
+    pub fn handle_datagram(&mut self, from: impl Into<Remote>, to: SocketAddr, datagram: &[u8], now: Instant) -> bool {
+        let from = from.into();
         self.now = now;
         // A browser names its peer in its connectivity checks (RFC 8445 §7.2.2), and may come from a new address.
         let named = stun::local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag)).copied();
         let Some(key) = named.or_else(|| self.by_address.get(&from).copied()) else {
             self.stats.strangers += 1;
-            return;
+            return false;
         };
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(&key) else { return false };
         match peer.admit(key, datagram, now) {
             Ok(()) => {}
             Err(Why::Flood) => {
                 self.stats.flooded += 1;
-                return;
+                return true;
             }
             Err(Why::Sources) => {
                 self.stats.sources += 1;
-                return;
+                return true;
             }
         }
         // What is protected by keys that only we have (RFC 7983).
         if matches!(datagram.first(), Some(128..=191)) {
             let (events, out) = (&mut self.events, &mut self.outbox);
-            if peer.reported(key, datagram, now, out, |event| events.push_back(event)) {
+            if peer.reported(key, from, datagram, now, out, |event| events.push_back(event)) {
                 self.schedule(key, now);
-                return;
+                return true;
             }
         }
         match peer.receive(from, to, datagram, now) {
@@ -384,6 +432,7 @@ impl Sfu {
             }
             Err(Gone) => self.lose(key),
         }
+        true
     }
 
     /// Lets the peers do what is due.
@@ -398,7 +447,7 @@ impl Sfu {
                 self.lose(key);
                 continue;
             }
-            peer.wake_egress(now, &mut self.outbox);
+            peer.wake_ours(now, &mut self.outbox);
             self.wake(key, now);
         }
     }

@@ -22,7 +22,7 @@ use str0m::{
 
 use crate::{
     Layer, SfuError,
-    handshake::{KeysOf, keeping_keys},
+    handshake::{Kept, KeysOf, keeping_keys},
     peer::Identity,
     srtp::{Opener, Srtp},
 };
@@ -186,7 +186,7 @@ impl LoadClient {
         pictures: usize,
         epoch: Instant,
     ) -> Result<(Self, String), SfuError> {
-        let (made, keys) = keeping_keys(|| Self::subscriber(identity, address, voices, pictures, epoch));
+        let (made, keys) = keeping_keys(Kept::Alone, || Self::subscriber(identity, address, voices, pictures, epoch));
         let (mut client, offer) = made?;
         let provider = Arc::clone(&identity.0.provider);
         client.light = Some(Light { keys, provider, link: None, seen: Vec::new(), is_dirty: true });

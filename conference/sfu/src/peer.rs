@@ -13,19 +13,21 @@ use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
-    format::Codec as WireCodec,
-    media::{KeyframeRequestKind, Mid, Rid},
-    net::{Protocol, Receive},
+    format::{Codec as WireCodec, PayloadParams},
+    media::{KeyframeRequestKind, Mid, Pt, Rid},
+    net::{Protocol, Receive, TcpType, Transmit},
     rtp::{Extension, RtpPacket, Ssrc},
 };
 
 use crate::{
-    Delivery, LAYERS, Layer, LinePassed, Outbox, PeerKey, SfuError, SfuEvent, Slot, SourceId,
-    egress::{Egress, Outgoing, Said, StreamConfig, header::Extensions},
+    Delivery, LAYERS, Layer, LinePassed, Outbox, PeerKey, Remote, SfuError, SfuEvent, Slot, SourceId, Transport,
+    egress::{Egress, Outgoing, PayloadType, Said, StreamConfig, header::Extensions},
     forward::Rewriter,
     guard::{Guard, Why},
-    handshake::{self, KeysOf, keeping_keys},
+    handshake::{self, Kept, KeysOf, keeping_keys},
     offer::{MediaLine, media_lines},
+    red::Red,
+    repair::Repair,
     srtp::Srtp,
     stun,
 };
@@ -54,19 +56,40 @@ impl Identity {
         Ok(Self { provider, certificate })
     }
 
-    fn rtc(&self, now: Instant) -> Rtc {
-        RtcConfig::new()
+    fn rtc(&self, codecs: Codecs, now: Instant) -> Rtc {
+        let config = RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.provider))
             .set_dtls_cert(self.certificate.clone())
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_opus(true, false)
+            .enable_opus(true, codecs != Codecs::Sent)
             .enable_vp8(true)
-            .set_stats_interval(None)
-            .build(now)
+            .enable_h264(true)
+            .enable_vp9(true)
+            // Of an encoder a livestream shows everything, and AV1 its studio can't.
+            .enable_av1(codecs != Codecs::Ingested)
+            .set_stats_interval(None);
+        config.build(now)
     }
 }
+
+/// What a connection is for, as far as that decides what is agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codecs {
+    Published,
+    Ingested,
+    Sent,
+}
+
+/// Codecs as the library calls them, and as we do.
+const CODECS: [(WireCodec, Codec); 5] = [
+    (WireCodec::Opus, Codec::Audio(AudioCodec::Opus)),
+    (WireCodec::Vp8, Codec::Video(VideoCodec::Vp8)),
+    (WireCodec::H264, Codec::Video(VideoCodec::H264)),
+    (WireCodec::Vp9, Codec::Video(VideoCodec::Vp9)),
+    (WireCodec::Av1, Codec::Video(VideoCodec::Av1)),
+];
 
 /// The peer is no more: its browser left, or the library gave up.
 #[derive(Debug)]
@@ -87,6 +110,9 @@ pub(crate) struct Peer {
     /// Of a publisher.
     tracks: HashMap<Mid, Track>,
     sources: HashMap<Ssrc, (TrackKind, Layer)>,
+    codecs: Vec<PayloadType>,
+    repair: Option<Repair>,
+    red: Red,
     asked: HashMap<(TrackKind, Layer), Instant>,
     /// Of a subscriber.
     slots: Vec<OutSlot>,
@@ -103,10 +129,14 @@ struct Subscription {
     name: String,
     streams: Vec<StreamConfig>,
     /// Which of our addresses, and which of his, the connection goes by, and when he last asked for that.
-    route: Option<(SocketAddr, SocketAddr)>,
+    route: Option<(SocketAddr, Remote)>,
     chosen: Instant,
+    /// He has begun anew, and goes by the first way that he chooses.
+    is_over: bool,
     /// He has just asked for the connection to go from there.
-    nominating: Option<SocketAddr>,
+    nominating: Option<Remote>,
+    /// The other way that he asked for and was granted last.
+    granted: Option<(SocketAddr, Remote)>,
 }
 
 struct OutSlot {
@@ -142,7 +172,7 @@ impl Peer {
         if lines.iter().any(|line| line.rids.len() > LAYERS) {
             return Err(SfuError::Form("more than three layers of a picture"));
         }
-        let (mut peer, answer) = Self::answer(offer, identity, candidates, now)?;
+        let (mut peer, answer) = Self::sender(offer, identity, candidates, Codecs::Published, now)?;
         let kinds = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
         let track = |(line, kind): (&MediaLine, TrackKind)| {
             let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
@@ -150,6 +180,56 @@ impl Peer {
         };
         peer.tracks = lines.iter().zip(kinds).map(track).collect();
         Ok((peer, answer))
+    }
+
+    /// One that other programs than ours make: it may say `sendrecv`, of which we take the half there is.
+    pub(crate) fn encoder(
+        offer: &str,
+        identity: &Identity,
+        candidates: &[SocketAddr],
+        now: Instant,
+    ) -> Result<(Self, String), SfuError> {
+        let offer = one_way(offer);
+        let lines = media_lines(&offer)?;
+        if lines.iter().any(|line| line.direction != "sendonly") {
+            return Err(SfuError::Form("an m-line that does not send"));
+        }
+        let sounds = lines.iter().filter(|line| line.audio).count();
+        if sounds > 1 || lines.len() - sounds > 1 {
+            return Err(SfuError::Form("more than one sound or picture"));
+        }
+        if lines.iter().any(|line| line.rids.len() > LAYERS) {
+            return Err(SfuError::Form("more than three layers of a picture"));
+        }
+        let (mut peer, answer) = Self::sender(&offer, identity, candidates, Codecs::Ingested, now)?;
+        let track = |line: &MediaLine| {
+            let kind = if line.audio { TrackKind::Audio } else { TrackKind::Camera };
+            let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
+            (Mid::from(line.mid.as_str()), Track { kind, rids })
+        };
+        peer.tracks = lines.iter().map(track).collect();
+        Ok((peer, answer))
+    }
+
+    /// Takes the offer anew, with other names and passwords of ICE in it (RFC 8445 §9).
+    pub(crate) fn restart(&mut self, offer: &str) -> Result<String, SfuError> {
+        let offer = one_way(offer);
+        let lines = media_lines(&offer)?;
+        let known = |line: &MediaLine| {
+            let mid = Mid::from(line.mid.as_str());
+            self.tracks.contains_key(&mid) || self.slots.iter().any(|slot| slot.mid == mid)
+        };
+        if lines.len() != self.tracks.len() + self.slots.len() || !lines.iter().all(known) {
+            return Err(SfuError::Form("other m-lines than it had"));
+        }
+        let parsed = SdpOffer::from_sdp_string(&offer).map_err(|error| SfuError::Parse(error.to_string()))?;
+        let answer = accept(&mut self.rtc, parsed)?;
+        self.rtc.direct_api().local_ice_credentials().ufrag.clone_into(&mut self.ufrag);
+        if let Some(subscription) = &mut self.subscription {
+            // The way he used he uses no more.
+            subscription.is_over = true;
+        }
+        Ok(answer)
     }
 
     pub(crate) fn subscriber(
@@ -162,13 +242,13 @@ impl Peer {
         if lines.iter().any(|line| line.direction != "recvonly") {
             return Err(SfuError::Form("an m-line that is not recvonly"));
         }
-        let (answered, keys) = keeping_keys(|| Self::answer(offer, identity, candidates, now));
+        let (answered, keys) =
+            keeping_keys(Kept::Alone, || Self::answer(offer, identity, candidates, Codecs::Sent, now));
         let (mut peer, answer) = answered?;
         peer.guard = Guard::of_subscriber(now);
         let (mut streams, mut name) = (Vec::new(), String::new());
         for line in lines {
             let mid = Mid::from(line.mid.as_str());
-            let wanted = if line.audio { WireCodec::Opus } else { WireCodec::Vp8 };
             let media = peer.rtc.media(mid);
             let agreed = media.map(|media| media.remote_pts().to_vec()).unwrap_or_default();
             let extension = |of| media.and_then(|media| media.remote_extmap().id_of(of));
@@ -181,32 +261,51 @@ impl Peer {
             if let Some(media) = media {
                 media.cname().clone_into(&mut name);
             }
-            let codecs = peer.rtc.codec_config().params();
-            let codec = codecs.iter().find(|params| params.spec().codec == wanted && agreed.contains(&params.pt()));
-            let agreed = codec.map(|codec| (*codec.pt(), codec.resend()));
+            let payload_types = payload_types(&peer.rtc, line.audio, &agreed);
             let mut api = peer.rtc.direct_api();
             let ssrcs = api.stream_tx_by_mid(mid, None).map(|stream| (stream.ssrc(), stream.rtx()));
             // The library sends nothing: it has no keys.
             if let Some((ssrc, _)) = ssrcs {
                 api.remove_stream_tx(ssrc);
             }
-            let (payload_type, resent_as) = agreed.unwrap_or_default();
             let (ssrc, resent) = ssrcs.unzip();
             streams.push(StreamConfig {
                 mid: line.mid,
                 is_audio: line.audio,
                 ssrc: ssrc.map(|ssrc| *ssrc).unwrap_or_default(),
-                payload_type,
-                resent: resent.flatten().zip(resent_as).map(|(ssrc, payload_type)| (*ssrc, *payload_type)),
+                payload_types,
+                resent_ssrc: resent.flatten().map(|ssrc| *ssrc),
                 clock_rate: if line.audio { 48_000 } else { 90_000 },
                 extensions,
             });
-            let is_agreed = agreed.is_some() && ssrc.is_some();
+            let is_agreed = ssrc.is_some();
             peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter: Rewriter::default() });
         }
         let provider = Arc::clone(&identity.provider);
-        peer.subscription =
-            Some(Subscription { keys, provider, name, streams, route: None, chosen: now, nominating: None });
+        peer.subscription = Some(Subscription {
+            keys,
+            provider,
+            name,
+            streams,
+            route: None,
+            chosen: now,
+            is_over: false,
+            nominating: None,
+            granted: None,
+        });
+        Ok((peer, answer))
+    }
+
+    fn sender(
+        offer: &str,
+        identity: &Identity,
+        candidates: &[SocketAddr],
+        codecs: Codecs,
+        now: Instant,
+    ) -> Result<(Self, String), SfuError> {
+        let (answered, keys) = keeping_keys(Kept::Shared, || Self::answer(offer, identity, candidates, codecs, now));
+        let (mut peer, answer) = answered?;
+        peer.repair = Some(Repair::new(keys, Arc::clone(&identity.provider)));
         Ok((peer, answer))
     }
 
@@ -214,22 +313,22 @@ impl Peer {
         offer: &str,
         identity: &Identity,
         candidates: &[SocketAddr],
+        codecs: Codecs,
         now: Instant,
     ) -> Result<(Self, String), SfuError> {
         let parsed = SdpOffer::from_sdp_string(offer).map_err(|error| SfuError::Parse(error.to_string()))?;
-        let mut rtc = identity.rtc(now);
+        let mut rtc = identity.rtc(codecs, now);
         for candidate in candidates {
+            let passive = Candidate::builder().tcp().host(*candidate).tcptype(TcpType::Passive).build();
             // What is no address for ICE (unspecified, say) is left out.
-            if let Ok(candidate) = Candidate::host(*candidate, "udp") {
+            for candidate in [Candidate::host(*candidate, "udp"), passive].into_iter().flatten() {
                 rtc.add_local_candidate(candidate);
             }
         }
-        // The library is trusted with strangers' text only so far.
-        let answered = catch_unwind(AssertUnwindSafe(|| rtc.sdp_api().accept_offer(parsed)));
-        let answer = answered
-            .map_err(|_| SfuError::Refused("it breaks the WebRTC library".to_owned()))?
-            .map_err(|error| SfuError::Refused(error.to_string()))?;
+        let answer = accept(&mut rtc, parsed)?;
         let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        let known = codecs_of(&rtc);
+        let red = red_of(&rtc);
         let peer = Self {
             rtc,
             ufrag,
@@ -242,13 +341,16 @@ impl Peer {
             failed: false,
             tracks: HashMap::new(),
             sources: HashMap::new(),
+            codecs: known,
+            repair: None,
+            red,
             asked: HashMap::new(),
             slots: Vec::new(),
             subscription: None,
             egress: None,
             voice_packets: 0,
         };
-        Ok((peer, answer.to_sdp_string()))
+        Ok((peer, answer))
     }
 
     pub(crate) fn slots(&self) -> Vec<Slot> {
@@ -271,9 +373,10 @@ impl Peer {
 
     /// When it wants to be woken.
     pub(crate) fn timeout(&self, now: Instant) -> Instant {
-        let sends = self.egress.as_ref().map_or(self.timeout, |egress| egress.timeout());
+        let sends = self.egress.as_ref().map(|egress| egress.timeout());
+        let asks = self.repair.as_ref().and_then(Repair::next);
         // Never busy, whatever it wants.
-        self.timeout.min(sends.max(now + REST))
+        [sends, asks].into_iter().flatten().fold(self.timeout, |first, ours| first.min(ours.max(now + REST)))
     }
 
     /// Writes down when it is woken; when it was to be before.
@@ -312,7 +415,7 @@ impl Peer {
     /// True when the library takes the datagram for this peer's.
     pub(crate) fn receive(
         &mut self,
-        from: SocketAddr,
+        from: Remote,
         to: SocketAddr,
         datagram: &[u8],
         now: Instant,
@@ -320,7 +423,14 @@ impl Peer {
         if let Some(subscription) = &mut self.subscription {
             subscription.nominating = stun::nominates(datagram).then_some(from);
         }
-        let Ok(receive) = Receive::new(Protocol::Udp, from, to, datagram) else { return Ok(false) };
+        if let Some(repair) = &mut self.repair {
+            repair.comes_by(to, from);
+        }
+        let protocol = match from.over {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+        };
+        let Ok(receive) = Receive::new(protocol, from.address, to, datagram) else { return Ok(false) };
         let input = Input::Receive(now, receive);
         if !self.rtc.accepts(&input) {
             return Ok(false);
@@ -339,29 +449,39 @@ impl Peer {
         Ok(true)
     }
 
-    /// Lets what is sent do what is due.
-    pub(crate) fn wake_egress(&mut self, now: Instant, out: &mut Outbox) {
+    /// Lets what we do ourselves be done where it is due.
+    pub(crate) fn wake_ours(&mut self, now: Instant, out: &mut Outbox) {
+        if let Some(repair) = &mut self.repair {
+            repair.ask(now, out);
+        }
         if let Some(egress) = self.egress.as_mut().filter(|egress| egress.timeout() <= now) {
             egress.wake(now, out);
         }
     }
 
-    /// Takes a subscriber's reports; false where he is none, or can't be sent anything yet.
+    /// Takes a subscriber's reports; false where he is none, or can't be sent anything yet. Browsers report by the way that they use:
+    /// where that is another one they were granted, a NAT has forgotten the one before.
     pub(crate) fn reported(
         &mut self,
         key: PeerKey,
+        from: Remote,
         datagram: &[u8],
         now: Instant,
         out: &mut Outbox,
         mut tell: impl FnMut(SfuEvent),
     ) -> bool {
         let Some(egress) = &mut self.egress else { return false };
-        egress.reported(datagram, now, out, |said| {
+        let is_his = egress.reported(datagram, now, out, |said| {
             tell(match said {
                 Said::Keyframe(slot) => SfuEvent::KeyframeWanted { peer: key, slot },
                 Said::Estimate(bitrate) => SfuEvent::Estimate { peer: key, bitrate: Some(bitrate) },
             });
         });
+        if let Some(subscription) = &mut self.subscription
+            && let Some(route) = subscription.granted.take_if(|(_, granted)| is_his && *granted == from)
+        {
+            self.go_by(route, now);
+        }
         true
     }
 
@@ -388,7 +508,7 @@ impl Peer {
         key: PeerKey,
         now: Instant,
         mut tell: impl FnMut(SfuEvent),
-        mut send: impl FnMut(SocketAddr, SocketAddr, &[u8]),
+        mut send: impl FnMut(SocketAddr, Remote, &[u8]),
     ) -> Result<(), Gone> {
         loop {
             let rtc = &mut self.rtc;
@@ -405,10 +525,11 @@ impl Peer {
                     return if self.rtc.is_alive() { Ok(()) } else { Err(Gone) };
                 }
                 Output::Transmit(transmit) => {
-                    self.follow((transmit.source, transmit.destination), &transmit.contents, now);
-                    send(transmit.source, transmit.destination, &transmit.contents);
+                    let to = remote(&transmit);
+                    self.follow((transmit.source, to), &transmit.contents, now);
+                    send(transmit.source, to, &transmit.contents);
                 }
-                Output::Event(event) => self.take(key, event, &mut tell)?,
+                Output::Event(event) => self.take(key, event, now, &mut tell)?,
             }
         }
     }
@@ -416,17 +537,26 @@ impl Peer {
     /// The connection goes by where the handshake went, or by what the browser has chosen since and was told it may
     /// (RFC 8445 §7.3.1.5). Browsers choose several ways at once where a server is as plain as we are; the one that is used stays
     /// for as long as it is chosen.
-    fn follow(&mut self, route: (SocketAddr, SocketAddr), datagram: &[u8], now: Instant) {
+    fn follow(&mut self, route: (SocketAddr, Remote), datagram: &[u8], now: Instant) {
         let Some(subscription) = &mut self.subscription else { return };
         let is_handshake = matches!(datagram.first(), Some(20..=63));
         let is_granted = subscription.nominating == Some(route.1) && stun::is_success(datagram);
         let is_same = subscription.route == Some(route);
-        let is_given_up = now.saturating_duration_since(subscription.chosen) > CHOSEN_FOR;
+        let is_given_up = subscription.is_over || now.saturating_duration_since(subscription.chosen) > CHOSEN_FOR;
         if is_handshake || (is_granted && (is_same || is_given_up || subscription.route.is_none())) {
+            subscription.is_over = false;
+            self.go_by(route, now);
+        } else if is_granted {
+            subscription.granted = Some(route);
+        }
+    }
+
+    fn go_by(&mut self, route: (SocketAddr, Remote), now: Instant) {
+        if let Some(subscription) = &mut self.subscription {
             (subscription.route, subscription.chosen) = (Some(route), now);
-            if let Some(egress) = &mut self.egress {
-                egress.set_route(route.0, route.1);
-            }
+        }
+        if let Some(egress) = &mut self.egress {
+            egress.set_route(route.0, route.1);
         }
     }
 
@@ -445,7 +575,7 @@ impl Peer {
         Ok(())
     }
 
-    fn take(&mut self, key: PeerKey, event: Event, tell: &mut impl FnMut(SfuEvent)) -> Result<(), Gone> {
+    fn take(&mut self, key: PeerKey, event: Event, now: Instant, tell: &mut impl FnMut(SfuEvent)) -> Result<(), Gone> {
         match event {
             Event::Connected => {
                 self.connected = true;
@@ -455,8 +585,12 @@ impl Peer {
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => return Err(Gone),
             Event::RtpPacket(packet) => {
-                if let Some((kind, layer, packet)) = self.published(packet) {
-                    tell(SfuEvent::Media { peer: key, kind, layer, packet });
+                if let Some((kind, layer, number, packet)) = self.published(packet, now) {
+                    let mut tell = |packet| tell(SfuEvent::Media { peer: key, kind, layer, packet });
+                    match kind {
+                        TrackKind::Audio => self.red.take(number, packet).into_iter().for_each(tell),
+                        TrackKind::Camera | TrackKind::Screen => tell(packet),
+                    }
                 }
             }
             _ => {}
@@ -464,12 +598,22 @@ impl Peer {
         Ok(())
     }
 
-    fn published(&mut self, packet: RtpPacket) -> Option<(TrackKind, Layer, MediaPacket)> {
+    /// Which of his tracks, which size of it, by which payload type, and what.
+    fn published(&mut self, packet: RtpPacket, now: Instant) -> Option<(TrackKind, Layer, u8, MediaPacket)> {
         let (kind, layer) = self.source_of(&packet)?;
-        let codec = match kind {
-            TrackKind::Audio => Codec::Audio(AudioCodec::Opus),
-            TrackKind::Camera | TrackKind::Screen => Codec::Video(VideoCodec::Vp8),
+        let number = *packet.header.payload_type;
+        let is_red = self.red.is_red(number);
+        let is_it = |agreed: &&PayloadType| {
+            if is_red { matches!(agreed.codec, Codec::Audio(_)) } else { agreed.number == number }
         };
+        let agreed = *self.codecs.iter().find(is_it)?;
+        let codec = agreed.codec;
+        if matches!(codec, Codec::Audio(_)) != (kind == TrackKind::Audio) {
+            return None;
+        }
+        if let Some(repair) = self.repair.as_mut().filter(|_| agreed.resent.is_some()) {
+            repair.came(*packet.header.ssrc, *packet.seq_no, now);
+        }
         let level = packet.header.ext_vals.audio_level.map(|level| AudioLevel::from_minus_dbov(level.unsigned_abs()));
         let packet = MediaPacket {
             codec,
@@ -479,7 +623,7 @@ impl Peer {
             level,
             payload: packet.payload,
         };
-        Some((kind, layer, packet))
+        Some((kind, layer, number, packet))
     }
 
     /// Browsers name track and layer (RFC 9143, RFC 8852) in the first packets only.
@@ -494,6 +638,8 @@ impl Peer {
         let track = self.tracks.get(&mid)?;
         let index = rid.and_then(|rid| track.rids.iter().position(|known| *known == rid)).unwrap_or_default();
         let source = (track.kind, Layer::new(index as u8));
+        // We ask for what is missing, and sooner.
+        stream.suppress_nack(true);
         if self.sources.len() >= SSRCS_MAX {
             self.sources.clear();
         }
@@ -531,8 +677,8 @@ impl Peer {
         }
         let Some(forwarded) = out_slot.rewriter.rewrite(layer, packet, now) else { return };
         self.voice_packets += u64::from(out_slot.audio);
-        let (marker, level, payload) = (packet.marker, packet.level, Arc::clone(&packet.payload));
-        egress.send(slot, Outgoing { forwarded, marker, level, payload }, now, out);
+        let (codec, marker, level, payload) = (packet.codec, packet.marker, packet.level, Arc::clone(&packet.payload));
+        egress.send(slot, Outgoing { codec, forwarded, marker, level, payload }, now, out);
     }
 
     /// True when the publisher is asked now.
@@ -550,7 +696,7 @@ impl Peer {
     }
 
     /// Says goodbye (DTLS close): the last datagrams.
-    pub(crate) fn close(mut self) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
+    pub(crate) fn close(mut self) -> Vec<(SocketAddr, Remote, Vec<u8>)> {
         let mut last = Vec::new();
         if let Some(egress) = &mut self.egress {
             let (from, to) = egress.route();
@@ -564,7 +710,7 @@ impl Peer {
             for _ in 0..16 {
                 match self.rtc.poll_output() {
                     Ok(Output::Transmit(transmit)) => {
-                        last.push((transmit.source, transmit.destination, transmit.contents.to_vec()));
+                        last.push((transmit.source, remote(&transmit), transmit.contents.to_vec()));
                     }
                     Ok(Output::Event(_)) => {}
                     Ok(Output::Timeout(_)) | Err(_) => return,
@@ -576,4 +722,57 @@ impl Peer {
         }
         last
     }
+}
+
+/// Where the library sends something.
+fn remote(transmit: &Transmit) -> Remote {
+    let over = if transmit.proto == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
+    Remote { address: transmit.destination, over }
+}
+
+/// The library is trusted with strangers' text only so far.
+fn accept(rtc: &mut Rtc, offer: SdpOffer) -> Result<String, SfuError> {
+    let answered = catch_unwind(AssertUnwindSafe(|| rtc.sdp_api().accept_offer(offer)));
+    let answer = answered
+        .map_err(|_| SfuError::Refused("it breaks the WebRTC library".to_owned()))?
+        .map_err(|error| SfuError::Refused(error.to_string()))?;
+    Ok(answer.to_sdp_string())
+}
+
+/// What programs that send say by habit.
+fn one_way(offer: &str) -> String {
+    let line = |line: &str| if line.trim_end() == "a=sendrecv" { "a=sendonly" } else { line.trim_end() }.to_owned();
+    offer.lines().map(|text| line(text) + "\r\n").collect()
+}
+
+/// Which payload type is which codec.
+fn codecs_of(rtc: &Rtc) -> Vec<PayloadType> {
+    let ours = |codec: WireCodec| CODECS.iter().find(|(wire, _)| *wire == codec).map(|(_, ours)| *ours);
+    let all = rtc.codec_config().params().iter();
+    all.filter_map(|params| Some(payload_type(ours(params.spec().codec)?, params))).collect()
+}
+
+/// What was agreed on about the redundancy of voices.
+fn red_of(rtc: &Rtc) -> Red {
+    let opus = rtc.codec_config().params().iter().find(|params| params.spec().codec == WireCodec::Opus);
+    opus.map_or_else(Red::default, |opus| Red::new(opus.red().map(|number| *number), *opus.pt()))
+}
+
+fn payload_type(codec: Codec, params: &PayloadParams) -> PayloadType {
+    PayloadType { codec, number: *params.pt(), resent: params.resend().map(|resent| *resent) }
+}
+
+/// How each codec is sent on an m-line for which these payload types were agreed on.
+fn payload_types(rtc: &Rtc, is_audio: bool, agreed: &[Pt]) -> Vec<PayloadType> {
+    let of_codec = |(wire, codec): &(WireCodec, Codec)| {
+        let fits = |params: &&PayloadParams| {
+            let spec = params.spec();
+            // Pictures of H.264 come in pieces (RFC 6184 §6.3); which profile they have, their own parameters tell.
+            let is_whole = spec.codec == WireCodec::H264 && spec.format.packetization_mode != Some(1);
+            spec.codec == *wire && agreed.contains(&params.pt()) && !is_whole
+        };
+        Some(payload_type(*codec, rtc.codec_config().params().iter().find(fits)?))
+    };
+    let of_kind = CODECS.iter().filter(|(_, codec)| matches!(codec, Codec::Audio(_)) == is_audio);
+    of_kind.filter_map(of_codec).collect()
 }

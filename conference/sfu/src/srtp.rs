@@ -1,6 +1,7 @@
 //! Protection of what a subscriber is sent and of his reports: SRTP's keys, numbers and tags (RFC 3711, RFC 7714), with the
 //! WebRTC library's ciphers.
 
+use media::{REPLAY_WINDOW, Replays, SeenNumbers, Ssrc};
 use str0m::{
     config::CryptoProvider,
     crypto::{
@@ -21,6 +22,9 @@ const ENCRYPTED: u32 = 1 << 31;
 
 /// Of a report: its first header and SSRC stay readable.
 const REPORT_HEADER: usize = 8;
+
+/// Senders that one browser's reports may come from: it has two, and more where it sends pictures of its own beside.
+const REPORTERS_MAX: usize = 32;
 
 /// What a handshake has agreed on (RFC 5764 §4.2).
 pub(crate) struct Keys {
@@ -173,15 +177,59 @@ impl Opener {
     }
 }
 
+/// Protects reports of ours.
+pub(crate) struct Reports {
+    session: Session,
+    index: u32,
+}
+
+impl Reports {
+    /// None where the handshake agreed on what we have no keys for.
+    pub(crate) fn new(crypto: &CryptoProvider, keys: &Keys) -> Option<Self> {
+        let [(key, salt), _] = keys.halves()?;
+        Some(Self { session: Session::new(crypto, keys.profile, key, salt, Of::Reports, true), index: 0 })
+    }
+
+    /// A report as it is sent.
+    pub(crate) fn protect(&mut self, report: &[u8]) -> Option<Vec<u8>> {
+        let index = self.index;
+        self.index = (index + 1) & !ENCRYPTED;
+        let session = &mut self.session;
+        let (head, body) = report.split_at_checked(REPORT_HEADER)?;
+        let ssrc = u32::from_be_bytes(*head.last_chunk()?);
+        let (gcm_iv, counter_iv) = (session.gcm_iv(ssrc, index.into()), session.counter_iv(ssrc, index.into()));
+        let flagged = (ENCRYPTED | index).to_be_bytes();
+        let associated = associated(head, flagged);
+        let mut out = vec![0; report.len() + INDEX_BYTES + session.tag_bytes()];
+        out[..REPORT_HEADER].copy_from_slice(head);
+        let end = report.len();
+        match &mut session.cipher {
+            Cipher::Gcm128(cipher) => {
+                cipher.encrypt(&gcm_iv, &associated, body, &mut out[REPORT_HEADER..end + TAG_BYTES]).ok()?;
+                out[end + TAG_BYTES..].copy_from_slice(&flagged);
+            }
+            Cipher::Gcm256(cipher) => {
+                cipher.encrypt(&gcm_iv, &associated, body, &mut out[REPORT_HEADER..end + TAG_BYTES]).ok()?;
+                out[end + TAG_BYTES..].copy_from_slice(&flagged);
+            }
+            Cipher::Counter { cipher, authentication, hmac } => {
+                cipher.encrypt(&counter_iv, body, &mut out[REPORT_HEADER..end]).ok()?;
+                out[end..end + INDEX_BYTES].copy_from_slice(&flagged);
+                let (signed, tag) = out.split_at_mut(end + INDEX_BYTES);
+                tag.copy_from_slice(&hmac.sha1_hmac(authentication, &[signed])[..HMAC_TAG_BYTES]);
+            }
+        }
+        Some(out)
+    }
+}
+
 /// Protects one way, and opens the reports that come the other.
 pub(crate) struct Srtp {
     media: Session,
-    reports: Session,
+    reports: Reports,
     incoming: Session,
-    report_index: u32,
-    /// The highest index of his reports, and which of the 64 up to it have come (RFC 3711 §3.3.2).
-    highest: u32,
-    seen: u64,
+    /// By who reports. Browsers report on voices and on pictures as two senders, and each counts for itself (RFC 3711 §3.2.3).
+    reporters: Replays<REPORTERS_MAX>,
 }
 
 impl Srtp {
@@ -191,11 +239,9 @@ impl Srtp {
         let session = |(key, salt): (&[u8], &[u8]), of, seals| Session::new(crypto, keys.profile, key, salt, of, seals);
         Some(Self {
             media: session(ours, Of::Media, true),
-            reports: session(ours, Of::Reports, true),
+            reports: Reports { session: session(ours, Of::Reports, true), index: 0 },
             incoming: session(theirs, Of::Reports, false),
-            report_index: 0,
-            highest: 0,
-            seen: 0,
+            reporters: Replays::default(),
         })
     }
 
@@ -224,34 +270,7 @@ impl Srtp {
 
     /// A report of ours as it is sent.
     pub(crate) fn protect_report(&mut self, report: &[u8]) -> Option<Vec<u8>> {
-        let index = self.report_index;
-        self.report_index = (index + 1) & !ENCRYPTED;
-        let session = &mut self.reports;
-        let (head, body) = report.split_at_checked(REPORT_HEADER)?;
-        let ssrc = u32::from_be_bytes(*head.last_chunk()?);
-        let (gcm_iv, counter_iv) = (session.gcm_iv(ssrc, index.into()), session.counter_iv(ssrc, index.into()));
-        let flagged = (ENCRYPTED | index).to_be_bytes();
-        let associated = associated(head, flagged);
-        let mut out = vec![0; report.len() + INDEX_BYTES + session.tag_bytes()];
-        out[..REPORT_HEADER].copy_from_slice(head);
-        let end = report.len();
-        match &mut session.cipher {
-            Cipher::Gcm128(cipher) => {
-                cipher.encrypt(&gcm_iv, &associated, body, &mut out[REPORT_HEADER..end + TAG_BYTES]).ok()?;
-                out[end + TAG_BYTES..].copy_from_slice(&flagged);
-            }
-            Cipher::Gcm256(cipher) => {
-                cipher.encrypt(&gcm_iv, &associated, body, &mut out[REPORT_HEADER..end + TAG_BYTES]).ok()?;
-                out[end + TAG_BYTES..].copy_from_slice(&flagged);
-            }
-            Cipher::Counter { cipher, authentication, hmac } => {
-                cipher.encrypt(&counter_iv, body, &mut out[REPORT_HEADER..end]).ok()?;
-                out[end..end + INDEX_BYTES].copy_from_slice(&flagged);
-                let (signed, tag) = out.split_at_mut(end + INDEX_BYTES);
-                tag.copy_from_slice(&hmac.sha1_hmac(authentication, &[signed])[..HMAC_TAG_BYTES]);
-            }
-        }
-        Some(out)
+        self.reports.protect(report)
     }
 
     /// His reports in the clear; none where they are not his, or came before.
@@ -266,8 +285,9 @@ impl Srtp {
         let flagged: [u8; INDEX_BYTES] = *datagram[at..].first_chunk()?;
         let (is_encrypted, index) =
             (u32::from_be_bytes(flagged) & ENCRYPTED != 0, u32::from_be_bytes(flagged) & !ENCRYPTED);
+        let seen = self.reporters.of(Ssrc(ssrc), SeenNumbers::default())?;
         // What is not encrypted nobody sends.
-        if !is_encrypted || was_seen(self.highest, self.seen, index) {
+        if !is_encrypted || !seen.is_new(index.into(), REPLAY_WINDOW) {
             return None;
         }
         let (gcm_iv, counter_iv) = (session.gcm_iv(ssrc, index.into()), session.counter_iv(ssrc, index.into()));
@@ -296,7 +316,7 @@ impl Srtp {
                 cipher.decrypt(&counter_iv, body, &mut out[REPORT_HEADER..]).ok()?;
             }
         }
-        (self.highest, self.seen) = with_seen(self.highest, self.seen, index);
+        self.reporters.note(Ssrc(ssrc), seen, index.into());
         Some(out)
     }
 }
@@ -306,20 +326,6 @@ fn associated(head: &[u8], flagged: [u8; INDEX_BYTES]) -> [u8; REPORT_HEADER + I
     associated[..REPORT_HEADER].copy_from_slice(head);
     associated[REPORT_HEADER..].copy_from_slice(&flagged);
     associated
-}
-
-fn was_seen(highest: u32, seen: u64, index: u32) -> bool {
-    match highest.checked_sub(index) {
-        None => false,
-        Some(back) => back >= 64 || seen >> back & 1 == 1,
-    }
-}
-
-fn with_seen(highest: u32, seen: u64, index: u32) -> (u32, u64) {
-    match index.checked_sub(highest) {
-        Some(ahead) => (index, seen.checked_shl(ahead).unwrap_or_default() | 1),
-        None => (highest, seen | 1 << (highest - index)),
-    }
 }
 
 #[cfg(test)]
@@ -357,6 +363,27 @@ mod tests {
                 assert_eq!(server.open_reports(&sealed[72][..cut]), None, "{profile}: cut to {cut}");
             }
         }
+    }
+
+    #[test]
+    fn each_sender_of_reports_counts_for_itself() {
+        let (profile, bytes) = (SrtpProfile::AEAD_AES_128_GCM, 56);
+        let (mut of_voices, mut server) = pair(profile, bytes);
+        let report = |ssrc: u32| [[0x81, 201, 0, 7], ssrc.to_be_bytes(), [0; 4]].concat();
+        for _ in 0..100 {
+            let sealed = of_voices.protect_report(&report(7)).unwrap();
+            assert!(server.open_reports(&sealed).is_some());
+        }
+        let (mut of_pictures, _) = pair(profile, bytes);
+        let sealed = of_pictures.protect_report(&report(1)).unwrap();
+        assert_eq!(server.open_reports(&sealed), Some(report(1)));
+        assert_eq!(server.open_reports(&sealed), None);
+        // Nobody makes us remember more and more of them.
+        let accepted = (8..1_000).filter(|ssrc| {
+            let sealed = pair(profile, bytes).0.protect_report(&report(*ssrc)).unwrap();
+            server.open_reports(&sealed).is_some()
+        });
+        assert_eq!(accepted.count(), REPORTERS_MAX - 2);
     }
 
     #[test]

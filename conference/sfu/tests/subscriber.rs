@@ -16,6 +16,9 @@ use sfu::{
 /// Packets of a picture, 30 pictures a second.
 const PACKETS: usize = 5;
 
+/// Behind a NAT that has forgotten him somebody has another port, so much above, and doesn't know.
+const MOVED: u16 = 100;
+
 fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
@@ -36,6 +39,8 @@ struct World {
     /// Of all packets of those who receive.
     slowest: Duration,
     keys_wanted: u64,
+    /// Who has another address than at first: what goes to that reaches nobody.
+    moved: [bool; 3],
     bad: Option<Bad>,
 }
 
@@ -79,6 +84,7 @@ impl World {
             seen: [[0; 2]; 3],
             slowest: Duration::ZERO,
             keys_wanted: 0,
+            moved: [false; 3],
             bad: None,
         }
     }
@@ -131,7 +137,7 @@ impl World {
     }
 
     fn drain(&mut self, of: usize) {
-        let from = address(2 + of as u16);
+        let from = address(2 + of as u16 + if self.moved[of] { MOVED } else { 0 });
         let (to_server, seen, wanted) = (&mut self.to_server, &mut self.seen[of], &mut self.keys_wanted);
         let slowest = &mut self.slowest;
         let see = |event| match event {
@@ -214,21 +220,25 @@ impl World {
             self.sfu.forward(&to, packets, now);
         }
         while let Some(transmit) = self.sfu.poll_transmit() {
-            let of = usize::from(transmit.to.port()) - 2;
+            let port = transmit.to.address.port();
+            let (of, is_moved) = (usize::from(port % MOVED) - 2, port > MOVED);
             for datagram in transmit.bytes.chunks(transmit.segment) {
                 if let (3, Some(bad)) = (of, &mut self.bad) {
                     bad.sent += 1;
                     // Without checks of the connection it would be given up.
                     if bad.reads || !matches!(datagram[0], 128..=191) {
-                        bad.client.receive(address(1), transmit.to, datagram, now);
+                        bad.client.receive(address(1), transmit.to.address, datagram, now);
                         self.drain_bad();
                     }
+                    continue;
+                }
+                if self.moved[of] != is_moved {
                     continue;
                 }
                 self.sent[of] += 1;
                 let is_lost = of == 1 && self.loses.is_some_and(|every| self.sent[of].is_multiple_of(every));
                 if !is_lost {
-                    self.clients[of].receive(address(1), transmit.to, datagram, now);
+                    self.clients[of].receive(address(1), address(2 + of as u16), datagram, now);
                     self.drain(of);
                 }
             }
@@ -257,6 +267,25 @@ fn what_is_lost_of_a_picture_is_sent_again_to_whom_it_was_lost() {
     assert!((pictures / 40..pictures / 8).contains(&again), "{again} were sent again, of {pictures}");
     // Voices are not worth the wait.
     assert!((440..500).contains(&first[0]) && second[0] >= 499, "{first:?} {second:?}");
+}
+
+// RFC 8445 §7.3.1.5, product: J6
+#[test]
+fn who_has_another_address_all_at_once_is_heard_and_sent_to_there() {
+    let mut world = World::new();
+    world.run(2_000);
+    world.moved = [false, true, false];
+    let away = (1..20_000).find(|_| world.run(1)[1][0] > 0);
+    println!("who receives is without sound for {away:?} ms");
+    assert!(away.is_some_and(|ms| ms < 3_000), "{away:?}");
+    let [_, first, _] = world.run(1_000);
+    assert!(first[0] >= 49 && first[1] >= 145, "{first:?}");
+    world.moved = [true, true, false];
+    let away = (1..20_000).find(|_| world.run(1)[2][0] > 0);
+    println!("who sends is not heard for {away:?} ms");
+    assert!(away.is_some_and(|ms| ms < 3_000), "{away:?}");
+    let [_, first, second] = world.run(1_000);
+    assert!(first[0] >= 49 && second[0] >= 49 && second[1] >= 145, "{first:?} {second:?}");
 }
 
 #[test]

@@ -114,21 +114,22 @@ impl Call {
 /// A caller who hasn't called for so long is forgotten.
 const LANGUAGE_AGE_MS: i64 = 366 * 24 * 3_600_000;
 
-/// Callers of one statement.
-const LOOKED_UP: usize = 50;
+/// Callers of one statement: of few sizes, so that the statements stay prepared; each place costs something, whoever it is for.
+const LOOKED_UP: [usize; 4] = [1, 4, 16, 50];
 
 impl Store {
     /// The languages callers chose last; `callers` are hashes of their numbers, and whoever never chose is not among the answers.
     pub async fn caller_languages(&self, callers: &[&str]) -> Result<HashMap<String, String>, StoreError> {
         let mut found = HashMap::new();
-        for callers in callers.chunks(LOOKED_UP) {
-            // Of two sizes, so that the statements stay prepared; nobody's hash is empty.
-            let size = if callers.len() == 1 { 1 } else { LOOKED_UP };
+        let most = LOOKED_UP[LOOKED_UP.len() - 1];
+        for callers in callers.chunks(most) {
+            let size = LOOKED_UP.into_iter().find(|size| callers.len() <= *size).unwrap_or(most);
             let places: Vec<String> = (1..=size).map(|place| format!("${place}")).collect();
             let text = format!(
                 "SELECT caller_hmac, language FROM caller_languages WHERE caller_hmac IN ({})",
                 places.join(", ")
             );
+            // Nobody's hash is empty.
             let padded = callers.iter().copied().chain(std::iter::repeat("")).take(size);
             let query = padded.fold(sqlx::query(AssertSqlSafe(text)), |query, caller| query.bind(caller));
             for row in query.fetch_all(&self.pool).await? {

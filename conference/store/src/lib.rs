@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod calling;
 mod calls;
+mod encoder_tokens;
 mod ledger;
 mod meetings;
 mod outbox;
@@ -30,6 +31,7 @@ use sqlx::{
 pub use accounts::{Account, Reset};
 pub use audit::{Answer, AuditEntry};
 pub use calls::{Call, CallKind};
+pub use encoder_tokens::EncoderToken;
 pub use ledger::BookError;
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};

@@ -99,9 +99,12 @@ struct Playing {
     /// The last frame and packet that were played.
     played: Option<(u64, u64)>,
     missing: u32,
-    /// How long the frame waited that waited least in this window, and the window's age.
+    /// How long the frames waited that waited least and most in this window, and the window's age.
     wait_least: Duration,
+    wait_most: Duration,
     window: u32,
+    /// The most in the window before.
+    wait_before: Duration,
 }
 
 /// Frame numbers begin here, so that earlier ones can come.
@@ -226,6 +229,15 @@ impl JitterBuffer {
         Pulled::Packet(&self.current, frame.level)
     }
 
+    /// How long the frame waited that came soonest, lately: what the buffer adds to the quickest way. None before anything played.
+    #[must_use]
+    pub fn longest_wait(&self) -> Option<Duration> {
+        match &self.state {
+            State::Playing(playing) if playing.played.is_some() => Some(playing.wait_most.max(playing.wait_before)),
+            State::Playing(_) | State::Waiting => None,
+        }
+    }
+
     /// Counts so far.
     #[must_use]
     pub fn stats(&self) -> JitterStats {
@@ -336,12 +348,14 @@ fn place(number: u64) -> usize {
 
 impl Playing {
     fn at(next: u64) -> Self {
-        Self { next, played: None, missing: 0, wait_least: Duration::MAX, window: 0 }
+        let (wait_least, wait_most, wait_before) = (Duration::MAX, Duration::ZERO, Duration::ZERO);
+        Self { next, played: None, missing: 0, wait_least, wait_most, window: 0, wait_before }
     }
 
     /// True when for a whole window every frame has waited a tick longer than it should.
     fn should_shrink(&mut self, waited: Duration) -> bool {
         self.wait_least = self.wait_least.min(waited);
+        self.wait_most = self.wait_most.max(waited);
         self.window += 1;
         if self.window < SHRINK_TICKS {
             return false;
@@ -349,6 +363,7 @@ impl Playing {
         let shrink = self.wait_least > TICK + SPARE;
         self.window = 0;
         self.wait_least = Duration::MAX;
+        self.wait_before = std::mem::take(&mut self.wait_most);
         shrink
     }
 }
@@ -381,6 +396,20 @@ mod tests {
         let (played, stats) = play(10, |tick| vec![tick]);
         assert_eq!(played, [".", "0", "1", "2", "3", "4", "5", "6", "7", "8"]);
         assert_eq!(stats, JitterStats::default());
+    }
+
+    #[test]
+    fn the_longest_wait_is_that_of_the_frame_that_came_soonest() {
+        let mut buffer = JitterBuffer::new(AudioCodec::Pcma);
+        let start = Instant::now();
+        assert_eq!(buffer.longest_wait(), None);
+        for tick in 0..300u32 {
+            // One in ten comes 15 ms later than the others.
+            let came = start + TICK * tick - Duration::from_millis(if tick % 10 == 5 { 0 } else { 15 });
+            buffer.insert(u64::from(tick), tick * 160, &[0], came);
+            buffer.pull(start + TICK * tick);
+        }
+        assert_eq!(buffer.longest_wait(), Some(TICK + Duration::from_millis(15)));
     }
 
     #[test]

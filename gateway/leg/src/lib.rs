@@ -115,8 +115,10 @@ pub struct LegStats {
     pub received: u64,
     /// Packets that should have come, by their sequence numbers.
     pub lost: u64,
-    /// Interarrival jitter (RFC 3550 §6.4.1), in milliseconds.
+    /// Interarrival jitter (RFC 3550 §6.4.1) of the latest packets, in milliseconds.
     pub jitter_ms: f64,
+    /// The same over all of them.
+    pub jitter_mean_ms: f64,
     /// Packets sent.
     pub sent: u64,
     /// Datagrams from somebody else.
@@ -127,6 +129,25 @@ pub struct LegStats {
     pub dropped_forged: u64,
     /// Round trip by RTCP, in milliseconds.
     pub round_trip_ms: Option<f64>,
+}
+
+impl LegStats {
+    /// Of a call that went on otherwise.
+    fn after(self, before: Self) -> Self {
+        let (own, theirs) = (self.received as f64, before.received as f64);
+        let jitter = self.jitter_mean_ms * own + before.jitter_mean_ms * theirs;
+        Self {
+            received: self.received + before.received,
+            lost: self.lost + before.lost,
+            jitter_ms: self.jitter_ms,
+            jitter_mean_ms: jitter / (own + theirs).max(1.0),
+            sent: self.sent + before.sent,
+            dropped_stranger: self.dropped_stranger + before.dropped_stranger,
+            dropped_nonsense: self.dropped_nonsense + before.dropped_nonsense,
+            dropped_forged: self.dropped_forged + before.dropped_forged,
+            round_trip_ms: self.round_trip_ms.or(before.round_trip_ms),
+        }
+    }
 }
 
 /// One leg.
@@ -160,6 +181,8 @@ pub struct Leg {
     /// The next packet begins a talk spurt.
     marker: bool,
     stats: LegStats,
+    /// Of the same call before it was spoken in another codec.
+    before: LegStats,
 }
 
 impl Leg {
@@ -188,9 +211,17 @@ impl Leg {
             next_timestamp: ssrc.0.rotate_left(7),
             marker: true,
             stats: LegStats::default(),
+            before: LegStats::default(),
             config,
             ssrc,
         }
+    }
+
+    /// The call was spoken in another codec until now: what was seen then counts on.
+    #[must_use]
+    pub fn following(mut self, other: &Self) -> Self {
+        self.before = other.stats();
+        self
     }
 
     /// Of both directions.
@@ -467,12 +498,14 @@ impl Leg {
     /// What was seen so far.
     #[must_use]
     pub fn stats(&self) -> LegStats {
-        LegStats {
-            lost: self.reports.lost(),
+        let own = LegStats {
+            lost: self.reports.lost_in_all(),
             jitter_ms: self.reports.jitter_ms(),
+            jitter_mean_ms: self.reports.jitter_mean_ms(),
             round_trip_ms: self.reports.round_trip_ms(),
             ..self.stats
-        }
+        };
+        own.after(self.before)
     }
 
     fn tell(&mut self, event: LegEvent) {

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use media::{AudioCodec, Ssrc};
+use media::{AudioCodec, Jitter, Ssrc};
 
-/// How often; five seconds is the RFC's least for a session of two (§6.2).
+/// The least between two reports on average, half of that before the first (§6.2). A session of two never comes to need more.
 const INTERVAL: Duration = Duration::from_secs(5);
+
+/// *e* − 3/2: what §6.3.1 divides a random wait by.
+const COMPENSATION: f64 = std::f64::consts::E - 1.5;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
@@ -16,6 +19,7 @@ pub(crate) struct Reports {
     clock_rate: f64,
     start: Instant,
     due: Instant,
+    written: u32,
     packets_sent: u32,
     bytes_sent: u32,
     last_sent_timestamp: u32,
@@ -25,8 +29,10 @@ pub(crate) struct Reports {
     received: u64,
     expected_before: u64,
     received_before: u64,
+    /// Of streams that are over.
+    lost_before: u64,
     /// In timestamp units.
-    jitter: f64,
+    jitter: Jitter,
     last_transit: Option<f64>,
     /// The middle of the NTP time of the last sender report, and when it came.
     last_report: Option<(u32, Instant)>,
@@ -41,7 +47,8 @@ impl Reports {
             ssrc,
             clock_rate: f64::from(codec.clock_rate()),
             start: now,
-            due: now + INTERVAL,
+            due: now + wait(ssrc, 0),
+            written: 0,
             packets_sent: 0,
             bytes_sent: 0,
             last_sent_timestamp: 0,
@@ -51,7 +58,8 @@ impl Reports {
             received: 0,
             expected_before: 0,
             received_before: 0,
-            jitter: 0.0,
+            lost_before: 0,
+            jitter: Jitter::default(),
             last_transit: None,
             last_report: None,
             round_trip: None,
@@ -60,8 +68,10 @@ impl Reports {
     }
 
     pub(crate) fn new_stream(&mut self, ssrc: Ssrc) {
+        self.lost_before += self.lost();
         self.their_ssrc = Some(ssrc);
         self.first_seq = None;
+        self.highest_seq = 0;
         self.received = 0;
         self.expected_before = 0;
         self.received_before = 0;
@@ -89,7 +99,7 @@ impl Reports {
         if let Some(last) = self.last_transit.replace(transit) {
             let deviation = (transit - last).abs();
             if deviation < self.clock_rate * 10.0 {
-                self.jitter += (deviation - self.jitter) / 16.0;
+                self.jitter.add(deviation);
             }
         }
     }
@@ -98,12 +108,23 @@ impl Reports {
         self.first_seq.map_or(0, |first| self.highest_seq.saturating_sub(first) + 1)
     }
 
-    pub(crate) fn lost(&self) -> u64 {
+    /// Of this stream.
+    fn lost(&self) -> u64 {
         self.expected().saturating_sub(self.received)
     }
 
+    /// Of all streams there were.
+    pub(crate) fn lost_in_all(&self) -> u64 {
+        self.lost_before + self.lost()
+    }
+
     pub(crate) fn jitter_ms(&self) -> f64 {
-        self.jitter / self.clock_rate * 1000.0
+        self.jitter.running() / self.clock_rate * 1000.0
+    }
+
+    /// Over all that came.
+    pub(crate) fn jitter_mean_ms(&self) -> f64 {
+        self.jitter.mean() / self.clock_rate * 1000.0
     }
 
     pub(crate) fn round_trip_ms(&self) -> Option<f64> {
@@ -173,7 +194,8 @@ impl Reports {
         if now < self.due {
             return false;
         }
-        self.due = now + INTERVAL;
+        self.written = self.written.wrapping_add(1);
+        self.due = now + wait(self.ssrc, self.written);
         let blocks = u8::from(self.their_ssrc.is_some() && self.first_seq.is_some());
         let words = 6 + 6 * u16::from(blocks);
         out.extend([0x80 | blocks, SENDER_REPORT]);
@@ -212,15 +234,62 @@ impl Reports {
         out.push(fraction);
         out.extend(lost);
         out.extend((self.highest_seq as u32).to_be_bytes());
-        out.extend((self.jitter as u32).to_be_bytes());
+        out.extend((self.jitter.running() as u32).to_be_bytes());
         out.extend(last.to_be_bytes());
         out.extend(delay.to_be_bytes());
     }
 }
 
+/// From a report to the next, from half to one and a half of the interval: those who came at once, or whom a network kept back at once,
+/// must not go on together (RFC 3550 §6.3.1).
+fn wait(ssrc: Ssrc, written: u32) -> Duration {
+    let least = if written == 0 { INTERVAL / 2 } else { INTERVAL };
+    least.mul_f64((0.5 + part(u64::from(ssrc.0) << 32 | u64::from(written))) / COMPENSATION)
+}
+
+/// From 0 to 1, as good as random: SplitMix64, whose seed is random where the source's number is.
+fn part(seed: u64) -> f64 {
+    let mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    f64::from((mixed >> 32) as u32) / f64::from(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // RFC 3550 §6.2, §6.3.1
+    #[test]
+    fn reports_come_at_random_within_the_bounds_of_the_rfc() {
+        let start = Instant::now();
+        let waits = |ssrc: u32| {
+            let (mut reports, mut last, mut out) =
+                (Reports::new(Ssrc(ssrc), AudioCodec::Pcmu, start), start, Vec::new());
+            let written = (0..100_000u64).map(|n| start + Duration::from_millis(n * 20)).filter_map(|now| {
+                out.clear();
+                reports.write_if_due(now, &mut out).then(|| (now - std::mem::replace(&mut last, now)).as_secs_f64())
+            });
+            written.collect::<Vec<_>>()
+        };
+        let own = waits(0x1234);
+        // A tick more, for they are looked at once in that.
+        assert!((2.5 * 0.5 / COMPENSATION..2.5 * 1.5 / COMPENSATION + 0.02).contains(&own[0]), "{own:?}");
+        let later = &own[1..];
+        let within = 5.0 * 0.5 / COMPENSATION..5.0 * 1.5 / COMPENSATION + 0.02;
+        assert!(later.iter().all(|wait| within.contains(wait)), "{later:?}");
+        let mean = later.iter().sum::<f64>() / later.len() as f64;
+        assert!((mean - 5.0 / COMPENSATION).abs() < 0.25, "{mean}");
+        assert!(
+            later.iter().any(|wait| *wait < 3.0) && later.iter().any(|wait| *wait > 5.0),
+            "over all of it: {later:?}"
+        );
+        // Of a hundred who come at once hardly two report in one tick.
+        let mut firsts: Vec<_> = (0..100).map(|ssrc| (wait(Ssrc(ssrc), 0).as_millis() / 20) as u64).collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert!(firsts.len() > 50, "{firsts:?}");
+    }
 
     // RFC 3550 §6.4
     #[test]
@@ -235,7 +304,6 @@ mod tests {
             b.sounded(n * 160, start + ms(20 * u64::from(n)));
         }
         let (mut from_a, mut from_b) = (Vec::new(), Vec::new());
-        assert!(!a.write_if_due(start + ms(4_999), &mut from_a));
         assert!(a.write_if_due(start + ms(5_000), &mut from_a));
         assert!(b.read(&from_a, start + ms(5_030)));
         assert!(b.write_if_due(start + ms(5_100), &mut from_b));
@@ -245,6 +313,10 @@ mod tests {
         assert!((a.round_trip_ms().unwrap() - 60.0).abs() < 1.0, "{:?}", a.round_trip_ms());
         assert_eq!((a.take_reported_loss(), a.take_reported_loss()), (Some(9), None));
         assert!(b.jitter_ms() < 1.0);
-        assert_eq!(b.lost(), 24, "the first one can't be missed");
+        assert_eq!(b.lost_in_all(), 24, "the first one can't be missed");
+        // He puts the call on hold and comes back as another source.
+        b.new_stream(Ssrc(0xc));
+        (0..20).filter(|n| *n != 7).for_each(|seq| b.arrived(seq));
+        assert_eq!((b.lost(), b.lost_in_all()), (1, 25));
     }
 }

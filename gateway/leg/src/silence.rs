@@ -62,7 +62,7 @@ impl SilenceEar {
 #[cfg(test)]
 mod tests {
     use media::Clip;
-    use mixer::{Mixer, SeatConfig};
+    use mixer::{Mixer, PlayId, SeatConfig};
 
     use super::*;
 
@@ -72,7 +72,7 @@ mod tests {
         let mut mixer = Mixer::new();
         let config = SeatConfig { input: None, output: Some(codec), voice: false, apart: true };
         let seat = mixer.add(config).unwrap();
-        mixer.play(seat, Clip::new(samples), false);
+        mixer.play(seat, PlayId(1), Clip::new(samples), false);
         let mut ear = SilenceEar::new(codec);
         let mut tick = || ear.hears_nothing(mixer.tick().outputs().next().unwrap().1);
         (0..ticks).map(|_| tick()).collect()

@@ -7,6 +7,7 @@ use ctr::{
     cipher::{KeyIvInit, StreamCipher},
 };
 use hmac::{Hmac, KeyInit, Mac};
+use media::{REPLAY_WINDOW, Replays, SeenNumbers, Ssrc};
 use sha1::Sha1;
 
 /// Bytes of an RTP header without sources and extension (RFC 3550 §5.1).
@@ -20,9 +21,6 @@ const RTCP_INDEX: usize = 4;
 
 /// The tag of RTCP, in both suites (RFC 4568 §6.2).
 const RTCP_TAG: usize = 10;
-
-/// Packets that may come late and still be new (RFC 3711 §3.3.2).
-const WINDOW: u64 = 64;
 
 /// Senders one key may have in a call: a transfer changes it, an attacker would change it for ever.
 const SENDERS_MAX: usize = 8;
@@ -153,42 +151,15 @@ impl Sender {
     }
 }
 
-/// Which packets of one sender were seen.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    highest: u64,
-    /// Bit n: `highest - n` was.
-    window: u64,
-}
-
-impl Seen {
-    fn is_new(&self, index: u64) -> bool {
-        match self.highest.checked_sub(index) {
-            Some(behind) => behind < WINDOW && self.window & 1 << behind == 0,
-            None => true,
-        }
-    }
-
-    fn note(&mut self, index: u64) {
-        match index.checked_sub(self.highest) {
-            Some(ahead) => {
-                self.window = self.window.checked_shl(u32::try_from(ahead).unwrap_or(u32::MAX)).unwrap_or(0) | 1;
-                self.highest = index;
-            }
-            None => self.window |= 1 << (self.highest - index),
-        }
-    }
-
-    /// RFC 3711 §3.3.1: the index nearest to the highest one.
-    fn index(&self, seq: u16) -> u64 {
-        let (roll_over, last) = (self.highest >> 16, self.highest as u16);
-        let guessed = match seq.wrapping_sub(last) {
-            ahead if ahead < 0x8000 && seq < last => roll_over + 1,
-            ahead if ahead >= 0x8000 && seq > last => roll_over.saturating_sub(1),
-            _ => roll_over,
-        };
-        guessed << 16 | u64::from(seq)
-    }
+/// RFC 3711 §3.3.1: the index nearest to the highest one.
+fn index(seen: SeenNumbers, seq: u16) -> u64 {
+    let (roll_over, last) = (seen.highest() >> 16, seen.highest() as u16);
+    let guessed = match seq.wrapping_sub(last) {
+        ahead if ahead < 0x8000 && seq < last => roll_over + 1,
+        ahead if ahead >= 0x8000 && seq > last => roll_over.saturating_sub(1),
+        _ => roll_over,
+    };
+    guessed << 16 | u64::from(seq)
 }
 
 /// Opens what we receive. What is forged, doubled or not encrypted is refused.
@@ -196,14 +167,15 @@ pub(crate) struct Receiver {
     suite: SrtpSuite,
     rtp: Session,
     rtcp: Session,
-    senders: Vec<(u32, Seen)>,
-    rtcp_seen: Seen,
+    senders: Replays<SENDERS_MAX>,
+    /// Reports count for themselves.
+    reporters: Replays<SENDERS_MAX>,
 }
 
 impl Receiver {
     pub(crate) fn new(suite: SrtpSuite, key: &SrtpKey) -> Self {
         let (rtp, rtcp) = (Session::new(key, 0), Session::new(key, 3));
-        Self { suite, rtp, rtcp, senders: Vec::new(), rtcp_seen: Seen::default() }
+        Self { suite, rtp, rtcp, senders: Replays::default(), reporters: Replays::default() }
     }
 
     /// The packet inside, as long as what it returns.
@@ -211,23 +183,14 @@ impl Receiver {
         let body = datagram.len().checked_sub(self.suite.rtp_tag())?;
         let (packet, tag) = datagram.split_at_mut(body);
         let (len, ssrc, seq) = header(packet)?;
-        let place = self.senders.iter().position(|(known, _)| *known == ssrc);
-        let mut seen = match place {
-            Some(place) => self.senders[place].1,
-            None if self.senders.len() < SENDERS_MAX => Seen { highest: u64::from(seq), window: 0 },
-            None => return None,
-        };
-        let index = seen.index(seq);
-        if !seen.is_new(index) {
+        let seen = self.senders.of(Ssrc(ssrc), SeenNumbers::before(seq.into()))?;
+        let index = index(seen, seq);
+        if !seen.is_new(index, REPLAY_WINDOW) {
             return None;
         }
         let roll_over = ((index >> 16) as u32).to_be_bytes();
         self.rtp.tag([packet, &roll_over]).verify_truncated_left(tag).ok()?;
-        seen.note(index);
-        match place {
-            Some(place) => self.senders[place].1 = seen,
-            None => self.senders.push((ssrc, seen)),
-        }
+        self.senders.note(Ssrc(ssrc), seen, index);
         self.rtp.crypt(ssrc, index, &mut packet[len..]);
         Some(packet)
     }
@@ -239,12 +202,12 @@ impl Receiver {
         let (packet, trailer) = signed.split_at_mut(body.checked_sub(RTCP_INDEX)?);
         let index = u32::from_be_bytes(<[u8; RTCP_INDEX]>::try_from(&*trailer).ok()?);
         let (encrypted, index) = (index >> 31 == 1, u64::from(index & 0x7fff_ffff));
-        let is_new = self.rtcp_seen.window == 0 || self.rtcp_seen.is_new(index);
-        if !encrypted || !is_new || packet.len() < RTCP_HEADER {
+        let seen = self.reporters.of(Ssrc(ssrc), SeenNumbers::default())?;
+        if !encrypted || !seen.is_new(index, REPLAY_WINDOW) || packet.len() < RTCP_HEADER {
             return None;
         }
         self.rtcp.tag([packet, trailer]).verify_truncated_left(tag).ok()?;
-        self.rtcp_seen.note(index);
+        self.reporters.note(Ssrc(ssrc), seen, index);
         self.rtcp.crypt(ssrc, index, &mut packet[RTCP_HEADER..]);
         Some(packet)
     }
@@ -358,6 +321,12 @@ mod tests {
             assert_eq!(receiver.open_rtcp(&mut bytes.clone()), Some(&report[..]));
             assert_eq!(receiver.open_rtcp(&mut bytes), None, "again");
         }
+        // Another stream of the same telephone begins from 0 again.
+        let (mut other, mut others) = (Sender::new(suite, &KEY), report.clone());
+        others[7] = 10;
+        let mut bytes = others.clone();
+        other.protect_rtcp(&mut bytes, 0);
+        assert_eq!(receiver.open_rtcp(&mut bytes), Some(&others[..]));
         assert_eq!(receiver.open_rtcp(&mut report), None, "without keys");
     }
 

@@ -112,6 +112,69 @@ fn swapped_doubled_and_garbled_packets_play_once_and_in_order() {
     }
 }
 
+/// What our reports say of his stream (RFC 3550 §6.4.1): lost of 256 since the last, lost in all, jitter in ticks of the clock.
+fn block(report: &[u8]) -> (u8, u32, u32) {
+    assert_eq!((report[0], report[1]), (0x81, 200), "a sender report with one block");
+    let word = |at: usize| u32::from_be_bytes([report[at], report[at + 1], report[at + 2], report[at + 3]]);
+    (report[32], word(32) & 0x00ff_ffff, word(40))
+}
+
+// product: P9; RFC 3550 §6.4.1, §A.3, §A.8
+#[test]
+fn reports_and_the_calls_record_say_within_5_percent_what_the_line_does() {
+    for (seed, codec) in [(4, AudioCodec::Pcma), (5, AudioCodec::Opus)] {
+        let (start, ticks) = (Instant::now(), SECONDS * 50);
+        // No packet overtakes another, so two neighbours are apart by the difference of two draws: on average a third of the most.
+        let line = Line { lost: 50, delay_us: 40_000, jitter_us: 15_000, ..Line::default() };
+        let jitter_ms = 15.0 / 3.0;
+        let arrivals = carry(speech(codec, ticks), line, &mut Dice(seed));
+        let number = |bytes: &[u8]| u64::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+        let (first, last) = (number(&arrivals[0].1), number(&arrivals[arrivals.len() - 1].1));
+        let lost = last - first + 1 - arrivals.len() as u64;
+        let mut leg = leg(codec, start);
+        let (mut reports, mut upcoming) = (Vec::new(), arrivals.into_iter().peekable());
+        let mut truth = Vec::new();
+        let (mut came, mut highest) = (0, first);
+        for tick in 1..=ticks + 10 {
+            let now = tick * TICK_US + 7_000;
+            while let Some((at, mut bytes)) = upcoming.next_if(|(at, _)| *at < now) {
+                (came, highest) = (came + 1, number(&bytes));
+                leg.handle_rtp(remote(), &mut bytes, start + Duration::from_micros(at));
+            }
+            leg.pull(start + Duration::from_micros(now));
+            let mut out = Vec::new();
+            if leg.poll_rtcp(start + Duration::from_micros(now), &mut out).is_some() {
+                reports.push(block(&out));
+                truth.push((highest - first + 1, came));
+            }
+        }
+        let near = |what: &str, seen: f64, truth: f64| {
+            assert!((seen / truth - 1.0).abs() < 0.05, "{codec}: {what} is said to be {seen} and is {truth}");
+        };
+        assert!(reports.len() > 50, "{}", reports.len());
+        let (mut before, mut fractions) = ((0, 0), Vec::new());
+        for ((fraction, in_all, _), now) in reports.iter().zip(truth) {
+            let (expected, came) = (now.0 - before.0, now.1 - before.1);
+            assert_eq!(u64::from(*fraction), (expected - came) * 256 / expected, "{codec}");
+            assert_eq!(u64::from(*in_all), now.0 - now.1, "{codec}");
+            fractions.push((f64::from(*fraction) + 0.5) / 256.0 * expected as f64);
+            before = now;
+        }
+        near("what was lost, by all fractions", fractions.iter().sum(), (before.0 - before.1) as f64);
+        let clock_khz = f64::from(codec.clock_rate()) / 1e3;
+        let mean =
+            reports.iter().map(|(.., jitter)| f64::from(*jitter) / clock_khz).sum::<f64>() / reports.len() as f64;
+        near("jitter, by all reports", mean, jitter_ms);
+        let stats = leg.stats();
+        assert_eq!((stats.received, stats.lost), (ticks - lost - (ticks - 1 - last) - first, lost), "{codec}");
+        near("the call's jitter", stats.jitter_mean_ms, jitter_ms);
+        // Put on hold and taken up again in another codec.
+        let next = network::leg(AudioCodec::G722, None, start).following(&leg).stats();
+        assert_eq!((next.received, next.lost), (stats.received, stats.lost));
+        near("the call's jitter, later", next.jitter_mean_ms, jitter_ms);
+    }
+}
+
 // product: P2, RFC 4733 §2.5.1.4
 #[test]
 fn every_key_comes_exactly_once_at_20_percent_loss() {

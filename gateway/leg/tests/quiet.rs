@@ -7,7 +7,7 @@ use std::{
 
 use leg::{Leg, LegConfig};
 use media::{AudioCodec, Clip, RtpPacket, Ssrc};
-use mixer::{Mixer, SeatConfig};
+use mixer::{Mixer, PlayId, SeatConfig};
 
 const COMFORT_NOISE: u8 = 13;
 
@@ -34,7 +34,7 @@ fn sent(codec: AudioCodec, comfort_noise: Option<u8>) -> (Vec<[usize; 2]>, Vec<u
     leg.handle_rtp(remote, &mut heard, start);
     let mut mixer = Mixer::new();
     let seat = mixer.add(SeatConfig { input: None, output: Some(codec), voice: false, apart: true }).expect("a seat");
-    mixer.play(seat, Clip::new(mixer::tones::sine(300.0, 0.3, 48_000, 48_000)), false);
+    mixer.play(seat, PlayId(1), Clip::new(mixer::tones::sine(300.0, 0.3, 48_000, 48_000)), false);
     let (mut seconds, mut noise, mut before) = (vec![[0; 2]; 4], Vec::new(), None);
     for tick in 0..200u32 {
         leg.pull(start + Duration::from_millis(20) * tick);

@@ -10,7 +10,7 @@ use std::{
 
 use leg::{LegEvent, Pulled};
 use media::{AudioCodec, Clip, SAMPLE_RATE};
-use mixer::{Incoming, Mixer, SeatConfig};
+use mixer::{Incoming, Mixer, PlayId, SeatConfig};
 
 use network::{Dice, Line, TICK_US, carry, packet, remote};
 
@@ -20,7 +20,7 @@ const SECONDS: usize = 200;
 fn encoded(codec: AudioCodec, clip: Clip, ticks: usize) -> Vec<(u64, Vec<u8>)> {
     let mut mixer = Mixer::new();
     let seat = mixer.add(SeatConfig { input: None, output: Some(codec), voice: false, apart: true }).expect("a seat");
-    mixer.play(seat, clip, true);
+    mixer.play(seat, PlayId(1), clip, true);
     let step = codec.ticks_per_frame();
     let mut packet_of = |n: usize| {
         let tick = mixer.tick();

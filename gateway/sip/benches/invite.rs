@@ -71,7 +71,7 @@ fn renumber(bytes: &mut [u8], n: u64) {
     }
 }
 
-/// INVITE, 100, 180, 200, ACK, BYE, 200.
+/// INVITE, 200, ACK, BYE, 200.
 fn call(c: &mut Criterion) {
     let mut endpoint = endpoint();
     let source = source();
@@ -83,7 +83,6 @@ fn call(c: &mut Criterion) {
             let text = invite(n).replace('\n', "\r\n");
             endpoint.handle(source, Message::parse(text.as_bytes()).expect("a message"), now);
             let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("a call") };
-            endpoint.ring(incoming.call, now);
             endpoint.answer(incoming.call, "v=0\r\n", now);
             let head = text.split("\r\nMax-Forwards").next().expect("its beginning").replacen("INVITE", "ACK", 1);
             let mut answered = String::new();

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512_256};
+use subtle::ConstantTimeEq;
 
 use crate::message::list;
 
@@ -224,9 +225,8 @@ impl Proof {
     pub(crate) fn is_of(&self, credentials: &Credentials, realm: &str, method: &str) -> bool {
         let proven = Proven { method, uri: &self.uri, body: &[] };
         let right = self.challenge.response(credentials, proven, self.count, &self.cnonce);
-        // As long for a wrong one as for a right one.
-        let differs = right.bytes().zip(self.response.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-        self.challenge.realm == realm && right.len() == self.response.len() && differs == 0
+        // As long for a wrong one as for a right one: how much of a guess is right can't be measured.
+        self.challenge.realm == realm && bool::from(right.as_bytes().ct_eq(self.response.as_bytes()))
     }
 }
 

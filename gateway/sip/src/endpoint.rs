@@ -10,11 +10,11 @@ use crate::{
     digest::Credentials,
     guard::{Guard, Limits},
     ingress,
-    message::{Message, StartLine, list, uri_user},
+    message::{Message, StartLine, uri_user},
 };
-use in_dialog::{SessionTimer, TooShort, first_repeat, session_timer};
+use in_dialog::{SessionTimer, TooShort, first_repeat, requires_ringing, session_timer};
 use timed::{Due, Timed};
-use write::{Branch, contact, response, transaction_key};
+use write::{Branch, RETRY_LATER, contact, response, transaction_key};
 
 mod in_dialog;
 mod outgoing;
@@ -26,8 +26,8 @@ mod write;
 
 use outgoing::Outgoing;
 pub use outgoing::{Answer, Question, RequestKey, Target};
-pub use registrar::Binding;
 use registrar::Registrar;
+pub use registrar::{Binding, Flow, PREFERRED};
 use repeat::Repeat;
 use transfer::{Ended, Referring, Subscription};
 pub use transfer::{Referral, Replaces};
@@ -39,6 +39,13 @@ const T2: Duration = Duration::from_secs(4);
 /// 64 × T1: when a transaction gives up.
 const TIMEOUT: Duration = Duration::from_secs(32);
 
+/// Who is answered within this needs no 100 (§17.2.1); a voice menu answers in a few milliseconds.
+const TRYING_AFTER: Duration = Duration::from_millis(200);
+
+/// Calls that were not answered within [`TRYING_AFTER`] and wait still, from which on new ones are refused: whoever answers is behind, and
+/// one more would wait for so long that it is sent again, which costs more than it. Fewer would refuse calls for a hiccup.
+const LATE_MAX: usize = 256;
+
 /// Calls at once. Each costs some kilobytes; more are answered 503.
 const CALLS_MAX: usize = 4000;
 /// Those of strangers: the rest is kept for carriers, whatever strangers do. A refused call counts until its refusal is acknowledged.
@@ -48,7 +55,7 @@ const ANSWERS_MAX: usize = 8192;
 
 /// What we can, in answers.
 const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER\r\n\
-    Supported: timer, 100rel, replaces, norefersub\r\n";
+    Supported: timer, 100rel, replaces, norefersub, outbound\r\n";
 
 /// What is needed of an INVITE once it is looked at: the rest of a call's answers and requests are made of these.
 const KEPT: [&str; 8] = ["via", "from", "to", "call-id", "cseq", "record-route", "require", "allow"];
@@ -139,12 +146,14 @@ pub struct Incoming {
     pub source: Source,
     /// The call it takes over (RFC 3891), which is to be hung up when this one is answered.
     pub replaces: Option<CallKey>,
+    /// The caller requires to be told reliably that it rings (RFC 3262): [`Endpoint::ring`] before the answer.
+    pub wants_ringing: bool,
 }
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody calls. 100 has been sent.
+    /// Somebody calls. 100 is sent where he is not answered at once.
     Incoming(Incoming),
     /// The caller gave up before the answer; 487 has been sent.
     Canceled(CallKey),
@@ -172,6 +181,10 @@ pub enum Event {
     Registered(String),
 }
 
+/// What is looked up thousands of times a second and never gone through, so that its order concerns nobody.
+#[expect(clippy::disallowed_types, reason = "its order is never seen")]
+type Lookup<K, V> = std::collections::HashMap<K, V>;
+
 /// All calls of this server.
 pub struct Endpoint {
     config: EndpointConfig,
@@ -179,9 +192,11 @@ pub struct Endpoint {
     dropped: u64,
     calls: Timed<CallKey, Call>,
     /// Call-ID and the caller's tag.
-    by_dialog: BTreeMap<(String, String), CallKey>,
+    by_dialog: Lookup<(String, String), CallKey>,
     last_call: u64,
-    answers: BTreeMap<TransactionKey, Answered>,
+    /// Calls that wait for their answer for longer than they should.
+    late: usize,
+    answers: Lookup<TransactionKey, Answered>,
     answers_order: VecDeque<TransactionKey>,
     /// Our own requests.
     clients: Timed<Branch, ClientTransaction>,
@@ -243,6 +258,10 @@ struct Call {
     referred: bool,
     /// What is repeated until acknowledged, and when next.
     repeat: Option<Repeat>,
+    /// When 100 is sent, while nothing else was.
+    trying: Option<Instant>,
+    /// It was, and is counted among those that wait.
+    late: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,9 +290,10 @@ impl Endpoint {
             dropped: 0,
             config,
             calls: Timed::new(),
-            by_dialog: BTreeMap::new(),
+            by_dialog: Lookup::default(),
             last_call: 0,
-            answers: BTreeMap::new(),
+            late: 0,
+            answers: Lookup::default(),
             answers_order: VecDeque::new(),
             clients: Timed::new(),
             outgoing: Timed::new(),
@@ -318,7 +338,11 @@ impl Endpoint {
                 && (source.transport == Transport::Udp || to.peer == source.peer)
         };
         if let Some(answered) = self.answers.get(&key).filter(repeated) {
-            return self.transmits.push_back(answered.transmit.clone());
+            // That a refusal is acknowledged is no reason to repeat it: he would acknowledge that, and so on (§17.2.1).
+            if message.method() != "ACK" {
+                self.transmits.push_back(answered.transmit.clone());
+            }
+            return;
         }
         if let Some((code, reason, fields)) = ingress::refusal(&message) {
             return self.answer_with(source, &message, &key, code, reason, &fields, now);
@@ -436,8 +460,8 @@ impl Endpoint {
             Err((code, reason)) => return self.answer_plainly(source, &message, &key, code, reason, now),
         };
         let most = if self.guard.is_trusted(source.peer.ip()) { CALLS_MAX } else { STRANGERS_MAX };
-        if self.calls.len() >= most {
-            return self.answer_with(source, &message, &key, 503, "Service Unavailable", "Retry-After: 10\r\n", now);
+        if self.calls.len() >= most || self.late >= LATE_MAX {
+            return self.answer_with(source, &message, &key, 503, "Service Unavailable", RETRY_LATER, now);
         }
         self.last_call += 1;
         let call = CallKey(self.last_call);
@@ -450,8 +474,8 @@ impl Endpoint {
             offer: std::mem::take(&mut message.body),
             source,
             replaces,
+            wants_ringing: requires_ringing(&message),
         };
-        self.transmits.push_back(response(&message, source, 100, "Trying", None, "", ""));
         let tag = self.new_tag();
         let routes = message.headers("record-route").map(str::to_owned).collect();
         message.keep(&KEPT);
@@ -478,6 +502,8 @@ impl Endpoint {
                 subscription: None,
                 referred: false,
                 repeat: None,
+                trying: Some(now + TRYING_AFTER),
+                late: false,
                 invite: message,
             },
         );
@@ -529,9 +555,9 @@ impl Endpoint {
 
     /// 180, once the call is somebody's business.
     pub fn ring(&mut self, key: CallKey, now: Instant) {
-        let Some(call) = self.calls.get(key).filter(|call| call.state == State::Ringing) else { return };
-        let reliably = call.invite.headers("require").flat_map(list).any(|o| o.eq_ignore_ascii_case("100rel"));
-        if reliably {
+        let Some(call) = self.calls.get_mut(key).filter(|call| call.state == State::Ringing) else { return };
+        call.trying = None;
+        if requires_ringing(&call.invite) {
             return self.ring_reliably(key, now);
         }
         let contact = contact(&self.config, call.source);
@@ -545,7 +571,8 @@ impl Endpoint {
         let fields = contact(&self.config, call.source) + ALLOW + &call.timer_fields();
         let ok = response(&call.invite, call.source, 200, "OK", Some(&call.tag), &fields, description);
         description.clone_into(&mut call.description);
-        call.state = State::Answered;
+        (call.state, call.trying) = (State::Answered, None);
+        self.late -= usize::from(std::mem::take(&mut call.late));
         if let Some(timer) = &mut call.timer {
             timer.begin(now);
         }
@@ -553,11 +580,13 @@ impl Endpoint {
         self.transmits.push_back(ok);
     }
 
-    /// A refusal, until acknowledged.
+    /// A refusal, until acknowledged; one for want of room says when to come again (RFC 3261 §21.5.4).
     pub fn reject(&mut self, call: CallKey, code: u16, reason: &str, now: Instant) {
         let Some(call) = self.calls.get_mut(call).filter(|call| call.state == State::Ringing) else { return };
-        let refusal = response(&call.invite, call.source, code, reason, Some(&call.tag), "", "");
-        call.state = State::Refused;
+        let fields = if code == 503 { RETRY_LATER } else { "" };
+        let refusal = response(&call.invite, call.source, code, reason, Some(&call.tag), fields, "");
+        (call.state, call.trying) = (State::Refused, None);
+        self.late -= usize::from(std::mem::take(&mut call.late));
         call.say_until_acknowledged(&refusal, now, call.source.transport == Transport::Udp);
         self.transmits.push_back(refusal);
     }
@@ -644,8 +673,13 @@ impl Endpoint {
         let transmits = &mut self.transmits;
         let mut given_up = Vec::new();
         for key in self.calls.due(now) {
-            let repeat = self.calls.get_mut(key).and_then(|call| call.repeat.as_mut());
-            if repeat.is_some_and(|repeat| !repeat.run(now, transmits)) {
+            let Some(call) = self.calls.get_mut(key) else { continue };
+            if call.trying.take_if(|at| *at <= now).is_some() {
+                call.late = true;
+                self.late += 1;
+                transmits.push_back(response(&call.invite, call.source, 100, "Trying", None, "", ""));
+            }
+            if call.repeat.as_mut().is_some_and(|repeat| !repeat.run(now, transmits)) {
                 given_up.push(key);
             }
         }
@@ -684,6 +718,7 @@ impl Endpoint {
 
     fn forget(&mut self, key: CallKey) {
         let Some(call) = self.calls.remove(key) else { return };
+        self.late -= usize::from(call.late);
         let dialog = dialog_of(&call.invite);
         self.by_dialog.remove(&dialog);
         if matches!(call.state, State::Answered | State::Confirmed) {
@@ -734,23 +769,6 @@ impl Endpoint {
             self.answers_order.push_back(key);
         }
     }
-
-    fn new_branch(&mut self) -> Branch {
-        Branch(self.new_bits())
-    }
-
-    fn new_tag(&mut self) -> String {
-        format!("{:016x}", self.new_bits())
-    }
-
-    /// Unique in this process, and not to be guessed from outside before it is used.
-    fn new_bits(&mut self) -> u64 {
-        self.last_call += 1;
-        let mut bits = self.config.seed ^ self.last_call.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
 }
 
 /// Call-ID and the caller's tag; callers of before RFC 3261 have none.
@@ -762,7 +780,7 @@ fn dialog_of(message: &Message) -> (String, String) {
 impl Due for Call {
     fn due(&self) -> Option<Instant> {
         let repeat = self.repeat.as_ref().map(Repeat::due);
-        repeat.into_iter().chain(self.session().map(SessionTimer::due)).min()
+        repeat.into_iter().chain(self.session().map(SessionTimer::due)).chain(self.trying).min()
     }
 }
 
@@ -773,15 +791,6 @@ impl Due for ClientTransaction {
 }
 
 impl Call {
-    /// The timer of a session, which begins with the answer (RFC 4028 §7.2).
-    fn session(&self) -> Option<&SessionTimer> {
-        self.timer.as_ref().filter(|_| matches!(self.state, State::Answered | State::Confirmed))
-    }
-
-    fn timer_fields(&self) -> String {
-        self.timer.as_ref().map(SessionTimer::fields).unwrap_or_default()
-    }
-
     /// A 2xx is repeated on every transport, since its ACK comes end to end (§13.3.1.4); a refusal over UDP alone.
     fn say_until_acknowledged(&mut self, transmit: &Transmit, now: Instant, repeats: bool) {
         let (next, until) = if repeats { (now + T1, now + TIMEOUT) } else { (now + TIMEOUT, now + TIMEOUT) };

@@ -1,9 +1,9 @@
 //! What is wrong with a request before anybody asks what it wants (RFC 3261 §8.2), with the verdicts of RFC 4475.
 
-use crate::message::{Message, ParseError, StartLine, address_uri, list, via_parts};
+use crate::message::{Message, ParseError, StartLine, list, split_address, via_parts};
 
 /// Extensions a request may require.
-const SUPPORTED: [&str; 5] = ["100rel", "timer", "replaces", "norefersub", "path"];
+const SUPPORTED: [&str; 6] = ["100rel", "timer", "replaces", "norefersub", "path", "outbound"];
 
 /// Fields that stand once (§7.3.1); twice, nobody can say which one counts.
 const SINGLE: [&str; 5] = ["call-id", "cseq", "from", "to", "max-forwards"];
@@ -28,7 +28,7 @@ pub(crate) fn refusal(message: &Message) -> Option<Refusal> {
     if matches!(method.as_str(), "ACK" | "CANCEL") {
         return None;
     }
-    if !uri.to_ascii_lowercase().starts_with("sip:") {
+    if !uri.as_bytes().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip:")) {
         return plain(416, "Unsupported URI Scheme");
     }
     let required = message.headers("require").chain(message.headers("proxy-require")).flat_map(list);
@@ -75,15 +75,14 @@ fn is_sound(message: &Message) -> bool {
 }
 
 fn is_address(value: &str) -> bool {
-    let behind = value.rsplit_once('>').map_or("", |(_, behind)| behind);
-    !address_uri(value).is_empty() && quotes_close(value) && !has_gap(behind)
+    let (uri, behind) = split_address(value);
+    !uri.is_empty() && quotes_close(value) && (!value.contains('>') || !has_gap(behind))
 }
 
 /// Two semicolons with nothing between. One at the end is forgiven: some phones write it.
 fn has_gap(parameters: &str) -> bool {
-    let parts: Vec<&str> = parameters.split(';').map(str::trim).collect();
-    parts.len() > 3 && parts[1..parts.len() - 1].iter().any(|part| part.is_empty())
-        || parts.len() == 3 && parts[1].is_empty()
+    let parts = parameters.split(';').count();
+    parts > 2 && parameters.split(';').take(parts - 1).skip(1).any(|part| part.trim().is_empty())
 }
 
 fn quotes_close(value: &str) -> bool {

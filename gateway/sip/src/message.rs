@@ -72,7 +72,7 @@ impl Message {
         }
         let (head, rest) = split_head(bytes).ok_or(ParseError::Header)?;
         // Names and display names may be in any encoding; what is no UTF-8 is shown as such.
-        let head = String::from_utf8_lossy(head);
+        let head = str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
         let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         let first = lines.next().unwrap_or_default();
         let (start, mut fault) = match start_line(first) {
@@ -143,11 +143,12 @@ impl Message {
     }
 
     fn read_body(&mut self, rest: &[u8]) -> Result<(), ParseError> {
-        let lengths: Vec<Option<usize>> = self.headers("content-length").map(|text| text.parse().ok()).collect();
-        let length = lengths.first().copied().unwrap_or(Some(rest.len())).ok_or(ParseError::Header)?;
-        if lengths.iter().any(|other| *other != Some(length)) {
+        let mut lengths = self.headers("content-length").map(|text| text.parse().ok());
+        let length = lengths.next().unwrap_or(Some(rest.len())).ok_or(ParseError::Header)?;
+        if lengths.any(|other| other != Some(length)) {
             return Err(ParseError::Header);
         }
+        drop(lengths);
         self.body = rest.get(..length).ok_or(ParseError::Body)?.to_vec();
         Ok(())
     }
@@ -188,9 +189,7 @@ impl Message {
     /// The tag of From or To.
     #[must_use]
     pub fn tag(&self, header: &str) -> Option<&str> {
-        let value = self.header(header)?;
-        // Parameters of the address stand behind the bracket; those inside belong to the URI.
-        parameter(value.rsplit_once('>').map_or(value, |(_, after)| after), "tag")
+        parameter(split_address(self.header(header)?).1, "tag")
     }
 
     /// The URI of an address field (§20.10), without brackets.
@@ -202,9 +201,21 @@ impl Message {
 
 /// The URI of a name-addr or addr-spec.
 pub(crate) fn address_uri(value: &str) -> &str {
-    match value.rfind('<').and_then(|open| value.get(open + 1..)) {
-        Some(rest) => rest.split('>').next().unwrap_or(rest),
-        None => value.split(';').next().unwrap_or(value).trim(),
+    split_address(value).0
+}
+
+/// The URI of a name-addr or addr-spec, and the parameters behind it (§20.10): those inside of brackets belong to the URI. Brackets
+/// in quotes are none: they stand in names, and in `+sip.instance="<urn:uuid:…>"` (RFC 5626 §4.1).
+pub(crate) fn split_address(value: &str) -> (&str, &str) {
+    let (mut quoted, mut escaped) = (false, false);
+    let open = value.bytes().position(|byte| {
+        quoted ^= byte == b'"' && !escaped;
+        escaped = byte == b'\\' && quoted && !escaped;
+        byte == b'<' && !quoted
+    });
+    match open.map(|open| &value[open + 1..]) {
+        Some(rest) => rest.split_once('>').unwrap_or((rest, "")),
+        None => value.find(';').map_or_else(|| (value.trim(), ""), |at| (value[..at].trim(), &value[at..])),
     }
 }
 
@@ -280,11 +291,16 @@ fn comma(value: &str) -> Option<usize> {
 }
 
 /// Sent-by and parameters of one Via (§20.42); spaces may stand around its slashes and colons.
-pub(crate) fn via_parts(value: &str) -> Option<(String, &str)> {
+pub(crate) fn via_parts(value: &str) -> Option<(Cow<'_, str>, &str)> {
     let (_, transport) = value.split_once('/')?.1.split_once('/')?;
     let (_, rest) = transport.trim_start().split_once(char::is_whitespace)?;
     let (sent_by, parameters) = rest.find(';').map_or((rest, ""), |at| rest.split_at(at));
-    let sent_by: String = sent_by.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect();
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
+    let sent_by: Cow<'_, str> = if sent_by.bytes().all(is_plain) {
+        Cow::Borrowed(sent_by)
+    } else {
+        sent_by.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+    };
     (!sent_by.is_empty()).then_some((sent_by, parameters))
 }
 
@@ -298,8 +314,8 @@ pub(crate) fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
 
 /// Head and body around the first empty line.
 fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let crlf = bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| (at, 4));
-    let (at, len) = crlf.or_else(|| bytes.windows(2).position(|window| window == b"\n\n").map(|at| (at, 2)))?;
+    let crlf = memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| (at, 4));
+    let (at, len) = crlf.or_else(|| memchr::memmem::find(bytes, b"\n\n").map(|at| (at, 2)))?;
     Some((&bytes[..at], &bytes[at + len..]))
 }
 
@@ -468,6 +484,22 @@ mod tests {
         check("OPTIONS sip:a SIP/2.0\r\nnonsense\r\n\r\n", ParseError::Header);
         check("OPTIONS sip:a SIP/2.0\r\nContent-Length: 9\r\n\r\nshort", ParseError::Body);
         check("OPTIONS sip:a SIP/2.0\r\nContent-Length: -1\r\n\r\n", ParseError::Header);
+    }
+
+    #[test]
+    fn an_address_is_what_stands_in_brackets_outside_of_quotes() {
+        let check = |value: &str, uri: &str, behind: &str| assert_eq!(split_address(value), (uri, behind), "{value}");
+        check("sip:a@b;tag=1", "sip:a@b", ";tag=1");
+        check("\"A <sip:x@y>\" <sip:a@b;lr>;tag=1", "sip:a@b;lr", ";tag=1");
+        check("\"A \\\"<\" <sip:a@b>", "sip:a@b", "");
+        check(
+            "<sip:a@b>;+sip.instance=\"<urn:uuid:1>\";reg-id=1",
+            "sip:a@b",
+            ";+sip.instance=\"<urn:uuid:1>\";reg-id=1",
+        );
+        check("sip:a@b;+sip.instance=\"<urn:uuid:1>\"", "sip:a@b", ";+sip.instance=\"<urn:uuid:1>\"");
+        check("A <sip:a@b", "sip:a@b", "");
+        check("", "", "");
     }
 
     // RFC 3261 §18.3

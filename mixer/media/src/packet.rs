@@ -149,6 +149,24 @@ pub struct SeenNumbers {
 }
 
 impl SeenNumbers {
+    /// Of somebody whose first number is this, and has not come yet.
+    #[must_use]
+    pub fn before(first: u64) -> Self {
+        Self { highest: first, seen: 0 }
+    }
+
+    /// The highest there has been.
+    #[must_use]
+    pub fn highest(self) -> u64 {
+        self.highest
+    }
+
+    /// It has not been noted, and is fewer than `window` before the highest, of at most 128.
+    #[must_use]
+    pub fn is_new(self, number: u64, window: u64) -> bool {
+        self.highest.checked_sub(number).is_none_or(|back| back < window && self.seen >> back & 1 == 0)
+    }
+
     /// Notes a number, and says whether it had been noted before; none where it is too old to know.
     pub fn note(&mut self, number: u64) -> Option<bool> {
         if number > self.highest {

@@ -51,7 +51,7 @@ pub(super) fn run(setup: &Setup) -> anyhow::Result<()> {
     runtime.block_on(prepare(folder.path(), 1, 2))?;
     runtime.shutdown_background();
     pin_self();
-    let server = Served::start(folder.path(), &setup.log)?;
+    let server = Served::start(folder.path(), &setup.log, &[])?;
     let load = SetupLoad {
         sip: server.sip,
         number: setup.number.clone(),

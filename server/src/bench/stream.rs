@@ -6,12 +6,18 @@
 mod camera;
 mod chromium;
 mod player;
+mod starving;
 mod viewers;
 
 use std::{
+    io::{BufRead, BufReader},
     net::{IpAddr, Ipv4Addr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,7 +29,7 @@ use media::TrackKind;
 use model::{BroadcastId, Layout, ParticipantId};
 use serde_json::{Value, json};
 use store::Store;
-use streaming::{Broadcast, Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
+use streaming::{Broadcast, BroadcastFact, Scene, Streaming, StreamingConfig, Tile, TileKind, cadence};
 use tokio::time::Instant;
 
 use camera::{Camera, Film, now_ms, processor_time};
@@ -41,6 +47,9 @@ const CHURN: Duration = Duration::from_millis(500);
 /// How long the first picture may take to come, on a machine that is busy with other things.
 const FIRST_MAX_MS: u64 = 30_000;
 
+/// Cores from which on a broadcast makes a picture of 1080 lines in any case.
+const FULL_HD_CORES: usize = 8;
+
 #[derive(Args)]
 pub(crate) struct Stream {
     /// Cameras in a gallery: 1, 4, 9 or 16.
@@ -53,6 +62,12 @@ pub(crate) struct Stream {
     /// four for each.
     #[arg(long, default_value_t = 0)]
     viewers: usize,
+    /// For so many seconds all cores are as busy as they can be with other things.
+    #[arg(long, default_value_t = 0)]
+    starve: u64,
+    /// A picture of 1080 lines as well, however few cores there are. ffmpeg makes none.
+    #[arg(long)]
+    full_hd: bool,
     /// Leave Chromium out: nothing is known of the viewer then.
     #[arg(long)]
     no_browser: bool,
@@ -78,7 +93,7 @@ pub(super) fn run(stream: &Stream) -> anyhow::Result<()> {
 }
 
 async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<Value> {
-    let site = Site::start(folder).await?;
+    let site = Site::start(folder, stream.full_hd).await?;
     let playing = if stream.no_browser { Err(anyhow::anyhow!("not asked for")) } else { Watching::open(&site) };
     let pressed_ms = now_ms();
     let (broadcast, mut facts) = site.streaming.start(site.broadcast, "bench".to_owned()).await?;
@@ -86,7 +101,16 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     let camera = Camera::start(film, participants.clone(), broadcast.feed())?;
     broadcast.show(scene(&participants));
     // The camera sends key frames of its own accord.
-    tokio::spawn(async move { while facts.recv().await.is_some() {} });
+    let (live, is_live) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let mut live = Some(live);
+        while let Some(fact) = facts.recv().await {
+            if let Some(live) = live.take_if(|_| fact == BroadcastFact::Live) {
+                // Nobody waits for it where something else went wrong.
+                let _gone = live.send(());
+            }
+        }
+    });
 
     let seconds = Duration::from_secs(stream.seconds);
     let viewer = match playing {
@@ -102,26 +126,33 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         }
     };
 
+    is_live.await.context("the livestream ends before it begins")?;
     let studio = broadcast.studio_pid().context("a studio runs")?;
     let mut rival = Rival::start(stream.tiles, &folder.join("clip.ivf"))?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (own, before) = (std::process::id(), Instant::now());
     let used = || {
         let (all, measuring) = processor_time(own);
-        (processor_time(studio).0, all - measuring, processor_time(rival.0.id()).0)
+        (processor_time(studio).0, all - measuring, processor_time(rival.ffmpeg.id()).0)
     };
-    let from = used();
+    let (from, rivals_before) = (used(), rival.pictures());
     let until = before + seconds;
-    let (video, audio) = tokio::task::block_in_place(|| follow(&site, until))?;
-    let to = used();
+    let (video, audio, pictures) = tokio::task::block_in_place(|| follow(&site, until))?;
+    let (to, rivals) = (used(), rival.pictures() - rivals_before);
     let elapsed = before.elapsed().as_secs_f64();
     rival.check()?;
     let cores = [(to.0 - from.0) / elapsed, (to.1 - from.1) / elapsed, (to.2 - from.2) / elapsed];
+    // On a busy machine ffmpeg falls behind and the studio leaves pictures out: what is compared is the price of one.
+    let [own_each, rivals_each] =
+        [((cores[0] + cores[1]), pictures as f64), (cores[2], rivals as f64)].map(|(cores, made)| cores / made);
     // The last picture of a part is composed one tick before the part's end.
     let tick_ms = cadence::TICK.as_secs_f64() * 1e3;
     let video: Vec<f64> = video.into_iter().map(|late| late + tick_ms).collect();
+    camera.suffer(true);
     let gaps = churn(&site, &broadcast, &participants, seconds).await?;
+    camera.suffer(false);
     let crowd = if stream.viewers > 0 { Some(crowd(&site, stream)?) } else { None };
+    let starved = if stream.starve > 0 { Some(starving::measure(&site, stream.starve)?) } else { None };
     let camera_ms = camera.delays();
     drop(camera);
     broadcast.stop().await;
@@ -145,15 +176,18 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         "cpu_cores_studio": cores[0],
         "cpu_cores_origin": cores[1],
         "cpu_cores_ffmpeg": cores[2],
+        "pictures_per_second": pictures as f64 / elapsed,
+        "ffmpeg_pictures_per_second": rivals as f64 / elapsed,
         "camera_ms_p50": of(&camera_ms, 0.50),
         "churn_frame_gap_ms_p99": of(&gaps, 0.99),
         "churn_frame_gap_ms_max": of(&gaps, 1.00),
         "churn_frames": gaps.len(),
     });
     let name = if tiles == 1 { "1tile".to_owned() } else { format!("{tiles}tiles") };
-    figures[format!("cpu_cores_{name}_720p")] = json!(cores[0] + cores[1]);
-    figures[format!("ffmpeg_ratio_{name}")] = json!((cores[0] + cores[1]) / cores[2]);
-    for more in [Some(viewer), crowd].into_iter().flatten() {
+    let lines = if stream.full_hd { "1080p" } else { "720p" };
+    figures[format!("cpu_cores_{name}_{lines}")] = json!(cores[0] + cores[1]);
+    figures[format!("ffmpeg_ratio_{name}")] = json!(own_each / rivals_each);
+    for more in [Some(viewer), crowd, starved].into_iter().flatten() {
         if let (Value::Object(figures), Value::Object(more)) = (&mut figures, more) {
             figures.extend(more);
         }
@@ -161,7 +195,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     Ok(figures)
 }
 
-/// How long each picture stands while people come and go, one of whom sends nothing, and layouts change.
+/// How long each picture stands while people come and go, one of whom sends nothing and others badly, and layouts change.
 async fn churn(
     site: &Site,
     broadcast: &Broadcast,
@@ -199,7 +233,15 @@ fn crowd(site: &Site, stream: &Stream) -> anyhow::Result<Value> {
     let from = used();
     let until = before + Duration::from_secs(stream.seconds);
     let (host, path) = (site.web.http_addr(), site.folder());
+    let rss_before = super::rss_kib("self");
+    // When all are there, before they leave.
+    let all_there = Duration::from_secs(stream.seconds).mul_f64(0.9);
+    let weighing = std::thread::Builder::new().name(format!("{}scales", camera::THREADS)).spawn(move || {
+        std::thread::park_timeout(all_there);
+        super::rss_kib("self")
+    })?;
     let seen = tokio::task::block_in_place(|| viewers::watch(host, &path, stream.viewers, until))?;
+    let rss = weighing.join().map_err(|_| anyhow::anyhow!("the scales panicked"))?;
     let elapsed = before.elapsed().as_secs_f64();
     Ok(json!({
         "viewers": stream.viewers,
@@ -208,17 +250,21 @@ fn crowd(site: &Site, stream: &Stream) -> anyhow::Result<Value> {
         "viewers_part_ms_p50": of(&seen.behind_ms, 0.50),
         "viewers_part_ms_p99": of(&seen.behind_ms, 0.99),
         "viewers_cpu_cores_origin": (used() - from) / elapsed,
+        "viewers_rss_kib_each": (rss - rss_before) / stream.viewers as f64,
     }))
 }
 
-/// Follows picture and sound, on a thread that isn't the server's.
-fn follow(site: &Site, until: Instant) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+/// Follows picture and sound, on a thread that isn't the server's, and counts the pictures.
+fn follow(site: &Site, until: Instant) -> anyhow::Result<(Vec<f64>, Vec<f64>, usize)> {
     let (host, path) = (site.web.http_addr(), site.folder());
     let playing = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let video = player::follow(host, &path, "video", until);
-            tokio::try_join!(video, player::follow(host, &path, "audio", until))
+            let audio = player::follow(host, &path, "audio", until);
+            let (video, audio, gaps) = tokio::try_join!(video, audio, player::gaps(host, &path, until))?;
+            let late = |parts: Vec<(Instant, f64)>| parts.into_iter().map(|(_, late)| late).collect();
+            anyhow::Ok((late(video), late(audio), gaps.len()))
         })
     };
     let thread = std::thread::Builder::new().name(format!("{}player", camera::THREADS)).spawn(playing)?;
@@ -256,13 +302,18 @@ struct Site {
 }
 
 impl Site {
-    async fn start(folder: &Path) -> anyhow::Result<Self> {
+    async fn start(folder: &Path, full_hd: bool) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::open(&format!("sqlite://{}?mode=rwc", folder.join("huitong.db").display())).await?;
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
         let plane = super::loopback_plane(20_000..=29_999)?;
         let studio = std::env::current_exe()?.with_file_name("huitong-studio");
-        let streaming = Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() });
+        let streaming = Streaming::new(StreamingConfig {
+            studio,
+            full_hd,
+            cores: full_hd.then_some(FULL_HD_CORES),
+            ..StreamingConfig::default()
+        });
         let config = ConferenceConfig { files: folder.join("files"), ..ConferenceConfig::default() };
         let conference = Conference::start(config, store, plane, streaming.clone()).await?;
         let meeting = conference.ensure_demo().await?.meeting;
@@ -270,6 +321,7 @@ impl Site {
         let web = WebConfig {
             http,
             https: None,
+            rtmp: Vec::new(),
             public_url: None,
             origins: Vec::new(),
             sip: SipInfo { host: loopback.to_string(), udp: None, tcp: None },
@@ -369,12 +421,15 @@ const READ_CLOCK: &str = r"new Promise(done => {
 })";
 
 /// ffmpeg, that puts the same tiles together at the same time.
-struct Rival(Child);
+struct Rival {
+    ffmpeg: Child,
+    pictures: Arc<AtomicU64>,
+}
 
 impl Rival {
     fn start(tiles: usize, clip: &Path) -> anyhow::Result<Self> {
         let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args(["-v", "error", "-nostdin", "-y"]);
+        ffmpeg.args(["-v", "error", "-nostdin", "-y", "-progress", "pipe:1", "-stats_period", "0.1"]);
         for _ in 0..tiles {
             ffmpeg.args(["-re", "-stream_loop", "-1", "-threads", "1", "-i"]).arg(clip);
         }
@@ -407,14 +462,28 @@ impl Rival {
             )
         };
         let file = "-f mp4 -movflags frag_keyframe+empty_moov+default_base_moof -frag_duration 200000 /dev/null";
-        let large = format!("{} -c:a aac -b:a 96k -ac 1 {file}", video(2_000));
+        let large = format!("{} -c:a aac -aac_coder fast -b:a 96k -ac 1 {file}", video(2_000));
         let low = format!("-map [low] {} {file}", video(500));
         ffmpeg.args(large.split_whitespace()).args(low.split_whitespace()).stdin(Stdio::null());
-        Ok(Self(ffmpeg.spawn().context("ffmpeg doesn't start")?))
+        let mut ffmpeg = ffmpeg.stdout(Stdio::piped()).spawn().context("ffmpeg doesn't start")?;
+        let (pictures, told) = (Arc::default(), BufReader::new(ffmpeg.stdout.take().context("its output is piped")?));
+        let count: Arc<AtomicU64> = Arc::clone(&pictures);
+        std::thread::Builder::new().name(format!("{}ffmpeg", camera::THREADS)).spawn(move || {
+            for line in told.lines().map_while(Result::ok) {
+                let made = line.strip_prefix("frame=").and_then(|made| made.trim().parse().ok());
+                made.into_iter().for_each(|made| count.store(made, Ordering::Relaxed));
+            }
+        })?;
+        Ok(Self { ffmpeg, pictures })
+    }
+
+    /// How many it has coded.
+    fn pictures(&self) -> u64 {
+        self.pictures.load(Ordering::Relaxed)
     }
 
     fn check(&mut self) -> anyhow::Result<()> {
-        match self.0.try_wait()? {
+        match self.ffmpeg.try_wait()? {
             Some(status) => bail!("ffmpeg has ended with {status}"),
             None => Ok(()),
         }
@@ -423,7 +492,7 @@ impl Rival {
 
 impl Drop for Rival {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.ffmpeg.kill();
+        let _ = self.ffmpeg.wait();
     }
 }

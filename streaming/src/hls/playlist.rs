@@ -35,6 +35,7 @@ const PARTS_LISTED: Duration = Duration::from_secs(6);
 
 /// Most bits a second of a track, for players to choose by. The encoder's limit with what containers add.
 const VIDEO_BANDWIDTH: u32 = 2_400_000;
+const FULL_HD_BANDWIDTH: u32 = 4_800_000;
 const LOW_BANDWIDTH: u32 = 600_000;
 const AUDIO_BANDWIDTH: u32 = 110_000;
 
@@ -42,7 +43,7 @@ const AUDIO_BANDWIDTH: u32 = 110_000;
 pub(super) const CAPTIONS: &str = "captions";
 
 /// The playlist that names the others; the formats are in the order of [`Track::ALL`], and `captions` are in a language.
-pub(super) fn multivariant([video, _, low]: [Option<&Format>; 3], captions: Option<&str>) -> Bytes {
+pub(super) fn multivariant([video, _, low, full_hd]: [Option<&Format>; 4], captions: Option<&str>) -> Bytes {
     let mut out = "#EXTM3U\n\
          #EXT-X-VERSION:9\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
@@ -57,12 +58,17 @@ pub(super) fn multivariant([video, _, low]: [Option<&Format>; 3], captions: Opti
         );
     }
     // Players begin with the first of them.
-    for (format, track, most) in [(video, Track::Video, VIDEO_BANDWIDTH), (low, Track::Low, LOW_BANDWIDTH)] {
+    let rungs = [
+        (video, Track::Video, VIDEO_BANDWIDTH),
+        (full_hd, Track::FullHd, FULL_HD_BANDWIDTH),
+        (low, Track::Low, LOW_BANDWIDTH),
+    ];
+    for (format, track, most) in rungs {
         let (width, height, codec) = match (format, track) {
             (Some(Format::Video { width, height, avcc }), _) => (*width, *height, avc_codec(avcc)),
             // Before the first of them it is what it will be.
             (_, Track::Video) => (1280, 720, avc_codec(&[])),
-            (_, Track::Audio | Track::Low) => continue,
+            (_, Track::Audio | Track::Low | Track::FullHd) => continue,
         };
         let bandwidth = most + AUDIO_BANDWIDTH;
         let average = bandwidth * 5 / 6;
@@ -116,6 +122,7 @@ pub(super) fn name(track: Track) -> &'static str {
         Track::Video => "video",
         Track::Audio => "audio",
         Track::Low => "low",
+        Track::FullHd => "high",
     }
 }
 
@@ -140,13 +147,13 @@ fn write_media(out: &mut String, of: &Rendition, others: &[&Rendition], ended: b
         writeln!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
     }
     let with_parts = if ended { usize::MAX } else { older_than(of, PARTS_LISTED) };
-    let mut run = None;
+    let mut edition = None;
     for (index, segment) in of.listed().enumerate().skip(skipped) {
         if segment.discontinuity {
             writeln!(out, "#EXT-X-DISCONTINUITY")?;
         }
-        if run.replace(segment.run) != Some(segment.run) {
-            writeln!(out, "#EXT-X-MAP:URI=\"{}-init-{}.mp4\"", name(of.track()), segment.run)?;
+        if edition.replace(segment.edition) != Some(segment.edition) {
+            writeln!(out, "#EXT-X-MAP:URI=\"{}-init-{}.mp4\"", name(of.track()), segment.edition)?;
         }
         writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", Wall(segment.wall))?;
         if index >= with_parts {

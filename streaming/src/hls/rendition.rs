@@ -35,6 +35,8 @@ pub(super) struct Rendition {
     /// It has a format, or had one: an unused one stays empty.
     used: bool,
     run: u32,
+    /// Counts the formats: each has an initialization segment.
+    edition: u32,
     run_start: Option<RunStart>,
     inits: VecDeque<(u32, Bytes)>,
     /// A sample's duration is the distance to the next one, so the newest waits for it. With a nominal duration,
@@ -73,7 +75,9 @@ pub(super) struct RunStart {
 pub(super) struct Segment {
     /// Media sequence number (RFC 8216 §3).
     pub(super) msn: u64,
-    pub(super) run: u32,
+    run: u32,
+    /// Which initialization segment precedes it.
+    pub(super) edition: u32,
     pub(super) discontinuity: bool,
     /// By the broadcast's time.
     pub(super) start: Duration,
@@ -132,6 +136,7 @@ impl Rendition {
             format: None,
             used: false,
             run: 0,
+            edition: 0,
             run_start: None,
             inits: VecDeque::new(),
             held: None,
@@ -151,12 +156,20 @@ impl Rendition {
 
     /// A run begins.
     pub(super) fn set_format(&mut self, format: Format) {
-        // Who was promised the next part by the hint must not get one of another run under its name.
-        self.next_part += u64::from(self.run > 0);
-        self.inits.retain(|(run, _)| *run != self.run);
-        self.inits.push_back((self.run, boxes::init_segment(&[&format])));
+        // Who was promised the next part by the hint must not get one of another format under its name.
+        self.next_part += u64::from(self.used);
+        self.edition += u32::from(self.used);
+        self.inits.push_back((self.edition, boxes::init_segment(&[&format])));
         self.format = Some(format);
         self.used = true;
+    }
+
+    /// From the next unit on, a key frame, it is coded otherwise. What came before it goes on up to that.
+    pub(super) fn change_format(&mut self, format: Format) {
+        self.finish_held();
+        self.close_segment();
+        self.due = None;
+        self.set_format(format);
     }
 
     pub(super) fn is_used(&self) -> bool {
@@ -194,7 +207,9 @@ impl Rendition {
         let mut sample = Sample { start, duration: 0, keyframe: unit.keyframe, data: unit.data };
         if let Some(end) = self.part_ends(unit.pts) {
             let ticks = match self.track {
-                Track::Video | Track::Low => in_ticks(run.offset + end, timescale).saturating_sub(start).max(1),
+                Track::Video | Track::Low | Track::FullHd => {
+                    in_ticks(run.offset + end, timescale).saturating_sub(start).max(1)
+                }
                 Track::Audio => u64::from(AAC_SAMPLES),
             };
             sample.duration = u32::try_from(ticks).unwrap_or(u32::MAX);
@@ -210,7 +225,7 @@ impl Rendition {
     /// Where the unit of this time ends, if it is the last of its part by the cadence.
     fn part_ends(&self, pts: Duration) -> Option<Duration> {
         match self.track {
-            Track::Video | Track::Low => {
+            Track::Video | Track::Low | Track::FullHd => {
                 let end = cadence::part_end(pts);
                 (pts + cadence::TICK * 5 / 4 > end).then_some(end)
             }
@@ -223,18 +238,22 @@ impl Rendition {
 
     /// The studio is gone: what is open is finished as it is.
     pub(super) fn end_run(&mut self) {
-        if let Some(mut held) = self.held.take() {
-            held.duration = match self.track {
-                Track::Video | Track::Low => in_ticks(cadence::TICK, boxes::VIDEO_TIMESCALE) as u32,
-                Track::Audio => AAC_SAMPLES,
-            };
-            self.add(held, None);
-        }
+        self.finish_held();
         self.close_segment();
         self.due = None;
         self.format = None;
         self.run_start = None;
         self.run += 1;
+    }
+
+    fn finish_held(&mut self) {
+        if let Some(mut held) = self.held.take() {
+            held.duration = match self.track {
+                Track::Video | Track::Low | Track::FullHd => in_ticks(cadence::TICK, boxes::VIDEO_TIMESCALE) as u32,
+                Track::Audio => AAC_SAMPLES,
+            };
+            self.add(held, None);
+        }
     }
 
     /// Where the broadcast's time has got to.
@@ -283,8 +302,8 @@ impl Rendition {
         }
     }
 
-    pub(super) fn init(&self, run: u32) -> Option<Bytes> {
-        self.inits.iter().find(|(of, _)| *of == run).map(|(_, bytes)| bytes.clone())
+    pub(super) fn init(&self, edition: u32) -> Option<Bytes> {
+        self.inits.iter().find(|(of, _)| *of == edition).map(|(_, bytes)| bytes.clone())
     }
 
     pub(super) fn segment(&self, msn: u64) -> Option<Stored> {
@@ -365,7 +384,7 @@ impl Rendition {
     /// Part and segment of a unit. A frame of sound seldom begins right at an edge: the nearer side counts.
     fn place(&self, pts: Duration) -> (u64, u64) {
         let nearest = match self.track {
-            Track::Video | Track::Low => pts,
+            Track::Video | Track::Low | Track::FullHd => pts,
             Track::Audio => pts + Duration::from_millis(10),
         };
         (cadence::part_at(nearest), cadence::segment_at(nearest))
@@ -398,9 +417,9 @@ impl Rendition {
         self.open.clear();
         if !self.segment_open {
             let discontinuity = self.segments.back().is_some_and(|last| last.run != self.run);
-            let (msn, run) = (self.next_msn, self.run);
+            let (msn, run, edition) = (self.next_msn, self.run, self.edition);
             let (parts, place) = (Vec::new(), Place::Open);
-            self.segments.push_back(Segment { msn, run, discontinuity, start, wall, parts, place });
+            self.segments.push_back(Segment { msn, run, edition, discontinuity, start, wall, parts, place });
             self.next_msn += 1;
             self.segment_open = true;
         }
@@ -433,8 +452,8 @@ impl Rendition {
                 self.expired.push(removed.msn);
             }
         }
-        let oldest = self.segments.front().map_or(self.run, |segment| segment.run);
-        self.inits.retain(|(run, _)| *run >= oldest);
+        let oldest = self.segments.front().map_or(self.edition, |segment| segment.edition);
+        self.inits.retain(|(edition, _)| *edition >= oldest);
     }
 
     /// What is old leaves memory: to be read from the disk, or not at all.

@@ -12,7 +12,7 @@ use model::ParticipantId;
 use crate::{
     image::Image,
     input::Role,
-    layout::{HEIGHT, Rect, WIDTH},
+    layout::{Rect, Size},
     lettering::Lettering,
     picture::{Colour, Picture},
 };
@@ -40,7 +40,7 @@ const DISCS: [Colour; 8] = [
     Colour::rgb(158, 78, 138),
 ];
 
-/// The logo is at most this large, and so far from the edges.
+/// The logo is at most this large, and so far from the edges, at 720 lines.
 const LOGO_MAX: (usize, usize) = (200, 80);
 const LOGO_MARGIN: usize = 20;
 
@@ -52,10 +52,24 @@ pub(crate) struct Dress {
     pub(crate) poster: Option<Image>,
 }
 
+impl Dress {
+    /// What is behind the tiles, and what is seen while there are none.
+    fn behind(&self, size: Size) -> (Picture, Option<Picture>) {
+        let empty = || Picture::new(size.width, size.height, BACKGROUND);
+        let covered = |image: &Image| {
+            let mut picture = empty();
+            image.cover(&mut picture);
+            picture
+        };
+        (self.background.as_ref().map_or_else(empty, covered), self.poster.as_ref().map(covered))
+    }
+}
+
 /// Puts tiles onto a canvas.
 pub(crate) struct Composer {
     lettering: Lettering,
-    logo: Option<Image>,
+    dress: Dress,
+    size: Size,
     backdrop: Picture,
     poster: Option<Picture>,
     canvas: Picture,
@@ -82,25 +96,28 @@ enum Shown {
 }
 
 impl Composer {
-    pub(crate) fn new(lettering: Lettering, dress: Dress) -> Self {
-        let covered = |image: Image| {
-            let mut picture = Picture::new(WIDTH, HEIGHT, BACKGROUND);
-            image.cover(&mut picture);
-            picture
-        };
-        let backdrop = dress.background.map(covered).unwrap_or_else(|| Picture::new(WIDTH, HEIGHT, BACKGROUND));
-        let (canvas, poster) = (backdrop.clone(), dress.poster.map(covered));
-        let (tiles, cards) = (Vec::new(), HashMap::new());
-        Self { lettering, logo: dress.logo, backdrop, poster, canvas, tiles, cards, changed: true }
+    pub(crate) fn new(lettering: Lettering, dress: Dress, size: Size) -> Self {
+        let (backdrop, poster) = dress.behind(size);
+        let (tiles, cards, canvas) = (Vec::new(), HashMap::new(), backdrop.clone());
+        Self { lettering, dress, size, backdrop, poster, canvas, tiles, cards, changed: true }
     }
 
-    /// Another scene. `title` is seen while nobody is.
-    pub(crate) fn set(&mut self, title: &str, roles: Vec<Role>) {
+    pub(crate) fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Another scene, on a picture of this size. `title` is seen while nobody is.
+    pub(crate) fn set(&mut self, title: &str, roles: Vec<Role>, size: Size) {
+        if self.size != size {
+            self.size = size;
+            (self.backdrop, self.poster) = self.dress.behind(size);
+            self.canvas = self.backdrop.clone();
+        }
         let behind = self.poster.as_ref().filter(|_| roles.is_empty()).unwrap_or(&self.backdrop);
-        self.canvas.put(Rect::FULL, behind.view());
+        self.canvas.put(size.rect(), behind.view());
         if roles.is_empty() {
-            let middle = if self.poster.is_some() { HEIGHT * 5 / 6 } else { HEIGHT / 2 };
-            self.lettering.centred(title, 56, (WIDTH / 2, middle), &mut self.canvas);
+            let middle = if self.poster.is_some() { size.height * 5 / 6 } else { size.height / 2 };
+            self.lettering.centred(title, size.scaled(56), (size.width / 2, middle), &mut self.canvas);
         }
         let alone = roles.len() == 1;
         let mut cards = std::mem::take(&mut self.cards);
@@ -110,8 +127,8 @@ impl Composer {
                 let key = card_key(&role);
                 let card = cards.remove(&key).unwrap_or_else(|| card(&self.lettering, &role));
                 self.cards.insert(key, card);
-                let size = if role.place.height > HEIGHT / 2 { 26 } else { 15 };
-                let label = self.lettering.label(&role.tile.name, size, role.place.width * 3 / 4);
+                let letters = size.scaled(if role.place.height > size.height / 2 { 26 } else { 15 });
+                let label = self.lettering.label(&role.tile.name, letters, role.place.width * 3 / 4);
                 Placed { ring: role.tile.speaking && !alone, label, role, shown: None }
             })
             .collect();
@@ -165,12 +182,14 @@ impl Composer {
 
     /// At the right, above.
     fn logo_place(&self) -> Option<Rect> {
-        let (width, height) = self.logo.as_ref()?.fitted(LOGO_MAX.0, LOGO_MAX.1);
-        Some(Rect { x: WIDTH - LOGO_MARGIN - width, y: LOGO_MARGIN, width, height })
+        let (width, height) =
+            self.dress.logo.as_ref()?.fitted(self.size.scaled(LOGO_MAX.0), self.size.scaled(LOGO_MAX.1));
+        let margin = self.size.scaled(LOGO_MARGIN);
+        Some(Rect { x: self.size.width - margin - width, y: margin, width, height })
     }
 
     fn draw_logo(&mut self) {
-        if let (Some(place), Some(logo)) = (self.logo_place(), &self.logo) {
+        if let (Some(place), Some(logo)) = (self.logo_place(), &self.dress.logo) {
             logo.draw((place.width, place.height), (place.x, place.y), &mut self.canvas);
         }
     }
@@ -218,6 +237,8 @@ mod tests {
         layout,
     };
 
+    const WIDTH: usize = Size::HD.width;
+    const HEIGHT: usize = Size::HD.height;
     const RED: Colour = Colour::rgb(220, 30, 30);
 
     fn luma(composer: &Composer, x: usize, y: usize) -> u8 {
@@ -228,16 +249,16 @@ mod tests {
         let participant = ParticipantId::new(uuid::Uuid::from_u128(index as u128));
         let kind = slot.map_or(TileKind::Avatar, |_| TileKind::Video(TrackKind::Camera));
         let tile = Tile { participant, name: "李雷".to_owned(), kind, speaking, phone: false };
-        Role { tile, place: layout::places(Layout::Speaker, of)[index], slot: slot.cloned() }
+        Role { tile, place: layout::places(Layout::Speaker, of, Size::HD)[index], slot: slot.cloned() }
     }
 
     #[test]
     fn a_picture_is_shown_and_nothing_is_done_twice() {
-        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let mut composer = Composer::new(Lettering::load(None), Dress::default(), Size::HD);
         let slot = Arc::new(Slot::default());
         let now = Instant::now();
         assert!(composer.compose(now));
-        composer.set("", vec![tile(Some(&slot), 1, 0, false)]);
+        composer.set("", vec![tile(Some(&slot), 1, 0, false)], Size::HD);
         assert!(composer.compose(now));
         assert_eq!(luma(&composer, 4, 4), CARD.y);
         assert!(!composer.compose(now));
@@ -251,9 +272,9 @@ mod tests {
     // product: P3
     #[test]
     fn a_source_that_stalls_keeps_its_last_picture_then_gives_way_to_the_card() {
-        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let mut composer = Composer::new(Lettering::load(None), Dress::default(), Size::HD);
         let slot = Arc::new(Slot::default());
-        composer.set("", vec![tile(Some(&slot), 1, 0, false)]);
+        composer.set("", vec![tile(Some(&slot), 1, 0, false)], Size::HD);
         put(&slot, WIDTH, HEIGHT, RED);
         let now = Instant::now();
         composer.compose(now);
@@ -265,14 +286,15 @@ mod tests {
 
     #[test]
     fn who_speaks_has_a_ring_unless_alone() {
-        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let mut composer = Composer::new(Lettering::load(None), Dress::default(), Size::HD);
         let now = Instant::now();
-        composer.set("", vec![tile(None, 2, 0, false), tile(None, 2, 1, true)]);
+        composer.set("", vec![tile(None, 2, 0, false), tile(None, 2, 1, true)], Size::HD);
         composer.compose(now);
-        let (large, small) = (layout::places(Layout::Speaker, 2)[0], layout::places(Layout::Speaker, 2)[1]);
+        let (large, small) =
+            (layout::places(Layout::Speaker, 2, Size::HD)[0], layout::places(Layout::Speaker, 2, Size::HD)[1]);
         assert_eq!(luma(&composer, large.x, large.y), CARD.y);
         assert_eq!(luma(&composer, small.x, small.y), RING.y);
-        composer.set("", vec![tile(None, 1, 0, true)]);
+        composer.set("", vec![tile(None, 1, 0, true)], Size::HD);
         composer.compose(now);
         assert_eq!(luma(&composer, 0, 0), CARD.y);
         assert_eq!(composer.cards.len(), 1, "cards of who left are forgotten");
@@ -280,8 +302,8 @@ mod tests {
 
     #[test]
     fn the_title_stands_alone() {
-        let mut composer = Composer::new(Lettering::load(None), Dress::default());
-        composer.set("季度例会", Vec::new());
+        let mut composer = Composer::new(Lettering::load(None), Dress::default(), Size::HD);
+        composer.set("季度例会", Vec::new(), Size::HD);
         assert!(composer.compose(Instant::now()));
         let bright = composer.canvas()[..WIDTH * HEIGHT].iter().filter(|value| **value > 180).count();
         assert!(bright > 500, "{bright}");
@@ -290,11 +312,11 @@ mod tests {
     // product: B2
     #[test]
     fn the_picture_in_the_picture_stays_before_the_other() {
-        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let mut composer = Composer::new(Lettering::load(None), Dress::default(), Size::HD);
         let (screen, face) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
-        let places = layout::places(Layout::PictureInPicture, 2);
+        let places = layout::places(Layout::PictureInPicture, 2, Size::HD);
         let role = |slot, index: usize| Role { place: places[index], ..tile(Some(slot), 2, index, false) };
-        composer.set("", vec![role(&screen, 0), role(&face, 1)]);
+        composer.set("", vec![role(&screen, 0), role(&face, 1)], Size::HD);
         let now = Instant::now();
         put(&face, places[1].width, places[1].height, RED);
         put(&screen, WIDTH, HEIGHT, Colour::WHITE);
@@ -311,13 +333,13 @@ mod tests {
     // product: B2
     #[test]
     fn a_caller_has_a_telephone_instead_of_a_digit() {
-        let mut composer = Composer::new(Lettering::load(None), Dress::default());
+        let mut composer = Composer::new(Lettering::load(None), Dress::default(), Size::HD);
         let mut caller = tile(None, 1, 0, false);
-        composer.set("", vec![Role { tile: caller.tile.clone(), ..tile(None, 1, 0, false) }]);
+        composer.set("", vec![Role { tile: caller.tile.clone(), ..tile(None, 1, 0, false) }], Size::HD);
         composer.compose(Instant::now());
         let letter = composer.canvas().to_vec();
         caller.tile.phone = true;
-        composer.set("", vec![caller]);
+        composer.set("", vec![caller], Size::HD);
         composer.compose(Instant::now());
         assert_ne!(composer.canvas(), letter);
         let (x, y, reach) = (WIDTH / 2, HEIGHT * 9 / 20, HEIGHT / 4);
@@ -336,15 +358,15 @@ mod tests {
             background: image((320, 180), [10, 10, 90]),
             poster: image((64, 64), [120, 120, 20]),
         };
-        let mut composer = Composer::new(Lettering::load(None), dress);
+        let mut composer = Composer::new(Lettering::load(None), dress, Size::HD);
         let near = |seen: u8, colour: Colour| seen.abs_diff(colour.y) < 4;
         let logo = (WIDTH - LOGO_MARGIN - 10, LOGO_MARGIN + 10);
-        composer.set("", Vec::new());
+        composer.set("", Vec::new(), Size::HD);
         composer.compose(Instant::now());
         assert!(near(luma(&composer, 100, 100), Colour::rgb(120, 120, 20)), "the poster while nobody is there");
         assert!(near(luma(&composer, logo.0, logo.1), Colour::WHITE));
         let slot = Arc::new(Slot::default());
-        composer.set("", vec![tile(Some(&slot), 2, 0, false), tile(None, 2, 1, false)]);
+        composer.set("", vec![tile(Some(&slot), 2, 0, false), tile(None, 2, 1, false)], Size::HD);
         put(&slot, 1024, 576, RED);
         composer.compose(Instant::now());
         assert!(near(luma(&composer, 4, 700), Colour::rgb(10, 10, 90)), "the background beside the tiles");

@@ -1,7 +1,7 @@
 //! The studio's beat: every tick a picture and its stretch of sound go to the encoders, whatever comes in or doesn't.
 //!
-//! Times are counted in ticks, so picture and sound can't drift apart. A tick whose time has passed is left out: under
-//! load the stream loses pictures and never gets late.
+//! Times are counted in ticks, so picture and sound can't drift apart. A tick whose time has passed is left out, unless a part begins
+//! with it: under load the stream loses pictures and never gets late, and every part has its picture.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender},
@@ -13,7 +13,7 @@ use streaming::{
     wire::{FromStudio, Report},
 };
 
-use crate::{composer::Composer, encoder::Encoder, fault::Faults, input::Role, sound::Program};
+use crate::{composer::Composer, encoder::Encoder, fault::Faults, input::Role, layout::Size, sound::Program};
 
 /// An unchanged picture is sent only this often, in ticks: five times a second it costs next to nothing, and every part
 /// has its picture.
@@ -25,13 +25,21 @@ const REPORT_TICKS: u64 = cadence::TICKS_PER_SECOND as u64;
 /// Frames of sound in a second.
 const FRAMES_PER_SECOND: u64 = 50;
 
-/// Further behind than this, the ticks between are not even looked at for part edges.
-const BEHIND_MAX: u64 = 50;
+/// Further behind than this, not even the parts between have pictures: two seconds. More would let viewers be more than four seconds
+/// behind on a machine that has no time even for those; less, and their picture stands where it need not.
+const BEHIND_MAX: u64 = 2 * cadence::TICKS_PER_SECOND as u64;
 
 /// What the director is told.
 pub(crate) enum Cue {
-    Scene { title: String, roles: Vec<Role> },
+    Scene(Set),
     Program(Vec<i16>),
+}
+
+/// What is to be seen, on a picture of what size.
+pub(crate) struct Set {
+    pub(crate) title: String,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) size: Size,
 }
 
 /// Runs until the cues end.
@@ -53,17 +61,25 @@ impl Director {
         let mut next_report = REPORT_TICKS;
         let faults = Faults::new();
         let mut pace = Pace::default();
+        // Of many scenes between two pictures only the last is seen, and only that is drawn: that of each would leave no time to show any.
+        let (mut scene, mut segment): (Option<Set>, _) = (None, 0);
         loop {
             let due = start + time_of(tick);
             loop {
                 match cues.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                    Ok(Cue::Scene { title, roles }) => self.composer.set(&title, roles),
+                    Ok(Cue::Scene(set)) => scene = Some(set),
                     Ok(Cue::Program(frame)) => program.push(frame),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return self.encoder.finish(),
                 }
             }
             self.encoder.check()?;
+            let before = std::mem::replace(&mut segment, cadence::segment_at(time_of(tick)));
+            // A picture of another size comes with the next segment: players are told by segments.
+            let size = self.composer.size();
+            if let Some(set) = scene.take_if(|set| set.size == size || before != segment) {
+                self.set(set)?;
+            }
 
             // Sound is never left out: it covers the ticks that were.
             samples.clear();
@@ -73,7 +89,9 @@ impl Director {
             self.encoder.sound(&samples, from)?;
             frames = until;
 
-            let changed = self.composer.compose(Instant::now());
+            // A part whose time has passed altogether has the picture before it: the time is needed for those to come.
+            let is_over = tick + cadence::TICKS_PER_PART < ticks_in(start.elapsed()) && self.encoder.can_repeat();
+            let changed = !is_over && self.composer.compose(Instant::now());
             if changed || tick.is_multiple_of(STILL_TICKS) {
                 self.encoder.picture(changed.then(|| self.composer.canvas()), time_of(tick))?;
             }
@@ -98,13 +116,23 @@ impl Director {
     }
 }
 
+impl Director {
+    fn set(&mut self, Set { title, roles, size }: Set) -> anyhow::Result<()> {
+        if size != self.composer.size() {
+            self.encoder.resize(size)?;
+        }
+        self.composer.set(&title, roles, size);
+        Ok(())
+    }
+}
+
 /// The tick after `done` when it is `now`, of every `stride`th. Late ticks are left out, but not the one at a part's edge:
 /// every part is to have its picture.
 fn next_tick(done: u64, now: u64, stride: u64) -> u64 {
     let next = (done / stride + 1) * stride;
     let now = now / stride * stride;
     if now > next + BEHIND_MAX {
-        return now;
+        return now / cadence::TICKS_PER_PART * cadence::TICKS_PER_PART;
     }
     let edge = next.next_multiple_of(cadence::TICKS_PER_PART);
     now.min(edge).max(next)
@@ -184,7 +212,9 @@ mod tests {
         check(3, 13, 6);
         check(9, 14, 12);
         check(12, 14, 14);
-        check(3, 500, 500);
+        check(3, 60, 6);
+        check(6, 60, 12);
+        check(3, 500, 498);
     }
 
     #[test]

@@ -24,12 +24,23 @@ use model::ParticipantId;
 use streaming::{Scene, Tile, TileKind, wire::FromStudio};
 
 use crate::{
-    layout::{self, Rect},
+    layout::{self, Rect, Size},
     picture::View,
 };
 
 /// How long packets are waited for that came in disorder. Less loses pictures on home uplinks, more is delay.
 const JITTER_MS: u32 = 100;
+
+/// Sound that was mixed this much after a picture's packets came, in milliseconds, is heard with it: the sound waits 80 ms and for
+/// its tick and its encoder, the picture [`JITTER_MS`], 20 ms that the sink allows for showing it, and half a tick.
+const LEAD_LEVEL_MS: i16 = 40;
+
+/// The picture is shown earlier or later than that by so much at most: it can't be shown before it comes, and nobody can talk with
+/// who is later.
+const SHIFT_MS: std::ops::RangeInclusive<i16> = -120..=400;
+
+/// Less than this nobody sees.
+const SHIFT_STEP_MS: u16 = 5;
 
 /// Packets between the socket and the jitter buffer; what is older gives way.
 const PACKETS_MAX: u64 = 512;
@@ -105,9 +116,9 @@ impl Inputs {
         Self { tracks: HashMap::new(), said }
     }
 
-    /// Opens what is shown now and was not, closes what is shown no longer.
-    pub(crate) fn set_scene(&mut self, scene: &Scene) -> Vec<Role> {
-        let places = layout::places(scene.layout, scene.tiles.len());
+    /// Opens what is shown now and was not, closes what is shown no longer, for a picture of this size.
+    pub(crate) fn set_scene(&mut self, scene: &Scene, size: Size) -> Vec<Role> {
+        let places = layout::places(scene.layout, scene.tiles.len(), size);
         let roles: Vec<Role> = scene
             .tiles
             .iter()
@@ -126,8 +137,9 @@ impl Inputs {
     }
 
     /// A packet with its RTP header. Those of tracks not shown are late ones, and dropped.
-    pub(crate) fn packet(&mut self, key: Key, codec: VideoCodec, rtp: Bytes) {
+    pub(crate) fn packet(&mut self, key: Key, lead: Option<i16>, codec: VideoCodec, rtp: Bytes) {
         if let Some(input) = self.tracks.get_mut(&key) {
+            input.set_lead(lead);
             input.packet(key, codec, rtp, &self.said);
         }
     }
@@ -137,7 +149,7 @@ impl Inputs {
         let input = self.tracks.entry(key).or_insert_with(|| {
             // The first packet will hardly be a key frame's: the wish saves a round through the decoder.
             let _full = said.try_send(FromStudio::KeyframeWanted(key.0, key.1));
-            Input { slot: Arc::default(), place, decoder: None, failed: None }
+            Input { slot: Arc::default(), place, shift_ms: 0, decoder: None, failed: None }
         });
         input.set_place(place);
         Arc::clone(&input.slot)
@@ -147,6 +159,8 @@ impl Inputs {
 struct Input {
     slot: Arc<Slot>,
     place: Rect,
+    /// How much later its pictures are shown than they would be by themselves, to be level with the sound.
+    shift_ms: i16,
     decoder: Option<Decoder>,
     failed: Option<Instant>,
 }
@@ -161,6 +175,19 @@ impl Input {
         self.place = place;
     }
 
+    /// The voice of a picture's moment comes so many milliseconds after it; none tells nothing new.
+    fn set_lead(&mut self, lead: Option<i16>) {
+        let Some(lead) = lead else { return };
+        let shift = lead.saturating_sub(LEAD_LEVEL_MS).clamp(*SHIFT_MS.start(), *SHIFT_MS.end());
+        if shift.abs_diff(self.shift_ms) >= SHIFT_STEP_MS {
+            self.shift_ms = shift;
+            tracing::debug!(lead, shift, "pictures are shifted to the voice");
+            if let Some(decoder) = &self.decoder {
+                decoder.shift(shift);
+            }
+        }
+    }
+
     fn packet(&mut self, key: Key, codec: VideoCodec, rtp: Bytes, said: &SyncSender<FromStudio>) {
         if self.decoder.as_ref().is_some_and(|decoder| decoder.codec != codec || decoder.broken.load(Ordering::Acquire))
         {
@@ -173,7 +200,10 @@ impl Input {
             // Should it break as well, the next one waits.
             self.failed = Some(Instant::now());
             match Decoder::start(key, codec, self.place, Arc::clone(&self.slot), said.clone()) {
-                Ok(decoder) => self.decoder = Some(decoder),
+                Ok(decoder) => {
+                    decoder.shift(self.shift_ms);
+                    self.decoder = Some(decoder);
+                }
                 Err(error) => tracing::warn!(?key, %codec, error = format!("{error:#}"), "track can't be decoded"),
             }
         }
@@ -190,6 +220,7 @@ struct Decoder {
     pipeline: gst::Pipeline,
     packets: AppSrc,
     size: gst::Element,
+    pictures: AppSink,
     broken: Arc<AtomicBool>,
 }
 
@@ -252,7 +283,11 @@ impl Decoder {
         });
         pipeline.set_state(gst::State::Playing)?;
         tracing::debug!(?key, %codec, "track opened");
-        Ok(Self { codec, pipeline, packets, size, broken })
+        Ok(Self { codec, pipeline, packets, size, pictures, broken })
+    }
+
+    fn shift(&self, ms: i16) {
+        self.pictures.set_property("ts-offset", i64::from(ms) * 1_000_000);
     }
 }
 
@@ -339,18 +374,18 @@ pub(crate) mod tests {
         let who = ParticipantId::new(uuid::Uuid::from_u128(1));
         let tile = |kind| Tile { participant: who, name: String::new(), kind, speaking: false, phone: false };
         let camera = TileKind::Video(TrackKind::Camera);
-        let roles = inputs.set_scene(&scene(vec![tile(camera), tile(TileKind::Avatar)]));
+        let roles = inputs.set_scene(&scene(vec![tile(camera), tile(TileKind::Avatar)]), Size::HD);
         assert_eq!(roles.iter().map(|tile| tile.slot.is_some()).collect::<Vec<_>>(), [true, false]);
         assert_eq!(heard.try_recv(), Ok(FromStudio::KeyframeWanted(who, TrackKind::Camera)));
 
         // The same track goes on in the same slot, and is not asked again.
         let slot = roles[0].slot.clone().unwrap();
-        let roles = inputs.set_scene(&scene(vec![tile(camera)]));
+        let roles = inputs.set_scene(&scene(vec![tile(camera)]), Size::HD);
         assert!(Arc::ptr_eq(roles[0].slot.as_ref().unwrap(), &slot));
         assert!(heard.try_recv().is_err());
-        inputs.set_scene(&Scene::default());
+        inputs.set_scene(&Scene::default(), Size::HD);
         assert!(inputs.tracks.is_empty());
-        inputs.packet((who, TrackKind::Camera), VideoCodec::Vp8, Bytes::from_static(&[0; 40]));
+        inputs.packet((who, TrackKind::Camera), None, VideoCodec::Vp8, Bytes::from_static(&[0; 40]));
     }
 
     /// Two seconds of a test picture as a browser would send it.
@@ -393,14 +428,14 @@ pub(crate) mod tests {
             let key = (participant, TrackKind::Screen);
             let kind = TileKind::Video(TrackKind::Screen);
             let tile = Tile { participant, name: String::new(), kind, speaking: false, phone: false };
-            let roles = inputs.set_scene(&scene(vec![tile]));
+            let roles = inputs.set_scene(&scene(vec![tile]), Size::HD);
             for length in [0, 1, 12, 13, 40, 1_400] {
-                inputs.packet(key, codec, vec![0x80; length].into());
+                inputs.packet(key, None, codec, vec![0x80; length].into());
             }
-            film(encode).into_iter().for_each(|packet| inputs.packet(key, codec, packet));
+            film(encode).into_iter().for_each(|packet| inputs.packet(key, None, codec, packet));
             let shot = shot(roles[0].slot.as_ref().unwrap()).unwrap_or_else(|| panic!("{codec} shows nothing"));
             shot.look(|view| {
-                assert_eq!((view.width, view.height), (layout::WIDTH, layout::HEIGHT), "{codec} fills its tile");
+                assert_eq!((view.width, view.height), (Size::HD.width, Size::HD.height), "{codec} fills its tile");
                 assert!(view.planes[0].0[0] > 200, "{codec} is white");
             });
         }

@@ -14,19 +14,23 @@ mod composer;
 mod director;
 mod encoder;
 mod fault;
+mod h264;
 mod image;
+mod ingest;
 mod input;
 mod layout;
 mod lettering;
+mod parent;
 mod picture;
 mod push;
 mod remux;
 mod sound;
+mod trust;
 
 use std::{
     io::{self, BufReader, Write},
     net::Shutdown,
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     path::PathBuf,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread,
@@ -37,10 +41,11 @@ use streaming::wire::{self, FromStudio, ToStudio};
 
 use crate::{
     composer::{Composer, Dress},
-    director::{Cue, Director},
+    director::{Cue, Director, Set},
     encoder::Encoder,
     image::Image,
     input::Inputs,
+    layout::Size,
     lettering::Lettering,
 };
 
@@ -60,14 +65,17 @@ fn main() -> anyhow::Result<()> {
     {
         return remux::remux(from.as_ref(), to.as_ref());
     }
-    if arguments == ["--push"] {
-        return push::push();
+    match &arguments[..] {
+        [push] if push == "--push" => return push::push(None),
+        [push, name, authority] if push == "--push" && name == "--authority" => {
+            return push::push(Some(authority.as_ref()));
+        }
+        [ingest] if ingest == "--ingest" => return ingest::ingest(None),
+        [ingest, name, encoder] if ingest == "--ingest" && name == "--encoder" => return ingest::ingest(Some(encoder)),
+        _ => {}
     }
     let files = Files::parse(arguments.into_iter())?;
-    let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
-    let socket = UnixStream::from(stdin);
-    socket.local_addr().context("standard input is no socket: this program is started by huitong")?;
-    gstreamer::init().context("GStreamer")?;
+    let socket = parent::connect()?;
 
     let (said, to_say) = sync_channel(SAID_QUEUE);
     let writer = {
@@ -78,8 +86,10 @@ fn main() -> anyhow::Result<()> {
     let image = |path: Option<PathBuf>| path.as_deref().and_then(Image::load);
     let lettering = Lettering::load(files.font.as_deref());
     let dress = Dress { logo: image(files.logo), background: image(files.background), poster: image(files.poster) };
-    let composer = Composer::new(lettering, dress);
-    let director = Director { composer, encoder: Encoder::start(&said, files.low)?, said: said.clone() };
+    let size = if files.full_hd { Size::FULL_HD } else { Size::HD };
+    let composer = Composer::new(lettering, dress, size);
+    let encoder = Encoder::start(&said, size, files.low, files.encoder.as_deref())?;
+    let director = Director { composer, encoder, said: said.clone() };
     let director = {
         let socket = socket.try_clone().context("socket")?;
         thread::Builder::new().name("director".to_owned()).spawn(move || {
@@ -91,15 +101,15 @@ fn main() -> anyhow::Result<()> {
             ended
         })?
     };
-    let read = read(socket, Inputs::new(said), &cues);
+    let read = read(socket, Inputs::new(said), size, &cues);
     drop(cues);
     director.join().map_err(|_| anyhow::anyhow!("the director panicked"))??;
     writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
     read
 }
 
-/// What the arguments say: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`, and `--low` for the small
-/// picture.
+/// What the arguments say: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`, `--low` for the small
+/// picture as well, `--full-hd` for a large one, and `--encoder NAME` for what codes them.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Files {
     font: Option<PathBuf>,
@@ -107,6 +117,8 @@ struct Files {
     background: Option<PathBuf>,
     poster: Option<PathBuf>,
     low: bool,
+    full_hd: bool,
+    encoder: Option<String>,
 }
 
 impl Files {
@@ -122,6 +134,14 @@ impl Files {
                     files.low = true;
                     continue;
                 }
+                "--full-hd" => {
+                    files.full_hd = true;
+                    continue;
+                }
+                "--encoder" => {
+                    files.encoder = Some(arguments.next().context("--encoder has a name")?);
+                    continue;
+                }
                 _ => anyhow::bail!("huitong-studio doesn't know {name}; a socket is its standard input"),
             };
             *file = Some(PathBuf::from(arguments.next().with_context(|| format!("{name} names a file"))?));
@@ -130,20 +150,23 @@ impl Files {
     }
 }
 
-/// Hands on what the parent says, until it closes the socket.
-fn read(socket: UnixStream, mut inputs: Inputs, cues: &SyncSender<Cue>) -> anyhow::Result<()> {
+/// Hands on what the parent says, until it closes the socket. The picture is never larger than `size`.
+fn read(socket: UnixStream, mut inputs: Inputs, size: Size, cues: &SyncSender<Cue>) -> anyhow::Result<()> {
     let mut socket = BufReader::with_capacity(64 << 10, socket);
     while let Some(frame) = wire::read_frame(&mut socket)? {
         match ToStudio::read(frame)? {
-            ToStudio::Video { participant, kind, codec, rtp } => inputs.packet((participant, kind), codec, rtp),
+            ToStudio::Video { participant, kind, lead, codec, rtp } => {
+                inputs.packet((participant, kind), lead, codec, rtp);
+            }
             ToStudio::Program(frame) => {
                 if let Err(TrySendError::Disconnected(_)) = cues.try_send(Cue::Program(frame)) {
                     break;
                 }
             }
             ToStudio::Stage(stage) => {
-                let roles = inputs.set_scene(&stage.scene);
-                if cues.send(Cue::Scene { title: stage.title, roles }).is_err() {
+                let size = if stage.full_hd { size } else { Size::HD };
+                let roles = inputs.set_scene(&stage.scene, size);
+                if cues.send(Cue::Scene(Set { title: stage.title, roles, size })).is_err() {
                     break;
                 }
             }
@@ -181,6 +204,13 @@ mod tests {
         let files = parse(&["--logo", "a.png", "--font", "b.ttf"]).unwrap();
         assert_eq!((files.logo, files.font), (Some("a.png".into()), Some("b.ttf".into())));
         assert!(!files.low && parse(&["--low"]).unwrap().low);
-        assert!(parse(&["--font"]).is_err() && parse(&["--help"]).is_err() && parse(&["a.ttf"]).is_err());
+        assert!(!files.full_hd && parse(&["--full-hd"]).unwrap().full_hd);
+        assert_eq!(parse(&["--encoder", "x264enc"]).unwrap().encoder.as_deref(), Some("x264enc"));
+        assert!(
+            parse(&["--encoder"]).is_err()
+                && parse(&["--font"]).is_err()
+                && parse(&["--help"]).is_err()
+                && parse(&["a.ttf"]).is_err()
+        );
     }
 }

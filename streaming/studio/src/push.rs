@@ -2,13 +2,10 @@
 //! is coded anew. The address comes by the socket, where no list of processes shows its key.
 
 use std::{
-    io::{self, BufReader, Write},
-    net::Shutdown,
-    os::{fd::AsFd, unix::net::UnixStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    io::BufReader,
+    os::unix::net::UnixStream,
+    path::Path,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -18,9 +15,14 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSrc;
 use streaming::wire::{self, AccessUnit, Format, FromPusher, ToPusher, Track};
 
-use crate::input::element;
+use crate::{
+    input::element,
+    parent::{self, Voice},
+    trust,
+};
 
-/// What may wait for the target; eight seconds of the stream. Above it pictures are left out up to the next key frame.
+/// What may wait for the target; eight seconds of the stream. Above it all is left out, pictures up to a key frame that half
+/// of it waits for.
 const BACKLOG_MAX: u64 = 2 << 20;
 
 /// A target that has taken nothing of what waits for so long is dead, whatever its connection says.
@@ -30,48 +32,29 @@ const STUCK_MAX: Duration = Duration::from_secs(15);
 /// the machine's own buffers.
 const LIVE_AFTER: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
-/// Sends until the socket closes or the target takes no more; the last word says why.
-pub(crate) fn push() -> anyhow::Result<()> {
-    let stdin = io::stdin().as_fd().try_clone_to_owned().context("standard input")?;
-    let socket = UnixStream::from(stdin);
-    socket.local_addr().context("standard input is no socket: this program is started by huitong")?;
-    gst::init().context("GStreamer")?;
-    let voice = Voice { socket: Arc::new(Mutex::new(socket.try_clone()?)), ended: Arc::default() };
+/// Sends until the socket closes or the target takes no more; the last word says why. Targets with a certificate by an
+/// `authority` of this file are believed as well.
+pub(crate) fn push(authority: Option<&Path>) -> anyhow::Result<()> {
+    let socket = parent::connect()?;
+    let voice = Voice::new(&socket)?;
     let mut target = None;
+    let _believed = match authority.map(trust::believe_too).transpose() {
+        Ok(believed) => believed,
+        Err(error) => {
+            fail(&voice, &format!("{error:#}"), None);
+            return Ok(());
+        }
+    };
     let pushed = run(BufReader::with_capacity(64 << 10, socket), &voice, &mut target);
     if let Err(error) = pushed {
-        voice.fail(&format!("{error:#}"), target.as_deref());
+        fail(&voice, &format!("{error:#}"), target.as_deref());
     }
     Ok(())
 }
 
-/// What is said to the parent.
-#[derive(Clone)]
-struct Voice {
-    socket: Arc<Mutex<UnixStream>>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Voice {
-    fn say(&self, message: &FromPusher) {
-        let mut bytes = Vec::new();
-        message.write(&mut bytes);
-        if let Ok(mut socket) = self.socket.lock() {
-            // Without a parent there is nobody to tell, and the reader ends.
-            let _gone = socket.write_all(&bytes);
-        }
-    }
-
-    /// Once, without the target's key, and with the reader woken.
-    fn fail(&self, reason: &str, target: Option<&str>) {
-        if self.ended.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        self.say(&FromPusher::Failed(without(reason, target)));
-        if let Ok(socket) = self.socket.lock() {
-            let _closed = socket.shutdown(Shutdown::Both);
-        }
-    }
+/// The last word, without the target's key.
+fn fail(voice: &Voice, reason: &str, target: Option<&str>) {
+    voice.end(|out| FromPusher::Failed(without(reason, target)).write(out));
 }
 
 /// A sentence of a library without the address in it.
@@ -115,8 +98,8 @@ struct Line {
     sink: gst::Element,
     /// The time of the first key frame, which is the target's zero.
     zero: Option<Duration>,
-    broken: bool,
-    pushed: u64,
+    valve: Valve,
+    ledger: Ledger,
     /// How much was taken, and since when nothing more was.
     taken: (u64, Instant),
 }
@@ -127,7 +110,7 @@ impl Line {
         let is_srt = target.starts_with("srt:");
         let [way, pictures, sounds] = if is_srt {
             [
-                "mpegtsmux name=mux alignment=7 ! srtsink name=target sync=false async=false",
+                "mpegtsmux name=mux alignment=7 ! srtsink name=target auto-reconnect=false sync=false async=false",
                 "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! mux.",
                 "aacparse ! mux.",
             ]
@@ -156,13 +139,22 @@ impl Line {
         let (told, address) = (voice.clone(), target.to_owned());
         bus.set_sync_handler(move |_, message| {
             if let gst::MessageView::Error(error) = message.view() {
-                told.fail(&error.error().to_string(), Some(&address));
+                fail(&told, &error.error().to_string(), Some(&address));
             }
             gst::BusSyncReply::Drop
         });
         let playing = pipeline.set_state(gst::State::Playing);
         let taken = (0, Instant::now());
-        let line = Self { pipeline, pictures, sound, sink, zero: None, broken: false, pushed: 0, taken };
+        let line = Self {
+            pipeline,
+            pictures,
+            sound,
+            sink,
+            zero: None,
+            valve: Valve::default(),
+            ledger: Ledger::default(),
+            taken,
+        };
         playing.context("the target can't be connected to")?;
         Ok(line)
     }
@@ -174,15 +166,10 @@ impl Line {
         self.zero = Some(zero);
         let Some(at) = unit.pts.checked_sub(zero) else { return Ok(()) };
         let backlog = self.backlog()?;
-        if backlog > BACKLOG_MAX {
-            self.broken = true;
-        } else if begins && backlog < BACKLOG_MAX / 2 {
-            self.broken = false;
-        }
-        if is_picture && self.broken {
+        if !self.valve.takes(is_picture, begins, backlog) {
             return Ok(());
         }
-        self.pushed += unit.data.len() as u64;
+        self.ledger.pushed += unit.data.len() as u64;
         let mut buffer = gst::Buffer::from_slice(unit.data);
         let fresh = buffer.get_mut().context("a fresh buffer has one owner")?;
         let at = gst::ClockTime::try_from(at).ok();
@@ -203,8 +190,8 @@ impl Line {
         // The RTMP sink takes everything and sends it when it can; only it knows how much that is.
         let stats = self.sink.has_property("stats").then(|| self.sink.property::<gst::Structure>("stats"));
         let sent = stats.and_then(|stats| stats.get::<u64>("out-bytes-total").ok());
-        let taken = sent.unwrap_or_else(|| self.pushed.saturating_sub(waiting));
-        let backlog = self.pushed.saturating_sub(taken).max(waiting);
+        let taken = sent.unwrap_or_else(|| self.ledger.pushed.saturating_sub(waiting));
+        let backlog = self.ledger.backlog(taken).max(waiting);
         if taken > self.taken.0 || backlog == 0 {
             self.taken = (taken, Instant::now());
         }
@@ -230,6 +217,43 @@ impl Drop for Line {
     }
 }
 
+/// What was put in, beside what the sink says it has sent: that has headers around each unit as well, which grow to more than any
+/// backlog while a livestream lasts.
+#[derive(Default)]
+struct Ledger {
+    pushed: u64,
+    /// What was sent beyond that while nothing waited.
+    headers: u64,
+}
+
+impl Ledger {
+    fn backlog(&mut self, sent: u64) -> u64 {
+        self.headers = self.headers.max(sent.saturating_sub(self.pushed));
+        (self.pushed + self.headers).saturating_sub(sent)
+    }
+}
+
+/// What is left out for a target that takes less than there is, however slowly it reads.
+#[derive(Default)]
+struct Valve {
+    /// A picture was left out: those that follow are of no use.
+    broken: bool,
+}
+
+impl Valve {
+    /// Whether a unit goes on its way while so many bytes wait; `begins` is a picture that needs none before it.
+    fn takes(&mut self, is_picture: bool, begins: bool, backlog: u64) -> bool {
+        if backlog > BACKLOG_MAX {
+            self.broken = true;
+            return false;
+        }
+        if begins && backlog < BACKLOG_MAX / 2 {
+            self.broken = false;
+        }
+        !(is_picture && self.broken)
+    }
+}
+
 /// What comes to the sink comes one after the other: with the second half second there, the first has been taken.
 fn tell_when_live(sink: &gst::Element, voice: Voice) -> anyhow::Result<()> {
     let pad = sink.static_pad("sink").context("a sink has a pad")?;
@@ -237,7 +261,7 @@ fn tell_when_live(sink: &gst::Element, voice: Voice) -> anyhow::Result<()> {
     let judge = Mutex::new(move |at: Option<gst::ClockTime>| {
         if !told && at.is_some_and(|at| at >= LIVE_AFTER) {
             told = true;
-            voice.say(&FromPusher::Live);
+            voice.say(|out| FromPusher::Live.write(out));
         }
     });
     let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
@@ -270,5 +294,43 @@ mod tests {
         let said = "Could not connect to rtmp://live.example.com/app/s3cret: publish of 's3cret' denied";
         assert_eq!(without(said, target), "Could not connect to the target: publish of '•••' denied");
         assert_eq!(without("gone", None), "gone");
+    }
+
+    // product: B3
+    #[test]
+    fn headers_hide_no_backlog_however_long_it_lasts() {
+        let (mut ledger, mut sent) = (Ledger::default(), 3_500);
+        // Ten hours of pieces of which each has a header of 20 bytes, and all of which are sent.
+        for _ in 0..36_000 * 77 {
+            ledger.pushed += 1_000;
+            sent += 1_020;
+            assert_eq!(ledger.backlog(sent), 0);
+        }
+        ledger.pushed += 5_000;
+        assert_eq!(ledger.backlog(sent), 5_000, "it has stopped reading");
+    }
+
+    // product: B3
+    #[test]
+    fn a_target_that_reads_slowly_bounds_what_waits_for_it() {
+        const PICTURE: u64 = 8_000;
+        const SOUND: u64 = 250;
+        let (mut valve, mut waiting, mut most) = (Valve::default(), 0_u64, 0);
+        // An hour of 30 pictures a second with a key frame every two, and 47 pieces of sound, of which it reads 1 kB a
+        // second: less than the sound alone.
+        for second in 0..3_600 {
+            for picture in 0..30 {
+                let begins = picture == 0 && second % 2 == 0;
+                waiting += if valve.takes(true, begins, waiting) { PICTURE } else { 0 };
+            }
+            (0..47).for_each(|_| waiting += if valve.takes(false, false, waiting) { SOUND } else { 0 });
+            most = most.max(waiting);
+            waiting -= waiting.min(1_000);
+        }
+        assert!((BACKLOG_MAX..=BACKLOG_MAX + PICTURE).contains(&most), "{most} bytes wait");
+        // It reads as it should again: sound comes at once, and pictures from a key frame on.
+        assert!(valve.takes(false, false, BACKLOG_MAX / 3) && !valve.takes(true, false, 0));
+        assert!(!valve.takes(true, true, BACKLOG_MAX - 1) && valve.takes(true, true, BACKLOG_MAX / 3));
+        assert!(valve.takes(true, false, BACKLOG_MAX / 3));
     }
 }

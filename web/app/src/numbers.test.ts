@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { digitsOf, inThrees, isComplete, passwordOf } from './numbers';
+import { digitsOf, inThrees, isComplete, passwordOf, sizeIn } from './numbers';
 
 // product: J1
 it('finds the meeting number in whatever is typed or pasted', () => {
@@ -25,5 +25,14 @@ it('shows it in threes, while it is typed too', () => {
     '123',
     '123 4',
     '123 456 789',
+  ]);
+});
+
+it('says how large a file is as people expect it', () => {
+  expect([1_200, 99_999, 640_000, 3_400_000_000].map(bytes => sizeIn('en', bytes))).toEqual([
+    '1.2 kB',
+    '100 kB',
+    '0.6 MB',
+    '3.4 GB',
   ]);
 });

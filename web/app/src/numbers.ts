@@ -16,6 +16,14 @@ export function inThrees(digits: string): string {
   return digits.replace(/(\d{3})(?=\d)/g, '$1 ');
 }
 
+/** How much a file takes, in the unit people expect of one. */
+export function sizeIn(language: string, bytes: number): string {
+  const [unit, one] = bytes < 1e5 ? ['kilobyte', 1e3] : bytes < 1e9 ? ['megabyte', 1e6] : ['gigabyte', 1e9];
+  return new Intl.NumberFormat(language, { style: 'unit', unit, maximumFractionDigits: 1 }).format(
+    bytes / one,
+  );
+}
+
 /** A link that lets in whoever has it: the password stands in the fragment, which no server and no log sees. */
 export function joinLink(digits: string, password: string | null | undefined): string {
   return `${location.origin}/j/${digits}${password ? `#p=${encodeURIComponent(password)}` : ''}`;

@@ -7,6 +7,14 @@ const DISCONNECTED_MS_MAX = 3_000;
 /** A connection that isn't there by then won't come: it takes a tenth of a second where nothing is in the way. */
 const CONNECT_MS_MAX = 10_000;
 
+/**
+ * Who isn't through by UDP within this is told of TCP. Browsers that know of both from the beginning take now one, now
+ * the other, and by TCP each lost packet holds up all that follow it.
+ */
+const UDP_MS_MAX = 2_000;
+
+const BY_TCP = /^a=candidate:\S+ \d+ tcp /i;
+
 export interface ConnectionHandlers {
   /** TURN servers, for who gets through nowhere else. */
   iceServers: () => RTCIceServer[];
@@ -28,6 +36,7 @@ export class MediaConnection {
   readonly #handlers: ConnectionHandlers;
   #peer: RTCPeerConnection | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #byTcp: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
   #connected = false;
 
@@ -59,7 +68,7 @@ export class MediaConnection {
       this.#handlers.build(peer);
       await peer.setLocalDescription();
       const sdp = await this.#handlers.offer(peer.localDescription?.sdp ?? '');
-      if (this.#peer === peer) await peer.setRemoteDescription({ type: 'answer', sdp });
+      if (this.#peer === peer) await this.#accept(peer, sdp);
     } catch (thrown) {
       if (this.#peer !== peer) return;
       const problem = Problem.from(thrown);
@@ -71,16 +80,32 @@ export class MediaConnection {
   /** Ends; `start` begins again. */
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#byTcp);
     const peer = this.#peer;
     this.#peer = null;
     peer?.close();
     this.#tell(false);
   }
 
+  async #accept(peer: RTCPeerConnection, answer: string): Promise<void> {
+    const lines = answer.split('\r\n');
+    const byTcp = lines.filter(line => BY_TCP.test(line));
+    const sdp = lines.filter(line => !BY_TCP.test(line)).join('\r\n');
+    await peer.setRemoteDescription({ type: 'answer', sdp });
+    if (this.#peer !== peer || this.#connected) return;
+    this.#byTcp = setTimeout(() => {
+      for (const line of byTcp) {
+        // What the browser can't use it leaves out.
+        peer.addIceCandidate({ candidate: line.slice(2), sdpMLineIndex: 0 }).catch(() => undefined);
+      }
+    }, UDP_MS_MAX);
+  }
+
   #follow(state: RTCPeerConnectionState): void {
     switch (state) {
       case 'connected':
         clearTimeout(this.#timer);
+        clearTimeout(this.#byTcp);
         this.#attempt = 0;
         this.#tell(true);
         break;

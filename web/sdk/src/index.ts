@@ -42,6 +42,8 @@ export type {
   Account,
   AccountChange,
   CallInfo,
+  EncoderToken,
+  NewEncoderToken,
   CallingPolicy,
   CallingView,
   PromptInfo,

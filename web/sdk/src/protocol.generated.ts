@@ -570,7 +570,7 @@ export type Role = 'host' | 'co_host' | 'member';
 /**
  * [`Via`] without what is private in it.
  */
-export type ViaKind = 'web' | 'phone';
+export type ViaKind = 'web' | 'phone' | 'encoder';
 /**
  * How somebody went.
  */

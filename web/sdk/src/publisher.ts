@@ -41,7 +41,7 @@ export class Publisher {
         direction: 'sendonly',
         sendEncodings: ENCODINGS[source],
       });
-      preferOurs(transceiver, kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
+      preferOurs(transceiver, 'send', kind, RTCRtpSender.getCapabilities(kind)?.codecs ?? []);
       this.#senders[source] = transceiver.sender;
     }
   }

@@ -103,12 +103,34 @@ describe('codecs', () => {
 
   it('are VP8 with its retransmission, and Opus', () => {
     const video = ['video/H264', 'video/VP8', 'video/rtx', 'video/AV1'].map(type => codec(type));
-    expect(wantedCodecs('video', video).map(({ mimeType }) => mimeType)).toEqual(['video/VP8', 'video/rtx']);
+    expect(wantedCodecs('send', 'video', video).map(({ mimeType }) => mimeType)).toEqual([
+      'video/VP8',
+      'video/rtx',
+    ]);
     const audio = ['audio/red', 'audio/opus', 'audio/PCMU'].map(type => codec(type, 48_000));
-    expect(wantedCodecs('audio', audio).map(({ mimeType }) => mimeType)).toEqual(['audio/opus']);
+    expect(wantedCodecs('send', 'audio', audio).map(({ mimeType }) => mimeType)).toEqual([
+      'audio/opus',
+      'audio/red',
+    ]);
+  });
+
+  it('are, of what is received, one profile of each, with VP8 first', () => {
+    const fmtp = (mimeType: string, sdpFmtpLine: string) => ({ ...codec(mimeType), sdpFmtpLine });
+    const plain = fmtp(
+      'video/H264',
+      'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
+    );
+    const whole = fmtp(
+      'video/H264',
+      'level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f',
+    );
+    const deep = fmtp('video/VP9', 'profile-id=2');
+    const offered = [whole, plain, deep, codec('video/VP8'), codec('video/rtx'), codec('video/H265')];
+    const kept = wantedCodecs('receive', 'video', offered);
+    expect(kept).toEqual([codec('video/VP8'), plain, codec('video/rtx')]);
   });
 
   it('are the browser’s choice where it has none of ours', () => {
-    expect(wantedCodecs('video', [codec('video/H264'), codec('video/rtx')])).toEqual([]);
+    expect(wantedCodecs('send', 'video', [codec('video/H264'), codec('video/rtx')])).toEqual([]);
   });
 });

@@ -494,6 +494,37 @@ export interface DoorView {
 }
 /**
  * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "EncoderTokenBody".
+ */
+export interface EncoderTokenBody {
+  /**
+   * 1 to 40 characters: how the others in the meeting see the encoder.
+   */
+  name: string;
+}
+/**
+ * A meeting's token, without itself.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "EncoderTokenView".
+ */
+export interface EncoderTokenView {
+  created: string;
+  /**
+   * As the others in the meeting see the encoder.
+   */
+  name: string;
+  /**
+   * The server of encoders that come by RTMP; the token is the stream's key. None where this server takes none.
+   */
+  rtmp?: string | null;
+  /**
+   * Where the encoder's description goes (RFC 9725).
+   */
+  url: string;
+}
+/**
+ * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "FileView".
  */
 export interface FileView {
@@ -704,7 +735,7 @@ export interface NetworkView {
   tracks: TrackView[];
   up: WayView;
   /**
-   * `web` or `phone`.
+   * `web`, `phone` or `encoder`.
    */
   via: string;
 }
@@ -785,6 +816,30 @@ export interface NewBookmark {
   url: string;
 }
 /**
+ * What an encoder is set up with.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "NewEncoderTokenView".
+ */
+export interface NewEncoderTokenView {
+  /**
+   * As the others in the meeting see the encoder.
+   */
+  name: string;
+  /**
+   * The server of encoders that come by RTMP; the token is the stream's key. None where this server takes none.
+   */
+  rtmp?: string | null;
+  /**
+   * Its bearer token. It is shown here and never again.
+   */
+  token: string;
+  /**
+   * Where the encoder's description goes (RFC 9725): OBS calls it server.
+   */
+  url: string;
+}
+/**
  * One time a meeting is held.
  *
  * This interface was referenced by `RestApi`'s JSON-Schema
@@ -842,6 +897,20 @@ export interface PromptView {
   text: string;
 }
 /**
+ * One voice of a recording: Opus in Ogg, as long as the film, silent where it was silent.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "RecordedTrackView".
+ */
+export interface RecordedTrackView {
+  bytes: number;
+  file: string;
+  /**
+   * Whose it is, as all saw it.
+   */
+  name: string;
+}
+/**
  * A meeting's film.
  *
  * This interface was referenced by `RestApi`'s JSON-Schema
@@ -863,6 +932,10 @@ export interface RecordingView {
    */
   state: string;
   title: string;
+  /**
+   * Each voice by itself, where the server keeps them.
+   */
+  tracks?: RecordedTrackView[];
   /**
    * Where the public can see it.
    */

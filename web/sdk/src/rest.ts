@@ -29,6 +29,9 @@ export type BroadcastInfo = wire.BroadcastView;
 /** Who may watch a livestream. */
 export type WatchAccess = wire.WatchAccess;
 export type WatchSettings = wire.SettingsView;
+/** What an encoder comes into a meeting by; the token itself is shown once. */
+export type EncoderToken = wire.EncoderTokenView;
+export type NewEncoderToken = wire.NewEncoderTokenView;
 export type Info = wire.Info;
 export type Site = wire.SiteView;
 export type CallingPolicy = wire.CallingBody;
@@ -255,6 +258,25 @@ export class Rest {
     return this.#ask('PUT', `/meetings/${id}/watch`, { access, ...(password && { password }) });
   }
 
+  /** By what encoders come into a meeting; none where they may not. */
+  async encoderToken(id: string): Promise<EncoderToken | null> {
+    try {
+      return await this.#ask('GET', `/meetings/${id}/encoder-token`);
+    } catch (thrown) {
+      if (Problem.from(thrown).code === 'not_found') return null;
+      throw thrown;
+    }
+  }
+
+  /** Lets an encoder in under this name; who came by an earlier token is sent away. */
+  newEncoderToken(id: string, name: string): Promise<NewEncoderToken> {
+    return this.#ask('POST', `/meetings/${id}/encoder-token`, { name });
+  }
+
+  revokeEncoderToken(id: string): Promise<void> {
+    return this.#ask('DELETE', `/meetings/${id}/encoder-token`);
+  }
+
   async recordings(): Promise<RecordingInfo[]> {
     return (await this.#ask<Piece<RecordingInfo>>('GET', '/recordings')).items;
   }
@@ -362,6 +384,8 @@ export class Rest {
         method,
         headers,
         ...(body !== undefined && { body: JSON.stringify(body) }),
+        // What is taken away is so even if the page is shut meanwhile.
+        keepalive: method === 'DELETE',
       });
     } catch {
       throw Problem.local('unreachable');

@@ -1,10 +1,11 @@
 import type { ParticipantId, TrackKind } from './protocol';
+import { SOURCES, type Source } from './publisher';
 import type { Received } from './subscriber';
 
-/** One track as it is sent. Counters run since the connection began. */
+/** One size of a track as it is sent. Counters run since the connection began. */
 export interface SentStats {
   mid: string;
-  kind: string;
+  source: Source;
   bytes: number;
   packets: number;
   /** Packets sent again because the server missed them. */
@@ -76,20 +77,29 @@ function connection(peer: RTCPeerConnection | null, all: Entry[]): ConnectionSta
 
 export async function sentStats(peer: RTCPeerConnection | null): Promise<MeetingStats['publish']> {
   const all = entries(await peer?.getStats());
-  const tracks = all
-    .filter(({ type }) => type === 'outbound-rtp')
-    .map(entry => ({
-      mid: text(entry['mid']),
-      kind: text(entry['kind']),
-      bytes: number(entry['bytesSent']),
-      packets: number(entry['packetsSent']),
-      retransmitted: number(entry['retransmittedPacketsSent']),
-      frames: number(entry['framesEncoded']),
-      width: number(entry['frameWidth']),
-      height: number(entry['frameHeight']),
-      limitedBy: text(entry['qualityLimitationReason']) || 'none',
-    }));
+  const mids = peer?.getTransceivers().map(({ mid }) => mid) ?? [];
+  // In the order of the m-lines, the largest size first: browsers have no order.
+  const tracks = SOURCES.flatMap((source, at) =>
+    all
+      .filter(({ type, mid }) => type === 'outbound-rtp' && mid === mids[at])
+      .map(entry => sentOf(entry, source))
+      .sort((a, b) => b.width - a.width),
+  );
   return { ...connection(peer, all), tracks };
+}
+
+function sentOf(entry: Entry, source: Source): SentStats {
+  return {
+    mid: text(entry['mid']),
+    source,
+    bytes: number(entry['bytesSent']),
+    packets: number(entry['packetsSent']),
+    retransmitted: number(entry['retransmittedPacketsSent']),
+    frames: number(entry['framesEncoded']),
+    width: number(entry['frameWidth']),
+    height: number(entry['frameHeight']),
+    limitedBy: text(entry['qualityLimitationReason']) || 'none',
+  };
 }
 
 export async function receivedStats(

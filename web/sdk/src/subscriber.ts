@@ -28,7 +28,7 @@ export class Subscriber {
   build(peer: RTCPeerConnection): void {
     const add = (kind: 'audio' | 'video') => {
       const transceiver = peer.addTransceiver(kind, { direction: 'recvonly' });
-      preferOurs(transceiver, kind, RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []);
+      preferOurs(transceiver, 'receive', kind, RTCRtpReceiver.getCapabilities(kind)?.codecs ?? []);
       return transceiver;
     };
     this.#transceivers = [

@@ -3,6 +3,7 @@
 mod accounts;
 mod calling;
 mod calls;
+mod encoder;
 mod files;
 mod idempotency;
 mod login;
@@ -34,6 +35,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use store::StoreError;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use watch::watch_problem;
 
 use crate::{
     App,
@@ -70,6 +73,7 @@ fn described() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
         .merge(sites::routes())
         .merge(meetings::routes())
         .merge(networks::routes())
+        .merge(encoder::routes())
         .merge(recordings::routes())
         .merge(files::routes())
         .merge(sharing::routes())
@@ -144,28 +148,49 @@ impl Caller {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+impl Caller {
+    /// And whether he may be who his cookies say: other sites must not act with our users' cookies. Whoever sends an Origin
+    /// must be ourselves, or whom the operator trusts; browsers send him none of our cookies (SameSite).
+    async fn read<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<(Self, bool), Problem> {
         let language = Language::of(&parts.headers);
         let ConnectInfo(peer) = ConnectInfo::<SocketAddr>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::new(Code::Failed, language))?;
-        // Other sites must not act with our users' cookies: whoever sends an Origin must be ourselves, or whom the
-        // operator trusts; browsers send him none of our cookies (SameSite).
-        let upgrades = parts.headers.contains_key(header::UPGRADE);
         let origins = parts.extensions.get::<Origins>();
         let trusted = origin_of(&parts.headers).is_some_and(|origin| origins.is_some_and(|all| all.has(origin)));
-        if (upgrades || !parts.method.is_safe()) && !trusted && !same_origin(&parts.headers) {
-            return Err(Problem::new(Code::WrongOrigin, language));
-        }
+        let is_ours = trusted || same_origin(&parts.headers);
         // Behind a reverse proxy only the browser knows; where it says nothing, its port does.
         let says_tls = origin_of(&parts.headers).is_some_and(|origin| origin.starts_with("https://"));
         let tls = says_tls || parts.extensions.get::<OverTls>().is_some();
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
         let token = cookie(&parts.headers, &COOKIES);
-        Ok(Self { language, source: peer.ip(), token, device: cookie(&parts.headers, &DEVICE_COOKIES), tls, host })
+        let device = cookie(&parts.headers, &DEVICE_COOKIES);
+        Ok((Self { language, source: peer.ip(), token, device, tls, host }, is_ours))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let upgrades = parts.headers.contains_key(header::UPGRADE);
+        let (caller, is_ours) = Self::read(parts, state).await?;
+        if (upgrades || !parts.method.is_safe()) && !is_ours {
+            return Err(caller.problem(Code::WrongOrigin));
+        }
+        Ok(caller)
+    }
+}
+
+/// A caller of what any site's pages may ask for: theirs come without our cookies.
+pub(crate) struct Anybody(pub(crate) Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Anybody {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (caller, is_ours) = Caller::read(parts, state).await?;
+        Ok(Self(if is_ours { caller } else { Caller { token: None, device: None, ..caller } }))
     }
 }
 

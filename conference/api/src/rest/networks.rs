@@ -16,7 +16,7 @@ struct NetworkView {
     #[schema(value_type = String, format = Uuid)]
     participant: ParticipantId,
     name: String,
-    /// `web` or `phone`.
+    /// `web`, `phone` or `encoder`.
     via: &'static str,
     /// He will have noticed: what others are told as `network_poor`.
     poor: bool,

@@ -7,10 +7,16 @@ use super::*;
 use crate::stored;
 
 const MP4: &str = "video/mp4";
+const OGG: &str = "audio/ogg";
 const VTT: &str = "text/vtt; charset=utf-8";
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(remove)).routes(routes!(file)).routes(routes!(captions))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(remove))
+        .routes(routes!(file))
+        .routes(routes!(captions))
+        .routes(routes!(track))
 }
 
 /// A meeting's film.
@@ -31,14 +37,32 @@ struct RecordingView {
     /// What was said, as WebVTT, where it was written down.
     #[serde(skip_serializing_if = "Option::is_none")]
     captions: Option<String>,
+    /// Each voice by itself, where the server keeps them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tracks: Vec<RecordedTrackView>,
     /// Where the public can see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch: Option<String>,
 }
 
+/// One voice of a recording: Opus in Ogg, as long as the film, silent where it was silent.
+#[derive(Serialize, ToSchema)]
+struct RecordedTrackView {
+    /// Whose it is, as all saw it.
+    name: String,
+    bytes: u64,
+    file: String,
+}
+
 impl From<Recording> for RecordingView {
     fn from(recording: Recording) -> Self {
+        let track = |(index, track): (usize, &streaming::RecordedTrack)| RecordedTrackView {
+            name: track.name.clone(),
+            bytes: track.bytes,
+            file: format!("/api/v1/recordings/{}/tracks/{}", recording.id, index + 1),
+        };
         Self {
+            tracks: recording.tracks.iter().enumerate().map(track).collect(),
             id: recording.id.to_string(),
             meeting: recording.meeting,
             title: recording.title,
@@ -61,11 +85,14 @@ async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Items<Recor
     Ok(Json(Items::all(items)))
 }
 
-/// Removes a recording for good.
+/// Removes a recording for good; `still_recording` while it goes on.
 #[utoipa::path(delete, path = "/recordings/{id}", params(("id" = String, Path, format = Uuid)),
     responses((status = 204), Problem))]
 async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    app.recordings.remove(&own(&app, &caller, &id).await?);
+    let recording = own(&app, &caller, &id).await?;
+    if !app.recordings.remove(&recording) {
+        return Err(caller.problem(Code::StillRecording));
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,6 +122,22 @@ async fn captions(
     let recording = own(&app, &caller, &id).await?;
     let captions = app.recordings.captions(&recording);
     attached(&caller, &recording, captions, VTT, "vtt", request).await
+}
+
+/// One voice of it by itself, by its number among its tracks.
+#[utoipa::path(get, path = "/recordings/{id}/tracks/{number}",
+    params(("id" = String, Path, format = Uuid), ("number" = usize, Path)),
+    responses((status = 200, content_type = "audio/ogg"), (status = 206), (status = 304), (status = 416), Problem))]
+async fn track(
+    State(app): State<App>,
+    caller: Caller,
+    Path((id, number)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let recording = own(&app, &caller, &id).await?;
+    let number: usize = number.parse().map_err(|_| caller.problem(Code::NotFound))?;
+    let track = number.checked_sub(1).and_then(|index| app.recordings.track(&recording, index));
+    attached(&caller, &recording, track, OGG, &format!("{number}.ogg"), request).await
 }
 
 async fn attached(

@@ -143,7 +143,7 @@ async fn attend(
     Ok(response)
 }
 
-fn watch_problem(caller: &Caller, refused: WatchRefused) -> Problem {
+pub(crate) fn watch_problem(caller: &Caller, refused: WatchRefused) -> Problem {
     match refused {
         WatchRefused::PasswordNeeded => caller.problem(Code::WatchPasswordNeeded),
         WatchRefused::WrongPassword => caller.problem(Code::WrongWatchPassword),

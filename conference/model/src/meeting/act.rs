@@ -6,7 +6,7 @@ impl Meeting {
     pub(super) fn act(&mut self, by: ParticipantId, action: Action, livestream: BroadcastId, now: Duration) -> Outcome {
         let actor = self.seats.get(&by).ok_or(Refusal::NoSuchParticipant)?;
         let (role, is_asked) = (actor.person.role, actor.asked);
-        let sees = actor.person.via == ViaKind::Web;
+        let (is_web, is_phone) = (actor.person.via == ViaKind::Web, actor.person.via == ViaKind::Phone);
         let allowed = |may: bool| if may { Ok(()) } else { Err(Refusal::NotAllowed) };
         let host = || allowed(role == Role::Host);
         let manager = || allowed(role.manages());
@@ -41,7 +41,8 @@ impl Meeting {
                 manager()?;
                 Ok(self.change_meeting(|meeting| meeting.mute_on_entry = on))
             }
-            Action::Camera { .. } | Action::Screen { .. } if !sees => Err(Refusal::NotAllowed),
+            Action::Camera { .. } if is_phone => Err(Refusal::NotAllowed),
+            Action::Screen { .. } if !is_web => Err(Refusal::NotAllowed),
             Action::Camera { on } => Ok(self.change(by, |person| person.camera = on)),
             Action::Screen { on: true } if self.view.share_locked && !role.manages() => Err(Refusal::ShareLocked),
             Action::Screen { on } => {
@@ -66,7 +67,11 @@ impl Meeting {
             Action::AskCamera { participant } => {
                 manager()?;
                 let person = self.exists(participant)?;
-                allowed(person.via == ViaKind::Web)?;
+                allowed(person.via != ViaKind::Phone)?;
+                if person.via == ViaKind::Encoder {
+                    // It can't be asked; what it sends is shown again.
+                    return Ok(self.change(participant, |person| person.camera = true));
+                }
                 let asks = !person.camera;
                 Ok(asks.then_some(Effect::Notify(participant, Notice::AskedToShow)).into_iter().collect())
             }
@@ -219,7 +224,7 @@ impl Meeting {
             }
             Action::ClaimHost { pin } => self.claim_host(by, &pin, now),
             Action::OnHold { on } => {
-                allowed(!sees)?;
+                allowed(is_phone)?;
                 Ok(self.hold(by, on))
             }
             Action::Leave => Ok(self.leave(by, LeaveReason::Left)),

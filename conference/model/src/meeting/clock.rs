@@ -37,8 +37,10 @@ impl Meeting {
             self.clock.told = Some(end);
             effects.extend(self.all().into_iter().map(|id| Effect::Notify(id, Notice::EndsIn5)));
         } else if left <= ASKED_MS && self.clock.asked != Some(end) {
-            self.clock.asked = Some(end);
-            effects.extend(self.hosts().into_iter().map(|id| Effect::Notify(id, Notice::EndsSoon)));
+            let hosts = self.hosts();
+            // Where nobody can be asked yet, whoever comes first is.
+            self.clock.asked = (!hosts.is_empty()).then_some(end);
+            effects.extend(hosts.into_iter().map(|id| Effect::Notify(id, Notice::EndsSoon)));
         }
         effects
     }

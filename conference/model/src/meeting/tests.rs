@@ -157,6 +157,30 @@ fn hosts_are_told_when_the_door_closes_and_nobody_guesses_on() {
     assert_eq!(guess(&mut meeting, 31, PASSWORD, 601), Ok(()));
 }
 
+// reliability: A11; product: J2, P4: from a thousand numbers at the door, and by one who is in
+#[test]
+fn of_a_thousand_tries_in_as_many_seconds_few_are_looked_at() {
+    let second = |n: u128| Duration::from_secs(n as u64);
+    let (mut meeting, [host, _, caller]) = three();
+    let guess = |meeting: &mut Meeting, n: u128| {
+        let who = Join { password: Some(format!("{n:06}")), ..phone(1_000 + n) };
+        meeting.handle(Command::Join(who), second(n)).unwrap_err()
+    };
+    let refusals: Vec<_> = (0..1_000).map(|n| guess(&mut meeting, n)).collect();
+    let looked_at = |refusals: &[Refusal]| refusals.iter().filter(|why| **why == Refusal::WrongPassword).count();
+    assert_eq!((looked_at(&refusals), looked_at(&refusals[..600])), (40, 20));
+    assert!(refusals.iter().all(|why| matches!(why, Refusal::WrongPassword | Refusal::TooManyTries)));
+    let (mut meeting, [_, _, other]) = three();
+    assert_eq!(other, caller);
+    let mut claim = |n: u128| {
+        let action = Action::ClaimHost { pin: format!("{n:08}") };
+        meeting.handle(Command::Act { by: caller, action, livestream: LIVESTREAM }, second(n)).unwrap_err()
+    };
+    let refusals: Vec<_> = (0..1_000).map(&mut claim).collect();
+    assert_eq!((looked_at(&refusals), looked_at(&refusals[..600])), (20, 10));
+    assert_eq!(meeting.participant(host).unwrap().role, Role::Host);
+}
+
 // product: J4
 #[test]
 fn a_full_meeting_refuses_the_next_and_a_locked_one_everybody() {
@@ -599,6 +623,18 @@ fn the_host_is_asked_in_time_and_at_the_end_the_meeting_closes() {
     let effects = tick(&mut meeting, minutes(90));
     assert!(effects.contains(&Effect::Dismiss(guest, EndReason::TimeUp)));
     assert_eq!(effects.last(), Some(&Effect::Close));
+}
+
+// product: C15
+#[test]
+fn a_host_who_comes_late_is_asked_all_the_same() {
+    let mut meeting = Meeting::new(Rules { until_ms: Some(BEGUN_MS + 3_600_000), ..rules() });
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    join(&mut meeting, web(2, None));
+    assert_eq!(meeting.handle(Command::Tick, minutes(46)), Ok(vec![]));
+    let host = join(&mut meeting, web(1, Some(OWNER)));
+    assert_eq!(meeting.handle(Command::Tick, minutes(48)), Ok(vec![Effect::Notify(host, Notice::EndsSoon)]));
+    assert_eq!(meeting.handle(Command::Tick, minutes(49)), Ok(vec![]));
 }
 
 // product: C14

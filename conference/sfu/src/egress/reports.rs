@@ -191,6 +191,30 @@ pub(crate) fn write_sent(sent: &Sent, name: &str) -> Vec<u8> {
     out
 }
 
+/// Asks for packets of a stream (RFC 4585 §6.2.1), behind the empty report that others may come after (RFC 3550 §6.1). The numbers are
+/// in their order.
+pub(crate) fn write_missing(sender: u32, ssrc: u32, seqs: &[u16]) -> Vec<u8> {
+    let mut entries: Vec<(u16, u16)> = Vec::new();
+    for seq in seqs {
+        match entries.last_mut().map(|(first, mask)| (seq.wrapping_sub(*first), mask)) {
+            Some((behind @ 1..=16, mask)) => *mask |= 1 << (behind - 1),
+            _ => entries.push((*seq, 0)),
+        }
+    }
+    let words = 2 + entries.len() as u16;
+    let mut out = vec![0x80, RECEIVER, 0, 1];
+    out.extend(sender.to_be_bytes());
+    out.extend([0x80 | NACK, OF_TRANSPORT]);
+    out.extend(words.to_be_bytes());
+    out.extend(sender.to_be_bytes());
+    out.extend(ssrc.to_be_bytes());
+    for (first, mask) in entries {
+        out.extend(first.to_be_bytes());
+        out.extend(mask.to_be_bytes());
+    }
+    out
+}
+
 /// The streams are no more (RFC 3550 §6.6).
 pub(crate) fn write_bye(ssrcs: &[u32]) -> Vec<u8> {
     let ssrcs = &ssrcs[..ssrcs.len().min(31)];
@@ -220,6 +244,13 @@ mod tests {
             Report::Keyframe { ssrc: 8 },
         ];
         assert_eq!(read(&compound), expected);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_read_as_it_was_written() {
+        let seqs = vec![65_530, 65_533, 65_535, 0, 10, 11, 27, 44, 500];
+        let expected = [Report::Missing { ssrc: 9, seqs: seqs.clone() }];
+        assert_eq!(read(&write_missing(1, 9, &seqs)), expected);
     }
 
     #[test]

@@ -291,6 +291,22 @@ impl Endpoint {
     }
 }
 
+impl Call {
+    /// The timer of a session, which begins with the answer (RFC 4028 §7.2).
+    pub(super) fn session(&self) -> Option<&SessionTimer> {
+        self.timer.as_ref().filter(|_| matches!(self.state, State::Answered | State::Confirmed))
+    }
+
+    pub(super) fn timer_fields(&self) -> String {
+        self.timer.as_ref().map(SessionTimer::fields).unwrap_or_default()
+    }
+}
+
+/// The caller requires to be told reliably that it rings (RFC 3262 §3).
+pub(super) fn requires_ringing(invite: &Message) -> bool {
+    invite.headers("require").flat_map(list).any(|option| option.eq_ignore_ascii_case("100rel"))
+}
+
 /// Whether a request that is answered by `transport` is repeated by us.
 pub(super) fn first_repeat(transport: Transport, now: Instant) -> Instant {
     if transport == Transport::Udp { now + T1 } else { now + TIMEOUT }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     digest::{Challenge, Credentials, Proven},
-    message::{address_uri, list, parameter},
+    message::{address_uri, list, parameter, split_address},
 };
 
 /// How long a called telephone may ring before the call is given up: proxies give it no longer (§16.6 item 11).
@@ -517,6 +517,8 @@ fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
         subscription: None,
         referred: false,
         repeat: None,
+        trying: None,
+        late: false,
     }
 }
 
@@ -529,7 +531,7 @@ pub(super) fn way_by(message: &Message, field: &str) -> Vec<String> {
 fn granted(message: &Message, ours: &str) -> Option<u32> {
     let ours = address_uri(ours);
     let contact = message.headers("contact").flat_map(list).find(|contact| address_uri(contact) == ours);
-    let behind = contact.map(|contact| contact.rsplit_once('>').map_or(contact, |(_, after)| after));
+    let behind = contact.map(|contact| split_address(contact).1);
     let seconds = behind.and_then(|behind| parameter(behind, "expires")).or_else(|| message.header("expires"));
     seconds.and_then(|seconds| seconds.trim().parse().ok())
 }

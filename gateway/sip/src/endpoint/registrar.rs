@@ -1,6 +1,7 @@
 //! The registrar of the company's own telephones and room systems (RFC 3261 §10.3), and whom others are believed to be.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, VecDeque},
     fmt::Write as _,
     net::IpAddr,
@@ -9,8 +10,8 @@ use std::{
 
 use super::{Endpoint, Event, Instant, Message, Source, TransactionKey, outgoing::way_by};
 use crate::{
-    digest::{Proof, challenges},
-    message::{address_uri, list, parameter, uri_number, uri_user},
+    digest::{Credentials, Proof, challenges},
+    message::{address_uri, list, parameter, split_address, uri_number, uri_user},
 };
 
 /// Places one account may be at: a desk, a room, a pocket.
@@ -21,6 +22,16 @@ const BINDINGS_MAX: usize = 5;
 const EXPIRES_MIN: u32 = 60;
 /// See [`EXPIRES_MIN`].
 const EXPIRES_MAX: u32 = 3_600;
+
+/// In how many seconds a telephone is to make itself heard, so that a NAT keeps its way open (RFC 5626 §4.4): NATs forget UDP after
+/// 30 s to three minutes, and telephones that ask more seldom are asked nothing.
+const FLOW_TIMER: u32 = 30;
+
+/// Bytes of what a telephone calls itself; a UUID's URN has 45 with its quotes and brackets.
+const INSTANCE_BYTES_MAX: usize = 128;
+
+/// A [`Binding::preference`] that can't be higher.
+pub const PREFERRED: u16 = 1_000;
 
 /// How long a nonce is good for.
 const NONCE_AGE: Duration = Duration::from_secs(300);
@@ -47,6 +58,19 @@ pub struct Binding {
     pub expires: Instant,
     /// The proxies its registration came by, each to be a value of Route (RFC 3327 §5.3).
     pub path: Vec<String>,
+    /// How much its owner wants to be called there, in thousandths (`q`, RFC 3261 §20.10); all of it where he doesn't say.
+    pub preference: u16,
+    /// Which telephone it is, by which of its ways, where it says so: wherever it comes back from, it is at one place (RFC 5626 §6).
+    pub flow: Option<Flow>,
+}
+
+/// What a telephone names itself and one of its ways here by (RFC 5626 §4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// `+sip.instance`: of the telephone, for ever.
+    pub instance: String,
+    /// `reg-id`
+    pub number: u32,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +80,8 @@ pub(super) struct Registrar {
     nonces: BTreeMap<String, (Instant, u32)>,
     nonces_order: VecDeque<String>,
     wrong: BTreeMap<IpAddr, (u32, Instant)>,
+    /// When those were forgotten that are no longer counted.
+    swept: Option<Instant>,
 }
 
 /// What a proof is worth.
@@ -66,17 +92,44 @@ enum Worth {
     Wrong,
 }
 
+/// None where one of the two is missing (RFC 5626 §4.2).
+fn flow_of(parameters: &str) -> Option<Flow> {
+    let instance = parameter(parameters, "+sip.instance").filter(|name| name.len() <= INSTANCE_BYTES_MAX)?;
+    let number = parameter(parameters, "reg-id")?.parse().ok().filter(|number| *number > 0)?;
+    Some(Flow { instance: instance.to_owned(), number })
+}
+
+/// Thousandths of a `q` (RFC 3261 §25.1); none where it is no such number.
+pub(super) fn thousandths(q: &str) -> Option<u16> {
+    let (whole, part) = q.split_once('.').unwrap_or((q, ""));
+    let is_number = matches!(whole, "0" | "1") && part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
+    let all = format!("{whole}{part:0<3}").parse().ok().filter(|_| is_number)?;
+    (all <= PREFERRED).then_some(all)
+}
+
 impl Registrar {
-    fn is_shut_out(&mut self, from: IpAddr, now: Instant) -> bool {
-        self.wrong.retain(|_, (_, last)| now.saturating_duration_since(*last) < WRONG_AGE);
-        self.wrong.get(&from).is_some_and(|(count, _)| *count >= WRONG_MAX)
+    fn is_shut_out(&self, from: IpAddr, now: Instant) -> bool {
+        let is_counted = |last: &Instant| now.saturating_duration_since(*last) < WRONG_AGE;
+        self.wrong.get(&from).is_some_and(|(count, last)| *count >= WRONG_MAX && is_counted(last))
     }
 
     fn note_wrong(&mut self, from: IpAddr, now: Instant) {
+        let is_old = |last: Instant| now.saturating_duration_since(last) >= WRONG_AGE;
+        // Seldom: whoever guesses from everywhere must not have it done for each guess.
+        if self.swept.is_none_or(is_old) {
+            self.swept = Some(now);
+            self.wrong.retain(|_, (_, last)| !is_old(*last));
+        }
         if self.wrong.len() < WRONG_FROM_MAX || self.wrong.contains_key(&from) {
             let (count, last) = self.wrong.entry(from).or_insert((0, now));
-            (*count, *last) = (*count + 1, now);
+            (*count, *last) = (if is_old(*last) { 1 } else { *count + 1 }, now);
         }
+    }
+
+    /// Addresses whose wrong passwords are counted.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> usize {
+        self.wrong.len()
     }
 
     fn give_nonce(&mut self, nonce: String, now: Instant) {
@@ -111,11 +164,13 @@ impl Endpoint {
         asserted.or_else(|| invite.uri("from").and_then(uri_user)).unwrap_or_default()
     }
 
-    /// Where an account's telephones are, the newest first.
+    /// Where an account's telephones are, the most wanted first (RFC 3261 §16.6), and of those as much wanted the newest.
     #[must_use]
     pub fn bindings(&self, account: &str, now: Instant) -> Vec<Binding> {
         let known = self.registrar.bindings.get(account).map(Vec::as_slice).unwrap_or_default();
-        known.iter().rev().filter(|binding| binding.expires > now).cloned().collect()
+        let mut known: Vec<_> = known.iter().rev().filter(|binding| binding.expires > now).cloned().collect();
+        known.sort_by_key(|binding| Reverse(binding.preference));
+        known
     }
 
     pub(super) fn register(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
@@ -141,7 +196,9 @@ impl Endpoint {
     fn worth(&mut self, message: &Message, now: Instant) -> Worth {
         let Some(proof) = message.headers("authorization").find_map(Proof::parse) else { return Worth::None };
         let account = self.config.accounts.iter().find(|account| account.user == proof.user);
-        let is_right = account.is_some_and(|account| proof.is_of(account, &self.config.realm, "REGISTER"));
+        // Who has no account is looked at for as long as who has one: which there are can't be measured.
+        let nobody = Credentials { user: proof.user.clone(), password: String::new() };
+        let is_right = proof.is_of(account.unwrap_or(&nobody), &self.config.realm, "REGISTER") && account.is_some();
         // One registers oneself.
         let is_himself = message.uri("to").and_then(uri_user).as_ref() == Some(&proof.user);
         if !is_right || !is_himself {
@@ -157,6 +214,12 @@ impl Endpoint {
     /// §10.3 items 6 to 8.
     fn bind(&mut self, source: Source, message: &Message, key: &TransactionKey, account: &str, now: Instant) {
         let path = way_by(message, "path");
+        // Where the first proxy knows nothing of flows it is an ordinary registration (RFC 5626 §6).
+        let is_direct = message.headers("via").flat_map(list).count() == 1
+            || path.last().is_some_and(|edge| edge.split([';', '>']).any(|parameter| parameter == "ob"));
+        let mut supported = message.headers("supported").chain(message.headers("require")).flat_map(list);
+        let takes_flows = is_direct && supported.any(|option| option.eq_ignore_ascii_case("outbound"));
+        let mut has_flow = false;
         let asked_for_all = message.header("expires").and_then(|expires| expires.trim().parse::<u32>().ok());
         let bindings = self.registrar.bindings.entry(account.to_owned()).or_default();
         bindings.retain(|binding| binding.expires > now);
@@ -167,10 +230,13 @@ impl Endpoint {
                 }
                 continue;
             }
-            let uri = address_uri(contact).to_owned();
-            let behind = contact.rsplit_once('>').map_or(contact, |(_, after)| after);
+            let (uri, behind) = split_address(contact);
+            let uri = uri.to_owned();
             let own = parameter(behind, "expires").and_then(|expires| expires.parse::<u32>().ok());
-            bindings.retain(|binding| binding.uri != uri);
+            let preference = parameter(behind, "q").and_then(thousandths).unwrap_or(PREFERRED);
+            let flow = flow_of(behind).filter(|_| takes_flows);
+            has_flow |= flow.is_some();
+            bindings.retain(|binding| binding.uri != uri && (flow.is_none() || binding.flow != flow));
             let seconds = own.or(asked_for_all).unwrap_or(EXPIRES_MAX);
             if seconds == 0 {
                 continue;
@@ -180,17 +246,22 @@ impl Endpoint {
             }
             let seconds = seconds.clamp(EXPIRES_MIN, EXPIRES_MAX);
             let expires = now + Duration::from_secs(u64::from(seconds));
-            bindings.push(Binding { uri, way: source, expires, path: path.clone() });
+            bindings.push(Binding { uri, way: source, expires, path: path.clone(), preference, flow });
         }
         let mut fields = String::new();
+        if has_flow {
+            let _ = write!(fields, "Require: outbound\r\nFlow-Timer: {FLOW_TIMER}\r\n");
+        }
         // §5.3: that the proxies see they were heard of.
         for proxy in &path {
             let _ = write!(fields, "Path: {}\r\n", super::write::clean(proxy));
         }
         for binding in bindings.iter() {
             let left = binding.expires.saturating_duration_since(now).as_secs();
+            let (whole, part) = (binding.preference / PREFERRED, binding.preference % PREFERRED);
+            let q = if whole == 1 { String::new() } else { format!(";q={whole}.{part:03}") };
             // Writing into a String can't fail.
-            let _ = write!(fields, "Contact: <{}>;expires={left}\r\n", super::write::clean(&binding.uri));
+            let _ = write!(fields, "Contact: <{}>;expires={left}{q}\r\n", super::write::clean(&binding.uri));
         }
         self.events.push_back(Event::Registered(account.to_owned()));
         self.answer_with(source, message, key, 200, "OK", &fields, now);

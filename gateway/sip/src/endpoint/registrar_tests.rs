@@ -1,5 +1,8 @@
 use super::*;
-use crate::digest::{Challenge, Proven};
+use crate::{
+    digest::{Challenge, Proven},
+    endpoint::registrar::thousandths,
+};
 
 fn registrar(sha256: bool) -> Endpoint {
     Endpoint::new(EndpointConfig {
@@ -91,6 +94,110 @@ fn passwords_are_not_guessed_and_nobody_registers_another() {
     assert_eq!(code(&ask(&mut endpoint, asked, later)), 200);
 }
 
+// reliability: A11; product: P12: nothing is told of them, so that nobody asks a database, and who is right elsewhere comes in
+#[test]
+fn of_a_thousand_passwords_ten_a_minute_are_looked_at_and_nobody_hears_of_them() {
+    let start = Instant::now();
+    let mut endpoint = registrar(true);
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), start);
+    let mut branch = 1;
+    let mut tries = |endpoint: &mut Endpoint, password: &str, from: u8, at: Duration| {
+        branch += 1;
+        let fields = format!("{}{CONTACT}", proof(&challenged, "8001", password, branch));
+        let peer = (IpAddr::from([10, 0, 0, from]), 5070).into();
+        endpoint.handle(Source { peer, ..source(Transport::Udp) }, register(branch, "8001", &fields), start + at);
+        let code = code(&sent(endpoint).pop().unwrap());
+        (code, endpoint.poll_event())
+    };
+    let second = Duration::from_secs_f64;
+    // Twenty a second, of which the eleventh would be right, and all that follow.
+    for n in 0..1_000 {
+        let at = second(f64::from(n) / 20.0);
+        let password = if n < 10 { "guess" } else { "secret" };
+        assert_eq!(tries(&mut endpoint, password, 66, at), (403, None), "{n}");
+        if n % 100 == 0 {
+            let (code, told) = tries(&mut endpoint, "secret", 9, at);
+            assert!(code == 200 && told == Some(Event::Registered("8001".to_owned())), "{n}: from elsewhere");
+        }
+    }
+    assert_eq!(tries(&mut endpoint, "guess", 66, second(61.0)).0, 403);
+    assert_eq!(tries(&mut endpoint, "secret", 66, second(61.0)).0, 200, "a minute later it begins anew");
+    // From five thousand addresses at once: what is kept of them has a bound.
+    for n in 0..5_000_u32 {
+        let peer = (IpAddr::from((0x0a01_0000 + n).to_be_bytes()), 5070).into();
+        let fields = format!("{}{CONTACT}", proof(&challenged, "8001", "guess", 5_000 + n));
+        let asked = register(10_000 + n, "8001", &fields);
+        endpoint.handle(Source { peer, ..source(Transport::Udp) }, asked, start + second(62.0));
+        assert_eq!((code(&sent(&mut endpoint).pop().unwrap()), endpoint.poll_event()), (403, None));
+    }
+    assert_eq!(endpoint.registrar.counted(), 4_096);
+    assert_eq!(tries(&mut endpoint, "guess", 9, second(130.0)).0, 403);
+    assert_eq!(endpoint.registrar.counted(), 1, "and they are forgotten");
+}
+
+// product: P12; RFC 3261 §10.2.1.2, §16.6, §20.10
+#[test]
+fn telephones_ring_in_the_order_their_owner_wants() {
+    let now = Instant::now();
+    let mut endpoint = registrar(true);
+    let challenged = ask(&mut endpoint, register(1, "8001", ""), now);
+    let places = "Contact: <sip:desk@10.0.0.1>;q=0.7, <sip:room@10.0.0.2>;q=0.25\r\n\
+        Contact: <sip:new@10.0.0.3>;q=0.7;expires=300, <sip:pocket@10.0.0.4>, <sip:odd@10.0.0.5>;q=7.5\r\n";
+    let good = proof(&challenged, "8001", "secret", 1);
+    let answer = ask(&mut endpoint, register(2, "8001", &format!("{good}{places}")), now);
+    let users = |endpoint: &Endpoint| -> Vec<_> {
+        let user = |binding: Binding| binding.uri["sip:".len()..].split('@').next().unwrap().to_owned();
+        endpoint.bindings("8001", now).into_iter().map(user).collect()
+    };
+    // What is no q is none.
+    assert_eq!(users(&endpoint), ["odd", "pocket", "new", "desk", "room"]);
+    let told: Vec<_> = answer.headers("contact").collect();
+    assert!(told.contains(&"<sip:room@10.0.0.2>;expires=3600;q=0.250"), "{told:?}");
+    assert!(told.contains(&"<sip:pocket@10.0.0.4>;expires=3600"), "{told:?}");
+    let good = proof(&challenged, "8001", "secret", 2);
+    let again = "Contact: <sip:odd@10.0.0.5>;q=0.0, <sip:room@10.0.0.2>;q=1.000\r\n";
+    ask(&mut endpoint, register(3, "8001", &format!("{good}{again}")), now);
+    assert_eq!(users(&endpoint), ["room", "pocket", "new", "desk", "odd"], "as it was said last");
+    for (q, expected) in
+        [("0", Some(0)), ("0.5", Some(500)), ("0.123", Some(123)), ("1.", Some(1_000)), ("1.0", Some(1_000))]
+    {
+        assert_eq!(thousandths(q), expected, "{q}");
+    }
+    for q in ["", "1.001", "2", "-0", "0.1234", "0.x", "+1", ".5"] {
+        assert_eq!(thousandths(q), None, "{q}");
+    }
+}
+
+// product: P12; RFC 3261 §10.3: two thousand telephones at five places each are found, and nobody holds more
+#[test]
+fn ten_thousand_places_are_known_and_a_sixth_of_one_account_puts_out_its_oldest() {
+    let now = Instant::now();
+    let users: Vec<_> = (0..2_000).map(|n| format!("{}", 800_000 + n)).collect();
+    let accounts = users.iter().map(|user| Credentials { user: user.clone(), password: "secret".to_owned() });
+    let mut endpoint = registrar(false);
+    endpoint.config.accounts = accounts.collect();
+    let (mut branch, mut count) = (1, 0);
+    let challenged = ask(&mut endpoint, register(branch, &users[0], ""), now);
+    let mut comes = |endpoint: &mut Endpoint, user: &str, place: usize| {
+        (branch, count) = (branch + 1, count + 1);
+        let good = proof(&challenged, user, "secret", count);
+        let contact = format!("Contact: <sip:{user}@10.1.0.{place}>;expires=3600\r\n");
+        assert_eq!(code(&ask(endpoint, register(branch, user, &format!("{good}{contact}")), now)), 200);
+    };
+    for place in 1..=5 {
+        users.iter().for_each(|user| comes(&mut endpoint, user, place));
+    }
+    let places = |endpoint: &Endpoint, user: &str| -> Vec<_> {
+        endpoint.bindings(user, now).into_iter().map(|binding| binding.uri).collect()
+    };
+    let of = |user: &str, places: [usize; 5]| places.map(|place| format!("sip:{user}@10.1.0.{place}")).to_vec();
+    assert_eq!(users.iter().map(|user| endpoint.bindings(user, now).len()).sum::<usize>(), 10_000);
+    assert!(users.iter().all(|user| places(&endpoint, user) == of(user, [5, 4, 3, 2, 1])));
+    comes(&mut endpoint, &users[7], 6);
+    assert_eq!(places(&endpoint, &users[7]), of(&users[7], [6, 5, 4, 3, 2]));
+    assert_eq!(users.iter().map(|user| endpoint.bindings(user, now).len()).sum::<usize>(), 10_000);
+}
+
 // RFC 8760 §2.4
 #[test]
 fn telephones_that_know_but_one_hash_are_asked_for_that() {
@@ -98,6 +205,35 @@ fn telephones_that_know_but_one_hash_are_asked_for_that() {
     let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), Instant::now());
     let asked: Vec<_> = challenged.headers("www-authenticate").collect();
     assert!(asked.len() == 1 && asked[0].contains("algorithm=MD5"), "{asked:?}");
+}
+
+// product: P12; RFC 5626 §6: a telephone that comes back from another network is at one place, and calls ring there
+#[test]
+fn a_telephone_that_names_itself_is_at_one_place_wherever_it_comes_from() {
+    let now = Instant::now();
+    let mut endpoint = registrar(false);
+    let challenged = ask(&mut endpoint, register(1, "8001", ""), now);
+    let mut registers = |count: u32, host: &str, instance: &str, way: u32, supports: &str| {
+        let good = proof(&challenged, "8001", "secret", count);
+        let contact = format!(
+            "Contact: \"<a>\" <sip:8001@{host};ob>;expires=120;+sip.instance=\"<urn:uuid:{instance}>\";reg-id={way}\r\n"
+        );
+        let answer = ask(&mut endpoint, register(count + 1, "8001", &format!("{good}{contact}{supports}")), now);
+        assert_eq!(code(&answer), 200);
+        let places = endpoint.bindings("8001", now);
+        assert!(places[0].expires == now + Duration::from_secs(120), "its own time, whatever stands behind it");
+        let places: Vec<_> = places.into_iter().map(|place| place.uri).collect();
+        (places, answer.header("require").is_some() && answer.header("flow-timer").is_some())
+    };
+    let outbound = "Supported: path, outbound\r\n";
+    let [home, office, mobile] = ["h", "o", "m"].map(|host| format!("sip:8001@{host};ob"));
+    assert_eq!(registers(1, "h", "one", 1, outbound), (vec![home.clone()], true));
+    assert_eq!(registers(2, "o", "one", 1, outbound), (vec![office.clone()], true), "it has moved");
+    assert_eq!(registers(3, "h", "one", 2, outbound), (vec![home.clone(), office.clone()], true), "another way to it");
+    let all = vec![mobile, home, office];
+    assert_eq!(registers(4, "m", "two", 1, outbound), (all, true), "another telephone");
+    let (places, is_flow) = registers(5, "x", "one", 1, "");
+    assert_eq!((places.len(), is_flow), (4, false), "who doesn't say that he can is taken at his address alone");
 }
 
 // product: P12

@@ -93,7 +93,7 @@ fn who_offers_nothing_answers_in_his_ack() {
     assert!(incoming.offer.is_empty());
     let call = incoming.call;
     endpoint.answer(call, "ours", now);
-    let ok = sent(&mut endpoint).remove(1);
+    let ok = sent(&mut endpoint).remove(0);
     assert_eq!(ok.body, b"ours");
     let tag = ok.tag("to").unwrap();
     let ack = with_lines("ACK", 1, tag, "", "his");
@@ -292,10 +292,11 @@ fn a_call_that_rings_has_no_session_yet() {
     let mut endpoint = endpoint();
     hear(&mut endpoint, with_lines("INVITE", 1, "", "Session-Expires: 90;refresher=uas\r\n", "offer"), start);
     let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
-    assert_eq!(endpoint.poll_timeout(), None);
+    endpoint.handle_timeout(start + TRYING_AFTER);
+    assert_eq!((lines(&mut endpoint), endpoint.poll_timeout()), (vec!["100".to_owned()], None));
     let late = start + Duration::from_secs(100);
     endpoint.answer(incoming.call, "answer", late);
-    let ok = sent(&mut endpoint).remove(1);
+    let ok = sent(&mut endpoint).remove(0);
     hear(&mut endpoint, request("ACK", 1, ok.tag("to").unwrap(), "b"), late);
     assert_eq!(endpoint.poll_timeout(), Some(late + Duration::from_secs(45)));
 }
@@ -305,7 +306,7 @@ fn a_call_that_rings_has_no_session_yet() {
 fn methods_we_do_not_know_are_refused_by_name() {
     let now = Instant::now();
     let methods = [
-        ("INVITE", "100"),
+        ("INVITE", ""),
         ("ACK", ""),
         ("BYE", "481"),
         ("CANCEL", "481"),
@@ -421,7 +422,7 @@ fn addresses_of_ipv6_are_read_and_written() {
     endpoint.handle(via6, Message::parse(text.as_bytes()).unwrap(), now);
     let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
     endpoint.answer(incoming.call, "answer", now);
-    let ok = sent(&mut endpoint).remove(1);
+    let ok = sent(&mut endpoint).remove(0);
     assert_eq!(ok.uri("contact"), Some("sip:huitong@[2001:db8::10]:5060"));
     let ack = text.replace("INVITE sip", "ACK sip").replace("1 INVITE", "1 ACK").replace("offer", "     ");
     let ack =
@@ -429,4 +430,27 @@ fn addresses_of_ipv6_are_read_and_written() {
     endpoint.handle(via6, Message::parse(ack.as_bytes()).unwrap(), now);
     endpoint.hang_up(incoming.call, now);
     assert_eq!(endpoint.poll_transmit().unwrap().to.peer, "[2001:db8::9]:5072".parse().unwrap());
+}
+
+// RFC 3261 §17.2.1: else each acknowledgement would bring another refusal
+#[test]
+fn a_refusal_is_repeated_to_who_asks_again_and_not_to_who_acknowledges_it() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let of = |method: &str| {
+        let text = format!(
+            "{method} sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKr;rport\r\nFrom: <sip:a@x>;tag=c\r\n\
+             To: <sip:1@h>\r\nCall-ID: r\r\nCSeq: 1 {method}\r\n\r\n"
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    };
+    let mut said = |method: &str| {
+        endpoint.handle(source(Transport::Udp), of(method), now);
+        lines(&mut endpoint)
+    };
+    // Without a Contact.
+    assert_eq!(
+        [said("INVITE"), said("INVITE"), said("ACK"), said("INVITE"), said("ACK")].concat(),
+        ["400", "400", "400"]
+    );
 }

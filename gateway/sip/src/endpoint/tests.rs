@@ -55,7 +55,7 @@ fn ringing(endpoint: &mut Endpoint, now: Instant) -> CallKey {
     let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
     assert_eq!((incoming.dialled.as_str(), incoming.caller.as_str()), ("123456789", "13812345678"));
     assert_eq!(incoming.offer, b"offer");
-    assert_eq!(lines(endpoint), ["100"]);
+    assert_eq!(lines(endpoint), Vec::<String>::new());
     incoming.call
 }
 
@@ -84,6 +84,59 @@ fn a_call_is_answered_and_hung_up_by_the_caller() {
     endpoint.handle(source(Transport::Udp), request("BYE", 3, &tag, "d"), now);
     assert_eq!(lines(&mut endpoint), ["481"]);
     assert_eq!(endpoint.poll_timeout(), None);
+}
+
+// RFC 3261 §17.2.1
+#[test]
+fn who_is_not_answered_at_once_is_told_that_his_call_is_worked_on() {
+    let start = Instant::now();
+    let mut endpoint = endpoint();
+    ringing(&mut endpoint, start);
+    assert_eq!(endpoint.poll_timeout(), Some(start + TRYING_AFTER));
+    endpoint.handle_timeout(start + TRYING_AFTER - Duration::from_millis(1));
+    assert_eq!(lines(&mut endpoint), Vec::<String>::new());
+    endpoint.handle_timeout(start + TRYING_AFTER);
+    assert_eq!((lines(&mut endpoint), endpoint.poll_timeout()), (vec!["100".to_owned()], None));
+}
+
+// RFC 3261 §21.5.4; reliability: A2
+#[test]
+fn while_calls_wait_too_long_for_their_answer_new_ones_are_refused() {
+    let start = Instant::now();
+    let mut endpoint = endpoint();
+    let invite = |n: u32| {
+        let text = format!(
+            "INVITE sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bK{n};rport\r\nFrom: <sip:a@x>;tag=c\r\n\
+             To: <sip:1@h>\r\nCall-ID: {n}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@10.0.0.9>\r\n\r\n"
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    };
+    let comes = |endpoint: &mut Endpoint, n: u32, now: Instant| {
+        endpoint.handle(source(Transport::Tcp), invite(n), now);
+        match events(endpoint).pop() {
+            Some(Event::Incoming(incoming)) => Some(incoming.call),
+            _ => None,
+        }
+    };
+    // As many as may come at once, as long as they are answered soon.
+    let mut calls: Vec<_> = (0..1_000).map(|n| comes(&mut endpoint, n, start).unwrap()).collect();
+    for call in calls.drain(LATE_MAX..) {
+        endpoint.answer(call, "answer", start);
+    }
+    lines(&mut endpoint);
+    let later = start + TRYING_AFTER;
+    endpoint.handle_timeout(later);
+    assert_eq!(lines(&mut endpoint).iter().filter(|line| *line == "100").count(), LATE_MAX);
+    assert_eq!((comes(&mut endpoint, 2_000, later), lines(&mut endpoint)), (None, vec!["503".to_owned()]));
+    // A call that stands is served on, and one that is answered makes room, as does one that is given up.
+    endpoint.handle(source(Transport::Tcp), with_lines("OPTIONS", 1, "", "", ""), later);
+    assert_eq!(lines(&mut endpoint), ["200"]);
+    endpoint.answer(calls[0], "answer", later);
+    let taken = comes(&mut endpoint, 2_001, later).unwrap();
+    endpoint.handle_timeout(later + TRYING_AFTER);
+    assert_eq!(comes(&mut endpoint, 2_002, later + TRYING_AFTER), None);
+    endpoint.reject(taken, 404, "Not Found", later);
+    assert!(comes(&mut endpoint, 2_003, later + TRYING_AFTER).is_some());
 }
 
 // RFC 3261 §13.3.1.4
@@ -351,7 +404,7 @@ fn ringing_is_reliable_where_that_is_required() {
         endpoint.handle(source(Transport::Tcp), with_lines("INVITE", 1, "", "Require: 100rel\r\n", "offer"), start);
         let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
         endpoint.ring(incoming.call, start);
-        let ringing = sent(&mut endpoint).remove(1);
+        let ringing = sent(&mut endpoint).remove(0);
         assert_eq!((ringing.header("require"), ringing.header("rseq")), (Some("100rel"), Some("1")));
         (endpoint, incoming.call, ringing.tag("to").unwrap().to_owned())
     };
@@ -395,7 +448,7 @@ fn timed(endpoint: &mut Endpoint, fields: &str, now: Instant) -> (CallKey, Messa
     endpoint.handle(source(Transport::Udp), with_lines("INVITE", 1, "", fields, "offer"), now);
     let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
     endpoint.answer(incoming.call, "answer", now);
-    let ok = sent(endpoint).remove(1);
+    let ok = sent(endpoint).remove(0);
     endpoint.handle(source(Transport::Udp), request("ACK", 1, ok.tag("to").unwrap(), "b"), now);
     assert_eq!(events(endpoint), [Event::Confirmed(incoming.call, vec![])]);
     (incoming.call, ok)
@@ -547,7 +600,6 @@ fn torture_is_answered_as_it_deserves() {
     let old = "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nFrom: <sip:me@b>\r\nTo: <sip:a@b>\r\nCall-ID: t\r\n\
         CSeq: 1 INVITE\r\nContact: <sip:me@b>\r\n\r\n";
     endpoint.handle(source(Transport::Udp), Message::parse(old.as_bytes()).unwrap(), Instant::now());
-    assert_eq!(lines(&mut endpoint), ["100"]);
     assert!(matches!(events(&mut endpoint)[..], [Event::Incoming(_)]));
 }
 
@@ -612,6 +664,9 @@ fn ten_thousand_malformed_messages_break_nothing() {
 
 #[path = "outgoing_tests.rs"]
 mod outgoing;
+
+#[path = "overload_tests.rs"]
+mod overload;
 
 #[path = "rfc_tests.rs"]
 mod rfc;

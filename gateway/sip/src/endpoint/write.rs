@@ -2,11 +2,14 @@
 
 use std::{borrow::Cow, fmt::Write, net::SocketAddr};
 
-use super::{Call, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport};
+use super::{Call, Endpoint, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport};
 use crate::message::{Message, address_uri, first_of_list, via_parts};
 
 /// Begins every branch since RFC 3261 (§8.1.1.7).
 const COOKIE: &str = "z9hG4bK";
+
+/// With a 503: calls end and servers begin anew within that, and a carrier that has others asks those meanwhile (§20.33).
+pub(super) const RETRY_LATER: &str = "Retry-After: 10\r\n";
 
 /// A branch of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,10 +29,30 @@ impl std::fmt::Display for Branch {
     }
 }
 
+/// Names of what is ours.
+impl Endpoint {
+    pub(super) fn new_branch(&mut self) -> Branch {
+        Branch(self.new_bits())
+    }
+
+    pub(super) fn new_tag(&mut self) -> String {
+        format!("{:016x}", self.new_bits())
+    }
+
+    /// Unique in this process, and not to be guessed from outside before it is used.
+    pub(super) fn new_bits(&mut self) -> u64 {
+        self.last_call += 1;
+        let mut bits = self.config.seed ^ self.last_call.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+}
+
 pub(super) fn transaction_key(message: &Message) -> Option<TransactionKey> {
     let via = first_of_list(message.header("via")?);
     // A broken one still gets its refusal, by the address it came from.
-    let sent_by = via_parts(via).map_or_else(String::new, |(sent_by, _)| sent_by);
+    let sent_by = via_parts(via).map_or_else(String::new, |(sent_by, _)| sent_by.into_owned());
     let branch = message.branch().unwrap_or_default();
     // Without the magic cookie and something behind it, what else tells requests apart (§17.2.3).
     let id = if branch.len() > COOKIE.len() && branch.starts_with(COOKIE) {
@@ -46,6 +69,10 @@ pub(super) fn transaction_key(message: &Message) -> Option<TransactionKey> {
 }
 
 pub(super) fn clean(value: &str) -> Cow<'_, str> {
+    // Nearly all values are ASCII without any.
+    if value.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        return Cow::Borrowed(value);
+    }
     without(value, char::is_control)
 }
 
@@ -129,29 +156,37 @@ pub(super) fn response(
     fields: &str,
     body: &str,
 ) -> Transmit {
-    let mut text = format!("SIP/2.0 {code} {reason}\r\n");
+    let mut text = String::with_capacity(HEAD_BYTES + fields.len() + body.len());
+    // Writing into a String can't fail.
+    let _ = write!(text, "SIP/2.0 {code} {reason}\r\n");
     for (index, via) in to.headers("via").enumerate() {
-        let via = clean(via);
-        let _ = match index {
-            0 => write!(text, "Via: {}\r\n", with_received(&via, source.peer)),
-            _ => write!(text, "Via: {via}\r\n"),
-        };
-    }
-    for (name, title) in [("record-route", "Record-Route"), ("from", "From")] {
-        let limit = if code == 100 && name == "record-route" { 0 } else { usize::MAX };
-        for value in to.headers(name).take(limit) {
-            let _ = write!(text, "{title}: {}\r\n", clean(value));
+        text.push_str("Via: ");
+        match index {
+            0 => push_received(&mut text, &clean(via), source.peer),
+            _ => text.push_str(&clean(via)),
         }
+        text.push_str("\r\n");
     }
-    if let Some(value) = to.header("to") {
-        let to_tag = tag.filter(|_| to.tag("to").is_none()).map(|tag| format!(";tag={tag}")).unwrap_or_default();
-        let _ = write!(text, "To: {}{to_tag}\r\n", clean(value));
-    }
-    for (name, title) in [("call-id", "Call-ID"), ("cseq", "CSeq")] {
-        if let Some(value) = to.header(name) {
-            let _ = write!(text, "{title}: {}\r\n", clean(value));
+    let mut copy = |name: &str, title: &str, tag: Option<&str>| {
+        // What should stand once and doesn't is wrong: the first will do for saying so.
+        let most = if name == "record-route" { usize::MAX } else { 1 };
+        for value in to.headers(name).take(most) {
+            text.push_str(title);
+            text.push_str(&clean(value));
+            if let Some(tag) = tag {
+                text.push_str(";tag=");
+                text.push_str(tag);
+            }
+            text.push_str("\r\n");
         }
+    };
+    if code != 100 {
+        copy("record-route", "Record-Route: ", None);
     }
+    copy("from", "From: ", None);
+    copy("to", "To: ", tag.filter(|_| to.tag("to").is_none()));
+    copy("call-id", "Call-ID: ", None);
+    copy("cseq", "CSeq: ", None);
     text.push_str(fields);
     write_body(&mut text, SDP, body);
     Transmit { to: Source { peer: return_address(to, source), ..source }, bytes: text.into_bytes() }
@@ -163,6 +198,9 @@ fn write_routes(text: &mut String, routes: &[String]) {
         let _ = write!(text, "Route: {}\r\n", clean(route));
     }
 }
+
+/// Room for what most answers copy of their request.
+const HEAD_BYTES: usize = 512;
 
 /// What nearly all bodies are.
 const SDP: &str = "application/sdp";
@@ -176,16 +214,24 @@ fn write_body(text: &mut String, kind: &str, body: &str) {
 }
 
 /// The topmost Via with where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
-fn with_received(via: &str, peer: SocketAddr) -> String {
+fn push_received(text: &mut String, via: &str, peer: SocketAddr) {
     let (first, rest) = via.split_at(first_of_list(via).len());
-    let mut parts: Vec<String> = first.split(';').map(|part| part.trim().to_owned()).collect();
-    let asked = parts.iter().any(|part| part == "rport" || part.starts_with("rport="));
-    parts.retain(|part| !part.starts_with("rport") && !part.starts_with("received="));
-    parts.push(format!("received={}", peer.ip()));
-    if asked {
-        parts.push(format!("rport={}", peer.port()));
+    let mut asked = false;
+    for (index, part) in first.split(';').map(str::trim).enumerate() {
+        asked |= part == "rport" || part.starts_with("rport=");
+        if part.starts_with("rport") || part.starts_with("received=") {
+            continue;
+        }
+        if index > 0 {
+            text.push(';');
+        }
+        text.push_str(part);
     }
-    parts.join(";") + rest
+    let _ = write!(text, ";received={}", peer.ip());
+    if asked {
+        let _ = write!(text, ";rport={}", peer.port());
+    }
+    text.push_str(rest);
 }
 
 /// §18.2.2: over UDP to the port in Via unless rport was asked for; over TCP back on the connection.
@@ -195,7 +241,7 @@ fn return_address(to: &Message, source: Source) -> SocketAddr {
     if source.transport != Transport::Udp || asked {
         return source.peer;
     }
-    let sent_by = via_parts(via).map_or_else(String::new, |(sent_by, _)| sent_by);
+    let sent_by = via_parts(via).map_or(Cow::Borrowed(""), |(sent_by, _)| sent_by);
     let port =
         sent_by.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')).and_then(|(_, port)| port.parse().ok());
     SocketAddr::new(source.peer.ip(), port.unwrap_or(5060))

@@ -121,10 +121,10 @@ impl World {
         timed(&mut self.spent.egress, || transmits.extend(std::iter::from_fn(|| sfu.poll_transmit())));
         for transmit in transmits {
             self.transmits += 1;
-            if let Some(of) = index(transmit.to) {
+            if let Some(of) = index(transmit.to.address) {
                 for datagram in transmit.bytes.chunks(transmit.segment) {
                     self.sent += 1;
-                    self.clients[of].receive(address(SERVER), transmit.to, datagram, self.now);
+                    self.clients[of].receive(address(SERVER), transmit.to.address, datagram, self.now);
                     self.drain(of);
                 }
             }

@@ -34,6 +34,9 @@ pub(super) const CORNER: (usize, usize) = (40, 40);
 /// The picture moves, and comes again after so many.
 const PICTURES: usize = 45;
 
+/// Of packets that may be lost or garbled it is one in so many: 5 %.
+const ONE_IN: u32 = 20;
+
 /// Bits a second by the height of the picture, in thousands: what browsers send.
 fn kbits(height: usize) -> u32 {
     match height {
@@ -148,6 +151,7 @@ pub(super) fn now_ms() -> u64 {
 /// A camera whose packets are several participants' at once, and a voice that hums.
 pub(super) struct Camera {
     stop: Arc<AtomicBool>,
+    rough: Arc<AtomicBool>,
     ffmpeg: Child,
     threads: Vec<thread::JoinHandle<()>>,
     delays: Arc<Mutex<Vec<f64>>>,
@@ -180,9 +184,12 @@ impl Camera {
                 thread::park_timeout(due.saturating_duration_since(Instant::now()));
             }
         };
+        let rough = Arc::new(AtomicBool::new(false));
         let (stopped, spent, packets) = (Arc::clone(&stop), Arc::clone(&delays), feed.clone());
+        let (roughly, begun) = (Arc::clone(&rough), Instant::now());
         let sending = move || {
             let (mut bytes, mut extender) = ([0; 2_048], SeqExtender::default());
+            let mut noise = 1_u32;
             while !stopped.load(Ordering::Acquire) {
                 let Ok(length) = socket.recv(&mut bytes) else { continue };
                 let Ok(rtp) = RtpPacket::parse(&bytes[..length]) else { continue };
@@ -200,7 +207,17 @@ impl Camera {
                     level: None,
                     payload: Arc::from(rtp.payload),
                 };
-                participants.iter().for_each(|who| packets.video(*who, TrackKind::Camera, &packet));
+                let stalls = begun.elapsed().as_secs() % 4 < 2;
+                for (index, who) in participants.iter().enumerate() {
+                    noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let is_hit = roughly.load(Ordering::Acquire) && noise >> 16 < u32::from(u16::MAX) / ONE_IN;
+                    match index % 4 {
+                        0 if is_hit => {}
+                        1 if is_hit => packets.video(*who, TrackKind::Camera, None, &garbled(&packet)),
+                        2 if stalls && roughly.load(Ordering::Acquire) => {}
+                        _ => packets.video(*who, TrackKind::Camera, None, &packet),
+                    }
+                }
             }
         };
         let stopped = Arc::clone(&stop);
@@ -227,7 +244,13 @@ impl Camera {
             spawn("packets", Box::new(sending))?,
             spawn("voice", Box::new(humming))?,
         ];
-        Ok(Self { stop, ffmpeg, threads, delays })
+        Ok(Self { stop, rough, ffmpeg, threads, delays })
+    }
+
+    /// From now on, or no longer, much goes wrong on the way: of the first of four participants packets are lost, of the
+    /// second they are garbled, and the third stands still for two seconds of four.
+    pub(super) fn suffer(&self, rough: bool) {
+        self.rough.store(rough, Ordering::Release);
     }
 
     /// Milliseconds from the picture to its last packet, so far.
@@ -246,6 +269,10 @@ impl Drop for Camera {
             let _ended = thread.join();
         }
     }
+}
+
+fn garbled(packet: &MediaPacket) -> MediaPacket {
+    MediaPacket { payload: packet.payload.iter().map(|byte| byte ^ 0x5A).collect(), ..packet.clone() }
 }
 
 /// Processor time of a process in seconds, and of those of its threads whose names begin with [`THREADS`].

@@ -2,7 +2,7 @@
 //! (RFC 8216bis §6.2.5.2) and notes when it could be fetched. It decodes nothing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::SocketAddr,
     time::{Duration, SystemTime},
 };
@@ -109,14 +109,19 @@ fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(value.trim_matches('"'))
 }
 
-/// Follows one track until `until`: for each part, how many milliseconds after its end by the studio's clock its
-/// playlist had come.
-pub(super) async fn follow(host: SocketAddr, folder: &str, track: &str, until: Instant) -> anyhow::Result<Vec<f64>> {
+/// Follows one track until `until`: for each part, when its playlist had come, and how many milliseconds that was after its end by
+/// the studio's clock.
+pub(super) async fn follow(
+    host: SocketAddr,
+    folder: &str,
+    track: &str,
+    until: Instant,
+) -> anyhow::Result<Vec<(Instant, f64)>> {
     let mut connection = Connection::open(host).await?;
-    let mut seen: BTreeMap<String, f64> = BTreeMap::new();
+    let mut came = Vec::new();
     let (_, body) = connection.get(&format!("{folder}/{track}.m3u8")).await?;
     let mut playlist = Playlist::parse(&String::from_utf8_lossy(&body));
-    seen.extend(playlist.parts.drain(..).map(|(name, _)| (name, f64::NAN)));
+    let mut seen: BTreeSet<String> = playlist.parts.drain(..).map(|(name, _)| name).collect();
     while Instant::now() < until {
         let (msn, part) = playlist.next;
         let path = format!("{folder}/{track}.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES");
@@ -128,10 +133,12 @@ pub(super) async fn follow(host: SocketAddr, folder: &str, track: &str, until: I
         let now_ms = now.as_secs_f64() * 1e3;
         playlist = Playlist::parse(&String::from_utf8_lossy(&body));
         for (name, end_ms) in &playlist.parts {
-            seen.entry(name.clone()).or_insert(now_ms - end_ms);
+            if seen.insert(name.clone()) {
+                came.push((Instant::now(), now_ms - end_ms));
+            }
         }
     }
-    Ok(seen.into_values().filter(|value| !value.is_nan()).collect())
+    Ok(came)
 }
 
 /// Follows the picture and fetches it: how long each picture stands, in milliseconds.

@@ -1,7 +1,9 @@
 //! A camera, a voice, a player and a pair of eyes and ears for broadcasts.
 
+mod target;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fs,
     path::Path,
     process::Command,
@@ -23,8 +25,13 @@ use model::{BroadcastId, ParticipantId};
 use rustfft::{FftPlanner, num_complex::Complex32};
 use streaming::{Feed, Origin};
 
+pub(crate) use target::Target;
+
 const WIDTH: usize = 640;
 const HEIGHT: usize = 360;
+
+/// Packets of about a second.
+const LATELY: usize = 25;
 
 /// A participant's camera that sees one colour at a time, as a browser sends it: VP8 in RTP.
 pub(crate) struct Camera {
@@ -35,7 +42,8 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    pub(crate) fn start(feed: Feed, participant: ParticipantId) -> Self {
+    /// What is said while it films comes to the feed `mixing` later.
+    pub(crate) fn start(feed: Feed, participant: ParticipantId, mixing: Duration) -> Self {
         gst::init().unwrap();
         let pipeline = gst::parse::launch(&format!(
             "appsrc name=lens is-live=true format=time do-timestamp=true \
@@ -47,8 +55,15 @@ impl Camera {
         let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
         let packets = pipeline.by_name("packets").unwrap().downcast::<AppSink>().unwrap();
         let mut extender = SeqExtender::default();
+        let clock = pipeline.clone();
+        let mut lately = VecDeque::new();
         let send = move |sink: &AppSink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            // What a server reads off sender reports: how long ago the picture was before the lens, at the least.
+            let (now, seen) = (clock.current_running_time().unwrap(), sample.buffer().unwrap().pts().unwrap());
+            lately.push_back(now.saturating_sub(seen).mseconds() as i16);
+            lately.drain(..lately.len().saturating_sub(LATELY));
+            let lead = mixing.as_millis() as i16 - lately.iter().min().unwrap();
             let map = sample.buffer().unwrap().map_readable().unwrap();
             let rtp = RtpPacket::parse(&map).unwrap();
             let packet = MediaPacket {
@@ -59,7 +74,7 @@ impl Camera {
                 level: None,
                 payload: Arc::from(rtp.payload),
             };
-            feed.video(participant, TrackKind::Camera, &packet);
+            feed.video(participant, TrackKind::Camera, Some(lead), &packet);
             Ok(gst::FlowSuccess::Ok)
         };
         packets.set_callbacks(AppSinkCallbacks::builder().new_sample(send).build());
@@ -114,6 +129,7 @@ impl Voice {
     pub(crate) fn start(feed: Feed, hertz: f32) -> Self {
         let loudness = Arc::new(AtomicU8::new(30));
         let now = Arc::clone(&loudness);
+        let speaker = ParticipantId::new(uuid::Uuid::from_u128(1));
         let humming = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(TICK);
             for sample in (0_u32..).step_by(FRAME_SAMPLES) {
@@ -125,6 +141,7 @@ impl Voice {
                     *value = amplitude * (std::f32::consts::TAU * hertz * seconds).sin();
                 }
                 feed.program(&frame);
+                feed.tracks([(speaker, &frame)].into_iter());
             }
         });
         Self { loudness, humming }
@@ -180,20 +197,22 @@ pub(crate) fn attribute(line: &str, name: &str) -> Option<String> {
     Some(value.trim_matches('"').to_owned())
 }
 
+const END: &str = "#EXT-X-ENDLIST";
+
 /// Saves a broadcast's playlists and all they name into a folder.
 pub(crate) async fn save(origin: &Origin, id: BroadcastId, folder: &Path) {
-    for playlist in ["index.m3u8", "video.m3u8", "audio.m3u8", "low.m3u8"] {
+    for playlist in ["index.m3u8", "video.m3u8", "audio.m3u8", "low.m3u8", "high.m3u8"] {
         let file = match origin.get(id, playlist, None).await {
             Ok(file) => file,
             Err(error) => {
-                assert_eq!(playlist, "low.m3u8", "{error}");
+                assert!(["low.m3u8", "high.m3u8"].contains(&playlist), "{playlist}: {error}");
                 continue;
             }
         };
         let text = String::from_utf8(file.body.to_vec()).unwrap();
-        // Players that know no parts are to read it.
-        let plain: String =
-            text.lines().filter(|line| !line.starts_with("#EXT-X-PART")).flat_map(|line| [line, "\n"]).collect();
+        // Players that know no parts are to read it, and not to wait for what comes next.
+        let lines = text.lines().filter(|line| !line.starts_with("#EXT-X-PART") && *line != END);
+        let plain: String = lines.chain([END]).flat_map(|line| [line, "\n"]).collect();
         fs::write(folder.join(playlist), plain).unwrap();
         let maps = text.lines().filter(|line| line.starts_with("#EXT-X-MAP")).filter_map(|line| attribute(line, "URI"));
         let segments = text.lines().filter(|line| line.ends_with(".m4s") && !line.starts_with('#')).map(str::to_owned);
@@ -214,14 +233,14 @@ pub(crate) fn probe(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Decoded pictures of 160 x 90 pixels, one each 40 ms.
+/// Decoded pictures of 160 x 90 pixels, one each 40 ms since the earlier of both tracks begins.
 pub(crate) fn pictures(folder: &Path) -> Vec<Vec<[u8; 3]>> {
     pictures_of(&folder.join("index.m3u8"), HLS)
 }
 
 /// The same of any file, with words to ffmpeg before it.
 pub(crate) fn pictures_of(file: &Path, before: &[&str]) -> Vec<Vec<[u8; 3]>> {
-    let filters = "fps=25,scale=160:90:flags=area";
+    let filters = "fps=25:start_time=0,scale=160:90:flags=area";
     let bytes = decode(file, before, &["-map", "0:v:0", "-vf", filters, "-pix_fmt", "rgb24", "-f", "rawvideo"]);
     bytes.chunks_exact(160 * 90 * 3).map(|picture| picture.as_chunks::<3>().0.to_vec()).collect()
 }
@@ -239,26 +258,34 @@ pub(crate) fn length(file: &Path) -> f64 {
 
 /// When each picture is shown, in seconds, as ffprobe reads it.
 pub(crate) fn picture_times(folder: &Path) -> Vec<f64> {
+    picture_times_of(&folder.join("index.m3u8"), HLS)
+}
+
+/// The same of any file, with words to ffprobe before it.
+pub(crate) fn picture_times_of(file: &Path, before: &[&str]) -> Vec<f64> {
     let output = Command::new("ffprobe")
-        .args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0"])
-        .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0"])
-        .arg(folder.join("index.m3u8"))
+        .args(["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "csv=p=0"])
+        .args(before)
+        .arg(file)
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().filter_map(|line| line.trim_matches(',').parse().ok()).collect()
 }
 
-/// All decoded sound.
+/// All decoded sound, since the earlier of both tracks begins.
 pub(crate) fn sound(folder: &Path) -> Vec<f32> {
     sound_of(&folder.join("index.m3u8"), HLS)
 }
 
 /// The same of any file, with words to ffmpeg before it.
 pub(crate) fn sound_of(file: &Path, before: &[&str]) -> Vec<f32> {
-    let bytes = decode(file, before, &["-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "f32le"]);
+    let bytes = decode(file, before, &["-map", "0:a:0", "-af", FROM_START, "-ac", "1", "-ar", "48000", "-f", "f32le"]);
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
+
+/// What comes later than the picture begins later.
+const FROM_START: &str = "aresample=first_pts=0";
 
 /// ffmpeg reads a playlist's files of any name only when told.
 const HLS: &[&str] = &["-allowed_extensions", "ALL"];
@@ -281,11 +308,14 @@ pub(crate) fn pitch(samples: &[f32]) -> f32 {
 }
 
 /// A pixel of a decoded picture is about this colour.
+pub(crate) fn is_colour(picture: &[[u8; 3]], (x, y): (usize, usize), expected: [u8; 3]) -> bool {
+    picture[y * 160 + x].iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 26)
+}
+
 #[track_caller]
 pub(crate) fn assert_colour(picture: &[[u8; 3]], (x, y): (usize, usize), expected: [u8; 3]) {
     let seen = picture[y * 160 + x];
-    let near = seen.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 26);
-    assert!(near, "{seen:?} at {x} {y}, expected about {expected:?}");
+    assert!(is_colour(picture, (x, y), expected), "{seen:?} at {x} {y}, expected about {expected:?}");
 }
 
 /// Processor time a process has used, from /proc (in clock ticks of 10 ms).

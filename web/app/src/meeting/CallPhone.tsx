@@ -24,8 +24,13 @@ const COLOURS: Record<Dial['state'], string> = {
 /** Nothing more follows. */
 const isOver = ({ state }: Dial): boolean => !['calling', 'ringing', 'answered'].includes(state);
 
-/** 会中邀请 by telephone (C22): a number, and what becomes of it while one looks. */
-export function CallPhone() {
+interface CallPhoneProps {
+  /** A telephone anywhere, or a room system that is registered here: by its extension. */
+  to: 'phone' | 'room';
+}
+
+/** 会中邀请 by telephone or of 硬件 (C22): a number, and what becomes of it while one looks. */
+export function CallPhone({ to }: CallPhoneProps) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const dials = useMeetingState(state => state.dials);
@@ -56,8 +61,9 @@ export function CallPhone() {
         <Stack gap="sm">
           <TextInput
             type="tel"
-            label={t('call.number')}
-            placeholder="138 1234 5678"
+            label={t(to === 'room' ? 'call.extension' : 'call.number')}
+            description={to === 'room' && t('call.extensionHint')}
+            placeholder={to === 'room' ? '8001' : '138 1234 5678'}
             autoComplete="off"
             required
             withAsterisk={false}
@@ -67,7 +73,7 @@ export function CallPhone() {
           />
           <TextInput
             label={t('call.name')}
-            description={t('call.nameHint')}
+            description={t(to === 'room' ? 'call.roomNameHint' : 'call.nameHint')}
             autoComplete="off"
             maxLength={40}
             value={name}

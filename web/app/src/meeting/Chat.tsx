@@ -4,6 +4,7 @@ import { Paperclip, SendHorizontal, Trash2 } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ChooseFile } from '../parts/ChooseFile';
+import { sizeIn } from '../numbers';
 import { rest } from '../rest';
 import styles from './Chat.module.css';
 import { Panel } from './Panel';
@@ -141,12 +142,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
 function HandedRound({ file }: { file: HandedFile }) {
   const { i18n } = useTranslation();
   const meeting = useMeetingState(state => state.meeting.id);
-  const isSmall = file.bytes < 1_000_000;
-  const size = new Intl.NumberFormat(i18n.language, {
-    style: 'unit',
-    unit: isSmall ? 'kilobyte' : 'megabyte',
-    maximumFractionDigits: 1,
-  }).format(file.bytes / (isSmall ? 1_000 : 1_000_000));
+  const size = sizeIn(i18n.language, file.bytes);
   return (
     <a
       className={styles.file}

@@ -1,7 +1,7 @@
 import { Button, Loader } from '@mantine/core';
-import { SignalLow } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Bars } from './Bars';
 import styles from './Room.module.css';
 import { useMeeting, useMeetingState } from './useMeeting';
 
@@ -35,7 +35,7 @@ export function Connection() {
   if (!isSilent && isPoor) {
     return (
       <div className={styles.banner} role="status" data-testid="network-poor">
-        <SignalLow size={16} aria-hidden />
+        <Bars grade="poor" size={16} />
         <span>{t('meeting.networkPoor')}</span>
       </div>
     );

@@ -16,7 +16,7 @@ interface InviteProps {
   onClose: () => void;
 }
 
-/** 会中邀请: the text for everybody to send on; mail and short messages for the hosts (C22). */
+/** 会中邀请: the text for everybody to send on; mail, short messages and calls for the hosts (C22). */
 export function Invite({ password, opened, onClose }: InviteProps) {
   const { t } = useTranslation();
   const seat = useMeeting().resume;
@@ -29,7 +29,8 @@ export function Invite({ password, opened, onClose }: InviteProps) {
           <Invitation
             meeting={{ id, number, title, password, seat }}
             maySend={manages}
-            phone={manages && mayDial && <CallPhone />}
+            phone={manages && mayDial && <CallPhone to="phone" />}
+            room={manages && mayDial && <CallPhone to="room" />}
           />
         </Suspense>
       )}

@@ -128,6 +128,7 @@ export function More({ isNarrow, onPolls, onDialog, onFloat }: MoreProps) {
             {t('keys.title')}
           </Menu.Item>
         )}
+        <Menu.Divider />
         <PreferenceItems />
       </Menu.Dropdown>
     </Menu>
@@ -222,7 +223,13 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
             onChange={one => void attempt(() => meeting.layout(one as BroadcastLayout))}
           >
             {LAYOUTS.map(one => (
-              <Menu.RadioItem key={one} value={one} data-testid={`broadcast-layout-${one}`}>
+              // As wide as the other items' signs, so that all words begin below each other.
+              <Menu.RadioItem
+                key={one}
+                value={one}
+                styles={{ itemIndicator: { width: 16, marginInlineEnd: 'var(--mantine-spacing-xs)' } }}
+                data-testid={`broadcast-layout-${one}`}
+              >
                 {t(`broadcast.${one}`)}
               </Menu.RadioItem>
             ))}

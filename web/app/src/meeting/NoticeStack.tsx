@@ -8,7 +8,8 @@ import type { Dialog } from './Room';
 import styles from './Room.module.css';
 import { attempt, toggleCamera, toggleMicrophone } from './controls';
 import { type Told, useNotices } from './notices';
-import { useManages, useMeeting, useMeetingState } from './useMeeting';
+import { TOLD_MIN, useEnd } from './useEnd';
+import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
 
 interface NoticeStackProps {
   panel: PanelName | null;
@@ -23,6 +24,7 @@ export function NoticeStack({ panel, onPanel, onDialog }: NoticeStackProps) {
   const text = useNoticeText();
   const action = useAction(onPanel, onDialog);
   useNews(panel);
+  useEndAsked();
   return (
     <div className={styles.notices} role="status" aria-live="polite">
       {shown.map(notice => {
@@ -151,9 +153,26 @@ function useNews(panel: PanelName | null): void {
   }, [troubled, manages, tell, forget]);
 }
 
+/** Asks the host whether to extend, once for each end (C15). */
+function useEndAsked(): void {
+  const { tell, forget } = useNotices();
+  const isHost = useIsHost();
+  const isSoon = useEnd() !== null;
+  const end = useMeetingState(state => state.meeting.ends_ms);
+  const asked = useRef<number | null>(null);
+  useEffect(() => {
+    if (!isSoon) return forget(['ends_soon']);
+    if (!isHost || asked.current === end) return;
+    asked.current = end;
+    tell({ kind: 'ends_soon' });
+  }, [isSoon, isHost, end, tell, forget]);
+}
+
 function useNoticeText(): (told: Told) => string {
   const { t } = useTranslation();
   const trouble = useLocalMedia(state => state.trouble);
+  const isScalable = useMeetingState(state => state.meeting.scalable);
+  const left = useEnd();
   return told => {
     switch (told.kind) {
       case 'problem':
@@ -167,6 +186,11 @@ function useNoticeText(): (told: Told) => string {
         return t(`notice.${told.kind}`, { name: told.name });
       case 'knock':
         return t('notice.knock', { name: told.text });
+      case 'ends_soon':
+        return t(isScalable ? 'notice.extend' : 'notice.ends_soon', { count: left ?? TOLD_MIN });
+      case 'ends_in5':
+        // A meeting may be opened later than that.
+        return t('notice.ends_soon', { count: left ?? 5 });
       case 'poll':
         return t('notice.poll', { question: told.text });
       default:

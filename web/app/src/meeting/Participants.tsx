@@ -11,6 +11,7 @@ import {
   PenLine,
   Phone,
   Pin,
+  RadioTower,
   Star,
   UserCog,
   UserX,
@@ -139,6 +140,9 @@ function Row({ participant, onRename, onWrite }: RowProps) {
       </span>
       {hand && <Hand size={16} className={styles.hand} aria-label={t('meeting.handUp')} />}
       {via === 'phone' && <Phone size={16} className={styles.via} aria-label={t('meeting.byPhone')} />}
+      {via === 'encoder' && (
+        <RadioTower size={16} className={styles.via} aria-label={t('meeting.byEncoder')} />
+      )}
       {camera && <Video size={16} className={styles.via} aria-label={t('meeting.cameraOn')} />}
       <Sound participant={participant} isSpeaking={isSpeaking} mayControl={mayControl} />
       {mayControl && (
@@ -212,7 +216,7 @@ function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { ma
             {t('meeting.rename')}
           </Menu.Item>
         )}
-        {mayControl && via === 'web' && (
+        {mayControl && via !== 'phone' && (
           <Menu.Item
             leftSection={camera ? <VideoOff size={16} /> : <Video size={16} />}
             onClick={() => void attempt(() => (camera ? meeting.stopCamera(id) : meeting.askCamera(id)))}
@@ -333,7 +337,7 @@ function Sound({ participant, isSpeaking, mayControl }: SoundProps) {
     );
   }
   // A telephone is opened, a browser is asked (C8).
-  const label = !muted ? t('meeting.mute') : via === 'phone' ? t('meeting.unmute') : t('meeting.askUnmute');
+  const label = !muted ? t('meeting.mute') : via === 'web' ? t('meeting.askUnmute') : t('meeting.unmute');
   return (
     <Tooltip label={label}>
       <ActionIcon

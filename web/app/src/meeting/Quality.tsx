@@ -1,14 +1,12 @@
 import { ActionIcon, Button, Popover, Table } from '@mantine/core';
-import { Signal, SignalLow, SignalMedium } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { type Grade, type Sample, gradeOf } from './quality';
+import { Bars } from './Bars';
+import { type Sample, gradeOf } from './quality';
 import { useSamples, useSampling } from './samples';
 import { useMeeting } from './useMeeting';
 
 /** Before anything is measured. */
 const NOTHING: Sample = { roundTripMs: 0, lost: 0, sentKbit: 0, receivedKbit: 0, jitterMs: 0, picture: '' };
-
-const ICONS: Record<Grade, typeof Signal> = { good: Signal, fair: SignalMedium, poor: SignalLow };
 
 /** How the network does, and by a click why one thinks so. */
 export function Quality({ onMore }: { onMore: () => void }) {
@@ -16,7 +14,6 @@ export function Quality({ onMore }: { onMore: () => void }) {
   useSampling(useMeeting());
   const sample = useSamples(({ history }) => history.at(-1)) ?? NOTHING;
   const grade = gradeOf(sample);
-  const Icon = ICONS[grade];
   const figure = (value: number, unit: string, digits = 0) =>
     `${value.toLocaleString(i18n.language, { maximumFractionDigits: digits })} ${unit}`;
   return (
@@ -30,7 +27,7 @@ export function Quality({ onMore }: { onMore: () => void }) {
           data-testid="quality"
           data-grade={grade}
         >
-          <Icon size={19} />
+          <Bars grade={grade} size={19} />
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown>

@@ -147,7 +147,8 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
       // What the host stopped is not sent either, whatever the server does with it.
       if (notice === 'camera_stopped') useLocalMedia.getState().close('camera');
       if (notice === 'share_stopped') useLocalMedia.getState().close('screen');
-      tell({ kind: notice });
+      // The page's own clock asks, so that whoever comes in late, or is made the host then, is asked too.
+      if (notice !== 'ends_soon') tell({ kind: notice });
     }),
     meeting.on('event', event => {
       if (event.type === 'reacted') useTalk.getState().react(event.participant, event.reaction);

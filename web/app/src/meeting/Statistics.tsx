@@ -1,3 +1,4 @@
+import type { Source, TrackKind } from '@huitong/sdk';
 import { Badge, Group, Stack, Table, Text, Title } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import styles from './Statistics.module.css';
@@ -30,8 +31,8 @@ export function Statistics() {
   const figure = (value: number, unit: string, digits = 0) =>
     `${value.toLocaleString(i18n.language, { maximumFractionDigits: digits })} ${unit}`;
   const size = (width: number, height: number) => (width > 0 ? `${width} × ${height}` : '–');
-  const kindOf = (kind: string) =>
-    kind === 'screen' ? t('share.screen') : kind === 'audio' ? t('devices.microphone') : t('devices.camera');
+  const kindOf = (kind: Source | TrackKind) =>
+    kind === 'screen' ? t('share.screen') : t(kind === 'camera' ? 'devices.camera' : 'devices.microphone');
   return (
     <Stack gap="lg" data-testid="statistics-page">
       <div className={styles.graphs}>
@@ -69,8 +70,8 @@ export function Statistics() {
                 </Table.Thead>
                 <Table.Tbody>
                   {stats.publish.tracks.map((track, at) => (
-                    <Table.Tr key={track.mid}>
-                      <Table.Td>{kindOf(at === 2 ? 'screen' : track.kind)}</Table.Td>
+                    <Table.Tr key={at}>
+                      <Table.Td>{kindOf(track.source)}</Table.Td>
                       <Table.Td>{size(track.width, track.height)}</Table.Td>
                       <Table.Td>{track.packets.toLocaleString(i18n.language)}</Table.Td>
                       <Table.Td>{track.retransmitted.toLocaleString(i18n.language)}</Table.Td>
@@ -95,7 +96,7 @@ export function Statistics() {
                 <Table.Thead>
                   <Table.Tr>
                     <Table.Th>{t('quality.track')}</Table.Th>
-                    <Table.Th>{t('quality.from')}</Table.Th>
+                    <Table.Th className={styles.name}>{t('quality.from')}</Table.Th>
                     <Table.Th>{t('quality.size')}</Table.Th>
                     <Table.Th>{t('quality.packets')}</Table.Th>
                     <Table.Th>{t('quality.lostPackets')}</Table.Th>
@@ -107,7 +108,10 @@ export function Statistics() {
                     .filter(({ participant }) => participant !== null)
                     .map(slot => (
                       <Table.Tr key={slot.mid}>
-                        <Table.Td>{kindOf(slot.kind)}</Table.Td>
+                        <Table.Td>
+                          {kindOf(slot.kind)}
+                          <bdi className={styles.below}>{nameOf(slot.participant)}</bdi>
+                        </Table.Td>
                         <Table.Td className={styles.name}>
                           <bdi>{nameOf(slot.participant)}</bdi>
                         </Table.Td>

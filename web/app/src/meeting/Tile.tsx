@@ -1,10 +1,11 @@
 import type { Participant } from '@huitong/sdk';
-import { Hand, MicOff, Phone, Pin, SignalLow, Star } from 'lucide-react';
+import { Hand, MicOff, Phone, Pin, Star } from 'lucide-react';
 import { type CSSProperties, memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
 import { initials } from '../names';
+import { Bars } from './Bars';
 import styles from './Tile.module.css';
 import { hueOf } from './people';
 import { useTalk } from './talk';
@@ -35,7 +36,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const pin = useTalk(state => state.pin);
   const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
   const { id, name, number, via, muted, hand, connected, network_poor } = participant;
-  const isReceived = !isSelf && via === 'web';
+  const isReceived = !isSelf && via !== 'phone';
   const shown = useShown(isReceived ? id : null, 'camera', isPinned);
   return (
     <article
@@ -86,12 +87,9 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
         {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
         {via === 'phone' && <Phone size={13} aria-label={t('meeting.byPhone')} />}
         {network_poor && connected && (
-          <SignalLow
-            size={14}
-            className={styles.poor}
-            aria-label={t('quality.poor')}
-            data-testid="tile-network"
-          />
+          <span role="img" className={styles.poor} aria-label={t('quality.poor')} data-testid="tile-network">
+            <Bars grade="poor" size={14} />
+          </span>
         )}
         <Written text={name} className={styles.text} />
         {isSelf && <span className={styles.number}>{t('meeting.you')}</span>}

@@ -33,7 +33,9 @@ export function sampleOf(before: MeetingStats, now: MeetingStats, ms: number): S
   const came = grown(({ subscribe }) => sum(subscribe.slots.map(slot => slot.packets)));
   const sent = grown(({ publish }) => sum(publish.tracks.map(track => track.bytes)));
   const received = grown(({ subscribe }) => sum(subscribe.slots.map(slot => slot.bytes)));
-  const camera = now.publish.tracks.find(({ kind, width }) => kind === 'video' && width > 0);
+  const [camera] = now.publish.tracks
+    .filter(({ source, width }) => source === 'camera' && width > 0)
+    .sort((a, b) => b.width - a.width);
   return {
     roundTripMs: 1000 * (now.subscribe.roundTrip ?? now.publish.roundTrip ?? 0),
     lost: lost + came > 0 ? lost / (lost + came) : 0,

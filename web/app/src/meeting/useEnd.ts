@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react';
 import { useMeetingState } from './useMeeting';
 
 /** From here on it is worth knowing. */
-const TOLD_MIN = 15;
+export const TOLD_MIN = 15;
 
 /** Whole minutes left; null while there are many, or no end. */
 export function useEnd(): number | null {

@@ -64,7 +64,8 @@ export function usePictureInPicture(): { isOpen: boolean; toggle: () => Promise<
   );
 
   const toggle = async () => {
-    if (isOpen) return document.exitPictureInPicture();
+    // Not by `isOpen`: it is told later, and whoever is quick would open a second one.
+    if (document.pictureInPictureElement) return document.exitPictureInPicture();
     video.current?.remove();
     const element = document.createElement('video');
     element.muted = element.playsInline = true;
@@ -78,13 +79,13 @@ export function usePictureInPicture(): { isOpen: boolean; toggle: () => Promise<
     [canvas.width, canvas.height] = [WIDTH, HEIGHT];
     portray(canvas, name, hueOf(id));
     element.srcObject = stream ?? canvas.captureStream();
-    await element.play();
-    await element.requestPictureInPicture();
+    element.addEventListener('enterpictureinpicture', () => setOpen(true));
     element.addEventListener('leavepictureinpicture', () => {
       setOpen(false);
       element.remove();
     });
-    setOpen(true);
+    await element.play();
+    await element.requestPictureInPicture();
   };
   return { isOpen, toggle };
 }

@@ -204,6 +204,7 @@ function MeetingSettings() {
         label={t('preferences.language')}
         allowDeselect={false}
         value={i18n.language}
+        data-testid="setting-language"
         onChange={value => void setLanguage(value as Language)}
         data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
       />
@@ -211,6 +212,7 @@ function MeetingSettings() {
         label={t('preferences.colours')}
         allowDeselect={false}
         value={colorScheme}
+        data-testid="setting-colours"
         onChange={value => setColorScheme(value as 'light' | 'dark' | 'auto')}
         data={(['light', 'dark', 'auto'] as const).map(value => ({
           value,

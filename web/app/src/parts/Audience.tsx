@@ -1,10 +1,10 @@
 import type { OwnMeeting, WatchAccess, WatchSettings } from '@huitong/sdk';
-import { ActionIcon, Alert, Button, CopyButton, Group, Loader, Radio, Stack, TextInput } from '@mantine/core';
-import { Check, Copy } from 'lucide-react';
+import { Alert, Button, Group, Loader, Radio, Stack, TextInput } from '@mantine/core';
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
+import { CopyField } from './CopyField';
 import { Sheet } from './Sheet';
 
 const ALL: WatchAccess[] = ['public', 'password', 'link', 'registered'];
@@ -102,14 +102,7 @@ function Settings({ id }: { id: string }) {
               />
             )}
             {isSaved ? (
-              <TextInput
-                label={t('audience.address')}
-                readOnly
-                value={known.link}
-                onFocus={event => event.currentTarget.select()}
-                rightSection={<CopyLink link={known.link} />}
-                data-testid="audience-link"
-              />
+              <CopyField label={t('audience.address')} value={known.link} data-testid="audience-link" />
             ) : (
               <Group justify="flex-end">
                 <Button
@@ -126,23 +119,5 @@ function Settings({ id }: { id: string }) {
         )}
       </Stack>
     </form>
-  );
-}
-
-function CopyLink({ link }: { link: string }) {
-  const { t } = useTranslation();
-  return (
-    <CopyButton value={link}>
-      {({ copied, copy }) => (
-        <ActionIcon
-          variant="subtle"
-          color={copied ? 'teal' : 'gray'}
-          onClick={copy}
-          aria-label={t(copied ? 'audience.copied' : 'audience.copy')}
-        >
-          {copied ? <Check size={16} /> : <Copy size={16} />}
-        </ActionIcon>
-      )}
-    </CopyButton>
   );
 }

@@ -18,6 +18,7 @@ import { zone } from '../booking/draft';
 import { joinLink } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
+import styles from './Invitation.module.css';
 
 type Tongue = 'zh' | 'en';
 
@@ -37,10 +38,12 @@ interface InvitationProps {
   maySend?: boolean;
   /** By telephone, where that can be. */
   phone?: ReactNode;
+  /** The same for room systems. */
+  room?: ReactNode;
 }
 
 /** 邀请: a text to be copied, mail, short messages, a calendar file, a code for phones (S7, C22). */
-export function Invitation({ meeting, maySend = true, phone }: InvitationProps) {
+export function Invitation({ meeting, maySend = true, phone, room }: InvitationProps) {
   const { t, i18n } = useTranslation();
   const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
   return (
@@ -58,7 +61,7 @@ export function Invitation({ meeting, maySend = true, phone }: InvitationProps) 
         data-testid="invite-language"
       />
       <Tabs defaultValue="copy" keepMounted={false}>
-        <Tabs.List mb="md" grow>
+        <Tabs.List mb="md" grow className={phone ? styles.many : undefined}>
           <Tabs.Tab value="copy">{t('invite.byCopy')}</Tabs.Tab>
           {maySend && (
             <>
@@ -75,6 +78,11 @@ export function Invitation({ meeting, maySend = true, phone }: InvitationProps) 
               {t('invite.byPhone')}
             </Tabs.Tab>
           )}
+          {room && (
+            <Tabs.Tab value="room" data-testid="invite-by-room">
+              {t('invite.byRoom')}
+            </Tabs.Tab>
+          )}
           <Tabs.Tab value="code" data-testid="invite-by-code">
             {t('invite.byCode')}
           </Tabs.Tab>
@@ -89,6 +97,7 @@ export function Invitation({ meeting, maySend = true, phone }: InvitationProps) 
           <Send meeting={meeting} tongue={tongue} by="sms" />
         </Tabs.Panel>
         <Tabs.Panel value="phone">{phone}</Tabs.Panel>
+        <Tabs.Panel value="room">{room}</Tabs.Panel>
         <Tabs.Panel value="code">
           <Code meeting={meeting} />
         </Tabs.Panel>

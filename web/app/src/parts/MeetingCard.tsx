@@ -1,6 +1,16 @@
 import type { OwnMeeting } from '@huitong/sdk';
 import { ActionIcon, Anchor, Badge, Button, Card, Group, Menu, Text } from '@mantine/core';
-import { CalendarClock, EllipsisVertical, Eye, PenLine, Radio, Repeat2, Send, Trash2 } from 'lucide-react';
+import {
+  CalendarClock,
+  EllipsisVertical,
+  Eye,
+  PenLine,
+  Radio,
+  RadioTower,
+  Repeat2,
+  Send,
+  Trash2,
+} from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useRecurrenceText, useTimes } from '../booking/words';
@@ -15,6 +25,7 @@ interface MeetingCardProps {
   onInvite: () => void;
   onMove: () => void;
   onAudience: () => void;
+  onEncoder: () => void;
   onDelete: (isSeries: boolean) => void;
 }
 
@@ -26,6 +37,7 @@ export function MeetingCard({
   onInvite,
   onMove,
   onAudience,
+  onEncoder,
   onDelete,
 }: MeetingCardProps) {
   const { t } = useTranslation();
@@ -130,6 +142,15 @@ export function MeetingCard({
             {meeting.watch && (
               <Menu.Item leftSection={<Eye size={16} />} onClick={onAudience} data-testid="meeting-audience">
                 {t('home.audience')}
+              </Menu.Item>
+            )}
+            {!isPast && (
+              <Menu.Item
+                leftSection={<RadioTower size={16} />}
+                onClick={onEncoder}
+                data-testid="meeting-encoder"
+              >
+                {t('home.encoder')}
               </Menu.Item>
             )}
             {!isPast && isSeries && (

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { useTimes } from '../booking/words';
 import { problemText } from '../problems';
 import { Audience } from './Audience';
+import { Encoder } from './Encoder';
 import { MeetingCard } from './MeetingCard';
 import styles from './MeetingList.module.css';
 import { MoveOccurrence } from './MoveOccurrence';
@@ -38,7 +39,8 @@ export function MeetingList(props: MeetingListProps) {
         />
         {shown !== 'recordings' && (
           <SearchField
-            flex="0 1 240px"
+            flex="1 1 240px"
+            maw={{ xs: 240 }}
             label={t('home.search')}
             value={search}
             onChange={setSearch}
@@ -66,6 +68,7 @@ function Meetings({
   const { meetings, hasMore, more, problem, deletion, remove, undo, reload } = useMeetings(period, search);
   const [moved, setMoved] = useState<OwnMeeting | null>(null);
   const [watched, setWatched] = useState<OwnMeeting | null>(null);
+  const [encoded, setEncoded] = useState<OwnMeeting | null>(null);
   if (!meetings && problem === null) return <Loader size="sm" mx="auto" display="block" my="xl" />;
 
   let day: string | undefined;
@@ -100,6 +103,7 @@ function Meetings({
                 onInvite={() => onInvite(meeting)}
                 onMove={() => setMoved(meeting)}
                 onAudience={() => setWatched(meeting)}
+                onEncoder={() => setEncoded(meeting)}
                 onDelete={isSeries => remove({ meeting, isSeries })}
               />
             </div>
@@ -122,6 +126,7 @@ function Meetings({
         </Paper>
       )}
       <Audience meeting={watched} onClose={() => setWatched(null)} />
+      <Encoder meeting={encoded} onClose={() => setEncoded(null)} />
       <MoveOccurrence meeting={moved} onClose={() => setMoved(null)} onMoved={reload} />
     </>
   );

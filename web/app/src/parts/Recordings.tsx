@@ -3,6 +3,7 @@ import { ActionIcon, Alert, Anchor, Button, Card, Group, Loader, Stack, Text } f
 import { Download, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { sizeIn } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './MeetingList.module.css';
@@ -18,32 +19,32 @@ export function Recordings() {
     rest.recordings().then(setRecordings, setProblem);
   }, []);
   const when = new Intl.DateTimeFormat(i18n.language, { dateStyle: 'medium', timeStyle: 'short' });
-  const size = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1 });
 
   const remove = async (id: string) => {
     try {
+      setProblem(null);
       await rest.deleteRecording(id);
-      setRecordings(recordings?.filter(one => one.id !== id) ?? null);
+      setRecordings(now => now?.filter(one => one.id !== id) ?? null);
     } catch (thrown) {
       setProblem(thrown);
     }
+    setDoomed(null);
   };
-  if (problem !== null) {
-    return (
-      <Alert color="red" variant="light">
-        {problemText(t, problem)}
-      </Alert>
-    );
-  }
-  if (!recordings) return <Loader size="sm" mx="auto" display="block" my="xl" />;
+  const trouble = problem !== null && (
+    <Alert color="red" variant="light">
+      {problemText(t, problem)}
+    </Alert>
+  );
+  if (!recordings) return trouble || <Loader size="sm" mx="auto" display="block" my="xl" />;
   return (
     <Stack gap="sm">
+      {trouble}
       {recordings.length === 0 && (
         <Text c="dimmed" ta="center" py="xl">
           {t('recording.none')}
         </Text>
       )}
-      {recordings.map(({ id, title, start, state, seconds, bytes, file, watch }) => (
+      {recordings.map(({ id, title, start, state, seconds, bytes, file, watch, tracks }) => (
         <Card
           key={id}
           withBorder
@@ -61,7 +62,7 @@ export function Recordings() {
               {state === 'ready' ? (
                 <>
                   <span>{t('book.minutes', { count: Math.max(1, Math.round(seconds / 60)) })}</span>
-                  <span>{size.format(bytes / 1e6)} MB</span>
+                  <span>{sizeIn(i18n.language, bytes)}</span>
                 </>
               ) : (
                 <span>{t('recording.on')}</span>
@@ -72,30 +73,40 @@ export function Recordings() {
                 </Anchor>
               )}
             </Group>
+            {state === 'ready' && tracks && (
+              <Group gap="4px 12px" c="dimmed" fz="sm" data-testid="recording-tracks">
+                <span>{t('recording.tracks')}</span>
+                {tracks.map(track => (
+                  <Anchor key={track.file} href={track.file} fz="sm">
+                    <Written text={track.name} />
+                  </Anchor>
+                ))}
+              </Group>
+            )}
           </div>
-          <Group gap="xs" wrap="nowrap">
-            {state === 'ready' && (
+          {state === 'ready' && (
+            <Group gap="xs" wrap="nowrap">
               <Button component="a" href={file} variant="default" leftSection={<Download size={15} />}>
                 {t('recording.download')}
               </Button>
-            )}
-            {doomed === id ? (
-              <Button color="red" onClick={() => void remove(id)} data-testid="recording-delete-sure">
-                {t('recording.sure')}
-              </Button>
-            ) : (
-              <ActionIcon
-                variant="subtle"
-                color="red"
-                size={36}
-                aria-label={t('recording.remove', { title })}
-                onClick={() => setDoomed(id)}
-                data-testid="recording-delete"
-              >
-                <Trash2 size={17} />
-              </ActionIcon>
-            )}
-          </Group>
+              {doomed === id ? (
+                <Button color="red" onClick={() => void remove(id)} data-testid="recording-delete-sure">
+                  {t('recording.sure')}
+                </Button>
+              ) : (
+                <ActionIcon
+                  variant="subtle"
+                  color="red"
+                  size={36}
+                  aria-label={t('recording.remove', { title })}
+                  onClick={() => setDoomed(id)}
+                  data-testid="recording-delete"
+                >
+                  <Trash2 size={17} />
+                </ActionIcon>
+              )}
+            </Group>
+          )}
         </Card>
       ))}
     </Stack>

@@ -74,8 +74,14 @@ export function useMeetings(period: Period, search: string) {
       reload();
     });
   }, [reload]);
-  // Whoever goes on to another page has not taken it back.
-  useEffect(() => finish, [finish]);
+  // Whoever goes on to another page, or shuts this one, has not taken it back.
+  useEffect(() => {
+    window.addEventListener('pagehide', finish);
+    return () => {
+      window.removeEventListener('pagehide', finish);
+      finish();
+    };
+  }, [finish]);
 
   const remove = (wanted: Deletion) => {
     finish();

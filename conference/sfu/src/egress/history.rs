@@ -1,0 +1,140 @@
+//! What of the sent is kept: packets in case they get lost, and when each left until its arrival is reported. There are hundreds of both
+//! for each subscriber, so they are kept small.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use media::{AudioLevel, Codec};
+
+use super::Outgoing;
+use crate::{forward::Forwarded, picture::Ids};
+
+/// Packets kept for retransmission, and how long: what is older is no longer shown, and browsers keep theirs as long. Room for them
+/// is made for so many at a time: doubled, half of it would mostly lie empty.
+const KEPT: usize = 512;
+const KEPT_FOR: Duration = Duration::from_secs(1);
+const KEPT_STEP: usize = 64;
+
+/// A time in microseconds that runs over every 71 minutes, long after what bears it is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp(u32);
+
+impl Stamp {
+    /// `began` is the same for all that are compared.
+    pub(super) fn new(began: Instant, now: Instant) -> Self {
+        Self(now.saturating_duration_since(began).as_micros() as u32)
+    }
+
+    /// How long ago it was at `now`.
+    pub(super) fn age(self, now: Self) -> Duration {
+        Duration::from_micros(now.0.wrapping_sub(self.0).into())
+    }
+}
+
+/// The packets of one stream, in the order of their numbers.
+#[derive(Default)]
+pub(super) struct History(VecDeque<Kept>);
+
+/// An [`Outgoing`] without its gaps.
+struct Kept {
+    payload: Arc<[u8]>,
+    seq: u64,
+    timestamp: u32,
+    at: Stamp,
+    ids: Option<Ids>,
+    codec: Codec,
+    level: Option<AudioLevel>,
+    marker: bool,
+}
+
+impl Kept {
+    fn outgoing(&self) -> Outgoing {
+        let forwarded = Forwarded { seq: self.seq, timestamp: self.timestamp, ids: self.ids };
+        let (codec, marker, level) = (self.codec, self.marker, self.level);
+        Outgoing { codec, forwarded, marker, level, payload: Arc::clone(&self.payload) }
+    }
+}
+
+impl History {
+    pub(super) fn keep(&mut self, packet: Outgoing, now: Stamp) {
+        self.forget(now);
+        let kept = &mut self.0;
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        if kept.len() == kept.capacity() {
+            kept.reserve_exact(KEPT_STEP);
+        }
+        let Outgoing { codec, forwarded: Forwarded { seq, timestamp, ids }, marker, level, payload } = packet;
+        let at = kept.partition_point(|before| before.seq < seq);
+        kept.insert(at, Kept { payload, seq, timestamp, at: now, ids, codec, level, marker });
+    }
+
+    /// What is too old to be sent again.
+    pub(super) fn forget(&mut self, now: Stamp) {
+        while self.0.front().is_some_and(|kept| kept.at.age(now) > KEPT_FOR) {
+            self.0.pop_front();
+        }
+    }
+
+    /// How old the latest is.
+    pub(super) fn age(&self, now: Stamp) -> Option<Duration> {
+        Some(self.0.back()?.at.age(now))
+    }
+
+    pub(super) fn latest(&self) -> Option<Outgoing> {
+        self.0.back().map(Kept::outgoing)
+    }
+
+    /// The latest whose number ends so (RFC 3550 §5.1).
+    pub(super) fn get(&self, seq: u16) -> Option<Outgoing> {
+        let last = self.0.back()?.seq;
+        let wanted = last.checked_sub((last as u16).wrapping_sub(seq).into())?;
+        let at = self.0.partition_point(|before| before.seq < wanted);
+        self.0.get(at).filter(|kept| kept.seq == wanted).map(Kept::outgoing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::VideoCodec;
+
+    use super::*;
+
+    fn packet(seq: u64) -> Outgoing {
+        let forwarded = Forwarded { seq, timestamp: 0, ids: None };
+        let codec = Codec::Video(VideoCodec::Vp8);
+        Outgoing { codec, forwarded, marker: false, level: None, payload: [seq as u8].into() }
+    }
+
+    #[test]
+    fn packets_are_had_again_for_a_second_however_they_came() {
+        let began = Instant::now();
+        // Shortly before the clock runs over.
+        let at = |ms: u64| Stamp::new(began, began + Duration::from_micros(u64::from(u32::MAX) - 300_000 + ms * 1_000));
+        let mut history = History::default();
+        for (index, seq) in [65_534, 65_536, 65_535, 65_537].into_iter().enumerate() {
+            history.keep(packet(seq), at(index as u64 * 200));
+        }
+        for seq in 65_534..=65_537_u64 {
+            assert_eq!(history.get(seq as u16).map(|packet| packet.forwarded.seq), Some(seq));
+        }
+        assert!(history.get(2).is_none() && history.get(60_000).is_none());
+        assert_eq!(history.age(at(900)), Some(Duration::from_millis(300)));
+        history.forget(at(1_100));
+        assert!(history.get(65_534_u64 as u16).is_none() && history.get(65_535).is_some());
+    }
+
+    #[test]
+    fn no_more_are_kept_than_may_be() {
+        let (began, mut history) = (Instant::now(), History::default());
+        for seq in 0..2_000 {
+            history.keep(packet(seq), Stamp::new(began, began));
+        }
+        assert_eq!((history.0.len(), history.0.capacity()), (KEPT, KEPT));
+        assert!(size_of::<Kept>() <= 48, "{}", size_of::<Kept>());
+    }
+}

@@ -1,0 +1,133 @@
+//! A meeting's livestream and recording: when their studio runs, and what becomes of it.
+
+use model::{BroadcastId, Command};
+use streaming::{BroadcastFact, NewRecording};
+use tracing::Instrument;
+
+use super::Live;
+use crate::{
+    broadcast::{Livestream, state_of},
+    handle::Request,
+};
+
+impl Live {
+    /// Livestream and recording share one studio, which runs as long as one of them is wanted.
+    pub(super) fn want(&mut self, broadcast: Option<BroadcastId>, recording: bool) {
+        self.recording = recording;
+        self.set_broadcast(broadcast);
+        if broadcast.is_none() && !recording {
+            return self.end_livestream();
+        }
+        match &self.livestream {
+            Some(_) => self.apply_wishes(),
+            None if !self.is_starting => self.start_studio(),
+            None => {}
+        }
+    }
+
+    pub(super) fn set_broadcast(&mut self, wanted: Option<BroadcastId>) {
+        let before = std::mem::replace(&mut self.broadcast, wanted);
+        if let Some(over) = before.filter(|before| wanted != Some(*before)) {
+            self.viewer_chats.forget(over);
+            self.viewers.end_all();
+        }
+    }
+
+    fn start_studio(&mut self) {
+        self.is_starting = true;
+        let title = self.meeting.snapshot().meeting.title;
+        let (streaming, own) = (self.streaming.clone(), self.way.requests.clone());
+        // A program starts: the meeting doesn't wait for it.
+        let start = async move {
+            let started = Livestream::start(&streaming, title).await;
+            if let Err(error) = &started {
+                tracing::error!(%error, "studio can't start");
+            }
+            // A meeting that has ended needs none; dropped, it ends too.
+            let _ = own.send(Request::Livestream(started.ok())).await;
+        };
+        self.registry.tasks.spawn(start.in_current_span());
+    }
+
+    pub(super) fn livestream_is_there(&mut self, livestream: Option<Livestream>) {
+        self.is_starting = false;
+        match livestream {
+            Some(livestream) if self.broadcast.is_some() || self.recording => {
+                self.media.start_feed(livestream.feed());
+                self.livestream = Some(livestream);
+                self.apply_wishes();
+            }
+            // Stopped while it was being started.
+            Some(livestream) => self.end_in_peace(livestream),
+            None => self.studio_is_lost(),
+        }
+    }
+
+    pub(super) fn apply_wishes(&mut self) {
+        let title = self.meeting.snapshot().meeting.title;
+        let new = NewRecording { meeting: self.id, broadcast: None, owner: self.owner, title };
+        let Some(livestream) = &mut self.livestream else { return };
+        if let Err(error) = livestream.publish(self.broadcast) {
+            tracing::error!(%error, "livestream can't be published");
+        }
+        livestream.push(&self.pushes);
+        if let Err(error) = livestream.record(self.recording.then_some(new)) {
+            tracing::error!(%error, "meeting can't be recorded");
+            self.recording_failed();
+        }
+    }
+
+    fn studio_is_lost(&mut self) {
+        if let Some(id) = self.broadcast {
+            self.try_decide(Command::Broadcast(id, None));
+        }
+        if self.recording {
+            self.try_decide(Command::RecordingFailed);
+        }
+        self.end_livestream();
+    }
+
+    fn recording_failed(&mut self) {
+        self.try_decide(Command::RecordingFailed);
+        self.want(self.broadcast, false);
+    }
+
+    pub(super) fn end_livestream(&mut self) {
+        self.recording = false;
+        self.set_broadcast(None);
+        self.pushes.clear();
+        if let Some(livestream) = self.livestream.take() {
+            self.media.stop_feed();
+            self.end_in_peace(livestream);
+        }
+    }
+
+    /// Its last segments are written while the meeting goes on.
+    fn end_in_peace(&self, livestream: Livestream) {
+        self.registry.tasks.spawn(livestream.stop().in_current_span());
+    }
+
+    pub(super) fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
+        match fact.unwrap_or(BroadcastFact::Ended) {
+            BroadcastFact::KeyframeWanted(participant, kind) => self.media.request_keyframe(participant, kind),
+            BroadcastFact::RecordingFailed => self.recording_failed(),
+            BroadcastFact::Pushed(id, state) => self.try_decide(Command::Pushed(id, state)),
+            fact @ (BroadcastFact::Ended | BroadcastFact::Failed(_)) => {
+                tracing::error!(?fact, "studio is lost");
+                self.studio_is_lost();
+            }
+            fact @ (BroadcastFact::Live | BroadcastFact::Restarting) => {
+                if let Some(id) = self.broadcast {
+                    self.try_decide(Command::Broadcast(id, Some(state_of(&fact))));
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn broadcast_fact(livestream: &mut Option<Livestream>) -> Option<BroadcastFact> {
+    match livestream {
+        Some(livestream) => livestream.facts.recv().await,
+        None => std::future::pending().await,
+    }
+}

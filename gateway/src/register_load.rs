@@ -1,0 +1,113 @@
+//! Registration after registration, as `huitong bench register` makes them to a server in another process: each is challenged and
+//! proven, as a telephone's is. One thread does it all and never rests.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use sip::{Credentials, Event, Question, RequestKey, Target};
+
+use crate::{
+    LoadError,
+    load_line::{GIVE_UP, LoadLine},
+};
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct RegisterLoad {
+    /// Where the server listens by UDP.
+    pub sip: SocketAddr,
+    /// Its accounts, which register in turn.
+    pub users: Vec<String>,
+    /// Of all.
+    pub password: String,
+    /// New registrations a second.
+    pub rate: f64,
+    /// How many.
+    pub registrations: usize,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub struct RegisterReport {
+    /// That were taken.
+    pub ok: usize,
+    /// That were refused.
+    pub refused: usize,
+    /// That nobody answered.
+    pub unanswered: usize,
+    /// REGISTERs that went out: two of each that is challenged, and what was sent again.
+    pub requests: usize,
+    /// From the first REGISTER to the last answer, in milliseconds, the shortest first.
+    pub took_ms: Vec<f64>,
+    /// New registrations a second that were really begun.
+    pub rate: f64,
+}
+
+struct Run {
+    line: LoadLine,
+    begun: HashMap<RequestKey, Instant>,
+    report: RegisterReport,
+}
+
+impl RegisterLoad {
+    /// Takes as long as it takes, on this thread.
+    pub fn run(&self) -> Result<RegisterReport, LoadError> {
+        let line = LoadLine::open(self.sip)?;
+        let mut run = Run { line, begun: HashMap::new(), report: RegisterReport::default() };
+        let begun = Instant::now();
+        let mut users = self.users.iter().cycle().take(self.registrations).enumerate().peekable();
+        while users.peek().is_some() {
+            let now = Instant::now();
+            let is_due = |n: usize| now >= begun + Duration::from_secs_f64(n as f64 / self.rate);
+            while let Some((_, user)) = users.next_if(|(n, _)| is_due(*n)) {
+                run.register(user, &self.password, now);
+            }
+            run.step(now);
+        }
+        run.report.rate = self.registrations as f64 / begun.elapsed().as_secs_f64();
+        let give_up = Instant::now() + GIVE_UP;
+        while !run.begun.is_empty() && Instant::now() < give_up {
+            run.step(Instant::now());
+        }
+        run.report.unanswered += run.begun.len();
+        run.report.took_ms.sort_by(f64::total_cmp);
+        Ok(run.report)
+    }
+}
+
+impl Run {
+    fn register(&mut self, user: &str, password: &str, now: Instant) {
+        let of = format!("sip:{user}@{}", self.line.way.peer);
+        let target = Target {
+            way: self.line.way,
+            uri: format!("sip:{}", self.line.way.peer),
+            from: of.clone(),
+            to: of,
+            contact: user.to_owned(),
+            call_id: String::new(),
+            credentials: Some(Credentials { user: user.to_owned(), password: password.to_owned() }),
+            replaces: None,
+            routes: Vec::new(),
+        };
+        let request = self.line.endpoint.ask(target, Question::Register { expires: 3_600 }, now);
+        self.begun.insert(request, now);
+    }
+
+    fn step(&mut self, now: Instant) {
+        self.line.receive(now);
+        while let Some(event) = self.line.endpoint.poll_event() {
+            let Event::Responded(request, answer) = event else { continue };
+            let Some(begun) = self.begun.remove(&request) else { continue };
+            self.report.took_ms.push((now - begun).as_secs_f64() * 1e3);
+            match answer.code {
+                200 => self.report.ok += 1,
+                408 => self.report.unanswered += 1,
+                _ => self.report.refused += 1,
+            }
+        }
+        self.line.send(|_| self.report.requests += 1);
+    }
+}

@@ -1,0 +1,123 @@
+//! Networks that are not as most are: no UDP, no IPv4.
+
+use std::{
+    net::{Ipv6Addr, SocketAddr, UdpSocket},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use sfu::load::{LoadClient, LoadEvent, LoadIdentity};
+use tests::{Browser, Client, Colour, Server, free_everywhere};
+
+const HOST: f32 = 700.0;
+const GUEST: f32 = 1_100.0;
+const LOUD: f32 = 0.05;
+
+/// The page's connections, for [`WAYS`].
+const KEEP: &str = "const set = RTCPeerConnection.prototype.setRemoteDescription;
+window.connections = [];
+RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    window.connections.push(this);
+    return set.call(this, description);
+};";
+
+/// The same, and the page gets to know of no way but TCP, as where UDP is blocked no other leads anywhere.
+const NO_UDP: &str = "const set = RTCPeerConnection.prototype.setRemoteDescription;
+window.connections = [];
+RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+    window.connections.push(this);
+    const leads = line => !line.startsWith('a=candidate:') || / tcp /i.test(line);
+    return set.call(this, { type, sdp: sdp.split('\\r\\n').filter(leads).join('\\r\\n') });
+};";
+
+/// By what most of each connection's bytes go in half a second: browsers keep several ways open, and use one.
+const WAYS: &str = "(async () => {
+    const bytes = async connection => {
+        const all = [...(await connection.getStats()).values()];
+        const sums = { udp: 0, tcp: 0 };
+        for (const pair of all.filter(({ type }) => type === 'candidate-pair')) {
+            const { protocol } = all.find(({ id }) => id === pair.remoteCandidateId);
+            sums[protocol] += pair.bytesSent + pair.bytesReceived;
+        }
+        return sums;
+    };
+    const before = await Promise.all(window.connections.map(bytes));
+    await new Promise(resolve => setTimeout(resolve, 500));
+    const after = await Promise.all(window.connections.map(bytes));
+    return after.map(({ udp, tcp }, at) => (udp - before[at].udp > tcp - before[at].tcp ? 'udp' : 'tcp'));
+})()";
+
+/// Waits until all of the page goes so: the first way that leads somewhere is not always the one that is used.
+fn goes_by(page: &mut Browser, ways: [&str; 2]) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = page.evaluate(WAYS)?;
+        if found == json!(ways) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("{found}, not {ways:?}");
+        }
+    }
+}
+
+// RFC 6544, RFC 4571, product: J8
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_udp_is_heard_and_seen_and_who_has_ipv6_alone_gets_through() -> Result<()> {
+    let port = free_everywhere()?;
+    let everywhere = format!("0.0.0.0:{port}");
+    let environment =
+        [("HUITONG_MEDIA__WEBRTC", everywhere.as_str()), ("HUITONG_MEDIA__ANNOUNCED", "[\"127.0.0.1\", \"::1\"]")];
+    let server = Server::start_with(&environment)?;
+    let (web, number, password) = (server.web, server.meeting.clone(), server.password.clone());
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        let mut host = Browser::start(HOST, Colour::Red)?;
+        host.before_each_page(NO_UDP)?;
+        host.join(web, &number, "韩梅梅", &password)?;
+        let mut guest = Browser::start(GUEST, Colour::Green)?;
+        guest.before_each_page(KEEP)?;
+        guest.join(web, &number, "李雷", &password)?;
+        host.see_colour("[data-testid=tile][data-name=李雷] video", Colour::Green)?;
+        guest.see_colour("[data-testid=tile][data-name=韩梅梅] video", Colour::Red)?;
+        assert!(host.hear(2)?.tone(GUEST, 1.0) > LOUD);
+        assert!(guest.hear(2)?.tone(HOST, 1.0) > LOUD);
+        goes_by(&mut host, ["tcp", "tcp"])?;
+        goes_by(&mut guest, ["udp", "udp"])?;
+        Ok(())
+    })
+    .await??;
+    let join = json!({"type": "join", "name": "Ada King", "password": server.password});
+    let mut client = Client::join(server.web, &server.meeting, join, None).await?;
+    let socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0))?;
+    let (own, start) = (socket.local_addr()?, Instant::now());
+    let (mut media, offer) = LoadClient::publisher(&LoadIdentity::generate()?, own, 1, start)?;
+    client.send(&json!({"type": "publish", "id": 1, "sdp": offer})).await?;
+    let answer = client.next(|message| message["id"] == 1).await?;
+    let sdp = answer["sdp"].as_str().with_context(|| answer.to_string())?.to_owned();
+    assert!(sdp.contains(&format!(" udp 2130706431 ::1 {port} typ host")), "{sdp}");
+    media.answer(&sdp)?;
+    tokio::task::spawn_blocking(move || connect(&socket, own, &mut media)).await?
+}
+
+/// Until its media can flow, by this socket alone.
+fn connect(socket: &UdpSocket, own: SocketAddr, media: &mut LoadClient) -> Result<()> {
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let (deadline, mut buffer) = (Instant::now() + Duration::from_secs(20), [0; 2_048]);
+    while Instant::now() < deadline {
+        let mut is_connected = false;
+        let send = |to: SocketAddr, datagram: &[u8]| {
+            // Where IPv4 leads this socket can't.
+            let _ = socket.send_to(datagram, to);
+        };
+        media.drain(Instant::now(), send, |event| is_connected |= event == LoadEvent::Connected);
+        if is_connected {
+            return Ok(());
+        }
+        if let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
+            media.receive(from, own, &buffer[..bytes], Instant::now());
+        }
+        media.wake(Instant::now());
+    }
+    bail!("no way by IPv6")
+}

@@ -1,0 +1,250 @@
+//! Encoders that come in by WHIP (RFC 9725), and viewers who watch by WHEP.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::{Aiortc, Baresip, Browser, Client, Codec, Colour, Devices, Server, User, by_id, http};
+
+const ENCODER: f32 = 1_300.0;
+const PHONE: f32 = 700.0;
+
+/// Louder than this a tone is heard; softer than a tenth of it, it is not.
+const HEARD: f32 = 0.05;
+
+/// Waits until the phone hears the encoder, or doesn't.
+fn hears(phone: &mut Baresip, is_heard: bool) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    let mut levels = Vec::new();
+    while Instant::now() < deadline {
+        let level = phone.listen(1.0)?.tone(ENCODER, 1.0);
+        if if is_heard { level > HEARD } else { level < HEARD / 10.0 } {
+            return Ok(());
+        }
+        levels.push(level);
+    }
+    bail!("the encoder at the phone: {levels:?}")
+}
+
+// product: B9, B5, C6, C8
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoder_is_a_participant_and_viewers_see_him_within_half_a_second() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    // The door is shut to all but those the host has given a token to.
+    host.command(json!({"type": "lock", "on": true})).await?;
+    let path = format!("/meetings/{id}/encoder-token");
+    let token = user.post(&path, json!({"name": "讲台"})).await?;
+    assert_eq!(token.status, 201, "{}", token.body);
+    let (url, secret) =
+        (token.body["url"].as_str().context("a url")?, token.body["token"].as_str().context("a token")?);
+    assert_eq!(user.get(&path).await?["name"], "讲台");
+    let other = User::login(&server, "concurrent").await?;
+    for method in [Method::GET, Method::DELETE] {
+        assert_eq!(other.ask(method, &path, Value::Null, &[]).await?.status, 404);
+    }
+    let sdp = |token: &str| {
+        let offer = http().post(url).header("content-type", "application/sdp").bearer_auth(token);
+        offer.body("v=0").send()
+    };
+    let wrong = sdp("guessed").await?;
+    assert_eq!((wrong.status().as_u16(), wrong.headers()["www-authenticate"].to_str()?), (401, "Bearer"));
+    assert_eq!(sdp(secret).await?.status(), 400);
+    let json_offer = http().post(url).bearer_auth(secret).json(&json!({})).send().await?;
+    assert_eq!(json_offer.status(), 415);
+    let question = http().request(Method::OPTIONS, url).header("origin", "https://player.example").send().await?;
+    assert_eq!(question.headers()["access-control-allow-origin"], "*");
+    assert_eq!(question.headers()["accept-post"], "application/sdp");
+
+    let mut aiortc = Aiortc::start()?;
+    assert_eq!(aiortc.ask(&format!("whip {url} {secret} vp8 {ENCODER} red"))?, "created");
+    let joined = host.next(|message| message["event"]["participant"]["camera"] == true).await?;
+    let encoder = joined["event"]["participant"].clone();
+    assert_eq!(
+        (&encoder["name"], &encoder["via"], &encoder["role"]),
+        (&"讲台".into(), &"encoder".into(), &"member".into())
+    );
+    let encoder = encoder["id"].as_str().context("an id")?.to_owned();
+
+    host.command(json!({"type": "lock", "on": false})).await?;
+    let (sip, number, password) = (server.sip, server.meeting.clone(), server.password.clone());
+    let web = server.web;
+    let (mut phone, mut page) = tokio::task::spawn_blocking(move || -> Result<(Baresip, Browser)> {
+        let mut phone = Baresip::start("13812345678", Codec::Opus, PHONE)?;
+        phone.dial(&number, sip, "udp")?;
+        phone.enter(&password)?;
+        phone.wait_for_sound()?;
+        hears(&mut phone, true)?;
+        let mut page = Browser::start_on(Devices::NoCamera)?;
+        page.join(web, &number, "李雷", &password)?;
+        page.see_colour("[data-testid=tile] video", Colour::Red)?;
+        assert!(page.hear(2)?.tone(ENCODER, 1.0) > HEARD);
+        Ok((phone, page))
+    })
+    .await??;
+
+    // Who watches: nobody while there is no livestream, then who has the password.
+    let whep = format!("http://{web}/whep/{id}");
+    let mut aiortc = tokio::task::spawn_blocking(move || -> Result<Aiortc> {
+        assert!(aiortc.ask(&format!("whep {whep} -"))?.starts_with("refused 409"));
+        Ok(aiortc)
+    })
+    .await??;
+    let set = json!({"access": "password", "password": "246810"});
+    assert_eq!(user.ask(Method::PUT, &format!("/meetings/{id}/watch"), set, &[]).await?.status, 200);
+    host.command(json!({"type": "start_broadcast"})).await?;
+    host.next(|message| message["event"]["broadcast"]["state"] == "live").await?;
+    let whep = format!("http://{web}/whep/{id}");
+    let (mut aiortc, latencies) = tokio::task::spawn_blocking(move || -> Result<(Aiortc, Vec<u64>)> {
+        assert!(aiortc.ask(&format!("whep {whep} -"))?.contains("watch_password_needed"));
+        assert!(aiortc.ask(&format!("whep {whep} 135790"))?.contains("wrong_watch_password"));
+        assert_eq!(aiortc.ask(&format!("whep {whep} 246810"))?, "created");
+        aiortc.ask("see red")?;
+        let heard = aiortc.hear(&[ENCODER, PHONE, 2_000.0])?;
+        assert!(heard[0] > HEARD && heard[1] > HEARD && heard[2] < HEARD / 10.0, "all are mixed: {heard:?}");
+        let mut latencies = Vec::new();
+        for colour in ["green", "blue", "red", "green", "red"] {
+            latencies.push(aiortc.ask(&format!("change {colour}"))?.parse()?);
+        }
+        latencies.sort_unstable();
+        Ok((aiortc, latencies))
+    })
+    .await??;
+    println!("WHIP to WHEP, milliseconds: {latencies:?}");
+    // A busy machine delays some of them; what holds pictures back would delay all.
+    assert!(latencies[0] < 500, "{latencies:?}");
+    let seen: Value = http().get(format!("http://{web}/api/v1/broadcasts/{id}")).send().await?.json().await?;
+    assert_eq!(seen["viewers"], 1);
+
+    // Muted like any other, and heard again without being asked; a new password shows viewers the door.
+    host.command(json!({"type": "mute", "participant": encoder})).await?;
+    let mut phone = tokio::task::spawn_blocking(move || -> Result<Baresip> {
+        hears(&mut phone, false)?;
+        Ok(phone)
+    })
+    .await??;
+    host.command(json!({"type": "unmute", "participant": encoder})).await?;
+    host.next(|message| message["event"]["participant"]["muted"] == false).await?;
+    let set = json!({"access": "password", "password": "135790"});
+    assert_eq!(user.ask(Method::PUT, &format!("/meetings/{id}/watch"), set, &[]).await?.status, 200);
+    let mut aiortc = tokio::task::spawn_blocking(move || -> Result<Aiortc> {
+        hears(&mut phone, true)?;
+        aiortc.ask("gone whep")?;
+        assert_eq!(aiortc.ask("end whep")?, "404");
+        Ok(aiortc)
+    })
+    .await??;
+
+    // Removed like any other, and it does not come back.
+    host.command(json!({"type": "remove", "participant": encoder})).await?;
+    let again = format!("whip {url} {secret} vp8 {ENCODER} red");
+    let (mut aiortc, mut page) = tokio::task::spawn_blocking(move || -> Result<(Aiortc, Browser)> {
+        aiortc.ask("gone whip")?;
+        assert!(aiortc.ask(&again)?.contains("removed"));
+        page.miss("[data-testid=tile] video")?;
+        Ok((aiortc, page))
+    })
+    .await??;
+
+    // Another name is let in by the page, with what OBS sends, until its token is taken back there; it goes by itself too.
+    let number = server.meeting.clone();
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        let mut owner = Browser::start_on(Devices::NoCamera)?;
+        owner.login(web, "host", "Huitong-2026")?;
+        owner.click_at(&format!("[data-number='{number}'] [data-testid=meeting-more]"))?;
+        owner.click("meeting-encoder")?;
+        owner.until("document.querySelector('[data-testid=encoder-name]')?.value === '讲台'")?;
+        owner.fill("encoder-name", "无人机")?;
+        owner.click("encoder-make")?;
+        owner.see(&by_id("encoder-token"))?;
+        let url = owner.evaluate("document.querySelector('[data-testid=encoder-address]').value")?;
+        let secret = owner.evaluate("document.querySelector('[data-testid=encoder-token]').value")?;
+        let (url, secret) = (url.as_str().context("a url")?, secret.as_str().context("a token")?);
+        let again = format!("whip {url} {secret} h264 {ENCODER} blue");
+        assert_eq!(aiortc.ask(&again)?, "created");
+        page.see_colour("[data-testid=tile] video", Colour::Blue)?;
+        assert_eq!(aiortc.ask("end whip")?, "200");
+        aiortc.ask("gone whip")?;
+        assert_eq!(aiortc.ask(&again)?, "created");
+        owner.click("encoder-revoke")?;
+        owner.miss(&by_id("encoder-address"))?;
+        aiortc.ask("gone whip")?;
+        assert!(aiortc.ask(&again)?.starts_with("refused 401"));
+        Ok(())
+    })
+    .await?
+}
+
+/// An encoder as most are set up: pictures that refer to later ones, and a key frame every ten seconds. Killed when a test fails.
+struct Encoding(std::process::Child);
+
+impl Encoding {
+    fn start(url: &str, colour: &str) -> Result<Self> {
+        let picture = format!("color={colour}:size=640x360:rate=30");
+        let sound = format!("sine=frequency={ENCODER}:sample_rate=44100");
+        let mut ffmpeg = std::process::Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-re", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound]);
+        ffmpeg.args(["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "300", "-c:a", "aac"]);
+        ffmpeg.args(["-t", "60", "-f", "flv", url]);
+        Ok(Self(ffmpeg.stdin(std::process::Stdio::null()).spawn()?))
+    }
+
+    /// Waits until it has given up, before its film is over.
+    fn ends(&mut self) -> Result<()> {
+        if self.0.wait()?.success() {
+            bail!("nobody stops the encoder");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Encoding {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
+// product: B9
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoder_that_knows_rtmp_alone_is_seen_and_heard_whenever_one_comes() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let path = format!("/meetings/{id}/encoder-token");
+    let token = user.post(&path, json!({"name": "讲台"})).await?;
+    let url = token.body["rtmp"].as_str().context("a url")?;
+    let url = format!("{url}/{}", token.body["token"].as_str().context("a token")?);
+    let wrong = token.body["rtmp"].as_str().context("a url")?.to_owned() + "/guessed";
+    tokio::task::spawn_blocking(move || Encoding::start(&wrong, "red")?.ends()).await??;
+    let mut encoding = Encoding::start(&url, "red")?;
+    let joined = host.next(|message| message["event"]["participant"]["via"] == "encoder").await?;
+    assert_eq!(joined["event"]["participant"]["name"], "讲台");
+    host.next(|message| message["event"]["participant"]["camera"] == true).await?;
+    let (web, number, password) = (server.web, server.meeting.clone(), server.password.clone());
+    let encoding = tokio::task::spawn_blocking(move || -> Result<Encoding> {
+        let mut page = Browser::start_on(Devices::NoCamera)?;
+        page.join(web, &number, "李雷", &password)?;
+        page.see_colour("[data-testid=tile] video", Colour::Red)?;
+        assert!(page.hear(2)?.tone(ENCODER, 1.0) > HEARD);
+        // It goes and comes again.
+        drop(encoding);
+        page.miss("[data-testid=tile] video")?;
+        encoding = Encoding::start(&url, "blue")?;
+        page.see_colour("[data-testid=tile] video", Colour::Blue)?;
+        Ok(encoding)
+    })
+    .await??;
+    assert_eq!(user.ask(Method::DELETE, &path, Value::Null, &[]).await?.status, 204);
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        let mut encoding = encoding;
+        encoding.ends()
+    })
+    .await?
+}
