@@ -249,19 +249,19 @@ impl Conference {
 
     /// A livestream's meeting; of one from before the server's start only its recording knows.
     fn meeting_of(&self, livestream: BroadcastId) -> MeetingId {
-        let id = self.shared.registry.meeting_of(livestream);
-        if id.uuid() != livestream.uuid() {
-            return id;
-        }
-        let recording = self.shared.resources.streaming.recordings().replay(livestream);
-        recording.map_or(id, |recording| recording.meeting)
+        let of_recording = || self.shared.resources.streaming.recordings().replay(livestream);
+        let known = self.shared.registry.meeting_of(livestream);
+        // A meeting's first has the meeting's id.
+        known.or_else(|| Some(of_recording()?.meeting)).unwrap_or_else(|| MeetingId::new(livestream.uuid()))
     }
 
     async fn settings_of(&self, meeting: MeetingId) -> Result<Option<WatchSettings>, StoreError> {
-        if let Some((settings, read)) = lock(&self.audience().settings).get(&meeting)
-            && read.elapsed() < BELIEVED
-        {
-            return Ok(settings.clone());
+        if let Some((settings, read)) = lock(&self.audience().settings).get_mut(&meeting) {
+            if read.elapsed() < BELIEVED {
+                return Ok(settings.clone());
+            }
+            // One asks, and the thousands who come meanwhile believe what is known for as long again.
+            *read = Instant::now();
         }
         let settings = self.store().watch_settings(meeting).await?;
         self.audience().remember(meeting, settings.clone());

@@ -344,7 +344,7 @@ impl Conference {
 
     /// The same by id, of the meeting or of a livestream of it: for the watch page.
     pub async fn door_by_id(&self, id: MeetingId) -> Result<Option<Door>, StoreError> {
-        let id = self.shared.registry.meeting_of(BroadcastId::new(id.uuid()));
+        let id = self.shared.registry.meeting_of(BroadcastId::new(id.uuid())).unwrap_or(id);
         Ok(self.store().meeting(id).await?.map(|meeting| self.door(meeting)))
     }
 

@@ -121,9 +121,9 @@ impl Registry {
         }
     }
 
-    /// The meeting of a livestream, where it is another's id than the meeting's.
-    pub(crate) fn meeting_of(&self, id: BroadcastId) -> MeetingId {
-        self.livestreams().meetings.get(&id).copied().unwrap_or_else(|| MeetingId::new(id.uuid()))
+    /// The meeting of a livestream; none of one from before the server's start.
+    pub(crate) fn meeting_of(&self, id: BroadcastId) -> Option<MeetingId> {
+        self.livestreams().meetings.get(&id).copied()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<MeetingId, Way>> {
@@ -173,7 +173,8 @@ mod tests {
         let second = registry.unused_livestream(ID);
         assert_ne!(second, first);
         registry.note_livestream(second, ID);
-        assert_eq!((registry.meeting_of(first), registry.meeting_of(second)), (ID, ID));
+        assert_eq!((registry.meeting_of(first), registry.meeting_of(second)), (Some(ID), Some(ID)));
+        assert_eq!(registry.meeting_of(BroadcastId::from_u128(3)), None);
         for n in 0..2 * LIVESTREAMS_MAX as u128 {
             registry.note_livestream(BroadcastId::from_u128(n + 10), ID);
         }

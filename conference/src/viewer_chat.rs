@@ -132,7 +132,8 @@ impl Conference {
         text: String,
         source: IpAddr,
     ) -> Result<ParticipantId, ViewerRefused> {
-        let way = self.shared.registry.known(self.shared.registry.meeting_of(livestream)).ok_or(Refusal::NotLive)?;
+        let registry = &self.shared.registry;
+        let way = registry.meeting_of(livestream).and_then(|id| registry.known(id)).ok_or(Refusal::NotLive)?;
         lock(&self.viewer_chats().paces).take(livestream, viewer, network_of(source), Instant::now())?;
         let from = known_as(livestream, viewer);
         let (answer, answered) = oneshot::channel();

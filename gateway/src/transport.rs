@@ -10,6 +10,7 @@ use std::{
 };
 
 use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -99,7 +100,7 @@ pub(crate) async fn bind(
     for address in &config.udp {
         let failed = |source| GatewayError::Bind { transport: "UDP", address: *address, source };
         let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
-        let reference = socket2::SockRef::from(&*socket);
+        let reference = SockRef::from(&*socket);
         let _ = reference.set_recv_buffer_size(KERNEL_BUFFER_BYTES);
         let _ = reference.set_send_buffer_size(KERNEL_BUFFER_BYTES);
         let local = socket.local_addr().map_err(failed)?;
@@ -118,6 +119,8 @@ pub(crate) async fn bind(
     for (address, transport, name) in plain.chain(encrypted) {
         let failed = |source| GatewayError::Bind { transport: name, address: *address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
+        // Connections inherit it (tcp(7)): an answer after another one doesn't wait for that one's acknowledgement.
+        SockRef::from(&listener).set_tcp_nodelay(true).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         sockets.local.push((transport, local));
         let acceptor = (transport == Transport::Tls).then(|| acceptor.clone());
@@ -171,7 +174,7 @@ impl Sockets {
             let (source, queue, ladder) = (Source { transport, peer, local }, self.queue.clone(), self.ladder.clone());
             let ours = Some(PING_EVERY.start + (PING_EVERY.end - PING_EVERY.start).mul_f64(rand::random()));
             self.tasks.spawn(async move {
-                match (timeout(CONNECT, TcpStream::connect(peer)).await, tls) {
+                match (timeout(CONNECT, connect(peer)).await, tls) {
                     (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting, &ladder, ours).await,
                     (Ok(Ok(stream)), Some(TlsPeer { name, config })) => {
                         let shaking = TlsConnector::from(config).connect(name, stream);
@@ -245,6 +248,13 @@ impl StunBudget {
         }
         self.left.checked_sub(1).map(|left| self.left = left).is_some()
     }
+}
+
+/// What is written leaves at once.
+async fn connect(peer: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(peer).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>, ladder: Ladder) {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod mixer;
+mod origin;
 mod register;
 mod setup;
 mod sfu;
@@ -26,6 +27,8 @@ pub(crate) enum Bench {
     Calls(calls::Calls),
     /// How long a livestream takes from the camera to the viewer, and what it costs.
     Stream(stream::Stream),
+    /// How many viewers of a livestream a core serves, and how late they have each part.
+    Origin(origin::Origin),
     /// What forwarding between browsers costs a server of this program that runs on a core of its own.
     Sfu(sfu::Sfu),
     /// What registrations cost a server of this program that runs on a core of its own.
@@ -58,6 +61,7 @@ pub(crate) fn run(what: &Bench) -> anyhow::Result<()> {
         Bench::Mixer(mixer) => mixer::run(mixer),
         Bench::Calls(calls) => calls::run(calls),
         Bench::Stream(stream) => stream::run(stream),
+        Bench::Origin(origin) => origin::run(origin),
         Bench::Sfu(sfu) => sfu::run(sfu),
         Bench::Register(register) => register::run(register),
         Bench::Setup(setup) => setup::run(setup),

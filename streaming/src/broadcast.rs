@@ -128,9 +128,9 @@ impl Broadcast {
 
     /// Lets players have it under this id from now on, and nothing of what was before.
     pub fn publish(&self, id: BroadcastId) -> Result<(), StreamingError> {
-        let packager = self.origin.open(id).ok_or(StreamingError::Taken(id))?;
+        let shelf = self.origin.open(id).ok_or(StreamingError::Taken(id))?;
         tracing::info!(broadcast_id = %id, "published");
-        self.order(Order::Publish(id, packager));
+        self.order(Order::Publish(id, shelf));
         Ok(())
     }
 

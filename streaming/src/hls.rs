@@ -53,6 +53,8 @@ pub(crate) struct Packager {
     formats: [Option<Format>; 4],
     /// Of each rendition.
     playlists: [Playlist; 4],
+    /// Which renditions have something new that nobody was told of.
+    news: [bool; 4],
 }
 
 /// Written when somebody asks, once for all who do.
@@ -107,6 +109,7 @@ impl Packager {
             multivariant: OnceLock::new(),
             formats: Default::default(),
             playlists: Default::default(),
+            news: [false; 4],
         }
     }
 
@@ -120,13 +123,13 @@ impl Packager {
         if self.full_hd.is_copied && track == Track::FullHd {
             return;
         }
-        self.formats[index(track)] = Some(format.clone());
+        self.formats[track.index()] = Some(format.clone());
         self.multivariant = OnceLock::new();
         if self.full_hd.is_copied && track == Track::Video {
             self.rendition_mut(Track::FullHd).set_format(format.clone());
         }
         self.rendition_mut(track).set_format(format);
-        self.changed();
+        self.all_changed();
     }
 
     /// Takes the next unit of a track; true when there is something new to fetch.
@@ -150,15 +153,22 @@ impl Packager {
         if self.full_hd.is_copied && unit.track == Track::FullHd {
             return false;
         }
-        let copies = self.copies(&unit);
-        let mut is_new = self.rendition_mut(unit.track).push(unit, run);
-        for copy in copies {
-            is_new |= self.rendition_mut(Track::FullHd).push(copy, run);
+        let was_playable = self.is_playable();
+        let (track, copies) = (unit.track, self.copies(&unit));
+        let is_new = self.rendition_mut(track).push(unit, run);
+        let is_copied =
+            copies.into_iter().fold(false, |new, copy| self.rendition_mut(Track::FullHd).push(copy, run) || new);
+        if !is_new && !is_copied {
+            return false;
         }
-        if is_new {
-            self.changed();
+        self.changed();
+        self.news[track.index()] |= is_new;
+        self.news[Track::FullHd.index()] |= is_copied;
+        // Until then all wait for the same.
+        if !was_playable {
+            self.news = [true; 4];
         }
-        is_new
+        true
     }
 
     /// What the largest picture's rendition gets of this unit: when its own coding has ended, the next lower one's pictures.
@@ -168,8 +178,8 @@ impl Packager {
         }
         let copies = self.full_hd.copies(unit);
         if !copies.is_empty()
-            && self.formats[index(Track::FullHd)].take().is_some()
-            && let Some(format) = self.formats[index(Track::Video)].clone()
+            && self.formats[Track::FullHd.index()].take().is_some()
+            && let Some(format) = self.formats[Track::Video.index()].clone()
         {
             self.multivariant = OnceLock::new();
             self.rendition_mut(Track::FullHd).change_format(format);
@@ -192,7 +202,7 @@ impl Packager {
         self.renditions.iter_mut().for_each(Rendition::end_run);
         self.full_hd.end_run();
         (self.run, self.started) = (None, None);
-        self.changed();
+        self.all_changed();
     }
 
     /// The broadcast is over: the playlists say so.
@@ -259,7 +269,7 @@ impl Packager {
         if !of.is_used() {
             return None;
         }
-        let playlist = &self.playlists[index(track)];
+        let playlist = &self.playlists[track.index()];
         let cell = if delta { &playlist.delta } else { &playlist.full };
         let others: Vec<&Rendition> = self.used().filter(|other| other.track() != track).collect();
         Some(cell.get_or_init(|| Text::new(playlist::media(of, &others, self.finished, delta))).clone())
@@ -314,32 +324,39 @@ impl Packager {
     }
 
     fn rendition(&self, track: Track) -> &Rendition {
-        &self.renditions[index(track)]
+        &self.renditions[track.index()]
     }
 
     fn rendition_mut(&mut self, track: Track) -> &mut Rendition {
-        &mut self.renditions[index(track)]
+        &mut self.renditions[track.index()]
+    }
+
+    /// Which tracks, in the order of [`Track::ALL`], have something new since the last time.
+    pub(crate) fn take_news(&mut self) -> [bool; 4] {
+        std::mem::take(&mut self.news)
+    }
+
+    fn all_changed(&mut self) {
+        self.changed();
+        self.news = [true; 4];
     }
 
     fn changed(&mut self) {
         if let Some(captions) = &mut self.captions {
-            captions.follow(&self.renditions[index(Track::Video)]);
+            captions.follow(&self.renditions[Track::Video.index()]);
         }
         self.revision += 1;
         self.playlists = Default::default();
     }
 }
 
+/// Of which track a file is, by its name.
+pub(crate) fn track_of(file: &str) -> Option<Track> {
+    let (name, _) = file.split_once('-')?;
+    Track::ALL.into_iter().find(|track| playlist::name(*track) == name)
+}
+
 /// The first part of a segment that is still to come.
 fn next(msn: u64, open: u64, parts: u64) -> u64 {
     if msn == open { parts } else { 0 }
-}
-
-fn index(track: Track) -> usize {
-    match track {
-        Track::Video => 0,
-        Track::Audio => 1,
-        Track::Low => 2,
-        Track::FullHd => 3,
-    }
 }

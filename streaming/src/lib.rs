@@ -24,6 +24,7 @@ mod push;
 mod recording;
 mod recordings;
 mod scene;
+mod shelf;
 mod spool;
 mod storage;
 mod tracks;

@@ -11,11 +11,12 @@ use std::{
 
 use bytes::Bytes;
 use model::BroadcastId;
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     DvrConfig,
-    hls::{Packager, Reach, Stored, Text},
+    hls::{self, Packager, Reach, Stored, Text},
+    shelf::{For, Shelf},
     spool::{self, Spool},
     storage::Storage,
     wire::Track,
@@ -122,33 +123,31 @@ impl Origin {
     }
 
     /// Where a broadcast's segments go when they leave memory; none where they go nowhere.
-    pub(crate) fn spool(&self, id: BroadcastId, packager: &watch::Sender<Packager>) -> Option<Spool> {
+    pub(crate) fn spool(&self, id: BroadcastId, shelf: &Arc<Shelf>) -> Option<Spool> {
         let folder = spool::folder_of(self.dvr.folder.as_ref()?, id);
         let storage = self.storage.clone().map(|storage| (storage, id));
-        let started = Spool::start(folder, packager.clone(), storage);
+        let started = Spool::start(folder, Arc::clone(shelf), storage);
         started.inspect_err(|error| tracing::warn!(%error, "viewers can go back half a minute only")).ok()
     }
 
     /// A file by its name, with the request's query. What is about to come is waited for, six seconds at most.
     pub async fn get(&self, id: BroadcastId, file: &str, query: Option<&str>) -> Result<HlsFile, OriginError> {
         let request = Request::parse(file, query)?;
-        let mut shelf = match self.shelves.read().unwrap_or_else(PoisonError::into_inner).broadcasts.get(&id) {
+        let shelf = match self.shelves.read().unwrap_or_else(PoisonError::into_inner).broadcasts.get(&id) {
             None => return Err(OriginError::NotFound),
-            Some(Shelf::Gone) => return Err(OriginError::Gone),
-            Some(Shelf::Filled(shelf)) => shelf.clone(),
+            Some(Entry::Gone) => return Err(OriginError::Gone),
+            Some(Entry::Filled(shelf)) => Arc::clone(shelf),
         };
-        let waiting = async {
-            loop {
-                let answer = request.answer(&shelf.borrow_and_update());
-                if let Some(answer) = answer {
-                    return answer;
-                }
-                if shelf.changed().await.is_err() {
-                    return Err(OriginError::NotFound);
-                }
+        // What is there needs no clock.
+        let there = request.answer(&shelf.look());
+        let answer = match there {
+            Some(answer) => answer,
+            None => {
+                let waiting = shelf.wait(request.what(), |packager| request.answer(packager));
+                timeout(WAIT_MAX, waiting).await.unwrap_or(Err(OriginError::NotYet))
             }
         };
-        match timeout(WAIT_MAX, waiting).await.unwrap_or(Err(OriginError::NotYet))? {
+        match answer? {
             Answer::File(file) => Ok(file),
             Answer::OnDisk(name) => {
                 let folder = self.dvr.folder.as_ref().ok_or(OriginError::NotFound)?;
@@ -170,21 +169,24 @@ impl Origin {
     #[must_use]
     pub fn is_live(&self, id: BroadcastId) -> bool {
         match self.shelves.read().unwrap_or_else(PoisonError::into_inner).broadcasts.get(&id) {
-            Some(Shelf::Filled(shelf)) => shelf.borrow().is_playable() && !shelf.borrow().is_finished(),
-            Some(Shelf::Gone) | None => false,
+            Some(Entry::Filled(shelf)) => {
+                let packager = shelf.look();
+                packager.is_playable() && !packager.is_finished()
+            }
+            Some(Entry::Gone) | None => false,
         }
     }
 
     /// A new broadcast; none if the id was used before.
-    pub(crate) fn open(&self, id: BroadcastId) -> Option<watch::Sender<Packager>> {
+    pub(crate) fn open(&self, id: BroadcastId) -> Option<Arc<Shelf>> {
         let mut shelves = self.shelves.write().unwrap_or_else(PoisonError::into_inner);
         if shelves.broadcasts.contains_key(&id) {
             return None;
         }
-        let (sender, receiver) =
-            watch::channel(Packager::new(self.dvr.window, self.captions.as_deref().map(str::to_owned)));
-        shelves.broadcasts.insert(id, Shelf::Filled(receiver));
-        Some(sender)
+        let packager = Packager::new(self.dvr.window, self.captions.as_deref().map(str::to_owned));
+        let shelf = Arc::new(Shelf::new(packager));
+        shelves.broadcasts.insert(id, Entry::Filled(Arc::clone(&shelf)));
+        Some(shelf)
     }
 
     /// The broadcast is over: its files stay for a while, then its memory is freed.
@@ -217,18 +219,18 @@ impl std::fmt::Debug for Origin {
 
 #[derive(Default)]
 struct Shelves {
-    broadcasts: HashMap<BroadcastId, Shelf>,
+    broadcasts: HashMap<BroadcastId, Entry>,
     gone: VecDeque<BroadcastId>,
 }
 
-enum Shelf {
-    Filled(watch::Receiver<Packager>),
+enum Entry {
+    Filled(Arc<Shelf>),
     Gone,
 }
 
 impl Shelves {
     fn clear(&mut self, id: BroadcastId) {
-        self.broadcasts.insert(id, Shelf::Gone);
+        self.broadcasts.insert(id, Entry::Gone);
         self.gone.push_back(id);
         if self.gone.len() > GONE_MAX
             && let Some(oldest) = self.gone.pop_front()
@@ -295,6 +297,15 @@ impl Request {
             (from, None) if file == "captions.m3u8" => Ok(Self::Captions { from }),
             (_, Some(_)) if file == "captions.m3u8" => Err(OriginError::BadRequest),
             (msn, part) => Ok(Self::Playlist { track, from: msn.map(|msn| (msn, part)), skip }),
+        }
+    }
+
+    /// What is to be waited for.
+    fn what(&self) -> For {
+        match self {
+            Self::Playlist { track, .. } => For::Playlist(*track),
+            Self::Media(name) => For::Part(hls::track_of(name).unwrap_or(Track::Video)),
+            Self::Multivariant | Self::Captions { .. } => For::Playlist(Track::Video),
         }
     }
 
@@ -371,20 +382,18 @@ mod tests {
     async fn what_never_comes_is_not_waited_for_for_ever() {
         let origin = Origin::new(DvrConfig::default(), None, None);
         assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));
-        let packager = origin.open(id()).unwrap();
+        let shelf = origin.open(id()).unwrap();
         assert!(origin.open(id()).is_none());
         assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotYet));
         assert_eq!(origin.get(id(), "../secret", None).await, Err(OriginError::NotFound));
-        packager.send_modify(Packager::finish);
+        shelf.change(Packager::finish);
         assert_eq!(origin.get(id(), "video.m3u8", None).await, Err(OriginError::NotFound));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_ended_broadcast_is_gone_after_a_while() {
         let origin = Origin::new(DvrConfig::default(), None, None);
-        let packager = origin.open(id()).unwrap();
-        packager.send_modify(Packager::finish);
-        drop(packager);
+        origin.open(id()).unwrap().change(Packager::finish);
         origin.retire(id());
         tokio::time::sleep(KEPT_AFTER_END - Duration::from_secs(1)).await;
         assert_eq!(origin.get(id(), "index.m3u8", None).await, Err(OriginError::NotFound));

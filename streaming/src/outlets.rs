@@ -20,6 +20,7 @@ use crate::{
     hls::Packager,
     push::Pusher,
     recording::{Recorder, RecordingFailed},
+    shelf::Shelf,
     spool::Spool,
     tracks::Voices,
     vtt::Cue,
@@ -28,7 +29,7 @@ use crate::{
 
 /// What the broadcast's handle asks for.
 pub(crate) enum Order {
-    Publish(BroadcastId, watch::Sender<Packager>),
+    Publish(BroadcastId, Arc<Shelf>),
     Unpublish,
     Record(Recorder),
     StopRecording,
@@ -65,7 +66,7 @@ pub(crate) struct Outlets {
 
 struct Published {
     id: BroadcastId,
-    packager: watch::Sender<Packager>,
+    shelf: Arc<Shelf>,
     spool: Option<Spool>,
     live: bool,
 }
@@ -181,7 +182,7 @@ impl Outlets {
     pub(crate) fn studio_died(&mut self) {
         self.heard = None;
         if let Some(published) = &mut self.published {
-            published.packager.send_modify(Packager::end_run);
+            published.shelf.change(Packager::end_run);
             published.live = false;
         }
         let ended = self.recorder.as_ref().map(Recorder::run_ended);
@@ -205,14 +206,14 @@ impl Outlets {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Publish(id, packager) => {
+            Order::Publish(id, shelf) => {
                 self.unpublish();
-                packager.send_modify(|packager| {
+                shelf.change(|packager| {
                     self.started.into_iter().for_each(|time| packager.handle_start(time));
                     self.formats.iter().for_each(|(track, format)| packager.handle_format(*track, format.clone()));
                 });
-                let spool = self.origin.spool(id, &packager);
-                self.published = Some(Published { id, packager, spool, live: false });
+                let spool = self.origin.spool(id, &shelf);
+                self.published = Some(Published { id, shelf, spool, live: false });
             }
             Order::Unpublish => self.unpublish(),
             Order::Record(recorder) => {
@@ -242,8 +243,8 @@ impl Outlets {
     }
 
     fn unpublish(&mut self) {
-        if let Some(Published { id, packager, .. }) = self.published.take() {
-            packager.send_modify(Packager::finish);
+        if let Some(Published { id, shelf, .. }) = self.published.take() {
+            shelf.change(Packager::finish);
             self.origin.retire(id);
         }
     }
@@ -251,13 +252,13 @@ impl Outlets {
     fn started(&mut self, time: SystemTime) {
         self.started = Some(time);
         if let Some(published) = &self.published {
-            published.packager.send_modify(|packager| packager.handle_start(time));
+            published.shelf.change(|packager| packager.handle_start(time));
         }
     }
 
     fn format(&mut self, track: Track, format: Format) {
         if let Some(published) = &self.published {
-            published.packager.send_modify(|packager| packager.handle_format(track, format.clone()));
+            published.shelf.change(|packager| packager.handle_format(track, format.clone()));
         }
         self.formats.push((track, format.clone()));
         if !track.is_main() {
@@ -277,7 +278,7 @@ impl Outlets {
         let Some(published) = &mut self.published else { return };
         let now = SystemTime::now();
         let (mut whole, mut expired) = (Vec::new(), Vec::new());
-        let is_new = published.packager.send_if_modified(|packager| {
+        let is_new = published.shelf.change(|packager| {
             let is_new = packager.handle_unit(unit, now);
             if is_new {
                 (whole, expired) = (packager.take_whole(), packager.take_expired());
@@ -288,7 +289,7 @@ impl Outlets {
             whole.into_iter().for_each(|(name, bytes)| spool.keep(name, bytes));
             expired.into_iter().for_each(|name| spool.remove(name));
         }
-        if is_new && !published.live && published.packager.borrow().is_running() {
+        if is_new && !published.live && published.shelf.look().is_running() {
             published.live = true;
             self.tell(BroadcastFact::Live);
         }
@@ -300,11 +301,8 @@ impl Outlets {
         let since = |time: SystemTime| time.duration_since(zero).unwrap_or(Duration::ZERO);
         let cue = Cue { start: since(start), end: since(end), text };
         if let Some(published) = &self.published {
-            published.packager.send_if_modified(|packager| {
-                packager.handle_cue(&cue);
-                // It is there when its segment is.
-                false
-            });
+            // It is there when its segment is.
+            published.shelf.change(|packager| packager.handle_cue(&cue));
         }
         let told = self.recorder.as_ref().map(|recorder| recorder.cue(cue));
         self.recorded(told);

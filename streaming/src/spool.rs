@@ -9,20 +9,20 @@ use std::{
     collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
     thread,
 };
 
 use bytes::Bytes;
 use model::BroadcastId;
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
+use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
-    hls::Packager,
     patience::Patience,
+    shelf::Shelf,
     storage::{Storage, WAITS},
 };
 
@@ -43,10 +43,10 @@ enum Order {
 }
 
 impl Spool {
-    /// Tells the packager of what is kept. Within a runtime, where there is a storage.
+    /// Tells the shelf of what is kept. Within a runtime, where there is a storage.
     pub(crate) fn start(
         folder: PathBuf,
-        packager: watch::Sender<Packager>,
+        shelf: Arc<Shelf>,
         storage: Option<(Storage, BroadcastId)>,
     ) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
@@ -64,10 +64,7 @@ impl Spool {
                 match order {
                     Order::Keep(name, bytes) => match fs::write(folder.join(&name), &bytes) {
                         Ok(()) => {
-                            packager.send_if_modified(|packager| {
-                                packager.handle_kept(&name);
-                                false
-                            });
+                            shelf.change(|packager| packager.handle_kept(&name));
                             tell(Change::Kept(name));
                         }
                         Err(error) => {
@@ -225,8 +222,8 @@ mod tests {
     }
 
     fn spool_of(folder: &Path, storage: Storage) -> Spool {
-        let (packager, _) = watch::channel(Packager::new(Duration::ZERO, None));
-        Spool::start(folder.to_owned(), packager, Some((storage, id()))).unwrap()
+        let shelf = Arc::new(Shelf::new(Packager::new(Duration::ZERO, None)));
+        Spool::start(folder.to_owned(), shelf, Some((storage, id()))).unwrap()
     }
 
     async fn until(mut is_so: impl AsyncFnMut() -> bool) {

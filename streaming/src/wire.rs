@@ -132,6 +132,16 @@ impl Track {
         matches!(self, Self::Video | Self::Audio)
     }
 
+    /// Its place in [`ALL`](Self::ALL).
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Video => 0,
+            Self::Audio => 1,
+            Self::Low => 2,
+            Self::FullHd => 3,
+        }
+    }
+
     fn number(self) -> u8 {
         match self {
             Self::Video => 0,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tests::{Browser, Client, Colour, PASSWORD, Server, User, http};
+use tests::{Browser, Client, Colour, Devices, PASSWORD, Server, User, by_id, http};
 
 /// A viewer without a browser.
 struct Viewer<'a> {
@@ -202,6 +202,53 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
         let secret = secret.trim_start_matches("huitong-watch=");
         assert!(!log.contains(secret), "a secret is in the log");
     }
-    let _ = PASSWORD;
+    Ok(())
+}
+
+// product: B5
+#[tokio::test(flavor = "multi_thread")]
+async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let door = http().get(format!("http://{}/api/v1/meetings/by-number/{}", server.web, server.meeting)).send().await?;
+    let id = door.json::<Value>().await?["id"].as_str().context("an id")?.to_owned();
+    let (web, number) = (server.web, server.meeting.clone());
+    let (address, link) = tokio::task::spawn_blocking(move || -> Result<(String, String)> {
+        let mut owner = Browser::start_on(Devices::NoCamera)?;
+        owner.login(web, "host", PASSWORD)?;
+        let open = |owner: &mut Browser| -> Result<()> {
+            owner.click_at(&format!("[data-number='{number}'] [data-testid=meeting-more]"))?;
+            owner.click("meeting-audience")?;
+            owner.see(&by_id("audience-address"))
+        };
+        open(&mut owner)?;
+        owner.click("audience-password")?;
+        owner.miss(&by_id("audience-address"))?;
+        // What is wrong with it is said, and it stays there to be mended.
+        owner.fill("audience-code", "abc")?;
+        owner.click("audience-save")?;
+        owner.see(&by_id("audience-problem"))?;
+        assert_eq!(owner.evaluate("document.querySelector('[data-testid=audience-code]').value")?, "abc");
+        assert!(owner.axe()?.is_empty());
+        owner.fill("audience-code", "246810")?;
+        owner.click("audience-save")?;
+        owner.see(&by_id("audience-address"))?;
+        owner.miss(&by_id("audience-problem"))?;
+        let read = "document.querySelector('[data-testid=audience-address]').value";
+        let address = owner.evaluate(read)?.as_str().context("an address")?.to_owned();
+        // It is there when the dialog is opened again, and another choice has another address.
+        owner.press("Escape")?;
+        owner.miss(&by_id("audience-address"))?;
+        open(&mut owner)?;
+        assert_eq!(owner.evaluate("document.querySelector('[data-testid=audience-code]').value")?, "246810");
+        owner.click("audience-link")?;
+        owner.click("audience-save")?;
+        owner.until(&format!("{read}.includes('#')"))?;
+        Ok((address, owner.evaluate(read)?.as_str().context("an address")?.to_owned()))
+    })
+    .await??;
+    assert!(address.contains(&id) && !address.contains('#'), "{address}");
+    let settings = user.get(&format!("/meetings/{id}/watch")).await?;
+    assert_eq!((&settings["access"], &settings["link"]), (&"link".into(), &link.into()));
     Ok(())
 }

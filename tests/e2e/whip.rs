@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Aiortc, Baresip, Browser, Client, Codec, Colour, Devices, Server, User, by_id, http};
+use tests::{Aiortc, Baresip, Browser, Client, Codec, Colour, Devices, PASSWORD, Server, User, by_id, http};
 
 const ENCODER: f32 = 1_300.0;
 const PHONE: f32 = 700.0;
@@ -218,11 +218,26 @@ async fn an_encoder_that_knows_rtmp_alone_is_seen_and_heard_whenever_one_comes()
     let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
     let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
     let path = format!("/meetings/{id}/encoder-token");
-    let token = user.post(&path, json!({"name": "讲台"})).await?;
-    let url = token.body["rtmp"].as_str().context("a url")?;
-    let url = format!("{url}/{}", token.body["token"].as_str().context("a token")?);
-    let wrong = token.body["rtmp"].as_str().context("a url")?.to_owned() + "/guessed";
+    // Both halves of the address are copied out of the dialog, as into the fields of an encoder.
+    let (web, number) = (server.web, server.meeting.clone());
+    let (url, key) = tokio::task::spawn_blocking(move || -> Result<(String, String)> {
+        let mut owner = Browser::start_on(Devices::NoCamera)?;
+        owner.login(web, "host", PASSWORD)?;
+        owner.click_at(&format!("[data-number='{number}'] [data-testid=meeting-more]"))?;
+        owner.click("meeting-encoder")?;
+        owner.fill("encoder-name", "讲台")?;
+        owner.click("encoder-make")?;
+        owner.see(&by_id("encoder-token"))?;
+        let mut field = |name: &str| -> Result<String> {
+            let value = owner.evaluate(&format!("document.querySelector('[data-testid={name}]').value"))?;
+            Ok(value.as_str().context("a field")?.to_owned())
+        };
+        Ok((field("encoder-rtmp")?, field("encoder-token")?))
+    })
+    .await??;
+    let wrong = format!("{url}/guessed");
     tokio::task::spawn_blocking(move || Encoding::start(&wrong, "red")?.ends()).await??;
+    let url = format!("{url}/{key}");
     let mut encoding = Encoding::start(&url, "red")?;
     let joined = host.next(|message| message["event"]["participant"]["via"] == "encoder").await?;
     assert_eq!(joined["event"]["participant"]["name"], "讲台");

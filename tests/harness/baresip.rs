@@ -15,6 +15,8 @@ use anyhow::{Context, Result, bail};
 use mixer::tones::{amplitude, sine};
 use tempfile::TempDir;
 
+use crate::server::last_words;
+
 const RATE: u32 = 48_000;
 
 /// What a WAV file of 16-bit samples begins with.
@@ -251,14 +253,13 @@ impl Baresip {
     }
 
     /// Waits until the first of the call's sound has come.
-    pub fn wait_for_sound(&self) -> Result<()> {
+    pub fn wait_for_sound(&mut self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while self.recording().and_then(|path| Ok(fs::metadata(path)?.len())).unwrap_or(0) <= HEADER as u64 {
             if Instant::now() > deadline {
                 bail!("the phone hears nothing");
             }
-            #[expect(clippy::disallowed_methods, reason = "a file that grows tells nobody")]
-            std::thread::sleep(Duration::from_millis(5));
+            self.talk(Duration::from_millis(5))?;
         }
         Ok(())
     }
@@ -302,6 +303,8 @@ impl Drop for Baresip {
         // One that has ended already is no failure of the test.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        last_words("a telephone", &format!("{log}\nevents not waited for: {}", self.unread));
     }
 }
 

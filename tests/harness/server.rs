@@ -26,6 +26,9 @@ const RTP_PORTS: u16 = 200;
 /// How long something that has happened may take to be in the log.
 const LOGGED: Duration = Duration::from_secs(10);
 
+/// Shown of a log where a test has failed.
+const LAST_LINES: usize = 80;
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -293,7 +296,15 @@ impl Drop for Server {
         // One that has ended already is no failure of the test.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        last_words("the server", &self.log());
     }
+}
+
+/// The end of a program's log, into what is shown of a test where it has failed.
+#[expect(clippy::print_stdout, reason = "the tests' runner takes it, and shows that of tests which fail")]
+pub(crate) fn last_words(whose: &str, log: &str) {
+    let lines: Vec<&str> = log.lines().collect();
+    println!("{whose} said at last:\n{}\n", lines[lines.len().saturating_sub(LAST_LINES)..].join("\n"));
 }
 
 /// The program as built: `HUITONG_BIN`, or beside this test.

@@ -21,7 +21,7 @@ mod whep;
 mod whip;
 mod wish;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -39,6 +39,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 use listen::{PATIENCE, bind, guard};
+use live::Front;
 use origins::Origins;
 pub use sip_socket::SipSocket;
 use throttle::Throttle;
@@ -121,9 +122,20 @@ pub enum WebError {
     Certificate(#[from] CertificateError),
 }
 
-/// What handlers share.
+/// What handlers share, of which each has its own handle.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// See [`App`].
+pub(crate) struct Parts {
     pub(crate) conference: Conference,
     pub(crate) origin: Origin,
     pub(crate) recordings: Recordings,
@@ -167,7 +179,7 @@ impl Web {
         let (origins, sip_sockets) = (Origins::new(config.origins), config.sip_sockets);
         let by_rtmp: Vec<_> = config.rtmp.into_iter().map(bind_rtmp).collect::<Result<_, _>>()?;
         let rtmp = by_rtmp.first().map(|(_, port)| *port);
-        let app = App {
+        let app = App(Arc::new(Parts {
             conference,
             origin,
             recordings,
@@ -181,17 +193,17 @@ impl Web {
             sip_sockets,
             rtmp,
             sessions: Arc::default(),
-        };
+        }));
         for (listener, _) in by_rtmp {
             tokio::spawn(rtmp::serve(listener, app.clone(), streaming.clone()));
         }
-        let router = router(app);
+        let router = router(app.clone());
         let mut web = Self { http: config.http, https: None, handles: Vec::new() };
         let listener = bind(config.http, PATIENCE)?;
         web.http = listener.local_addr().map_err(|error| WebError::Bind(config.http, error))?;
         let handle = Handle::new();
         web.handles.push(handle.clone());
-        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let service = Front::new(app.clone(), router.clone()).into_make_service();
         let server = axum_server::from_tcp(listener).map_err(|error| WebError::Bind(config.http, error))?;
         tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
         if let Some((address, certificate)) = config.https {
@@ -203,7 +215,8 @@ impl Web {
             web.https = listener.local_addr().ok();
             let handle = Handle::new();
             web.handles.push(handle.clone());
-            let service = router.layer(Extension(rest::OverTls)).into_make_service_with_connect_info::<SocketAddr>();
+            let front = Front::new(app, router.layer(Extension(rest::OverTls)));
+            let service = front.into_make_service();
             let server = axum_server::from_tcp_rustls(listener, tls).map_err(|error| WebError::Bind(address, error))?;
             tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
         }
@@ -264,7 +277,7 @@ fn router(app: App) -> Router {
         .route("/readyz", get(|| async { "ok" }))
         .fallback(pages::page)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(origins.clone(), headers))
+        .layer(middleware::from_fn_with_state(Policies::new(&origins), headers))
         .layer(middleware::from_fn_with_state(origins.clone(), origins::share))
         .layer(Extension(origins))
         .layer(CatchPanicLayer::new())
@@ -277,22 +290,45 @@ fn live_routes(app: &App) -> Router<App> {
         .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
         .route("/live/{broadcast}/replay.vtt", get(rest::recordings::replay_captions))
         .route("/live/{broadcast}/chat", get(viewer_chat::read).post(viewer_chat::write))
-        .route("/live/{broadcast}/{file}", get(live::file))
         .layer(middleware::from_fn_with_state(app.clone(), live::gate))
+        .route("/live/{broadcast}/{file}", get(live::file).options(live::no_content))
+}
+
+/// What pages may do, written once.
+#[derive(Clone)]
+struct Policies {
+    own: HeaderValue,
+    /// Of pages that others show in a frame.
+    embedded: HeaderValue,
+}
+
+impl Policies {
+    fn new(origins: &Origins) -> Self {
+        let own = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+        // The last directive takes more ancestors.
+        let embedded = HeaderValue::try_from(format!("{CONTENT_SECURITY_POLICY} {}", origins.all().join(" ")));
+        Self { embedded: embedded.unwrap_or_else(|_| own.clone()), own }
+    }
+
+    /// A livestream's files come several times a second and are no pages: there it would be a third of what sound takes.
+    fn of(&self, path: &str) -> Option<&HeaderValue> {
+        match path {
+            _ if path.starts_with("/live/") => None,
+            _ if path.starts_with("/embed/") => Some(&self.embedded),
+            _ => Some(&self.own),
+        }
+    }
 }
 
 /// On every answer.
-async fn headers(State(origins): State<Origins>, request: Request, next: Next) -> Response {
-    let is_embedded = request.uri().path().starts_with("/embed/");
+async fn headers(State(policies): State<Policies>, request: Request, next: Next) -> Response {
+    let policy = policies.of(request.uri().path()).cloned();
     let mut response = next.run(request).await;
-    // The last directive takes more ancestors.
-    let ancestors = if is_embedded { origins.all().join(" ") } else { String::new() };
-    if let Ok(policy) = HeaderValue::try_from(format!("{CONTENT_SECURITY_POLICY} {ancestors}")) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    let all = [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "no-referrer")];
-    for (name, value) in all {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Some(policy) = policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
 }

@@ -27,12 +27,15 @@ pub(crate) struct Patience {
 pub(crate) const PATIENCE: Patience =
     Patience { first_request: Duration::from_secs(15), head: Duration::from_secs(60), taking: Duration::from_secs(20) };
 
-/// Takes a port; connections inherit the last of our patience from it.
+/// Takes a port. Connections inherit from it (tcp(7)) the last of our patience, and that what is written leaves at once: an event after
+/// another one, or the end of a picture, must not wait for the receiver's delayed acknowledgement (RFC 1122 §4.2.3.4).
 pub(crate) fn bind(address: SocketAddr, patience: Patience) -> Result<TcpListener, WebError> {
     let bind = || -> io::Result<TcpListener> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
-        SockRef::from(&listener).set_tcp_user_timeout(Some(patience.taking))?;
+        let socket = SockRef::from(&listener);
+        socket.set_tcp_user_timeout(Some(patience.taking))?;
+        socket.set_tcp_nodelay(true)?;
         Ok(listener)
     };
     bind().map_err(|error| WebError::Bind(address, error))
@@ -67,6 +70,15 @@ mod tests {
         // Closed is closed, politely or not.
         let _ = timeout(SOON, connection.read_to_end(&mut bytes)).await.expect("it is closed");
         bytes.len()
+    }
+
+    #[test]
+    fn what_is_written_leaves_at_once() {
+        let listener = bind(LOOPBACK, PATIENCE).unwrap();
+        let _caller = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // It is there: the connection was made before.
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
     }
 
     #[tokio::test]

@@ -1,16 +1,25 @@
 //! HLS from the origin in this process, for who may watch.
 
-use std::net::SocketAddr;
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    task::{Context, Poll},
+};
 
 use axum::{
-    extract::{ConnectInfo, Path, RawQuery, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    BoxError, Router, ServiceExt,
+    body::{Body, Bytes, HttpBody},
+    extract::{ConnectInfo, Path, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
+    http::{self, HeaderMap, HeaderValue, Method, StatusCode, header, request},
     middleware::Next,
     response::{IntoResponse, Response},
+    routing::future::RouteFuture,
 };
 use conference::{PASS_LASTS, viewer_of};
+use futures_util::future::{BoxFuture, Either};
 use model::BroadcastId;
 use streaming::{CacheFor, HlsFile, OriginError};
+use tower_service::Service;
 
 use crate::{
     App,
@@ -20,6 +29,12 @@ use crate::{
 
 /// The cookie with a viewer's pass. It is sent with the files of its own livestream and nothing else.
 const PASS: &str = "huitong-watch";
+
+/// A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+
+/// Header fields of an answer, and what HTTP adds.
+const FIELDS: usize = 12;
 
 pub(crate) fn pass_cookie(broadcast: BroadcastId, pass: &str, tls: bool) -> HeaderValue {
     let secure = if tls { "; Secure" } else { "" };
@@ -39,73 +54,154 @@ pub(crate) async fn gate(
     let id = path.get("broadcast").and_then(|id| id.parse::<BroadcastId>().ok());
     let mut response = match id {
         None => Problem::new(Code::NotFound, language).into_response(),
-        Some(id) => {
-            let pass = cookie(request.headers(), &[PASS]);
-            match app.conference.may_watch(id, pass.as_deref()).await {
-                Ok(true) => next.run(request).await,
-                Ok(false) => Problem::new(Code::NoPass, language).into_response(),
-                Err(error) => {
-                    tracing::error!(%error, "a viewer can't be looked up");
-                    Problem::new(Code::Failed, language).into_response()
-                }
-            }
-        }
+        Some(id) => match admission(&app, id, request.headers()).await {
+            Ok(_) => next.run(request).await,
+            Err(code) => Problem::new(code, language).into_response(),
+        },
     };
-    // A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     response
 }
 
+/// Before all routing: thousands of viewers ask for such a file several times a second each, and what a router does for a page and its
+/// forms is most of what one costs then. What else there is, is the router's.
+#[derive(Clone)]
+pub(crate) struct Front {
+    app: App,
+    rest: Router,
+}
+
+impl Front {
+    pub(crate) fn new(app: App, rest: Router) -> Self {
+        Self { app, rest }
+    }
+
+    /// For each connection, told from where it comes.
+    pub(crate) fn into_make_service(self) -> IntoMakeServiceWithConnectInfo<Self, SocketAddr> {
+        ServiceExt::<Request>::into_make_service_with_connect_info(self)
+    }
+}
+
+impl<B> Service<http::Request<B>> for Front
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<BoxFuture<'static, Result<Response, Infallible>>, RouteFuture<Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<http::Request<B>>::poll_ready(&mut self.rest, context)
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let is_file = request.method() == Method::GET && media_path(request.uri().path()).is_some();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        match peer.filter(|_| is_file) {
+            Some(peer) => {
+                let app = self.app.clone();
+                let (head, _) = request.into_parts();
+                Either::Left(Box::pin(async move { Ok(media(&app, peer, &head).await) }))
+            }
+            None => Either::Right(self.rest.call(request)),
+        }
+    }
+}
+
+/// The livestream and the file of a path to what players fetch.
+fn media_path(path: &str) -> Option<(BroadcastId, &str)> {
+    let (id, name) = path.strip_prefix("/live/")?.split_once('/')?;
+    let (stem, kind) = name.rsplit_once('.')?;
+    let is_media = matches!(kind, "m3u8" | "m4s" | "mp4" | "vtt") && stem != "replay" && !name.contains(['/', '%']);
+    id.parse().ok().filter(|_| is_media).map(|id| (id, name))
+}
+
+async fn media(app: &App, peer: SocketAddr, head: &request::Parts) -> Response {
+    let headers = &head.headers;
+    let problem = |code| Problem::new(code, Language::of(headers)).into_response();
+    let mut response = match media_path(head.uri.path()) {
+        None => problem(Code::NotFound),
+        Some((id, name)) => match admission(app, id, headers).await {
+            Err(code) => problem(code),
+            Ok(pass) => match app.waits.enter(peer.ip(), pass.as_deref().and_then(viewer_of)) {
+                None => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response(),
+                Some(_waiting) => match app.origin.get(id, name, head.uri.query()).await {
+                    Ok(file) => serve(file, headers),
+                    Err(OriginError::NotFound) => problem(Code::NotFound),
+                    Err(OriginError::Gone) => StatusCode::GONE.into_response(),
+                    // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
+                    Err(OriginError::BadRequest | OriginError::TooFar) => StatusCode::BAD_REQUEST.into_response(),
+                    Err(OriginError::NotYet) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+                },
+            },
+        },
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// The pass of who may watch.
+async fn admission(app: &App, id: BroadcastId, headers: &HeaderMap) -> Result<Option<String>, Code> {
+    let pass = cookie(headers, &[PASS]);
+    match app.conference.may_watch(id, pass.as_deref()).await {
+        Ok(true) => Ok(pass),
+        Ok(false) => Err(Code::NoPass),
+        Err(error) => {
+            tracing::error!(%error, "a viewer can't be looked up");
+            Err(Code::Failed)
+        }
+    }
+}
+
+/// The same where it is asked for otherwise than by GET.
 pub(crate) async fn file(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    Path((broadcast, name)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    method: Method,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    let not_found = || Problem::new(Code::NotFound, Language::of(&headers)).into_response();
-    let Ok(id) = broadcast.parse::<BroadcastId>() else { return not_found() };
-    if method == Method::OPTIONS {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    let Some(_waiting) = app.waits.enter(peer.ip(), cookie(&headers, &[PASS]).as_deref().and_then(viewer_of)) else {
-        return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response();
-    };
-    match app.origin.get(id, &name, query.as_deref()).await {
-        Ok(file) => serve(file, &headers),
-        Err(OriginError::NotFound) => not_found(),
-        Err(OriginError::Gone) => StatusCode::GONE.into_response(),
-        Err(OriginError::BadRequest) => StatusCode::BAD_REQUEST.into_response(),
-        // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
-        Err(OriginError::TooFar) => StatusCode::BAD_REQUEST.into_response(),
-        Err(OriginError::NotYet) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
+    let (head, _) = request.into_parts();
+    media(&app, peer, &head).await
+}
+
+pub(crate) async fn no_content() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
     let cache = match file.cache {
-        CacheFor::Nothing => "no-cache".to_owned(),
-        CacheFor::Seconds(seconds) => format!("max-age={seconds}"),
+        CacheFor::Nothing => HeaderValue::from_static("no-cache"),
+        CacheFor::Seconds(seconds) => text(format!("max-age={seconds}")),
     };
     let says = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let packed = file.gzip.as_ref().filter(|_| accepts_gzip(says(header::ACCEPT_ENCODING)));
     // The two forms of a file are told apart (RFC 9110 §8.8.3.3).
     let etag = if packed.is_some() { format!("\"{}-gzip\"", file.etag) } else { format!("\"{}\"", file.etag) };
     let is_known = says(header::IF_NONE_MATCH).split(',').any(|known| known.trim().trim_start_matches("W/") == etag);
-    let fields = [
-        (header::CONTENT_TYPE, file.content_type.to_owned()),
-        (header::CACHE_CONTROL, cache),
-        (header::ETAG, etag),
-        (header::VARY, "accept-encoding".to_owned()),
-    ];
-    if is_known {
-        return (StatusCode::NOT_MODIFIED, fields).into_response();
-    }
-    match packed {
-        Some(packed) => (fields, [(header::CONTENT_ENCODING, "gzip")], packed.bytes()).into_response(),
-        None => (fields, file.body).into_response(),
-    }
+    let mut fields = HeaderMap::with_capacity(FIELDS);
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    fields.insert(header::CACHE_CONTROL, cache);
+    fields.insert(header::ETAG, text(etag));
+    fields.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let (status, body) = match packed {
+        _ if is_known => (StatusCode::NOT_MODIFIED, Body::empty()),
+        Some(packed) => {
+            fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            (StatusCode::OK, packed.bytes().into())
+        }
+        None => (StatusCode::OK, file.body.into()),
+    };
+    let mut response = Response::new(body);
+    (*response.status_mut(), *response.headers_mut()) = (status, fields);
+    response
+}
+
+/// Of our own making.
+fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Whether an Accept-Encoding (RFC 9110 §12.5.3) has gzip, and not with a weight of nothing.

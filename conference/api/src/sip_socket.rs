@@ -48,7 +48,7 @@ pub(crate) async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
     let upgrade = upgrade.protocols(["sip"]).max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
-    let Some(sockets) = app.sip_sockets else { return Ok(StatusCode::NOT_FOUND.into_response()) };
+    let Some(sockets) = app.sip_sockets.clone() else { return Ok(StatusCode::NOT_FOUND.into_response()) };
     // §4: who doesn't ask for this protocol means another.
     if upgrade.selected_protocol().is_none() {
         return Ok(StatusCode::BAD_REQUEST.into_response());

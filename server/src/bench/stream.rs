@@ -5,9 +5,8 @@
 
 mod camera;
 mod chromium;
-mod player;
+pub(in crate::bench) mod player;
 mod starving;
-mod viewers;
 
 use std::{
     io::{BufRead, BufReader},
@@ -58,10 +57,6 @@ pub(crate) struct Stream {
     /// How long each thing is measured.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// Viewers at once that the origin is to serve as well, each by two connections; the limit of open files must allow
-    /// four for each.
-    #[arg(long, default_value_t = 0)]
-    viewers: usize,
     /// For so many seconds all cores are as busy as they can be with other things.
     #[arg(long, default_value_t = 0)]
     starve: u64,
@@ -93,7 +88,8 @@ pub(super) fn run(stream: &Stream) -> anyhow::Result<()> {
 }
 
 async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<Value> {
-    let site = Site::start(folder, stream.full_hd).await?;
+    let studio = std::env::current_exe()?.with_file_name("huitong-studio");
+    let site = Site::start(folder, &studio, stream.full_hd).await?;
     let playing = if stream.no_browser { Err(anyhow::anyhow!("not asked for")) } else { Watching::open(&site) };
     let pressed_ms = now_ms();
     let (broadcast, mut facts) = site.streaming.start(site.broadcast, "bench".to_owned()).await?;
@@ -151,7 +147,6 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     camera.suffer(true);
     let gaps = churn(&site, &broadcast, &participants, seconds).await?;
     camera.suffer(false);
-    let crowd = if stream.viewers > 0 { Some(crowd(&site, stream)?) } else { None };
     let starved = if stream.starve > 0 { Some(starving::measure(&site, stream.starve)?) } else { None };
     let camera_ms = camera.delays();
     drop(camera);
@@ -187,7 +182,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     let lines = if stream.full_hd { "1080p" } else { "720p" };
     figures[format!("cpu_cores_{name}_{lines}")] = json!(cores[0] + cores[1]);
     figures[format!("ffmpeg_ratio_{name}")] = json!(own_each / rivals_each);
-    for more in [Some(viewer), crowd, starved].into_iter().flatten() {
+    for more in [Some(viewer), starved].into_iter().flatten() {
         if let (Value::Object(figures), Value::Object(more)) = (&mut figures, more) {
             figures.extend(more);
         }
@@ -221,37 +216,6 @@ async fn churn(
     }
     broadcast.show(scene(participants));
     seeing.await?
-}
-
-/// Many viewers, and what they cost the origin.
-fn crowd(site: &Site, stream: &Stream) -> anyhow::Result<Value> {
-    let (own, before) = (std::process::id(), Instant::now());
-    let used = || {
-        let (all, measuring) = processor_time(own);
-        all - measuring
-    };
-    let from = used();
-    let until = before + Duration::from_secs(stream.seconds);
-    let (host, path) = (site.web.http_addr(), site.folder());
-    let rss_before = super::rss_kib("self");
-    // When all are there, before they leave.
-    let all_there = Duration::from_secs(stream.seconds).mul_f64(0.9);
-    let weighing = std::thread::Builder::new().name(format!("{}scales", camera::THREADS)).spawn(move || {
-        std::thread::park_timeout(all_there);
-        super::rss_kib("self")
-    })?;
-    let seen = tokio::task::block_in_place(|| viewers::watch(host, &path, stream.viewers, until))?;
-    let rss = weighing.join().map_err(|_| anyhow::anyhow!("the scales panicked"))?;
-    let elapsed = before.elapsed().as_secs_f64();
-    Ok(json!({
-        "viewers": stream.viewers,
-        "viewers_failed": seen.failed,
-        "viewers_requests_per_second": seen.requests as f64 / elapsed,
-        "viewers_part_ms_p50": of(&seen.behind_ms, 0.50),
-        "viewers_part_ms_p99": of(&seen.behind_ms, 0.99),
-        "viewers_cpu_cores_origin": (used() - from) / elapsed,
-        "viewers_rss_kib_each": (rss - rss_before) / stream.viewers as f64,
-    }))
 }
 
 /// Follows picture and sound, on a thread that isn't the server's, and counts the pictures.
@@ -294,22 +258,21 @@ fn scene(participants: &[ParticipantId]) -> Scene {
 }
 
 /// The parts of a server that a livestream needs.
-struct Site {
-    streaming: Streaming,
+pub(super) struct Site {
+    pub(super) streaming: Streaming,
     conference: Conference,
-    web: Web,
-    broadcast: BroadcastId,
+    pub(super) web: Web,
+    pub(super) broadcast: BroadcastId,
 }
 
 impl Site {
-    async fn start(folder: &Path, full_hd: bool) -> anyhow::Result<Self> {
+    pub(super) async fn start(folder: &Path, studio: &Path, full_hd: bool) -> anyhow::Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::open(&format!("sqlite://{}?mode=rwc", folder.join("huitong.db").display())).await?;
         let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
         let plane = super::loopback_plane(20_000..=29_999)?;
-        let studio = std::env::current_exe()?.with_file_name("huitong-studio");
         let streaming = Streaming::new(StreamingConfig {
-            studio,
+            studio: studio.to_owned(),
             full_hd,
             cores: full_hd.then_some(FULL_HD_CORES),
             ..StreamingConfig::default()
@@ -333,7 +296,7 @@ impl Site {
         Ok(Self { streaming, conference, web, broadcast: BroadcastId::new(meeting.id.uuid()) })
     }
 
-    fn folder(&self) -> String {
+    pub(super) fn folder(&self) -> String {
         format!("/live/{}", self.broadcast)
     }
 }

@@ -3,13 +3,19 @@
 
 use std::{
     collections::BTreeSet,
+    io::{self, IoSliceMut},
     net::SocketAddr,
+    os::fd::AsRawFd,
     time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, bail};
+use nix::sys::{
+    socket::{ControlMessageOwned, MsgFlags, cmsg_space, recvmsg, setsockopt, sockopt::ReceiveTimestampns},
+    time::TimeSpec,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncWriteExt, Interest},
     net::TcpStream,
     time::Instant,
 };
@@ -17,27 +23,45 @@ use tokio::{
 /// Longest head of an answer.
 const HEAD_MAX: usize = 8 << 10;
 
+/// Read at once.
+const READ_BYTES: usize = 16 << 10;
+
 /// Longest body of an answer: a segment at ten times our bit rate.
 const BODY_MAX: usize = 8 << 20;
 
 /// One connection that is kept (RFC 9112 §9.3).
-pub(super) struct Connection {
+pub(in crate::bench) struct Connection {
     host: SocketAddr,
     stream: TcpStream,
     bytes: Vec<u8>,
+    /// Of what was read last.
+    taken: usize,
+    /// When the kernel had the last of it, since 1970.
+    came: Duration,
 }
 
 impl Connection {
-    pub(super) async fn open(host: SocketAddr) -> anyhow::Result<Self> {
+    pub(in crate::bench) async fn open(host: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { host, stream, bytes: Vec::new() })
+        setsockopt(&stream, ReceiveTimestampns, &true)?;
+        Ok(Self { host, stream, bytes: Vec::new(), taken: 0, came: Duration::ZERO })
     }
 
     /// The status and the body.
-    pub(super) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+    pub(in crate::bench) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, &[u8])> {
+        self.ask(path).await?;
+        self.answer().await
+    }
+
+    pub(in crate::bench) async fn ask(&mut self, path: &str) -> anyhow::Result<()> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
-        self.stream.write_all(request.as_bytes()).await?;
+        Ok(self.stream.write_all(request.as_bytes()).await?)
+    }
+
+    /// The status and the body of what was asked for.
+    pub(in crate::bench) async fn answer(&mut self) -> anyhow::Result<(u16, &[u8])> {
+        self.bytes.drain(..std::mem::take(&mut self.taken));
         let head = loop {
             if let Some(end) = self.bytes.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end + 4;
@@ -54,33 +78,64 @@ impl Connection {
         while self.bytes.len() < head + length {
             self.more(head + length).await?;
         }
-        let body = self.bytes[head..head + length].to_vec();
-        self.bytes.drain(..head + length);
-        Ok((status, body))
+        self.taken = head + length;
+        Ok((status, &self.bytes[head..head + length]))
     }
 
     async fn more(&mut self, most: usize) -> anyhow::Result<()> {
         if self.bytes.len() > most {
             bail!("an answer without end");
         }
-        if self.stream.read_buf(&mut self.bytes).await? == 0 {
+        let start = self.bytes.len();
+        self.bytes.resize(start + READ_BYTES, 0);
+        let read = loop {
+            self.stream.readable().await?;
+            let place = &mut self.bytes[start..];
+            match self.stream.try_io(Interest::READABLE, || read(&self.stream, place)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => break read,
+            }
+        };
+        let (length, came) = read?;
+        self.bytes.truncate(start + length);
+        self.came = came.unwrap_or(self.came);
+        if length == 0 {
             bail!("the server has closed the connection");
         }
         Ok(())
     }
+
+    /// When the kernel had the end of the last answer, since 1970: however late it was read.
+    pub(in crate::bench) fn came(&self) -> Duration {
+        self.came
+    }
+}
+
+/// How much, and when the last of it came.
+fn read(stream: &TcpStream, place: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
+    let mut space = [0; cmsg_space::<TimeSpec>()];
+    let mut slices = [IoSliceMut::new(place)];
+    let read = recvmsg::<()>(stream.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::empty())?;
+    let came = read.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    });
+    Ok((read.bytes, came))
 }
 
 /// A playlist's parts and where it ends.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Playlist {
+pub(in crate::bench) struct Playlist {
     /// The last picture or sound of each part begins before this time of the studio's, in ms since 1970.
-    pub(super) parts: Vec<(String, f64)>,
+    pub(in crate::bench) parts: Vec<(String, f64)>,
     /// What is to be asked for next.
-    pub(super) next: (u64, u64),
+    pub(in crate::bench) next: (u64, u64),
+    /// The part that comes next, which may be asked for already (EXT-X-PRELOAD-HINT).
+    pub(in crate::bench) hinted: Option<String>,
 }
 
 impl Playlist {
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::bench) fn parse(text: &str) -> Self {
         let mut playlist = Self::default();
         let (mut msn, mut part, mut at_ms) = (0, 0, 0.0);
         for line in text.lines() {
@@ -95,6 +150,8 @@ impl Playlist {
                 part += 1;
                 at_ms += attribute(line, "DURATION").and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0) * 1e3;
                 playlist.parts.extend(attribute(line, "URI").map(|name| (name.to_owned(), at_ms)));
+            } else if line.starts_with("#EXT-X-PRELOAD-HINT:TYPE=PART") {
+                playlist.hinted = attribute(line, "URI").map(str::to_owned);
             } else if line.starts_with("#EXTINF") {
                 (msn, part) = (msn + 1, 0);
             }
@@ -111,7 +168,7 @@ fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 /// Follows one track until `until`: for each part, when its playlist had come, and how many milliseconds that was after its end by
 /// the studio's clock.
-pub(super) async fn follow(
+pub(in crate::bench) async fn follow(
     host: SocketAddr,
     folder: &str,
     track: &str,
@@ -120,7 +177,7 @@ pub(super) async fn follow(
     let mut connection = Connection::open(host).await?;
     let mut came = Vec::new();
     let (_, body) = connection.get(&format!("{folder}/{track}.m3u8")).await?;
-    let mut playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+    let mut playlist = Playlist::parse(&String::from_utf8_lossy(body));
     let mut seen: BTreeSet<String> = playlist.parts.drain(..).map(|(name, _)| name).collect();
     while Instant::now() < until {
         let (msn, part) = playlist.next;
@@ -131,7 +188,7 @@ pub(super) async fn follow(
         }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let now_ms = now.as_secs_f64() * 1e3;
-        playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+        playlist = Playlist::parse(&String::from_utf8_lossy(body));
         for (name, end_ms) in &playlist.parts {
             if seen.insert(name.clone()) {
                 came.push((Instant::now(), now_ms - end_ms));
@@ -142,10 +199,10 @@ pub(super) async fn follow(
 }
 
 /// Follows the picture and fetches it: how long each picture stands, in milliseconds.
-pub(super) async fn gaps(host: SocketAddr, folder: &str, until: Instant) -> anyhow::Result<Vec<f64>> {
+pub(in crate::bench) async fn gaps(host: SocketAddr, folder: &str, until: Instant) -> anyhow::Result<Vec<f64>> {
     let mut connection = Connection::open(host).await?;
     let (_, body) = connection.get(&format!("{folder}/video.m3u8")).await?;
-    let mut playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+    let mut playlist = Playlist::parse(&String::from_utf8_lossy(body));
     let mut known: BTreeSet<String> = playlist.parts.drain(..).map(|(name, _)| name).collect();
     let mut gaps = Vec::new();
     while Instant::now() < until {
@@ -153,12 +210,12 @@ pub(super) async fn gaps(host: SocketAddr, folder: &str, until: Instant) -> anyh
         let path = format!("{folder}/video.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES");
         let (status, body) = connection.get(&path).await?;
         anyhow::ensure!(status == 200, "{path} is answered by {status}");
-        playlist = Playlist::parse(&String::from_utf8_lossy(&body));
+        playlist = Playlist::parse(&String::from_utf8_lossy(body));
         for (name, _) in &playlist.parts {
             if known.insert(name.clone()) {
                 let (status, part) = connection.get(&format!("{folder}/{name}")).await?;
                 anyhow::ensure!(status == 200, "{name} is answered by {status}");
-                gaps.extend(durations(&part).with_context(|| format!("{name} has no samples"))?);
+                gaps.extend(durations(part).with_context(|| format!("{name} has no samples"))?);
             }
         }
     }
@@ -200,5 +257,6 @@ mod tests {
         assert_eq!(playlist.next, (10, 1));
         let parts = [("video-p1.m4s".to_owned(), 10_200.0), ("video-p2.m4s".to_owned(), 12_200.0)];
         assert_eq!(playlist.parts, parts);
+        assert_eq!(playlist.hinted.as_deref(), Some("video-p3.m4s"));
     }
 }

@@ -102,7 +102,7 @@ function Settings({ id }: { id: string }) {
               />
             )}
             {isSaved ? (
-              <CopyField label={t('audience.address')} value={known.link} data-testid="audience-link" />
+              <CopyField label={t('audience.address')} value={known.link} data-testid="audience-address" />
             ) : (
               <Group justify="flex-end">
                 <Button
