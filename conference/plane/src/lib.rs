@@ -5,6 +5,7 @@
 //! `try_send` and are never awaited. What a meeting *is* and who may do what is decided in `conference`, above; how
 //! sound is mixed and packets are rewritten, below, in `mixer`, `leg` and `sfu`.
 
+mod alarm;
 mod brought;
 mod command;
 mod leg_media;

@@ -11,9 +11,9 @@ use sfu::{Remote, Transport};
 
 use crate::{PlaneError, socket::WebRtcSocket, tcp::TcpMedia};
 
-/// Tokens of the UDP sockets and of the TCP listeners, one of each a family; token 0 is the worker's own.
-const UDP: usize = 1;
-const TCP: usize = 3;
+/// Tokens of the UDP sockets and of the TCP listeners, one of each a family; those before them are the worker's own.
+const UDP: usize = 2;
+const TCP: usize = 4;
 
 /// How often the system may choose a UDP port whose number is taken over TCP.
 const CHOICES_MAX: usize = 16;

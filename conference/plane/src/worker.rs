@@ -28,6 +28,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
     LegFact, LegId, PlaneConfig, PlaneError,
+    alarm::Alarm,
     command::{Command, LegAddress, LegCommand, LegReport, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
     phases::{Phases, Turn},
@@ -46,6 +47,7 @@ const WEBRTC_BUDGET: usize = 8;
 const NICENESS: i32 = -11;
 
 const WAKE: Token = Token(0);
+const ALARM: Token = Token(1);
 
 /// How the rest of the server reaches one worker.
 pub(crate) struct WorkerHandle {
@@ -114,17 +116,18 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
         let poll = Poll::new().map_err(PlaneError::Worker)?;
         let sockets = Sockets::bind(address, &config.webrtc_announced, poll.registry())?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Worker)?);
+        let alarm = Alarm::new(poll.registry(), ALARM).map_err(PlaneError::Worker)?;
         let (queue, commands) = mpsc::channel(COMMANDS_MAX);
         handles.push(WorkerHandle { index, queue, waker, webrtc: sockets.local() });
         let sfu = Sfu::new(SfuConfig { candidates: sockets.candidates() })?;
-        workers.push((poll, sockets, sfu, commands));
+        workers.push((poll, alarm, sockets, sfu, commands));
     }
     let routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]> =
         handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
-    for (index, (poll, sockets, sfu, commands)) in workers.into_iter().enumerate() {
+    for (index, (poll, alarm, sockets, sfu, commands)) in workers.into_iter().enumerate() {
         let routes = Arc::clone(&routes);
         let care = config.care;
-        let run = move || Worker { care, ..Worker::new(index, poll, sockets, sfu, commands, routes) }.run();
+        let run = move || Worker { care, ..Worker::new(index, (poll, alarm), sockets, sfu, commands, routes) }.run();
         thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
     }
     Ok(handles)
@@ -140,6 +143,7 @@ pub(crate) enum PeerRole {
 struct Worker {
     index: usize,
     poll: Poll,
+    alarm: Alarm,
     sockets: Sockets,
     sfu: Sfu,
     commands: mpsc::Receiver<Command>,
@@ -163,7 +167,7 @@ struct Worker {
 impl Worker {
     fn new(
         index: usize,
-        poll: Poll,
+        (poll, alarm): (Poll, Alarm),
         sockets: Sockets,
         sfu: Sfu,
         commands: mpsc::Receiver<Command>,
@@ -172,6 +176,7 @@ impl Worker {
         Self {
             index,
             poll,
+            alarm,
             sockets,
             sfu,
             commands,
@@ -197,7 +202,8 @@ impl Worker {
         }
         let mut events = Events::with_capacity(64);
         loop {
-            if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
+            let patience = self.patience();
+            if let Err(error) = self.poll.poll(&mut events, Some(patience))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 tracing::error!(worker = self.index, %error, "media worker cannot wait for its sockets");
@@ -222,13 +228,16 @@ impl Worker {
         }
     }
 
-    /// How long there is nothing to do but wait.
-    fn patience(&self) -> Duration {
+    /// How long there is nothing to do but wait. The alarm ends it where whole milliseconds don't.
+    fn patience(&mut self) -> Duration {
         if self.sockets.is_readable() {
             return Duration::ZERO;
         }
         let next = self.phases.next();
         let wake = self.sfu.poll_timeout().map_or(next, |at| at.min(next));
+        if let Err(error) = self.alarm.set(wake) {
+            tracing::debug!(worker = self.index, %error, "media worker wakes by whole milliseconds");
+        }
         wake.saturating_duration_since(Instant::now())
     }
 
