@@ -211,7 +211,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::storage::tests::{away, memory};
+    use crate::{
+        hls::Packager,
+        storage::tests::{away, memory},
+    };
 
     fn id() -> BroadcastId {
         BroadcastId::new(uuid::Uuid::from_u128(5))
