@@ -156,8 +156,10 @@ impl Packager {
         let was_playable = self.is_playable();
         let (track, copies) = (unit.track, self.copies(&unit));
         let is_new = self.rendition_mut(track).push(unit, run);
-        let is_copied =
-            copies.into_iter().fold(false, |new, copy| self.rendition_mut(Track::FullHd).push(copy, run) || new);
+        let mut is_copied = false;
+        for copy in copies {
+            is_copied |= self.rendition_mut(Track::FullHd).push(copy, run);
+        }
         if !is_new && !is_copied {
             return false;
         }

@@ -210,9 +210,10 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
 async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Result<()> {
     let server = Server::start()?;
     let user = User::login(&server, "host").await?;
-    let door = http().get(format!("http://{}/api/v1/meetings/by-number/{}", server.web, server.meeting)).send().await?;
-    let id = door.json::<Value>().await?["id"].as_str().context("an id")?.to_owned();
-    let (web, number) = (server.web, server.meeting.clone());
+    let booked = user.post("/meetings", json!({"title": "发布会", "options": {"livestream": true}})).await?;
+    assert_eq!(booked.status, 201, "{}", booked.body);
+    let text = |of: &str| booked.body[of].as_str().map(str::to_owned).context("a booking");
+    let (id, number, web) = (text("id")?, text("number")?, server.web);
     let (address, link) = tokio::task::spawn_blocking(move || -> Result<(String, String)> {
         let mut owner = Browser::start_on(Devices::NoCamera)?;
         owner.login(web, "host", PASSWORD)?;
