@@ -342,14 +342,26 @@ pub fn free_everywhere() -> Result<u16> {
     bail!("no port is free everywhere")
 }
 
+/// Test programs that run at the same time at most.
+const LANES: u16 = 4;
+
+/// Which of [`LANES`] is this program's, and what keeps it so: a port that one program has just given up is not taken by another, whose
+/// call would hear the last of the one before.
+static LANE: LazyLock<(u16, Option<UdpSocket>)> = LazyLock::new(|| {
+    let taken =
+        |lane| UdpSocket::bind((Ipv4Addr::LOCALHOST, PORTS.start - 1 - lane)).ok().map(|held| (lane, Some(held)));
+    (0..LANES).find_map(taken).unwrap_or(((std::process::id() % u32::from(LANES)) as u16, None))
+});
+
 /// Ports in a row that are free on UDP and TCP; the first, which is even.
 pub(crate) fn free(count: u16) -> Result<SocketAddr> {
-    // Tests that run at the same time look in different places.
-    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(401)));
-    let room = u32::from(PORTS.end - PORTS.start - count);
+    // One after the other: a port rests before it comes again.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let lane = (PORTS.end - PORTS.start) / LANES;
+    let start = PORTS.start + LANE.0 * lane;
     for _ in 0..1_000 {
-        let offset = NEXT.fetch_add(u32::from(count + 1), Ordering::Relaxed) % room;
-        let first = (PORTS.start + u16::try_from(offset)?) & !1;
+        let offset = NEXT.fetch_add(u32::from(count + 1), Ordering::Relaxed) % u32::from(lane - count);
+        let first = (start + u16::try_from(offset)?) & !1;
         let is_free = |port| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()

@@ -291,7 +291,7 @@ fn live_routes(app: &App) -> Router<App> {
         .route("/live/{broadcast}/replay.vtt", get(rest::recordings::replay_captions))
         .route("/live/{broadcast}/chat", get(viewer_chat::read).post(viewer_chat::write))
         .layer(middleware::from_fn_with_state(app.clone(), live::gate))
-        .route("/live/{broadcast}/{file}", get(live::file).options(live::no_content))
+        .route("/live/{broadcast}/{file}", get(live::file).options(live::preflight))
 }
 
 /// What pages may do, written once.

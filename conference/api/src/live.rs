@@ -118,30 +118,39 @@ fn media_path(path: &str) -> Option<(BroadcastId, &str)> {
 }
 
 async fn media(app: &App, peer: SocketAddr, head: &request::Parts) -> Response {
-    let headers = &head.headers;
-    let problem = |code| Problem::new(code, Language::of(headers)).into_response();
-    let mut response = match media_path(head.uri.path()) {
-        None => problem(Code::NotFound),
-        Some((id, name)) => match admission(app, id, headers).await {
-            Err(code) => problem(code),
-            Ok(pass) => match app.waits.enter(peer.ip(), pass.as_deref().and_then(viewer_of)) {
-                None => (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response(),
-                Some(_waiting) => match app.origin.get(id, name, head.uri.query()).await {
-                    Ok(file) => serve(file, headers),
-                    Err(OriginError::NotFound) => problem(Code::NotFound),
-                    Err(OriginError::Gone) => StatusCode::GONE.into_response(),
-                    // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
-                    Err(OriginError::BadRequest | OriginError::TooFar) => StatusCode::BAD_REQUEST.into_response(),
-                    Err(OriginError::NotYet) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-                },
-            },
-        },
+    let mut response = match find(app, peer, head).await {
+        Ok(file) => serve(file, &head.headers),
+        Err(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS)) => {
+            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response()
+        }
+        Err(Refused::Plainly(status)) => status.into_response(),
+        Err(Refused::Because(code)) => Problem::new(code, Language::of(&head.headers)).into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+/// Why there is no file: in words, or by a status that players know.
+enum Refused {
+    Because(Code),
+    Plainly(StatusCode),
+}
+
+async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<HlsFile, Refused> {
+    let (id, name) = media_path(head.uri.path()).ok_or(Refused::Because(Code::NotFound))?;
+    let pass = admission(app, id, &head.headers).await.map_err(Refused::Because)?;
+    let waiting = app.waits.enter(peer.ip(), pass.as_deref().and_then(viewer_of));
+    let _waiting = waiting.ok_or(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS))?;
+    app.origin.get(id, name, head.uri.query()).await.map_err(|error| match error {
+        OriginError::NotFound => Refused::Because(Code::NotFound),
+        OriginError::Gone => Refused::Plainly(StatusCode::GONE),
+        // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
+        OriginError::BadRequest | OriginError::TooFar => Refused::Plainly(StatusCode::BAD_REQUEST),
+        OriginError::NotYet => Refused::Plainly(StatusCode::SERVICE_UNAVAILABLE),
+    })
 }
 
 /// The pass of who may watch.
@@ -167,8 +176,9 @@ pub(crate) async fn file(
     media(&app, peer, &head).await
 }
 
-pub(crate) async fn no_content() -> StatusCode {
-    StatusCode::NO_CONTENT
+/// A page of another site asks whether it may ask (Fetch, "CORS protocol").
+pub(crate) async fn preflight() -> impl IntoResponse {
+    (StatusCode::NO_CONTENT, [(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN)])
 }
 
 fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
@@ -226,6 +236,18 @@ mod tests {
         for accepts in ["", "identity", "gzip;q=0", "br, gzip; q=0.0"] {
             assert!(!accepts_gzip(accepts), "{accepts}");
         }
+    }
+
+    #[test]
+    fn files_of_players_are_known_by_their_names() {
+        let id = BroadcastId::from_u128(7);
+        for name in ["index.m3u8", "video.m3u8", "audio-p17.m4s", "low-init-0.mp4", "captions-3.vtt"] {
+            assert_eq!(media_path(&format!("/live/{id}/{name}")), Some((id, name)));
+        }
+        for name in ["chat", "replay.mp4", "replay.vtt", "a/b.m4s", "a%2fb.m4s", "video.ts", ""] {
+            assert_eq!(media_path(&format!("/live/{id}/{name}")), None, "{name}");
+        }
+        assert_eq!(media_path("/live/7/index.m3u8"), None);
     }
 
     fn file() -> HlsFile {

@@ -1,6 +1,8 @@
 //! Whose packets are believed. A stranger who sprays RTP over all ports must neither be heard nor be sent a call
-//! (CVE-2017-14099): the address of the SDP is believed at once; another one is learned only from the signalling or SDP
-//! host, soon after the answer, after several packets in order, and only once.
+//! (CVE-2017-14099): the address of the SDP is believed at once, and nobody else is once it has been heard. While it has not, another one is
+//! learned only from the signalling or SDP host, soon after the answer, after several packets in order, and only once; the
+//! SDP's own takes the place back as long as one could be learned. Behind one address there may be another telephone that has not
+//! heard of its own call's end.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -17,10 +19,12 @@ const LEARN_PACKETS: u32 = 5;
 
 pub(crate) struct Latch {
     remote: SocketAddr,
-    sdp_ip: IpAddr,
+    sdp: SocketAddr,
     signalling: IpAddr,
     deadline: Instant,
     learned: bool,
+    /// Nobody else is believed, whenever he comes.
+    certain: bool,
     /// The address to send to has sent.
     heard: bool,
     candidate: Option<Candidate>,
@@ -43,10 +47,11 @@ impl Latch {
     pub(crate) fn new(sdp: SocketAddr, signalling: IpAddr, now: Instant) -> Self {
         Self {
             remote: sdp,
-            sdp_ip: sdp.ip(),
+            sdp,
             signalling,
             deadline: now + LEARN_WINDOW,
             learned: false,
+            certain: false,
             heard: false,
             candidate: None,
         }
@@ -59,17 +64,22 @@ impl Latch {
 
     /// Whether this may be the peer: where the SDP has him, or in the first seconds where he may be learned.
     pub(crate) fn may_learn(&self, from: SocketAddr, now: Instant) -> bool {
-        let near = from.ip() == self.signalling || from.ip() == self.sdp_ip;
-        from == self.remote || !self.learned && now <= self.deadline && near
+        let near = from.ip() == self.signalling || from.ip() == self.sdp.ip();
+        let is_open = !self.certain && now <= self.deadline;
+        from == self.remote || is_open && (from == self.sdp || !self.learned && near)
     }
 
     pub(crate) fn judge(&mut self, from: SocketAddr, packet: &RtpPacket<'_>, now: Instant) -> Verdict {
+        if !self.may_learn(from, now) {
+            return Verdict::Stranger;
+        }
+        if from == self.sdp {
+            self.prove(from);
+            return Verdict::Peer;
+        }
         if from == self.remote {
             self.heard = true;
             return Verdict::Peer;
-        }
-        if !self.may_learn(from, now) {
-            return Verdict::Stranger;
         }
         let packets = match &self.candidate {
             Some(last) if last.from == from && last.ssrc == packet.ssrc && last.seq.wrapping_add(1) == packet.seq => {
@@ -86,15 +96,15 @@ impl Latch {
         Verdict::Peer
     }
 
-    /// The peer has proven by his certificate that he is there.
+    /// The peer is there: he has proven it by his certificate, or is where he said.
     pub(crate) fn prove(&mut self, from: SocketAddr) {
         self.remote = from;
-        (self.learned, self.heard) = (true, true);
+        (self.learned, self.certain, self.heard) = (true, true, true);
     }
 
     /// The only address that will be believed from now on, once there is one.
     pub(crate) fn settled(&self, now: Instant) -> Option<SocketAddr> {
-        (self.heard && (self.learned || now > self.deadline)).then_some(self.remote)
+        (self.heard && (self.certain || now > self.deadline)).then_some(self.remote)
     }
 }
 
@@ -136,15 +146,40 @@ mod tests {
     #[test]
     fn it_settles_when_nobody_else_can_be_learned() {
         let now = Instant::now();
-        let mut latch = latch(now);
-        assert_eq!(judge(&mut latch, "10.0.0.7:4000", 0..1, now), Verdict::Peer);
-        assert_eq!(latch.settled(now + LEARN_WINDOW), None, "his NAT may show another address yet");
         let later = now + LEARN_WINDOW + Duration::from_millis(1);
-        assert_eq!(latch.settled(later), Some("10.0.0.7:4000".parse().unwrap()));
-        assert_eq!(
-            Latch::new("10.0.0.7:4000".parse().unwrap(), "203.0.113.9".parse().unwrap(), now).settled(later),
-            None
-        );
+        let mut heard = latch(now);
+        assert_eq!(judge(&mut heard, "10.0.0.7:4000", 0..1, now), Verdict::Peer);
+        assert_eq!(heard.settled(now), Some("10.0.0.7:4000".parse().unwrap()));
+        let mut learned = latch(now);
+        assert_eq!(judge(&mut learned, "203.0.113.9:9", 0..5, now), Verdict::Peer);
+        assert_eq!(learned.settled(now + LEARN_WINDOW), None, "the SDP's own may come yet");
+        assert_eq!(learned.settled(later), Some("203.0.113.9:9".parse().unwrap()));
+        assert_eq!(latch(now).settled(later), None);
+    }
+
+    // reliability: A6
+    #[test]
+    fn the_address_of_the_sdp_wins_over_another_telephone_behind_it() {
+        let now = Instant::now();
+        let own: SocketAddr = "10.0.0.7:4000".parse().unwrap();
+        // One that has not heard of its call's end sends on, to a port that has another call now.
+        for stray in ["10.0.0.7:5000", "203.0.113.9:5000"] {
+            let mut late = latch(now);
+            assert_eq!(judge(&mut late, stray, 0..5, now), Verdict::Peer, "he might be behind a NAT");
+            assert_eq!(judge(&mut late, "10.0.0.7:4000", 0..1, now + LEARN_WINDOW), Verdict::Peer);
+            assert_eq!(late.remote(), own);
+            let mut early = latch(now);
+            assert_eq!(judge(&mut early, "10.0.0.7:4000", 0..1, now), Verdict::Peer);
+            for latch in [&mut late, &mut early] {
+                assert_eq!(judge(latch, stray, 5..500, now), Verdict::Stranger);
+                assert_eq!(latch.remote(), own);
+            }
+        }
+        // Whoever was learned is nobody else's any more after that.
+        let mut learned = latch(now);
+        judge(&mut learned, "203.0.113.9:9", 0..5, now);
+        let later = now + LEARN_WINDOW + Duration::from_millis(1);
+        assert_eq!(judge(&mut learned, "10.0.0.7:4000", 0..500, later), Verdict::Stranger);
     }
 
     #[test]
