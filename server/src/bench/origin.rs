@@ -51,7 +51,7 @@ pub(crate) struct Origin {
 /// How a player comes by the next part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Players {
-    /// It asks for the part that the playlist hints at, before that is there, and for the next playlist beside it (RFC 8216bis §6.2.6):
+    /// It asks for the part that the playlist hints at, before that is there, and for the next playlist beside it (RFC 8216bis §4.4.5.3):
     /// Apple's players and some others.
     Hint,
     /// It asks for the next playlist, and then for the part in it: hls.js.
