@@ -111,7 +111,11 @@ pub(crate) async fn take_over(line: &mut Line, replaced: CallKey, caller: &Phone
                 source: line.signalling,
                 waits: None,
             };
-            house.conference.join(request).await.ok()
+            let joined = house.conference.join(request).await;
+            if let Err(refusal) = &joined {
+                tracing::warn!(%refusal, "a call that takes another over can't have its seat");
+            }
+            joined.ok()
         }
         None => None,
     };

@@ -45,6 +45,8 @@ async fn a_call_that_takes_another_over_has_its_seat() -> Result<()> {
     let mut host = host(&server).await?;
     let (phone, reply) = enters(&server)?;
     let who = joined(&mut host).await?;
+    // The others hear of him before he sits; whoever took him over in between would be asked as he would have been.
+    server.wait_for_log("caller joined")?;
 
     let mut other = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
     let offer = other.description()?;
