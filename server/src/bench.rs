@@ -11,9 +11,11 @@ mod stream;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     ops::RangeInclusive,
+    process::{Child, Command},
     time::Duration,
 };
 
+use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use media::AudioCodec;
 use plane::{LineCare, Plane, PlaneConfig, PlaneError};
@@ -80,6 +82,30 @@ fn loopback_plane(rtp_ports: RangeInclusive<u16>) -> Result<Plane, PlaneError> {
         webrtc_bind: SocketAddr::new(loopback, 0),
         webrtc_announced: vec![loopback],
     })
+}
+
+/// This program once more, on the first core, with so many open files. Once its arguments are said it can be started.
+fn on_first_core(files: &str) -> std::io::Result<Command> {
+    let mut command = Command::new("prlimit");
+    command.args([&format!("--nofile={files}"), "taskset", "-c", "0"]).arg(std::env::current_exe()?);
+    Ok(command)
+}
+
+/// A process that ends with this.
+struct Kept(Child);
+
+impl Kept {
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
+        Ok(Self(command.spawn().context("cannot start the server; prlimit and taskset are needed (util-linux)")?))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // One that has ended already needs no killing.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What callers say: the longest prompts in both languages, with their pauses.

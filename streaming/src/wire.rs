@@ -134,12 +134,7 @@ impl Track {
 
     /// Its place in [`ALL`](Self::ALL).
     pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Video => 0,
-            Self::Audio => 1,
-            Self::Low => 2,
-            Self::FullHd => 3,
-        }
+        usize::from(self.number())
     }
 
     fn number(self) -> u8 {

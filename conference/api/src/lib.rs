@@ -139,13 +139,13 @@ pub(crate) struct Parts {
     pub(crate) conference: Conference,
     pub(crate) origin: Origin,
     pub(crate) recordings: Recordings,
-    pub(crate) sip: Arc<SipInfo>,
-    pub(crate) turn: Option<Arc<TurnConfig>>,
-    pub(crate) support: Arc<Support>,
+    pub(crate) sip: SipInfo,
+    pub(crate) turn: Option<TurnConfig>,
+    pub(crate) support: Support,
     pub(crate) origins: Origins,
-    pub(crate) public_url: Option<Arc<str>>,
+    pub(crate) public_url: Option<String>,
     /// Who asks for new passwords.
-    pub(crate) forgotten: Arc<Throttle>,
+    pub(crate) forgotten: Throttle,
     /// Who waits for what a livestream is about to have.
     pub(crate) waits: Arc<Waits>,
     pub(crate) sip_sockets: Option<mpsc::Sender<SipSocket>>,
@@ -172,11 +172,10 @@ pub struct Web {
 impl Web {
     /// Binds and serves.
     pub fn start(config: WebConfig, conference: Conference, streaming: &Streaming) -> Result<Self, WebError> {
-        let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').into());
+        let public_url = config.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
         let (origin, recordings) = (streaming.origin(), streaming.recordings());
-        let (sip, forgotten, waits) = (Arc::new(config.sip), Arc::default(), Arc::default());
-        let (turn, support) = (config.turn.map(Arc::new), Arc::new(config.support));
-        let (origins, sip_sockets) = (Origins::new(config.origins), config.sip_sockets);
+        let (sip, turn, support, sip_sockets) = (config.sip, config.turn, config.support, config.sip_sockets);
+        let origins = Origins::new(config.origins);
         let by_rtmp: Vec<_> = config.rtmp.into_iter().map(bind_rtmp).collect::<Result<_, _>>()?;
         let rtmp = by_rtmp.first().map(|(_, port)| *port);
         let app = App(Arc::new(Parts {
@@ -188,8 +187,8 @@ impl Web {
             support,
             origins,
             public_url,
-            forgotten,
-            waits,
+            forgotten: Throttle::default(),
+            waits: Arc::default(),
             sip_sockets,
             rtmp,
             sessions: Arc::default(),

@@ -52,7 +52,7 @@ pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{LineCare, PlayId, Recording};
 pub use quality::{Freezes, PictureQuality, Quality, TrackQuality, WayQuality};
-pub use receiver::{Received, Receiver, stamp};
+pub use receiver::{Received, Receiver, stamp, stamp_of};
 pub use subscriber::Shown;
 
 use command::{Command, LegAddress};

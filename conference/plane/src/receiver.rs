@@ -3,13 +3,14 @@
 use std::{
     io::{self, IoSliceMut},
     net::{SocketAddr, UdpSocket},
-    os::fd::AsRawFd,
+    os::fd::{AsFd, AsRawFd},
     time::{Duration, Instant, SystemTime},
 };
 
 use nix::sys::{
     socket::{
-        ControlMessageOwned, MsgFlags, SockaddrStorage, cmsg_space, recvmsg, setsockopt, sockopt::ReceiveTimestampns,
+        ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, cmsg_space, recvmsg, setsockopt,
+        sockopt::ReceiveTimestampns,
     },
     time::TimeSpec,
 };
@@ -42,9 +43,17 @@ pub struct Received {
     pub at: Instant,
 }
 
-/// Lets datagrams of this socket come with the time the kernel had them.
-pub fn stamp(socket: &UdpSocket) -> io::Result<()> {
+/// Lets what comes by this socket come with the time the kernel had it.
+pub fn stamp(socket: &impl AsFd) -> io::Result<()> {
     Ok(setsockopt(socket, ReceiveTimestampns, &true)?)
+}
+
+/// The kernel's time of what was read from such a socket, since 1970.
+pub fn stamp_of<S>(received: &RecvMsg<'_, '_, S>) -> io::Result<Option<Duration>> {
+    Ok(received.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    }))
 }
 
 impl Default for Receiver {
@@ -77,10 +86,7 @@ impl Receiver {
         let mut slices = [IoSliceMut::new(&mut self.buffer[..])];
         let received =
             recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut self.stamp[..]), MsgFlags::empty())?;
-        let stamp = received.cmsgs()?.find_map(|message| match message {
-            ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-            _ => None,
-        });
+        let stamp = stamp_of(&received)?;
         let (len, from) = (received.bytes, received.address.and_then(socket_address));
         Ok(Received { len, from, at: stamp.map_or(self.now, |stamp| self.arrival(stamp)) })
     }

@@ -4,11 +4,11 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     ops::RangeInclusive,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use conference::{Conference, ConferenceConfig, NewAccount};
 use gateway::{Load, LoadPhase, LoadReport};
@@ -18,7 +18,7 @@ use serde_json::json;
 use store::{Site, Store};
 use streaming::{Streaming, StreamingConfig};
 
-use super::{Codec, of, rss_kib};
+use super::{Codec, Kept, of, on_first_core, rss_kib};
 
 /// How long the server may take to begin.
 const START: Duration = Duration::from_secs(30);
@@ -188,7 +188,7 @@ pub(super) fn pin_self() {
 
 /// The server as a process of its own, on the first core.
 pub(super) struct Served {
-    child: Child,
+    child: Kept,
     pub(super) sip: SocketAddr,
 }
 
@@ -217,22 +217,13 @@ impl Served {
             ("HUITONG_DATA__DIR", folder.join("data").display().to_string()),
             ("HUITONG_LOG__FILTER", log.to_owned()),
         ];
-        let own = std::env::current_exe()?;
-        let limit = format!("--nofile={DESCRIPTORS}");
-        let child = Command::new("prlimit")
-            .args([&limit, "taskset", "-c", "0"])
-            .arg(own)
-            .arg("serve")
-            .envs(environment)
-            .envs(more.iter().cloned())
-            .current_dir(folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .context("cannot start the server; prlimit and taskset are needed (util-linux)")?;
+        let mut command = on_first_core(DESCRIPTORS)?;
+        command.arg("serve").envs(environment).envs(more.iter().cloned());
+        let child = Kept::start(command.current_dir(folder).stdout(Stdio::null()))?;
         let mut served = Self { child, sip };
         let deadline = Instant::now() + START;
         while TcpStream::connect_timeout(&metrics, Duration::from_millis(200)).is_err() {
-            if let Some(status) = served.child.try_wait()? {
+            if let Some(status) = served.child.0.try_wait()? {
                 bail!("the server ended at once with {status}");
             }
             if Instant::now() > deadline {
@@ -244,7 +235,7 @@ impl Served {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        usage(self.child.id())
+        usage(self.child.0.id())
     }
 }
 
@@ -256,14 +247,6 @@ pub(super) fn usage(pid: u32) -> Usage {
         stat.rsplit(')').next().unwrap_or_default().split(' ').map(|word| word.parse().unwrap_or(0.0)).collect();
     let ticks = words.get(12..=13).map_or(0.0, |times| times.iter().sum());
     Usage { cpu_s: ticks / USER_HZ, rss_kib: rss_kib(&pid.to_string()) }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // One that has ended already needs no killing.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// An address that is free on UDP and TCP.

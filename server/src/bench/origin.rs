@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, bail};
@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use streaming::BroadcastFact;
 
 use super::{
+    Kept,
     calls::{Usage, pin_self, usage},
-    of,
+    of, on_first_core,
     stream::Site,
 };
 
@@ -106,14 +107,14 @@ fn measure(bench: &Origin) -> anyhow::Result<Value> {
     if !raised.is_ok_and(|status| status.success()) {
         bail!("{} viewers need {files} open files, and so many there may not be (ulimit -Hn)", bench.viewers);
     }
-    let mut server = Served::start()?;
+    let mut server = Served::start(&format!("{files}:"))?;
     let (host, folder) = server.address()?;
-    let empty = usage(server.child.id());
+    let empty = usage(server.child.0.id());
     let measured =
         viewers::Run { host, folder, viewers: bench.viewers, seconds: bench.seconds, players: bench.players };
     let mut usages = (Usage::default(), Usage::default());
     let seen = measured.watch(|begins| {
-        let now = usage(server.child.id());
+        let now = usage(server.child.0.id());
         if begins { usages.0 = now } else { usages.1 = now }
     })?;
     let (before, after) = usages;
@@ -141,21 +142,16 @@ fn measure(bench: &Origin) -> anyhow::Result<Value> {
 }
 
 struct Served {
-    child: Child,
+    child: Kept,
     said: BufReader<std::process::ChildStdout>,
 }
 
 impl Served {
-    fn start() -> anyhow::Result<Self> {
-        let mut child = Command::new("taskset")
-            .args(["-c", "0"])
-            .arg(std::env::current_exe()?)
-            .args(["bench", "origin", "--serve"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the server; taskset is needed (util-linux)")?;
-        let said = BufReader::new(child.stdout.take().context("its output is piped")?);
+    fn start(files: &str) -> anyhow::Result<Self> {
+        let mut command = on_first_core(files)?;
+        let mut child =
+            Kept::start(command.args(["bench", "origin", "--serve"]).stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let said = BufReader::new(child.0.stdout.take().context("its output is piped")?);
         Ok(Self { child, said })
     }
 
@@ -165,13 +161,5 @@ impl Served {
         self.said.read_line(&mut line)?;
         let (host, folder) = line.trim().split_once(' ').context("the server ended")?;
         Ok((host.parse()?, folder.to_owned()))
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // One that has ended already needs no killing.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

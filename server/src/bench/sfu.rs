@@ -6,7 +6,7 @@ mod in_process;
 use std::{
     io::{self, BufRead, BufReader, IoSliceMut, Write},
     net::{Ipv4Addr, SocketAddr},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{ChildStdin, ChildStdout, Stdio},
     time::{Duration, Instant},
 };
 
@@ -23,8 +23,9 @@ use sfu::{
 };
 
 use super::{
+    Kept,
     calls::{DESCRIPTORS, Usage, pin_self, usage},
-    of,
+    of, on_first_core,
 };
 
 /// A picture is so many packets of so many bytes: 2.1 Mbit/s at 30 a second, 720p of a face.
@@ -410,24 +411,18 @@ impl Load {
 
 /// The server's part as a process of its own, on the first core.
 struct Served {
-    child: Child,
+    child: Kept,
     offers: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
 impl Served {
     fn start() -> anyhow::Result<Self> {
-        let limit = format!("--nofile={DESCRIPTORS}");
-        let mut child = Command::new("prlimit")
-            .args([&limit, "taskset", "-c", "0"])
-            .arg(std::env::current_exe()?)
-            .args(["bench", "sfu", "--serve"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the server; prlimit and taskset are needed (util-linux)")?;
-        let offers = child.stdin.take().context("its input is piped")?;
-        let answers = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let mut command = on_first_core(DESCRIPTORS)?;
+        let mut child =
+            Kept::start(command.args(["bench", "sfu", "--serve"]).stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        let offers = child.0.stdin.take().context("its input is piped")?;
+        let answers = BufReader::new(child.0.stdout.take().context("its output is piped")?);
         Ok(Self { child, offers, answers })
     }
 
@@ -440,14 +435,6 @@ impl Served {
     }
 
     fn usage(&self) -> Usage {
-        usage(self.child.id())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // One that has ended already needs no killing.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        usage(self.child.0.id())
     }
 }

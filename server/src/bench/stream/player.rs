@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use nix::sys::{
-    socket::{ControlMessageOwned, MsgFlags, cmsg_space, recvmsg, setsockopt, sockopt::ReceiveTimestampns},
+    socket::{MsgFlags, cmsg_space, recvmsg},
     time::TimeSpec,
 };
 use tokio::{
@@ -44,7 +44,7 @@ impl Connection {
     pub(in crate::bench) async fn open(host: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
-        setsockopt(&stream, ReceiveTimestampns, &true)?;
+        plane::stamp(&stream)?;
         Ok(Self { host, stream, bytes: Vec::new(), taken: 0, came: Duration::ZERO })
     }
 
@@ -116,11 +116,7 @@ fn read(stream: &TcpStream, place: &mut [u8]) -> io::Result<(usize, Option<Durat
     let mut space = [0; cmsg_space::<TimeSpec>()];
     let mut slices = [IoSliceMut::new(place)];
     let read = recvmsg::<()>(stream.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::empty())?;
-    let came = read.cmsgs()?.find_map(|message| match message {
-        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
-        _ => None,
-    });
-    Ok((read.bytes, came))
+    Ok((read.bytes, plane::stamp_of(&read)?))
 }
 
 /// A playlist's parts and where it ends.
