@@ -50,7 +50,7 @@ use carriers::Carriers;
 use dial_out::Outbound;
 use ladder::Ladder;
 pub use ladder::LadderConfig;
-pub use load::{Load, LoadError, LoadPhase, LoadReport};
+pub use load::{Load, LoadError, LoadPhase, LoadReport, SeatCaller};
 use locate::Locator;
 use names::Rolls;
 pub use register_load::{RegisterLoad, RegisterReport};

@@ -104,12 +104,29 @@ pub enum LoadError {
     },
 }
 
+/// Seats a caller in the meeting of this number at a server that speaks no SIP, as whose sound comes from this address; tells where its
+/// sound is expected, or nothing where it was refused.
+pub type SeatCaller<'a> = &'a mut dyn FnMut(&str, SocketAddr) -> Option<SocketAddr>;
+
 impl Load {
     /// Takes as long as it takes, on this thread; says where it is.
-    pub fn run(self, mut at: impl FnMut(LoadPhase)) -> Result<LoadReport, LoadError> {
+    pub fn run(self, at: impl FnMut(LoadPhase)) -> Result<LoadReport, LoadError> {
+        self.run_by(Run::call_all, at)
+    }
+
+    /// As [`Self::run`], at another's server: its callers are seated one after the other instead of calling.
+    pub fn run_seated(self, seat: SeatCaller<'_>, at: impl FnMut(LoadPhase)) -> Result<LoadReport, LoadError> {
+        self.run_by(|run| run.seat_all(seat), at)
+    }
+
+    fn run_by(
+        self,
+        begin: impl FnOnce(&mut Run) -> Result<(), LoadError>,
+        mut at: impl FnMut(LoadPhase),
+    ) -> Result<LoadReport, LoadError> {
         let mut run = Run::new(self)?;
         at(LoadPhase::Calling);
-        run.call_all()?;
+        begin(&mut run)?;
         at(LoadPhase::Standing);
         run.go_on_for(run.load.settle);
         run.begin_measuring();
@@ -233,6 +250,27 @@ impl Run {
         }
     }
 
+    /// Those who sit are heard from meanwhile.
+    fn seat_all(&mut self, seat: SeatCaller<'_>) -> Result<(), LoadError> {
+        let media = self.media.local_addr()?;
+        for index in 0..self.callers.len() {
+            let begun = Instant::now();
+            let meeting = &self.load.meetings[index % self.load.meetings.len()];
+            match seat(meeting, media) {
+                Some(remote) => self.sits(index, begun.elapsed(), remote),
+                None => self.callers[index].gone = true,
+            }
+            self.go_on_until(begun + Duration::from_secs_f64(1.0 / self.load.rate));
+        }
+        Ok(())
+    }
+
+    fn sits(&mut self, index: usize, setup: Duration, remote: SocketAddr) {
+        let caller = &mut self.callers[index];
+        (caller.setup, caller.remote) = (Some(setup), Some(remote));
+        self.by_port[usize::from(remote.port())] = Some(index);
+    }
+
     fn call(&mut self, index: usize, now: Instant) {
         let meeting = &self.load.meetings[index % self.load.meetings.len()];
         let uri = format!("sip:{meeting}@{}", self.load.sip);
@@ -265,7 +303,10 @@ impl Run {
     }
 
     fn go_on_for(&mut self, time: Duration) {
-        let until = Instant::now() + time;
+        self.go_on_until(Instant::now() + time);
+    }
+
+    fn go_on_until(&mut self, until: Instant) {
         while Instant::now() < until {
             self.step(Instant::now());
         }
@@ -291,15 +332,13 @@ impl Run {
         let Some(index) = self.callers.iter().position(|caller| caller.call == Some(*call)) else { return };
         let caller = &mut self.callers[index];
         match event {
-            Event::Answered(_, answer) => {
-                let Ok(agreed) = sdp::agree(&answer) else {
-                    caller.gone = true;
-                    return;
-                };
-                caller.setup = Some(now - caller.begun);
-                caller.remote = Some(agreed.remote);
-                self.by_port[usize::from(agreed.remote.port())] = Some(index);
-            }
+            Event::Answered(_, answer) => match sdp::agree(&answer) {
+                Ok(agreed) => {
+                    let setup = now - caller.begun;
+                    self.sits(index, setup, agreed.remote);
+                }
+                Err(_) => caller.gone = true,
+            },
             _ => (caller.gone, caller.remote) = (true, None),
         }
     }

@@ -3,6 +3,7 @@
 mod calls;
 mod mixer;
 mod origin;
+mod peer;
 mod register;
 mod setup;
 mod sfu;
@@ -89,6 +90,14 @@ fn on_first_core(files: &str) -> std::io::Result<Command> {
     let mut command = Command::new("prlimit");
     command.args([&format!("--nofile={files}"), "taskset", "-c", "0"]).arg(std::env::current_exe()?);
     Ok(command)
+}
+
+/// See [`on_first_core`]: another's program, in a session of its own. The kernel shares the processors out among sessions (sched(7),
+/// autogroup): a thousand threads in the bench's own would leave it next to nothing even of the core they aren't on.
+fn another_on_first_core(files: &str, program: &str) -> Command {
+    let mut command = Command::new("setsid");
+    command.args(["prlimit", &format!("--nofile={files}"), "taskset", "-c", "0", program]);
+    command
 }
 
 /// A process that ends with this.

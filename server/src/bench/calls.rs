@@ -18,10 +18,14 @@ use serde_json::json;
 use store::{Site, Store};
 use streaming::{Streaming, StreamingConfig};
 
-use super::{Codec, Kept, of, on_first_core, rss_kib};
+use super::{
+    Codec, Kept, of, on_first_core,
+    peer::{Janus, Peer},
+    rss_kib,
+};
 
 /// How long the server may take to begin.
-const START: Duration = Duration::from_secs(30);
+pub(super) const START: Duration = Duration::from_secs(30);
 
 /// The greeting asks for a language for five seconds, and says how many are there.
 const SETTLE: Duration = Duration::from_secs(12);
@@ -35,7 +39,7 @@ const WARM: Duration = Duration::from_secs(2);
 pub(super) const DESCRIPTORS: &str = "16384";
 
 /// A port rests for two seconds after its call: for 3,000 new calls a second beside those that stand.
-const RTP_PORTS: RangeInclusive<u16> = 10_000..=31_999;
+pub(super) const RTP_PORTS: RangeInclusive<u16> = 10_000..=31_999;
 
 /// In `/proc/PID/stat`, times are counted in hundredths of a second on every Linux (USER_HZ).
 const USER_HZ: f64 = 100.0;
@@ -63,6 +67,9 @@ pub(crate) struct Calls {
     /// Marks by which is measured how long sound takes.
     #[arg(long, default_value_t = 40)]
     marks: usize,
+    /// Another server that is measured afterwards in the same way, to compare with.
+    #[arg(long, value_enum)]
+    peer: Option<Peer>,
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what was asked for")]
@@ -76,30 +83,70 @@ pub(super) fn run(calls: &Calls) -> anyhow::Result<()> {
     let meetings = runtime.block_on(prepare(folder.path(), calls.meetings, people))?;
     runtime.shutdown_background();
     pin_self();
-    let server = Served::start(folder.path(), "warn", &[])?;
-    let codec = AudioCodec::from(calls.codec);
-    let load = Load {
-        sip: server.sip,
-        meetings,
-        callers: calls.callers,
-        talking: calls.talking,
-        speech: super::speech()?,
-        codec,
-        rate: calls.rate,
-        settle: SETTLE,
-        measured: Duration::from_secs(calls.seconds),
-        marks: calls.marks,
-    };
+    let ours = ours(calls, folder.path(), meetings.clone())?;
+    println!(
+        "{:#}",
+        match calls.peer {
+            Some(Peer::Janus) => beside(ours, janus(calls, folder.path(), meetings)?),
+            None => ours,
+        }
+    );
+    Ok(())
+}
+
+fn ours(calls: &Calls, folder: &Path, meetings: Vec<String>) -> anyhow::Result<serde_json::Value> {
+    let server = Served::start(folder, "warn", &[])?;
+    let load = load(calls, server.sip, meetings)?;
     // What is made once in a server's life is made before its memory is looked at.
     let first = calls.callers.min(WARM_UP);
     Load { callers: first, settle: WARM, measured: Duration::ZERO, marks: 0, ..load.clone() }.run(|_| {})?;
     let mut usage = Vec::new();
     let report = load.run(|phase| usage.push((phase, server.usage())))?;
-    println!("{:#}", figures(calls, codec, &report, &usage));
-    Ok(())
+    Ok(figures(calls, &report, &usage))
 }
 
-fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(LoadPhase, Usage)]) -> serde_json::Value {
+fn janus(calls: &Calls, folder: &Path, meetings: Vec<String>) -> anyhow::Result<serde_json::Value> {
+    let server = Janus::start(folder, calls.codec, meetings.len())?;
+    // Its rooms are known by their places.
+    let rooms = (1..=meetings.len()).map(|room| room.to_string()).collect();
+    let load = load(calls, server.address(), rooms)?;
+    let mut usage = Vec::new();
+    let mut seat = |room: &str, media| match server.seat(room, media) {
+        Ok(remote) => Some(remote),
+        Err(error) => {
+            tracing::warn!("Janus seats a caller not: {error:#}");
+            None
+        }
+    };
+    let report = load.run_seated(&mut seat, |phase| usage.push((phase, server.usage())))?;
+    Ok(figures(calls, &report, &usage))
+}
+
+/// The peer's figures among ours, and what ours cost for each of its.
+fn beside(mut ours: serde_json::Value, peers: serde_json::Value) -> serde_json::Value {
+    let cost = |figures: &serde_json::Value| figures["cpu_cores"].as_f64();
+    let ratio = cost(&ours).zip(cost(&peers)).map(|(ours, peers)| ours / peers);
+    ours["cpu_of_peers"] = json!(ratio);
+    ours["peer"] = peers;
+    ours
+}
+
+fn load(calls: &Calls, sip: SocketAddr, meetings: Vec<String>) -> anyhow::Result<Load> {
+    Ok(Load {
+        sip,
+        meetings,
+        callers: calls.callers,
+        talking: calls.talking,
+        speech: super::speech()?,
+        codec: calls.codec.into(),
+        rate: calls.rate,
+        settle: SETTLE,
+        measured: Duration::from_secs(calls.seconds),
+        marks: calls.marks,
+    })
+}
+
+fn figures(calls: &Calls, report: &LoadReport, usage: &[(LoadPhase, Usage)]) -> serde_json::Value {
     let at = |phase| usage.iter().find(|(known, _)| *known == phase).map(|(_, usage)| *usage).unwrap_or_default();
     let (before, from, to) = (at(LoadPhase::Calling), at(LoadPhase::Measuring), at(LoadPhase::Measured));
     let cores = (to.cpu_s - from.cpu_s) / calls.seconds.max(1) as f64;
@@ -109,7 +156,7 @@ fn figures(calls: &Calls, codec: AudioCodec, report: &LoadReport, usage: &[(Load
         "bench": "calls",
         "callers": calls.callers,
         "talking": calls.talking,
-        "codec": codec.to_string(),
+        "codec": AudioCodec::from(calls.codec).to_string(),
         "meetings": calls.meetings,
         "seconds": calls.seconds,
         "failed": report.failed,
@@ -250,7 +297,7 @@ pub(super) fn usage(pid: u32) -> Usage {
 }
 
 /// An address that is free on UDP and TCP.
-fn free() -> anyhow::Result<SocketAddr> {
+pub(super) fn free() -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
