@@ -14,6 +14,10 @@ mod upkeep;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Huitong (会通): meetings by browser, telephone and livestream.
 #[derive(Parser)]
