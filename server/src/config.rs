@@ -325,6 +325,9 @@ pub(crate) struct Sip {
     pub(crate) requests_per_second: u32,
     /// Addresses and networks that may ask as much as they like: a PBX, a proxy. Carriers in `trunks` may anyway.
     pub(crate) trusted: Vec<TrustedNetwork>,
+    /// Whether anybody may call: without it only carriers in `trunks`, those in `trusted` and from where a telephone of the house is
+    /// registered.
+    pub(crate) strangers: bool,
     /// Who is asked where carriers' servers are; the system's own where there is none.
     pub(crate) name_servers: Vec<SocketAddr>,
 }
@@ -345,7 +348,7 @@ impl TryFrom<String> for TrustedNetwork {
 impl Sip {
     pub(crate) fn limits(&self) -> Limits {
         let trusted = self.trusted.iter().map(|network| network.0).collect();
-        Limits { requests_per_second: self.requests_per_second, trusted }
+        Limits { requests_per_second: self.requests_per_second, trusted, no_strangers: !self.strangers }
     }
 
     pub(crate) fn dial_plan(&self) -> DialPlan {
@@ -542,6 +545,7 @@ impl Default for Sip {
             ladder_mb: 1_000,
             requests_per_second: 20,
             trusted: Vec::new(),
+            strangers: true,
             name_servers: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
-use tests::{Client, Pjsua, RawPhone, Server, http, tag};
+use tests::{Baresip, Client, Codec, Pjsua, RawPhone, Server, http, tag};
 
 fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
     let local = socket.local_addr()?;
@@ -49,6 +49,20 @@ fn options(server: &Server, socket: &UdpSocket) -> Result<String> {
     let mut buffer = [0; 4096];
     let (len, _) = socket.recv_from(&mut buffer)?;
     Ok(String::from_utf8_lossy(&buffer[..len]).lines().next().unwrap_or_default().to_owned())
+}
+
+// product: P7, P12
+#[test]
+fn where_strangers_are_kept_out_only_telephones_of_the_house_call() -> Result<()> {
+    let accounts = r#"[{user="8001",password="long-enough"}]"#;
+    let server = Server::start_with(&[("HUITONG_SIP__STRANGERS", "false"), ("HUITONG_SIP__ACCOUNTS", accounts)])?;
+    let mut stranger = RawPhone::new(server.sip, Ipv4Addr::new(127, 0, 0, 2))?;
+    let offer = stranger.description()?;
+    assert_eq!(stranger.invite(&server.meeting, "", &offer, "")?.code, 403);
+    let mut phone = Baresip::start_registering("8001", "long-enough", server.sip, Codec::Pcma, 600.0)?;
+    phone.wait_for("REGISTER_OK")?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.wait_for_sound()
 }
 
 #[test]

@@ -442,6 +442,9 @@ impl Endpoint {
         if message.tag("to").is_some() {
             return self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now);
         }
+        if !self.may_call(source.peer.ip(), now) {
+            return self.answer_plainly(source, &message, &key, 403, "Forbidden", now);
+        }
         let timer = match session_timer(&message, now) {
             Ok(timer) => timer,
             Err(TooShort) => {

@@ -73,6 +73,8 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// Carriers, a PBX, a proxy: they may ask as much as they like.
     pub trusted: Vec<Network>,
+    /// Who is neither one of those, nor a carrier of ours, nor where a telephone of the house is registered, calls nobody.
+    pub no_strangers: bool,
 }
 
 /// What is left of a host's rate.
@@ -118,6 +120,11 @@ impl Guard {
     /// Whether what it asserts of its callers is believed.
     pub(crate) fn is_believed(&self, host: IpAddr) -> bool {
         self.is_in_trusted_network(host) || self.carriers.contains(&host)
+    }
+
+    /// Whether it may call us at all, wherever telephones of the house are registered.
+    pub(crate) fn may_call(&self, host: IpAddr) -> bool {
+        !self.limits.no_strangers || self.is_believed(host)
     }
 
     pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
@@ -197,7 +204,11 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(Limits { requests_per_second: 20, trusted: vec!["10.1.0.0/16".parse().unwrap()] })
+        Guard::new(Limits {
+            requests_per_second: 20,
+            trusted: vec!["10.1.0.0/16".parse().unwrap()],
+            no_strangers: false,
+        })
     }
 
     fn admitted(guard: &mut Guard, host: &str, count: u32, over: Duration, start: Instant) -> usize {

@@ -155,6 +155,12 @@ impl Registrar {
 }
 
 impl Endpoint {
+    /// Strangers may be kept from calling altogether ([`Limits::no_strangers`](crate::Limits)).
+    pub(super) fn may_call(&self, host: IpAddr, now: Instant) -> bool {
+        let is_there = |binding: &Binding| binding.expires > now && binding.way.peer.ip() == host;
+        self.guard.may_call(host) || self.registrar.bindings.values().flatten().any(is_there)
+    }
+
     /// From is what he writes; his carrier knows better, unless he asked it not to tell (RFC 3323, RFC 3325 §9.2).
     pub(super) fn caller(&self, invite: &Message, source: Source) -> String {
         let hides = |privacy: &str| privacy.split(';').any(|kind| matches!(kind.trim(), "id" | "user" | "header"));

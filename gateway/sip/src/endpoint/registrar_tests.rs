@@ -302,6 +302,38 @@ fn who_calls_is_whom_his_carrier_asserts_and_nobody_elses_word_counts() {
     check(&mut carrier, &format!("{asserted}Privacy: id;critical\r\n"), "13812345678");
 }
 
+// product: P7, P12; reliability: A2
+#[test]
+fn where_strangers_are_kept_out_carriers_and_telephones_of_the_house_call() {
+    let now = Instant::now();
+    let mut endpoint = registrar(true);
+    endpoint.guard = Guard::new(Limits { no_strangers: true, ..Limits::default() });
+    let mut calls = 0;
+    let mut refused = |endpoint: &mut Endpoint, at: Instant| {
+        calls += 1;
+        let text = format!(
+            "INVITE sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKk{calls};rport\r\nFrom: <sip:1@x>;tag=c\r\n\
+             To: <sip:1@h>\r\nCall-ID: k{calls}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@10.0.0.9>\r\nContent-Length: 5\r\n\r\noffer"
+        );
+        endpoint.handle(source(Transport::Udp), Message::parse(text.as_bytes()).unwrap(), at);
+        let is_call = events(endpoint).iter().any(|event| matches!(event, Event::Incoming(_)));
+        let is_refused = sent(endpoint).iter().any(|message| code(message) == 403);
+        assert_ne!(is_call, is_refused);
+        is_refused
+    };
+    assert!(refused(&mut endpoint, now));
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), now);
+    assert!(refused(&mut endpoint, now), "asked for a password, and no more");
+    let good = proof(&challenged, "8001", "secret", 1);
+    ask(&mut endpoint, register(2, "8001", &format!("{good}{CONTACT}")), now);
+    assert!(!refused(&mut endpoint, now));
+    let later = now + Duration::from_secs(120);
+    assert!(refused(&mut endpoint, later), "its registration is over");
+    endpoint.ask(outgoing::target(Transport::Udp), Question::Options, later);
+    sent(&mut endpoint);
+    assert!(!refused(&mut endpoint, later), "a carrier of ours");
+}
+
 // product: P12; RFC 3327 §5.3: who registered by proxies is called by them
 #[test]
 fn a_telephone_behind_proxies_is_called_by_them() {
