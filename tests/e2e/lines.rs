@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Client, PASSWORD, Pjsua, Server};
+use tests::{Baresip, Client, Codec, Heard, PASSWORD, Pjsua, Server};
 
 // product: P10
 #[tokio::test(flavor = "multi_thread")]
@@ -27,5 +27,64 @@ async fn a_telephone_that_plays_music_is_muted_and_the_host_may_let_it_be_heard(
     assert!(listener.listen(1.0)?.tone(600.0, 0.5) < 0.01, "muted in the mix");
     host.command(json!({"type": "unmute", "participant": id})).await?;
     listener.wait_to_hear(600.0)?;
+    Ok(())
+}
+
+/// How loud its words and how loud its pauses are, in dB: of parts of 20 ms the tenth from above and the tenth from below in a hundred.
+fn loudness(samples: &[f32]) -> (f32, f32) {
+    let mut parts: Vec<f32> = samples
+        .chunks_exact(960)
+        .map(|part| 10.0 * (part.iter().map(|sample| sample * sample).sum::<f32>() / 960.0 + 1e-10).log10())
+        .collect();
+    parts.sort_by(f32::total_cmp);
+    (parts[parts.len() * 9 / 10], parts[parts.len() / 10])
+}
+
+/// What a listener hears of a caller who says this, once the line is known.
+async fn heard(server: &Server, watcher: &mut Client, number: &str, said: &[f32]) -> Result<Heard> {
+    let mut speaker = Baresip::start_speaking(number, Codec::Pcma, said)?;
+    speaker.dial(&server.meeting, server.sip, "udp")?;
+    speaker.enter(&server.password)?;
+    let mut listener = Pjsua::start("13800000009", 0.0)?;
+    listener.dial(&server.meeting, server.sip, "udp")?;
+    listener.press(&format!("2{}#", server.password))?;
+    for _ in 0..2 {
+        watcher.next(|message| message["event"]["type"] == "participant_joined").await?;
+    }
+    // Words of the house, and the seconds in which it learns how loud he is.
+    listener.listen(10.0)?;
+    let heard = listener.listen(10.0)?;
+    speaker.hang_up()?;
+    listener.hang_up()?;
+    Ok(heard)
+}
+
+// product: P10
+#[tokio::test(flavor = "multi_thread")]
+async fn soft_and_loud_callers_sound_alike_and_a_noisy_line_is_quiet_between_words() -> Result<()> {
+    let prompts = sipconf::Prompts::load()?;
+    let speech = prompts.clip(sipconf::Language::EnUs, sipconf::Prompt::Help).samples().to_vec();
+    let said = |factor: f32| speech.iter().map(|sample| sample * factor).collect::<Vec<_>>();
+    let server = Server::start()?;
+    let join = json!({"type": "join", "name": "李雷", "password": server.password});
+    let mut watcher = Client::join(server.web, &server.meeting, join, None).await?;
+    let mut words = Vec::new();
+    for (number, factor) in [("13800000001", 1.0), ("13800000002", 0.1)] {
+        let (loud, _) = loudness(heard(&server, &mut watcher, number, &said(factor)).await?.samples());
+        words.push(loud);
+    }
+    assert!((words[0] - words[1]).abs() < 6.0, "said 20 dB apart, heard as {words:?} dB");
+
+    // Hiss of a bad line.
+    let mut state = 1u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let noisy: Vec<f32> = said(0.5).into_iter().map(|sample| sample + 0.02 * noise()).collect();
+    let (loud, quiet) = loudness(&noisy);
+    let (loud_heard, quiet_heard) = loudness(heard(&server, &mut watcher, "13800000003", &noisy).await?.samples());
+    let won = (loud_heard - quiet_heard) - (loud - quiet);
+    assert!(won > 4.0, "words and pauses: said {loud} {quiet}, heard {loud_heard} {quiet_heard} dB");
     Ok(())
 }

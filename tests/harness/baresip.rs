@@ -85,17 +85,22 @@ impl Heard {
 impl Baresip {
     /// A phone with a number, a codec and a tone.
     pub fn start(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0")
+        Self::start_with(number, "127.0.0.1", codec, tone(hz), ";regint=0")
+    }
+
+    /// One into which this is said over and over, at 48 kHz, full scale 1.
+    pub fn start_speaking(number: &str, codec: Codec, speech: &[f32]) -> Result<Self> {
+        Self::start_with(number, "127.0.0.1", codec, speech.iter().copied().cycle(), ";regint=0")
     }
 
     /// One that speaks only to who encrypts, by a key in its offer (RFC 4568).
     pub fn start_encrypted(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0;mediaenc=srtp-mand")
+        Self::start_with(number, "127.0.0.1", codec, tone(hz), ";regint=0;mediaenc=srtp-mand")
     }
 
     /// One that speaks only to who shakes hands with it on the way its sound goes (RFC 5763). Its key is RSA's.
     pub fn start_dtls(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, "127.0.0.1", codec, hz, ";regint=0;mediaenc=dtls_srtp")
+        Self::start_with(number, "127.0.0.1", codec, tone(hz), ";regint=0;mediaenc=dtls_srtp")
     }
 
     /// One that is reached by a registrar.
@@ -138,7 +143,7 @@ impl Baresip {
         more: &str,
     ) -> Result<Self> {
         // The control port tells only what happens while somebody is there to hear it: the account comes afterwards.
-        let mut phone = Self::start_with("unused", "127.0.0.1", codec, hz, ";regint=0")?;
+        let mut phone = Self::start_with("unused", "127.0.0.1", codec, tone(hz), ";regint=0")?;
         let codec = codec.name();
         let account = format!(
             "<sip:{number}@{registrar}>;regint=600;auth_pass={password};audio_codecs={codec};dtmfmode=rtpevent{more}"
@@ -147,10 +152,16 @@ impl Baresip {
         Ok(phone)
     }
 
-    fn start_with(number: &str, domain: &str, codec: Codec, hz: f32, more: &str) -> Result<Self> {
+    fn start_with(
+        number: &str,
+        domain: &str,
+        codec: Codec,
+        sound: impl Iterator<Item = f32>,
+        more: &str,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        write_tone(&folder.path().join("tone.wav"), hz, RATE)?;
+        write_sound(&folder.path().join("tone.wav"), sound, RATE)?;
         fs::write(folder.path().join("config"), config(folder.path(), control)?)?;
         let account = format!("<sip:{number}@{domain}>;audio_codecs={};dtmfmode=rtpevent{more}\n", codec.name());
         fs::write(folder.path().join("accounts"), account)?;
@@ -308,15 +319,27 @@ impl Drop for Baresip {
     }
 }
 
-/// A tone at 0.2 of full scale, long enough for any test.
+/// At 0.2 of full scale.
+fn tone(hz: f32) -> impl Iterator<Item = f32> {
+    sine(hz, 0.2, RATE, SOUND_SECONDS * RATE as usize).into_iter()
+}
+
+/// Long enough for any test.
+const SOUND_SECONDS: usize = 90;
+
+/// A tone at 0.2 of full scale.
 pub(crate) fn write_tone(path: &Path, hz: f32, rate: u32) -> Result<()> {
+    write_sound(path, sine(hz, 0.2, rate, SOUND_SECONDS * rate as usize).into_iter(), rate)
+}
+
+fn write_sound(path: &Path, sound: impl Iterator<Item = f32>, rate: u32) -> Result<()> {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    let mut tone = hound::WavWriter::create(path, spec)?;
-    for sample in sine(hz, 0.2, rate, 90 * rate as usize) {
-        tone.write_sample((sample * 32_767.0) as i16)?;
+    let mut file = hound::WavWriter::create(path, spec)?;
+    for sample in sound.take(SOUND_SECONDS * rate as usize) {
+        file.write_sample((sample * 32_767.0) as i16)?;
     }
-    Ok(tone.finalize()?)
+    Ok(file.finalize()?)
 }
 
 pub(crate) fn read(path: &Path) -> Result<Heard> {
