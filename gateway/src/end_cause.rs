@@ -25,8 +25,10 @@ pub(crate) enum EndCause {
     NotYet,
     /// The host did not let him in.
     Denied,
-    /// Removed by the host, now or before.
+    /// Removed by the host.
     Removed,
+    /// Removed before, and not asked in again.
+    NotAgain,
     MeetingEnded,
     ServerStopping,
     /// Nothing was heard of him.
@@ -57,7 +59,7 @@ impl EndCause {
             Self::NotAcceptable => (488, "Not Acceptable Here"),
             Self::NoMeeting => (404, "Not Found"),
             Self::Full | Self::TooManyTries => (486, "Busy Here"),
-            Self::Locked | Self::Denied | Self::Removed | Self::WrongPassword => (403, "Forbidden"),
+            Self::Locked | Self::Denied | Self::Removed | Self::NotAgain | Self::WrongPassword => (403, "Forbidden"),
             Self::ServerStopping | Self::NoRoom => (503, "Service Unavailable"),
             Self::HungUp | Self::Canceled => (487, "Request Terminated"),
             Self::MeetingEnded
@@ -88,6 +90,7 @@ impl EndCause {
             Self::NotYet => "not_yet",
             Self::Denied => "denied",
             Self::Removed => "removed",
+            Self::NotAgain => "not_again",
             Self::MeetingEnded => "meeting_ended",
             Self::ServerStopping => "server_stopping",
             Self::NoMedia => "no_media",
@@ -117,6 +120,7 @@ impl EndCause {
             Self::NotYet => &[Prompt::NotStarted, Prompt::Goodbye],
             Self::Denied => &[Prompt::Denied, Prompt::Goodbye],
             Self::Removed => &[Prompt::Removed],
+            Self::NotAgain => &[Prompt::RefusedRemoved, Prompt::Goodbye],
             Self::MeetingEnded => &[Prompt::MeetingEnded],
             Self::ServerStopping => &[Prompt::ServerStopping],
             Self::NoRoom | Self::Failed => &[Prompt::Failed, Prompt::Goodbye],
@@ -132,7 +136,7 @@ impl From<Refusal> for EndCause {
             Refusal::TooManyTries => Self::TooManyTries,
             Refusal::Full => Self::Full,
             Refusal::Locked => Self::Locked,
-            Refusal::Removed => Self::Removed,
+            Refusal::Removed => Self::NotAgain,
             Refusal::NotYet => Self::NotYet,
             Refusal::Draining => Self::ServerStopping,
             Refusal::Denied => Self::Denied,

@@ -59,14 +59,10 @@ catalogue! {
     NothingEntered = "nothing_entered",
     /// Before the goodbye, after the last wrong try.
     TooManyTries = "too_many_tries",
-    /// The number dialled directly is no meeting's.
-    NoSuchMeeting = "no_such_meeting",
     /// It is not yet time.
     NotStarted = "not_started",
     /// Music follows.
     WaitingForHost = "waiting_for_host",
-    /// While the seat is taken.
-    Joining = "joining",
     /// From here on the caller is heard.
     Joined = "joined",
     /// Nobody else is here.

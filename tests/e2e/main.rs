@@ -37,6 +37,7 @@ mod screens;
 mod sharing;
 mod sign_on;
 mod sip;
+mod spoken;
 mod spray;
 mod strangers;
 mod transfer;
