@@ -389,10 +389,15 @@ impl Leg {
             self.tell(LegEvent::NoMedia);
         }
         let pulled = self.jitter.pull(now);
-        if let (Pulled::Packet(payload, _), Some(tones)) = (pulled, &mut self.tones)
-            && let Some(key) = tones.read(payload)
-            && self.events.len() < EVENTS_MAX
-        {
+        let key = match (pulled, &mut self.tones) {
+            (Pulled::Packet(payload, _), Some(tones)) => tones.read(payload),
+            (Pulled::Lost { .. }, Some(tones)) => {
+                tones.lost();
+                None
+            }
+            _ => None,
+        };
+        if let Some(key) = key.filter(|_| self.events.len() < EVENTS_MAX) {
             self.events.push_back(LegEvent::Digit(key));
         }
         match pulled {

@@ -47,6 +47,8 @@ pub(crate) struct ToneReader {
     windows: u32,
     /// The key that is held, and the windows since it was last heard.
     held: Option<(char, u32)>,
+    /// A frame is missing before the next one: the window across the seam says nothing.
+    seam: bool,
 }
 
 impl ToneReader {
@@ -69,7 +71,13 @@ impl ToneReader {
             heard: None,
             windows: 0,
             held: None,
+            seam: false,
         })
+    }
+
+    /// 20 ms that never came: what stands before them goes on after them.
+    pub(crate) fn lost(&mut self) {
+        self.seam = true;
     }
 
     /// Takes 20 ms; the key whose press was recognised in them.
@@ -83,7 +91,7 @@ impl ToneReader {
         for (sample, pcm) in self.line[kept..].iter_mut().zip(&self.pcm) {
             *sample = f32::from(*pcm) / 32_768.0;
         }
-        let first = self.hear(0);
+        let first = if std::mem::take(&mut self.seam) { None } else { self.hear(0) };
         let second = self.hear(hop);
         first.or(second)
     }
