@@ -56,8 +56,8 @@ unit: setup-test web ## units, pure harnesses, the web client's own tests
 
 E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
 # Their stories take little of a machine and bear a busy one, as those of browsers do not.
-TELEPHONES := calls carriers dial_out encryption guessing keypad lines names phone sip spoken spray strangers transfer
-SERVERS := api authorization operation upkeep
+TELEPHONES := calls carriers dial_out encryption guessing keypad names phone sip spray strangers transfer
+SERVERS := api authorization limits lines operation spoken upkeep
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests

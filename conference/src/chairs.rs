@@ -1,8 +1,11 @@
 //! The seats' other side: who is told what, by which secret a seat is had again, and who asks too often.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
-use model::{EndReason, Event, ParticipantId, ViaKind};
+use model::{Bucket, EndReason, Event, Pace, ParticipantId, ViaKind};
 use tokio::sync::mpsc;
 
 use crate::{SeatEvent, login::sha256};
@@ -11,12 +14,9 @@ use crate::{SeatEvent, login::sha256};
 /// nothing. 256 are some seconds of the liveliest meeting.
 const EVENTS_MAX: usize = 256;
 
-/// Actions one participant may ask for in the long run. A person's fingers are slower; a program that is not would fill
-/// everybody's queue with what it does.
-const ACTION_EVERY: Duration = Duration::from_millis(50);
-
-/// Actions he may ask for at once before he is slowed down: a host who mutes a room one by one.
-const ACTIONS_AT_ONCE: u32 = 100;
+/// Actions one participant may ask for: at once as a host who mutes a room one by one, and from then on. A person's fingers are
+/// slower; a program that is not would fill everybody's queue with what it does.
+const ACTIONS: Pace = Pace { at_once: 100.0, per_second: 20.0 };
 
 /// Secrets of removed participants that are remembered, so that they can't be used again. Whose secret is forgotten is
 /// still kept out by his number, account, or name.
@@ -46,8 +46,8 @@ struct Chair {
     /// None while he is lost.
     events: Option<mpsc::Sender<SeatEvent>>,
     secret_sha256: String,
-    /// When, after the meeting's beginning, his newest action would have been due at [`ACTION_EVERY`].
-    due: Duration,
+    /// See [`ACTIONS`].
+    actions: Bucket,
     _counted: Counted,
 }
 
@@ -67,7 +67,7 @@ impl Chairs {
             via,
             events: Some(events),
             secret_sha256: sha256(&secret),
-            due: self.chairs.get(&participant).map_or(Duration::ZERO, |chair| chair.due),
+            actions: self.chairs.get(&participant).map(|chair| chair.actions).unwrap_or_default(),
             _counted: Counted::new(via),
         };
         if let Some(earlier) = self.chairs.insert(participant, chair).and_then(|chair| chair.events) {
@@ -165,10 +165,8 @@ impl Chairs {
     }
 
     /// How long the answer to an action of his is to be held back; nothing for a person.
-    pub(crate) fn pace(&mut self, participant: ParticipantId, now: Duration) -> Duration {
-        let Some(chair) = self.chairs.get_mut(&participant) else { return Duration::ZERO };
-        chair.due = chair.due.max(now) + ACTION_EVERY;
-        (chair.due - now).saturating_sub(ACTION_EVERY * ACTIONS_AT_ONCE)
+    pub(crate) fn pace(&mut self, participant: ParticipantId, now: Instant) -> Duration {
+        self.chairs.get_mut(&participant).map_or(Duration::ZERO, |chair| chair.actions.owe(ACTIONS, now))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -285,9 +283,9 @@ mod tests {
     fn only_a_program_is_slowed_down() {
         let mut chairs = Chairs::default();
         let (_, _events) = chairs.place(ME, ViaKind::Web);
-        let minute = Duration::from_secs(60);
-        assert!((0..100).all(|_| chairs.pace(ME, minute).is_zero()), "a host mutes a room one by one");
-        assert_eq!(chairs.pace(ME, minute), ACTION_EVERY);
-        assert!(chairs.pace(ME, 2 * minute).is_zero());
+        let now = Instant::now();
+        assert!((0..100).all(|_| chairs.pace(ME, now).is_zero()), "a host mutes a room one by one");
+        assert_eq!(chairs.pace(ME, now), Duration::from_millis(50));
+        assert!(chairs.pace(ME, now + Duration::from_secs(60)).is_zero());
     }
 }

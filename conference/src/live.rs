@@ -284,7 +284,7 @@ impl Live {
                 self.join(join, resume, Pending { via, since, leg, waits, answer });
             }
             Request::Act { by, action, answer } => {
-                let wait = self.chairs.pace(by, self.begun.elapsed());
+                let wait = self.chairs.pace(by, Instant::now());
                 let audited = action.audited(by).map(|(name, whom)| (name, object_of(&action, whom)));
                 let result = self.act(by, action);
                 if let (Ok(()), Some((name, object))) = (&result, audited) {

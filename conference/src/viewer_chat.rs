@@ -3,13 +3,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::Hash,
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use model::{BroadcastId, Event, Message, ParticipantId, Refusal, network_of};
+use model::{BroadcastId, Event, Message, Pace, Paces, ParticipantId, Refusal, network_of};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -24,9 +23,6 @@ const KEPT_MAX: usize = 200;
 const VIEWER: Pace = Pace { at_once: 3.0, per_second: 0.5 };
 const NETWORK: Pace = Pace { at_once: 20.0, per_second: 2.0 };
 const LIVESTREAM: Pace = Pace { at_once: 30.0, per_second: 5.0 };
-
-/// Viewers, networks and livestreams whose pace is remembered, each; beyond it all of them begin anew.
-const REMEMBERED_MAX: usize = 10_000;
 
 /// Why a viewer's message isn't there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +50,7 @@ pub struct ViewerChat {
 #[derive(Default)]
 pub(crate) struct ViewerChats {
     chats: Mutex<HashMap<BroadcastId, Chat>>,
-    paces: Mutex<Paces>,
+    writing: Mutex<Writing>,
 }
 
 #[derive(Default)]
@@ -134,7 +130,7 @@ impl Conference {
     ) -> Result<ParticipantId, ViewerRefused> {
         let registry = &self.shared.registry;
         let way = registry.meeting_of(livestream).and_then(|id| registry.known(id)).ok_or(Refusal::NotLive)?;
-        lock(&self.viewer_chats().paces).take(livestream, viewer, network_of(source), Instant::now())?;
+        lock(&self.viewer_chats().writing).take(livestream, viewer, network_of(source), Instant::now())?;
         let from = known_as(livestream, viewer);
         let (answer, answered) = oneshot::channel();
         // A meeting that has enough to do with its own people is not asked by more.
@@ -156,41 +152,20 @@ fn known_as(livestream: BroadcastId, viewer: u128) -> ParticipantId {
     ParticipantId::new(id)
 }
 
-/// So much at once, and so much a second from then on.
-struct Pace {
-    at_once: f64,
-    per_second: f64,
+/// What has been written of late.
+struct Writing {
+    viewers: Paces<(BroadcastId, u128)>,
+    networks: Paces<IpAddr>,
+    livestreams: Paces<BroadcastId>,
 }
 
-/// What somebody may still write.
-#[derive(Clone, Copy)]
-struct Left {
-    messages: f64,
-    since: Instant,
-}
-
-impl Pace {
-    /// What is left now.
-    fn left(&self, left: Option<&Left>, now: Instant) -> f64 {
-        let Some(left) = left else { return self.at_once };
-        let seconds = now.saturating_duration_since(left.since).as_secs_f64();
-        (left.messages + seconds * self.per_second).min(self.at_once)
-    }
-
-    /// How long until one message may be written.
-    fn wait(&self, left: f64) -> Duration {
-        Duration::from_secs_f64(((1.0 - left) / self.per_second).max(0.0))
+impl Default for Writing {
+    fn default() -> Self {
+        Self { viewers: Paces::new(VIEWER), networks: Paces::new(NETWORK), livestreams: Paces::new(LIVESTREAM) }
     }
 }
 
-#[derive(Default)]
-struct Paces {
-    viewers: HashMap<(BroadcastId, u128), Left>,
-    networks: HashMap<IpAddr, Left>,
-    livestreams: HashMap<BroadcastId, Left>,
-}
-
-impl Paces {
+impl Writing {
     /// Counts a message, unless it is one too many: then nothing is counted, so that trying doesn't prolong it.
     fn take(
         &mut self,
@@ -199,29 +174,15 @@ impl Paces {
         network: IpAddr,
         now: Instant,
     ) -> Result<(), ViewerRefused> {
-        let left = [
-            VIEWER.left(self.viewers.get(&(livestream, viewer)), now),
-            NETWORK.left(self.networks.get(&network), now),
-            LIVESTREAM.left(self.livestreams.get(&livestream), now),
-        ];
-        let waits = [VIEWER, NETWORK, LIVESTREAM].iter().zip(left).map(|(pace, left)| pace.wait(left));
-        let wait = waits.max().unwrap_or_default();
+        let viewer = (livestream, viewer);
+        let of_all = self.networks.wait(&network, now).max(self.livestreams.wait(&livestream, now));
+        let wait = self.viewers.wait(&viewer, now).max(of_all);
         if !wait.is_zero() {
             return Err(ViewerRefused::TooFast(wait));
         }
-        let [viewers, networks, livestreams] = left.map(|left| Left { messages: left - 1.0, since: now });
-        keep(&mut self.viewers, (livestream, viewer), viewers);
-        keep(&mut self.networks, network, networks);
-        keep(&mut self.livestreams, livestream, livestreams);
-        Ok(())
+        let counted = self.viewers.take(viewer, now).and_then(|()| self.networks.take(network, now));
+        counted.and_then(|()| self.livestreams.take(livestream, now)).map_err(ViewerRefused::TooFast)
     }
-}
-
-fn keep<K: Eq + Hash>(all: &mut HashMap<K, Left>, key: K, left: Left) {
-    if all.len() >= REMEMBERED_MAX && !all.contains_key(&key) {
-        all.clear();
-    }
-    all.insert(key, left);
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -274,7 +235,7 @@ mod tests {
     // product: B4
     #[test]
     fn nobody_writes_all_the_time_and_no_crowd_does() {
-        let (mut paces, start) = (Paces::default(), Instant::now());
+        let (mut paces, start) = (Writing::default(), Instant::now());
         let network = |n: u8| IpAddr::from([10, 0, 0, n]);
         for _ in 0..3 {
             paces.take(LIVESTREAM_ID, 1, network(1), start).unwrap();
@@ -283,7 +244,7 @@ mod tests {
         assert_eq!(paces.take(LIVESTREAM_ID, 1, network(1), start), Err(ViewerRefused::TooFast(two)));
         paces.take(LIVESTREAM_ID, 1, network(1), start + two).unwrap();
         // One network with ever new viewers; and many networks.
-        let mut paces = Paces::default();
+        let mut paces = Writing::default();
         let taken = (0..100).filter(|viewer| paces.take(LIVESTREAM_ID, *viewer, network(1), start).is_ok()).count();
         assert_eq!(taken, 20);
         let many = (0..250).filter(|n| paces.take(LIVESTREAM_ID, 1_000 + u128::from(*n), network(*n), start).is_ok());

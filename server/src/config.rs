@@ -252,6 +252,8 @@ pub(crate) struct Web {
     pub(crate) public_url: Option<String>,
     /// Whose pages may show meetings in a frame and use the API.
     pub(crate) origins: Vec<Origin>,
+    /// Who may join a second from one network, with a minute's worth at once; 0 is everybody.
+    pub(crate) joins_per_second: u32,
 }
 
 /// What is shown at the TLS ports of web and SIP; a certificate the server makes for itself where not set.
@@ -518,6 +520,7 @@ impl Default for Web {
             rtmp: vec![SocketAddr::new(ANY, 1935)],
             public_url: None,
             origins: Vec::new(),
+            joins_per_second: 20,
         }
     }
 }

@@ -159,6 +159,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
                 url: config.support.url.clone().map(|link| link.0),
                 hotline: config.support.hotline.clone(),
             },
+            joins_per_second: config.web.joins_per_second,
             sip_sockets: Some(sip_sockets),
             turn: config.turn.clone().map(|turn| TurnConfig { urls: turn.urls, secret: turn.secret }),
         },

@@ -20,6 +20,7 @@ mod guessing;
 mod hosting;
 mod keyboard;
 mod keypad;
+mod limits;
 mod lines;
 mod lips;
 mod load;

@@ -12,11 +12,11 @@ mod rtmp;
 mod session;
 mod sip_socket;
 mod stored;
+mod tally;
 mod throttle;
 mod tls;
 mod turn;
 mod viewer_chat;
-mod waits;
 mod whep;
 mod whip;
 mod wish;
@@ -42,10 +42,10 @@ use listen::{PATIENCE, bind, guard};
 use live::Front;
 use origins::Origins;
 pub use sip_socket::SipSocket;
-use throttle::Throttle;
+use tally::Tally;
+use throttle::{FORGOTTEN, Throttle};
 pub use tls::{Certificate, CertificateError};
 pub use turn::TurnConfig;
-use waits::Waits;
 
 /// Bodies longer than this are refused with 413. Nothing we take is a tenth of it.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -76,6 +76,8 @@ pub struct WebConfig {
     pub support: Support,
     /// RTMP, for encoders; none come so where there is no address.
     pub rtmp: Vec<SocketAddr>,
+    /// Who may join a second from one network, with a minute's worth at once; 0 is everybody.
+    pub joins_per_second: u32,
     /// Who serves telephones that come by WebSocket; there are none where there is nobody.
     pub sip_sockets: Option<mpsc::Sender<SipSocket>>,
 }
@@ -146,8 +148,12 @@ pub(crate) struct Parts {
     pub(crate) public_url: Option<String>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Throttle,
-    /// Who waits for what a livestream is about to have.
-    pub(crate) waits: Arc<Waits>,
+    /// Who joins.
+    pub(crate) joins: Throttle,
+    /// Who begins to watch by WebRTC.
+    pub(crate) watching: Throttle,
+    /// Who is here, and who waits for what a livestream is about to have.
+    pub(crate) tally: Arc<Tally>,
     pub(crate) sip_sockets: Option<mpsc::Sender<SipSocket>>,
     /// Where encoders come by RTMP.
     pub(crate) rtmp: Option<u16>,
@@ -187,8 +193,10 @@ impl Web {
             support,
             origins,
             public_url,
-            forgotten: Throttle::default(),
-            waits: Arc::default(),
+            forgotten: Throttle::new(FORGOTTEN),
+            joins: Throttle::of_joins(config.joins_per_second),
+            watching: Throttle::of_watching(config.joins_per_second),
+            tally: Arc::default(),
             sip_sockets,
             rtmp,
             sessions: Arc::default(),

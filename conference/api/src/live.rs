@@ -25,6 +25,7 @@ use crate::{
     App,
     problem::{Code, Language, Problem},
     rest::cookie,
+    tally::Who,
 };
 
 /// The cookie with a viewer's pass. It is sent with the files of its own livestream and nothing else.
@@ -142,7 +143,8 @@ enum Refused {
 async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<HlsFile, Refused> {
     let (id, name) = media_path(head.uri.path()).ok_or(Refused::Because(Code::NotFound))?;
     let pass = admission(app, id, &head.headers).await.map_err(Refused::Because)?;
-    let waiting = app.waits.enter(peer.ip(), pass.as_deref().and_then(viewer_of));
+    let who = [Some(Who::Network(model::network_of(peer.ip()))), pass.as_deref().and_then(viewer_of).map(Who::Viewer)];
+    let waiting = app.tally.enter(who);
     let _waiting = waiting.ok_or(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS))?;
     app.origin.get(id, name, head.uri.query()).await.map_err(|error| match error {
         OriginError::NotFound => Refused::Because(Code::NotFound),

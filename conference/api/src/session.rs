@@ -12,18 +12,19 @@ use axum::{
 use conference::{
     Account, Action, EndReason, Event, Freezes, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via,
 };
-use model::{MeetingId, ParticipantId, Refusal, WaitReason, Whisper};
+use model::{Bucket, MeetingId, Pace, ParticipantId, Refusal, WaitReason, Whisper};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::mpsc,
-    time::{Instant, interval, timeout},
+    time::{Instant, interval, sleep_until, timeout},
 };
 
 use crate::{
     App,
     problem::{Code, Language, Problem},
     rest::Caller,
+    tally::{Counted, Who},
     turn::IceServer,
 };
 
@@ -35,6 +36,14 @@ const SHOWN_MAX: usize = 64;
 
 /// Frames in a row that can't be understood until the connection ends.
 const NONSENSE_MAX: u32 = 20;
+
+/// Frames of any kind that are read; those beyond it are read later, and hold up whoever sends them alone. More than the actions
+/// that a participant may ask for, and what else a page says.
+const FRAMES: Pace = Pace { at_once: 200.0, per_second: 25.0 };
+
+/// Offers, as [`FRAMES`]: each is a connection made anew by the thread that carries everybody's sound. A page has two, and makes
+/// them anew when its network is another one.
+const OFFERS: Pace = Pace { at_once: 10.0, per_second: 1.0 };
 
 /// How often a ping goes out, and how long silence is believed. Phones' browsers sleep; shorter would hang up on them.
 const PING: Duration = Duration::from_secs(15);
@@ -219,9 +228,13 @@ pub(crate) async fn upgrade(
     let meeting: MeetingId = id.parse().map_err(|_| Problem::new(Code::NoSuchMeeting, language))?;
     let account = caller.account(&app).await?;
     let source = caller.source;
+    let too_often = || Problem::new(Code::TooOften, language);
+    app.joins.allow(source).map_err(|wait| too_often().retry_after(wait))?;
+    let who = [account.as_ref().map(|account| Who::Account(account.id)), None];
+    let counted = app.tally.enter(who).ok_or_else(too_often)?;
     let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     let serve = move |socket| async move {
-        let mut client = Client { socket, language, nonsense: 0, heard: Instant::now() };
+        let mut client = Client::new(socket, language, counted);
         if client.serve(&app, meeting, account, source).await.is_err() {
             tracing::debug!(meeting_id = %meeting, "client's connection ended");
         }
@@ -237,9 +250,20 @@ struct Client {
     language: Language,
     nonsense: u32,
     heard: Instant,
+    frames: Bucket,
+    offers: Bucket,
+    /// What he says is not read before; see [`FRAMES`].
+    reads_from: Instant,
+    _counted: Counted,
 }
 
 impl Client {
+    fn new(socket: WebSocket, language: Language, counted: Counted) -> Self {
+        let now = Instant::now();
+        let (frames, offers) = (Bucket::default(), Bucket::default());
+        Self { socket, language, nonsense: 0, heard: now, frames, offers, reads_from: now, _counted: counted }
+    }
+
     async fn serve(
         &mut self,
         app: &App,
@@ -252,7 +276,9 @@ impl Client {
         let mut knocking: Option<Knocking> = None;
         loop {
             tokio::select! {
-                frame = self.socket.recv() => {
+                frame = next_frame(&mut self.socket, self.reads_from) => {
+                    let wait = self.frames.owe(FRAMES, Instant::now().into_std());
+                    self.hold_back(wait);
                     let Some(message) = self.understand(frame).await? else { continue };
                     match (message, &seat) {
                         (ClientMessage::Join { name, password, resume, since }, None) if knocking.is_none() => {
@@ -368,7 +394,13 @@ impl Client {
         }
     }
 
+    fn hold_back(&mut self, wait: Duration) {
+        self.reads_from = self.reads_from.max(Instant::now() + wait);
+    }
+
     async fn answer(&mut self, id: u64, answer: Result<String, conference::MediaRefused>) -> Result<(), Gone> {
+        let wait = self.offers.owe(OFFERS, Instant::now().into_std());
+        self.hold_back(wait);
         match answer {
             Ok(sdp) => self.say(&ServerMessage::Answer { id, sdp: &sdp }).await,
             Err(error) => {
@@ -473,6 +505,11 @@ async fn door(knocking: &mut Option<Knocking>) -> Heard {
         Some(why) = told.recv() => Heard::Waits(why),
         joined = answer => Heard::Answer(Box::new(joined)),
     }
+}
+
+async fn next_frame(socket: &mut WebSocket, from: Instant) -> Option<Result<Message, axum::Error>> {
+    sleep_until(from).await;
+    socket.recv().await
 }
 
 async fn next_event(seat: &mut Option<Seat>) -> Option<SeatEvent> {

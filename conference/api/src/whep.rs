@@ -36,6 +36,8 @@ async fn begin(
 ) -> Result<Response, Response> {
     let problem = |code| caller.0.problem(code).into_response();
     let id: BroadcastId = broadcast.parse().map_err(|_| problem(Code::NotFound))?;
+    let wait = app.watching.allow(caller.0.source);
+    wait.map_err(|wait| caller.0.problem(Code::TooOften).retry_after(wait).into_response())?;
     let bearer = wish::bearer(request.headers()).map(str::to_owned);
     let account = caller.0.account(&app).await.map_err(IntoResponse::into_response)?;
     // Whatever it is that lets somebody in here, the token is that.

@@ -13,6 +13,7 @@ mod ids;
 mod invisible;
 mod ledger;
 mod meeting;
+mod pace;
 mod participant;
 mod public;
 mod push;
@@ -38,6 +39,7 @@ pub use ids::{
 };
 pub use ledger::{Demand, Ledger, NoCapacity, Span, Taken};
 pub use meeting::Meeting;
+pub use pace::{Bucket, Pace, Paces};
 pub use participant::{LineTrouble, Participant, Role, Via, ViaKind};
 pub use public::is_public;
 pub use push::{BadPushUrl, PushState, PushUrl, PushView};

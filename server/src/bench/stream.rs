@@ -289,6 +289,7 @@ impl Site {
             origins: Vec::new(),
             sip: SipInfo { host: loopback.to_string(), udp: None, tcp: None },
             turn: None,
+            joins_per_second: 0,
             sip_sockets: None,
             support: Support::default(),
         };

@@ -73,9 +73,7 @@ struct Forgot {
 /// Sends a link or a code, if there is such an account; the answer doesn't tell.
 #[utoipa::path(post, path = "/password-resets", request_body = Forgot, responses((status = 202), Problem))]
 async fn forgot(State(app): State<App>, caller: Caller, Body(body): Body<Forgot>) -> Result<StatusCode, Problem> {
-    if !app.forgotten.allow(caller.source) {
-        return Err(caller.problem(Code::TooManyTries));
-    }
+    app.forgotten.allow(caller.source).map_err(|wait| caller.problem(Code::TooManyTries).retry_after(wait))?;
     let by = match body.by {
         By::Email => ResetBy::Email,
         By::Sms => ResetBy::Sms,
@@ -96,9 +94,7 @@ struct Reset {
 /// Sets a new password by what was sent.
 #[utoipa::path(put, path = "/password-resets", request_body = Reset, responses((status = 204), Problem))]
 async fn reset(State(app): State<App>, caller: Caller, Body(body): Body<Reset>) -> Result<StatusCode, Problem> {
-    if !app.forgotten.allow(caller.source) {
-        return Err(caller.problem(Code::TooManyTries));
-    }
+    app.forgotten.allow(caller.source).map_err(|wait| caller.problem(Code::TooManyTries).retry_after(wait))?;
     let done = app.conference.reset_password(body.name.as_deref(), &body.secret, body.new_password).await;
     done.map_err(|refused| account_problem(&caller, refused))?;
     Ok(StatusCode::NO_CONTENT)

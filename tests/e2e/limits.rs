@@ -1,0 +1,84 @@
+//! What one connection, one account and one network may ask for, so that the others notice nothing.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tests::{Client, Server, User, http};
+
+/// Of its form, and nobody's.
+const NO_LIVESTREAM: &str = "019a0000-0000-7000-8000-000000000001";
+
+fn join(server: &Server, name: &str) -> serde_json::Value {
+    json!({"type": "join", "name": name, "password": server.password})
+}
+
+// reliability: A19
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_without_end_waits_himself_and_the_others_do_not() -> Result<()> {
+    let server = Server::start()?;
+    let mut bad = Client::join(server.web, &server.meeting, join(&server, "坏人"), None).await?;
+    let mut other = Client::join(server.web, &server.meeting, join(&server, "李雷"), None).await?;
+    // Two hundred frames are read at once, and 25 a second from then on.
+    let begun = Instant::now();
+    for _ in 0..275 {
+        bad.send(&json!({"type": "show", "tiles": []})).await?;
+    }
+    other.command(json!({"type": "hand", "up": true})).await?;
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?} for another's hand", begun.elapsed());
+    bad.command(json!({"type": "hand", "up": true})).await?;
+    let waited = begun.elapsed();
+    assert!(waited > Duration::from_millis(2_500), "{waited:?} after 275 frames");
+    // Ten offers, and one a second from then on. He is not hung up on.
+    let begun = Instant::now();
+    for id in 1_000..1_013 {
+        bad.send(&json!({"type": "publish", "id": id, "sdp": "v=0"})).await?;
+    }
+    let last = bad.next(|message| message["id"] == 1_012).await?;
+    assert_eq!(last["problem"]["code"], "bad_offer");
+    assert!(begun.elapsed() > Duration::from_millis(1_800), "{:?} for thirteen offers", begun.elapsed());
+
+    // One account has eight connections, and another one as soon as one of them ends.
+    let user = User::login(&server, "host").await?;
+    let mut own = Vec::new();
+    for n in 0..8 {
+        own.push(Client::join(server.web, &server.meeting, join(&server, &format!("{n}")), Some(&user.cookie)).await?);
+    }
+    let ninth = Client::join(server.web, &server.meeting, join(&server, "9"), Some(&user.cookie)).await;
+    let refused = ninth.err().context("a ninth connection")?.to_string();
+    assert!(refused.contains("429"), "{refused}");
+    own.remove(0).command(json!({"type": "leave"})).await?;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Client::join(server.web, &server.meeting, join(&server, "9"), Some(&user.cookie)).await.is_err() {
+        assert!(Instant::now() < deadline, "who left is still counted");
+    }
+    Ok(())
+}
+
+// reliability: A19
+#[tokio::test(flavor = "multi_thread")]
+async fn one_network_does_not_take_all_the_doors() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_WEB__JOINS_PER_SECOND", "1")])?;
+    let mut came = Vec::new();
+    let refused = loop {
+        assert!(came.len() < 200, "everybody comes in");
+        match Client::join(server.web, &server.meeting, join(&server, &came.len().to_string()), None).await {
+            Ok(client) => came.push(client),
+            Err(refused) => break refused.to_string(),
+        }
+    };
+    // A minute's worth, and what has become free meanwhile.
+    assert!((60..100).contains(&came.len()) && refused.contains("429"), "{} came, then {refused}", came.len());
+    let whep = || {
+        let offer = http().post(format!("http://{}/whep/{NO_LIVESTREAM}", server.web));
+        offer.header("content-type", "application/sdp").body("v=0").send()
+    };
+    for _ in 0..5 {
+        assert_eq!(whep().await?.status(), 409);
+    }
+    let refused = whep().await?;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(refused.json::<serde_json::Value>().await?["code"], "too_often");
+    Ok(())
+}
