@@ -1,5 +1,5 @@
-//! What one browser may send us: so much a second, from so many sources. What is beyond is dropped before any work is done for it,
-//! so that who floods, or is flooded in somebody's name, costs the others nothing and only himself his media. Pure.
+//! What one browser may send us: so much a second. What is beyond is dropped before any work is done for it, so that who floods, or is
+//! flooded in somebody's name, costs the others nothing and only himself his media. Pure.
 
 use std::time::Instant;
 
@@ -16,10 +16,6 @@ const SUBSCRIBED_BYTES: f64 = 300_000.0;
 /// So much of it may come at once, in seconds: a key frame, or what a network held back.
 const BURST_S: f64 = 1.0;
 
-/// Sources (SSRCs) of one connection: microphone, three layers each of camera and screen, retransmissions of those are thirteen. The WebRTC
-/// library remembers each for ever, so one that changes with every packet would fill the memory.
-const SOURCES_MAX: usize = 64;
-
 /// Why a datagram is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
@@ -27,6 +23,8 @@ pub(crate) enum Why {
     Flood,
     /// It is of one source too many.
     Sources,
+    /// It is not his, or none can be his yet.
+    Stranger,
 }
 
 #[derive(Debug)]
@@ -37,7 +35,6 @@ pub(crate) struct Guard {
     datagrams: f64,
     bytes: f64,
     at: Instant,
-    sources: Vec<u32>,
     /// It was said once.
     told: bool,
 }
@@ -58,7 +55,6 @@ impl Guard {
             datagrams: per_second * BURST_S,
             bytes: bytes_per_second * BURST_S,
             at: now,
-            sources: Vec::new(),
             told: false,
         }
     }
@@ -75,14 +71,6 @@ impl Guard {
         }
         self.datagrams -= 1.0;
         self.bytes -= bytes;
-        if let Some(source) = source(datagram)
-            && !self.sources.contains(&source)
-        {
-            if self.sources.len() >= SOURCES_MAX {
-                return Err(Why::Sources);
-            }
-            self.sources.push(source);
-        }
         Ok(())
     }
 
@@ -92,31 +80,15 @@ impl Guard {
     }
 }
 
-/// The SSRC of a packet of media (RFC 3550 §5.1), told from reports by RFC 5761 §4.
-fn source(datagram: &[u8]) -> Option<u32> {
-    let [first, kind, ..] = *datagram else { return None };
-    let is_media = matches!(first, 128..=191) && !matches!(kind, 192..=223);
-    is_media.then(|| datagram.get(8..12)?.first_chunk().map(|ssrc| u32::from_be_bytes(*ssrc))).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    const LATER: Duration = Duration::from_millis(1);
-
-    fn packet(ssrc: u32, bytes: usize) -> Vec<u8> {
-        let mut packet = vec![0; bytes];
-        (packet[0], packet[1]) = (0x80, 111);
-        packet[8..12].copy_from_slice(&ssrc.to_be_bytes());
-        packet
-    }
-
     /// How many of each second's datagrams get through.
     fn admitted(mut guard: Guard, start: Instant, per_second: u32, bytes: usize) -> Vec<u32> {
-        let datagram = packet(1, bytes);
+        let datagram = vec![0; bytes];
         let second = |second: u32| {
             let at = |n: u32| start + Duration::from_secs(second.into()) + Duration::from_secs(1) * n / per_second;
             (0..per_second).filter(|n| guard.admit(&datagram, at(*n)).is_ok()).count() as u32
@@ -138,18 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn a_source_too_many_is_dropped_and_known_ones_go_on() {
-        let (now, mut guard) = (Instant::now(), Guard::of_publisher(Instant::now()));
-        for ssrc in 0..1_000 {
-            let expected = if ssrc < SOURCES_MAX as u32 { Ok(()) } else { Err(Why::Sources) };
-            assert_eq!(guard.admit(&packet(ssrc, 100), now), expected, "{ssrc}");
-        }
-        assert_eq!(guard.admit(&packet(7, 100), now + LATER), Ok(()));
-        // Reports, checks and handshakes have no source.
-        let mut report = packet(5_000, 100);
-        report[1] = 201;
-        assert_eq!(guard.admit(&report, now + LATER), Ok(()));
-        assert_eq!(guard.admit(&[0, 1], now + LATER), Ok(()));
+    fn it_is_told_once() {
+        let mut guard = Guard::of_publisher(Instant::now());
         assert!(guard.tells() && !guard.tells());
     }
 }

@@ -31,7 +31,12 @@ impl KeysOf {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn put(&self, keys: Keys) {
+    /// The same, for who isn't the only one.
+    pub(crate) fn copy(&self) -> Option<Keys> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn put(&self, keys: Keys) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(keys);
     }
 }

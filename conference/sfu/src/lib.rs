@@ -11,6 +11,7 @@ mod egress;
 pub mod forward;
 mod guard;
 mod handshake;
+mod ingress;
 pub mod load;
 mod missing;
 mod offer;
@@ -290,7 +291,7 @@ pub enum SfuError {
 /// What was dropped, by cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SfuStats {
-    /// Datagrams of nobody we know.
+    /// Datagrams of nobody we know, and packets that are not of whom they are said to be.
     pub strangers: u64,
     /// Peers ended because the library failed on their input.
     pub failed: u64,
@@ -412,6 +413,10 @@ impl Sfu {
             }
             Err(Why::Sources) => {
                 self.stats.sources += 1;
+                return true;
+            }
+            Err(Why::Stranger) => {
+                self.stats.strangers += 1;
                 return true;
             }
         }

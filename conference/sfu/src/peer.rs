@@ -25,6 +25,7 @@ use crate::{
     forward::Rewriter,
     guard::{Guard, Why},
     handshake::{self, Kept, KeysOf, keeping_keys},
+    ingress::{Ingress, source},
     offer::{MediaLine, media_lines},
     red::Red,
     repair::Repair,
@@ -111,6 +112,7 @@ pub(crate) struct Peer {
     tracks: HashMap<Mid, Track>,
     sources: HashMap<Ssrc, (TrackKind, Layer)>,
     codecs: Vec<PayloadType>,
+    ingress: Option<Ingress>,
     repair: Option<Repair>,
     red: Red,
     asked: HashMap<(TrackKind, Layer), Instant>,
@@ -305,6 +307,7 @@ impl Peer {
     ) -> Result<(Self, String), SfuError> {
         let (answered, keys) = keeping_keys(Kept::Shared, || Self::answer(offer, identity, candidates, codecs, now));
         let (mut peer, answer) = answered?;
+        peer.ingress = Some(Ingress::new(keys.clone(), Arc::clone(&identity.provider)));
         peer.repair = Some(Repair::new(keys, Arc::clone(&identity.provider)));
         Ok((peer, answer))
     }
@@ -342,6 +345,7 @@ impl Peer {
             tracks: HashMap::new(),
             sources: HashMap::new(),
             codecs: known,
+            ingress: None,
             repair: None,
             red,
             asked: HashMap::new(),
@@ -403,8 +407,12 @@ impl Peer {
 
     /// Whether the datagram is looked at at all.
     pub(crate) fn admit(&mut self, key: PeerKey, datagram: &[u8], now: Instant) -> Result<(), Why> {
-        let admitted = self.guard.admit(datagram, now);
-        if let Err(why) = admitted
+        let admitted = self.guard.admit(datagram, now).and_then(|()| match &mut self.ingress {
+            Some(ingress) => ingress.admit(datagram),
+            // Who subscribes sends no media.
+            None => source(datagram).map_or(Ok(()), |_| Err(Why::Stranger)),
+        });
+        if let Err(why @ (Why::Flood | Why::Sources)) = admitted
             && self.guard.tells()
         {
             tracing::warn!(peer = key.0, ?why, "a browser sends more than any should; what is beyond is dropped");

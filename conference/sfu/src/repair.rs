@@ -54,7 +54,7 @@ impl Repair {
         let requests = self.missing.ask(now);
         let Some((ours, his)) = self.route.filter(|_| !requests.is_empty()) else { return };
         if self.reports.is_none() {
-            self.reports = self.keys.take().and_then(|keys| Reports::new(&self.provider, &keys));
+            self.reports = self.keys.copy().and_then(|keys| Reports::new(&self.provider, &keys));
         }
         let Some(sealer) = &mut self.reports else { return };
         for Request { ssrc, seqs } in requests {

@@ -27,6 +27,7 @@ const REPORT_HEADER: usize = 8;
 const REPORTERS_MAX: usize = 32;
 
 /// What a handshake has agreed on (RFC 5764 §4.2).
+#[derive(Clone)]
 pub(crate) struct Keys {
     pub(crate) profile: SrtpProfile,
     /// The client's key, the server's, and their salts in this order.
