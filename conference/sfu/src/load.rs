@@ -79,6 +79,10 @@ pub enum LoadEvent {
         line: usize,
         /// Of its payload.
         bytes: usize,
+        /// The how manieth, as its sender counts.
+        seq: u64,
+        /// When it is to be heard or seen, by the RTP clock.
+        timestamp: u32,
         /// Since its sender had sent it.
         delay: Duration,
     },
@@ -237,6 +241,15 @@ impl LoadClient {
         accepted.map_err(|error| SfuError::Refused(error.to_string()))
     }
 
+    /// Begins ICE anew (RFC 8445 §9), as who has come into another network does: the offer that says so.
+    pub fn restart(&mut self) -> Result<String, SfuError> {
+        let mut api = self.rtc.sdp_api();
+        api.ice_restart(true);
+        let (offer, pending) = api.apply().ok_or(SfuError::Form("nothing to offer"))?;
+        self.pending = Some(pending);
+        Ok(offer.to_sdp_string())
+    }
+
     /// When [`Self::wake`] wants to be called.
     #[must_use]
     pub fn timeout(&self) -> Instant {
@@ -305,7 +318,8 @@ impl LoadClient {
                         api.stream_rx(&packet.header.ssrc).map(|stream| stream.mid())
                     });
                     let Some(line) = self.mids.iter().position(|known| Some(*known) == mid) else { continue };
-                    tell(LoadEvent::Packet { line, bytes: packet.payload.len(), delay });
+                    let (seq, timestamp) = (*packet.seq_no, packet.header.timestamp);
+                    tell(LoadEvent::Packet { line, bytes: packet.payload.len(), seq, timestamp, delay });
                 }
                 Ok(Output::Event(Event::KeyframeRequest(request))) => {
                     let layer = request.rid.and_then(|rid| self.rids.iter().position(|known| *known == rid));

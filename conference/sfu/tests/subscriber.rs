@@ -19,6 +19,22 @@ const PACKETS: usize = 5;
 /// Behind a NAT that has forgotten him somebody has another port, so much above, and doesn't know.
 const MOVED: u16 = 100;
 
+/// Nobody has this port who was let in.
+const STRANGER: u16 = 60;
+
+/// Of what the publisher sends so much is known to who sends in his name.
+const OVERHEARD_MAX: usize = 2_000;
+
+/// Numbers that look random and are the same each time (Knuth's generator).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit.max(1)
+    }
+}
+
 fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
@@ -41,6 +57,18 @@ struct World {
     keys_wanted: u64,
     /// Who has another address than at first: what goes to that reaches nobody.
     moved: [bool; 3],
+    /// Who is where no network is: nothing of his, and nothing for him, arrives.
+    dark: [bool; 3],
+    /// The number and the time of the newest packet of each line.
+    newest: [[Option<(u64, u32)>; 2]; 3],
+    /// Numbers that did not follow the one before, and voices that are not 20 ms after it.
+    gaps: u64,
+    /// Datagrams that were sent to [`STRANGER`].
+    to_stranger: u64,
+    /// Packets of the publisher's voice that were taken for his.
+    taken: u64,
+    /// The publisher's datagrams, the newest last.
+    overheard: VecDeque<Vec<u8>>,
     bad: Option<Bad>,
 }
 
@@ -85,11 +113,23 @@ impl World {
             slowest: Duration::ZERO,
             keys_wanted: 0,
             moved: [false; 3],
+            dark: [false; 3],
+            newest: [[None; 2]; 3],
+            gaps: 0,
+            to_stranger: 0,
+            taken: 0,
+            overheard: VecDeque::new(),
             bad: None,
         }
     }
 
     fn let_in(&mut self, publishes: bool) {
+        self.invite(publishes);
+        self.run(2_000);
+    }
+
+    /// He begins to connect.
+    fn invite(&mut self, publishes: bool) {
         let identity = LoadIdentity::generate().unwrap();
         let (mut client, key, answer) = if publishes {
             let (client, offer) = LoadClient::publisher(&identity, address(5), 1, self.start).unwrap();
@@ -104,7 +144,6 @@ impl World {
         };
         client.answer(&answer).unwrap();
         self.bad = Some(Bad { client, key, taken: 0, sent: 0, reads: true });
-        self.run(2_000);
     }
 
     fn drain_bad(&mut self) {
@@ -139,9 +178,13 @@ impl World {
     fn drain(&mut self, of: usize) {
         let from = address(2 + of as u16 + if self.moved[of] { MOVED } else { 0 });
         let (to_server, seen, wanted) = (&mut self.to_server, &mut self.seen[of], &mut self.keys_wanted);
-        let slowest = &mut self.slowest;
+        let (slowest, newest, gaps) = (&mut self.slowest, &mut self.newest[of], &mut self.gaps);
         let see = |event| match event {
-            LoadEvent::Packet { line, delay, .. } => {
+            LoadEvent::Packet { line, delay, seq, timestamp, .. } => {
+                if let Some((before, at)) = newest[line].replace((seq, timestamp)) {
+                    let is_next = seq == before + 1 && (line == 1 || timestamp.wrapping_sub(at) == 960);
+                    *gaps += u64::from(!is_next);
+                }
                 seen[line] += 1;
                 *slowest = delay.max(*slowest);
             }
@@ -187,6 +230,15 @@ impl World {
             self.drain_bad();
         }
         for (from, bytes) in std::mem::take(&mut self.to_server) {
+            if (0..3).any(|of| self.dark[of] && from == address(2 + of as u16)) {
+                continue;
+            }
+            if from == address(2) {
+                self.overheard.push_back(bytes.clone());
+                if self.overheard.len() > OVERHEARD_MAX {
+                    self.overheard.pop_front();
+                }
+            }
             self.sfu.handle_datagram(from, address(1), &bytes, now);
         }
         if self.sfu.poll_timeout().is_some_and(|at| at <= now) {
@@ -215,12 +267,17 @@ impl World {
         // Where he sends himself, he is in no slot.
         let bad = self.bad.iter().map(|bad| bad.key);
         let to: Vec<PeerKey> = bad.chain([first, second]).collect();
+        self.taken += voices.len() as u64;
         for (slot, packets) in [&voices, &pictures].into_iter().enumerate() {
             let to: Vec<_> = to.iter().map(|key| (*key, slot)).collect();
             self.sfu.forward(&to, packets, now);
         }
         while let Some(transmit) = self.sfu.poll_transmit() {
             let port = transmit.to.address.port();
+            if port == STRANGER {
+                self.to_stranger += 1;
+                continue;
+            }
             let (of, is_moved) = (usize::from(port % MOVED) - 2, port > MOVED);
             for datagram in transmit.bytes.chunks(transmit.segment) {
                 if let (3, Some(bad)) = (of, &mut self.bad) {
@@ -232,7 +289,7 @@ impl World {
                     }
                     continue;
                 }
-                if self.moved[of] != is_moved {
+                if self.moved[of] != is_moved || self.dark[of] {
                     continue;
                 }
                 self.sent[of] += 1;
@@ -286,6 +343,35 @@ fn who_has_another_address_all_at_once_is_heard_and_sent_to_there() {
     assert!(away.is_some_and(|ms| ms < 3_000), "{away:?}");
     let [_, first, second] = world.run(1_000);
     assert!(first[0] >= 49 && second[0] >= 49 && second[1] >= 145, "{first:?} {second:?}");
+}
+
+// RFC 8445 §9, RFC 9725 §4.3
+#[test]
+fn who_begins_anew_is_heard_and_hears_again() {
+    let mut world = World::new();
+    world.run(2_000);
+    for who in [0, 1] {
+        let offer = world.clients[who].restart().unwrap();
+        let (key, now) = (world.keys[who], world.now);
+        let answer = world.sfu.restart(key, &offer, now).unwrap();
+        // Until he has read it all goes on as it was.
+        let [_, first, _] = world.run(200);
+        assert!(first[0] >= 9, "{first:?}");
+        world.clients[who].answer(&answer).unwrap();
+        // By another way, too.
+        world.moved[who] = true;
+        let away = (1..20_000).find(|_| world.run(1)[1][0] > 0);
+        println!("{who} is without sound for {away:?} ms");
+        assert!(away.is_some_and(|ms| ms < 1_000), "{away:?}");
+        let [_, first, second] = world.run(1_000);
+        assert!(first[0] >= 49 && second[0] >= 49 && first[1] >= 140, "{first:?} {second:?}");
+    }
+    // Another one's offer is none of his.
+    let (key, now) = (world.keys[0], world.now);
+    let others = world.clients[1].restart().unwrap();
+    assert!(world.sfu.restart(key, &others, now).is_err());
+    let [_, first, second] = world.run(1_000);
+    assert!(first[0] >= 49 && second[0] >= 49, "{first:?} {second:?}");
 }
 
 #[test]
@@ -406,4 +492,146 @@ fn who_never_reads_gets_voices_alone_until_he_does() {
     world.misbehave(1_000, |_, _| {});
     let (sent, others) = (world.bad().sent, world.sent[1]);
     assert!(sent * 10 > others * 9, "he reads again and gets all: {sent} of {others}");
+}
+
+// RFC 8445 §7.3, RFC 5764 §5.1.2; trap: A5
+#[test]
+fn a_strangers_hellos_keep_nobody_from_connecting_and_take_over_nothing() {
+    let mut other = World::new();
+    let hello = (0..2_000).find_map(|_| {
+        other.step();
+        // A record of a handshake with the first of its messages (RFC 6347 §4.2.2).
+        other.overheard.iter().find(|bytes| bytes[0] == 22 && bytes.get(13) == Some(&1)).cloned()
+    });
+    let hello = hello.expect("browsers begin the handshake");
+    let mut world = World::new();
+    let mut connected = None;
+    for ms in 0..4_000 {
+        // Before the first check of the connection, during the handshake, and when all is said.
+        if ms < 1_000 || ms % 20 == 0 {
+            world.sfu.handle_datagram(address(STRANGER), address(1), &hello, world.now);
+        }
+        world.step();
+        let is_there = world.seen[1..].iter().all(|seen| seen[0] > 0);
+        connected = connected.or_else(|| is_there.then_some(ms));
+    }
+    let mut quiet = World::new();
+    let without = (0..4_000).find(|_| {
+        quiet.step();
+        quiet.seen[1..].iter().all(|seen| seen[0] > 0)
+    });
+    let (connected, without) = (connected.expect("they connect"), without.expect("they connect"));
+    assert!(connected <= without + 20, "{connected} ms where without hellos it is {without}");
+    assert_eq!(world.to_stranger, 0);
+    let [_, first, second] = world.run(1_000);
+    assert!(first[0] >= 49 && second[0] >= 49 && first[1] >= 145 && second[1] >= 145, "{first:?} {second:?}");
+}
+
+// RFC 8445 §7.3, RFC 8489 §9.1.3; trap: A5
+#[test]
+fn checks_by_the_right_name_and_the_wrong_password_change_nothing() {
+    const FINGERPRINT_BYTES: usize = 8;
+    let mut world = World::new();
+    world.run(2_000);
+    let check = world.overheard.iter().rev().find(|bytes| bytes.starts_with(&[0, 1]));
+    let mut check = check.expect("browsers check their connection").clone();
+    // Without the checksum, which anybody can make, the password is all there is.
+    check.truncate(check.len() - FINGERPRINT_BYTES);
+    let len = u16::from_be_bytes([check[2], check[3]]) - FINGERPRINT_BYTES as u16;
+    check[2..4].copy_from_slice(&len.to_be_bytes());
+    for at in 0..check.len() {
+        for bit in 0..8 {
+            let mut forged = check.clone();
+            forged[at] ^= 1 << bit;
+            world.sfu.handle_datagram(address(STRANGER), address(1), &forged, world.now);
+        }
+        world.step();
+    }
+    assert_eq!(world.to_stranger, 0);
+    let [_, first, second] = world.run(1_000);
+    assert!(first[0] >= 49 && second[0] >= 49 && first[1] >= 145 && second[1] >= 145, "{first:?} {second:?}");
+    assert_eq!(world.to_stranger, 0);
+}
+
+// trap: A7. He knows the publisher's address and hears all that he sends.
+#[test]
+fn packets_in_somebodys_name_that_were_changed_or_came_before_cost_him_nothing() {
+    const MS: u64 = 10_000;
+    let mut world = World::new();
+    world.run(2_000);
+    let (mut dice, mut changed, mut again) = (Dice(1), 0, 0);
+    (world.seen, world.gaps) = ([[0; 2]; 3], 0);
+    for _ in 0..MS {
+        let media = |world: &World, dice: &mut Dice| {
+            let any = &world.overheard[dice.below(world.overheard.len())];
+            matches!(any[0], 128..=191).then(|| any.clone())
+        };
+        if let Some(mut packet) = media(&world, &mut dice) {
+            let at = dice.below(packet.len());
+            packet[at] ^= 1 << dice.below(8);
+            world.to_server.push_back((address(2), packet.clone()));
+            world.to_server.push_back((address(STRANGER), packet));
+            changed += 1;
+        }
+        if let Some(packet) = media(&world, &mut dice) {
+            world.to_server.push_back((address(2), packet.clone()));
+            world.to_server.push_back((address(STRANGER), packet));
+            again += 1;
+        }
+        world.step();
+    }
+    let (voices, pictures) = (MS / 20, MS / 33 * PACKETS as u64);
+    println!("{changed} were changed, {again} came again; of {voices} and {pictures} arrived {:?}", world.seen);
+    assert!(changed > 9_000 && again > 9_000, "{changed} {again}");
+    for [voice, picture] in &world.seen[1..] {
+        assert!((voices * 99 / 100..=voices + 1).contains(voice), "{voice} of {voices}");
+        assert!((pictures * 99 / 100..=pictures + PACKETS as u64).contains(picture), "{picture} of {pictures}");
+    }
+    assert_eq!(world.to_stranger, 0);
+    // A source that begins now is still taken for his: a screen, say.
+    world.clients[0].change_source(0, 7_777);
+    world.taken = 0;
+    world.run(1_000);
+    assert!(world.taken >= 48, "{} of a new source", world.taken);
+    assert_eq!(world.sfu.stats().sources, 0);
+}
+
+// product: J6
+#[test]
+fn after_ten_seconds_without_a_network_sound_is_back_as_soon_as_it_is() {
+    for who in [0, 1] {
+        let mut world = World::new();
+        world.run(2_000);
+        world.dark[who] = true;
+        let [_, first, second] = world.run(10_000);
+        assert_eq!(first[0], 0, "{who} is in the dark");
+        assert!(who == 0 || second[0] >= 499, "{second:?}");
+        world.dark[who] = false;
+        let away = (1..20_000).find(|_| world.run(1)[1][0] > 0);
+        println!("{who} is without sound for {away:?} ms");
+        assert!(away.is_some_and(|ms| ms < 3_000), "{away:?}");
+        // A picture may need a key frame first.
+        world.run(1_000);
+        let [_, first, second] = world.run(1_000);
+        assert!(first[0] >= 49 && second[0] >= 49, "{first:?} {second:?}");
+        assert!(first[1] >= 140 && second[1] >= 140, "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn nothing_is_missing_and_nothing_late_for_those_who_stay_while_somebody_comes() {
+    for publishes in [true, false] {
+        let mut world = World::new();
+        world.run(2_000);
+        world.gaps = 0;
+        world.invite(publishes);
+        world.misbehave(3_000, |_, _| {});
+        assert_eq!(world.gaps, 0);
+        let (key, sent) = (world.bad().key, world.bad().sent);
+        assert!(sent > 0, "he has connected");
+        // Nor when he goes.
+        world.sfu.remove(key);
+        let [_, first, second] = world.run(1_000);
+        assert!(world.gaps == 0 && first[0] >= 49 && second[0] >= 49, "{} {first:?} {second:?}", world.gaps);
+    }
 }

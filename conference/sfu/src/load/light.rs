@@ -142,7 +142,8 @@ impl Link {
         }
         let sent = Duration::from_micros(u64::from_be_bytes(*self.payload.last_chunk::<STAMP>()?));
         let delay = now.saturating_duration_since(self.epoch).saturating_sub(sent);
-        Some(LoadEvent::Packet { line, bytes: self.payload.len(), delay })
+        let timestamp = u32::from_be_bytes(*head[4..8].first_chunk()?);
+        Some(LoadEvent::Packet { line, bytes: self.payload.len(), seq: index, timestamp, delay })
     }
 
     /// A sender's report (RFC 3550 §6.4.1): when he heard of it, he knows the round trip by.
