@@ -180,3 +180,146 @@ impl Room {
         self.tell(MeetingFact::Slots { participant, slots: told.collect() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use media::{Codec, MediaPacket, VideoCodec};
+    use mixer::LineCare;
+    use model::MeetingId;
+    use sfu::{
+        Layer, SfuConfig, SourceId,
+        load::{LoadClient, LoadIdentity},
+    };
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{room::MAIN, worker::PeerRole};
+
+    const fn who(number: u128) -> ParticipantId {
+        ParticipantId::from_u128(number)
+    }
+
+    /// Seven who speak and show themselves.
+    fn room() -> Room {
+        let mut room = Room::new(MeetingId::from_u128(1), mpsc::channel(100).0, LineCare::default());
+        for number in 1..=7 {
+            room.hear(who(number)).unwrap();
+            show(&mut room, number, TrackKind::Camera);
+        }
+        room
+    }
+
+    fn show(room: &mut Room, number: u128, kind: TrackKind) {
+        let packet = MediaPacket {
+            codec: Codec::Video(VideoCodec::Vp8),
+            seq: 1,
+            timestamp: 0,
+            marker: true,
+            level: None,
+            payload: vec![0; 100].into(),
+        };
+        room.member(who(number)).tracks[kind as usize].hear(Layer::default(), &packet, Instant::now());
+    }
+
+    /// The loudest first.
+    fn speak(room: &mut Room, numbers: &[u128]) {
+        let seats: Vec<_> = numbers.iter().filter_map(|number| room.member(who(*number)).seat).collect();
+        let part = room.parts.get_mut(&MAIN).unwrap();
+        part.loudest = seats;
+        part.active = numbers.first().map(|number| who(*number));
+    }
+
+    fn order(wanted: &[Wanted]) -> Vec<(u128, TrackKind)> {
+        wanted.iter().map(|wanted| (wanted.owner.uuid().as_u128(), wanted.kind)).collect()
+    }
+
+    fn owners(wanted: &[Wanted]) -> Vec<u128> {
+        wanted.iter().map(|wanted| wanted.owner.uuid().as_u128()).collect()
+    }
+
+    /// Shows the others' cameras at this size.
+    fn tile(number: u128, side: u32) -> Shown {
+        Shown { participant: who(number), kind: TrackKind::Camera, width: side, height: side, pinned: false }
+    }
+
+    #[test]
+    fn voices_go_by_who_is_loud_then_by_who_may_speak_and_spoke_last() {
+        let mut room = room();
+        speak(&mut room, &[6, 7, 3]);
+        room.set_muted(who(1), true);
+        let now = Instant::now();
+        room.member(who(5)).spoke = Some(now);
+        room.member(who(4)).spoke = Some(now + Duration::from_secs(1));
+        // One more than anybody gets, since his own goes to nobody.
+        assert_eq!(owners(&room.wanted_voices(MAIN)), [3, 6, 7, 4, 5, 2]);
+        // A muted one is heard the moment he is loud, and is the last of all else.
+        speak(&mut room, &[1]);
+        assert_eq!(owners(&room.wanted_voices(MAIN)), [1, 4, 5, 2, 3, 6]);
+        // Who is in another room is heard there.
+        room.set_part(who(4), 2).unwrap();
+        assert_eq!(owners(&room.wanted_voices(MAIN)), [1, 5, 2, 3, 6, 7]);
+        assert_eq!(owners(&room.wanted_voices(2)), [4]);
+    }
+
+    #[test]
+    fn pictures_without_a_word_go_by_screens_then_by_who_speaks_and_spoke_last() {
+        let mut room = room();
+        speak(&mut room, &[6]);
+        room.member(who(4)).spoke = Some(Instant::now());
+        show(&mut room, 7, TrackKind::Screen);
+        let camera = |number| (number, TrackKind::Camera);
+        let wanted = room.wanted_pictures(MAIN);
+        let others = [6, 4, 1, 2, 3, 5, 7].map(camera);
+        assert_eq!(order(&wanted), [&[(7, TrackKind::Screen)][..], &others].concat());
+    }
+
+    #[test]
+    fn a_page_gets_screens_then_what_is_pinned_then_who_speaks_then_the_largest() {
+        let mut room = room();
+        speak(&mut room, &[5]);
+        show(&mut room, 2, TrackKind::Screen);
+        let mut shown = vec![tile(1, 500), tile(3, 100), tile(4, 300), tile(5, 50), tile(6, 200), tile(7, 999)];
+        shown[4].pinned = true;
+        shown.push(Shown { kind: TrackKind::Screen, ..tile(2, 10) });
+        // His own, one that is shown twice, and one that nobody sends.
+        shown.extend([tile(1, 400), Shown { kind: TrackKind::Screen, ..tile(3, 700) }]);
+        let wanted = room.shown_pictures(who(7), MAIN, &shown);
+        let camera = |number| (number, TrackKind::Camera);
+        let expected = [&[(2, TrackKind::Screen)][..], &[6, 5, 1, 4, 3].map(camera)].concat();
+        assert_eq!(order(&wanted), expected);
+        assert_eq!(wanted.iter().map(|wanted| wanted.height).collect::<Vec<_>>(), [10, 200, 50, 500, 300, 100]);
+        assert!(room.shown_pictures(who(7), 2, &shown).is_empty(), "they are in another room");
+        assert!(room.shown_pictures(who(7), MAIN, &[]).is_empty(), "a page that shows nothing gets nothing");
+    }
+
+    #[test]
+    fn of_seven_voices_everybody_gets_the_five_loudest_and_never_his_own() {
+        let mut sfu = Sfu::new(SfuConfig { candidates: vec![([10, 0, 0, 1], 1).into()] }).unwrap();
+        let identity = LoadIdentity::generate().unwrap();
+        let (mut room, now) = (room(), Instant::now());
+        for number in [1, 7] {
+            let (_, offer) = LoadClient::subscriber(&identity, ([10, 0, 0, 2], 2).into(), 8, 3, now).unwrap();
+            let (peer, _, slots) = sfu.subscribe(&offer, now).unwrap();
+            room.set_subscriber(who(number), peer, slots);
+            room.connected(who(number), PeerRole::Subscriber);
+        }
+        room.set_shown(who(1), vec![tile(4, 10), tile(2, 30)]);
+        speak(&mut room, &[7, 6, 5, 3, 2]);
+        room.assign_slots(&mut sfu);
+        let slots = |room: &mut Room, number, kind: TrackKind| -> Vec<u128> {
+            let sources: Vec<(SourceId, u128)> =
+                (1..=7).map(|other| (room.member(who(other)).source(kind), other)).collect();
+            let subscriber = room.member(who(number)).subscriber.as_ref().unwrap();
+            let of = |source: SourceId| sources.iter().find(|(known, _)| *known == source).map(|(_, other)| *other);
+            let mut owners: Vec<_> = subscriber.assigned.iter().flatten().filter_map(|source| of(*source)).collect();
+            owners.sort_unstable();
+            owners
+        };
+        assert_eq!(slots(&mut room, 1, TrackKind::Audio), [2, 3, 5, 6, 7]);
+        assert_eq!(slots(&mut room, 7, TrackKind::Audio), [1, 2, 3, 5, 6], "the first of the others in his own place");
+        assert_eq!(slots(&mut room, 1, TrackKind::Camera), [2, 4], "what his page shows");
+        assert_eq!(slots(&mut room, 7, TrackKind::Camera), [1, 2, 3], "as many as he has slots");
+    }
+}
