@@ -146,6 +146,18 @@ fn strangers_at_the_browsers_socket_hear_nothing() {
     play("stun", fuzz::stun, 300);
 }
 
+// reliability: A1, R2. Offers of Chromium and of aiortc.
+#[test]
+fn three_thousand_malformed_offers_of_browsers() {
+    play("browser_offer", fuzz::browser_offer, 3_000);
+}
+
+// reliability: A5, A7, R2
+#[test]
+fn whatever_comes_from_where_a_browser_is_he_is_heard() {
+    play("browser_datagram", fuzz::browser_datagram, 3_000);
+}
+
 // reliability: A5, R2
 #[test]
 fn who_has_no_certificate_gets_no_keys_whatever_he_says() {

@@ -1,6 +1,8 @@
 //! What must hold whatever comes: one function a fuzz target. `targets/` gives them what libFuzzer finds, `tests/malformed.rs` what
 //! is in `corpus/` and what a seeded generator makes of it.
 
+mod browser;
+
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -18,6 +20,8 @@ use sfu::{Sfu, SfuConfig};
 use sip::{
     CallKey, Endpoint, EndpointConfig, Event, Message, Question, Source, StartLine, Target, Transport, frame, sdp,
 };
+
+pub use browser::{browser_datagram, browser_offer};
 
 const US: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
 const THEM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), 5070);
