@@ -179,6 +179,76 @@ async fn an_encoder_is_a_participant_and_viewers_see_him_within_half_a_second() 
     .await?
 }
 
+/// What an encoder of somebody else's making offers.
+const OFFER: &str = include_str!("../fuzz/corpus/browser_offer/aiortc_encoder");
+
+// product: B9. RFC 9725 §4.3
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoder_tells_candidates_and_begins_anew_by_patch() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let token = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
+    let (url, secret) =
+        (token.body["url"].as_str().context("a url")?, token.body["token"].as_str().context("a token")?);
+    let begun = http().post(url).header("content-type", "application/sdp").bearer_auth(secret).body(OFFER);
+    let begun = begun.send().await?;
+    assert_eq!(begun.status(), 201);
+    let field = |response: &reqwest::Response, name: &str| -> Result<String> {
+        Ok(response.headers().get(name).with_context(|| name.to_owned())?.to_str()?.to_owned())
+    };
+    assert_eq!(field(&begun, "accept-patch")?, "application/trickle-ice-sdpfrag");
+    let session = format!("http://{}{}", server.web, field(&begun, "location")?);
+    let etag = field(&begun, "etag")?;
+    let ufrag = |text: &str| text.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:").map(str::to_owned));
+    let answered = ufrag(&begun.text().await?).context("a name of ICE")?;
+
+    let patch = |etag: Option<&str>, token: &str, kind: &'static str, body: String| {
+        let request = http().patch(&session).header("content-type", kind).bearer_auth(token).body(body);
+        match etag {
+            Some(etag) => request.header("if-match", etag),
+            None => request,
+        }
+        .send()
+    };
+    const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+    let own = ufrag(OFFER).context("a name of ICE")?;
+    let fragment = |ufrag: &str| {
+        format!(
+            "a=ice-ufrag:{ufrag}\r\na=ice-pwd:0123456789012345678901\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n\
+             a=candidate:1 1 udp 2130706431 192.0.2.7 40000 typ host\r\na=end-of-candidates\r\n"
+        )
+    };
+    // Candidates alone change nothing.
+    let told = patch(Some(&etag), secret, FRAGMENT, fragment(&own)).await?;
+    assert_eq!((told.status().as_u16(), told.headers().get("etag")), (204, None));
+    let anew = patch(Some(&etag), secret, FRAGMENT, fragment("wxyz")).await?;
+    assert_eq!(anew.status(), 200);
+    assert_eq!(field(&anew, "content-type")?, FRAGMENT);
+    let newer = field(&anew, "etag")?;
+    let fragment_of_ours = anew.text().await?;
+    let ours = ufrag(&fragment_of_ours).context("a name of ICE")?;
+    assert!(newer != etag && ours != answered, "{fragment_of_ours}");
+    assert!(fragment_of_ours.contains("a=candidate:") && !fragment_of_ours.contains("a=fingerprint:"));
+    // What is about the session as it was is refused, as is who has another token, and what is no fragment.
+    for (etag, token, kind, body, status) in [
+        (Some(&etag), secret, FRAGMENT, fragment("abcd"), 412),
+        (None, secret, FRAGMENT, fragment("abcd"), 428),
+        (Some(&newer), "guessed", FRAGMENT, fragment("abcd"), 401),
+        (Some(&newer), secret, "application/sdp", fragment("abcd"), 415),
+        (Some(&newer), secret, FRAGMENT, fragment("a b"), 400),
+        (Some(&newer), secret, FRAGMENT, fragment("wxyz"), 204),
+        (Some(&newer), secret, FRAGMENT, fragment("abcd"), 200),
+    ] {
+        let answer = patch(etag.map(String::as_str), token, kind, body.clone()).await?;
+        assert_eq!(answer.status(), status, "{body}");
+    }
+    assert_eq!(http().delete(&session).bearer_auth(secret).send().await?.status(), 200);
+    Ok(())
+}
+
 /// An encoder as most are set up: pictures that refer to later ones, and a key frame every ten seconds. Killed when a test fails.
 struct Encoding(std::process::Child);
 
