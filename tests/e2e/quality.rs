@@ -262,6 +262,30 @@ fn sound_is_back_by_itself_after_a_network_that_was_gone_for_ten_seconds() -> Re
     Ok(())
 }
 
+// RFC 7587 §3.1.3
+#[test]
+fn an_open_microphone_into_which_nobody_speaks_sends_next_to_nothing() -> Result<()> {
+    const SENT: &str = "window.huitong.getStats().then(({ publish }) =>
+         publish.tracks.find(({ source }) => source === 'microphone').packets)";
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    page.until(&format!("!window.huitong.me.muted && {SENT}.then(packets => packets > 0)"))?;
+    // Its encoder is sure of the silence after a fifth of a second.
+    let sent = page.evaluate(&format!(
+        "(async () => {{
+           const later = ms => new Promise(resolve => setTimeout(resolve, ms));
+           await later(1_000);
+           const before = await {SENT};
+           await later(4_000);
+           return await {SENT} - before;
+         }})()"
+    ))?;
+    println!("{sent} packets in four seconds");
+    assert!(sent.as_u64().is_some_and(|sent| (1..50).contains(&sent)), "{sent} of 200");
+    Ok(())
+}
+
 #[test]
 #[ignore = "a measurement: browsers that encode beside other work freeze by themselves"]
 fn loss_on_the_way_in_is_repaired() -> Result<()> {

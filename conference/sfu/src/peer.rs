@@ -181,7 +181,7 @@ impl Peer {
             (Mid::from(line.mid.as_str()), Track { kind, rids })
         };
         peer.tracks = lines.iter().zip(kinds).map(track).collect();
-        Ok((peer, answer))
+        Ok((peer, with_dtx(&answer)))
     }
 
     /// One that other programs than ours make: it may say `sendrecv`, of which we take the half there is.
@@ -745,6 +745,14 @@ fn accept(rtc: &mut Rtc, offer: SdpOffer) -> Result<String, SfuError> {
         .map_err(|_| SfuError::Refused("it breaks the WebRTC library".to_owned()))?
         .map_err(|error| SfuError::Refused(error.to_string()))?;
     Ok(answer.to_sdp_string())
+}
+
+/// Asks for voices that are sent while somebody speaks alone (`usedtx`, RFC 7587 §6.1), from people's browsers: what encoders send
+/// may be music.
+fn with_dtx(answer: &str) -> String {
+    let is_opus = |line: &str| line.starts_with("a=fmtp:") && line.contains("useinbandfec=1");
+    let line = |line: &str| format!("{line}{}\r\n", if is_opus(line) { ";usedtx=1" } else { "" });
+    answer.lines().map(line).collect()
 }
 
 /// What programs that send say by habit.

@@ -374,6 +374,25 @@ fn who_begins_anew_is_heard_and_hears_again() {
     assert!(first[0] >= 49 && second[0] >= 49, "{first:?} {second:?}");
 }
 
+// RFC 7587 §6.1
+#[test]
+fn people_are_asked_to_send_nothing_while_they_are_silent_and_encoders_are_not() {
+    let (identity, now) = (LoadIdentity::generate().unwrap(), Instant::now());
+    let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
+    let (mut publisher, offer) = LoadClient::publisher(&identity, address(2), 3, now).unwrap();
+    let (_, answer) = sfu.publish(&offer, now).unwrap();
+    let opus = |answer: &str| {
+        let lines: Vec<_> = answer.lines().filter(|line| line.starts_with("a=fmtp:111 ")).map(str::to_owned).collect();
+        assert_eq!(lines.len(), 1, "{answer}");
+        assert!(lines[0].contains("useinbandfec=1"), "{lines:?}");
+        lines[0].contains(";usedtx=1")
+    };
+    assert!(opus(&answer));
+    publisher.answer(&answer).unwrap();
+    let (_, answer) = sfu.ingest(&offer, now).unwrap();
+    assert!(!opus(&answer));
+}
+
 #[test]
 fn key_frames_are_asked_for_twice_a_second_however_many_want_one() {
     let mut world = World::new();
