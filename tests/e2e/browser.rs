@@ -72,12 +72,47 @@ fn two_browsers_and_a_caller_see_and_hear_each_other() -> Result<()> {
     host.click_at(&format!("{row} [data-testid=row-remove]"))?;
     guest.miss(row)?;
     phone.wait_for("CALL_CLOSED")?;
+    // Other programs than our page send other codecs, and are seen all the same: nothing is transcoded.
+    for (codec, name) in [("video/VP9", "李雷九"), ("video/AV1", "李雷一")] {
+        guest.open(&format!("http://{}/j/{}", server.web, server.meeting))?;
+        guest.evaluate(&sending_only(codec))?;
+        guest.enter(name, &server.password)?;
+        host.see_colour(&format!("{} video", tile(name)), Colour::Green)?;
+        assert_eq!(guest.evaluate(SENT)?, serde_json::json!([codec]));
+    }
     for page in [&mut host, &mut guest] {
         let thrown: Vec<_> = page.said()?.into_iter().filter(|line| line.starts_with("thrown")).collect();
         assert!(thrown.is_empty(), "{thrown:?}");
     }
     Ok(())
 }
+
+/// The page offers nothing else for its pictures.
+fn sending_only(codec: &str) -> String {
+    format!(
+        "void (() => {{
+           const prefer = RTCRtpTransceiver.prototype.setCodecPreferences;
+           RTCRtpTransceiver.prototype.setCodecPreferences = function (codecs) {{
+             const is = ({{ mimeType }}) => ['{codec}', 'video/rtx'].includes(mimeType);
+             const sends = this.direction === 'sendonly' && this.receiver.track.kind === 'video';
+             prefer.call(this, sends ? RTCRtpSender.getCapabilities('video').codecs.filter(is) : codecs);
+           }};
+           window.RTCPeerConnection = class extends RTCPeerConnection {{
+             constructor(wanted) {{
+               super(wanted);
+               (window.peers ??= []).push(this);
+             }}
+           }};
+         }})()"
+    )
+}
+
+/// What its pictures are sent in.
+const SENT: &str = "Promise.all(window.peers.map(async peer => {
+    const all = [...(await peer.getStats()).values()];
+    const sent = all.filter(({ type, kind, framesEncoded }) => type === 'outbound-rtp' && kind === 'video' && framesEncoded);
+    return sent.map(({ codecId }) => all.find(({ id }) => id === codecId)?.mimeType);
+  })).then(codecs => [...new Set(codecs.flat())])";
 
 fn now_playing() -> &'static str {
     "(() => { const video = document.querySelector('[data-testid=watch-video]'); \
