@@ -169,7 +169,7 @@ fn a_picture_is_as_large_as_it_is_shown_and_as_the_line_carries() -> Result<()> 
 }
 
 #[test]
-#[ignore = "a measurement: browsers that encode beside other work freeze by themselves"]
+#[ignore = "make quality: browsers that encode beside other work freeze by themselves"]
 fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
     let mut show = show()?;
     let (strait, guest) = (&show.strait, &mut show.guest);
@@ -287,7 +287,7 @@ fn an_open_microphone_into_which_nobody_speaks_sends_next_to_nothing() -> Result
 }
 
 #[test]
-#[ignore = "a measurement: browsers that encode beside other work freeze by themselves"]
+#[ignore = "make quality: browsers that encode beside other work freeze by themselves"]
 fn loss_on_the_way_in_is_repaired() -> Result<()> {
     let mut show = show()?;
     let (strait, guest, host) = (&show.strait, &mut show.guest, &mut show.host);
