@@ -2,12 +2,13 @@
 //! is started again for as long as the target is wanted. Nobody waits for it: what it has no room for is left out up to
 //! the next key frame.
 
-use std::{ffi::OsStr, io, sync::Arc, time::Duration};
+use std::{ffi::OsStr, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use model::{PushState, PushUrl, is_public};
+use model::{BadPushUrl, PushState, PushUrl, is_public};
 use tokio::{
     io::AsyncWriteExt,
+    net::lookup_host,
     sync::mpsc::{self, error::TrySendError},
     time::{Instant, sleep_until, timeout},
 };
@@ -26,7 +27,7 @@ const ENTRIES_MAX: usize = 640;
 /// How long a process may take to be rid of one unit: it has room for several seconds of them itself.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
-/// From the start until the target takes something: its name is looked up, it is connected to, and it agrees.
+/// From the start until the target takes something: it is connected to, and it agrees.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
 
 /// How long it may take to say goodbye.
@@ -107,6 +108,12 @@ enum End {
 
 #[derive(Debug, thiserror::Error)]
 enum PushError {
+    #[error(transparent)]
+    Url(#[from] BadPushUrl),
+    #[error("its name can't be looked up: {0}")]
+    Lookup(#[source] io::Error),
+    #[error("it is no address of the public internet")]
+    NotPublic,
     #[error("the pushing process can't be started: {0}")]
     Start(#[source] io::Error),
     #[error("{0}")]
@@ -131,12 +138,16 @@ impl Push {
         let target = self.url.masked();
         let mut patience = Patience::new(&WAITS);
         loop {
-            if !self.is_allowed().await {
-                tracing::warn!(target, "pushed nowhere: it is no address of the public internet");
-                self.tell(PushState::NotAllowed);
-                return;
-            }
-            let (end, live_for) = self.attempt().await;
+            let found = addresses(&self.url, self.config.private_push).await;
+            let (end, live_for) = match found {
+                Ok(addresses) => self.attempt(&addresses).await,
+                Err(reason @ (PushError::NotPublic | PushError::Url(_))) => {
+                    tracing::warn!(target, %reason, "pushed nowhere");
+                    self.tell(PushState::NotAllowed);
+                    return;
+                }
+                Err(reason) => (End::Failed(reason), Duration::ZERO),
+            };
             match end {
                 End::Unwanted => return tracing::info!(target, "push ended"),
                 End::NewRun => self.tell(PushState::Retrying),
@@ -161,24 +172,14 @@ impl Push {
         let _unheard = self.facts.try_send(BroadcastFact::Pushed(self.id, state));
     }
 
-    /// Looked up each time: a name may lead elsewhere tomorrow. One that leads nowhere is tried like a server that is down.
-    async fn is_allowed(&self) -> bool {
-        if self.config.private_push {
-            return true;
-        }
-        let Ok(address) = self.url.host_and_port() else { return false };
-        let found = tokio::net::lookup_host(address).await;
-        found.map_or(true, |mut addresses| addresses.all(|address| is_public(address.ip())))
-    }
-
     /// One process's life, and how long the target took what it sent.
-    async fn attempt(&mut self) -> (End, Duration) {
+    async fn attempt(&mut self, addresses: &[SocketAddr]) -> (End, Duration) {
         let mut live_since = None;
         let authority = self.config.push_authority.as_ref().map(|file| ["--authority".as_ref(), file.as_os_str()]);
         let arguments: Vec<&OsStr> = ["--push".as_ref()].into_iter().chain(authority.into_iter().flatten()).collect();
         let end = match spawn(&self.config.studio, &arguments).await {
             Ok(mut pusher) => {
-                let end = self.follow(&mut pusher, &mut live_since).await;
+                let end = self.follow(&mut pusher, addresses, &mut live_since).await;
                 let last = self.see_off(pusher).await;
                 match (end, last) {
                     (End::Failed(PushError::Gone), Some(said)) => End::Failed(PushError::Said(said)),
@@ -190,9 +191,14 @@ impl Push {
         (end, live_since.map_or(Duration::ZERO, |since: Instant| since.elapsed()))
     }
 
-    async fn follow(&mut self, pusher: &mut Spawned, live_since: &mut Option<Instant>) -> End {
+    async fn follow(
+        &mut self,
+        pusher: &mut Spawned,
+        addresses: &[SocketAddr],
+        live_since: &mut Option<Instant>,
+    ) -> End {
         let mut pending = Vec::new();
-        ToPusher::write_target(self.url.reveal(), &mut pending);
+        ToPusher::write_target(&self.url, addresses, &mut pending);
         for format in &self.formats {
             FromStudio::Format(format.track(), format.clone()).write(&mut pending);
         }
@@ -262,6 +268,69 @@ impl Push {
                 },
                 () = sleep_until(until) => return Some(()),
             }
+        }
+    }
+}
+
+/// Where the target is, each address judged. Looked up for each try: a name may lead elsewhere tomorrow. Who pushes is told
+/// these and looks nothing up, so that it can't lead elsewhere between (A14).
+async fn addresses(url: &PushUrl, private: bool) -> Result<Vec<SocketAddr>, PushError> {
+    let found: Vec<_> = lookup_host(url.host_and_port()?).await.map_err(PushError::Lookup)?.collect();
+    if found.is_empty() {
+        return Err(PushError::Lookup(io::ErrorKind::NotFound.into()));
+    }
+    let is_allowed = private || found.iter().all(|address| is_public(address.ip()));
+    if is_allowed { Ok(found) } else { Err(PushError::NotPublic) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // reliability.md A14
+    #[tokio::test]
+    async fn a_host_of_the_own_network_is_found_out_however_it_is_written() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "017700000001",
+            "0x7f000001",
+            "0x7f.1",
+            "0177.0.0.1",
+            "0x7F.0x0.0x0.0x1",
+            "10.65535",
+            "3232235777",
+            "0300.0250.1.1",
+            "0xa9fea9fe",
+            "2852039166",
+            "0",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:a9fe:a9fe]",
+            "[64:ff9b::7f00:1]",
+            "[fe80::1]",
+            "localhost",
+        ] {
+            for url in
+                [format!("rtmp://{host}/live/key"), format!("rtmps://u@{host}/live/key"), format!("srt://{host}:9")]
+            {
+                let found = addresses(&PushUrl::new(&url), false).await;
+                assert!(matches!(found, Err(PushError::NotPublic)), "{url}: {found:?}");
+            }
+        }
+        let found = addresses(&PushUrl::new("rtmp://1.1.1.1/live/key"), false).await.unwrap();
+        assert_eq!(found, ["1.1.1.1:1935".parse().unwrap()]);
+        let found = addresses(&PushUrl::new("srt://127.1:9"), true).await.unwrap();
+        assert_eq!(found, ["127.0.0.1:9".parse().unwrap()], "where the operator allows it");
+    }
+
+    // reliability.md A14
+    #[tokio::test]
+    async fn a_name_that_leads_nowhere_is_pushed_to_nowhere() {
+        for private in [false, true] {
+            let found = addresses(&PushUrl::new("rtmp://live.invalid/live/key"), private).await;
+            assert!(matches!(found, Err(PushError::Lookup(_))), "{found:?}");
         }
     }
 }

@@ -16,7 +16,7 @@
 //!                  21 started  microseconds since 1970 (64)
 //!                  22 encoder  name of GStreamer's element, as text
 //!
-//! to a pusher      32 target   address with its key
+//! to a pusher      32 target   where its name leads to, as text with spaces between | newline | address with its key
 //!                  16, 17, 18, as the studio said them
 //! from a pusher    33 live     (nothing)
 //!                  34 failed   why, as text
@@ -31,12 +31,13 @@
 
 use std::{
     io::{self, Read},
+    net::SocketAddr,
     time::{Duration, SystemTime},
 };
 
 use bytes::{Buf, BufMut, Bytes};
 use media::{FRAME_SAMPLES, Frame, RtpPacket, Ssrc, TrackKind, VideoCodec};
-use model::ParticipantId;
+use model::{ParticipantId, PushUrl};
 use serde::{Deserialize, Serialize};
 
 use crate::Scene;
@@ -387,8 +388,8 @@ impl FromStudio {
 /// Said to a pusher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToPusher {
-    /// Send there. The first word.
-    Target(String),
+    /// Send there. The first word. Nobody else than these addresses is to be asked or connected to.
+    Target(PushUrl, Vec<SocketAddr>),
     /// Of the studio.
     Format(Format),
     /// Of the studio.
@@ -399,15 +400,20 @@ impl ToPusher {
     const TARGET: u8 = 32;
 
     /// Appends the target to `out`.
-    pub fn write_target(url: &str, out: &mut Vec<u8>) {
-        frame(Self::TARGET, out, |out| out.extend_from_slice(url.as_bytes()));
+    pub fn write_target(url: &PushUrl, addresses: &[SocketAddr], out: &mut Vec<u8>) {
+        let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        let text = format!("{}\n{}", addresses.join(" "), url.reveal());
+        frame(Self::TARGET, out, |out| out.extend_from_slice(text.as_bytes()));
     }
 
     /// Reads a frame without its length.
     pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
         if frame.first() == Some(&Self::TARGET) {
             frame.advance(1);
-            return Ok(Self::Target(String::from_utf8_lossy(&frame).into_owned()));
+            let text = String::from_utf8_lossy(&frame);
+            let (addresses, url) = text.split_once('\n').ok_or(WireError::Short { tag: Self::TARGET })?;
+            let addresses = addresses.split_whitespace().map(str::parse).collect::<Result<_, _>>();
+            return Ok(Self::Target(PushUrl::new(url), addresses.map_err(|_| WireError::Short { tag: Self::TARGET })?));
         }
         let tag = frame.first().copied().unwrap_or_default();
         match FromStudio::read(frame)? {
@@ -637,6 +643,15 @@ mod tests {
         said.iter().for_each(|message| message.write(&mut out));
         let read: Vec<_> = frames(&out).into_iter().map(|frame| FromStudio::read(frame).unwrap()).collect();
         assert_eq!(read, said);
+    }
+
+    #[test]
+    fn a_pusher_is_told_where_the_name_leads() {
+        let (url, mut out) = (PushUrl::new("rtmp://live.example.com/app/key"), Vec::new());
+        let addresses: Vec<SocketAddr> =
+            vec!["[2001:db8::1]:1935".parse().unwrap(), "203.0.113.9:1935".parse().unwrap()];
+        ToPusher::write_target(&url, &addresses, &mut out);
+        assert_eq!(ToPusher::read(frames(&out).remove(0)).unwrap(), ToPusher::Target(url, addresses));
     }
 
     #[test]

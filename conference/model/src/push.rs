@@ -1,6 +1,6 @@
 //! Where a livestream is pushed to (B3).
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,12 +12,19 @@ const URL_MAX: usize = 1_000;
 const RTMP_PORT: u16 = 1935;
 const RTMPS_PORT: u16 = 443;
 
+/// What an SRT address may say after its question mark. The others say what the sender's own socket does: with them this server
+/// would open a port to whoever comes.
+const SRT_PARAMETERS: [&str; 4] = ["streamid", "passphrase", "latency", "pbkeylen"];
+
+/// Who connects, in SRT: the sender. It may be said, since it is so.
+const SRT_MODE: (&str, &str) = ("mode", "caller");
+
 /// The address of a target, with the key by which it is known there: a secret, and printed without it.
 #[derive(Clone, PartialEq, Eq, JsonSchema, Deserialize)]
 #[serde(transparent)]
 pub struct PushUrl(String);
 
-/// The address is none of `rtmp://`, `rtmps://` and `srt://`, or says no host.
+/// The address is none of `rtmp://`, `rtmps://` and `srt://`, says no host, or what SRT's may not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("that is no address to push to")]
 pub struct BadPushUrl;
@@ -53,6 +60,33 @@ impl PushUrl {
     /// Where it is connected to.
     pub fn host_and_port(&self) -> Result<(&str, u16), BadPushUrl> {
         self.parts().map(|parts| (parts.host, parts.port))
+    }
+
+    /// Whether it is RTMP over TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.0.starts_with("rtmps://")
+    }
+
+    /// Scheme, host and port as they are written, up to the stroke: how the target knows itself.
+    #[must_use]
+    pub fn server(&self) -> String {
+        let Ok(Parts { scheme, authority, .. }) = self.parts() else { return String::new() };
+        format!("{scheme}://{}/", authority.rsplit('@').next().unwrap_or_default())
+    }
+
+    /// The same with this address in place of the name, for who is to look nothing up: RTMP without TLS, which is done before
+    /// it, or SRT as one who calls.
+    pub fn at(&self, address: SocketAddr) -> Result<String, BadPushUrl> {
+        let Parts { scheme, authority, rest, .. } = self.parts()?;
+        if scheme == "srt" {
+            let pairs = srt_parameters(rest).filter(|(name, _)| *name != SRT_MODE.0);
+            let pairs = std::iter::once(SRT_MODE).chain(pairs);
+            let query: Vec<_> = pairs.map(|(name, value)| format!("{name}={}", value.replace('#', "%23"))).collect();
+            return Ok(format!("srt://{address}?{}", query.join("&")));
+        }
+        let user = authority.rsplit_once('@').map(|(user, _)| format!("{user}@")).unwrap_or_default();
+        Ok(format!("rtmp://{user}{address}{rest}"))
     }
 
     /// As others may see it: the server, and for RTMP the application there.
@@ -99,8 +133,18 @@ impl PushUrl {
         if host.is_empty() || host.contains([':', '%']) && !server.starts_with('[') || !has_name {
             return Err(BadPushUrl);
         }
+        let is_known = |pair: (&str, &str)| pair == SRT_MODE || SRT_PARAMETERS.contains(&pair.0);
+        if scheme == "srt" && !srt_parameters(rest).all(is_known) {
+            return Err(BadPushUrl);
+        }
         Ok(Parts { scheme, host, port, authority, rest })
     }
+}
+
+/// As they are written: a stream's id often begins with `#!::`, which ends nothing here.
+fn srt_parameters(rest: &str) -> impl Iterator<Item = (&str, &str)> {
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 impl fmt::Debug for PushUrl {
@@ -152,6 +196,27 @@ mod tests {
         assert_eq!(masked("secret"), "•••");
     }
 
+    // reliability.md A14
+    #[test]
+    fn who_pushes_is_given_digits_and_calls() {
+        let at = |url: &str, address: &str| PushUrl::new(url).at(address.parse().unwrap()).unwrap();
+        let v6 = "[2001:db8::1]:9000";
+        assert_eq!(
+            at("rtmp://live.example.com/app/key?a=1", "203.0.113.9:1935"),
+            "rtmp://203.0.113.9:1935/app/key?a=1"
+        );
+        assert_eq!(at("rtmps://me:word@live.example.com:444/app/key", v6), format!("rtmp://me:word@{v6}/app/key"));
+        assert_eq!(at("srt://live.example.com:9000", v6), format!("srt://{v6}?mode=caller"));
+        assert_eq!(
+            at("srt://h:9000?streamid=#!::r=live/key,m=publish&mode=caller&latency=200", "203.0.113.9:9000"),
+            "srt://203.0.113.9:9000?mode=caller&streamid=%23!::r=live/key,m=publish&latency=200"
+        );
+        assert_eq!(
+            PushUrl::new("rtmps://me:word@live.example.com:444/app/key").server(),
+            "rtmps://live.example.com:444/"
+        );
+    }
+
     #[test]
     fn only_addresses_that_can_be_pushed_to_are_good() {
         let to = |url: &str| PushUrl::new(url).host_and_port().map(|(host, port)| (host.to_owned(), port));
@@ -175,6 +240,18 @@ mod tests {
             "rtmp://h/app/k\"ey",
             "rtmp://::1/app/key",
             "rtmp://h/app/钥匙",
+            "srt://h:9?mode=listener",
+            "srt://h:9?mode=rendezvous",
+            "srt://h:9?mode=caller&mode=listener",
+            "srt://h:9?mode",
+            "srt://h:9?Mode=caller",
+            "srt://h:9?m%6Fde=listener",
+            "srt://h:9?localaddress=0.0.0.0",
+            "srt://h:9?streamid=key&localport=7001",
+            "srt://h:9/?localport=7001",
+            "srt://h:9#?localport=7001",
+            "srt://h:9?streamid=key#&mode=listener",
+            "srt://h:9?poll-timeout=1",
         ] {
             assert_eq!(to(bad), Err(BadPushUrl), "{bad}");
         }

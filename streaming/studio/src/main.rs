@@ -26,6 +26,7 @@ mod push;
 mod remux;
 mod sound;
 mod trust;
+mod tunnel;
 
 use std::{
     io::{self, BufReader, Write},

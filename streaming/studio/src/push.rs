@@ -3,6 +3,7 @@
 
 use std::{
     io::BufReader,
+    net::SocketAddr,
     os::unix::net::UnixStream,
     path::Path,
     sync::Mutex,
@@ -13,12 +14,13 @@ use anyhow::Context;
 use bytes::Bytes;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::AppSrc;
+use model::PushUrl;
 use streaming::wire::{self, AccessUnit, Format, FromPusher, ToPusher, Track};
 
 use crate::{
     input::element,
     parent::{self, Voice},
-    trust,
+    trust, tunnel,
 };
 
 /// What may wait for the target; eight seconds of the stream. Above it all is left out, pictures up to a key frame that half
@@ -65,19 +67,22 @@ fn without(reason: &str, target: Option<&str>) -> String {
 }
 
 fn run(mut socket: BufReader<UnixStream>, voice: &Voice, target: &mut Option<String>) -> anyhow::Result<()> {
-    let (mut picture, mut sound) = (None, None);
+    let (mut picture, mut sound, mut way) = (None, None, None);
     let mut line: Option<Line> = None;
     while let Some(frame) = wire::read_frame(&mut socket)? {
         match ToPusher::read(frame)? {
-            ToPusher::Target(url) => *target = Some(url),
+            ToPusher::Target(url, addresses) => {
+                *target = Some(url.reveal().to_owned());
+                way = Some(way_to(url, addresses, voice)?);
+            }
             ToPusher::Format(Format::Video { avcc, .. }) => picture = Some(avcc),
             ToPusher::Format(Format::Audio { rate, channels, config }) => sound = Some((rate, channels, config)),
             ToPusher::Unit(unit) => {
                 let line = match &mut line {
                     Some(line) => line,
                     None => {
-                        let (Some(target), Some(picture), Some(sound)) = (&*target, &picture, &sound) else { continue };
-                        line.insert(Line::start(target, picture, sound, voice)?)
+                        let (Some(way), Some(picture), Some(sound)) = (&way, &picture, &sound) else { continue };
+                        line.insert(Line::start(way, picture, sound, voice)?)
                     }
                 };
                 line.unit(unit)?;
@@ -88,6 +93,18 @@ fn run(mut socket: BufReader<UnixStream>, voice: &Voice, target: &mut Option<Str
         line.finish();
     }
     Ok(())
+}
+
+/// The address for the sink: digits, since it would look a name up by itself.
+fn way_to(target: PushUrl, addresses: Vec<SocketAddr>, voice: &Voice) -> anyhow::Result<String> {
+    let first = *addresses.first().context("the target has no address")?;
+    if target.reveal().starts_with("srt:") {
+        return Ok(target.at(first)?);
+    }
+    let (voice, told) = (voice.clone(), target.clone());
+    let failed = move |error: &anyhow::Error| fail(&voice, &format!("{error:#}"), Some(told.reveal()));
+    let here = tunnel::open(target.clone(), addresses, failed)?;
+    Ok(target.at(here)?)
 }
 
 /// A connection to the target.
