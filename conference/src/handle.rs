@@ -11,6 +11,7 @@ use model::{
     Refusal, Snapshot, WaitReason, Whisper,
 };
 use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
+use streaming::StreamingError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{broadcast::Livestream, stage::StageSeat, whiteboard::Drawings};
@@ -214,8 +215,8 @@ pub(crate) enum Request {
     },
     /// What somebody else was asked for has become of: the ledger, a telephone.
     Decided(Command),
-    /// A livestream that was being started; none if it can't be.
-    Livestream(Option<Livestream>),
+    /// A livestream that was being started, or why it can't be.
+    Livestream(Result<Livestream, StreamingError>),
     Stop,
     #[cfg(test)]
     Panic,

@@ -47,6 +47,11 @@ impl House {
     }
 
     async fn open_in(folder: tempfile::TempDir) -> Self {
+        Self::open_with(folder, "/nowhere/huitong-studio".into()).await
+    }
+
+    /// On a machine that carries one livestream.
+    async fn open_with(folder: tempfile::TempDir, studio: PathBuf) -> Self {
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
         let store = Store::open(&url).await.unwrap();
         let plane = Plane::start(PlaneConfig {
@@ -59,8 +64,10 @@ impl House {
             webrtc_announced: vec![LOOPBACK],
         });
         let plane = plane.unwrap();
+        let recording =
+            streaming::RecordingConfig { folder: Some(folder.path().join("recordings")), ..Default::default() };
         let streaming =
-            Streaming::new(StreamingConfig { studio: "/nowhere/huitong-studio".into(), ..StreamingConfig::default() });
+            Streaming::new(StreamingConfig { studio, cores: Some(1), recording, ..StreamingConfig::default() });
         let config = ConferenceConfig { files: folder.path().join("files"), ..ConferenceConfig::default() };
         let conference = Conference::start(config, store, plane.clone(), streaming).await.unwrap();
         let demo = conference.ensure_demo().await.unwrap();
@@ -374,6 +381,7 @@ async fn a_livestream_that_cannot_start_is_over_and_may_be_tried_again() {
         assert_eq!((starting.state, &starting.watch), (BroadcastState::Starting, &format!("/watch/{}", starting.id)));
         let door = house.conference.door_by_id(MeetingId::new(starting.id.uuid())).await.unwrap().unwrap();
         assert_eq!(door.id, house.demo.meeting.id);
+        assert_eq!(notice(&mut host).await, Notice::StudioFailed, "the host is told why");
         assert_eq!(next(&mut host, told).await, None);
         ids.push(starting.id);
     }
@@ -395,8 +403,38 @@ async fn a_recording_that_cannot_start_is_told_to_be_none() {
     for _ in 0..2 {
         host.handle.command(host.participant, Action::StartRecording).await.unwrap();
         assert!(next(&mut host, told).await);
+        assert_eq!(notice(&mut host).await, Notice::StudioFailed, "the host is told why");
         assert!(!next(&mut host, told).await);
     }
+}
+
+// product: B1, C23
+#[tokio::test]
+async fn where_there_is_no_room_for_another_livestream_the_host_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    // One that starts, and takes its time.
+    let studio = folder.path().join("studio");
+    std::fs::write(&studio, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    std::fs::set_permissions(&studio, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let house = House::open_with(folder, studio).await;
+    let mut host = house.join_host().await;
+    host.handle.command(host.participant, Action::StartBroadcast).await.unwrap();
+    let other = house.conference.book(&house.host, booking("例会", "")).await.unwrap();
+    let request = JoinRequest { meeting: other.id, account: Some(house.host.clone()), ..house.request("host") };
+    let mut second = house.conference.join(request).await.unwrap();
+    for action in [Action::StartBroadcast, Action::StartRecording] {
+        second.handle.command(second.participant, action).await.unwrap();
+        assert_eq!(notice(&mut second).await, Notice::NoRoomOnAir);
+    }
+    // The recording of the one that is on the air has no room either, and that is told as what it is.
+    let recordings = house.folder.path().join("recordings");
+    std::fs::write(&recordings, "no folder").unwrap();
+    host.handle.command(host.participant, Action::StartRecording).await.unwrap();
+    assert_eq!(notice(&mut host).await, Notice::RecordingFailed);
+}
+
+async fn notice(seat: &mut Seat) -> Notice {
+    next(seat, |event| if let SeatEvent::Notice(notice) = event { Some(*notice) } else { None }).await
 }
 
 // product: A5

@@ -289,7 +289,13 @@ impl Caller {
             Notice::EndsSoon => Some(Prompt::EndsSoon),
             Notice::EndsIn5 => Some(Prompt::EndsIn5),
             Notice::DoorClosed => Some(Prompt::DoorClosed),
-            Notice::CameraStopped | Notice::AskedToShow | Notice::ShareStopped => None,
+            Notice::CameraStopped
+            | Notice::AskedToShow
+            | Notice::ShareStopped
+            | Notice::NoRoomOnAir
+            | Notice::StudioFailed
+            | Notice::RecordingFull
+            | Notice::RecordingFailed => None,
         }
     }
 

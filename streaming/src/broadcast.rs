@@ -26,7 +26,7 @@ use crate::{
     child::{Hangup, Studio},
     feed::FeedQueues,
     outlets::{Order, Outlets},
-    recording::Recorder,
+    recording::{Recorder, RecordingFailed},
     wire::Stage,
 };
 
@@ -65,8 +65,8 @@ pub enum BroadcastFact {
     KeyframeWanted(ParticipantId, TrackKind),
     /// The studio died, and another one is started. Viewers see the last picture meanwhile.
     Restarting,
-    /// It is no longer recorded: the disk or the quota is full.
-    RecordingFailed,
+    /// It is no longer recorded.
+    RecordingFailed(RecordingFailed),
     /// A push is not as before.
     Pushed(u32, PushState),
     /// It was stopped. The last fact.

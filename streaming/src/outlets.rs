@@ -315,9 +315,9 @@ impl Outlets {
     }
 
     fn recorded(&mut self, told: Option<Result<(), RecordingFailed>>) {
-        if let Some(Err(RecordingFailed)) = told {
+        if let Some(Err(why)) = told {
             self.recorder = None;
-            self.tell(BroadcastFact::RecordingFailed);
+            self.tell(BroadcastFact::RecordingFailed(why));
         }
     }
 

@@ -7,7 +7,10 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Write},
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -40,6 +43,8 @@ pub(crate) struct Recorder {
     entries: SyncSender<Entry>,
     /// A picture was left out: those that follow are of no use until the next key frame.
     broken: bool,
+    /// Why its thread writes no more.
+    failed: Arc<OnceLock<RecordingFailed>>,
 }
 
 enum Entry {
@@ -52,32 +57,51 @@ enum Entry {
     RunEnd,
 }
 
-/// The recording can't go on: its thread has said why.
-#[derive(Debug)]
-pub(crate) struct RecordingFailed;
+/// Why a recording can't go on, or begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingFailed {
+    /// The disk, or the quota of all recordings, is full.
+    Full,
+    /// The disk takes nothing for another reason; the log says which.
+    Disk,
+}
+
+impl RecordingFailed {
+    /// What an error of the disk comes to.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Self::Full,
+            _ => Self::Disk,
+        }
+    }
+}
 
 impl Recorder {
     /// Begins to write what it is told from now on.
     pub(crate) fn start(draft: Draft) -> io::Result<Self> {
         let (entries, told) = sync_channel(ENTRIES_MAX);
         let file = draft.create()?;
+        let failed = Arc::<OnceLock<_>>::default();
+        let why = Arc::clone(&failed);
         let write = move || {
             let mut writer = Writer::new(file, draft.bytes_max());
             let mut captions = Captions { draft: &draft, file: None, last: Duration::ZERO };
             let mut tracks = Tracks::new(&draft);
             let length = run(&mut writer, &mut captions, &mut tracks, &told);
+            if let Err(error) = length {
+                tracing::error!(%error, id = %draft.id(), "recording can't go on");
+                why.get_or_init(|| RecordingFailed::of(&error));
+            }
             // Waiting for room in a recording that nobody drains would be in vain.
             drop(told);
             let seconds = writer.end.as_secs_f64();
-            if let Err(error) = length {
-                tracing::error!(%error, id = %draft.id(), "recording can't go on");
-            }
             tracks.finish(writer.end);
             drop(writer);
             draft.finish(seconds);
         };
         thread::Builder::new().name("recorder".to_owned()).spawn(write)?;
-        Ok(Self { entries, broken: false })
+        Ok(Self { entries, broken: false, failed })
     }
 
     pub(crate) fn format(&self, format: Format) -> Result<(), RecordingFailed> {
@@ -124,7 +148,7 @@ impl Recorder {
                 metrics::counter!("streaming_recording_dropped_total").increment(1);
                 Ok(false)
             }
-            Err(TrySendError::Disconnected(_)) => Err(RecordingFailed),
+            Err(TrySendError::Disconnected(_)) => Err(self.failed.get().copied().unwrap_or(RecordingFailed::Disk)),
         }
     }
 }
@@ -316,7 +340,8 @@ impl<W: Output> Writer<W> {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let left = self.bytes_left.checked_sub(bytes.len() as u64);
-        self.bytes_left = left.ok_or_else(|| io::Error::other("the recordings' quota is used up"))?;
+        self.bytes_left =
+            left.ok_or_else(|| io::Error::new(io::ErrorKind::QuotaExceeded, "the recordings' quota is used up"))?;
         self.out.write_all(bytes)
     }
 }
@@ -434,6 +459,10 @@ mod tests {
         let mut writer = writer(20_000);
         let ended = play(&mut writer, 0..1_000, Duration::ZERO).unwrap_err();
         assert!(ended.to_string().contains("quota"), "{ended}");
+        assert_eq!(RecordingFailed::of(&ended), RecordingFailed::Full);
+        // What the system says of a full disk, and of one that fails: ENOSPC, EDQUOT, EIO.
+        let of = |code| RecordingFailed::of(&io::Error::from_raw_os_error(code));
+        assert_eq!([of(28), of(122), of(5)], [RecordingFailed::Full, RecordingFailed::Full, RecordingFailed::Disk]);
         assert!(writer.out.len() <= 20_000 && !fragments(&writer.out).is_empty());
     }
 }

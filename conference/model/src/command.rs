@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     AccountId, BroadcastId, BroadcastState, DialState, FileKind, HandedFile, Layout, LineTrouble, MeetingId,
-    MeetingNumber, Options, ParticipantId, PushState, PushUrl, Reaction, Via,
+    MeetingNumber, Notice, Options, ParticipantId, PushState, PushUrl, Reaction, Via,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -110,6 +110,8 @@ pub enum Command {
     Network(ParticipantId, bool),
     /// The recording could not go on.
     RecordingFailed,
+    /// Hosts are to know.
+    TellManagers(Notice),
     /// Time has passed.
     Tick,
     /// The server stops.

@@ -181,6 +181,14 @@ pub enum Notice {
     EndsIn5,
     /// Too many wrong passwords were tried: for ten minutes nobody comes in by one. To hosts.
     DoorClosed,
+    /// There is no livestream or recording: the server carries as many as it can. To hosts.
+    NoRoomOnAir,
+    /// There is none: what makes the picture doesn't start, or doesn't stay. To hosts.
+    StudioFailed,
+    /// It is no longer recorded: the disk or the quota is full. To hosts.
+    RecordingFull,
+    /// It is no longer recorded: what comes can't be written. To hosts.
+    RecordingFailed,
 }
 
 /// What one participant is told and the others are not.

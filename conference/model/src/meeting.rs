@@ -145,6 +145,7 @@ impl Meeting {
             Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),
             Command::Network(id, poor) => Ok(self.change(id, |person| person.network_poor = poor)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
+            Command::TellManagers(notice) => Ok(self.tell_managers(notice)),
             Command::Tick => Ok(self.tick(now)),
             Command::Stop => Ok(self.close(EndReason::ServerStopping)),
         }
@@ -393,8 +394,7 @@ impl Meeting {
         let gone: Vec<_> = self.seats.iter().filter(|(_, seat)| is_over(seat)).map(|(id, _)| *id).collect();
         let mut effects: Vec<_> = gone.into_iter().flat_map(|id| self.leave(id, LeaveReason::Lost)).collect();
         if self.tries.has_closed() {
-            let managers = self.seats.values().filter(|seat| seat.person.role.manages());
-            effects.extend(managers.map(|seat| Effect::Notify(seat.person.id, Notice::DoorClosed)));
+            effects.extend(self.tell_managers(Notice::DoorClosed));
         }
         effects.extend(self.tell_votes());
         effects.extend(self.look_at_the_clock(now));
@@ -580,6 +580,11 @@ impl Meeting {
     }
 
     fn tell_changed(&mut self, id: ParticipantId) -> Effect {
+    fn tell_managers(&self, notice: Notice) -> Vec<Effect> {
+        let managers = self.seats.values().filter(|seat| seat.person.role.manages());
+        managers.map(|seat| Effect::Notify(seat.person.id, notice)).collect()
+    }
+
         let participant = self.seats.get(&id).expect("only called for a seat that is there").person.clone();
         self.tell(Event::ParticipantChanged { participant })
     }

@@ -1,7 +1,7 @@
 //! A meeting's livestream and recording: when their studio runs, and what becomes of it.
 
-use model::{BroadcastId, Command};
-use streaming::{BroadcastFact, NewRecording};
+use model::{BroadcastId, Command, Notice};
+use streaming::{BroadcastFact, NewRecording, RecordingFailed, StreamingError};
 use tracing::Instrument;
 
 use super::Live;
@@ -44,22 +44,23 @@ impl Live {
                 tracing::error!(%error, "studio can't start");
             }
             // A meeting that has ended needs none; dropped, it ends too.
-            let _ = own.send(Request::Livestream(started.ok())).await;
+            let _ = own.send(Request::Livestream(started)).await;
         };
         self.registry.tasks.spawn(start.in_current_span());
     }
 
-    pub(super) fn livestream_is_there(&mut self, livestream: Option<Livestream>) {
+    pub(super) fn livestream_is_there(&mut self, livestream: Result<Livestream, StreamingError>) {
         self.is_starting = false;
         match livestream {
-            Some(livestream) if self.broadcast.is_some() || self.recording => {
+            Ok(livestream) if self.broadcast.is_some() || self.recording => {
                 self.media.start_feed(livestream.feed());
                 self.livestream = Some(livestream);
                 self.apply_wishes();
             }
             // Stopped while it was being started.
-            Some(livestream) => self.end_in_peace(livestream),
-            None => self.studio_is_lost(),
+            Ok(livestream) => self.end_in_peace(livestream),
+            Err(StreamingError::Busy(_)) => self.studio_is_lost(Notice::NoRoomOnAir),
+            Err(_) => self.studio_is_lost(Notice::StudioFailed),
         }
     }
 
@@ -73,11 +74,15 @@ impl Live {
         livestream.push(&self.pushes);
         if let Err(error) = livestream.record(self.recording.then_some(new)) {
             tracing::error!(%error, "meeting can't be recorded");
-            self.recording_failed();
+            let of_disk = if let StreamingError::Recording(error) = &error { Some(error) } else { None };
+            self.recording_failed(of_disk.map_or(RecordingFailed::Disk, RecordingFailed::of));
         }
     }
 
-    fn studio_is_lost(&mut self) {
+    fn studio_is_lost(&mut self, why: Notice) {
+        if self.broadcast.is_some() || self.recording {
+            self.try_decide(Command::TellManagers(why));
+        }
         if let Some(id) = self.broadcast {
             self.try_decide(Command::Broadcast(id, None));
         }
@@ -87,7 +92,11 @@ impl Live {
         self.end_livestream();
     }
 
-    fn recording_failed(&mut self) {
+    fn recording_failed(&mut self, why: RecordingFailed) {
+        self.try_decide(Command::TellManagers(match why {
+            RecordingFailed::Full => Notice::RecordingFull,
+            RecordingFailed::Disk => Notice::RecordingFailed,
+        }));
         self.try_decide(Command::RecordingFailed);
         self.want(self.broadcast, false);
     }
@@ -110,11 +119,11 @@ impl Live {
     pub(super) fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
         match fact.unwrap_or(BroadcastFact::Ended) {
             BroadcastFact::KeyframeWanted(participant, kind) => self.media.request_keyframe(participant, kind),
-            BroadcastFact::RecordingFailed => self.recording_failed(),
+            BroadcastFact::RecordingFailed(why) => self.recording_failed(why),
             BroadcastFact::Pushed(id, state) => self.try_decide(Command::Pushed(id, state)),
             fact @ (BroadcastFact::Ended | BroadcastFact::Failed(_)) => {
                 tracing::error!(?fact, "studio is lost");
-                self.studio_is_lost();
+                self.studio_is_lost(Notice::StudioFailed);
             }
             fact @ (BroadcastFact::Live | BroadcastFact::Restarting) => {
                 if let Some(id) = self.broadcast {

@@ -593,7 +593,11 @@ export type Notice =
   | 'made_co_host'
   | 'ends_soon'
   | 'ends_in5'
-  | 'door_closed';
+  | 'door_closed'
+  | 'no_room_on_air'
+  | 'studio_failed'
+  | 'recording_full'
+  | 'recording_failed';
 /**
  * What one participant is told and the others are not.
  */

@@ -721,6 +721,8 @@ fn the_host_records_and_everyone_is_told() {
     assert_eq!(act(&mut meeting, host, Action::StartRecording), Ok(vec![]));
     assert_eq!(act(&mut meeting, guest, Action::StopRecording), Err(Refusal::NotAllowed));
     assert_eq!(meeting.handle(Command::RecordingFailed, NOW).unwrap().len(), 1);
+    let told = meeting.handle(Command::TellManagers(Notice::RecordingFull), NOW).unwrap();
+    assert_eq!(told, [Effect::Notify(host, Notice::RecordingFull)], "and those who manage the meeting, why");
     assert!(!meeting.snapshot().meeting.recording);
     act(&mut meeting, host, Action::StartRecording).unwrap();
     let effects = act(&mut meeting, host, Action::End).unwrap();
