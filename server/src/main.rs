@@ -5,6 +5,7 @@
 mod bench;
 mod config;
 mod demo;
+mod descriptors;
 mod dial_plan;
 mod doctor;
 mod serve;

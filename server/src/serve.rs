@@ -17,7 +17,7 @@ use store::Store;
 use streaming::{DvrConfig, RecordingConfig, Storage, Streaming, StreamingConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{config::Config, demo, telemetry};
+use crate::{config::Config, demo, descriptors, telemetry};
 
 /// Telephones by WebSocket that may wait to be handed over; more wait in turn.
 const SIP_SOCKETS_WAITING: usize = 16;
@@ -35,6 +35,7 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 pub(crate) fn run(file: Option<&Path>, demo: bool) -> anyhow::Result<()> {
     let config = Config::load(file)?;
     telemetry::start_logs(&config.log)?;
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let result = runtime.block_on(serve(config, demo));
     // Whatever still runs (a password hash, a slow disk) must not hold the exit up.

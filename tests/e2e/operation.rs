@@ -1,8 +1,11 @@
 //! Starting, stopping, and what a host does at the API.
 
-use std::time::Duration;
+use std::{
+    net::{TcpStream, UdpSocket},
+    time::Duration,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Baresip, Client, Codec, Server, http};
 
@@ -101,5 +104,38 @@ fn the_doctor_finds_a_server_well_and_says_what_is_not() -> Result<()> {
     let said = String::from_utf8_lossy(&ill.stdout).into_owned();
     assert!(!ill.status.success() && said.contains("nobody answers at"), "{said}");
     assert_eq!(said.matches("NOT WELL").count(), 5, "{said}");
+    Ok(())
+}
+
+/// Connections of nobody in particular: far more than a process may have by itself.
+const IDLE: usize = 2_000;
+
+// product: A3
+#[tokio::test]
+async fn two_thousand_idle_connections_keep_nobody_out() -> Result<()> {
+    let server = Server::start_with_descriptors("256:8192")?;
+    let idle = (0..IDLE).map(|_| TcpStream::connect(server.web)).collect::<std::io::Result<Vec<_>>>();
+    let idle = idle.context("the test has no descriptors itself: ulimit -n")?;
+    // The last one has been accepted where a later one is answered.
+    let health = |address| http().get(format!("http://{address}/healthz")).timeout(Duration::from_secs(10)).send();
+    assert_eq!(health(server.web).await?.status(), 200);
+    assert_eq!(health(server.metrics).await?.status(), 200);
+    let phone = UdpSocket::bind("127.0.0.1:0")?;
+    phone.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let options = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKidle;rport\r\nFrom: <sip:1@x>;tag=a\r\n\
+         To: <sip:2@x>\r\nCall-ID: idle\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    phone.send_to(options.as_bytes(), server.sip)?;
+    let mut answer = [0; 1_500];
+    let (count, _) = phone.recv_from(&mut answer).context("OPTIONS is answered")?;
+    assert!(answer[..count].starts_with(b"SIP/2.0 200"), "{}", String::from_utf8_lossy(&answer[..count]));
+    // A new call needs a connection too.
+    let mut caller = Baresip::start("13800000002", Codec::Pcma, 600.0)?;
+    caller.dial(&server.meeting, server.sip, "tcp")?;
+    caller.enter(&server.password)?;
+    drop(idle);
+    // Where there are too few, that is said.
+    let few = Server::start_with_descriptors("256:512")?;
+    few.wait_for_log("few descriptors")?;
+    assert!(!server.log().contains("few descriptors"));
     Ok(())
 }

@@ -56,7 +56,18 @@ impl Server {
         Self::start_in(tempfile::tempdir()?, environment)
     }
 
+    /// Starts one that may have so many descriptors: the soft limit and the hard one, as `prlimit` has them.
+    pub fn start_with_descriptors(limit: &str) -> Result<Self> {
+        let mut limited = Command::new("prlimit");
+        limited.arg(format!("--nofile={limit}")).arg(command()?.get_program());
+        Self::start_by(limited, tempfile::tempdir()?, &[])
+    }
+
     fn start_in(folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
+        Self::start_by(command()?, folder, environment)
+    }
+
+    fn start_by(mut program: Command, folder: TempDir, environment: &[(&str, &str)]) -> Result<Self> {
         let (web, https, sip, sips, webrtc, metrics) = (free(1)?, free(1)?, free(1)?, free(1)?, free(1)?, free(1)?);
         let rtp_first = free(RTP_PORTS)?.port();
         let own = [
@@ -78,7 +89,7 @@ impl Server {
         ];
         let more = environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let environment: Vec<_> = own.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(more).collect();
-        let mut child = command()?
+        let mut child = program
             .args(["serve", "--demo"])
             .current_dir(folder.path())
             .envs(environment.clone())
