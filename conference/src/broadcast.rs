@@ -92,7 +92,8 @@ impl Livestream {
                 self.names = names;
             }
         }
-        let scene = scene(meeting, speaking, active);
+        let layout = meeting.broadcast.as_ref().map(|broadcast| broadcast.layout).unwrap_or_default();
+        let scene = scene(layout, &meeting.participants, speaking, active);
         if scene != self.shown {
             self.shown = scene.clone();
             self.broadcast.show(scene);
@@ -110,11 +111,15 @@ pub(crate) fn state_of(fact: &BroadcastFact) -> BroadcastState {
 }
 
 /// Who is seen: a shared screen first, then who speaks, then the others in the order they came.
-fn scene(meeting: &Snapshot, speaking: &[ParticipantId], active: Option<ParticipantId>) -> Scene {
-    let layout = meeting.broadcast.as_ref().map(|broadcast| broadcast.layout).unwrap_or_default();
+fn scene(
+    layout: Layout,
+    participants: &[Participant],
+    speaking: &[ParticipantId],
+    active: Option<ParticipantId>,
+) -> Scene {
     let mut tiles = Vec::new();
     let is_shown = |person: &&Participant| person.connected && person.room.is_none();
-    let mut people: Vec<_> = meeting.participants.iter().filter(is_shown).collect();
+    let mut people: Vec<_> = participants.iter().filter(is_shown).collect();
     // A stable sort: who came first stays first among equals. In a gallery everyone keeps his place, whoever speaks.
     let leads = |person: &Participant| layout != Layout::Gallery && active == Some(person.id);
     people.sort_by_key(|person| (!leads(person), !person.camera && person.via == ViaKind::Web));
@@ -132,4 +137,83 @@ fn scene(meeting: &Snapshot, speaking: &[ParticipantId], active: Option<Particip
 fn tile(person: &Participant, kind: TileKind, speaking: bool) -> Tile {
     let phone = person.via == ViaKind::Phone;
     Tile { participant: person.id, name: person.name.clone(), kind, speaking, phone }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Role;
+
+    use super::*;
+
+    const CAMERA: TileKind = TileKind::Video(TrackKind::Camera);
+    const SCREEN: TileKind = TileKind::Video(TrackKind::Screen);
+
+    fn id(number: u128) -> ParticipantId {
+        ParticipantId::new(uuid::Uuid::from_u128(number))
+    }
+
+    fn person(number: u128, via: ViaKind) -> Participant {
+        Participant {
+            id: id(number),
+            name: format!("{number}"),
+            role: Role::Member,
+            via,
+            number: None,
+            muted: false,
+            camera: false,
+            screen: false,
+            on_hold: false,
+            line_trouble: None,
+            network_poor: false,
+            hand: false,
+            connected: true,
+            room: None,
+        }
+    }
+
+    // product: B2
+    #[test]
+    fn who_is_there_is_shown_as_the_layout_has_it() {
+        let web = |number| person(number, ViaKind::Web);
+        let people = [
+            web(1),
+            person(2, ViaKind::Phone),
+            Participant { camera: true, ..web(3) },
+            Participant { camera: true, screen: true, ..web(4) },
+            // In a breakout room, and gone for the moment: neither is seen.
+            Participant { camera: true, screen: true, room: Some(1), ..web(5) },
+            Participant { camera: true, connected: false, ..web(6) },
+        ];
+        let check = |layout, active: Option<u128>, expected: &[(u128, TileKind)]| {
+            let shown = scene(layout, &people, &[id(2), id(5)], active.map(id));
+            assert_eq!(shown.layout, layout);
+            let tiles: Vec<_> = shown.tiles.iter().map(|tile| (tile.participant, tile.kind)).collect();
+            let expected: Vec<_> = expected.iter().map(|(number, kind)| (id(*number), *kind)).collect();
+            assert_eq!(tiles, expected, "{layout:?}, {active:?} speaks");
+            for tile in &shown.tiles {
+                assert_eq!(tile.phone, tile.participant == id(2));
+                assert_eq!(tile.speaking, tile.participant == id(2));
+            }
+        };
+        let avatar = TileKind::Avatar;
+        // Who has neither camera nor telephone comes last; who speaks comes first, behind what is shared.
+        check(Layout::Speaker, None, &[(4, SCREEN), (2, avatar), (3, CAMERA), (4, CAMERA), (1, avatar)]);
+        check(Layout::Speaker, Some(1), &[(4, SCREEN), (1, avatar), (2, avatar), (3, CAMERA), (4, CAMERA)]);
+        check(Layout::Speaker, Some(5), &[(4, SCREEN), (2, avatar), (3, CAMERA), (4, CAMERA), (1, avatar)]);
+        // In a gallery everyone keeps his place.
+        check(Layout::Gallery, Some(3), &[(4, SCREEN), (2, avatar), (3, CAMERA), (4, CAMERA), (1, avatar)]);
+        check(Layout::PictureInPicture, Some(3), &[(4, SCREEN), (3, CAMERA)]);
+        assert_eq!(scene(Layout::Speaker, &[], &[], Some(id(1))).tiles, []);
+    }
+
+    #[test]
+    fn a_layout_shows_no_more_than_it_has_places_for() {
+        let people: Vec<_> = (1..40).map(|number| person(number, ViaKind::Phone)).collect();
+        for layout in [Layout::Speaker, Layout::Gallery, Layout::PictureInPicture] {
+            let shown = scene(layout, &people, &[], Some(id(30)));
+            assert_eq!(shown.tiles.len(), Scene::tiles_max(layout));
+            let first = if layout == Layout::Gallery { id(1) } else { id(30) };
+            assert_eq!(shown.tiles[0].participant, first, "{layout:?}");
+        }
+    }
 }

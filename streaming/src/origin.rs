@@ -356,6 +356,7 @@ mod tests {
     use super::*;
     use crate::{
         cadence,
+        storage::tests::memory,
         wire::{AccessUnit, Format},
     };
 
@@ -411,9 +412,56 @@ mod tests {
         assert_eq!((shelves.broadcasts.len(), shelves.gone.len()), (GONE_MAX, GONE_MAX));
     }
 
+    // product: B6
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_has_left_memory_comes_from_the_disk_or_from_the_storage() {
+        let name = "video-0.m4s";
+        for storage in [None, Some(memory())] {
+            let folder = tempfile::tempdir().unwrap();
+            let dvr = DvrConfig { folder: Some(folder.path().join("live")), window: Duration::from_secs(600) };
+            let origin = Origin::new(dvr, storage.clone(), None);
+            let shelf = origin.open(id()).unwrap();
+            let spool = origin.spool(id(), &shelf).unwrap();
+            let file = spool::folder_of(&folder.path().join("live"), id()).join(name);
+            let key = spool::key(id(), name);
+            shelf.change(|packager| {
+                handle_formats(packager);
+                handle_seconds(packager, 0..4);
+            });
+            let whole = shelf.change(Packager::take_whole);
+            let first = whole.iter().find(|(whole, _)| whole == name).unwrap().1.clone();
+            let last = whole.last().unwrap().0.clone();
+            whole.into_iter().for_each(|(name, bytes)| spool.keep(name, bytes));
+            let is_kept = async || match &storage {
+                None => file.with_file_name(&last).exists(),
+                Some(storage) => storage.get_all(&spool::key(id(), &last)).await.is_ok() && !file.exists(),
+            };
+            while !is_kept().await {
+                tokio::task::yield_now().await;
+            }
+            shelf.change(|packager| handle_seconds(packager, 4..60));
+            let asked = Request::Media(name.to_owned()).answer(&shelf.look());
+            assert!(matches!(&asked, Some(Ok(Answer::OnDisk(_)))), "it has left memory: {asked:?}");
+            let got = origin.get(id(), name, None).await.unwrap();
+            assert_eq!((&got.body, got.content_type), (&first, "video/mp4"), "storage: {}", storage.is_some());
+            // Gone from there as well, it is nowhere.
+            match &storage {
+                None => std::fs::remove_file(&file).unwrap(),
+                Some(storage) => storage.remove(&key).await.unwrap(),
+            }
+            assert_eq!(origin.get(id(), name, None).await, Err(OriginError::NotFound));
+        }
+    }
+
     /// Fourteen seconds of a livestream.
     fn filled() -> Packager {
         let mut packager = Packager::new(Duration::ZERO, None);
+        handle_formats(&mut packager);
+        handle_seconds(&mut packager, 0..14);
+        packager
+    }
+
+    fn handle_formats(packager: &mut Packager) {
         let video = |track, width, height| (track, Format::Video { width, height, avcc: Bytes::from_static(&[1; 8]) });
         let audio = Format::Audio { rate: 48_000, channels: 1, config: Bytes::from_static(&[0x11, 0x88]) };
         let large = video(Track::FullHd, 1920, 1080);
@@ -422,8 +470,12 @@ mod tests {
         {
             packager.handle_format(track, format);
         }
+    }
+
+    fn handle_seconds(packager: &mut Packager, seconds: std::ops::Range<u64>) {
         let mut segment = None;
-        for tick in 0..14 * u64::from(cadence::TICKS_PER_SECOND) {
+        let per_second = u64::from(cadence::TICKS_PER_SECOND);
+        for tick in seconds.start * per_second..seconds.end * per_second {
             let pts = cadence::time_of(tick);
             let keyframe = segment.replace(cadence::segment_at(pts)) != segment;
             for track in Track::ALL {
@@ -431,7 +483,6 @@ mod tests {
                 packager.handle_unit(unit, std::time::SystemTime::UNIX_EPOCH + pts);
             }
         }
-        packager
     }
 
     proptest::proptest! {

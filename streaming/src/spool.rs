@@ -268,6 +268,21 @@ mod tests {
         assert!((1..10).all(|msn| fs::read(file(msn)).is_ok_and(|bytes| bytes == b"moof")));
     }
 
+    // product: B6
+    #[tokio::test]
+    async fn a_segment_that_cannot_be_written_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |msn: u32| folder.path().join(format!("b/video-{msn}.m4s"));
+        // What a disk refuses: there is a folder where the segment would be.
+        fs::create_dir_all(file(1)).unwrap();
+        let spool = spool(folder.path(), away());
+        (0..3).for_each(|msn| spool.keep(format!("video-{msn}.m4s"), Bytes::from_static(b"moof")));
+        until(async || file(2).is_file()).await;
+        assert!(file(0).is_file() && file(1).is_dir());
+        spool.remove("video-0.m4s".to_owned());
+        until(async || !file(0).exists()).await;
+    }
+
     #[tokio::test]
     async fn what_waits_of_all_broadcasts_is_counted_together() {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();

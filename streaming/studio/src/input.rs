@@ -388,11 +388,12 @@ pub(crate) mod tests {
         inputs.packet((who, TrackKind::Camera), None, VideoCodec::Vp8, Bytes::from_static(&[0; 40]));
     }
 
-    /// Two seconds of a test picture as a browser would send it.
-    fn film(encode: &str) -> Vec<Bytes> {
+    /// A test picture as a browser would send it, for so many frames.
+    fn film(encode: &str, pattern: &str, (width, height): (u32, u32), frames: u32) -> Vec<Bytes> {
         gst::init().unwrap();
         let pipeline = gst::parse::launch(&format!(
-            "videotestsrc num-buffers=50 pattern=white ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
+            "videotestsrc num-buffers={frames} pattern={pattern} \
+             ! video/x-raw,format=I420,width={width},height={height},framerate=25/1 \
              ! {encode} pt=96 mtu=1200 ! appsink name=packets sync=false"
         ));
         let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
@@ -403,6 +404,124 @@ pub(crate) mod tests {
         let film = std::iter::from_fn(sample).map(bytes).collect();
         pipeline.set_state(gst::State::Null).unwrap();
         film
+    }
+
+    const VP8: &str = "vp8enc deadline=1 ! rtpvp8pay";
+    const VP9: &str = "vp9enc deadline=1 cpu-used=8 ! rtpvp9pay";
+    const H264: &str = "x264enc tune=zerolatency speed-preset=ultrafast ! rtph264pay config-interval=-1";
+
+    /// One track, shown large, whose sender never stops counting.
+    struct Sender {
+        inputs: Inputs,
+        key: Key,
+        slot: Arc<Slot>,
+        seq: u16,
+        start: Instant,
+        _heard: std::sync::mpsc::Receiver<FromStudio>,
+    }
+
+    impl Sender {
+        fn start() -> Self {
+            let (said, heard) = std::sync::mpsc::sync_channel(64);
+            let mut inputs = Inputs::new(said);
+            let participant = ParticipantId::new(uuid::Uuid::from_u128(1));
+            let kind = TileKind::Video(TrackKind::Screen);
+            let tile = Tile { participant, name: String::new(), kind, speaking: false, phone: false };
+            let slot = inputs.set_scene(&scene(vec![tile]), Size::HD).remove(0).slot.unwrap();
+            let key = (participant, TrackKind::Screen);
+            Self { inputs, key, slot, seq: 0, start: Instant::now(), _heard: heard }
+        }
+
+        /// Sends a film as though it were filmed now, each payload as `change` leaves it.
+        fn send(&mut self, codec: VideoCodec, film: &[Bytes], mut change: impl FnMut(&mut [u8])) {
+            let (mut taken, mut now) = (None, 0);
+            for packet in film {
+                let mut packet = packet.to_vec();
+                let rtp = media::RtpPacket::parse(&packet).unwrap();
+                if taken.replace(rtp.timestamp) != Some(rtp.timestamp) {
+                    thread::park_timeout(Duration::from_millis(2));
+                    now = (self.start.elapsed().as_micros() * 9 / 100) as u32;
+                }
+                let payload = packet.len() - rtp.payload.len();
+                packet[2..4].copy_from_slice(&self.seq.to_be_bytes());
+                packet[4..8].copy_from_slice(&now.to_be_bytes());
+                change(&mut packet[payload..]);
+                self.seq = self.seq.wrapping_add(1);
+                self.inputs.packet(self.key, None, codec, packet.into());
+            }
+        }
+
+        /// Sends the film again and again until its picture is seen, for some seconds at most.
+        fn until_seen(&mut self, codec: VideoCodec, film: &[Bytes], is_bright: bool) -> bool {
+            let until = Instant::now() + Duration::from_secs(8);
+            while Instant::now() < until {
+                self.send(codec, film, |_| {});
+                let (shot, mut is_seen) = (self.slot.latest(), false);
+                shot.inspect(|shot| {
+                    shot.look(|view| {
+                        let middle = view.planes[0].0[view.height / 2 * view.planes[0].1 + view.width / 2];
+                        is_seen = if is_bright { middle > 200 } else { middle < 50 };
+                    });
+                });
+                if is_seen {
+                    return true;
+                }
+            }
+            false
+        }
+    }
+
+    // product: B2
+    #[test]
+    fn flipped_bits_spoil_no_later_picture() {
+        for (codec, encode) in [(VideoCodec::Vp8, VP8), (VideoCodec::H264, H264), (VideoCodec::Vp9, VP9)] {
+            let (black, white) = (film(encode, "black", (320, 180), 10), film(encode, "white", (320, 180), 10));
+            let noisy = film(encode, "snow", (160, 90), 10);
+            let mut sender = Sender::start();
+            assert!(sender.until_seen(codec, &white, true), "{codec} is seen");
+            // xorshift, of a fixed seed.
+            let mut state = 0x2545_f491_4f6c_dd1d_u64;
+            let mut flips = 0;
+            while flips < 2_000 {
+                sender.send(codec, &noisy, |payload| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    if let Some(byte) = payload.get_mut(state as usize % payload.len().max(1)) {
+                        *byte ^= 1 << (state >> 61);
+                        flips += 1;
+                    }
+                });
+            }
+            assert!(sender.until_seen(codec, &black, false), "{codec} is seen after {flips} flipped bits");
+            assert!(sender.until_seen(codec, &white, true), "{codec} goes on");
+        }
+    }
+
+    // product: B2
+    #[test]
+    fn a_track_may_change_its_codec() {
+        let mut sender = Sender::start();
+        let changes =
+            [(VideoCodec::Vp8, VP8), (VideoCodec::H264, H264), (VideoCodec::Vp9, VP9), (VideoCodec::Vp8, VP8)];
+        for (step, (codec, encode)) in changes.into_iter().enumerate() {
+            let is_bright = step % 2 == 0;
+            let film = film(encode, if is_bright { "white" } else { "black" }, (320, 180), 10);
+            assert!(sender.until_seen(codec, &film, is_bright), "{codec} as the {step}th");
+        }
+    }
+
+    // product: B2
+    #[test]
+    fn a_track_may_change_its_size_each_second() {
+        for (codec, encode) in [(VideoCodec::Vp8, VP8), (VideoCodec::H264, H264)] {
+            let mut sender = Sender::start();
+            for (step, size) in [(320, 180), (1280, 720), (160, 90), (640, 480), (90, 160)].into_iter().enumerate() {
+                let is_bright = step % 2 == 0;
+                let film = film(encode, if is_bright { "white" } else { "black" }, size, 10);
+                assert!(sender.until_seen(codec, &film, is_bright), "{codec} of {size:?}");
+            }
+        }
     }
 
     /// Waits for a picture, for five seconds at most.
@@ -416,12 +535,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_codec_is_decoded_and_nonsense_breaks_none() {
-        let codecs = [
-            (VideoCodec::Vp8, "vp8enc deadline=1 ! rtpvp8pay"),
-            (VideoCodec::Vp9, "vp9enc deadline=1 cpu-used=8 ! rtpvp9pay"),
-            (VideoCodec::H264, "x264enc tune=zerolatency speed-preset=ultrafast ! rtph264pay config-interval=-1"),
-        ];
-        for (codec, encode) in codecs {
+        for (codec, encode) in [(VideoCodec::Vp8, VP8), (VideoCodec::Vp9, VP9), (VideoCodec::H264, H264)] {
             let (said, _heard) = std::sync::mpsc::sync_channel(64);
             let mut inputs = Inputs::new(said);
             let participant = ParticipantId::new(uuid::Uuid::from_u128(1));
@@ -432,7 +546,9 @@ pub(crate) mod tests {
             for length in [0, 1, 12, 13, 40, 1_400] {
                 inputs.packet(key, None, codec, vec![0x80; length].into());
             }
-            film(encode).into_iter().for_each(|packet| inputs.packet(key, None, codec, packet));
+            film(encode, "white", (320, 180), 50)
+                .into_iter()
+                .for_each(|packet| inputs.packet(key, None, codec, packet));
             let shot = shot(roles[0].slot.as_ref().unwrap()).unwrap_or_else(|| panic!("{codec} shows nothing"));
             shot.look(|view| {
                 assert_eq!((view.width, view.height), (Size::HD.width, Size::HD.height), "{codec} fills its tile");

@@ -18,8 +18,8 @@ use harness::{
 use media::TrackKind;
 use model::{AccountId, BroadcastId, Layout, MeetingId, ParticipantId, PushState, PushUrl};
 use streaming::{
-    BroadcastFact, Film, NewRecording, Origin, OriginError, Recording, RecordingConfig, Recordings, Scene, Streaming,
-    StreamingConfig, StreamingError, Tile, TileKind,
+    BroadcastFact, Film, NewRecording, Origin, OriginError, Recording, RecordingConfig, RecordingFailed, Recordings,
+    Scene, Streaming, StreamingConfig, StreamingError, Tile, TileKind,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -219,6 +219,57 @@ async fn a_broadcast_is_seen_and_heard_survives_a_crash_and_ends() {
         back - crash,
         used.as_secs_f64() / 4.0,
     );
+}
+
+// product: P3
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_studio_that_hangs_is_replaced() {
+    let _alone = ALONE.lock().await;
+    let streaming = streaming();
+    let (broadcast, mut facts) = streaming.start(broadcast_id(), "例会".to_owned()).await.unwrap();
+    let mut next = async || timeout(Duration::from_secs(20), facts.recv()).await.expect("a fact in time");
+    assert_eq!(next().await, Some(BroadcastFact::Live));
+    let pid = broadcast.studio_pid().expect("a studio runs");
+    assert!(Command::new("kill").args(["-STOP", &pid.to_string()]).status().unwrap().success());
+    let hung = Instant::now();
+    assert_eq!(next().await, Some(BroadcastFact::Restarting));
+    assert_eq!(next().await, Some(BroadcastFact::Live));
+    let back = hung.elapsed();
+    assert_ne!(broadcast.studio_pid(), Some(pid));
+    assert!(!Path::new(&format!("/proc/{pid}")).exists(), "the one that hangs is gone");
+    // It is noticed half as fast as a crash is.
+    assert!(back < LOST_MAX * 2, "back after {back:?}");
+    broadcast.stop().await;
+    println!("a studio that hangs is replaced after {back:?}");
+}
+
+// product: C23, B6
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_that_is_full_ends_and_the_livestream_goes_on() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let studio = PathBuf::from(env!("CARGO_BIN_EXE_huitong-studio"));
+    let recording =
+        RecordingConfig { folder: Some(folder.path().to_owned()), quota_bytes: 40_000, ..RecordingConfig::default() };
+    let streaming = Streaming::new(StreamingConfig { studio, recording, ..StreamingConfig::default() });
+    let (broadcast, mut facts) = streaming.start(broadcast_id(), "例会".to_owned()).await.unwrap();
+    let _voice = Voice::start(broadcast.feed(), 440.0);
+    let mut next = async || timeout(Duration::from_secs(30), facts.recv()).await.expect("a fact in time");
+    assert_eq!(next().await, Some(BroadcastFact::Live));
+    let (meeting, owner) = (MeetingId::from_u128(5), AccountId::from_u128(6));
+    let new = NewRecording { meeting, broadcast: Some(broadcast_id()), owner, title: "例会".to_owned() };
+    broadcast.record(new).unwrap();
+    assert_eq!(next().await, Some(BroadcastFact::RecordingFailed(RecordingFailed::Full)));
+    let pid = broadcast.studio_pid();
+    let playlist = streaming.origin().get(broadcast_id(), "video.m3u8", None).await.unwrap().body;
+    let (msn, part) = harness::next_part(std::str::from_utf8(&playlist).unwrap());
+    let query = format!("_HLS_msn={}&_HLS_part={part}", msn + 1);
+    let later = streaming.origin().get(broadcast_id(), "video.m3u8", Some(&query)).await;
+    assert!(later.is_ok() && broadcast.studio_pid() == pid, "the livestream goes on: {later:?}");
+    // What came before is a film.
+    let film = ready(&streaming.recordings(), owner).await;
+    assert!(film.seconds > 0.5 && film.bytes <= 40_000, "{film:?}");
+    broadcast.stop().await;
 }
 
 // product: B2

@@ -184,7 +184,7 @@ pub(crate) struct Parts {
 }
 
 /// The sequence number and the part that come after a playlist.
-fn next_part(playlist: &str) -> (u64, u64) {
+pub(crate) fn next_part(playlist: &str) -> (u64, u64) {
     let first: u64 =
         playlist.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")).unwrap().parse().unwrap();
     let whole = playlist.lines().filter(|line| line.starts_with("#EXTINF")).count() as u64;
