@@ -413,7 +413,8 @@ impl Shelf {
     fn finish(&self, id: Uuid, seconds: Option<f64>) {
         let (Some(part), Some(whole)) = (self.path(id, "part.mp4"), self.path(id, "mp4")) else { return };
         let written = fs::metadata(&part).map_or(0, |data| data.len());
-        if written == 0 && !whole.exists() {
+        // What has no picture is a header alone.
+        if (written == 0 || seconds == Some(0.0)) && !whole.exists() {
             return self.remove(id);
         }
         let mut length = None;

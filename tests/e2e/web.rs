@@ -593,5 +593,7 @@ fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
     host.open(&format!("http://{}/", server.web))?;
     segment(&mut host, "meetings-period", "Recordings")?;
     host.see(&by_id("recording-item"))?;
+    let films = host.evaluate("document.querySelectorAll('[data-testid=recording-item]').length")?;
+    assert_eq!(films, 1, "and no other one of nothing: {}", host.text("[data-testid=recording-item]")?);
     Ok(())
 }

@@ -449,11 +449,12 @@ impl Meeting {
         let mut effects: Vec<_> = self.all().into_iter().map(|id| Effect::Dismiss(id, reason)).collect();
         self.seats.clear();
         effects.extend(self.lobby.turn_all_away(Refusal::Ended));
-        if self.broadcast.take().is_some() {
-            effects.push(Effect::StopBroadcast);
-        }
+        // The recording first: what follows a livestream is recorded by itself, and nothing follows here.
         if std::mem::take(&mut self.view.recording) {
             effects.push(Effect::StopRecording);
+        }
+        if self.broadcast.take().is_some() {
+            effects.push(Effect::StopBroadcast);
         }
         effects.push(Effect::Close);
         effects
@@ -579,12 +580,12 @@ impl Meeting {
         if seat.person == before { Vec::new() } else { vec![self.tell_changed(id)] }
     }
 
-    fn tell_changed(&mut self, id: ParticipantId) -> Effect {
     fn tell_managers(&self, notice: Notice) -> Vec<Effect> {
         let managers = self.seats.values().filter(|seat| seat.person.role.manages());
         managers.map(|seat| Effect::Notify(seat.person.id, notice)).collect()
     }
 
+    fn tell_changed(&mut self, id: ParticipantId) -> Effect {
         let participant = self.seats.get(&id).expect("only called for a seat that is there").person.clone();
         self.tell(Event::ParticipantChanged { participant })
     }

@@ -727,6 +727,13 @@ fn the_host_records_and_everyone_is_told() {
     act(&mut meeting, host, Action::StartRecording).unwrap();
     let effects = act(&mut meeting, host, Action::End).unwrap();
     assert!(effects.contains(&Effect::StopRecording), "the end of the meeting is the end of its recording");
+
+    let (mut meeting, [host, ..]) = three();
+    act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    act(&mut meeting, host, Action::StartRecording).unwrap();
+    let effects = act(&mut meeting, host, Action::End).unwrap();
+    let last = [Effect::StopRecording, Effect::StopBroadcast, Effect::Close];
+    assert_eq!(effects[3..], last, "one film, not another one of what was said after the livestream");
 }
 
 // product: B2
