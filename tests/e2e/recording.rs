@@ -13,7 +13,7 @@ use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
 use tests::{Baresip, Browser, Codec, Colour, Heard, Recogniser, S3, Server, User, http};
 
-use crate::web::segment;
+use crate::web::{is_sound, segment};
 
 const HOST: f32 = 700.0;
 const PHONE: f32 = 1_600.0;
@@ -332,4 +332,40 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
     let colour = middle(&film, "3")?;
     assert!(colour[0] > 120 && colour[1] < 90 && colour[2] < 90, "the host's camera is red: {colour:?}");
     Ok(())
+}
+
+// product: C23
+#[test]
+fn what_was_recorded_and_never_live_is_played_in_the_page() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(HOST, Colour::Red)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("more")?;
+    host.click("toggle-recording")?;
+    host.see("[data-testid=recording]")?;
+    host.hear(6)?;
+    host.click("more")?;
+    host.click("toggle-recording")?;
+    host.miss("[data-testid=recording]")?;
+    server.wait_for_log("recording ready")?;
+    host.open(&format!("http://{}/", server.web))?;
+    segment(&mut host, "meetings-period", "Recordings")?;
+    host.see("[data-testid=recording-item]")?;
+    assert_eq!(
+        host.evaluate("document.querySelectorAll('[data-testid=recording-item] a[href^=\"/watch\"]').length")?,
+        0
+    );
+    host.click("recording-play")?;
+    let film = "document.querySelector('[data-testid=recording-film]')";
+    host.until(&format!("{film}?.readyState > 2 && Number.isFinite({film}.duration) && {film}.duration > 3"))?;
+    // To and fro in it: that asks for parts of the file.
+    host.evaluate(&format!("{film}.currentTime = {film}.duration - 1.5"))?;
+    host.until(&format!("!{film}.seeking && {film}.currentTime > {film}.duration - 1.5"))?;
+    host.evaluate(&format!("{film}.currentTime = 1"))?;
+    host.until(&format!("!{film}.seeking && {film}.currentTime < 3"))?;
+    host.see_colour("[data-testid=recording-film]", Colour::Red)?;
+    is_sound(&mut host, "a recording that is played")?;
+    host.press("Escape")?;
+    host.miss("[data-testid=recording-film]")
 }

@@ -1,12 +1,13 @@
 import type { RecordingInfo } from '@huitong/sdk';
 import { ActionIcon, Alert, Anchor, Button, Card, Group, Loader, Stack, Text } from '@mantine/core';
-import { Download, Trash2 } from 'lucide-react';
+import { Download, Play, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { sizeIn } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './MeetingList.module.css';
+import { Sheet } from './Sheet';
 import { Written } from './Written';
 
 /** 录制: films of one's own meetings, the newest first (C23). */
@@ -14,6 +15,7 @@ export function Recordings() {
   const { t, i18n } = useTranslation();
   const [recordings, setRecordings] = useState<RecordingInfo[] | null>(null);
   const [doomed, setDoomed] = useState<string | null>(null);
+  const [played, setPlayed] = useState<RecordingInfo | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   useEffect(() => {
     rest.recordings().then(setRecordings, setProblem);
@@ -44,6 +46,14 @@ export function Recordings() {
           {t('recording.none')}
         </Text>
       )}
+      <Sheet
+        opened={played !== null}
+        onClose={() => setPlayed(null)}
+        title={played && <Written text={played.title} />}
+        size="xl"
+      >
+        {played && <Film recording={played} />}
+      </Sheet>
       {recordings.map(({ id, title, start, state, seconds, bytes, file, watch, tracks }) => (
         <Card
           key={id}
@@ -86,6 +96,15 @@ export function Recordings() {
           </div>
           {state === 'ready' && (
             <Group gap="xs" wrap="nowrap">
+              <ActionIcon
+                variant="default"
+                size={36}
+                aria-label={t('recording.play', { title })}
+                onClick={() => setPlayed(recordings.find(one => one.id === id) ?? null)}
+                data-testid="recording-play"
+              >
+                <Play size={17} />
+              </ActionIcon>
               <Button component="a" href={file} variant="default" leftSection={<Download size={15} />}>
                 {t('recording.download')}
               </Button>
@@ -110,5 +129,22 @@ export function Recordings() {
         </Card>
       ))}
     </Stack>
+  );
+}
+
+/** Whether it was ever live or not: its owner sees it here, and can go to and fro in it. */
+function Film({ recording: { file, captions } }: { recording: RecordingInfo }) {
+  const { t } = useTranslation();
+  return (
+    <video
+      src={file}
+      controls
+      autoPlay
+      playsInline
+      style={{ display: 'block', width: '100%', maxHeight: '75dvh', background: '#000' }}
+      data-testid="recording-film"
+    >
+      {captions && <track kind="captions" src={captions} label={t('recording.captions')} default />}
+    </video>
   );
 }
