@@ -44,5 +44,6 @@ mod strangers;
 mod transfer;
 mod troubles;
 mod upkeep;
+mod watching;
 mod web;
 mod whip;

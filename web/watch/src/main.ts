@@ -277,8 +277,7 @@ function renderAbout(now: View): void {
   parts.posterHost.textContent = isPoster ? parts.host.textContent : '';
   const { viewers = 0, viewers_peak = 0 } = info ?? {};
   parts.viewers.hidden = now === 'waiting' || viewers === 0;
-  parts.viewers.textContent = word('viewers', `${viewers}`);
-  parts.viewers.title = word('peak', `${viewers_peak}`);
+  parts.viewers.textContent = `${word('viewers', `${viewers}`)} · ${word('peak', `${viewers_peak}`)}`;
   const start = info?.start && now === 'waiting' ? new Date(info.start) : null;
   parts.planned.hidden = start === null || start.getTime() < Date.now();
   if (start) {

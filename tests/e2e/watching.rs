@@ -1,0 +1,126 @@
+//! The watch page in a viewer's hands: before it begins, on a telephone, going back, choosing, and without scripts' help.
+
+use anyhow::Result;
+use tests::{Browser, Colour, Server, by_id};
+
+use crate::web::is_sound;
+
+const PASSWORD: &str = "Huitong-2026";
+
+const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
+
+/// A host who is live, and the watch page's address.
+fn live(server: &Server) -> Result<(Browser, String)> {
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+    Ok((host, watch.as_str().unwrap_or_default().to_owned()))
+}
+
+// product: B1, B6
+#[test]
+fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
+    let server = Server::start()?;
+    let (_host, watch) = live(&server)?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.resize(360, 740)?;
+    viewer.open(&watch)?;
+    viewer.see("[data-testid=watch-state][data-state=playing]")?;
+    // How many watch, and how many at most, is read on a telephone too.
+    viewer.until(
+        "document.querySelector('[data-testid=watch-viewers]').innerText === '1 watching · at most 1 at once'",
+    )?;
+    assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
+    is_sound(&mut viewer, "the livestream on a telephone")?;
+    viewer.resize(1440, 900)?;
+
+    // Back, and it goes on from there.
+    viewer
+        .until(&format!("{VIDEO}.seekable.length > 0 && {VIDEO}.seekable.end(0) - {VIDEO}.seekable.start(0) > 24"))?;
+    viewer.see("[data-testid=watch-live][data-edge=true]")?;
+    let from = viewer.evaluate(&format!("window.from = {VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
+    viewer.press("ArrowLeft")?;
+    viewer.press("ArrowLeft")?;
+    viewer.see("[data-testid=watch-live][data-edge=false]")?;
+    viewer.until("document.querySelector('[data-testid=watch-time]').innerText.startsWith('−')")?;
+    let back = viewer.evaluate(&format!("{VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
+    assert!(back < from - 10.0, "{back} s, from {from} s");
+    viewer.until(&format!("{VIDEO}.currentTime > {} && {VIDEO}.currentTime < from", back + 1.0))?;
+    viewer.see("[data-testid=watch-live][data-edge=false]")?;
+    viewer.click("watch-live")?;
+    viewer.see("[data-testid=watch-live][data-edge=true]")?;
+    viewer.until(&format!("{VIDEO}.currentTime > from"))?;
+    // The same by the bar and by a key.
+    let begin = viewer.evaluate("document.querySelector('[data-testid=watch-seek]').min")?;
+    let second: f64 = begin.as_str().unwrap_or_default().parse::<f64>()?.ceil() + 1.0;
+    viewer.fill("watch-seek", &second.to_string())?;
+    viewer.see("[data-testid=watch-live][data-edge=false]")?;
+    viewer.until(&format!("Math.abs({VIDEO}.currentTime - {second}) < 6"))?;
+    viewer.evaluate("document.activeElement.blur()")?;
+    viewer.press("l")?;
+    viewer.see("[data-testid=watch-live][data-edge=true]")?;
+
+    // A smaller picture where one is wished for, and the best again.
+    let options = "[...document.querySelector('[data-testid=watch-quality]').options]";
+    viewer.until(&format!("{options}.some(one => one.text === '360p')"))?;
+    let small = viewer.evaluate(&format!("{options}.find(one => one.text === '360p').value"))?;
+    viewer.choose("watch-quality", small.as_str().unwrap_or_default())?;
+    viewer.until(&format!("{VIDEO}.videoHeight === 360"))?;
+    let large = viewer.evaluate(&format!("{options}.find(one => one.text === '720p').value"))?;
+    viewer.choose("watch-quality", large.as_str().unwrap_or_default())?;
+    viewer.until(&format!("{VIDEO}.videoHeight === 720"))?;
+    viewer.choose("watch-quality", "-1")
+}
+
+// product: B1
+#[test]
+fn where_no_script_may_feed_the_picture_the_browser_plays_by_itself() -> Result<()> {
+    let server = Server::start()?;
+    let (mut host, watch) = live(&server)?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    // As on phones of Apple's.
+    viewer.before_each_page(
+        "for (const name of ['MediaSource', 'ManagedMediaSource', 'WebKitMediaSource']) delete window[name];",
+    )?;
+    viewer.open(&watch)?;
+    viewer.see("[data-testid=watch-state][data-state=playing]")?;
+    let source = viewer.evaluate(&format!("new URL({VIDEO}.src).pathname"))?;
+    assert!(source.as_str().is_some_and(|source| source.ends_with("/index.m3u8")), "{source}");
+    viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+    viewer.miss(&by_id("watch-quality"))?;
+    host.click("stop-broadcast")?;
+    viewer.see("[data-testid=watch-state][data-state=ended]")
+}
+
+// product: S8
+#[test]
+fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(0.0, Colour::Blue)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.click("book-open")?;
+    host.fill("book-title", "新品发布会")?;
+    host.evaluate("window.tomorrow = new Date(Date.now() + 864e5)")?;
+    let day = host.evaluate(
+        "[tomorrow.getFullYear(), tomorrow.getMonth() + 1, tomorrow.getDate()].map(n => `${n}`.padStart(2, '0')).join('-')",
+    )?;
+    host.fill("book-day", day.as_str().unwrap_or_default())?;
+    host.fill("book-time", "09:05")?;
+    host.click("option-livestream")?;
+    host.click("book-submit")?;
+    host.see(&by_id("invite-text"))?;
+    host.open(&format!("http://{}/", server.web))?;
+    let link = "[data-testid=meeting-item][data-title='新品发布会'] a[href*='/watch/']";
+    host.see(link)?;
+    let watch = host.evaluate(&format!("document.querySelector(\"{link}\").href"))?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(watch.as_str().unwrap_or_default())?;
+    viewer.see("[data-testid=watch-state][data-state=waiting]")?;
+    viewer.until("document.querySelector('[data-testid=watch-poster]').innerText === '新品发布会'")?;
+    let told = viewer.text("[data-testid=watch-planned]")?;
+    assert!(told.starts_with("Planned to begin at ") && told.contains("9:05"), "{told}");
+    Ok(())
+}
