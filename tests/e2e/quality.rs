@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use tests::{Browser, Colour, Server, Strait, User};
+use serde_json::json;
+use tests::{Browser, Client, Colour, Server, Sitter, Strait, User};
 
 /// How soon it should be is measured, and told, and in virtual time asserted (`plane`); beside other work browsers take longer.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -165,7 +166,8 @@ fn a_picture_is_as_large_as_it_is_shown_and_as_the_line_carries() -> Result<()> 
     let widened = now_ms()?;
     let back = until(guest, "the larger picture", PATIENCE, |s| s.width as usize == WIDTH / 2)?;
     println!("the larger picture came back after {:.0} ms", back.at_ms - widened);
-    all_see_whose_network_is_poor_until_it_is_good_again(&mut show)
+    all_see_whose_network_is_poor_until_it_is_good_again(&mut show)?;
+    what_is_on_another_page_is_not_sent(&mut show)
 }
 
 #[test]
@@ -217,6 +219,42 @@ fn all_see_whose_network_is_poor_until_it_is_good_again(show: &mut Show) -> Resu
     guest.miss(BANNER).with_context(|| format!("{:?}", guests_network(server)))?;
     host.miss(SIGN)?;
     assert_eq!(guests_network(server)?["poor"], false);
+    Ok(())
+}
+
+/// In the gallery of a narrow page six have room: who comes seventh is on the second one, where the host's picture is not.
+fn what_is_on_another_page_is_not_sent(show: &mut Show) -> Result<()> {
+    const PICTURES: &str = "window.huitong.getStats().then(({ subscribe }) => subscribe.slots
+         .filter(({ kind }) => kind !== 'audio').reduce(([slots, bytes], slot) =>
+           [slots + (slot.participant ? 1 : 0), bytes + slot.bytes], [0, 0]))";
+    let Show { guest, server, .. } = show;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut sitters = Vec::new();
+    for n in 3..=7 {
+        let join = json!({"type": "join", "name": format!("{n}"), "password": server.password});
+        let client = runtime.block_on(Client::join(server.web, &server.meeting, join, None))?;
+        let _running = runtime.enter();
+        sitters.push(Sitter::new(client));
+    }
+    guest.resize(390, 844)?;
+    guest.click("panel-close")?;
+    guest.click_at("[aria-label='Next page']")?;
+    guest.miss("[data-testid=tile][data-name=韩梅梅]")?;
+    guest.until(&format!("{PICTURES}.then(([slots]) => slots === 0)"))?;
+    let quiet = format!(
+        "{PICTURES}.then(async ([, before]) => {{
+           await new Promise(resolve => setTimeout(resolve, 2_000));
+           return (await {PICTURES})[1] - before;
+         }})"
+    );
+    // What was under way when the page was turned has come by then.
+    guest.evaluate(&quiet)?;
+    let bytes = guest.evaluate(&quiet)?;
+    assert_eq!(bytes, 0, "of pictures that nobody looks at");
+    guest.click_at("[aria-label='Previous page']")?;
+    guest.until(&format!("{PICTURES}.then(([slots]) => slots === 1)"))?;
+    let bytes = guest.evaluate(&quiet)?;
+    assert!(bytes.as_u64() > Some(10_000), "{bytes}");
     Ok(())
 }
 
