@@ -237,6 +237,14 @@ impl Carriers {
         }
     }
 
+    /// What a carrier at this address is to show where we connect to it by TLS; none where no trunk by TLS has a server there.
+    pub(crate) fn certificate_of(&self, address: IpAddr) -> Option<TlsPeer> {
+        let is_there = |place: &Place| place.transport == sip::Transport::Tls && place.address.ip() == address;
+        let mut all = self.states.iter().zip(self.plan.trunks());
+        let (_, trunk) = all.find(|(state, _)| state.servers().found.iter().any(is_there))?;
+        tls_peer(trunk)
+    }
+
     /// Registers at each and asks the others, until the server stops.
     pub(crate) fn keep(self: &Arc<Self>, tasks: &TaskTracker) {
         for index in 0..self.states.len() {
@@ -361,18 +369,9 @@ impl Carriers {
     ) -> Option<(Target, Option<TlsPeer>)> {
         let trunk = self.plan.trunks().get(index)?;
         let routes = self.states.get(index)?.route_from(place);
-        // The name that was asked for, not what name servers made of it (RFC 5922 §4).
         let tls = match place.transport {
             sip::Transport::Udp | sip::Transport::Tcp | sip::Transport::Ws => None,
-            sip::Transport::Tls => {
-                match TlsPeer::new(&trunk.host, trunk.authority.as_deref(), trunk.certificate.as_ref()) {
-                    Ok(peer) => Some(peer),
-                    Err(error) => {
-                        tracing::warn!(trunk = trunk.name, error, "the trunk's authority or certificate can't be read");
-                        return None;
-                    }
-                }
-            }
+            sip::Transport::Tls => Some(tls_peer(trunk)?),
         };
         let credentials = trunk.user.clone().zip(trunk.password.clone());
         let target = Target {
@@ -393,6 +392,13 @@ impl Carriers {
         };
         Some((target, tls))
     }
+}
+
+/// The name that was asked for, not what name servers made of it (RFC 5922 §4).
+fn tls_peer(trunk: &Trunk) -> Option<TlsPeer> {
+    let peer = TlsPeer::new(&trunk.host, trunk.authority.as_deref(), trunk.certificate.as_ref());
+    let warn = |error: &String| tracing::warn!(trunk = trunk.name, error, "the trunk's authority or certificate can't be read");
+    peer.inspect_err(warn).ok()
 }
 
 /// Whoever answers is, but for who says that he isn't (RFC 3261 §21.5.4) or says nothing (408, as it is reckoned).
@@ -421,6 +427,19 @@ mod tests {
 
     fn answer(code: u16, expires: Option<u32>, min_expires: Option<u32>) -> Answer {
         Answer { code, expires, min_expires, service_route: Vec::new() }
+    }
+
+    // RFC 5922 §4
+    #[test]
+    fn a_connection_made_anew_is_believed_by_the_name_of_the_trunk_it_leads_to() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (carriers, ..) = carriers("transport = \"tls\"\n");
+        let address = SocketAddr::from(([192, 0, 2, 1], 5061));
+        assert!(carriers.certificate_of(address.ip()).is_none(), "nobody was found there yet");
+        carriers.states[0].servers().found = vec![Place { transport: sip::Transport::Tls, address }];
+        let name = carriers.certificate_of(address.ip()).map(|peer| peer.name);
+        assert_eq!(name, Some("192.0.2.1".try_into().unwrap()));
+        assert!(carriers.certificate_of("192.0.2.2".parse().unwrap()).is_none());
     }
 
     // product: P7; RFC 3261 §10.2.8

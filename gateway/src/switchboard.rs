@@ -1,6 +1,6 @@
 //! The one owner of the SIP endpoint: messages and orders in, messages and signals out.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
 
 use sip::{Answer, Binding, CallKey, Endpoint, Event, Incoming, Question, Referral, RequestKey, Target};
 use tokio::sync::{mpsc, oneshot};
@@ -155,8 +155,11 @@ impl Switchboard {
                         match arrived {
                             Arrived::Message(source, message) => self.endpoint.handle(source, message, Instant::now()),
                             Arrived::Opened(peer, answers) => self.sockets.opened(peer, answers),
-                            Arrived::Closed(peer) => {
-                                self.sockets.closed(peer);
+                            Arrived::Closed(peer) => self.closed(peer),
+                            Arrived::Quiet((transport, peer)) => {
+                                if !self.endpoint.needs(transport, peer, Instant::now()) {
+                                    self.sockets.close((transport, peer));
+                                }
                             }
                             Arrived::Lost(peer) => self.lost(peer),
                         }
@@ -184,16 +187,24 @@ impl Switchboard {
                 self.take(event);
             }
             let Some(transmit) = self.endpoint.poll_transmit() else { return };
-            if let Some((transport, peer)) = self.sockets.send(transmit) {
-                self.endpoint.unreachable(transport, peer);
+            let tls = |peer: SocketAddr| self.house.carriers.certificate_of(peer.ip());
+            if let Some((transport, peer)) = self.sockets.send(transmit, tls) {
+                self.endpoint.unreachable(transport, peer, Instant::now());
             }
+        }
+    }
+
+    /// A connection somebody made to us is gone.
+    fn closed(&mut self, (transport, peer): Stream) {
+        if self.sockets.closed((transport, peer)) {
+            self.endpoint.unreachable(transport, peer, Instant::now());
         }
     }
 
     /// A connection of ours that could not be made, or is gone.
     fn lost(&mut self, (transport, peer): Stream) {
         if self.sockets.closed((transport, peer)) {
-            self.endpoint.unreachable(transport, peer);
+            self.endpoint.unreachable(transport, peer, Instant::now());
             self.house.carriers.flow_lost(transport, peer);
         }
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
+use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame, network_of};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -32,8 +32,15 @@ const KERNEL_BUFFER_BYTES: usize = 8 << 20;
 /// Datagrams read before others get their turn: more delays the answers to those that were read, less is more turns.
 const READ_AT_ONCE: usize = 32;
 
-/// Streams at once; more are closed at once.
+/// Streams at once, those we open included.
 const STREAMS_MAX: usize = 1024;
+
+/// Of these, kept for those we open: whatever strangers do, carriers and the other ends of calls are reached.
+const OURS_KEPT: usize = 128;
+
+/// Streams that others open from one host (IPv6: one /64) at once: an office of telephones behind one router. More would let one host
+/// shut out the others.
+const OF_ONE_HOST_MAX: usize = 256;
 
 /// Answers that may wait for a stream's peer. One that does not read loses its connection.
 const ANSWERS_MAX: usize = 64;
@@ -41,8 +48,8 @@ const ANSWERS_MAX: usize = 64;
 /// How long the other end may take to accept a stream, and to show who it is.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A stream without a byte for so long is closed. Phones send keep-alives each two minutes or more often.
-const IDLE: Duration = Duration::from_secs(300);
+/// A stream without a byte for so long is closed unless it is needed. Phones send keep-alives each two minutes or more often.
+pub(crate) const IDLE: Duration = Duration::from_secs(300);
 
 /// Asks whether the other end is there (RFC 5626 §3.5.1), and its answer.
 pub(crate) const PING: &[u8] = b"\r\n\r\n";
@@ -64,7 +71,9 @@ pub(crate) enum Arrived {
     /// Whoever connected to us, and how he is told something.
     Opened(Stream, mpsc::Sender<Vec<u8>>),
     Closed(Stream),
-    /// The same for a stream of our own.
+    /// Nothing has come by it for [`IDLE`]; each time again.
+    Quiet(Stream),
+    /// That it is closed, for a stream of our own.
     Lost(Stream),
 }
 
@@ -138,12 +147,20 @@ impl Sockets {
     }
 
     pub(crate) fn opened(&mut self, stream: Stream, answers: mpsc::Sender<Vec<u8>>) {
-        if self.streams.len() < STREAMS_MAX {
+        let host = network_of(stream.1.ip());
+        let of_host = self.streams.keys().filter(|(_, peer)| network_of(peer.ip()) == host).count();
+        if self.streams.len() < STREAMS_MAX - OURS_KEPT && of_host < OF_ONE_HOST_MAX {
             self.streams.insert(stream, answers);
         } else {
             // Dropping the queue closes the stream.
             metrics::counter!("gateway_streams_refused").increment(1);
         }
+    }
+
+    /// Closes it.
+    pub(crate) fn close(&mut self, stream: Stream) {
+        // Dropping the queue does.
+        self.streams.remove(&stream);
     }
 
     /// False where another connection has taken its place already.
@@ -196,8 +213,13 @@ impl Sockets {
         Some(local)
     }
 
-    /// Never waits. The way it should have gone, where that isn't there any more.
-    pub(crate) fn send(&mut self, transmit: Transmit) -> Option<Stream> {
+    /// Never waits. The way it should have gone, where that isn't there any more. A connection that is gone is made anew where the
+    /// message may have one, by the certificate `tls` knows for its peer.
+    pub(crate) fn send(
+        &mut self,
+        transmit: Transmit,
+        tls: impl FnOnce(SocketAddr) -> Option<TlsPeer>,
+    ) -> Option<Stream> {
         self.ladder.went(transmit.to, &transmit.bytes);
         match transmit.to.transport {
             Transport::Udp => {
@@ -215,6 +237,14 @@ impl Sockets {
             }
             Transport::Tcp | Transport::Tls | Transport::Ws => {
                 let stream = (transmit.to.transport, transmit.to.peer);
+                let is_gone = self.streams.get(&stream).is_none_or(mpsc::Sender::is_closed);
+                if is_gone && transmit.reconnect == Some(transmit.to.peer) {
+                    self.streams.remove(&stream);
+                    let tls = if stream.0 == Transport::Tls { tls(stream.1) } else { None };
+                    if stream.0 == Transport::Tcp || tls.is_some() {
+                        self.way_to(stream.0, stream.1, tls);
+                    }
+                }
                 let sent = self.streams.get(&stream).map(|answers| answers.try_send(transmit.bytes));
                 if matches!(sent, Some(Ok(()))) {
                     return None;
@@ -364,7 +394,14 @@ async fn serve_stream(
                 None => return,
             },
             read = timeout(IDLE, reader.read_buf(&mut buffer)) => {
-                if !matches!(read, Ok(Ok(1..))) {
+                let Ok(read) = read else {
+                    // Who doesn't need it lets go of it.
+                    if queue.send(Arrived::Quiet((source.transport, source.peer))).await.is_err() {
+                        return;
+                    }
+                    continue;
+                };
+                if !matches!(read, Ok(1..)) {
                     return;
                 }
                 match take_messages(&mut buffer, source, queue, ladder).await {
@@ -485,23 +522,24 @@ mod tests {
     /// What must stay while a stream is served.
     type Ends = (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Arrived>);
 
-    /// A stream of ours and its other end; the first is served until it is closed.
-    fn served() -> (tokio::io::DuplexStream, tokio::task::JoinHandle<()>, Ends) {
+    /// A stream and its other end; the first is served until it is closed, and asks so often where it is of ours.
+    fn served(every: Option<Duration>) -> (tokio::io::DuplexStream, tokio::task::JoinHandle<()>, Ends) {
         let (ours, theirs) = tokio::io::duplex(1_024);
         let ((answers, waiting), (queue, arrived)) = (mpsc::channel(4), mpsc::channel(16));
         let address = SocketAddr::from(([192, 0, 2, 1], 5060));
         let source = Source { transport: Transport::Tcp, peer: address, local: address };
         let kept = crate::LadderConfig { folder: std::env::temp_dir(), days: 0, bytes_max: 0 };
         let ladder = Ladder::start(&kept, address.ip()).unwrap();
-        let every = Some(Duration::from_secs(100));
         let serving = async move { serve_stream(ours, source, &queue, waiting, &ladder, every).await };
         (theirs, tokio::spawn(serving), (answers, arrived))
     }
 
+    const EVERY: Option<Duration> = Some(Duration::from_secs(100));
+
     // product: P11; RFC 5626 §4.4.1
     #[tokio::test(start_paused = true)]
     async fn whoever_answered_once_and_answers_no_more_is_gone() {
-        let ((mut theirs, serving, _ends), begun) = (served(), Instant::now());
+        let ((mut theirs, serving, _ends), begun) = (served(EVERY), Instant::now());
         let mut ping = [0; 4];
         for round in 1..4 {
             theirs.read_exact(&mut ping).await.unwrap();
@@ -513,6 +551,58 @@ mod tests {
         assert_eq!(begun.elapsed().as_secs(), 410);
     }
 
+    // product: P11
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_stream_is_closed_when_it_is_let_go_and_not_before() {
+        let ((_theirs, serving, (answers, mut arrived)), begun) = (served(None), Instant::now());
+        for round in 1..4 {
+            assert!(matches!(arrived.recv().await, Some(Arrived::Quiet(_))));
+            assert_eq!(begun.elapsed().as_secs(), round * 300);
+        }
+        assert!(!serving.is_finished());
+        drop(answers);
+        serving.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 900);
+    }
+
+    // reliability: A1
+    #[tokio::test]
+    async fn one_host_has_its_share_of_the_streams_and_all_others_leave_some_to_us() {
+        let ((queue, arrived), local) = (mpsc::channel(16), SocketAddr::from(([127, 0, 0, 1], 5060)));
+        let kept = crate::LadderConfig { folder: std::env::temp_dir(), days: 0, bytes_max: 0 };
+        let mut sockets = Sockets {
+            local: vec![(Transport::Tcp, local)],
+            arrived,
+            udp: Vec::new(),
+            streams: HashMap::new(),
+            queue,
+            ladder: Ladder::start(&kept, local.ip()).unwrap(),
+            tasks: TaskTracker::new(),
+        };
+        let mut told = Vec::new();
+        let mut open = |sockets: &mut Sockets, host: u16, count: u16| {
+            let before = sockets.streams.len();
+            for port in 0..count {
+                // Of one /64.
+                let ip = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, host, 0, 0, 0, port);
+                let (answers, waiting) = mpsc::channel(1);
+                sockets.opened((Transport::Tcp, SocketAddr::from((ip, port))), answers);
+                told.push(waiting);
+            }
+            sockets.streams.len() - before
+        };
+        assert_eq!(open(&mut sockets, 0, 300), OF_ONE_HOST_MAX);
+        assert_eq!(open(&mut sockets, 1, 10), 10, "another host");
+        for host in 2..10 {
+            open(&mut sockets, host, 300);
+        }
+        assert_eq!(sockets.streams.len(), STREAMS_MAX - OURS_KEPT);
+        let left = told.iter().filter(|waiting| !waiting.is_closed()).count();
+        assert_eq!(left, sockets.streams.len(), "who is refused is closed at once");
+        let carrier = SocketAddr::from(([127, 0, 0, 1], 1));
+        assert_eq!(sockets.way_to(Transport::Tcp, carrier, None), Some(local));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_questions_is_not_answered_in_full() {
         let (mut budget, now) = (StunBudget::new(Instant::now()), Instant::now());
@@ -522,7 +612,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_never_answers_line_ends_is_asked_on_and_kept_by_what_he_says() {
-        let ((mut theirs, serving, _ends), begun) = (served(), Instant::now());
+        let ((mut theirs, serving, _ends), begun) = (served(EVERY), Instant::now());
         let mut ping = [0; 4];
         for round in 1..6 {
             theirs.read_exact(&mut ping).await.unwrap();

@@ -4,12 +4,12 @@
 use std::net::SocketAddr;
 
 use sip::{Message, Source, Transport};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     ladder::Ladder,
-    transport::{Arrived, PING, PONG},
+    transport::{Arrived, IDLE, PING, PONG},
 };
 
 /// Where the web server hands their connections over.
@@ -26,7 +26,8 @@ impl WebSockets {
         Self { queue, tasks, ladder, local }
     }
 
-    /// Serves one until `said` ends, which is a message a time; what it is told goes to `answers`.
+    /// Serves one until `said` ends, which is a message a time and an empty one for any other sign of life; what it is told goes to
+    /// `answers`, which is dropped when a connection without a call or a registration is quiet for five minutes.
     pub async fn serve(&self, peer: SocketAddr, mut said: mpsc::Receiver<Vec<u8>>, answers: mpsc::Sender<Vec<u8>>) {
         let stream = (Transport::Ws, peer);
         let source = Source { transport: Transport::Ws, peer, local: self.local };
@@ -37,7 +38,15 @@ impl WebSockets {
             return;
         }
         self.tasks.spawn(async move {
-            while let Some(bytes) = said.recv().await {
+            loop {
+                let Ok(heard) = timeout(IDLE, said.recv()).await else {
+                    // Who doesn't need it lets go of it.
+                    if queue.send(Arrived::Quiet(stream)).await.is_err() {
+                        return;
+                    }
+                    continue;
+                };
+                let Some(bytes) = heard else { break };
                 match Message::parse(&bytes) {
                     Ok(message) => {
                         ladder.came(source, &bytes);
@@ -58,5 +67,32 @@ impl WebSockets {
             }
             let _ = queue.send(Arrived::Closed(stream)).await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Duration, Instant, sleep};
+
+    use super::*;
+
+    // product: P11
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_connection_is_told_of_and_a_sign_of_life_is_one() {
+        let (queue, mut arrived) = mpsc::channel(4);
+        let local = SocketAddr::from(([127, 0, 0, 1], 5060));
+        let sockets = WebSockets::new(queue, TaskTracker::new(), Ladder::default(), local);
+        let ((says, said), (answers, _told)) = (mpsc::channel(4), mpsc::channel(4));
+        sockets.serve(SocketAddr::from(([192, 0, 2, 1], 40_000)), said, answers).await;
+        assert!(matches!(arrived.recv().await, Some(Arrived::Opened(..))));
+        let begun = Instant::now();
+        sleep(Duration::from_secs(200)).await;
+        says.send(Vec::new()).await.unwrap();
+        for seconds in [500, 800] {
+            assert!(matches!(arrived.recv().await, Some(Arrived::Quiet(_))));
+            assert_eq!(begun.elapsed().as_secs(), seconds);
+        }
+        drop(says);
+        assert!(matches!(arrived.recv().await, Some(Arrived::Closed(_))));
     }
 }

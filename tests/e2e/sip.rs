@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, TcpStream, UdpSocket},
+    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
     path::Path,
     time::Duration,
 };
@@ -23,6 +23,44 @@ fn keys_by_info_lead_into_the_meeting() -> Result<()> {
     phone.dial(&server.meeting, server.sip, "tcp")?;
     phone.press_by_info(&format!("2{}#", server.password))?;
     phone.wait_to_hear(900.0)
+}
+
+// product: P11; RFC 3261 §18.1.1
+#[test]
+fn a_call_whose_connection_is_gone_is_hung_up_by_a_new_one() -> Result<()> {
+    let server = Server::start()?;
+    // It listens by another port than the one it calls from, and sends no sound: that ends the call after a while.
+    let (listener, rtp) = (TcpListener::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    let (own, port) = (listener.local_addr()?, rtp.local_addr()?.port());
+    let mut stream = TcpStream::connect(server.sip)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let say = |method: &str, tag: &str, body: &str| {
+        format!(
+            "{method} sip:huitong@{0} SIP/2.0\r\nVia: SIP/2.0/TCP {own};branch=z9hG4bKgone{method}\r\nMax-Forwards: 70\r\n\
+             From: <sip:13800000009@{own}>;tag=gone\r\nTo: <sip:huitong@{0}>{tag}\r\nCall-ID: gone\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:gone@{own};transport=tcp>\r\nContent-Length: {1}\r\n\r\n{body}",
+            server.sip,
+            body.len()
+        )
+    };
+    let offer = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n");
+    stream.write_all(say("INVITE", "", &offer).as_bytes())?;
+    let (mut text, mut buffer) = (String::new(), [0; 4096]);
+    while !text.contains("SIP/2.0 200") || !text.ends_with("\r\n") || !text.contains("m=audio") {
+        let len = stream.read(&mut buffer)?;
+        anyhow::ensure!(len > 0, "closed: {text}");
+        text += &String::from_utf8_lossy(&buffer[..len]);
+    }
+    let ok = text.rsplit("SIP/2.0 200").next().context("an answer")?;
+    let tag = ok.lines().find_map(|line| line.strip_prefix("To:")?.split_once(";tag=")).context("a tag")?.1;
+    stream.write_all(say("ACK", &format!(";tag={tag}"), "").as_bytes())?;
+    drop(stream);
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let len = stream.read(&mut buffer)?;
+    let bye = String::from_utf8_lossy(&buffer[..len]).into_owned();
+    assert!(bye.starts_with("BYE sip:gone@") && bye.contains("Call-ID: gone\r\n"), "{bye}");
+    Ok(())
 }
 
 // product: P4

@@ -109,7 +109,7 @@ impl World {
             (12, _) => self.live.extend(self.endpoint.call(target(way(Transport::Udp)), "offer", self.now)),
             (13, _) => drop(self.endpoint.ask(target(way(Transport::Udp)), Question::Options, self.now)),
             (14, Some(call)) => match bytes.first() {
-                Some(0) => self.endpoint.unreachable(Transport::Tcp, THEM),
+                Some(0) => self.endpoint.unreachable(Transport::Tcp, THEM, self.now),
                 Some(1) => self.endpoint.answer_refer(call, 403, "Forbidden", self.now),
                 Some(_) => self.endpoint.answer_refer(call, 202, "Accepted", self.now),
                 None => self.endpoint.notify(call, 200, "OK", self.now),

@@ -23,9 +23,6 @@ const WAITING_MAX: usize = 16;
 /// Answers that may wait for a telephone; one that doesn't read loses its connection.
 const ANSWERS_MAX: usize = 64;
 
-/// A telephone without a byte for so long is gone. They send keep-alives each two minutes or more often.
-const IDLE: Duration = Duration::from_secs(300);
-
 /// How long one message may take to be sent.
 const SEND: Duration = Duration::from_secs(10);
 
@@ -34,7 +31,7 @@ const SEND: Duration = Duration::from_secs(10);
 pub struct SipSocket {
     /// The other end.
     pub peer: SocketAddr,
-    /// What it says, a message each; the connection has ended when it ends.
+    /// What it says, a message each, an empty one where it shows only that it is there; the connection has ended when it ends.
     pub said: mpsc::Receiver<Vec<u8>>,
     /// What it is told; the connection ends when it is dropped.
     pub answers: mpsc::Sender<Vec<u8>>,
@@ -64,12 +61,12 @@ async fn serve(mut socket: WebSocket, peer: SocketAddr, sockets: mpsc::Sender<Si
     }
     loop {
         tokio::select! {
-            heard = timeout(IDLE, socket.recv()) => {
+            heard = socket.recv() => {
                 let bytes = match heard {
-                    Ok(Some(Ok(Message::Text(text)))) => text.as_bytes().to_vec(),
-                    Ok(Some(Ok(Message::Binary(bytes)))) => bytes.to_vec(),
-                    Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
-                    Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return,
+                    Some(Ok(Message::Text(text))) => text.as_bytes().to_vec(),
+                    Some(Ok(Message::Binary(bytes))) => bytes.to_vec(),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => Vec::new(),
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 };
                 if says.send(bytes).await.is_err() {
                     return;

@@ -22,6 +22,7 @@ mod registrar;
 mod repeat;
 mod timed;
 mod transfer;
+mod ways;
 mod write;
 
 use outgoing::Outgoing;
@@ -101,6 +102,8 @@ pub struct Source {
 pub struct Transmit {
     /// On which transport, from which socket, to whom: as the request came, by another port where Via says so.
     pub to: Source,
+    /// Where a new connection may be made for it if this one is gone (§18.1.1): requests of calls alone have that.
+    pub reconnect: Option<SocketAddr>,
     /// Its bytes.
     pub bytes: Vec<u8>,
 }

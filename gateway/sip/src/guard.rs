@@ -190,7 +190,8 @@ fn is_within(method: &str) -> bool {
 }
 
 /// Whom to count together: one line's customer has a whole /64.
-fn network_of(host: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network_of(host: IpAddr) -> IpAddr {
     match host.to_canonical() {
         IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(host.to_bits() >> 64 << 64)),
         host => host,

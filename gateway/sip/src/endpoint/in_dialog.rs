@@ -227,11 +227,14 @@ impl Endpoint {
                 self.transmits.push_back(ack);
             }
         }
+        self.refreshed(key, code, now);
+    }
+
+    /// A refresh of ours is answered so.
+    pub(super) fn refreshed(&mut self, key: CallKey, code: u16, now: Instant) {
         let glare = self.glare(key);
         let Some(call) = self.calls.get_mut(key) else { return };
-        if message.method() == "INVITE" {
-            call.reinviting = false;
-        }
+        call.reinviting = false;
         match (code, &mut call.timer) {
             // §12.2.1.2: the other side has forgotten the call.
             (408 | 481, _) => {

@@ -1,11 +1,11 @@
 //! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
 //! with the answers to challenges (§22).
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::collections::BTreeMap;
 
 use super::{
     Answered, Branch, CALLS_MAX, Call, CallKey, Due, Endpoint, Event, Instant, Message, Repeat, Replaces, Source,
-    State, T1, T2, TIMEOUT, Transmit, Transport,
+    State, T1, T2, TIMEOUT, Transmit,
     in_dialog::{SessionTimer, first_repeat},
     write::{self, Heading},
 };
@@ -121,7 +121,7 @@ struct Early {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
+pub(super) enum Whose {
     Call(CallKey),
     Request(RequestKey, &'static str),
 }
@@ -138,6 +138,22 @@ impl Whose {
 impl Outgoing {
     pub(super) fn tag(&self) -> &str {
         &self.tag
+    }
+
+    pub(super) fn way(&self) -> Source {
+        self.target.way
+    }
+
+    pub(super) fn whose(&self) -> Whose {
+        self.whose
+    }
+
+    pub(super) fn is_proceeding(&self) -> bool {
+        self.proceeding
+    }
+
+    pub(super) fn is_canceled(&self) -> bool {
+        self.canceled
     }
 }
 
@@ -241,7 +257,7 @@ impl Endpoint {
     }
 
     /// Forgets a request that is over.
-    fn end_outgoing(&mut self, branch: Branch) -> Option<Outgoing> {
+    pub(super) fn end_outgoing(&mut self, branch: Branch) -> Option<Outgoing> {
         let outgoing = self.outgoing.remove(branch)?;
         if let Whose::Call(call) = outgoing.whose {
             self.calling.remove(&call);
@@ -437,23 +453,6 @@ impl Endpoint {
         let proof = format!("{name}: {proof}\r\n");
         self.send_request(target, whose, tag, fields, proof, body, challenges + 1, now);
         true
-    }
-
-    /// Nothing gets there by this transport: what waits for its first answer from there is answered 503 (§8.1.3.1, §17.1.4).
-    pub fn unreachable(&mut self, transport: Transport, peer: SocketAddr) {
-        let waits = |outgoing: &Outgoing| {
-            (outgoing.target.way.transport, outgoing.target.way.peer) == (transport, peer) && !outgoing.proceeding
-        };
-        let all: Vec<Branch> =
-            self.outgoing.iter().filter(|(_, outgoing)| waits(outgoing)).map(|(branch, _)| branch).collect();
-        for branch in all {
-            let Some(outgoing) = self.end_outgoing(branch) else { continue };
-            match outgoing.whose {
-                Whose::Call(_) if outgoing.canceled => {}
-                Whose::Call(call) => self.events.push_back(Event::Refused(call, 503)),
-                Whose::Request(key, _) => self.events.push_back(Event::Responded(key, Answer::of(503))),
-            }
-        }
     }
 
     /// Repeats and gives up.

@@ -179,6 +179,12 @@ impl Endpoint {
         known
     }
 
+    /// Whether a telephone is registered by one of these ways.
+    pub(super) fn registers_by(&self, is_it: impl Fn(Source) -> bool, now: Instant) -> bool {
+        let mut all = self.registrar.bindings.values().flatten();
+        all.any(|binding| binding.expires > now && is_it(binding.way))
+    }
+
     pub(super) fn register(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
         if self.config.accounts.is_empty() || self.registrar.is_shut_out(source.peer.ip(), now) {
             return self.answer_plainly(source, message, key, 403, "Forbidden", now);

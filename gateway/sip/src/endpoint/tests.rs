@@ -676,3 +676,6 @@ mod registrar;
 
 #[path = "transfer_tests.rs"]
 mod transfer;
+
+#[path = "ways_tests.rs"]
+mod ways_rules;

@@ -192,10 +192,10 @@ fn what_can_not_be_sent_is_answered_as_if_there_was_no_room() {
     let given_up = endpoint.call(target(Transport::Tcp), "offer", now).unwrap();
     endpoint.hang_up(given_up, now);
     events(&mut endpoint);
-    endpoint.unreachable(Transport::Tls, way.peer);
-    endpoint.unreachable(Transport::Tcp, "10.0.0.7:5070".parse().unwrap());
+    endpoint.unreachable(Transport::Tls, way.peer, now);
+    endpoint.unreachable(Transport::Tcp, "10.0.0.7:5070".parse().unwrap(), now);
     assert_eq!(events(&mut endpoint), []);
-    endpoint.unreachable(Transport::Tcp, way.peer);
+    endpoint.unreachable(Transport::Tcp, way.peer, now);
     let told = events(&mut endpoint);
     assert_eq!(told.len(), 2, "neither who answered already nor whom nobody waits for: {told:?} {tried:?}");
     assert!(told.contains(&Event::Refused(first, 503)));

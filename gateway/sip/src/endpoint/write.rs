@@ -2,8 +2,11 @@
 
 use std::{borrow::Cow, fmt::Write, net::SocketAddr};
 
-use super::{Call, Endpoint, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport};
-use crate::message::{Message, address_uri, first_of_list, via_parts};
+use super::{
+    Call, Endpoint, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport,
+    ways::{host_and_port, reconnect},
+};
+use crate::message::{Message, first_of_list, via_parts};
 
 /// Begins every branch since RFC 3261 (§8.1.1.7).
 const COOKIE: &str = "z9hG4bK";
@@ -143,7 +146,7 @@ pub(super) fn beginning(
         "From: <{from}>;tag={tag}\r\nTo: <{to}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{fields}"
     );
     write_body(&mut text, SDP, body);
-    Transmit { to: target.way, bytes: text.into_bytes() }
+    Transmit { to: target.way, reconnect: None, bytes: text.into_bytes() }
 }
 
 /// §8.2.6; `fields` are whole lines.
@@ -189,7 +192,8 @@ pub(super) fn response(
     copy("cseq", "CSeq: ", None);
     text.push_str(fields);
     write_body(&mut text, SDP, body);
-    Transmit { to: Source { peer: return_address(to, source), ..source }, bytes: text.into_bytes() }
+    let to = Source { peer: return_address(to, source), ..source };
+    Transmit { to, reconnect: None, bytes: text.into_bytes() }
 }
 
 fn write_routes(text: &mut String, routes: &[String]) {
@@ -288,7 +292,8 @@ pub(super) fn request_with(
     write_body(&mut text, kind, body);
     // To where the call's requests come from: it works through NAT, and any proxy in the way recorded itself there.
     let peer = call.routes.first().and(Some(source.peer)).unwrap_or_else(|| numeric(&call.target, source));
-    Transmit { to: Source { peer, ..source }, bytes: text.into_bytes() }
+    let next = call.routes.first().unwrap_or(&call.target);
+    Transmit { to: Source { peer, ..source }, reconnect: reconnect(next, source), bytes: text.into_bytes() }
 }
 
 /// The address in a Contact where it is one we may believe: the same host as the request's; else the request's own.
@@ -296,8 +301,7 @@ fn numeric(target: &str, source: Source) -> SocketAddr {
     if source.transport != Transport::Udp {
         return source.peer;
     }
-    let host = address_uri(target).split_once(':').map_or("", |(_, rest)| rest);
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host).split(';').next().unwrap_or_default();
+    let host = host_and_port(target);
     let parsed = host.parse::<SocketAddr>().ok().or_else(|| Some(SocketAddr::new(host.parse().ok()?, 5060)));
     parsed.filter(|address| address.ip() == source.peer.ip()).unwrap_or(source.peer)
 }
