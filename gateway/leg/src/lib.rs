@@ -32,7 +32,8 @@ use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 use tones::ToneReader;
 
-/// A leg that has sent nothing for this long is told as dead. Shorter would hang up on phones that suppress silence.
+/// A leg that has sent nothing for this long, not even a report (which comes each 2.5 to 7.5 s, RFC 3550 §6.2), is told as dead.
+/// Shorter would hang up on phones that suppress silence.
 const NO_MEDIA: Duration = Duration::from_secs(10);
 
 /// Packets sent before anything has come: a second. More would make us shoot at whomever a stranger names (reliability: A10).
@@ -241,7 +242,8 @@ impl Leg {
             (self.answered, self.unheard) = (false, 0);
         }
         self.config = config;
-        self.last_packet = now;
+        // What was told of a hold is told anew of what follows.
+        (self.last_packet, self.told_no_media) = (now, false);
     }
 
     /// Takes a datagram of the RTP socket.
@@ -315,19 +317,23 @@ impl Leg {
 
     fn note_arrival(&mut self, packet: &RtpPacket<'_>, now: Instant) {
         self.stats.received += 1;
-        self.last_packet = now;
-        self.answered = true;
         if !std::mem::replace(&mut self.heard, true) {
             self.tell(LegEvent::FirstPacket);
         }
-        if std::mem::take(&mut self.told_no_media) {
-            self.tell(LegEvent::MediaBack);
-        }
+        self.note_life(now);
         if self.their_ssrc.replace(packet.ssrc) != Some(packet.ssrc) {
             // A new stream from the same place: a transfer, a restarted phone.
             self.sequence = SeqExtender::default();
             self.jitter = JitterBuffer::new(self.config.codec);
             self.reports.new_stream(packet.ssrc);
+        }
+    }
+
+    fn note_life(&mut self, now: Instant) {
+        self.last_packet = now;
+        self.answered = true;
+        if std::mem::take(&mut self.told_no_media) {
+            self.tell(LegEvent::MediaBack);
         }
     }
 
@@ -365,7 +371,8 @@ impl Leg {
             return;
         };
         if self.reports.read(datagram, now) {
-            self.answered = true;
+            // Who is muted or suppresses silence sends no sound, and is there.
+            self.note_life(now);
         } else {
             self.stats.dropped_nonsense += 1;
         }
@@ -608,6 +615,44 @@ mod tests {
         assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
         leg.handle_rtp(config().remote, &mut packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(31));
         assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
+    }
+
+    // product: P2; a telephone that is muted by its own key, or suppresses silence
+    #[test]
+    fn who_sends_reports_alone_is_alive() {
+        let start = Instant::now();
+        let mut leg = Leg::new(config(), Ssrc(1), start);
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 9];
+        for seconds in (5..60).step_by(5) {
+            let now = start + Duration::from_secs(seconds);
+            leg.handle_rtcp("192.0.2.1:4001".parse().unwrap(), &mut report.clone(), now);
+            leg.pull(now);
+        }
+        assert_eq!(events(&mut leg), []);
+        // Somebody else's say nothing of him.
+        for seconds in [60, 64, 66] {
+            let now = start + Duration::from_secs(seconds);
+            leg.handle_rtcp("192.0.2.7:4001".parse().unwrap(), &mut report.clone(), now);
+            leg.pull(now);
+        }
+        assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
+        leg.handle_rtcp("192.0.2.1:4001".parse().unwrap(), &mut report.clone(), start + Duration::from_secs(70));
+        assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
+    }
+
+    // product: P2
+    #[test]
+    fn a_leg_that_is_dead_after_a_hold_is_told_again() {
+        let start = Instant::now();
+        let mut leg = Leg::new(config(), Ssrc(1), start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        leg.pull(at(10));
+        assert_eq!(events(&mut leg), [LegEvent::NoMedia], "of the hold");
+        leg.reconfigure(config(), at(60));
+        leg.pull(at(69));
+        assert_eq!(events(&mut leg), []);
+        leg.pull(at(70));
+        assert_eq!(events(&mut leg), [LegEvent::NoMedia], "and of what follows");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     ingress,
     message::{Message, StartLine, uri_user},
 };
-use in_dialog::{SessionTimer, TooShort, first_repeat, requires_ringing, session_timer};
+use in_dialog::{SESSION, SessionTimer, TooShort, first_repeat, requires_ringing, session_timer};
 use timed::{Due, Timed};
 use write::{Branch, RETRY_LATER, contact, response, transaction_key};
 
@@ -160,7 +160,8 @@ pub enum Event {
     Incoming(Incoming),
     /// The caller gave up before the answer; 487 has been sent.
     Canceled(CallKey),
-    /// The answer was acknowledged; with his answer, where the offer was ours. Of a later offer it is told in that case alone.
+    /// The answer was acknowledged; with his answer, where the offer was ours. Of a later offer it is told in that case alone, and of the
+    /// answer to one that refreshes the session.
     Confirmed(CallKey, Vec<u8>),
     /// The other side offers anew: hold, resume, another address. Empty where it waits for an offer of ours.
     Reoffered(CallKey, Vec<u8>),
@@ -454,6 +455,7 @@ impl Endpoint {
                 return self.answer_with(source, &message, &key, 422, TooShort::REASON, &TooShort::field(), now);
             }
         };
+        let timer = timer.unwrap_or_else(|| SessionTimer::own(SESSION, now));
         let StartLine::Request { uri, .. } = &message.start else { return };
         let dialled = uri_user(uri).unwrap_or_default();
         // Before RFC 3261 a caller without Contact was reached by his From.
@@ -497,7 +499,7 @@ impl Endpoint {
                 our_cseq: 0,
                 rseq: 0,
                 description: String::new(),
-                timer,
+                timer: Some(timer),
                 target: contact,
                 routes,
                 reinvite: None,

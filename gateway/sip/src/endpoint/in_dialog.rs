@@ -11,6 +11,13 @@ use crate::{ingress::media_type, message::list, message::parameter};
 /// The shortest session we agree to refresh (RFC 4028 §5): shorter ones would be a flood.
 const MIN_SE: Duration = Duration::from_secs(90);
 
+/// How long a session of ours lasts unless it is refreshed (§4.2 recommends it): a call whose other side is gone without a word is found
+/// by it. Shorter finds it sooner, and asks more.
+pub(super) const SESSION: Duration = Duration::from_secs(1_800);
+
+/// The longest session we agree to be asked for: a longer one is none.
+const SESSION_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 /// After a refresh that failed for a passing reason.
 const REFRESH_AGAIN: Duration = Duration::from_secs(10);
 
@@ -19,6 +26,8 @@ pub(super) struct SessionTimer {
     interval: Duration,
     /// We refresh, or the caller does.
     ours: bool,
+    /// The other side knows of sessions. Where it doesn't, whatever it answers to a refresh shows that it is there.
+    agreed: bool,
     /// When we refresh, or when the caller has failed to.
     due: Instant,
     expires: Instant,
@@ -28,10 +37,15 @@ impl SessionTimer {
     fn new(interval: Duration, ours: bool, now: Instant) -> Self {
         // §10: who waits ends it a little before, who refreshes does so at half time.
         let end = now + interval - Duration::from_secs(32).min(interval / 3);
-        Self { interval, ours, due: if ours { now + interval / 2 } else { end }, expires: end }
+        Self { interval, ours, agreed: true, due: if ours { now + interval / 2 } else { end }, expires: end }
     }
 
-    /// What the called side agreed to (§7.2): we refresh unless it says that it does.
+    /// Where the other side asks for none (§7.2, §9): we refresh.
+    pub(super) fn own(interval: Duration, now: Instant) -> Self {
+        Self { agreed: false, ..Self::new(interval, true, now) }
+    }
+
+    /// What the called side agreed to (§7.2): we refresh unless it says that it does. None where it says nothing.
     pub(super) fn of_answer(answer: &Message, now: Instant) -> Option<Self> {
         let value = answer.header("session-expires")?;
         let seconds = value.split(';').next()?.trim().parse::<u32>().ok()?;
@@ -44,7 +58,14 @@ impl SessionTimer {
     }
 
     pub(super) fn begin(&mut self, now: Instant) {
-        *self = Self::new(self.interval, self.ours, now);
+        *self = Self { agreed: self.agreed, ..Self::new(self.interval, self.ours, now) };
+    }
+
+    /// The lines of a request of ours (§7.1). Longer than it would be of itself where somebody on the way asked for that (§7.3).
+    pub(super) fn asked(interval: Duration) -> String {
+        let seconds = interval.as_secs();
+        let least = if interval > SESSION { format!("Min-SE: {seconds}\r\n") } else { String::new() };
+        format!("Session-Expires: {seconds};refresher=uac\r\n{least}")
     }
 
     /// The lines of a 2xx (§9); `Require` where the caller is to refresh.
@@ -63,6 +84,12 @@ impl TooShort {
     pub(super) fn field() -> String {
         format!("Min-SE: {}\r\n", MIN_SE.as_secs())
     }
+}
+
+/// The shortest session that would have been taken (§5).
+pub(super) fn min_se(refusal: &Message) -> Option<Duration> {
+    let seconds = refusal.header("min-se")?.split(';').next()?.trim().parse::<u32>().ok()?;
+    Some(Duration::from_secs(u64::from(seconds))).filter(|least| *least <= SESSION_MAX)
 }
 
 /// What an INVITE or UPDATE asks for (§9): none where it asks for no timer.
@@ -185,7 +212,7 @@ impl Endpoint {
                 continue;
             }
             timer.due = timer.expires;
-            let fields = format!("Session-Expires: {};refresher=uac\r\nSupported: timer\r\n", timer.interval.as_secs());
+            let fields = SessionTimer::asked(timer.interval) + "Supported: timer\r\n";
             self.refresh(key, &fields, now);
         }
     }
@@ -227,6 +254,26 @@ impl Endpoint {
                 self.transmits.push_back(ack);
             }
         }
+        if (200..300).contains(&code) {
+            // A new key, or another address (RFC 3264 §8).
+            if message.method() == "INVITE" && !message.body.is_empty() && self.calls.contains_key(key) {
+                self.events.push_back(Event::Confirmed(key, message.body.clone()));
+            }
+            if let (Some(timer), Some(call)) = (SessionTimer::of_answer(message, now), self.calls.get_mut(key)) {
+                call.timer = Some(timer);
+                call.reinviting = false;
+                return;
+            }
+        }
+        if code == 422
+            && let Some(call) = self.calls.get_mut(key)
+            && let (Some(timer), Some(least)) = (&mut call.timer, min_se(message))
+            && least > timer.interval
+        {
+            (timer.interval, timer.due) = (least, now);
+            call.reinviting = false;
+            return;
+        }
         self.refreshed(key, code, now);
     }
 
@@ -241,8 +288,9 @@ impl Endpoint {
                 self.hang_up(key, now);
                 self.events.push_back(Event::Ended(key));
             }
-            (200..300, Some(timer)) => *timer = SessionTimer::new(timer.interval, true, now),
+            (200..300, Some(timer)) => timer.begin(now),
             (491, Some(timer)) => timer.due = timer.expires.min(now + glare),
+            (300..=502 | 504.., Some(timer)) if !timer.agreed => timer.begin(now),
             (_, Some(timer)) => timer.due = timer.expires.min(now + REFRESH_AGAIN),
             (_, None) => {}
         }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Endpoint, Event, Instant, Message, Repeat, Replaces, Source,
+    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Repeat, Replaces, Source,
     State, T1, T2, TIMEOUT, Transmit,
-    in_dialog::{SessionTimer, first_repeat},
+    in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
     write::{self, Heading},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a called telephone may ring before the call is given up: proxies give it no longer (§16.6 item 11).
-const RINGING_MAX: super::Duration = super::Duration::from_secs(180);
+const RINGING_MAX: Duration = Duration::from_secs(180);
 
 /// Challenges answered for one request: the second for a nonce that was too old.
 const CHALLENGES_MAX: u8 = 2;
@@ -91,24 +91,31 @@ pub enum Question {
 
 /// A request under way.
 pub(super) struct Outgoing {
-    target: Target,
-    whose: Whose,
-    tag: String,
+    wanted: Wanted,
     cseq: u32,
-    /// Whole lines.
-    fields: String,
-    /// What we offer, in an INVITE.
-    body: String,
     repeat: Repeat,
     /// A provisional answer came.
     proceeding: bool,
     /// Nobody waits for its answer any more.
     canceled: bool,
-    challenges: u8,
     /// Who has rung, by tag: proxies may let many ring (§12.1.2).
     early: BTreeMap<String, Early>,
     /// Requests sent to these: the dialog's numbers go on from there.
     pracks: u32,
+}
+
+/// What is asked, and asked again where more has to be said.
+struct Wanted {
+    target: Target,
+    whose: Whose,
+    tag: String,
+    /// Whole lines.
+    fields: String,
+    /// What we offer, in an INVITE.
+    body: String,
+    /// Asked for in an INVITE (RFC 4028).
+    session: Duration,
+    challenges: u8,
 }
 
 /// Where a call of ours rings.
@@ -137,15 +144,15 @@ impl Whose {
 
 impl Outgoing {
     pub(super) fn tag(&self) -> &str {
-        &self.tag
+        &self.wanted.tag
     }
 
     pub(super) fn way(&self) -> Source {
-        self.target.way
+        self.wanted.target.way
     }
 
     pub(super) fn whose(&self) -> Whose {
-        self.whose
+        self.wanted.whose
     }
 
     pub(super) fn is_proceeding(&self) -> bool {
@@ -199,49 +206,31 @@ impl Endpoint {
             target.call_id = self.new_tag();
         }
         let tag = self.new_tag();
-        self.send_request(target, whose, tag, fields, String::new(), body, 0, now);
+        self.send(Wanted { target, whose, tag, fields, body, session: SESSION, challenges: 0 }, "", now);
     }
 
     /// `proof` answers a challenge.
-    fn send_request(
-        &mut self,
-        target: Target,
-        whose: Whose,
-        tag: String,
-        fields: String,
-        proof: String,
-        body: String,
-        challenges: u8,
-        now: Instant,
-    ) {
+    fn send(&mut self, wanted: Wanted, proof: &str, now: Instant) {
         let branch = self.new_branch();
+        let Wanted { target, whose, tag, fields, body, session, .. } = &wanted;
         self.guard.trust(target.way.peer.ip());
         self.last_cseq = self.last_cseq.wrapping_add(1) & 0x7fff_ffff;
         let cseq = self.last_cseq;
-        let heading = Heading { method: whose.method(), branch, tag: &tag, to_tag: None, cseq };
-        let transmit = write::beginning(&self.config, &target, &heading, &format!("{proof}{fields}"), &body);
-        let interval_max = if matches!(whose, Whose::Call(_)) { TIMEOUT } else { T2 };
+        let heading = Heading { method: whose.method(), branch, tag, to_tag: None, cseq };
+        let (interval_max, session) = match whose {
+            Whose::Call(_) => (TIMEOUT, SessionTimer::asked(*session)),
+            Whose::Request(..) => (T2, String::new()),
+        };
+        let transmit = write::beginning(&self.config, target, &heading, &format!("{proof}{fields}{session}"), body);
         let next = first_repeat(target.way.transport, now);
         let repeat = Repeat { transmit: transmit.clone(), next, interval: T1, interval_max, until: now + TIMEOUT };
         self.transmits.push_back(transmit);
-        let outgoing = Outgoing {
-            target,
-            whose,
-            tag,
-            cseq,
-            fields,
-            body,
-            repeat,
-            proceeding: false,
-            canceled: false,
-            challenges,
-            early: BTreeMap::new(),
-            pracks: 0,
-        };
-        self.outgoing.insert(branch, outgoing);
         if let Whose::Call(call) = whose {
-            self.calling.insert(call, branch);
+            self.calling.insert(*call, branch);
         }
+        let (early, pracks) = (BTreeMap::new(), 0);
+        let outgoing = Outgoing { wanted, cseq, repeat, proceeding: false, canceled: false, early, pracks };
+        self.outgoing.insert(branch, outgoing);
     }
 
     /// Gives up a call of ours that isn't answered (§9.1); false where there is none.
@@ -259,11 +248,11 @@ impl Endpoint {
     /// Forgets a request that is over.
     pub(super) fn end_outgoing(&mut self, branch: Branch) -> Option<Outgoing> {
         let outgoing = self.outgoing.remove(branch)?;
-        if let Whose::Call(call) = outgoing.whose {
+        if let Whose::Call(call) = outgoing.wanted.whose {
             self.calling.remove(&call);
         }
         for tag in outgoing.early.keys() {
-            self.early.remove(&(outgoing.target.call_id.clone(), tag.clone()));
+            self.early.remove(&(outgoing.wanted.target.call_id.clone(), tag.clone()));
         }
         Some(outgoing)
     }
@@ -272,8 +261,8 @@ impl Endpoint {
         let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
         outgoing.repeat.until = now + TIMEOUT;
         outgoing.repeat.next = outgoing.repeat.until;
-        let heading = Heading { method: "CANCEL", branch, tag: &outgoing.tag, to_tag: None, cseq: outgoing.cseq };
-        let cancel = write::beginning(&self.config, &outgoing.target, &heading, "", "");
+        let heading = Heading { method: "CANCEL", branch, tag: &outgoing.wanted.tag, to_tag: None, cseq: outgoing.cseq };
+        let cancel = write::beginning(&self.config, &outgoing.wanted.target, &heading, "", "");
         self.begin(branch, None, cancel, now);
     }
 
@@ -287,7 +276,7 @@ impl Endpoint {
             }
             return message.method() == "INVITE";
         }
-        let Some(outgoing) = self.outgoing.get_mut(branch).filter(|known| known.whose.method() == message.method())
+        let Some(outgoing) = self.outgoing.get_mut(branch).filter(|known| known.wanted.whose.method() == message.method())
         else {
             return false;
         };
@@ -295,7 +284,7 @@ impl Endpoint {
             self.provisional(branch, code, message, &to_tag, now);
             return true;
         }
-        let whose = outgoing.whose;
+        let whose = outgoing.wanted.whose;
         match whose {
             Whose::Call(call) => self.final_answer(branch, call, code, message, &to_tag, now),
             Whose::Request(key, _) => {
@@ -303,7 +292,7 @@ impl Endpoint {
                     return true;
                 }
                 if let Some(outgoing) = self.end_outgoing(branch) {
-                    let ours = write::contact_as(&self.config, outgoing.target.way, &outgoing.target.contact);
+                    let ours = write::contact_as(&self.config, outgoing.wanted.target.way, &outgoing.wanted.target.contact);
                     let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
                     let min_expires = message.header("min-expires").and_then(|seconds| seconds.trim().parse().ok());
                     let service_route = way_by(message, "service-route");
@@ -316,7 +305,7 @@ impl Endpoint {
 
     fn provisional(&mut self, branch: Branch, code: u16, message: &Message, to_tag: &str, now: Instant) {
         let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
-        let Whose::Call(call) = outgoing.whose else {
+        let Whose::Call(call) = outgoing.wanted.whose else {
             outgoing.repeat.interval = T2;
             return;
         };
@@ -346,7 +335,7 @@ impl Endpoint {
             return true;
         }
         let early = outgoing.early.entry(to_tag.to_owned()).or_default();
-        self.early.insert((outgoing.target.call_id.clone(), to_tag.to_owned()), branch);
+        self.early.insert((outgoing.wanted.target.call_id.clone(), to_tag.to_owned()), branch);
         let is_reliable = message.headers("require").flat_map(list).any(|option| option.eq_ignore_ascii_case("100rel"));
         let rseq = message.header("rseq").and_then(|rseq| rseq.trim().parse::<u32>().ok());
         let Some(rseq) = rseq.filter(|rseq| is_reliable && *rseq > 0) else { return true };
@@ -359,7 +348,7 @@ impl Endpoint {
         }
         outgoing.pracks += 1;
         let (cseq, fields) = (outgoing.cseq + outgoing.pracks, format!("RAck: {rseq} {} INVITE\r\n", outgoing.cseq));
-        let dialog = dialog(&outgoing.target, &outgoing.tag, cseq, message);
+        let dialog = dialog(&outgoing.wanted.target, &outgoing.wanted.tag, cseq, message);
         let prack = write::request(&self.config, &dialog, "PRACK", cseq, prack_branch, &fields, "");
         self.begin(prack_branch, None, prack, now);
         true
@@ -377,12 +366,18 @@ impl Endpoint {
         let Some(outgoing) = self.outgoing.get(branch) else { return };
         if code >= 300 {
             let heading =
-                Heading { method: "ACK", branch, tag: &outgoing.tag, to_tag: Some(to_tag), cseq: outgoing.cseq };
+                Heading { method: "ACK", branch, tag: &outgoing.wanted.tag, to_tag: Some(to_tag), cseq: outgoing.cseq };
             // §17.1.1.3: within the transaction.
-            let ack = write::beginning(&self.config, &outgoing.target, &heading, "", "");
+            let ack = write::beginning(&self.config, &outgoing.wanted.target, &heading, "", "");
             let canceled = outgoing.canceled;
             self.acknowledge(branch, to_tag, ack, now);
-            if !canceled && matches!(code, 401 | 407) && self.answer_challenge(branch, code, message, now) {
+            let goes_on = !canceled
+                && match code {
+                    401 | 407 => self.answer_challenge(branch, code, message, now),
+                    422 => self.lengthen(branch, message, now),
+                    _ => false,
+                };
+            if goes_on {
                 return;
             }
             self.end_outgoing(branch);
@@ -392,9 +387,10 @@ impl Endpoint {
             return;
         }
         let Some(outgoing) = self.end_outgoing(branch) else { return };
-        let Outgoing { target, tag, cseq, body, canceled, mut early, pracks, .. } = outgoing;
-        let timer = SessionTimer::of_answer(message, now);
-        let known = Call { description: body, timer, ..dialog(&target, &tag, cseq + pracks, message) };
+        let Outgoing { wanted, cseq, canceled, mut early, pracks, .. } = outgoing;
+        let Wanted { target, tag, body, session, .. } = wanted;
+        let timer = SessionTimer::of_answer(message, now).unwrap_or_else(|| SessionTimer::own(session, now));
+        let known = Call { description: body, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
         let ack_branch = self.new_branch();
         let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, "", "");
         self.acknowledge(branch, to_tag, ack, now);
@@ -437,21 +433,32 @@ impl Endpoint {
         };
         let Some(challenge) = Challenge::best(message.headers(field)) else { return false };
         let is_answerable = |outgoing: &Outgoing| {
-            outgoing.target.credentials.is_some()
-                && (outgoing.challenges == 0 || (challenge.is_stale && outgoing.challenges < CHALLENGES_MAX))
+            outgoing.wanted.target.credentials.is_some()
+                && (outgoing.wanted.challenges == 0 || (challenge.is_stale && outgoing.wanted.challenges < CHALLENGES_MAX))
         };
         if !self.outgoing.get(branch).is_some_and(is_answerable) {
             return false;
         }
-        let Some(Outgoing { target, whose, tag, fields, body, challenges, .. }) = self.end_outgoing(branch) else {
-            return false;
-        };
+        let Some(Outgoing { mut wanted, .. }) = self.end_outgoing(branch) else { return false };
         let cnonce = self.new_tag();
-        let Some(credentials) = &target.credentials else { return false };
-        let proven = Proven { method: whose.method(), uri: &target.uri, body: body.as_bytes() };
+        let Some(credentials) = &wanted.target.credentials else { return false };
+        let proven = Proven { method: wanted.whose.method(), uri: &wanted.target.uri, body: wanted.body.as_bytes() };
         let proof = challenge.answer(credentials, proven, 1, &cnonce);
         let proof = format!("{name}: {proof}\r\n");
-        self.send_request(target, whose, tag, fields, proof, body, challenges + 1, now);
+        wanted.challenges += 1;
+        self.send(wanted, &proof, now);
+        true
+    }
+
+    /// Asks for a longer session (RFC 4028 §7.3); false where nobody asked for that.
+    fn lengthen(&mut self, branch: Branch, refusal: &Message, now: Instant) -> bool {
+        let least = min_se(refusal);
+        let Some(least) = least.filter(|least| self.outgoing.get(branch).is_some_and(|it| *least > it.wanted.session))
+        else {
+            return false;
+        };
+        let Some(Outgoing { wanted, .. }) = self.end_outgoing(branch) else { return false };
+        self.send(Wanted { session: least, ..wanted }, "", now);
         true
     }
 
@@ -466,7 +473,7 @@ impl Endpoint {
         }
         for branch in given_up {
             let Some(outgoing) = self.outgoing.get_mut(branch) else { continue };
-            match outgoing.whose {
+            match outgoing.wanted.whose {
                 // It rings and rings.
                 Whose::Call(call) if outgoing.proceeding && !outgoing.canceled => {
                     outgoing.canceled = true;

@@ -109,7 +109,7 @@ fn who_offers_nothing_answers_in_his_ack() {
     hear(&mut endpoint, ack.clone(), now);
     hear(&mut endpoint, ack, now);
     assert_eq!(events(&mut endpoint), [Event::Confirmed(call, b"his again".to_vec())]);
-    assert_eq!(endpoint.poll_timeout(), None);
+    assert_eq!(endpoint.poll_timeout(), Some(now + SESSION / 2), "all but the session is done with");
 }
 
 const CONTACT: &str = "Contact: <sip:him@10.0.0.9:5071>\r\n";
@@ -270,8 +270,10 @@ fn calls_of_either_side_outlive_sessions_of_either_side() {
                 hear(&mut endpoint, update, now);
                 assert_eq!(lines(&mut endpoint), ["200"]);
             }
-            sent(&mut endpoint);
-            assert_eq!(events(&mut endpoint), [], "ours {is_ours}, we refresh {we_refresh}, round {round}");
+            let refreshed = sent(&mut endpoint).first().is_some_and(|ack| ack.method() == "ACK");
+            // His answer may have a new key.
+            let told = if refreshed { vec![Event::Confirmed(call, b"answer".to_vec())] } else { vec![] };
+            assert_eq!(events(&mut endpoint), told, "ours {is_ours}, we refresh {we_refresh}, round {round}");
         }
         // And when he falls silent, it ends.
         let mut ended = Vec::new();
@@ -283,6 +285,81 @@ fn calls_of_either_side_outlive_sessions_of_either_side() {
         }
         assert_eq!((ended, lines(&mut endpoint).pop().as_deref()), (vec![Event::Ended(call)], Some("BYE")));
     }
+}
+
+/// A call in which the other side speaks of no sessions.
+fn unspoken(endpoint: &mut Endpoint, is_ours: bool, now: Instant) -> CallKey {
+    let call = if is_ours {
+        let (call, invite) = calling(endpoint, now);
+        assert_eq!(invite.header("session-expires"), Some("1800;refresher=uac"));
+        assert_eq!(invite.header("min-se"), None);
+        hear(endpoint, answer(&invite, 200, CONTACT, "answer"), now);
+        call
+    } else {
+        let (call, ok) = timed(endpoint, "", now);
+        assert_eq!((ok.header("session-expires"), ok.header("require")), (Some("1800;refresher=uas"), None));
+        call
+    };
+    let _ = (sent(endpoint), events(endpoint));
+    call
+}
+
+// product: P11; RFC 4028 §7.1, §9
+#[test]
+fn a_call_whose_other_side_is_gone_without_a_word_ends_though_nobody_asked_for_sessions() {
+    let start = Instant::now();
+    for is_ours in [false, true] {
+        let mut endpoint = endpoint();
+        let call = unspoken(&mut endpoint, is_ours, start);
+        let half = start + Duration::from_secs(900);
+        assert_eq!(endpoint.poll_timeout(), Some(half));
+        endpoint.handle_timeout(half);
+        let refresh = sent(&mut endpoint).remove(0);
+        assert_eq!((refresh.method(), refresh.header("session-expires")), ("INVITE", Some("1800;refresher=uac")));
+        // He knows nothing of sessions, and is there.
+        hear(&mut endpoint, answer(&refresh, 488, "", ""), half);
+        assert_eq!(lines(&mut endpoint), ["ACK"]);
+        let next = half + Duration::from_secs(900);
+        assert_eq!(endpoint.poll_timeout(), Some(next));
+        endpoint.handle_timeout(next);
+        let refresh = sent(&mut endpoint).remove(0);
+        hear(&mut endpoint, answer(&refresh, 481, "", ""), next);
+        assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["ACK".into(), "BYE".into()], vec![Event::Ended(call)]));
+    }
+}
+
+// RFC 4028 §7.2, §7.3
+#[test]
+fn who_wants_longer_sessions_has_them_and_who_wants_shorter_ones_too() {
+    let start = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, invite) = calling(&mut endpoint, start);
+    hear(&mut endpoint, answer(&invite, 422, "Min-SE: 3600\r\n", ""), start);
+    let said = sent(&mut endpoint);
+    let [ack, again] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((ack.method(), again.method(), again.cseq().unwrap().0), ("ACK", "INVITE", invite.cseq().unwrap().0 + 1));
+    assert_eq!((again.header("session-expires"), again.header("min-se")), (Some("3600;refresher=uac"), Some("3600")));
+    assert_eq!((again.header("call-id"), again.tag("from")), (invite.header("call-id"), invite.tag("from")));
+    // As long as that is no way to keep us calling.
+    hear(&mut endpoint, answer(again, 422, "Min-SE: 3600\r\n", ""), start);
+    assert_eq!(
+        (lines(&mut endpoint), events(&mut endpoint)),
+        (vec!["ACK".to_owned()], vec![Event::Refused(call, 422)])
+    );
+
+    let (_, invite) = calling(&mut endpoint, start);
+    hear(&mut endpoint, answer(&invite, 200, &format!("{CONTACT}Session-Expires: 200\r\n"), "answer"), start);
+    let _ = (sent(&mut endpoint), events(&mut endpoint));
+    let half = start + Duration::from_secs(100);
+    assert_eq!(endpoint.poll_timeout(), Some(half));
+    endpoint.handle_timeout(half);
+    let refresh = sent(&mut endpoint).remove(0);
+    hear(&mut endpoint, answer(&refresh, 422, "Min-SE: 400\r\n", ""), half);
+    endpoint.handle_timeout(half);
+    let again = sent(&mut endpoint).pop().unwrap();
+    assert_eq!((again.method(), again.header("session-expires")), ("INVITE", Some("400;refresher=uac")));
+    hear(&mut endpoint, answer(&again, 200, "Session-Expires: 300;refresher=uac\r\n", ""), half);
+    assert_eq!(endpoint.poll_timeout(), Some(half + Duration::from_secs(150)));
 }
 
 // RFC 4028 §7.2: a session that has not begun is neither refreshed nor ended.
