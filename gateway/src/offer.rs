@@ -29,7 +29,10 @@ impl Ours {
 /// Reads an offer or answer that came from `signalling`.
 pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Result<Agreed, OfferError> {
     let agreed = sdp::agree(description)?;
-    if may_send(agreed.remote, signalling, ours) { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+    let may_send = |to: SocketAddr| may_send(to, signalling, ours);
+    // A handshake is begun with where RTCP is to go, too (RFC 5764 §4.1.3).
+    let may_report = agreed.rtcp_mux || agreed.rtcp.is_none_or(may_send);
+    if may_send(agreed.remote) && may_report { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
 }
 
 fn may_send(to: SocketAddr, signalling: IpAddr, ours: &Ours) -> bool {
@@ -56,6 +59,27 @@ fn may_send(to: SocketAddr, signalling: IpAddr, ours: &Ours) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // reliability: A10
+    #[test]
+    fn reports_and_handshakes_are_sent_to_no_other_place_either() {
+        let ours = Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: "203.0.113.1".parse().unwrap() };
+        let check = |lines: &str, expected: bool| {
+            let offer = format!("v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/AVP 8\r\n{lines}");
+            let agreed = agree(offer.as_bytes(), "198.51.100.7".parse().unwrap(), &ours);
+            assert_eq!(agreed.is_ok(), expected, "{lines}");
+        };
+        check("", true);
+        check("a=rtcp:4005\r\n", true);
+        check("a=rtcp:4005 IN IP4 198.51.100.8\r\n", true);
+        check("a=rtcp:9 IN IP4 0.0.0.0\r\n", true);
+        check("a=rtcp:0\r\n", true);
+        check("a=rtcp:53\r\n", false);
+        check("a=rtcp:4005 IN IP4 169.254.169.254\r\n", false);
+        check("a=rtcp:4005 IN IP4 127.0.0.1\r\n", false);
+        check("a=rtcp:5060 IN IP4 203.0.113.1\r\n", false);
+        check("a=rtcp-mux\r\na=rtcp:9\r\n", true);
+    }
 
     // reliability: A10
     #[test]

@@ -155,6 +155,16 @@ fn sound_is_offered_in_vain_to_crowds_services_neighbours_and_ourselves() -> Res
     for (address, port) in places {
         assert_eq!(offered(server.sip, &offer(address, port))?, 488, "{address} {port}");
     }
+    // Nor is a handshake begun there, which has a port of its own for reports.
+    let with_reports = |place: &str| {
+        let fingerprint = ["00"; 32].join(":");
+        offer("127.0.0.1", 4_000).replace("RTP/AVP", "UDP/TLS/RTP/SAVP")
+            + &format!("a=rtpmap:8 PCMA/8000\r\na=setup:passive\r\na=fingerprint:sha-256 {fingerprint}\r\na=rtcp:{place}\r\n")
+    };
+    for place in ["53 IN IP4 169.254.169.254", "4001 IN IP4 169.254.169.254", "53", "4001 IN IP4 224.0.0.1"] {
+        assert_eq!(offered(server.sip, &with_reports(place))?, 488, "{place}");
+    }
+    assert_eq!(offered(server.sip, &with_reports("4001 IN IP4 127.0.0.3"))?, 200);
     // Nowhere at all is a hold of before RFC 3264, and 127.0.0.3 is a telephone on this machine.
     for (address, port) in [("0.0.0.0", 4_000), ("127.0.0.3", 4_000)] {
         assert_eq!(offered(server.sip, &offer(address, port))?, 200, "{address} {port}");

@@ -503,7 +503,7 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             medias.iter_mut().rev().take(1).for_each(|media| media.rtcp_mux = true);
         } else if let Some(value) = line.strip_prefix("a=rtcp:") {
             let mut words = value.split_whitespace();
-            let port = words.next().and_then(|port| port.parse().ok());
+            let port = words.next().and_then(|port| port.parse().ok()).filter(|port| *port != 0);
             let ip = words.nth(2).and_then(|ip| ip.parse().ok());
             if let (Some(media), Some(port)) = (medias.last_mut(), port) {
                 media.rtcp = Some((port, ip));
