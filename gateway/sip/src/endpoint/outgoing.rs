@@ -23,6 +23,9 @@ const CHALLENGES_MAX: u8 = 2;
 /// Telephones of one call that ring at once and are answered for what they say; more ring unheard.
 const EARLY_MAX: usize = 16;
 
+/// Reliable provisional answers of one call that are acknowledged (RFC 3262); nobody has more to say before he is answered.
+const PRACKS_MAX: u32 = 100;
+
 /// Proxies a request may be asked to go by. A longer way would be a loop, or somebody's joke.
 const PROXIES_MAX: usize = 8;
 
@@ -278,7 +281,8 @@ impl Endpoint {
         }
         let Some(outgoing) = self.outgoing.get_mut(branch).filter(|known| known.wanted.whose.method() == message.method())
         else {
-            return false;
+            let is_answer = message.method() == "INVITE" && (200..300).contains(&code);
+            return is_answer && self.let_go(branch, message, &to_tag, now);
         };
         if code < 200 {
             self.provisional(branch, code, message, &to_tag, now);
@@ -338,7 +342,8 @@ impl Endpoint {
         self.early.insert((outgoing.wanted.target.call_id.clone(), to_tag.to_owned()), branch);
         let is_reliable = message.headers("require").flat_map(list).any(|option| option.eq_ignore_ascii_case("100rel"));
         let rseq = message.header("rseq").and_then(|rseq| rseq.trim().parse::<u32>().ok());
-        let Some(rseq) = rseq.filter(|rseq| is_reliable && *rseq > 0) else { return true };
+        let may_acknowledge = outgoing.pracks + 1 < PRACKS_MAX;
+        let Some(rseq) = rseq.filter(|rseq| is_reliable && *rseq > 0 && may_acknowledge) else { return true };
         if early.rseq != 0 && early.rseq.checked_add(1) != Some(rseq) {
             return false;
         }
@@ -407,6 +412,36 @@ impl Endpoint {
             };
             self.events.push_back(Event::Answered(call, answer));
         }
+    }
+
+    /// A proxy let several telephones ring and one more was taken at the same moment (§13.2.2.4): it is acknowledged and hung up. False
+    /// where no call of ours was.
+    fn let_go(&mut self, branch: Branch, answer: &Message, to_tag: &str, now: Instant) -> bool {
+        let mut taken = self.acks.range((branch, String::new())..).take_while(|((of, _), _)| *of == branch);
+        let Some(way) = taken.next().map(|(_, ack)| ack.transmit.to).filter(|_| taken.count() < EARLY_MAX) else {
+            return false;
+        };
+        let named = |name: &str| answer.uri(name).unwrap_or_default().to_owned();
+        let (Some((cseq, _)), Some(tag)) = (answer.cseq(), answer.tag("from")) else { return false };
+        let target = Target {
+            way,
+            uri: named("to"),
+            from: named("from"),
+            to: named("to"),
+            contact: String::new(),
+            call_id: answer.header("call-id").unwrap_or_default().to_owned(),
+            credentials: None,
+            replaces: None,
+            routes: Vec::new(),
+        };
+        // Beyond what he may have been sent while he rang.
+        let known = dialog(&target, tag, cseq.saturating_add(PRACKS_MAX), answer);
+        let (ack_branch, bye_branch) = (self.new_branch(), self.new_branch());
+        let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, "", "");
+        self.acknowledge(branch, to_tag, ack, now);
+        let bye = write::request(&self.config, &known, "BYE", known.our_cseq, bye_branch, "", "");
+        self.begin(bye_branch, None, bye, now);
+        true
     }
 
     /// Sends an ACK, and again whenever the answer is repeated (§13.2.2.4, §17.1.1.2 timer D).

@@ -230,3 +230,39 @@ fn a_registration_is_proven_and_says_how_long_it_stands() {
     assert_eq!(events(&mut endpoint), [Event::Responded(key, Answer::of(408))]);
     assert_eq!((last - now).as_secs(), 32);
 }
+
+// RFC 3261 §13.2.2.4: all are the house's, who rang at once.
+#[test]
+fn of_several_who_take_a_call_one_has_it_and_the_others_are_hung_up() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, invite) = calling(&mut endpoint, now);
+    let taken = |code: u16| {
+        let contact = format!("Contact: <sip:t{code}@10.0.0.9:5071>\r\nRecord-Route: <sip:p;lr>\r\n");
+        answer(&invite, code, &contact, "answer")
+    };
+    hear(&mut endpoint, taken(200), now);
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint).len()), (vec!["ACK".to_owned()], 1));
+    hear(&mut endpoint, taken(202), now);
+    let said = sent(&mut endpoint);
+    let [ack, bye] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((ack.method(), ack.cseq(), ack.tag("to")), ("ACK", Some((1, "ACK")), Some("t202")));
+    assert_eq!((bye.method(), bye.tag("to"), bye.header("route")), ("BYE", Some("t202"), Some("<sip:p;lr>")));
+    assert!(bye.cseq().unwrap().0 > 1 && bye.tag("from") == invite.tag("from"), "{bye:?}");
+    assert!(matches!(&bye.start, StartLine::Request { uri, .. } if uri == "sip:t202@10.0.0.9:5071"));
+    // His answer comes again, as long as he hasn't heard; ours stands.
+    hear(&mut endpoint, taken(202), now);
+    assert_eq!(lines(&mut endpoint), ["ACK"]);
+    hear(&mut endpoint, answer(bye, 200, "", ""), now);
+    assert_eq!(events(&mut endpoint), []);
+    endpoint.hang_up(call, now);
+    let bye = sent(&mut endpoint).remove(0);
+    assert_eq!((bye.method(), bye.tag("to")), ("BYE", Some("t200")));
+    // To what nobody asked there is no answer.
+    let stranger = Message::parse(
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK0000000000000001\r\nFrom: <sip:a@b>;tag=1\r\n\
+          To: <sip:c@d>;tag=2\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:c@10.0.0.7>\r\nContent-Length: 0\r\n\r\n",
+    );
+    hear(&mut endpoint, stranger.unwrap(), now);
+    assert_eq!(lines(&mut endpoint), Vec::<String>::new());
+}
