@@ -102,9 +102,6 @@ async fn answer_late(
     orders: &Orders,
     mut signals: mpsc::Receiver<Signal>,
 ) -> Result<(Line, &'static str), EndCause> {
-    if incoming.wants_ringing {
-        orders.give(Order::Ring).await;
-    }
     let (leg, facts) = house.plane.open_leg().await.map_err(soundless)?;
     let signalling = incoming.source.peer.ip();
     let session = u64::from(rand::random::<u32>());

@@ -149,7 +149,8 @@ pub struct Incoming {
     pub source: Source,
     /// The call it takes over (RFC 3891), which is to be hung up when this one is answered.
     pub replaces: Option<CallKey>,
-    /// The caller requires to be told reliably that it rings (RFC 3262): [`Endpoint::ring`] before the answer.
+    /// The caller requires to be told reliably that it rings (RFC 3262): [`Endpoint::ring`] before the answer. Who waits for our offer
+    /// is not told: the first he is told so would have to bring it (§5), and he has it by the answer.
     pub wants_ringing: bool,
 }
 
@@ -479,10 +480,10 @@ impl Endpoint {
             to: message.uri("to").and_then(uri_user).unwrap_or_default(),
             caller: self.caller(&message, source),
             call_id: dialog.0.clone(),
+            wants_ringing: requires_ringing(&message) && !message.body.is_empty(),
             offer: std::mem::take(&mut message.body),
             source,
             replaces,
-            wants_ringing: requires_ringing(&message),
         };
         let tag = self.new_tag();
         let routes = message.headers("record-route").map(str::to_owned).collect();
@@ -566,6 +567,9 @@ impl Endpoint {
         let Some(call) = self.calls.get_mut(key).filter(|call| call.state == State::Ringing) else { return };
         call.trying = None;
         if requires_ringing(&call.invite) {
+            if call.offering {
+                return;
+            }
             return self.ring_reliably(key, now);
         }
         let contact = contact(&self.config, call.source);

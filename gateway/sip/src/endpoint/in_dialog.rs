@@ -155,8 +155,11 @@ impl Endpoint {
         let Some(known) = self.calls.get_mut(call) else { return };
         let rack = format!("{} {} INVITE", known.rseq, known.invite_cseq);
         let given: Vec<&str> = message.header("rack").unwrap_or_default().split_whitespace().collect();
-        if known.state == State::Ringing && known.repeat.is_some() && given.join(" ") == rack {
-            known.repeat = None;
+        if known.rseq > 0 && given.join(" ") == rack {
+            // After the answer, which may overtake it, that is what is repeated (RFC 3262 §3).
+            if known.state == State::Ringing {
+                known.repeat = None;
+            }
             self.answer_plainly(source, message, key, 200, "OK", now);
         } else {
             self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);

@@ -431,6 +431,28 @@ fn ringing_is_reliable_where_that_is_required() {
         endpoint.handle_timeout(now);
     }
     assert_eq!(((now - start).as_secs(), events(&mut endpoint)), (32, vec![Event::Canceled(call)]));
+
+    // The answer overtakes his PRACK.
+    let (mut endpoint, call, tag) = ring();
+    endpoint.answer(call, "answer", start);
+    endpoint.handle(source(Transport::Tcp), with_lines("PRACK", 2, &tag, "RAck: 1 1 INVITE\r\n", ""), start);
+    assert_eq!(lines(&mut endpoint), ["200", "200"]);
+    endpoint.handle_timeout(start + T1);
+    assert_eq!(lines(&mut endpoint), ["200"], "which is said again until its ACK");
+}
+
+// RFC 3262 §5: the first of them would have to bring our offer.
+#[test]
+fn who_waits_for_our_offer_has_it_by_the_answer_and_no_ringing_before() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    endpoint.handle(source(Transport::Tcp), with_lines("INVITE", 1, "", "Require: 100rel\r\n", ""), now);
+    let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
+    assert!(!incoming.wants_ringing);
+    endpoint.ring(incoming.call, now);
+    assert_eq!(lines(&mut endpoint), Vec::<String>::new());
+    endpoint.answer(incoming.call, "ours", now);
+    assert_eq!(sent(&mut endpoint)[0].body, b"ours");
 }
 
 // RFC 3261 §9.2
