@@ -62,6 +62,8 @@ pub struct Binding {
     pub preference: u16,
     /// Which telephone it is, by which of its ways, where it says so: wherever it comes back from, it is at one place (RFC 5626 §6).
     pub flow: Option<Flow>,
+    /// Call-ID and CSeq of its newest registration: an older one that comes late changes nothing (§10.3 item 7). None after a restart.
+    pub newest: Option<(String, u32)>,
 }
 
 /// What a telephone names itself and one of its ways here by (RFC 5626 §4.2).
@@ -233,13 +235,22 @@ impl Endpoint {
         let takes_flows = is_direct && supported.any(|option| option.eq_ignore_ascii_case("outbound"));
         let mut has_flow = false;
         let asked_for_all = message.header("expires").and_then(|expires| expires.trim().parse::<u32>().ok());
+        let contacts: Vec<&str> = message.headers("contact").flat_map(list).take(BINDINGS_MAX).collect();
+        if contacts.contains(&"*") && (contacts.len() > 1 || asked_for_all != Some(0)) {
+            return self.answer_plainly(source, message, key, 400, "Bad Request", now);
+        }
+        let call_id = message.header("call-id").unwrap_or_default();
+        let number = message.cseq().map_or(0, |(number, _)| number);
+        let newest = Some((call_id.to_owned(), number));
         let bindings = self.registrar.bindings.entry(account.to_owned()).or_default();
         bindings.retain(|binding| binding.expires > now);
-        for contact in message.headers("contact").flat_map(list).take(BINDINGS_MAX) {
+        let is_newer = |(of, than): &(String, u32)| of == call_id && *than >= number;
+        if !contacts.is_empty() && bindings.iter().any(|binding| binding.newest.as_ref().is_some_and(is_newer)) {
+            return self.answer_plainly(source, message, key, 500, "Server Internal Error", now);
+        }
+        for contact in contacts {
             if contact == "*" {
-                if asked_for_all == Some(0) {
-                    bindings.clear();
-                }
+                bindings.clear();
                 continue;
             }
             let (uri, behind) = split_address(contact);
@@ -258,7 +269,8 @@ impl Endpoint {
             }
             let seconds = seconds.clamp(EXPIRES_MIN, EXPIRES_MAX);
             let expires = now + Duration::from_secs(u64::from(seconds));
-            bindings.push(Binding { uri, way: source, expires, path: path.clone(), preference, flow });
+            let (path, newest) = (path.clone(), newest.clone());
+            bindings.push(Binding { uri, way: source, expires, path, preference, flow, newest });
         }
         let mut fields = String::new();
         if has_flow {

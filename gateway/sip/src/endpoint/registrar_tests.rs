@@ -372,3 +372,29 @@ fn a_telephone_behind_proxies_is_called_by_them() {
     let fields = format!("{}{many}{CONTACT}", proof(&challenged, "8001", "secret", 2));
     assert_eq!(ask(&mut endpoint, register(3, "8001", &fields), now).headers("path").count(), 8);
 }
+
+// product: P12; RFC 3261 §10.3 items 6 and 7
+#[test]
+fn a_registration_that_comes_late_or_is_none_changes_nothing() {
+    let now = Instant::now();
+    let mut endpoint = registrar(true);
+    let mut nonce_uses = 0;
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), now);
+    let mut say = |endpoint: &mut Endpoint, number: u32, fields: &str| {
+        nonce_uses += 1;
+        let good = proof(&challenged, "8001", "secret", nonce_uses);
+        let answer = ask(endpoint, register(number, "8001", &format!("{good}{fields}")), now);
+        let left = endpoint.bindings("8001", now);
+        (code(&answer), left.into_iter().map(|binding| binding.uri).collect::<Vec<_>>())
+    };
+    let here = vec!["sip:8001@10.0.0.9:5070".to_owned()];
+    assert_eq!(say(&mut endpoint, 5, CONTACT), (200, here.clone()));
+    assert_eq!(say(&mut endpoint, 4, "Contact: *\r\nExpires: 0\r\n"), (500, here.clone()), "it was overtaken");
+    assert_eq!(say(&mut endpoint, 3, "Contact: <sip:8001@10.0.0.9:5070>;expires=0\r\n"), (500, here.clone()));
+    assert_eq!(say(&mut endpoint, 2, ""), (200, here.clone()), "who only asks changes nothing");
+    for all in ["", "Expires: 60\r\n", "Contact: <sip:8001@10.0.0.7>\r\nExpires: 0\r\n"] {
+        assert_eq!(say(&mut endpoint, 6, &format!("Contact: *\r\n{all}")), (400, here.clone()), "{all}");
+        endpoint.answers.clear();
+    }
+    assert_eq!(say(&mut endpoint, 7, "Contact: *\r\nExpires: 0\r\n"), (200, vec![]));
+}
