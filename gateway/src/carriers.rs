@@ -387,6 +387,7 @@ impl Carriers {
             contact: trunk.user.clone().unwrap_or_else(|| trunk.caller.clone()),
             call_id: String::new(),
             credentials: credentials.map(|(user, password)| Credentials { user, password }),
+            realm: trunk.realm.clone(),
             replaces: None,
             routes,
         };

@@ -126,6 +126,7 @@ async fn ring_own(
             contact: "huitong".to_owned(),
             call_id: String::new(),
             credentials: None,
+            realm: None,
             replaces: replaces.clone(),
             routes: binding.path,
         };

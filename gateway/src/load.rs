@@ -282,6 +282,7 @@ impl Run {
             contact: format!("load{index}"),
             call_id: String::new(),
             credentials: None,
+            realm: None,
             replaces: None,
             routes: Vec::new(),
         };

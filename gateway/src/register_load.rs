@@ -89,6 +89,7 @@ impl Run {
             contact: user.to_owned(),
             call_id: String::new(),
             credentials: Some(Credentials { user: user.to_owned(), password: password.to_owned() }),
+            realm: None,
             replaces: None,
             routes: Vec::new(),
         };

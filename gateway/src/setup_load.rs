@@ -158,6 +158,7 @@ impl Run {
             contact: "load".to_owned(),
             call_id: String::new(),
             credentials: None,
+            realm: None,
             replaces: None,
             routes: Vec::new(),
         };

@@ -129,6 +129,7 @@ impl Caller {
             contact: "doctor".to_owned(),
             call_id: String::new(),
             credentials: None,
+            realm: None,
             replaces: None,
             routes: Vec::new(),
         };

@@ -48,6 +48,7 @@ struct Written {
     domain: Option<String>,
     user: Option<String>,
     password: Option<String>,
+    realm: Option<String>,
     #[serde(default)]
     register: bool,
     caller: Option<String>,
@@ -90,6 +91,8 @@ pub struct Trunk {
     pub user: Option<String>,
     /// Proves that we are it.
     pub password: Option<String>,
+    /// Who asks for that proof (RFC 3261 §22.1): nobody else is given any. Anybody is where not set.
+    pub realm: Option<String>,
     /// Calls come to where we register (RFC 3261 §10), not to an address it knows.
     pub register: bool,
     /// The number those we call see.
@@ -188,6 +191,7 @@ impl TryFrom<Written> for Trunk {
             encryption: written.encryption,
             user: written.user,
             password: written.password,
+            realm: written.realm,
             register: written.register,
             caller,
             prefixes: written.prefixes,

@@ -179,6 +179,7 @@ fn target(way: Source) -> Target {
         contact: "1000".to_owned(),
         call_id: String::new(),
         credentials: None,
+        realm: None,
         replaces: None,
         routes: Vec::new(),
     }

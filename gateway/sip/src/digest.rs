@@ -136,9 +136,10 @@ impl Challenge {
         })
     }
 
-    /// The strongest of those a server offers.
-    pub(crate) fn best<'a>(offered: impl Iterator<Item = &'a str>) -> Option<Self> {
-        offered.filter_map(Self::parse).min_by_key(|challenge| challenge.algorithm)
+    /// The strongest of those a server offers, of this realm alone where one is named.
+    pub(crate) fn best<'a>(offered: impl Iterator<Item = &'a str>, realm: Option<&str>) -> Option<Self> {
+        let is_of = |challenge: &Self| realm.is_none_or(|realm| challenge.realm == realm);
+        offered.filter_map(Self::parse).filter(is_of).min_by_key(|challenge| challenge.algorithm)
     }
 
     /// RFC 7616 §3.4.1.
@@ -285,7 +286,7 @@ mod tests {
         let proven = Proven { method: "GET", uri: "/dir/index.html", body: b"" };
         let check = |algorithm: &str, response: &str| {
             let offered = format!("Digest {REALM}, algorithm={algorithm}");
-            let challenge = Challenge::best(std::iter::once(offered.as_str())).unwrap();
+            let challenge = Challenge::best(std::iter::once(offered.as_str()), None).unwrap();
             let answer = challenge.answer(&mufasa(), proven, 1, CNONCE);
             assert!(answer.contains(&format!("response=\"{response}\"")), "{answer}");
             assert!(answer.contains("qop=auth, nc=00000001") && answer.contains("opaque=\"FQhe"), "{answer}");
@@ -314,7 +315,7 @@ mod tests {
             "Digest realm=\"a\", nonce=\"3\", algorithm=SHA-1024",
             "Basic realm=\"a\"",
         ];
-        let best = Challenge::best(offered.into_iter()).unwrap();
+        let best = Challenge::best(offered.into_iter(), None).unwrap();
         assert_eq!((best.nonce.as_str(), best.algorithm, best.is_stale), ("2", Algorithm::Sha256, true));
     }
 

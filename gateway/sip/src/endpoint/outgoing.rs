@@ -1,7 +1,7 @@
 //! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
 //! with the answers to challenges (§22).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Repeat, Replaces, Source,
@@ -17,7 +17,7 @@ use crate::{
 /// How long a called telephone may ring before the call is given up: proxies give it no longer (§16.6 item 11).
 const RINGING_MAX: Duration = Duration::from_secs(180);
 
-/// Challenges answered for one request: the second for a nonce that was too old.
+/// Challenges of one side answered for one request: the second for a nonce that was too old.
 const CHALLENGES_MAX: u8 = 2;
 
 /// Telephones of one call that ring at once and are answered for what they say; more ring unheard.
@@ -53,6 +53,8 @@ pub struct Target {
     pub call_id: String,
     /// To answer challenges with.
     pub credentials: Option<Credentials>,
+    /// Whose challenges are answered (§22.1); anybody's where not set.
+    pub realm: Option<String>,
     /// The call of somebody else's that this one is to replace (RFC 3891).
     pub replaces: Option<Replaces>,
     /// By which proxies it is to go, each a value of Route: the Path of a registration (RFC 3327), or the Service-Route we
@@ -96,6 +98,8 @@ pub enum Question {
 pub(super) struct Outgoing {
     wanted: Wanted,
     cseq: u32,
+    /// What was proven with it, in whole lines.
+    proof: String,
     repeat: Repeat,
     /// A provisional answer came.
     proceeding: bool,
@@ -118,7 +122,23 @@ struct Wanted {
     body: String,
     /// Asked for in an INVITE (RFC 4028).
     session: Duration,
-    challenges: u8,
+    /// By each of [`PROOFS`].
+    challenged: [Challenged; 2],
+}
+
+/// The fields by which proof is asked for and given: by the server itself, and by a proxy before it (§22.2, §22.3). One request may
+/// have to show both.
+const PROOFS: [(&str, &str); 2] =
+    [("www-authenticate", "Authorization"), ("proxy-authenticate", "Proxy-Authorization")];
+
+/// Who wants proof, if anybody does.
+#[derive(Default)]
+struct Challenged {
+    newest: Option<Challenge>,
+    /// Of these.
+    answered: u8,
+    /// How often the nonce of the newest was used.
+    uses: u32,
 }
 
 /// Where a call of ours rings.
@@ -209,12 +229,12 @@ impl Endpoint {
             target.call_id = self.new_tag();
         }
         let tag = self.new_tag();
-        self.send(Wanted { target, whose, tag, fields, body, session: SESSION, challenges: 0 }, "", now);
+        let challenged = Default::default();
+        self.send(Wanted { target, whose, tag, fields, body, session: SESSION, challenged }, now);
     }
 
-    /// `proof` answers a challenge.
-    fn send(&mut self, wanted: Wanted, proof: &str, now: Instant) {
-        let branch = self.new_branch();
+    fn send(&mut self, mut wanted: Wanted, now: Instant) {
+        let (branch, proof) = (self.new_branch(), self.prove(&mut wanted));
         let Wanted { target, whose, tag, fields, body, session, .. } = &wanted;
         self.guard.trust(target.way.peer.ip());
         self.last_cseq = self.last_cseq.wrapping_add(1) & 0x7fff_ffff;
@@ -232,7 +252,7 @@ impl Endpoint {
             self.calling.insert(*call, branch);
         }
         let (early, pracks) = (BTreeMap::new(), 0);
-        let outgoing = Outgoing { wanted, cseq, repeat, proceeding: false, canceled: false, early, pracks };
+        let outgoing = Outgoing { wanted, cseq, proof, repeat, proceeding: false, canceled: false, early, pracks };
         self.outgoing.insert(branch, outgoing);
     }
 
@@ -392,12 +412,13 @@ impl Endpoint {
             return;
         }
         let Some(outgoing) = self.end_outgoing(branch) else { return };
-        let Outgoing { wanted, cseq, canceled, mut early, pracks, .. } = outgoing;
+        let Outgoing { wanted, cseq, proof, canceled, mut early, pracks, .. } = outgoing;
         let Wanted { target, tag, body, session, .. } = wanted;
         let timer = SessionTimer::of_answer(message, now).unwrap_or_else(|| SessionTimer::own(session, now));
         let known = Call { description: body, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
         let ack_branch = self.new_branch();
-        let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, "", "");
+        // §13.2.2.4: with what proved the INVITE.
+        let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, &proof, "");
         self.acknowledge(branch, to_tag, ack, now);
         self.by_dialog.insert(super::dialog_of(&known.invite), call);
         self.calls.insert(call, known);
@@ -431,6 +452,7 @@ impl Endpoint {
             contact: String::new(),
             call_id: answer.header("call-id").unwrap_or_default().to_owned(),
             credentials: None,
+            realm: None,
             replaces: None,
             routes: Vec::new(),
         };
@@ -460,29 +482,41 @@ impl Endpoint {
         self.transmits.push_back(ack);
     }
 
-    /// Asks again with proof (§22.2); false where that is in vain.
+    /// Asks again with proof (§22.2); false where that is in vain, or not for who asks.
     fn answer_challenge(&mut self, branch: Branch, code: u16, message: &Message, now: Instant) -> bool {
-        let (field, name) = match code {
-            401 => ("www-authenticate", "Authorization"),
-            _ => ("proxy-authenticate", "Proxy-Authorization"),
+        let which = usize::from(code == 407);
+        let Some(Wanted { target, challenged, .. }) = self.outgoing.get(branch).map(|outgoing| &outgoing.wanted) else {
+            return false;
         };
-        let Some(challenge) = Challenge::best(message.headers(field)) else { return false };
-        let is_answerable = |outgoing: &Outgoing| {
-            outgoing.wanted.target.credentials.is_some()
-                && (outgoing.wanted.challenges == 0 || (challenge.is_stale && outgoing.wanted.challenges < CHALLENGES_MAX))
+        let before = &challenged[which];
+        let Some(challenge) = Challenge::best(message.headers(PROOFS[which].0), target.realm.as_deref()) else {
+            return false;
         };
-        if !self.outgoing.get(branch).is_some_and(is_answerable) {
+        let is_new = before.answered == 0 || (challenge.is_stale && before.answered < CHALLENGES_MAX);
+        if target.credentials.is_none() || !is_new {
             return false;
         }
         let Some(Outgoing { mut wanted, .. }) = self.end_outgoing(branch) else { return false };
-        let cnonce = self.new_tag();
-        let Some(credentials) = &wanted.target.credentials else { return false };
-        let proven = Proven { method: wanted.whose.method(), uri: &wanted.target.uri, body: wanted.body.as_bytes() };
-        let proof = challenge.answer(credentials, proven, 1, &cnonce);
-        let proof = format!("{name}: {proof}\r\n");
-        wanted.challenges += 1;
-        self.send(wanted, &proof, now);
+        let answered = wanted.challenged[which].answered + 1;
+        wanted.challenged[which] = Challenged { newest: Some(challenge), answered, uses: 0 };
+        self.send(wanted, now);
         true
+    }
+
+    /// Whole lines; empty where nobody has asked for them.
+    fn prove(&mut self, wanted: &mut Wanted) -> String {
+        let Wanted { target, whose, body, challenged, .. } = wanted;
+        let (mut fields, cnonce) = (String::new(), self.new_tag());
+        let Some(credentials) = &target.credentials else { return fields };
+        for (challenged, (_, name)) in challenged.iter_mut().zip(PROOFS) {
+            let Some(challenge) = &challenged.newest else { continue };
+            challenged.uses += 1;
+            let proven = Proven { method: whose.method(), uri: &target.uri, body: body.as_bytes() };
+            let proof = challenge.answer(credentials, proven, challenged.uses, &cnonce);
+            // Writing into a String can't fail.
+            let _ = write!(fields, "{name}: {proof}\r\n");
+        }
+        fields
     }
 
     /// Asks for a longer session (RFC 4028 §7.3); false where nobody asked for that.
@@ -493,7 +527,7 @@ impl Endpoint {
             return false;
         };
         let Some(Outgoing { wanted, .. }) = self.end_outgoing(branch) else { return false };
-        self.send(Wanted { session: least, ..wanted }, "", now);
+        self.send(Wanted { session: least, ..wanted }, now);
         true
     }
 

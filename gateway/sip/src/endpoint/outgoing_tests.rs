@@ -9,6 +9,7 @@ pub(super) fn target(transport: Transport) -> Target {
         contact: "1000".to_owned(),
         call_id: String::new(),
         credentials: Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
+        realm: None,
         replaces: None,
         routes: Vec::new(),
     }
@@ -265,4 +266,48 @@ fn of_several_who_take_a_call_one_has_it_and_the_others_are_hung_up() {
     );
     hear(&mut endpoint, stranger.unwrap(), now);
     assert_eq!(lines(&mut endpoint), Vec::<String>::new());
+}
+
+// RFC 3261 §22.3, §13.2.2.4
+#[test]
+fn a_proxy_and_the_server_behind_it_both_have_their_proof() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let (call, first) = calling(&mut endpoint, now);
+    let challenge = |field: &str, nonce: &str| format!("{field}: Digest realm=\"{nonce}\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
+    hear(&mut endpoint, answer(&first, 407, &challenge("Proxy-Authenticate", "p"), ""), now);
+    let second = sent(&mut endpoint).pop().unwrap();
+    assert!(second.header("proxy-authorization").unwrap().contains("nc=00000001"));
+    hear(&mut endpoint, answer(&second, 401, &challenge("WWW-Authenticate", "s"), ""), now);
+    let third = sent(&mut endpoint).pop().unwrap();
+    let (proxy, server) = (third.header("proxy-authorization").unwrap(), third.header("authorization").unwrap());
+    assert!(proxy.contains("nonce=\"p\"") && proxy.contains("nc=00000002"), "counted on: {proxy}");
+    assert!(server.contains("nonce=\"s\"") && server.contains("nc=00000001"), "{server}");
+    // And where a longer session is asked for.
+    hear(&mut endpoint, answer(&third, 422, "Min-SE: 3600\r\n", ""), now);
+    let fourth = sent(&mut endpoint).pop().unwrap();
+    assert!(fourth.header("proxy-authorization").unwrap().contains("nc=00000003"));
+    hear(&mut endpoint, answer(&fourth, 200, "Contact: <sip:him@10.0.0.9>\r\n", "answer"), now);
+    let ack = sent(&mut endpoint).remove(0);
+    assert_eq!((ack.method(), ack.header("authorization")), ("ACK", fourth.header("authorization")));
+    assert_eq!(ack.header("proxy-authorization"), fourth.header("proxy-authorization"));
+    assert_eq!(events(&mut endpoint), [Event::Answered(call, b"answer".to_vec())]);
+}
+
+// RFC 3261 §22.1
+#[test]
+fn a_password_is_proven_to_the_realm_it_is_of_and_to_no_other() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let named = Target { realm: Some("carrier".to_owned()), ..target(Transport::Udp) };
+    let call = endpoint.call(named, "offer", now).unwrap();
+    let first = sent(&mut endpoint).remove(0);
+    let challenges = "WWW-Authenticate: Digest realm=\"other\", nonce=\"o\", algorithm=SHA-256\r\n\
+                      WWW-Authenticate: Digest realm=\"carrier\", nonce=\"c\"\r\n";
+    hear(&mut endpoint, answer(&first, 401, challenges, ""), now);
+    let second = sent(&mut endpoint).pop().unwrap();
+    assert!(second.header("authorization").unwrap().contains("realm=\"carrier\""));
+    hear(&mut endpoint, answer(&second, 407, "Proxy-Authenticate: Digest realm=\"other\", nonce=\"o\"\r\n", ""), now);
+    assert_eq!(lines(&mut endpoint), ["ACK"]);
+    assert_eq!(events(&mut endpoint), [Event::Refused(call, 407)]);
 }

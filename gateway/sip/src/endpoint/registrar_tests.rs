@@ -36,7 +36,7 @@ fn code(message: &Message) -> u16 {
 
 /// The field that answers a challenge.
 fn proof(challenged: &Message, user: &str, password: &str, count: u32) -> String {
-    let challenge = Challenge::best(challenged.headers("www-authenticate")).unwrap();
+    let challenge = Challenge::best(challenged.headers("www-authenticate"), None).unwrap();
     let credentials = Credentials { user: user.to_owned(), password: password.to_owned() };
     let proven = Proven { method: "REGISTER", uri: "sip:house", body: b"" };
     format!("Authorization: {}\r\n", challenge.answer(&credentials, proven, count, "c"))
@@ -355,6 +355,7 @@ fn a_telephone_behind_proxies_is_called_by_them() {
         contact: "huitong".to_owned(),
         call_id: String::new(),
         credentials: None,
+        realm: None,
         replaces: None,
         routes: binding.path.clone(),
     };
