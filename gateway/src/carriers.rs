@@ -398,7 +398,9 @@ impl Carriers {
 /// The name that was asked for, not what name servers made of it (RFC 5922 §4).
 fn tls_peer(trunk: &Trunk) -> Option<TlsPeer> {
     let peer = TlsPeer::new(&trunk.host, trunk.authority.as_deref(), trunk.certificate.as_ref());
-    let warn = |error: &String| tracing::warn!(trunk = trunk.name, error, "the trunk's authority or certificate can't be read");
+    let warn = |error: &String| {
+        tracing::warn!(trunk = trunk.name, error, "the trunk's authority or certificate can't be read")
+    };
     peer.inspect_err(warn).ok()
 }
 

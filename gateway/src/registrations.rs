@@ -62,6 +62,7 @@ pub(crate) async fn restore(endpoint: &mut Endpoint, conference: &Conference, ou
         let expires = Instant::now() + Duration::from_millis(left_ms);
         let way = Source { transport: Transport::Udp, peer, local };
         // What it calls itself, and how much it is wanted, it says with its next registration, by the same Contact or not at all.
-        endpoint.restore(&account, Binding { uri, way, expires, path, preference: PREFERRED, flow: None, newest: None });
+        endpoint
+            .restore(&account, Binding { uri, way, expires, path, preference: PREFERRED, flow: None, newest: None });
     }
 }

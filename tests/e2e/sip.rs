@@ -43,7 +43,9 @@ fn a_call_whose_connection_is_gone_is_hung_up_by_a_new_one() -> Result<()> {
             body.len()
         )
     };
-    let offer = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n");
+    let offer = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
+    );
     stream.write_all(say("INVITE", "", &offer).as_bytes())?;
     let (mut text, mut buffer) = (String::new(), [0; 4096]);
     while !text.contains("SIP/2.0 200") || !text.ends_with("\r\n") || !text.contains("m=audio") {

@@ -159,7 +159,9 @@ fn sound_is_offered_in_vain_to_crowds_services_neighbours_and_ourselves() -> Res
     let with_reports = |place: &str| {
         let fingerprint = ["00"; 32].join(":");
         offer("127.0.0.1", 4_000).replace("RTP/AVP", "UDP/TLS/RTP/SAVP")
-            + &format!("a=rtpmap:8 PCMA/8000\r\na=setup:passive\r\na=fingerprint:sha-256 {fingerprint}\r\na=rtcp:{place}\r\n")
+            + &format!(
+                "a=rtpmap:8 PCMA/8000\r\na=setup:passive\r\na=fingerprint:sha-256 {fingerprint}\r\na=rtcp:{place}\r\n"
+            )
     };
     for place in ["53 IN IP4 169.254.169.254", "4001 IN IP4 169.254.169.254", "53", "4001 IN IP4 224.0.0.1"] {
         assert_eq!(offered(server.sip, &with_reports(place))?, 488, "{place}");

@@ -10,11 +10,11 @@ use crate::{
     digest::Credentials,
     guard::{Guard, Limits},
     ingress,
-    message::{Message, StartLine, uri_user},
+    message::{Message, StartLine, address_uri, uri_user},
 };
 use in_dialog::{SESSION, SessionTimer, TooShort, first_repeat, requires_ringing, session_timer};
 use timed::{Due, Timed};
-use write::{Branch, RETRY_LATER, contact, response, transaction_key};
+use write::{Branch, RETRY_LATER, response, transaction_key};
 
 mod in_dialog;
 mod outgoing;
@@ -75,6 +75,12 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// What comes by it may be for a `sips` URI (§26.2.2). A telephone in a page has its WebSocket encrypted like the page, or no
+    /// browser gives it a microphone.
+    pub(crate) fn may_be_sips(self) -> bool {
+        matches!(self, Self::Tls | Self::Ws)
+    }
+
     /// In Via (§20.42).
     fn in_via(self) -> &'static str {
         match self {
@@ -349,7 +355,7 @@ impl Endpoint {
             }
             return;
         }
-        if let Some((code, reason, fields)) = ingress::refusal(&message) {
+        if let Some((code, reason, fields)) = ingress::refusal(&message, source.transport) {
             return self.answer_with(source, &message, &key, code, reason, &fields, now);
         }
         let Some((number, _)) = message.cseq() else { return };
@@ -572,7 +578,7 @@ impl Endpoint {
             }
             return self.ring_reliably(key, now);
         }
-        let contact = contact(&self.config, call.source);
+        let contact = call.contact(&self.config, call.source);
         let ringing = response(&call.invite, call.source, 180, "Ringing", Some(&call.tag), &contact, "");
         self.transmits.push_back(ringing);
     }
@@ -580,7 +586,7 @@ impl Endpoint {
     /// 200 with our description, until acknowledged.
     pub fn answer(&mut self, call: CallKey, description: &str, now: Instant) {
         let Some(call) = self.calls.get_mut(call).filter(|call| call.state == State::Ringing) else { return };
-        let fields = contact(&self.config, call.source) + ALLOW + &call.timer_fields();
+        let fields = call.contact(&self.config, call.source) + ALLOW + &call.timer_fields();
         let ok = response(&call.invite, call.source, 200, "OK", Some(&call.tag), &fields, description);
         description.clone_into(&mut call.description);
         (call.state, call.trying) = (State::Answered, None);
@@ -607,7 +613,7 @@ impl Endpoint {
     pub fn answer_reoffer(&mut self, call: CallKey, description: Option<&str>, now: Instant) {
         let Some(known) = self.calls.get_mut(call) else { return };
         let Some((message, source)) = known.reinvite.take() else { return };
-        let fields = contact(&self.config, source) + &known.timer_fields();
+        let fields = known.contact(&self.config, source) + &known.timer_fields();
         let (transmit, good) = match description {
             Some(text) => (response(&message, source, 200, "OK", Some(&known.tag), &fields, text), true),
             None => (response(&message, source, 488, "Not Acceptable Here", Some(&known.tag), "", ""), false),
@@ -783,6 +789,12 @@ impl Endpoint {
     }
 }
 
+/// One of them is to be reached by encrypted ways alone, and is.
+fn has_sips(transport: Transport, uris: [&str; 2]) -> bool {
+    let is_sips = |uri: &str| uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
+    transport.may_be_sips() && uris.into_iter().any(is_sips)
+}
+
 /// Call-ID and the caller's tag; callers of before RFC 3261 have none.
 fn dialog_of(message: &Message) -> (String, String) {
     let call_id = message.header("call-id").unwrap_or_default().to_owned();
@@ -803,6 +815,13 @@ impl Due for ClientTransaction {
 }
 
 impl Call {
+    /// Ours, with the scheme of the request that began the call, of its way, or of its Contact (§12.1.1).
+    fn contact(&self, config: &EndpointConfig, source: Source) -> String {
+        let StartLine::Request { uri, .. } = &self.invite.start else { return write::contact(config, source, false) };
+        let next = self.routes.first().map_or(self.target.as_str(), |route| address_uri(route));
+        write::contact(config, source, !self.is_ours && has_sips(source.transport, [uri, next]))
+    }
+
     /// A 2xx is repeated on every transport, since its ACK comes end to end (§13.3.1.4); a refusal over UDP alone.
     fn say_until_acknowledged(&mut self, transmit: &Transmit, now: Instant, repeats: bool) {
         let (next, until) = if repeats { (now + T1, now + TIMEOUT) } else { (now + TIMEOUT, now + TIMEOUT) };

@@ -1,6 +1,9 @@
 //! What is wrong with a request before anybody asks what it wants (RFC 3261 §8.2), with the verdicts of RFC 4475.
 
-use crate::message::{Message, ParseError, StartLine, list, split_address, via_parts};
+use crate::{
+    Transport,
+    message::{Message, ParseError, StartLine, list, split_address, via_parts},
+};
 
 /// Extensions a request may require.
 const SUPPORTED: [&str; 6] = ["100rel", "timer", "replaces", "norefersub", "path", "outbound"];
@@ -12,7 +15,7 @@ const SINGLE: [&str; 5] = ["call-id", "cseq", "from", "to", "max-forwards"];
 pub(crate) type Refusal = (u16, &'static str, String);
 
 /// Why a request is refused unread, if it is.
-pub(crate) fn refusal(message: &Message) -> Option<Refusal> {
+pub(crate) fn refusal(message: &Message, transport: Transport) -> Option<Refusal> {
     let StartLine::Request { method, uri } = &message.start else { return None };
     let plain = |code, reason| Some((code, reason, String::new()));
     match message.fault {
@@ -28,7 +31,9 @@ pub(crate) fn refusal(message: &Message) -> Option<Refusal> {
     if matches!(method.as_str(), "ACK" | "CANCEL") {
         return None;
     }
-    if !uri.as_bytes().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sip:")) {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    let is_known = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") && transport.may_be_sips();
+    if !is_known || scheme.len() == uri.len() {
         return plain(416, "Unsupported URI Scheme");
     }
     let required = message.headers("require").chain(message.headers("proxy-require")).flat_map(list);

@@ -3,8 +3,7 @@
 
 use super::{
     Branch, Call, CallKey, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State, T1, TIMEOUT,
-    TransactionKey, Transport,
-    write::{self, contact},
+    TransactionKey, Transport, write,
 };
 use crate::{ingress::media_type, message::list, message::parameter};
 
@@ -191,7 +190,7 @@ impl Endpoint {
         known.timer = timer.or_else(|| known.timer.take());
         if message.body.is_empty() {
             let timer = known.timer.as_ref().map(SessionTimer::fields).unwrap_or_default();
-            let fields = contact(&self.config, source) + &timer;
+            let fields = known.contact(&self.config, source) + &timer;
             return self.answer_with(source, &message, key, 200, "OK", &fields, now);
         }
         let offer = message.body.clone();
@@ -229,7 +228,7 @@ impl Endpoint {
         let body = if method == "INVITE" { call.description.clone() } else { String::new() };
         call.reinviting = method == "INVITE";
         call.our_cseq += 1;
-        let fields = contact(&self.config, call.source) + fields;
+        let fields = call.contact(&self.config, call.source) + fields;
         let request = write::request(&self.config, call, method, call.our_cseq, branch, &fields, &body);
         self.begin(branch, Some(key), request, now);
     }
@@ -326,7 +325,7 @@ impl Endpoint {
                 self.answer_plainly(source, message, key, 491, "Request Pending", now);
             }
             "UPDATE" | "INFO" => {
-                let contact = contact(&self.config, source);
+                let contact = write::contact(&self.config, source, false);
                 self.answer_with(source, message, key, 200, "OK", &contact, now);
             }
             _ => self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now),
@@ -338,7 +337,7 @@ impl Endpoint {
     pub(super) fn ring_reliably(&mut self, key: CallKey, now: Instant) {
         let Some(call) = self.calls.get_mut(key) else { return };
         call.rseq += 1;
-        let fields = format!("{}Require: 100rel\r\nRSeq: {}\r\n", contact(&self.config, call.source), call.rseq);
+        let fields = format!("{}Require: 100rel\r\nRSeq: {}\r\n", call.contact(&self.config, call.source), call.rseq);
         let ringing = write::response(&call.invite, call.source, 180, "Ringing", Some(&call.tag), &fields, "");
         call.say_until_acknowledged(&ringing, now, true);
         self.transmits.push_back(ringing);

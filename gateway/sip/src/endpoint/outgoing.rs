@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Repeat, Replaces, Source,
-    State, T1, T2, TIMEOUT, Transmit,
+    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Repeat, Replaces,
+    Source, State, T1, T2, TIMEOUT, Transmit,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
     write::{self, Heading},
 };
@@ -284,7 +284,8 @@ impl Endpoint {
         let Some(outgoing) = self.outgoing.get_mut(branch) else { return };
         outgoing.repeat.until = now + TIMEOUT;
         outgoing.repeat.next = outgoing.repeat.until;
-        let heading = Heading { method: "CANCEL", branch, tag: &outgoing.wanted.tag, to_tag: None, cseq: outgoing.cseq };
+        let heading =
+            Heading { method: "CANCEL", branch, tag: &outgoing.wanted.tag, to_tag: None, cseq: outgoing.cseq };
         let cancel = write::beginning(&self.config, &outgoing.wanted.target, &heading, "", "");
         self.begin(branch, None, cancel, now);
     }
@@ -299,7 +300,8 @@ impl Endpoint {
             }
             return message.method() == "INVITE";
         }
-        let Some(outgoing) = self.outgoing.get_mut(branch).filter(|known| known.wanted.whose.method() == message.method())
+        let Some(outgoing) =
+            self.outgoing.get_mut(branch).filter(|known| known.wanted.whose.method() == message.method())
         else {
             let is_answer = message.method() == "INVITE" && (200..300).contains(&code);
             return is_answer && self.let_go(branch, message, &to_tag, now);
@@ -316,7 +318,8 @@ impl Endpoint {
                     return true;
                 }
                 if let Some(outgoing) = self.end_outgoing(branch) {
-                    let ours = write::contact_as(&self.config, outgoing.wanted.target.way, &outgoing.wanted.target.contact);
+                    let ours =
+                        write::contact_as(&self.config, outgoing.wanted.target.way, &outgoing.wanted.target.contact);
                     let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
                     let min_expires = message.header("min-expires").and_then(|seconds| seconds.trim().parse().ok());
                     let service_route = way_by(message, "service-route");

@@ -274,7 +274,8 @@ fn a_proxy_and_the_server_behind_it_both_have_their_proof() {
     let now = Instant::now();
     let mut endpoint = endpoint();
     let (call, first) = calling(&mut endpoint, now);
-    let challenge = |field: &str, nonce: &str| format!("{field}: Digest realm=\"{nonce}\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
+    let challenge =
+        |field: &str, nonce: &str| format!("{field}: Digest realm=\"{nonce}\", nonce=\"{nonce}\", qop=\"auth\"\r\n");
     hear(&mut endpoint, answer(&first, 407, &challenge("Proxy-Authenticate", "p"), ""), now);
     let second = sent(&mut endpoint).pop().unwrap();
     assert!(second.header("proxy-authorization").unwrap().contains("nc=00000001"));

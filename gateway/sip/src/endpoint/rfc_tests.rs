@@ -324,7 +324,10 @@ fn a_call_whose_other_side_is_gone_without_a_word_ends_though_nobody_asked_for_s
         endpoint.handle_timeout(next);
         let refresh = sent(&mut endpoint).remove(0);
         hear(&mut endpoint, answer(&refresh, 481, "", ""), next);
-        assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["ACK".into(), "BYE".into()], vec![Event::Ended(call)]));
+        assert_eq!(
+            (lines(&mut endpoint), events(&mut endpoint)),
+            (vec!["ACK".into(), "BYE".into()], vec![Event::Ended(call)])
+        );
     }
 }
 
@@ -337,7 +340,10 @@ fn who_wants_longer_sessions_has_them_and_who_wants_shorter_ones_too() {
     hear(&mut endpoint, answer(&invite, 422, "Min-SE: 3600\r\n", ""), start);
     let said = sent(&mut endpoint);
     let [ack, again] = &said[..] else { panic!("{said:?}") };
-    assert_eq!((ack.method(), again.method(), again.cseq().unwrap().0), ("ACK", "INVITE", invite.cseq().unwrap().0 + 1));
+    assert_eq!(
+        (ack.method(), again.method(), again.cseq().unwrap().0),
+        ("ACK", "INVITE", invite.cseq().unwrap().0 + 1)
+    );
     assert_eq!((again.header("session-expires"), again.header("min-se")), (Some("3600;refresher=uac"), Some("3600")));
     assert_eq!((again.header("call-id"), again.tag("from")), (invite.header("call-id"), invite.tag("from")));
     // As long as that is no way to keep us calling.

@@ -289,6 +289,45 @@ fn what_we_do_not_do_is_said() {
     assert_eq!(lines(&mut endpoint), ["416"]);
 }
 
+// RFC 3261 §12.1.1, §26.2.2
+#[test]
+fn who_is_to_be_reached_by_encrypted_ways_alone_is_answered_there_likewise() {
+    let now = Instant::now();
+    let ask = |transport: Transport, uri: &str, lines: &str| {
+        let mut endpoint = endpoint();
+        let text = format!(
+            "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/TLS h;branch=z9hG4bKs\r\nFrom: <sip:a@b>;tag=1\r\nTo: <{uri}>\r\n\
+             Call-ID: s\r\nCSeq: 1 INVITE\r\n{lines}\r\noffer"
+        );
+        endpoint.handle(source(transport), Message::parse(text.as_bytes()).unwrap(), now);
+        let Some(Event::Incoming(incoming)) = endpoint.poll_event() else {
+            return sent(&mut endpoint).remove(0).start;
+        };
+        assert_eq!(incoming.dialled, "123456789");
+        endpoint.answer(incoming.call, "answer", now);
+        let ok = sent(&mut endpoint).remove(0);
+        StartLine::Request { method: "200".to_owned(), uri: ok.uri("contact").unwrap().to_owned() }
+    };
+    let contact = |uri: &str| StartLine::Request { method: "200".to_owned(), uri: uri.to_owned() };
+    let (sip, sips) = ("sip:123456789@h", "sips:123456789@h");
+    let (own, secure) = ("Contact: <sip:a@b>\r\n", "Contact: <sips:a@b>\r\n");
+    assert_eq!(ask(Transport::Tls, sips, own), contact("sips:huitong@10.0.0.1:5060"));
+    assert_eq!(ask(Transport::Tls, sip, secure), contact("sips:huitong@10.0.0.1:5060"));
+    assert_eq!(
+        ask(Transport::Tls, sip, &format!("{secure}Record-Route: <sip:p;lr>\r\n")),
+        contact("sip:huitong@10.0.0.1:5060;transport=tls")
+    );
+    assert_eq!(
+        ask(Transport::Tls, sip, &format!("{own}Record-Route: <sips:p;lr>\r\n")),
+        contact("sips:huitong@10.0.0.1:5060")
+    );
+    assert_eq!(ask(Transport::Tls, sip, own), contact("sip:huitong@10.0.0.1:5060;transport=tls"));
+    assert_eq!(ask(Transport::Ws, "SIPS:123456789@h", own), contact("sips:huitong@10.0.0.1:5060;transport=ws"));
+    for transport in [Transport::Udp, Transport::Tcp] {
+        assert_eq!(ask(transport, sips, own), StartLine::Response { code: 416 });
+    }
+}
+
 proptest! {
     #[test]
     fn anything_may_come(edits in prop::collection::vec((0..400usize, any::<u8>(), 0..4usize), 0..20)) {

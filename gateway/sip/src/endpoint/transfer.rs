@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{
     CallKey, Endpoint, Event, Instant, KEPT, Message, Source, State, TransactionKey, transaction_key,
-    write::{self, contact, response},
+    write::{self, response},
 };
 use crate::message::{address_uri, list, parameter, unescaped, uri_number};
 
@@ -167,7 +167,7 @@ impl Endpoint {
         if code >= 300 {
             return self.answer_plainly(source, &message, &key, code, reason, now);
         }
-        let fields = contact(&self.config, source) + if quiet { "Refer-Sub: false\r\n" } else { "" };
+        let fields = known.contact(&self.config, source) + if quiet { "Refer-Sub: false\r\n" } else { "" };
         let accepted = response(&message, source, code, reason, Some(&known.tag), &fields, "");
         let is_first = !std::mem::replace(&mut known.referred, true);
         known.subscription = (!quiet).then(|| Subscription { id: (!is_first).then_some(cseq) });
@@ -190,7 +190,7 @@ impl Endpoint {
         };
         known.our_cseq += 1;
         let fields =
-            format!("{}Event: refer{id}\r\nSubscription-State: {state}\r\n", contact(&self.config, known.source));
+            format!("{}Event: refer{id}\r\nSubscription-State: {state}\r\n", known.contact(&self.config, known.source));
         let body = ("message/sipfrag;version=2.0", format!("SIP/2.0 {code} {reason}\r\n"));
         let notify =
             write::request_with(&self.config, known, "NOTIFY", known.our_cseq, branch, &fields, (body.0, &body.1));

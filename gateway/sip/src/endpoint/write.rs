@@ -98,8 +98,10 @@ fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
     SocketAddr::new(ip, source.local.port())
 }
 
-pub(super) fn contact(config: &EndpointConfig, source: Source) -> String {
-    contact_as(config, source, "huitong")
+/// `sips`: whoever asks us is to come by an encrypted way alone (§19.1), which TLS and the pages' WebSockets are of themselves.
+pub(super) fn contact(config: &EndpointConfig, source: Source, sips: bool) -> String {
+    let ordinary = contact_as(config, source, "huitong");
+    if sips { ordinary.replacen("<sip:", "<sips:", 1).replace(";transport=tls", "") } else { ordinary }
 }
 
 pub(super) fn contact_as(config: &EndpointConfig, source: Source, user: &str) -> String {
