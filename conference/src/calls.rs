@@ -58,6 +58,7 @@ impl CallRecord {
     fn one_way(&self) -> Option<&'static str> {
         let is_spoken_to = self.kind == CallKind::Phone && self.quality.sent >= ONE_WAY_PACKETS;
         match (self.quality.received, self.line.silent) {
+            (0, _) if is_spoken_to && self.quality.dropped_forged >= FORGED_PACKETS => Some("not_decryptable"),
             (0, _) if is_spoken_to => Some("no_packets"),
             (1.., true) => Some("silent"),
             _ => None,
@@ -68,6 +69,9 @@ impl CallRecord {
 /// Who is sent so much and sends nothing is not heard: a second, with a little less for the packets on their way. Fewer would take
 /// those for it who hang up at once.
 const ONE_WAY_PACKETS: u64 = 45;
+
+/// Who sends so many packets that no key of his opens encrypts with another, or not at all. Fewer may be somebody else's.
+const FORGED_PACKETS: u64 = 25;
 
 /// Whose language is asked for, and who wants to know.
 pub(crate) type AskedLanguage = (String, oneshot::Sender<Option<String>>);
@@ -191,6 +195,9 @@ impl Conference {
             echo_db: record.line.echo_db.map(f64::from),
         };
         let calls: Vec<Call> = records.into_iter().map(written).collect();
+        for why in calls.iter().filter_map(|call| call.one_way.clone()) {
+            metrics::counter!("conference_calls_one_way", "why" => why).increment(1);
+        }
         if let Err(error) = self.store().add_calls(&calls).await {
             tracing::error!(%error, calls = calls.len(), "calls can't be written down");
         }

@@ -244,6 +244,26 @@ async fn a_telephone_that_is_not_heard_is_written_down_as_such() -> Result<()> {
         "{call}"
     );
     assert_eq!((&call["participant"], &call["meeting"]), (&Value::Null, &Value::Null), "{call}");
+
+    // Another offers a key and sends without it.
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let key = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n", "A".repeat(40));
+    let offer = phone.description()?.replace("RTP/AVP", "RTP/SAVP") + &key;
+    let reply = phone.call("huitong", &offer, "")?;
+    let media = reply.media()?;
+    // Who is never heard is sent a second of sound at most.
+    for number in 0..48 {
+        phone.exchange(media, number)?;
+    }
+    phone.send("BYE", &tag(&reply), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    let call = loop {
+        let call = first_call(&operator, "/calls").await?;
+        if call["one_way"] != "no_packets" {
+            break call;
+        }
+    };
+    assert_eq!((&call["one_way"], &call["received"]), (&json!("not_decryptable"), &json!(0)), "{call}");
     Ok(())
 }
 

@@ -74,7 +74,7 @@ pub struct Call {
     pub mos: Option<f64>,
     /// By how many decibels a telephone gave back what it was sent, softer; none where no echo was found or looked for.
     pub echo_db: Option<f64>,
-    /// Why a telephone that was spoken to was not heard: `no_packets` or `silent`; none where it was.
+    /// Why a telephone that was spoken to was not heard: `no_packets`, `not_decryptable` or `silent`; none where it was.
     pub one_way: Option<String>,
 }
 

@@ -301,7 +301,7 @@ export interface CallView {
    */
   number: string;
   /**
-   * Why a telephone that was spoken to was not heard: `no_packets` (nothing came) or `silent` (what came was silence).
+   * Why a telephone that was spoken to was not heard: `no_packets`, `not_decryptable` (by the key agreed on) or `silent`.
    */
   one_way?: string | null;
   /**

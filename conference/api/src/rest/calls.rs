@@ -60,7 +60,7 @@ struct CallView {
     mos: Option<f64>,
     /// By how many decibels a telephone gave back what it was sent, softer (echo return loss); where `media.echo_guard` found an echo.
     echo_db: Option<f64>,
-    /// Why a telephone that was spoken to was not heard: `no_packets` (nothing came) or `silent` (what came was silence).
+    /// Why a telephone that was spoken to was not heard: `no_packets`, `not_decryptable` (by the key agreed on) or `silent`.
     one_way: Option<String>,
 }
 
