@@ -58,7 +58,7 @@ impl House {
             workers: 2,
             rtp_ports: 42_000..=42_999,
             rtp_bind: LOOPBACK,
-            rtp_announced: LOOPBACK,
+            rtp_announced: vec![LOOPBACK],
             care: LineCare::default(),
             webrtc_bind: SocketAddr::new(LOOPBACK, 0),
             webrtc_announced: vec![LOOPBACK],
@@ -101,7 +101,7 @@ impl House {
     }
 
     async fn call(&self) -> (LegMedia, mpsc::Receiver<LegFact>) {
-        let (leg, facts) = self.plane.open_leg().await.unwrap();
+        let (leg, facts) = self.plane.open_leg(LOOPBACK).await.unwrap();
         let settings = LegSettings {
             codec: AudioCodec::Pcma,
             payload_type: 8,

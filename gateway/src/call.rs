@@ -70,7 +70,7 @@ async fn answer(
     if incoming.offer.is_empty() {
         return answer_late(incoming, house, orders, signals).await;
     }
-    let signalling = incoming.source.peer.ip();
+    let signalling = incoming.source.peer.ip().to_canonical();
     let mut agreed = offer::agree(&incoming.offer, signalling, &house.ours).map_err(|_| EndCause::NotAcceptable)?;
     let mut security = Security::new(&house.plane, Encryption::None);
     security.join(&mut agreed);
@@ -79,7 +79,7 @@ async fn answer(
     if incoming.wants_ringing {
         orders.give(Order::Ring).await;
     }
-    let (leg, facts) = house.plane.open_leg().await.map_err(soundless)?;
+    let (leg, facts) = house.plane.open_leg(offer::where_from(&agreed, signalling)).await.map_err(soundless)?;
     leg.start(settings(&agreed, signalling, &security)).await.map_err(soundless)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());
@@ -92,7 +92,11 @@ async fn answer(
 
 fn soundless(error: plane::PlaneError) -> EndCause {
     tracing::error!(%error, "call can't have sound");
-    if matches!(error, plane::PlaneError::NoPort { .. }) { EndCause::NoRoom } else { EndCause::Failed }
+    match error {
+        plane::PlaneError::NoPort { .. } => EndCause::NoRoom,
+        plane::PlaneError::NoFamily(_) => EndCause::NotAcceptable,
+        _ => EndCause::Failed,
+    }
 }
 
 /// A caller who offers nothing (RFC 3264 §5, as many a PBX does): the offer is ours, his answer comes with the ACK.
@@ -102,8 +106,8 @@ async fn answer_late(
     orders: &Orders,
     mut signals: mpsc::Receiver<Signal>,
 ) -> Result<(Line, &'static str), EndCause> {
-    let (leg, facts) = house.plane.open_leg().await.map_err(soundless)?;
-    let signalling = incoming.source.peer.ip();
+    let signalling = incoming.source.peer.ip().to_canonical();
+    let (leg, facts) = house.plane.open_leg(signalling).await.map_err(soundless)?;
     let session = u64::from(rand::random::<u32>());
     let mut security = Security::new(&house.plane, Encryption::None);
     let offer = sdp::offer(reachable(leg.local(), signalling), session, security.offered());
@@ -122,7 +126,7 @@ async fn answer_late(
             }
         }
     };
-    let agreed = offer::agree(&answer, signalling, &house.ours);
+    let agreed = offer::agree_at(leg.local(), &answer, signalling, &house.ours);
     let started = match agreed.and_then(|agreed| agreed.answering(security.offered())) {
         Ok(agreed) => {
             security.agreed(&agreed);

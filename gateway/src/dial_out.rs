@@ -190,8 +190,8 @@ async fn place(
         tracing::error!(%error, "call can't have sound");
         Attempt::Over(DialState::Failed)
     };
-    let signalling = target.way.peer.ip();
-    let (leg, facts) = house.plane.open_leg().await.map_err(failed)?;
+    let signalling = target.way.peer.ip().to_canonical();
+    let (leg, facts) = house.plane.open_leg(signalling).await.map_err(failed)?;
     let session = u64::from(rand::random::<u32>());
     let mut security = Security::new(&house.plane, encryption);
     let offer = sdp::offer(reachable(leg.local(), signalling), session, security.offered());
@@ -199,7 +199,7 @@ async fn place(
     house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| Attempt::NextServer)?;
     let (orders, mut signals) = answered.await.ok().flatten().ok_or(Attempt::NextServer)?;
     let description = ring(house, call, &orders, &mut signals).await?;
-    let agreed = offer::agree(&description, signalling, &house.ours);
+    let agreed = offer::agree_at(leg.local(), &description, signalling, &house.ours);
     let Ok(agreed) = agreed.and_then(|agreed| agreed.answering(security.offered())) else {
         tracing::warn!(?encryption, "the answer has no sound we can take");
         orders.give(Order::HangUp).await;

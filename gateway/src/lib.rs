@@ -31,7 +31,7 @@ mod transport;
 mod web_socket;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -94,8 +94,8 @@ pub struct GatewayConfig {
     pub sha256: bool,
     /// What strangers may ask.
     pub limits: Limits,
-    /// The address others reach us at, for Contact where a socket is bound to all.
-    pub announced: IpAddr,
+    /// The addresses others reach us at, the best first: for Contact where a socket is bound to all.
+    pub announced: Vec<IpAddr>,
     /// What of signalling is kept.
     pub ladder: LadderConfig,
 }
@@ -162,14 +162,15 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let (stopping, closed) = (CancellationToken::new(), CancellationToken::new());
         let (calls, streams) = (TaskTracker::new(), TaskTracker::new());
-        let ladder = Ladder::start(&config.ladder, config.announced).map_err(GatewayError::Ladder)?;
+        let announced_first = config.announced.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let ladder = Ladder::start(&config.ladder, announced_first).map_err(GatewayError::Ladder)?;
         let sockets = transport::bind(&config, &closed, &streams, &ladder).await?;
         let local = sockets.local.clone();
         let web_sockets = sockets.web_sockets();
         let credentials =
             |account: &Account| Credentials { user: account.user.clone(), password: account.password.clone() };
         let mut endpoint = Endpoint::new(EndpointConfig {
-            announced: config.announced,
+            announced: config.announced.clone(),
             seed: rand::random(),
             realm: config.realm.clone(),
             accounts: config.accounts.iter().map(credentials).collect(),

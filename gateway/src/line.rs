@@ -213,7 +213,7 @@ impl Line {
 
     /// Does as his description says. None where that can't be done: all stays as it was.
     async fn settle(&mut self, description: &[u8], is_answer: bool) -> Option<Agreed> {
-        let mut agreed = offer::agree(description, self.signalling, &self.house.ours).ok()?;
+        let mut agreed = offer::agree_at(self.leg.local(), description, self.signalling, &self.house.ours).ok()?;
         if is_answer {
             agreed = agreed.answering(self.security.offered()).ok()?;
         } else {

@@ -30,7 +30,7 @@ impl LoadLine {
         let signalling = socket()?;
         let local = signalling.local_addr()?;
         let endpoint = Endpoint::new(EndpointConfig {
-            announced: local.ip(),
+            announced: vec![local.ip()],
             seed: rand::random(),
             realm: String::new(),
             accounts: Vec::new(),

@@ -12,14 +12,14 @@ const PORT_MIN: u16 = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Ours {
     pub(crate) bound: Vec<SocketAddr>,
-    pub(crate) announced: IpAddr,
+    pub(crate) announced: Vec<IpAddr>,
 }
 
 impl Ours {
     fn has(&self, address: SocketAddr) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let is_here = |bound: &SocketAddr| {
-            let any = address.ip() == self.announced || address.ip().is_loopback();
+            let any = self.announced.contains(&address.ip()) || address.ip().is_loopback();
             bound.ip() == address.ip() || bound.ip().is_unspecified() && any
         };
         self.bound.iter().any(|bound| bound.port() == address.port() && is_here(bound))
@@ -33,6 +33,23 @@ pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Resu
     // A handshake is begun with where RTCP is to go, too (RFC 5764 §4.1.3).
     let may_report = agreed.rtcp_mux || agreed.rtcp.is_none_or(may_send);
     if may_send(agreed.remote) && may_report { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+}
+
+/// The same where our own address is chosen already: sound of the other family (IPv4, IPv6) has no way there.
+pub(crate) fn agree_at(
+    local: SocketAddr,
+    description: &[u8],
+    signalling: IpAddr,
+    ours: &Ours,
+) -> Result<Agreed, OfferError> {
+    let agreed = agree(description, signalling, ours)?;
+    let is_hold = agreed.remote.ip().is_unspecified();
+    if is_hold || agreed.remote.is_ipv4() == local.is_ipv4() { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+}
+
+/// Whom our address for sound is to suit: who calls, unless his sound is of the other family than his words.
+pub(crate) fn where_from(agreed: &Agreed, signalling: IpAddr) -> IpAddr {
+    if agreed.remote.is_ipv4() == signalling.is_ipv4() { signalling } else { agreed.remote.ip() }
 }
 
 fn may_send(to: SocketAddr, signalling: IpAddr, ours: &Ours) -> bool {
@@ -63,7 +80,8 @@ mod tests {
     // reliability: A10
     #[test]
     fn reports_and_handshakes_are_sent_to_no_other_place_either() {
-        let ours = Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: "203.0.113.1".parse().unwrap() };
+        let ours =
+            Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: vec!["203.0.113.1".parse().unwrap()] };
         let check = |lines: &str, expected: bool| {
             let offer = format!("v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/AVP 8\r\n{lines}");
             let agreed = agree(offer.as_bytes(), "198.51.100.7".parse().unwrap(), &ours);
@@ -84,7 +102,8 @@ mod tests {
     // reliability: A10
     #[test]
     fn sound_is_sent_to_no_place_where_no_telephone_is() {
-        let ours = Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: "203.0.113.1".parse().unwrap() };
+        let ours =
+            Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: vec!["203.0.113.1".parse().unwrap()] };
         let check = |to: &str, from: &str, expected: bool| {
             let (to, signalling) = (to.parse().unwrap(), from.parse().unwrap());
             assert_eq!(may_send(to, signalling, &ours), expected, "{to} for {from}");

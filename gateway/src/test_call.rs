@@ -87,7 +87,7 @@ pub async fn test_call(sip: SocketAddr) -> Result<TestCall, TestCallError> {
     let local = signalling.local_addr().map_err(socket_failed)?;
     let way = Source { transport: Transport::Udp, peer: sip, local };
     let endpoint = Endpoint::new(EndpointConfig {
-        announced: own,
+        announced: vec![own],
         seed: rand::random(),
         realm: String::new(),
         accounts: Vec::new(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame, network_of};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -44,6 +44,9 @@ const OF_ONE_HOST_MAX: usize = 256;
 
 /// Answers that may wait for a stream's peer. One that does not read loses its connection.
 const ANSWERS_MAX: usize = 64;
+
+/// Connections that may wait to be taken: more than come while others are.
+const BACKLOG: i32 = 1024;
 
 /// How long the other end may take to accept a stream, and to show who it is.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -108,7 +111,12 @@ pub(crate) async fn bind(
     };
     for address in &config.udp {
         let failed = |source| GatewayError::Bind { transport: "UDP", address: *address, source };
-        let socket = Arc::new(UdpSocket::bind(address).await.map_err(failed)?);
+        let socket = if has_twin(*address, &config.udp) {
+            of_ipv6(*address, Type::DGRAM).and_then(|socket| UdpSocket::from_std(socket.into()))
+        } else {
+            UdpSocket::bind(address).await
+        };
+        let socket = Arc::new(socket.map_err(failed)?);
         let reference = SockRef::from(&*socket);
         let _ = reference.set_recv_buffer_size(KERNEL_BUFFER_BYTES);
         let _ = reference.set_send_buffer_size(KERNEL_BUFFER_BYTES);
@@ -127,7 +135,13 @@ pub(crate) async fn bind(
     let encrypted = config.tls.iter().map(|address| (address, Transport::Tls, "TLS"));
     for (address, transport, name) in plain.chain(encrypted) {
         let failed = |source| GatewayError::Bind { transport: name, address: *address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let all = if transport == Transport::Tls { &config.tls } else { &config.tcp };
+        let listener = if has_twin(*address, all) {
+            of_ipv6(*address, Type::STREAM).and_then(|socket| TcpListener::from_std(socket.into()))
+        } else {
+            TcpListener::bind(address).await
+        };
+        let listener = listener.map_err(failed)?;
         // Connections inherit it (tcp(7)): an answer after another one doesn't wait for that one's acknowledgement.
         SockRef::from(&listener).set_tcp_nodelay(true).map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
@@ -255,6 +269,27 @@ impl Sockets {
             }
         }
     }
+}
+
+/// A socket of IPv6 takes IPv4 too, unless another is there for that.
+fn has_twin(address: SocketAddr, all: &[SocketAddr]) -> bool {
+    address.is_ipv6() && all.iter().any(|other| other.is_ipv4() && other.port() == address.port())
+}
+
+/// One of IPv6 alone.
+fn of_ipv6(address: SocketAddr, kind: Type) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV6, kind, None)?;
+    socket.set_only_v6(true)?;
+    socket.set_nonblocking(true)?;
+    if kind == Type::STREAM {
+        // What is left of an earlier server's connections keeps nobody from the port.
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    if kind == Type::STREAM {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket)
 }
 
 /// Questions of STUN answered at once, and a second: a telephone asks twice a minute. More would be a way to send somebody else's

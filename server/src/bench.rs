@@ -78,7 +78,7 @@ fn loopback_plane(rtp_ports: RangeInclusive<u16>) -> Result<Plane, PlaneError> {
         workers: 1,
         rtp_ports,
         rtp_bind: loopback,
-        rtp_announced: loopback,
+        rtp_announced: vec![loopback],
         care: LineCare::default(),
         webrtc_bind: SocketAddr::new(loopback, 0),
         webrtc_announced: vec![loopback],

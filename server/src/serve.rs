@@ -63,7 +63,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             mute_music: config.media.mute_music,
             echo_guard: config.media.echo_guard,
         },
-        rtp_announced: announced.iter().copied().find(IpAddr::is_ipv4).unwrap_or(announced_first),
+        rtp_announced: announced.clone(),
         webrtc_bind: config.media.webrtc,
         webrtc_announced: announced.clone(),
     })?;
@@ -124,7 +124,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             limits: config.sip.limits(),
             realm: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
             keys: config.sip.keypad.clone(),
-            announced: announced_first,
+            announced: announced.clone(),
             ladder: LadderConfig {
                 folder: config.data.dir.join("ladders"),
                 days: config.sip.ladder_days,

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::Path,
     time::Duration,
 };
@@ -62,6 +62,44 @@ fn a_call_whose_connection_is_gone_is_hung_up_by_a_new_one() -> Result<()> {
     let len = stream.read(&mut buffer)?;
     let bye = String::from_utf8_lossy(&buffer[..len]).into_owned();
     assert!(bye.starts_with("BYE sip:gone@") && bye.contains("Call-ID: gone\r\n"), "{bye}");
+    Ok(())
+}
+
+// product: P1
+#[test]
+fn a_telephone_that_speaks_ipv6_alone_is_heard_and_hears() -> Result<()> {
+    // A port that is free for the one is hardly ever taken for the other.
+    let sip = SocketAddr::from((Ipv6Addr::LOCALHOST, UdpSocket::bind("[::1]:0")?.local_addr()?.port()));
+    let web = format!("0.0.0.0:{}", UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port());
+    let _server = Server::start_with(&[
+        ("HUITONG_SIP__UDP", &format!("[\"0.0.0.0:{0}\", \"[::]:{0}\"]", sip.port())),
+        ("HUITONG_MEDIA__WEBRTC", &web),
+        ("HUITONG_MEDIA__ANNOUNCED", "[\"127.0.0.1\"]"),
+        ("HUITONG_SIP__TRUSTED", "[\"::1\", \"127.0.0.1\"]"),
+    ])?;
+    let mut phone = RawPhone::new(sip, Ipv6Addr::LOCALHOST)?;
+    let offer = phone.description()?;
+    let reply = phone.call("huitong", &offer, "")?;
+    assert!(reply.text.contains("c=IN IP6 ::1\r\n"), "{}", reply.text);
+    assert_eq!(reply.field("Contact"), Some(format!("<sip:huitong@{sip}>").as_str()));
+    let media = reply.media()?;
+    let is_loud = |payload: &[u8]| payload.iter().filter(|byte| (**byte ^ 0xd5) & 0x7f > 0x30).count() > 20;
+    let mut number = 0;
+    while !is_loud(&phone.exchange(media, number)?.1) {
+        number += 1;
+    }
+    // Sound by the other family has no way from there.
+    let port = phone.rtp.local_addr()?.port();
+    let other = format!(
+        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
+    );
+    phone.send("INVITE", &tag(&reply), "", &other)?;
+    let refused = phone.answer()?;
+    assert_eq!(refused.code, 488);
+    phone.acknowledge(&refused, "")?;
+    phone.exchange(media, number)?;
+    phone.send("BYE", &tag(&reply), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
     Ok(())
 }
 

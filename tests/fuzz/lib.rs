@@ -72,7 +72,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let config = EndpointConfig {
-            announced: US.ip(),
+            announced: vec![US.ip()],
             seed: 1,
             realm: "house".to_owned(),
             accounts: vec![sip::Credentials { user: "8001".to_owned(), password: "secret".to_owned() }],

@@ -1,7 +1,7 @@
 //! A telephone that is two sockets and says exactly what a test wants said, where no real one would.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -55,14 +55,15 @@ impl Reply {
     /// Where the server wants sound.
     pub fn media(&self) -> Result<SocketAddr> {
         let line = |start: &str| self.text.lines().find_map(|line| line.strip_prefix(start)?.split(' ').next());
-        let ip: IpAddr = line("c=IN IP4 ").context("an address")?.parse()?;
+        let ip: IpAddr = line("c=IN IP4 ").or_else(|| line("c=IN IP6 ")).context("an address")?.parse()?;
         Ok(SocketAddr::new(ip, line("m=audio ").context("a port")?.parse()?))
     }
 }
 
 impl RawPhone {
     /// At this address of the loopback.
-    pub fn new(server: SocketAddr, host: Ipv4Addr) -> Result<Self> {
+    pub fn new(server: SocketAddr, host: impl Into<IpAddr>) -> Result<Self> {
+        let host = host.into();
         let (sip, rtp) = (UdpSocket::bind((host, 0))?, UdpSocket::bind((host, 0))?);
         sip.set_read_timeout(Some(PATIENCE))?;
         rtp.set_read_timeout(Some(PATIENCE))?;
@@ -75,8 +76,10 @@ impl RawPhone {
     pub fn description(&self) -> Result<String> {
         let rtp = self.rtp.local_addr()?;
         let ip = rtp.ip();
-        let port = rtp.port();
-        Ok(format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"))
+        let (port, family) = (rtp.port(), if ip.is_ipv4() { "IP4" } else { "IP6" });
+        Ok(format!(
+            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
+        ))
     }
 
     /// Sends a request of this call's.

@@ -112,7 +112,7 @@ impl LegMedia {
 impl Drop for LegMedia {
     fn drop(&mut self) {
         self.plane.legs().remove(&self.address.id);
-        self.plane.release_port(self.local.port());
+        self.plane.release_port(self.local);
         self.tell(LegCommand::Close);
     }
 }

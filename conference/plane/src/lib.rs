@@ -31,7 +31,7 @@ mod worker;
 use std::{
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     ops::RangeInclusive,
     sync::{
         Arc, Mutex, PoisonError,
@@ -70,10 +70,10 @@ pub struct PlaneConfig {
     pub workers: usize,
     /// Ports of phone legs: RTP on even ones, RTCP on the odd one above (RFC 3550 §11).
     pub rtp_ports: RangeInclusive<u16>,
-    /// The local address legs are bound to.
+    /// The local address legs are bound to. Where it is all addresses, those of the other family too.
     pub rtp_bind: IpAddr,
-    /// The address written into SDP for phones.
-    pub rtp_announced: IpAddr,
+    /// The addresses for phones: the first of the phone's family is written into SDP.
+    pub rtp_announced: Vec<IpAddr>,
     /// What is done for telephones' lines in meetings.
     pub care: LineCare,
     /// Address and port of the first worker's WebRTC socket, over UDP and TCP; the next worker has the port above. Port 0 lets the
@@ -107,6 +107,9 @@ pub enum PlaneError {
         /// Last of the range.
         last: u16,
     },
+    /// A phone speaks IPv6 alone, or IPv4, and the server doesn't.
+    #[error("there is no address here that {0} could send sound to")]
+    NoFamily(IpAddr),
     /// Telephones can't be spoken to encrypted.
     #[error("{0}")]
     Dtls(#[from] leg::DtlsError),
@@ -135,8 +138,9 @@ pub struct Plane {
 
 struct Shared {
     workers: Vec<WorkerHandle>,
-    ports: PortPool,
-    announced: IpAddr,
+    /// One a family.
+    ports: Vec<PortPool>,
+    announced: Vec<IpAddr>,
     identity: Arc<DtlsIdentity>,
     next_leg: AtomicU64,
     next_worker: AtomicUsize,
@@ -148,9 +152,16 @@ impl Plane {
     /// Binds the WebRTC sockets and starts the threads.
     pub fn start(config: PlaneConfig) -> Result<Self, PlaneError> {
         let workers = worker::start_all(&config)?;
+        let mut bound = vec![config.rtp_bind];
+        if config.rtp_bind.is_unspecified() {
+            bound.push(match config.rtp_bind {
+                IpAddr::V4(_) => Ipv6Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED.into(),
+            });
+        }
         let shared = Shared {
             workers,
-            ports: PortPool::new(config.rtp_bind, config.rtp_ports),
+            ports: bound.into_iter().map(|bind| PortPool::new(bind, config.rtp_ports.clone())).collect(),
             announced: config.rtp_announced,
             identity: Arc::new(DtlsIdentity::new()?),
             next_leg: AtomicU64::new(1),
@@ -180,10 +191,17 @@ impl Plane {
         Ok((MeetingMedia::new(self.clone(), id, worker), receiver))
     }
 
-    /// Allocates an RTP port. The leg hears and plays nothing until [`LegMedia::start`].
-    pub async fn open_leg(&self) -> Result<(LegMedia, mpsc::Receiver<LegFact>), PlaneError> {
-        let sockets = self.shared.ports.allocate(Instant::now())?;
-        let local = SocketAddr::new(self.shared.announced, sockets.port);
+    /// Allocates an RTP port for a phone at `peer`, of its family. The leg hears and plays nothing until [`LegMedia::start`].
+    pub async fn open_leg(&self, peer: IpAddr) -> Result<(LegMedia, mpsc::Receiver<LegFact>), PlaneError> {
+        let peer = peer.to_canonical();
+        let announced = self.shared.announced.iter().copied().find(|own| own.is_ipv4() == peer.is_ipv4());
+        // Who is on this machine needs to be told of no network.
+        let announced = announced.or_else(|| peer.is_loopback().then_some(peer));
+        let (Some(announced), Some(ports)) = (announced, self.ports_of(peer)) else {
+            return Err(PlaneError::NoFamily(peer));
+        };
+        let sockets = ports.allocate(Instant::now())?;
+        let local = SocketAddr::new(announced, sockets.port);
         let id = LegId(self.shared.next_leg.fetch_add(1, Ordering::Relaxed));
         let worker = self.pick_worker();
         let address = Arc::new(LegAddress::new(id, worker));
@@ -194,9 +212,15 @@ impl Plane {
         Ok((LegMedia::new(self.clone(), address, local), receiver))
     }
 
-    /// The leg with this port is closed.
-    fn release_port(&self, port: u16) {
-        self.shared.ports.release(port, Instant::now());
+    /// The leg with this address is closed.
+    fn release_port(&self, local: SocketAddr) {
+        if let Some(ports) = self.ports_of(local.ip()) {
+            ports.release(local.port(), Instant::now());
+        }
+    }
+
+    fn ports_of(&self, peer: IpAddr) -> Option<&PortPool> {
+        self.shared.ports.iter().find(|ports| ports.is_ipv4() == peer.is_ipv4())
     }
 
     fn pick_worker(&self) -> usize {

@@ -12,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{PlaneError, receiver};
+use socket2::Type;
+
+use crate::{PlaneError, receiver, socket::of_family};
 
 /// How long a port rests after its call: a telephone that has not heard of the end sends on for as long as its BYE is repeated
 /// in practice. More would take ports from a small range when many calls end at once.
@@ -40,6 +42,10 @@ impl PortPool {
         let first = range.start().next_multiple_of(2);
         let pairs = usize::from(range.end().saturating_add(1).saturating_sub(first) / 2);
         Self { bind, first, pairs, next: AtomicUsize::new(0), resting: Mutex::default() }
+    }
+
+    pub(crate) fn is_ipv4(&self) -> bool {
+        self.bind.is_ipv4()
     }
 
     /// Its call is over.
@@ -83,12 +89,12 @@ impl PortPool {
     }
 }
 
-/// A socket of a leg: nothing on it blocks, and datagrams come with the time the kernel had them.
+/// A socket of a leg: nothing on it blocks, it is of its own family alone, and datagrams come with the time the kernel had them.
 pub(crate) fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(address)?;
-    socket.set_nonblocking(true)?;
+    let socket = of_family(address, Type::DGRAM)?;
+    socket.bind(&address.into())?;
     receiver::stamp(&socket)?;
-    Ok(socket)
+    Ok(socket.into())
 }
 
 #[cfg(test)]

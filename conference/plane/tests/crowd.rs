@@ -24,7 +24,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
         workers: 2,
         rtp_ports: 20_000..=24_001,
         rtp_bind: HERE,
-        rtp_announced: HERE,
+        rtp_announced: vec![HERE],
         care: LineCare::default(),
         webrtc_bind: SocketAddr::new(HERE, 0),
         webrtc_announced: vec![HERE],
@@ -33,7 +33,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
     let (meeting, _facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
     let mut legs = Vec::new();
     for n in 0..CALLERS {
-        let (leg, facts) = plane.open_leg().await.unwrap();
+        let (leg, facts) = plane.open_leg(HERE).await.unwrap();
         let settings = LegSettings {
             codec: AudioCodec::Pcma,
             payload_type: 8,
@@ -68,7 +68,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
     // A new call is taken when all of them are gone: there is a port for one more, and for no two.
     let free = async {
         loop {
-            match plane.open_leg().await {
+            match plane.open_leg(HERE).await {
                 Ok(leg) => return leg,
                 Err(PlaneError::NoPort { .. }) => tokio::task::yield_now().await,
                 Err(error) => panic!("{error}"),
@@ -77,7 +77,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
     };
     let mut again = vec![tokio::time::timeout(ENDS_WITHIN, free).await.unwrap()];
     while (again.len() as u128) < CALLERS {
-        match plane.open_leg().await {
+        match plane.open_leg(HERE).await {
             Ok(leg) => again.push(leg),
             Err(PlaneError::NoPort { .. }) if begun.elapsed() < ENDS_WITHIN * 2 => tokio::task::yield_now().await,
             Err(error) => panic!("after {} of {CALLERS}: {error}", again.len()),

@@ -17,7 +17,7 @@ const PEER: &str = "203.0.113.5:5060";
 
 fn endpoint() -> Endpoint {
     Endpoint::new(EndpointConfig {
-        announced: "198.51.100.20".parse().expect("an address"),
+        announced: vec!["198.51.100.20".parse().expect("an address")],
         seed: 1,
         realm: "meet.example".to_owned(),
         accounts: Vec::new(),

@@ -117,8 +117,8 @@ pub struct Transmit {
 /// How the server names itself.
 #[derive(Debug, Clone)]
 pub struct EndpointConfig {
-    /// The host in Contact where the socket's own address is unspecified.
-    pub announced: IpAddr,
+    /// The host in Contact where the socket's own address is unspecified: the first of the other end's family.
+    pub announced: Vec<IpAddr>,
     /// Distinguishes this process's tags from those of the one before.
     pub seed: u64,
     /// What telephones register for.

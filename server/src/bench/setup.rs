@@ -116,7 +116,7 @@ fn sound_kib(legs: usize) -> anyhow::Result<f64> {
     };
     runtime.block_on(async {
         let open = async || {
-            let (leg, facts) = plane.open_leg().await?;
+            let (leg, facts) = plane.open_leg(remote.ip()).await?;
             leg.start(settings.clone()).await?;
             leg.play(greeting.clone(), false).await?;
             anyhow::Ok((leg, facts))

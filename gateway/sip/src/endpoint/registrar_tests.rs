@@ -6,7 +6,7 @@ use crate::{
 
 fn registrar(sha256: bool) -> Endpoint {
     Endpoint::new(EndpointConfig {
-        announced: "10.0.0.1".parse().unwrap(),
+        announced: vec!["10.0.0.1".parse().unwrap()],
         seed: 1,
         realm: "house".to_owned(),
         accounts: vec![Credentials { user: "8001".to_owned(), password: "secret".to_owned() }],

@@ -12,7 +12,7 @@ fn source(transport: Transport) -> Source {
 
 fn endpoint() -> Endpoint {
     Endpoint::new(EndpointConfig {
-        announced: "10.0.0.1".parse().unwrap(),
+        announced: vec!["10.0.0.1".parse().unwrap()],
         seed: 1,
         realm: "house".to_owned(),
         accounts: Vec::new(),

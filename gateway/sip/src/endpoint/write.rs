@@ -1,6 +1,10 @@
 //! How the endpoint's messages are written, and to whom they go.
 
-use std::{borrow::Cow, fmt::Write, net::SocketAddr};
+use std::{
+    borrow::Cow,
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+};
 
 use super::{
     Call, Endpoint, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport,
@@ -90,10 +94,13 @@ fn clean_uri(uri: &str) -> Cow<'_, str> {
 
 /// The address we are reached at by who is on this way: on the loopback, that.
 fn our_address(config: &EndpointConfig, source: Source) -> SocketAddr {
+    // A socket of all addresses of IPv6 may have those of IPv4, too.
+    let peer = source.peer.ip().to_canonical();
+    let of_family = |ip: &&IpAddr| ip.is_ipv4() == peer.is_ipv4();
     let ip = match source.local.ip() {
         ip if !ip.is_unspecified() => ip,
-        _ if source.peer.ip().is_loopback() => source.peer.ip(),
-        _ => config.announced,
+        _ if peer.is_loopback() => peer,
+        ip => config.announced.iter().find(of_family).or_else(|| config.announced.first()).copied().unwrap_or(ip),
     };
     SocketAddr::new(ip, source.local.port())
 }
