@@ -360,7 +360,11 @@ impl Caller {
             KeypadCommand::ToggleMuteAll if self.self_unmute => {
                 (Action::MuteAll { self_unmute: false }, Some(Prompt::AllMuted))
             }
-            KeypadCommand::ToggleMuteAll => (Action::UnmuteAll, Some(Prompt::AllUnmuted)),
+            KeypadCommand::ToggleMuteAll => {
+                // What *5 forbade it allows again; who may not do that may not do what follows either.
+                self.handle.command(participant, Action::AllowSelfUnmute { on: true }).await.ok();
+                (Action::UnmuteAll, Some(Prompt::AllUnmuted))
+            }
             KeypadCommand::ToggleLock if self.locked => (Action::Lock { on: false }, Some(Prompt::MeetingUnlocked)),
             KeypadCommand::ToggleLock => (Action::Lock { on: true }, Some(Prompt::MeetingLocked)),
             KeypadCommand::AdmitAll => (Action::AdmitAll, Some(Prompt::AllAdmitted)),

@@ -70,6 +70,7 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
 
     // All are silent and stay so, until the host opens them.
     host.click("allow-self-unmute")?;
+    guest.until("!window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
     host.click("mute-all")?;
     guest.until("window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
     guest.click("toggle-mic")?;
@@ -77,7 +78,10 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     assert_eq!(guest.evaluate("window.huitong.me.muted")?, true);
     host.click("unmute-all")?;
     accept(&mut guest, "asked_to_unmute")?;
-    guest.until("!window.huitong.me.muted && window.huitong.state.meeting.self_unmute")?;
+    guest.until("!window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
+    host.see("[data-testid=allow-self-unmute]:not(:checked)")?;
+    host.click("allow-self-unmute")?;
+    guest.until("window.huitong.state.meeting.self_unmute")?;
 
     // Whoever comes now is muted; then there is no place left; then the door is shut.
     host.click("mute-on-entry")?;

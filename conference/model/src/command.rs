@@ -139,8 +139,13 @@ pub enum Action {
         /// Whether they may unmute themselves.
         self_unmute: bool,
     },
-    /// C10.
+    /// C10: whether they may unmute themselves stays as it was.
     UnmuteAll,
+    /// C12: a member may unmute himself.
+    AllowSelfUnmute {
+        /// Allowed.
+        on: bool,
+    },
     /// C11.
     MuteOnEntry {
         /// Whoever comes in is muted.

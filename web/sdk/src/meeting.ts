@@ -224,6 +224,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'unmute_all' });
   }
 
+  /** Lets members unmute themselves, or not. */
+  allowSelfUnmute(on: boolean): Promise<void> {
+    return this.command({ type: 'allow_self_unmute', on });
+  }
+
   remove(participant: ParticipantId): Promise<void> {
     return this.command({ type: 'remove', participant });
   }

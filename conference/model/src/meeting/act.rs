@@ -31,11 +31,12 @@ impl Meeting {
             }
             Action::UnmuteAll => {
                 manager()?;
-                let mut effects = self.set_self_unmute(true);
-                for id in self.all() {
-                    effects.extend(self.open(id));
-                }
-                Ok(effects)
+                let all = self.all();
+                Ok(all.into_iter().flat_map(|id| self.open(id)).collect())
+            }
+            Action::AllowSelfUnmute { on } => {
+                manager()?;
+                Ok(self.set_self_unmute(on))
             }
             Action::MuteOnEntry { on } => {
                 manager()?;

@@ -272,6 +272,24 @@ fn mute_all_spares_the_host_and_may_forbid_unmuting() {
     assert!(effects.contains(&Effect::SetMuted(caller, false)));
     assert!(effects.contains(&Effect::Notify(guest, Notice::AskedToUnmute)));
     act(&mut meeting, guest, Action::Unmute { participant: guest }).unwrap();
+    // All are open, and still none may open himself.
+    act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
+    assert_eq!(act(&mut meeting, guest, Action::Unmute { participant: guest }), Err(Refusal::NotAllowed));
+}
+
+// product: C12
+#[test]
+fn the_host_says_whether_members_may_unmute_themselves() {
+    let (mut meeting, [host, guest, _]) = three();
+    let (allow, forbid) = (Action::AllowSelfUnmute { on: true }, Action::AllowSelfUnmute { on: false });
+    let unmute = Action::Unmute { participant: guest };
+    assert_eq!(act(&mut meeting, guest, forbid.clone()), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, forbid).unwrap();
+    assert_eq!(muted(&meeting), [false; 3], "nobody who speaks is cut off");
+    act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
+    assert_eq!(act(&mut meeting, guest, unmute.clone()), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, allow).unwrap();
+    act(&mut meeting, guest, unmute).unwrap();
 }
 
 // product: C8, C12
@@ -803,6 +821,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         who().prop_map(|participant| Action::Unmute { participant }),
         any::<bool>().prop_map(|self_unmute| Action::MuteAll { self_unmute }),
         Just(Action::UnmuteAll),
+        any::<bool>().prop_map(|on| Action::AllowSelfUnmute { on }),
         any::<bool>().prop_map(|on| Action::Camera { on }),
         any::<bool>().prop_map(|on| Action::Lock { on }),
         who().prop_map(|participant| Action::Remove { participant }),

@@ -363,8 +363,6 @@ function All() {
     self_unmute: selfUnmute,
   } = useMeetingState(state => state.meeting);
   const hasHands = useMeetingState(({ participants }) => participants.some(({ hand }) => hand));
-  const [wanted, setWanted] = useState<boolean | null>(null);
-  const allowed = wanted ?? selfUnmute;
   return (
     <footer className={styles.foot}>
       {locked && (
@@ -375,8 +373,11 @@ function All() {
       <Checkbox
         size="xs"
         label={t('meeting.allowSelfUnmute')}
-        checked={allowed}
-        onChange={event => setWanted(event.currentTarget.checked)}
+        checked={selfUnmute}
+        onChange={event => {
+          const on = event.currentTarget.checked;
+          void attempt(() => meeting.allowSelfUnmute(on));
+        }}
         data-testid="allow-self-unmute"
       />
       <Checkbox
@@ -406,7 +407,7 @@ function All() {
           variant="default"
           size="xs"
           leftSection={<MicOff size={15} />}
-          onClick={() => void attempt(() => meeting.muteAll(allowed))}
+          onClick={() => void attempt(() => meeting.muteAll(selfUnmute))}
           data-testid="mute-all"
         >
           {t('meeting.muteAll')}
@@ -416,10 +417,7 @@ function All() {
           variant="default"
           size="xs"
           leftSection={<Mic size={15} />}
-          onClick={() => {
-            setWanted(null);
-            void attempt(() => meeting.unmuteAll());
-          }}
+          onClick={() => void attempt(() => meeting.unmuteAll())}
           data-testid="unmute-all"
         >
           {t('meeting.unmuteAll')}
