@@ -7,7 +7,7 @@ use model::{
 use store::{BookError, Occurrence, Page, StoreError};
 use uuid::Uuid;
 
-use crate::{Account, Conference, draw_number, now_ms};
+use crate::{Account, Conference, Tongue, draw_number, now_ms};
 
 /// Meeting numbers that are drawn until one is free.
 const NUMBER_TRIES: usize = 10;
@@ -351,16 +351,20 @@ impl Conference {
         Ok(found.into_iter().map(|(meeting, occurrence)| (self.info(meeting), occurrence)).collect())
     }
 
-    /// A dedicated account's own meeting, made when it is first asked for.
-    pub async fn personal_meeting(&self, of: &Account) -> Result<Option<MeetingInfo>, BookRefused> {
+    /// A dedicated account's own meeting, made when it is first asked for and named in the language of who asks.
+    pub async fn personal_meeting(&self, of: &Account, tongue: Tongue) -> Result<Option<MeetingInfo>, BookRefused> {
         if of.mode != BookingMode::Dedicated {
             return Ok(None);
         }
         let meeting = match self.store().personal_meeting(of.id).await? {
             Some(meeting) => meeting,
             None => {
-                let title = format!("{} 的会议", of.display_name);
-                let title = model::check_title(&title).unwrap_or_else(|_| "会议".to_owned());
+                let (title, plain) = match tongue {
+                    Tongue::Chinese => (format!("{}的会议", of.display_name), "会议"),
+                    Tongue::English => (format!("{}’s meeting", of.display_name), "Meeting"),
+                };
+                // A name may have marks that topics refuse.
+                let title = model::check_title(&title).unwrap_or_else(|_| plain.to_owned());
                 self.make_personal(MeetingId::new(Uuid::now_v7()), of, &title, None).await?
             }
         };

@@ -82,6 +82,16 @@ async fn each_mode_books_by_its_own_rules() -> Result<()> {
     assert_eq!(shared.ask(Method::DELETE, &format!("/meetings/{id}"), Value::Null, &[]).await?.status, 204);
     assert_eq!(shared.get("/meetings?search=月会").await?["items"], json!([]));
 
+    // One's own meeting is named in the language of who first sees it.
+    for (name, language, title) in [("lucy", "en", "Lucy’s meeting"), ("leilei", "zh-CN", "Lucy的会议")] {
+        let new = json!({"name": name, "display_name": "Lucy", "password": PASSWORD, "mode": "dedicated"});
+        assert_eq!(operator.post(&format!("/sites/{site}/accounts"), new).await?.status, 201);
+        let user = User::login(&server, name).await?;
+        let get = http().get(format!("http://{}/api/v1/meetings", server.web)).header("cookie", &user.cookie);
+        let mine: Value = get.header("accept-language", language).send().await?.json().await?;
+        assert_eq!(mine["items"][0]["title"], title, "{mine}");
+    }
+
     // What is wrong is named.
     let bad = shared.post("/meetings", json!({"title": "a<b", "start": start})).await?;
     assert_eq!((bad.status, &bad.body["code"]), (400, &json!("bad_title")));

@@ -242,7 +242,8 @@ async fn list(
     let cursor = |item: &MeetingView| format!("{} {}", item.start.map_or(0, jiff::Timestamp::as_millisecond), item.id);
     let mut items = Items::piece(items, piece.limit(), cursor);
     if page.after.is_none() && !is_past && search.is_empty() {
-        let own = app.conference.personal_meeting(&account).await.map_err(|refused| book_problem(&caller, refused))?;
+        let own = app.conference.personal_meeting(&account, tongue(&caller, None)).await;
+        let own = own.map_err(|refused| book_problem(&caller, refused))?;
         items.items.splice(0..0, own.map(|meeting| view(&app, &caller, meeting, None)));
     }
     Ok(Json(items))
