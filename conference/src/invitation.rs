@@ -23,10 +23,32 @@ use crate::{
 pub struct Reach {
     /// `https://meet.example.com`.
     pub web: String,
-    /// `sip:{number}@meet.example.com`, with `{number}` where the meeting's goes.
-    pub sip: String,
+    /// How telephones and room systems call directly; none until the ports are open.
+    pub sip: Option<SipInfo>,
     /// Telephone numbers with their names, as people read them; a name may be empty.
     pub phones: Vec<(String, String)>,
+}
+
+/// How SIP telephones reach this server.
+#[derive(Debug, Clone)]
+pub struct SipInfo {
+    /// Host part of SIP addresses.
+    pub host: String,
+    /// Port over UDP.
+    pub udp: Option<u16>,
+    /// Port over TCP.
+    pub tcp: Option<u16>,
+}
+
+impl SipInfo {
+    /// A meeting's SIP address; the port only where it isn't the usual one.
+    #[must_use]
+    pub fn address(&self, user: &str) -> String {
+        match self.udp.or(self.tcp) {
+            Some(5060) | None => format!("sip:{user}@{}", self.host),
+            Some(port) => format!("sip:{user}@{}:{port}", self.host),
+        }
+    }
 }
 
 /// An invitation's language.
@@ -81,16 +103,30 @@ impl Conference {
         &self.shared.config.reach.phones
     }
 
-    /// The text of an invitation, for the time zone of its reader.
+    /// How SIP telephones reach us from now on; the first one stays.
+    pub fn set_sip(&self, sip: SipInfo) {
+        if self.shared.sip.set(sip).is_err() {
+            tracing::warn!("it is known already how SIP telephones reach us");
+        }
+    }
+
+    /// `web` is how a reader has reached the pages, where he has.
+    fn reach(&self, web: Option<String>) -> Reach {
+        let Reach { web: known, phones, .. } = self.shared.config.reach.clone();
+        Reach { web: web.unwrap_or(known), sip: self.shared.sip.get().cloned(), phones }
+    }
+
+    /// The text of an invitation, for the time zone of its reader, with links to the pages at `web`.
     pub async fn invitation_text(
         &self,
         by: &Account,
         id: MeetingId,
+        web: String,
         tongue: Tongue,
         zone: Option<&str>,
     ) -> Result<String, BookRefused> {
         let meeting = self.booking(by, id).await?;
-        Ok(self.text_of(&meeting, tongue, zone).await?)
+        Ok(self.text_of(&meeting, &self.reach(Some(web)), tongue, zone).await?)
     }
 
     /// C22: the same for whoever has the seat of a live meeting that `secret` gives.
@@ -98,26 +134,34 @@ impl Conference {
         &self,
         id: MeetingId,
         secret: String,
+        web: String,
         tongue: Tongue,
         zone: Option<&str>,
     ) -> Result<String, BookRefused> {
         self.whose_seat(id, secret).await.ok_or(BookRefused::Missing)?;
         let known = self.store().meeting(id).await?.ok_or(BookRefused::Missing)?;
-        Ok(self.text_of(&self.info(known), tongue, zone).await?)
+        Ok(self.text_of(&self.info(known), &self.reach(Some(web)), tongue, zone).await?)
     }
 
-    async fn text_of(&self, meeting: &MeetingInfo, tongue: Tongue, zone: Option<&str>) -> Result<String, StoreError> {
+    async fn text_of(
+        &self,
+        meeting: &MeetingInfo,
+        reach: &Reach,
+        tongue: Tongue,
+        zone: Option<&str>,
+    ) -> Result<String, StoreError> {
         let next = self.next_start(meeting).await?;
         let host = self.host_name(meeting.owner).await?;
-        Ok(text(meeting, next, &host, &self.shared.config.reach, tongue, zone.unwrap_or(&meeting.zone)))
+        Ok(text(meeting, next, &host, reach, tongue, zone.unwrap_or(&meeting.zone)))
     }
 
-    /// The calendar entry of a booking.
-    pub async fn calendar(&self, by: &Account, id: MeetingId) -> Result<String, BookRefused> {
+    /// The calendar entry of a booking, with links to the pages at `web`.
+    pub async fn calendar(&self, by: &Account, id: MeetingId, web: String) -> Result<String, BookRefused> {
         let meeting = self.booking(by, id).await?;
         let occurrences = self.store().occurrences(id).await?;
         let host = self.host_name(meeting.owner).await?;
-        Ok(calendar(&meeting, &occurrences, &host, &self.shared.config.reach, Method::Publish, meeting.version, None))
+        let reach = self.reach(Some(web));
+        Ok(calendar(&meeting, &occurrences, &host, &reach, Method::Publish, meeting.version, None))
     }
 
     /// Invites people; each gets his message, and is told of changes.
@@ -192,10 +236,10 @@ impl Conference {
         method: Method,
     ) -> Result<(), StoreError> {
         let info = self.info(meeting.clone());
-        let reach = &self.shared.config.reach;
+        let reach = &self.reach(None);
         let tongue = Tongue::of(&invitation.language);
         let host = self.host_name(info.owner).await?;
-        let words = self.text_of(&info, tongue, None).await?;
+        let words = self.text_of(&info, reach, tongue, None).await?;
         let (off, changed) = match tongue {
             Tongue::Chinese => ("【已取消】", "【已更新】"),
             Tongue::English => ("Cancelled: ", "Updated: "),
@@ -235,7 +279,7 @@ impl Conference {
         let by_mail = invited.filter(|invitation| invitation.kind == Kind::Email.as_str());
         let all = own.into_iter().chain(by_mail.map(|one| (one.address, Tongue::of(&one.language))));
         let info = self.info(meeting);
-        let reach = &self.shared.config.reach;
+        let reach = &self.reach(None);
         let mail = |(to, tongue): (String, Tongue)| {
             let subject = match tongue {
                 Tongue::Chinese => format!("【会议提醒】{}", info.title),
@@ -290,7 +334,9 @@ fn text(meeting: &MeetingInfo, next_ms: Option<i64>, host: &str, reach: &Reach, 
     for (name, number) in &reach.phones {
         line(format!("{} {name}", say("电话入会", "Phone")).trim_end(), &format!("{number},,{digits}#{password}"));
     }
-    line("SIP", &reach.sip.replace("{number}", &digits));
+    if let Some(sip) = &reach.sip {
+        line("SIP", &sip.address(&digits));
+    }
     text
 }
 

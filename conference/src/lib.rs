@@ -37,7 +37,12 @@ mod tests;
 mod viewer_chat;
 mod whiteboard;
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use model::{
     BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, WaitReason,
@@ -60,7 +65,7 @@ pub use dial::{Callee, DialOut, Dialer};
 pub use encoder::{EncoderRefused, TokenRefused};
 pub use files::{FileDraft, FileRefused};
 pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
-pub use invitation::{InviteRefused, Invitee, Reach, Tongue};
+pub use invitation::{InviteRefused, Invitee, Reach, SipInfo, Tongue};
 pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
@@ -227,6 +232,7 @@ struct Shared {
     logins: Logins,
     provider: Option<Provider>,
     registry: Arc<Registry>,
+    sip: OnceLock<SipInfo>,
     ladders: LadderSlot,
     guesses: GuessSlot,
     audience: audience::Audience,
@@ -275,6 +281,7 @@ impl Conference {
             logins,
             provider,
             registry,
+            sip: OnceLock::new(),
             ladders,
             guesses,
             audience,

@@ -141,6 +141,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
         udp: gateway.udp_addrs().first().map(SocketAddr::port),
         tcp: gateway.tcp_addrs().first().map(SocketAddr::port),
     };
+    conference.set_sip(sip.clone());
     let (sip_sockets, mut opened) = tokio::sync::mpsc::channel::<api::SipSocket>(SIP_SOCKETS_WAITING);
     let by_web = gateway.web_sockets();
     tokio::spawn(async move {
@@ -238,7 +239,6 @@ impl Config {
 
     /// For links in mail, where nobody's browser says how it reached us.
     fn reach(&self, announced: IpAddr) -> Reach {
-        let host = self.sip.domain.clone().unwrap_or_else(|| announced.to_string());
         let web = match (&self.web.public_url, self.web.https) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
             (None, Some(https)) => format!("https://{announced}:{}", https.port()),
@@ -248,7 +248,7 @@ impl Config {
             [] => self.sip.numbers.told().to_vec(),
             phones => phones.iter().map(|phone| (phone.name.clone(), phone.number.clone())).collect(),
         };
-        Reach { web, sip: format!("sip:{{number}}@{host}"), phones }
+        Reach { web, sip: None, phones }
     }
 
     fn outbox(&self) -> OutboxConfig {

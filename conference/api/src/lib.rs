@@ -32,6 +32,8 @@ use axum::{
     routing::get,
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
+pub use conference::SipInfo;
+
 use conference::Conference;
 use streaming::{Origin, Recordings, Streaming};
 use tokio::sync::mpsc;
@@ -89,28 +91,6 @@ pub struct Support {
     pub url: Option<String>,
     /// A telephone number (客服热线).
     pub hotline: Option<String>,
-}
-
-/// How telephones reach this server.
-#[derive(Debug, Clone)]
-pub struct SipInfo {
-    /// Host part of SIP addresses.
-    pub host: String,
-    /// Port over UDP.
-    pub udp: Option<u16>,
-    /// Port over TCP.
-    pub tcp: Option<u16>,
-}
-
-impl SipInfo {
-    /// A meeting's SIP address; the port only where it isn't the usual one.
-    #[must_use]
-    pub fn address(&self, user: &str) -> String {
-        match self.udp.or(self.tcp) {
-            Some(5060) | None => format!("sip:{user}@{}", self.host),
-            Some(port) => format!("sip:{user}@{}:{port}", self.host),
-        }
-    }
 }
 
 /// Why the web could not begin.

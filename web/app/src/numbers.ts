@@ -1,3 +1,5 @@
+import type { Info } from '@huitong/sdk';
+
 /** Digits of a meeting number. */
 const LENGTH = 9;
 
@@ -24,9 +26,14 @@ export function sizeIn(language: string, bytes: number): string {
   );
 }
 
-/** A link that lets in whoever has it: the password stands in the fragment, which no server and no log sees. */
-export function joinLink(digits: string, password: string | null | undefined): string {
-  return `${location.origin}/j/${digits}${password ? `#p=${encodeURIComponent(password)}` : ''}`;
+/** The way to a meeting's door: the password stands in the fragment, which no server and no log sees. */
+export function joinPath(digits: string, password: string | null | undefined): string {
+  return `/j/${digits}${password ? `#p=${encodeURIComponent(password)}` : ''}`;
+}
+
+/** A link that lets in whoever has it, as invitations have it; this page's own address until the server has told its. */
+export function joinLink(info: Info | null, digits: string, password: string | null | undefined): string {
+  return `${info?.web ?? location.origin}${joinPath(digits, password)}`;
 }
 
 /** The password of such a link's fragment. */

@@ -457,10 +457,10 @@ async fn invitation(
     headers: HeaderMap,
 ) -> Result<Json<TextView>, Problem> {
     let (tongue, zone) = (tongue(&caller, params.language.as_deref()), params.zone.as_deref());
-    let meeting: MeetingId = caller.id(&id)?;
+    let (meeting, web): (MeetingId, _) = (caller.id(&id)?, app.base(&caller));
     let text = match seat_of(&headers) {
-        Some(secret) => app.conference.invitation_text_from_seat(meeting, secret, tongue, zone).await,
-        None => app.conference.invitation_text(&caller.logged_in(&app).await?, meeting, tongue, zone).await,
+        Some(secret) => app.conference.invitation_text_from_seat(meeting, secret, web, tongue, zone).await,
+        None => app.conference.invitation_text(&caller.logged_in(&app).await?, meeting, web, tongue, zone).await,
     };
     Ok(Json(TextView { text: text.map_err(|refused| book_problem(&caller, refused))? }))
 }
@@ -520,7 +520,7 @@ async fn invite(
     responses((status = 200, content_type = "text/calendar", body = String), Problem))]
 async fn calendar(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
     let account = caller.logged_in(&app).await?;
-    let entry = app.conference.calendar(&account, caller.id(&id)?).await;
+    let entry = app.conference.calendar(&account, caller.id(&id)?, app.base(&caller)).await;
     let entry = entry.map_err(|refused| book_problem(&caller, refused))?;
     let fields = [
         (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),

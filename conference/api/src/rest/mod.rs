@@ -361,6 +361,8 @@ async fn by_number(
 #[derive(Serialize, ToSchema)]
 struct Info {
     version: &'static str,
+    /// Where the pages are, for links: as the operator has set it, else as the caller reached them.
+    web: String,
     sip: SipView,
     /// Telephone numbers that lead here.
     phones: Vec<PhoneView>,
@@ -397,7 +399,7 @@ struct PhoneView {
 }
 
 #[utoipa::path(get, path = "/info", responses((status = 200, body = Info)))]
-async fn info(State(app): State<App>) -> Json<Info> {
+async fn info(State(app): State<App>, caller: Caller) -> Json<Info> {
     let sip = SipView { host: app.sip.host.clone(), udp: app.sip.udp, tcp: app.sip.tcp };
     let sign_on = app.conference.sign_on_label().map(str::to_owned);
     let phone = |(name, number): &(String, String)| PhoneView { name: name.clone(), number: number.clone() };
@@ -405,7 +407,7 @@ async fn info(State(app): State<App>) -> Json<Info> {
     let support = SupportView { url: app.support.url.clone(), hotline: app.support.hotline.clone() };
     let (version, languages) = (env!("CARGO_PKG_VERSION"), ["zh-CN", "en-US"]);
     let origins = app.origins.all().to_vec();
-    Json(Info { version, sip, phones, languages, sign_on, support, origins })
+    Json(Info { version, web: app.base(&caller), sip, phones, languages, sign_on, support, origins })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ export function DialIn({ meeting, password }: { meeting: MeetingView; password: 
   const { number } = meeting;
   return (
     <Stack gap="xs">
-      <Line label={t('dial.link')} value={joinLink(number, password)} />
+      <Line label={t('dial.link')} value={joinLink(info, number, password)} />
       <Line label={t('join.number')} value={inThrees(number)} copied={number} />
       {password && <Line label={t('join.password')} value={password} />}
       <DialNumbers info={info} number={number} password={password} />

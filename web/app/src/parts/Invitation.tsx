@@ -15,6 +15,7 @@ import { QRCodeSVG } from 'qrcode.react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { zone } from '../booking/draft';
+import { useInfo } from '../info';
 import { joinLink } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
@@ -228,7 +229,7 @@ function Send({ meeting, tongue, by }: WayProps & { by: 'emails' | 'sms' }) {
 
 function Code({ meeting }: { meeting: Invited }) {
   const { t } = useTranslation();
-  const link = joinLink(meeting.number, meeting.password);
+  const link = joinLink(useInfo(), meeting.number, meeting.password);
   return (
     <Stack align="center" gap="sm" data-testid="invite-code">
       {/* Cameras want dark on light, whatever the page's colours. */}

@@ -4,7 +4,7 @@ import { AlarmClock } from 'lucide-react';
 import { useCallback, useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'react-router';
-import { inThrees, joinLink } from '../numbers';
+import { inThrees, joinPath } from '../numbers';
 import { useSettings } from '../settings';
 import styles from './Reminders.module.css';
 import { keyOf, minutesLeft, useReminders } from './useReminders';
@@ -55,7 +55,7 @@ export function Reminders() {
           <Group justify="flex-end" mt={4}>
             <Button
               component={Link}
-              to={joinLink(reminder.number, reminder.password).slice(location.origin.length)}
+              to={joinPath(reminder.number, reminder.password)}
               target={target}
               size="compact-sm"
               data-testid="reminder-enter"
