@@ -59,6 +59,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// What others ask for his picture by ([`Conference::avatar`]): another for each picture.
+    pub(crate) fn avatar_key(&self) -> Option<String> {
+        self.avatar.as_deref().map(|avatar| avatar_key(self.id, avatar))
+    }
+
     pub(crate) fn of(account: store::Account, site: String) -> Self {
         Self {
             id: account.id,
@@ -279,6 +284,14 @@ impl Conference {
             return Err(AccountRefused::Wrong);
         };
         self.set_password(account, new, "").await
+    }
+
+    /// The picture that participants are told of by this key, as a `data:` URL; none once it was changed.
+    pub async fn avatar(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let Some(id) = key.split_once('.').and_then(|(id, _)| id.parse().ok()) else { return Ok(None) };
+        let account = self.store().account(id).await?;
+        let avatar = account.filter(|account| !account.disabled).and_then(|account| account.avatar);
+        Ok(avatar.filter(|avatar| avatar_key(id, avatar) == key))
     }
 
     /// Changes an account: one's own (L5), or another's where one administers its site.
@@ -568,6 +581,11 @@ pub(crate) fn check_mobile(text: String) -> Result<Option<String>, AccountRefuse
     let digits = text.strip_prefix('+').unwrap_or(&text);
     let good = (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if good { Ok(Some(text)) } else { Err(AccountRefused::Mobile) }
+}
+
+/// An account and its picture's hash: who was told of neither guesses neither.
+fn avatar_key(id: AccountId, avatar: &str) -> String {
+    format!("{id}.{}", login::sha256(avatar))
 }
 
 fn check_avatar(text: String) -> Result<Option<String>, AccountRefused> {

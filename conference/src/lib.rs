@@ -412,6 +412,7 @@ impl Conference {
                 name: request.name.clone(),
                 via,
                 account: request.account.as_ref().map(|account| account.id),
+                avatar: request.account.as_ref().and_then(Account::avatar_key),
                 password: request.password.clone(),
                 dial: request.dial,
                 resume: None,

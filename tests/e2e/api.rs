@@ -221,6 +221,7 @@ async fn accounts_are_made_by_administrators_and_changed_by_their_owners() -> Re
     let changed = change(json!({"display_name": "Lucy L.", "avatar": "data:image/png;base64,AAAA"})).await?;
     assert_eq!((changed.status, &changed.body["account"]["display_name"]), (200, &json!("Lucy L.")));
     assert_eq!(change(json!({"avatar": "data:image/svg+xml;base64,AAAA"})).await?.body["code"], "bad_avatar");
+    picture_is_seen_in_a_meeting(&server, &lucy).await?;
     assert_eq!(change(json!({"role": "administrator"})).await?.body["code"], "not_allowed");
     let weak = json!({"old_password": PASSWORD, "new_password": "abcdefgh"});
     assert_eq!(lucy.post("/me/password", weak).await?.body["code"], "weak_password");
@@ -234,6 +235,29 @@ async fn accounts_are_made_by_administrators_and_changed_by_their_owners() -> Re
         log["items"].as_array().context("a log")?.iter().map(|entry| entry["action"].clone()).collect();
     assert_eq!(actions[..2], [json!("account.password"), json!("account.change")], "{actions:?}");
     assert_eq!(member.ask(Method::GET, &format!("/sites/{site}/audit"), Value::Null, &[]).await?.status, 403);
+    Ok(())
+}
+
+/// A guest in a meeting with `lucy` fetches the picture she has; nobody fetches what she had before.
+async fn picture_is_seen_in_a_meeting(server: &Server, lucy: &User) -> Result<()> {
+    let join = |name: &str| json!({"type": "join", "name": name, "password": server.password});
+    let of_lucy = Client::join(server.web, &server.meeting, join("Lucy"), Some(&lucy.cookie)).await?;
+    let guest = Client::join(server.web, &server.meeting, join("韩梅梅"), None).await?;
+    let people = guest.joined["participants"].as_array().context("participants")?;
+    let of = |client: &Client| people.iter().find(|person| person["id"] == client.joined["you"]);
+    assert_eq!(of(&guest).context("a guest")?.get("avatar"), None);
+    let key = of(&of_lucy).and_then(|person| person["avatar"].as_str()).context("a key")?;
+    let get = |key: &str| http().get(format!("http://{}/api/v1/avatars/{key}", server.web)).send();
+    let picture = get(key).await?;
+    assert_eq!((picture.status().as_u16(), &picture.headers()["content-type"]), (200, &"image/png".parse()?));
+    assert_eq!(picture.bytes().await?.as_ref(), [0; 3]);
+    let account = key.split_once('.').context("an account")?.0;
+    for guessed in [account.to_owned(), format!("{account}."), format!("{account}.{}", "0".repeat(64))] {
+        assert_eq!(get(&guessed).await?.status(), 404, "{guessed}");
+    }
+    let other = json!({"avatar": "data:image/png;base64,BBBB"});
+    assert_eq!(lucy.ask(Method::PATCH, "/me", other, &[]).await?.status, 200);
+    assert_eq!(get(key).await?.status(), 404, "it is another picture now");
     Ok(())
 }
 

@@ -84,6 +84,8 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         | "PUT /sites/{site}/prompts/{language}/{prompt}"
         | "DELETE /sites/{site}/prompts/{language}/{prompt}" => return None,
         // Of a film that must have been made: tests/e2e/recording.rs.
+        // Whoever was told its key: tests/e2e/api.rs.
+        "GET /avatars/{key}" => (NOBODY, Value::Null),
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,
         "GET /meetings/{id}/whiteboard" | "PUT /meetings/{id}/whiteboard" => return None,

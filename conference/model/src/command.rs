@@ -54,6 +54,8 @@ pub struct Join {
     pub via: Via,
     /// Who he is, where he is logged in.
     pub account: Option<AccountId>,
+    /// What his picture is asked for by, where his account has one.
+    pub avatar: Option<String>,
     /// What he keyed in.
     pub password: Option<String>,
     /// The call he answers, where a host called him.

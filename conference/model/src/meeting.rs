@@ -347,6 +347,7 @@ impl Meeting {
             role: if is_host { Role::Host } else { Role::Member },
             via,
             number: join.via.number().map(PhoneNumber::masked),
+            avatar: join.avatar,
             muted: (self.view.mute_on_entry || !self.view.self_unmute) && !is_host,
             camera: false,
             screen: false,

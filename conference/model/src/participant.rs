@@ -105,6 +105,9 @@ pub struct Participant {
     pub via: ViaKind,
     /// A caller's masked number.
     pub number: Option<String>,
+    /// His picture is at `/avatars/{avatar}`, where his account has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     /// His sound counts for nobody.
     pub muted: bool,
     /// He shows his camera.

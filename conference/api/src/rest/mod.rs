@@ -1,6 +1,7 @@
 //! The routes under `/api/v1`: who asks, in what form, and what is public. Each kind of resource has a file of its own.
 
 mod accounts;
+mod avatars;
 mod calling;
 mod calls;
 mod encoder;
@@ -70,6 +71,7 @@ fn described() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
         .merge(login::routes())
         .merge(sign_on::routes())
         .merge(accounts::routes())
+        .merge(avatars::routes())
         .merge(sites::routes())
         .merge(meetings::routes())
         .merge(networks::routes())

@@ -49,6 +49,7 @@ fn web(n: u128, account: Option<AccountId>) -> Join {
         name: Some(format!("web {n}")),
         via: Via::Web,
         account,
+        avatar: None,
         password: Some(PASSWORD.to_owned()),
         dial: None,
         resume: None,
