@@ -6,18 +6,19 @@ use std::{
     time::Instant,
 };
 
-use model::{Guesses, MeetingNumber, PhoneNumber, Refusal};
+use model::{EarlyTries, Guesses, MeetingId, MeetingNumber, PhoneNumber, Refusal};
 
 use crate::{Conference, Door, Via};
 
 pub(crate) struct GuessSlot {
     begun: Instant,
     guesses: Mutex<Guesses>,
+    early: Mutex<EarlyTries>,
 }
 
 impl Default for GuessSlot {
     fn default() -> Self {
-        Self { begun: Instant::now(), guesses: Mutex::default() }
+        Self { begun: Instant::now(), guesses: Mutex::default(), early: Mutex::default() }
     }
 }
 
@@ -50,6 +51,13 @@ impl Conference {
 
     pub(crate) fn may_try(&self, via: &Via, source: IpAddr) -> bool {
         !self.looks_like_guessing(&via.plain(), source)
+    }
+
+    /// Whether somebody is told that he has a password of a meeting that has not begun.
+    pub(crate) fn tell_early(&self, meeting: MeetingId, via: &Via, source: IpAddr, is_right: bool) -> bool {
+        let slot = &self.shared.guesses;
+        let mut early = slot.early.lock().unwrap_or_else(PoisonError::into_inner);
+        early.tell(meeting, &via.plain(), source, is_right, slot.begun.elapsed())
     }
 
     pub(crate) fn note_wrong_entry(&self, via: &Via, source: IpAddr) {

@@ -431,6 +431,27 @@ impl Conference {
         Err(Refusal::Failed)
     }
 
+    /// When somebody who has come too early is let in, in milliseconds since 1970: told to the owner, and to who has the
+    /// meeting's password. Who has another has guessed.
+    pub async fn opens_at(&self, request: &JoinRequest) -> Option<i64> {
+        let known = self.store().meeting(request.meeting).await.ok().flatten()?;
+        let is_owner = request.account.as_ref().is_some_and(|account| account.id == known.owner);
+        if let (false, Some(password)) = (is_owner, &known.password) {
+            let (given, via, source) = (request.password.as_ref()?, &request.via, request.source);
+            let is_right = model::is_same(given, password);
+            if !is_right {
+                self.note_wrong_entry(via, source);
+            }
+            if !self.may_try(via, source) || !self.tell_early(known.id, via, source, is_right) {
+                return None;
+            }
+        }
+        match self.opening(&known).await.ok()? {
+            Opening::NotYet { from_ms } => Some(from_ms),
+            Opening::Open { .. } | Opening::Over => None,
+        }
+    }
+
     /// Whose seat a secret gives in a live meeting, or gave until he was removed.
     async fn whose_seat(&self, meeting: MeetingId, secret: String) -> Option<SeatOwner> {
         let way = self.shared.registry.known(meeting)?;

@@ -109,6 +109,32 @@ async fn a_meeting_opens_in_its_time_and_an_instant_one_at_once() -> Result<()> 
     let number = later.body["number"].as_str().context("a number")?;
     let early = Client::join(server.web, number, join.clone(), None).await?;
     assert_eq!(early.joined["problem"]["code"], "not_yet");
+    let opens = later.body["start"].as_str().context("a start")?.parse::<jiff::Timestamp>()?.as_millisecond();
+    assert_eq!(early.joined["problem"]["opens_ms"], opens, "it has no password");
+
+    // Where there is a password, its owner and who has it are told when it opens: half an hour early.
+    let closed = json!({"title": "例会", "start": in_hours(3), "capacity": 5, "early_start": 30, "password": "135790"});
+    let closed = user.post("/meetings", closed).await?;
+    let number = closed.body["number"].as_str().context("a number")?;
+    let owner = Some(user.cookie.as_str());
+    let told = [(None, None, false), (None, owner, true), (Some("135791"), None, false), (Some("135790"), None, true)];
+    for (password, cookie, is_told) in told {
+        let join = json!({"type": "join", "name": "韩梅梅", "password": password});
+        let early = Client::join(server.web, number, join, cookie).await?;
+        let opens = if is_told { json!(opens - 30 * 60_000) } else { Value::Null };
+        assert_eq!(early.joined["problem"]["opens_ms"], opens, "{password:?}: {}", early.joined);
+    }
+
+    // Who guesses is told no more, whatever he guesses.
+    let early = async |password: String| {
+        let join = json!({"type": "join", "name": "韩梅梅", "password": password});
+        anyhow::Ok(Client::join(server.web, number, join, None).await?.joined)
+    };
+    for guess in 0..9 {
+        assert_eq!(early(format!("00000{guess}")).await?["problem"].get("opens_ms"), None);
+    }
+    let guessed = early("135790".to_owned()).await?;
+    assert_eq!((&guessed["problem"]["code"], guessed["problem"].get("opens_ms")), (&json!("not_yet"), None));
 
     // Repeated by a client that did not hear the answer: one meeting, one answer.
     let instant = json!({"title": "即时"});

@@ -165,6 +165,9 @@ struct ProblemView {
     /// What exactly, in the reader's language.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// With `not_yet`: when one is let in, in milliseconds since 1970; for the owner and who has the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens_ms: Option<i64>,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -298,7 +301,13 @@ impl Client {
                                 waits,
                             };
                             let conference = app.conference.clone();
-                            let answer = Box::pin(async move { conference.join(request).await });
+                            let answer = Box::pin(async move {
+                                let joined = conference.join(request.clone()).await;
+                                match joined {
+                                    Err(Refusal::NotYet) => Err((Refusal::NotYet, conference.opens_at(&request).await)),
+                                    joined => joined.map_err(|refusal| (refusal, None)),
+                                }
+                            });
                             knocking = Some(Knocking { answer, told });
                         }
                         // Who waits at the door has nothing to say but that he goes, by hanging up.
@@ -315,7 +324,10 @@ impl Client {
                                 self.welcome(app, &joined).await?;
                                 seat = Some(joined);
                             }
-                            Err(refusal) => self.refuse_for(None, refusal).await?,
+                            Err((refusal, opens_ms)) => {
+                                let problem = ProblemView { opens_ms, ..self.problem_of(refusal) };
+                                self.say(&ServerMessage::Refused { id: None, problem }).await?;
+                            }
                         }
                     }
                 },
@@ -442,10 +454,16 @@ impl Client {
     }
 
     async fn refuse(&mut self, id: Option<u64>, code: Code) -> Result<(), Gone> {
-        self.refuse_because(id, code, None).await
+        let problem = self.problem(code, None);
+        self.say(&ServerMessage::Refused { id, problem }).await
     }
 
     async fn refuse_for(&mut self, id: Option<u64>, refusal: Refusal) -> Result<(), Gone> {
+        let problem = self.problem_of(refusal);
+        self.say(&ServerMessage::Refused { id, problem }).await
+    }
+
+    fn problem_of(&self, refusal: Refusal) -> ProblemView {
         let detail = match refusal {
             Refusal::NoPorts(free) => Some(match self.language {
                 Language::Chinese => format!("该时间段仅剩{free}方"),
@@ -453,12 +471,11 @@ impl Client {
             }),
             _ => None,
         };
-        self.refuse_because(id, refusal.into(), detail).await
+        self.problem(refusal.into(), detail)
     }
 
-    async fn refuse_because(&mut self, id: Option<u64>, code: Code, detail: Option<String>) -> Result<(), Gone> {
-        let problem = ProblemView { code: code.code(), title: code.title(self.language), detail };
-        self.say(&ServerMessage::Refused { id, problem }).await
+    fn problem(&self, code: Code, detail: Option<String>) -> ProblemView {
+        ProblemView { code: code.code(), title: code.title(self.language), detail, opens_ms: None }
     }
 
     async fn say(&mut self, message: &ServerMessage<'_>) -> Result<(), Gone> {
@@ -490,13 +507,14 @@ impl Client {
 
 /// Somebody who has asked to come in.
 struct Knocking {
-    answer: Pin<Box<dyn Future<Output = Result<Seat, Refusal>> + Send>>,
+    /// With a refusal, when the meeting opens where he may know it.
+    answer: Pin<Box<dyn Future<Output = Result<Seat, (Refusal, Option<i64>)>> + Send>>,
     told: mpsc::Receiver<WaitReason>,
 }
 
 enum Heard {
     Waits(WaitReason),
-    Answer(Box<Result<Seat, Refusal>>),
+    Answer(Box<Result<Seat, (Refusal, Option<i64>)>>),
 }
 
 async fn door(knocking: &mut Option<Knocking>) -> Heard {

@@ -38,7 +38,7 @@ pub use ids::{
     AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, RoomId, SiteId,
 };
 pub use ledger::{Demand, Ledger, NoCapacity, Span, Taken};
-pub use meeting::Meeting;
+pub use meeting::{Meeting, is_same};
 pub use pace::{Bucket, Pace, Paces};
 pub use participant::{LineTrouble, Participant, Role, Via, ViaKind};
 pub use public::is_public;
@@ -46,5 +46,5 @@ pub use push::{BadPushUrl, PushState, PushUrl, PushView};
 pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
 pub use shown::{BadPage, FileKind, Shown, ShownView, check_page};
 pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
-pub use tries::{Guesses, network_of};
+pub use tries::{EarlyTries, Guesses, network_of};
 pub use watch::{UnknownAccess, WatchAccess};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{PhoneNumber, Via};
+use crate::{MeetingId, PhoneNumber, Via};
 
 /// How long a wrong password counts.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -88,6 +88,36 @@ impl Tries {
             // They have had their consequence.
             self.wrong.clear();
         }
+    }
+}
+
+/// Meetings that have not begun and are guessed at: past so many nobody is told of another.
+const EARLY_MAX: usize = 10_000;
+
+/// Wrong passwords at meetings that have not begun: limited as at one that has.
+#[derive(Debug, Default)]
+pub struct EarlyTries {
+    meetings: BTreeMap<MeetingId, Tries>,
+}
+
+impl EarlyTries {
+    /// Whether somebody is told that he has the right password; who has a wrong one is counted.
+    pub fn tell(&mut self, meeting: MeetingId, via: &Via, source: IpAddr, is_right: bool, now: Duration) -> bool {
+        self.meetings.retain(|_, tries| !tries.is_clean(now));
+        let source = Source::of(via, source);
+        let Some(tries) = self.meetings.get_mut(&meeting) else {
+            if !is_right && self.meetings.len() < EARLY_MAX {
+                self.meetings.entry(meeting).or_default().note_wrong(source, now);
+            }
+            return is_right && self.meetings.len() < EARLY_MAX;
+        };
+        if !tries.is_open(&source, now) {
+            return false;
+        }
+        if !is_right {
+            tries.note_wrong(source, now);
+        }
+        is_right
     }
 }
 
