@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use anyhow::Result;
-use tests::{Baresip, Browser, Codec, Colour, Coturn, Heard, Server};
+use tests::{Baresip, Browser, Codec, Colour, Coturn, Heard, Server, by_id};
 
 /// What stands for a heard tone and for none: tones are sent at 0.2.
 const LOUD: f32 = 0.05;
@@ -28,7 +28,7 @@ fn tile(name: &str) -> String {
     format!("[data-testid=tile][data-name='{name}']")
 }
 
-// product: P1, P4, P5, P6, C6, C7, C8, C9, J5
+// product: P1, P4, P5, P6, C4, C6, C7, C8, C9, J5
 #[test]
 fn two_browsers_and_a_caller_see_and_hear_each_other() -> Result<()> {
     let server = Server::start()?;
@@ -68,6 +68,16 @@ fn two_browsers_and_a_caller_see_and_hear_each_other() -> Result<()> {
     guest.click("toggle-mic")?;
     guest.until("!window.huitong.me.muted")?;
     hears("the host", &host.hear(3)?, &[GUEST], &[HOST, PHONE]);
+
+    // A caller helps with the others, and no longer.
+    for role in ["co_host", "member"] {
+        host.click_at(&format!("{row} [data-testid=row-more]"))?;
+        host.click("row-make-co-host")?;
+        guest.see(&format!("{row}[data-role={role}]"))?;
+    }
+    host.click_at(&format!("{row} [data-testid=row-more]"))?;
+    host.see(&by_id("row-make-host"))?;
+    host.press("Escape")?;
 
     host.click_at(&format!("{row} [data-testid=row-remove]"))?;
     guest.miss(row)?;

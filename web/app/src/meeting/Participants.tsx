@@ -174,7 +174,6 @@ function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { ma
   const { id, name, via, role, camera } = participant;
   const isSelf = id === meeting.you;
   const isPinned = pinned === id;
-  const isOther = !isSelf && via === 'web';
   return (
     <Menu position="bottom-end" width={210} shadow="md">
       <Menu.Target>
@@ -188,7 +187,7 @@ function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { ma
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        {isOther && (
+        {!isSelf && via === 'web' && (
           <Menu.Item leftSection={<MessageSquare size={16} />} onClick={onWrite} data-testid="row-chat">
             {t('meeting.chatWith')}
           </Menu.Item>
@@ -225,7 +224,8 @@ function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { ma
             {camera ? t('meeting.stopTheirVideo') : t('meeting.askVideo')}
           </Menu.Item>
         )}
-        {isHost && isOther && (
+        {/* Of telephones too, whose keys are a host's then (P5); a machine leads nobody. */}
+        {isHost && !isSelf && via !== 'encoder' && (
           <>
             <Menu.Item
               leftSection={<Crown size={16} />}
