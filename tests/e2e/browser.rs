@@ -80,6 +80,7 @@ fn two_browsers_and_a_caller_see_and_hear_each_other() -> Result<()> {
     host.press("Escape")?;
 
     host.click_at(&format!("{row} [data-testid=row-remove]"))?;
+    host.click("confirm")?;
     guest.miss(row)?;
     phone.wait_for("CALL_CLOSED")?;
     // Other programs than our page send other codecs, and are seen all the same: nothing is transcoded.

@@ -111,7 +111,13 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     guest.click("prejoin-join")?;
     let refused = |code: &str| format!("{}[data-code={code}]", by_id("prejoin-problem"));
     reads(&mut guest, &refused("full"), "The meeting is full")?;
+    // Asked first, and only once he has said so.
     from_row(&mut host, "Ada King", "menu-remove")?;
+    host.click("confirm-cancel")?;
+    host.miss(&by_id("confirm"))?;
+    host.see("[data-testid=participant-row][data-name='Ada King']")?;
+    from_row(&mut host, "Ada King", "menu-remove")?;
+    host.click("confirm")?;
     host.miss("[data-testid=participant-row][data-name='Ada King']")?;
     drop(others);
     host.click("more")?;

@@ -232,5 +232,13 @@ async fn all_draw_on_the_whiteboard_and_it_is_there_after_a_restart() -> Result<
     see_ink(&mut host, 960, 540, true)?;
     see_ink(&mut host, 480, 108, true)?;
     see_ink(&mut host, 1344, 108, false)?;
+    // All of it goes only once somebody has said that it shall.
+    host.click("board-clear")?;
+    host.click("confirm-cancel")?;
+    see_ink(&mut host, 960, 540, true)?;
+    host.click("board-clear")?;
+    host.click("confirm")?;
+    see_ink(&mut host, 960, 540, false)?;
+    host.until("document.querySelector('[data-testid=whiteboard]').dataset.elements === '0'")?;
     Ok(())
 }

@@ -27,6 +27,7 @@ import { attempt } from './controls';
 import { inPanelOrder, isMeant } from './people';
 import { useTalk } from './talk';
 import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
+import { Confirm } from '../parts/Confirm';
 import { SearchField } from '../parts/SearchField';
 import { Written } from '../parts/Written';
 
@@ -46,6 +47,9 @@ export function Participants({ onClose, onWrite }: ParticipantsProps) {
   const participants = useMeetingState(state => state.participants);
   const manages = useManages();
   const [renamed, setRenamed] = useState<Participant | null>(null);
+  // It stays while its dialog fades.
+  const [removed, setRemoved] = useState<Participant | null>(null);
+  const [isRemoving, setRemoving] = useState(false);
   const [search, setSearch] = useState('');
   const isSearched = participants.length >= SEARCHED_MIN;
   const found = isSearched ? participants.filter(one => isMeant(one, search)) : participants;
@@ -78,12 +82,27 @@ export function Participants({ onClose, onWrite }: ParticipantsProps) {
             key={participant.id}
             participant={participant}
             onRename={() => setRenamed(participant)}
+            onRemove={() => {
+              setRemoved(participant);
+              setRemoving(true);
+            }}
             onWrite={() => onWrite(participant.id)}
           />
         ))}
       </ul>
       {manages && <All />}
       <Rename participant={renamed} onClose={() => setRenamed(null)} />
+      <Confirm
+        opened={isRemoving}
+        title={t('meeting.removeWhom', { name: removed?.name ?? '' })}
+        action={t('meeting.remove')}
+        onConfirm={() => {
+          if (removed) void attempt(() => meeting.remove(removed.id));
+        }}
+        onClose={() => setRemoving(false)}
+      >
+        {t('meeting.removeSure')}
+      </Confirm>
     </Panel>
   );
 }
@@ -91,10 +110,11 @@ export function Participants({ onClose, onWrite }: ParticipantsProps) {
 interface RowProps {
   participant: Participant;
   onRename: () => void;
+  onRemove: () => void;
   onWrite: () => void;
 }
 
-function Row({ participant, onRename, onWrite }: RowProps) {
+function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
   const { t } = useTranslation();
   const { id, name, number, via, role, muted, camera, hand, connected, on_hold, line_trouble, network_poor } =
     participant;
@@ -152,19 +172,31 @@ function Row({ participant, onRename, onWrite }: RowProps) {
             variant="subtle"
             color="red"
             aria-label={t('meeting.removeWhom', { name })}
-            onClick={() => void attempt(() => meeting.remove(id))}
+            onClick={onRemove}
             data-testid="row-remove"
           >
             <UserX size={17} />
           </ActionIcon>
         </Tooltip>
       )}
-      <RowMenu participant={participant} mayControl={mayControl} onRename={onRename} onWrite={onWrite} />
+      <RowMenu
+        participant={participant}
+        mayControl={mayControl}
+        onRename={onRename}
+        onRemove={onRemove}
+        onWrite={onWrite}
+      />
     </li>
   );
 }
 
-function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { mayControl: boolean }) {
+function RowMenu({
+  participant,
+  mayControl,
+  onRename,
+  onRemove,
+  onWrite,
+}: RowProps & { mayControl: boolean }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isHost = useIsHost();
@@ -247,7 +279,7 @@ function RowMenu({ participant, mayControl, onRename, onWrite }: RowProps & { ma
           <Menu.Item
             color="red"
             leftSection={<UserX size={16} />}
-            onClick={() => void attempt(() => meeting.remove(id))}
+            onClick={onRemove}
             data-testid="menu-remove"
           >
             {t('meeting.remove')}

@@ -22,6 +22,7 @@ import {
 } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useMeeting } from '../meeting/useMeeting';
+import { Confirm } from '../parts/Confirm';
 import { Board } from './board';
 import {
   COLOURS,
@@ -69,6 +70,7 @@ function Drawing({ board }: { board: Board }) {
   const [size, setSize] = useState<Size>('medium');
   const [draft, setDraft] = useState<Draft | null>(null);
   const [typing, setTyping] = useState<Place | null>(null);
+  const [isClearing, setClearing] = useState(false);
   useAudience(canvas);
 
   useEffect(() => {
@@ -123,9 +125,7 @@ function Drawing({ board }: { board: Board }) {
             label={t('share.clear')}
             icon={Trash2}
             isDisabled={elements.length === 0}
-            onClick={() => {
-              if (window.confirm(t('share.clearSure'))) board.clear();
-            }}
+            onClick={() => setClearing(true)}
             testid="board-clear"
           />
           <Action
@@ -172,6 +172,15 @@ function Drawing({ board }: { board: Board }) {
           </p>
         )}
       </div>
+      <Confirm
+        opened={isClearing}
+        title={t('share.clear')}
+        action={t('share.clearDo')}
+        onConfirm={() => board.clear()}
+        onClose={() => setClearing(false)}
+      >
+        {t('share.clearSure')}
+      </Confirm>
     </>
   );
 }
