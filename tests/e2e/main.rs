@@ -17,6 +17,7 @@ mod encryption;
 mod film;
 mod firefox;
 mod guessing;
+mod hands;
 mod hosting;
 mod keyboard;
 mod keypad;

@@ -344,6 +344,7 @@ fn join(number: u128) -> Join {
         name: Some(format!("{number}")),
         via: Via::Web,
         account: (number == 1).then(|| AccountId::from_u128(1)),
+        avatar: None,
         password: None,
         dial: None,
         resume: None,

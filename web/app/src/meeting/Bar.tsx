@@ -41,6 +41,9 @@ export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
   const isHost = useIsHost();
   const manages = useManages();
   const count = useMeetingState(({ participants }) => participants.length);
+  const hands = useMeetingState(
+    ({ participants, you }) => participants.filter(({ id, hand }) => hand && id !== you).length,
+  );
   const camera = useLocalMedia(state => state.camera);
   const isNarrow = useMediaQuery('(max-width: 620px)');
   const isMuted = me?.muted ?? true;
@@ -69,6 +72,7 @@ export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
           icon={<Users size={22} />}
           label={manages ? t('meeting.manage') : t('meeting.participants')}
           count={count}
+          {...(manages && hands > 0 && { hands, spoken: t('meeting.handsUp', { count: hands }) })}
           tone={panel === 'participants' ? 'on' : undefined}
           aria-pressed={panel === 'participants'}
           onClick={() => onPanel('participants')}

@@ -1,4 +1,5 @@
 import { VisuallyHidden } from '@mantine/core';
+import { Hand } from 'lucide-react';
 import { type ButtonHTMLAttributes, type ReactNode, forwardRef } from 'react';
 import styles from './Bar.module.css';
 
@@ -7,6 +8,8 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   label: string;
   /** A small number on the icon. */
   count?: number;
+  /** So many hands are up. */
+  hands?: number;
   /** What the number means, for whoever listens. */
   spoken?: string;
   /** The number wants to be looked at. */
@@ -16,7 +19,7 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 /** An icon with its word below; on a phone the icon alone. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
-  { icon, label, count, spoken, alarming, tone, className = '', ...rest },
+  { icon, label, count, hands, spoken, alarming, tone, className = '', ...rest },
   ref,
 ) {
   return (
@@ -33,6 +36,12 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
         {count !== undefined && (
           <span className={styles.count} aria-hidden data-alarming={alarming || undefined}>
             {count}
+          </span>
+        )}
+        {hands !== undefined && (
+          <span className={styles.hands} aria-hidden data-testid="hands">
+            <Hand size={11} strokeWidth={2.5} />
+            {hands}
           </span>
         )}
       </span>

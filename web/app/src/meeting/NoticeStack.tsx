@@ -1,5 +1,5 @@
 import { Button, CloseButton, Group, Paper, Text } from '@mantine/core';
-import { useEffect, useRef } from 'react';
+import { useEffect, useEffectEvent, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocalMedia } from '../media/local';
 import { problemText } from '../problems';
@@ -8,6 +8,7 @@ import type { Dialog } from './Room';
 import styles from './Room.module.css';
 import { attempt, toggleCamera, toggleMicrophone } from './controls';
 import { type Told, useNotices } from './notices';
+import { namesText, saidText } from './words';
 import { TOLD_MIN, useEnd } from './useEnd';
 import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
 
@@ -93,6 +94,8 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
         return isScalable ? { label: t('scale.extendDo'), act: () => onDialog('scale') } : null;
       case 'knock':
         return { label: t('meeting.admitAll'), act: () => void attempt(() => meeting.admitAll()) };
+      case 'hand':
+        return { label: t('chat.reply'), act: () => onPanel('participants') };
       case 'poll':
         return { label: t('polls.vote'), act: () => onPanel('polls') };
       case 'said':
@@ -105,22 +108,26 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
 
 /** What needs no notice once its panel is open. */
 const SHOWN_BY: Record<PanelName, readonly Told['kind'][]> = {
-  participants: ['knock'],
+  participants: ['knock', 'hand'],
   chat: ['said'],
   polls: ['poll'],
 };
 
-/** Tells what came while its panel was shut: messages, polls, somebody at the door. */
+/** Tells what came while its panel was shut: messages, polls, somebody at the door, raised hands. */
 function useNews(panel: PanelName | null): void {
   const { tell, forget } = useNotices();
   const { you } = useMeeting();
   const said = useMeetingState(({ chat }) => chat.at(-1));
   const asked = useMeetingState(({ polls }) => polls.at(-1));
-  const knocks = useMeetingState(({ waiting }) => waiting.at(-1));
+  const waiting = useMeetingState(state => state.waiting);
+  const participants = useMeetingState(state => state.participants);
   const manages = useManages();
+  const hands = participants.filter(({ id, hand }) => manages && hand && id !== you);
+  useCrowd('knock', waiting, panel === 'participants');
+  useCrowd('hand', hands, panel === 'participants');
   const troubled = useMeetingState(({ participants }) => participants.find(person => person.line_trouble));
   // What was there when one came in is no news.
-  const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, knocks: '', trouble: '' });
+  const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, trouble: '' });
 
   useEffect(() => {
     if (panel) forget(SHOWN_BY[panel]);
@@ -129,19 +136,19 @@ function useNews(panel: PanelName | null): void {
     if (!said || said.id <= known.current.said) return;
     known.current.said = said.id;
     if (panel !== 'chat' && said.from !== you && said.livestream !== 'viewer')
-      tell({ kind: 'said', from: said.name, text: said.text });
+      tell({
+        kind: 'said',
+        from: said.name,
+        text: said.text,
+        file: said.file?.name ?? null,
+        isPrivate: said.to !== null,
+      });
   }, [said, panel, tell, you]);
   useEffect(() => {
     if (!asked || asked.id <= known.current.asked) return;
     known.current.asked = asked.id;
     if (panel !== 'polls') tell({ kind: 'poll', text: asked.question });
   }, [asked, panel, tell]);
-  useEffect(() => {
-    const id = knocks?.id ?? '';
-    if (id === known.current.knocks) return;
-    known.current.knocks = id;
-    if (knocks && panel !== 'participants') tell({ kind: 'knock', text: knocks.name });
-  }, [knocks, panel, tell]);
   useEffect(() => {
     const trouble = troubled ? `${troubled.id} ${troubled.line_trouble}` : '';
     if (trouble === known.current.trouble) return;
@@ -151,6 +158,27 @@ function useNews(panel: PanelName | null): void {
     const kind = troubled.line_trouble === 'music' ? 'music' : 'silent_line';
     tell({ kind, who: troubled.id, name: troubled.name });
   }, [troubled, manages, tell, forget]);
+}
+
+/** Tells of some who want something, all in one notice, anew for each who joins them, and no longer once none is left. */
+function useCrowd(
+  kind: 'knock' | 'hand',
+  crowd: readonly { id: string; name: string }[],
+  isSeen: boolean,
+): void {
+  const { tell, forget } = useNotices();
+  const known = useRef<ReadonlySet<string>>(new Set());
+  const follow = useEffectEvent(() => {
+    const hasCome = crowd.some(({ id }) => !known.current.has(id));
+    known.current = new Set(crowd.map(({ id }) => id));
+    if (crowd.length === 0) forget([kind]);
+    const isShown = useNotices.getState().shown.some(notice => notice.kind === kind);
+    if (crowd.length > 0 && !isSeen && (hasCome || isShown)) {
+      tell({ kind, names: crowd.map(({ name }) => name) });
+    }
+  });
+  const ids = crowd.map(({ id }) => id).join(' ');
+  useEffect(() => follow(), [ids]);
 }
 
 /** Asks the host whether to extend, once for each end (C15). */
@@ -180,12 +208,13 @@ function useNoticeText(): (told: Told) => string {
       case 'trouble':
         return t(`trouble.${trouble[told.device] ?? 'failed'}`, { device: t(`devices.${told.device}`) });
       case 'said':
-        return t('notice.said', { name: told.from, text: told.text });
+        return saidText(t, told);
       case 'music':
       case 'silent_line':
         return t(`notice.${told.kind}`, { name: told.name });
       case 'knock':
-        return t('notice.knock', { name: told.text });
+      case 'hand':
+        return t(`notice.${told.kind}`, { names: namesText(t, told.names) });
       case 'ends_soon':
         return t(isScalable ? 'notice.extend' : 'notice.ends_soon', { count: left ?? TOLD_MIN });
       case 'ends_in5':

@@ -19,9 +19,10 @@ const ASKS: ReadonlySet<Told['kind']> = new Set([
 
 export type Told =
   | { kind: Notice | 'recording' | 'not_recording' | 'sound_muted' }
-  | { kind: 'knock' | 'poll'; text: string }
+  | { kind: 'knock' | 'hand'; names: string[] }
+  | { kind: 'poll'; text: string }
   | { kind: 'music' | 'silent_line'; who: string; name: string }
-  | { kind: 'said'; from: string; text: string }
+  | { kind: 'said'; from: string; text: string; file: string | null; isPrivate: boolean }
   | { kind: 'problem'; problem: Problem }
   | { kind: 'trouble'; device: 'microphone' | 'camera' };
 

@@ -1,0 +1,61 @@
+//! What a host is told of others while their panel is shut: raised hands, who waits, files and private words.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tests::{Browser, Client, Colour, Server, by_id, http};
+
+use crate::troubles::reads;
+
+// product: C1, C17, C21, J3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_told_who_wants_something() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(0.0, Colour::Red)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("toggle-participants")?;
+    host.miss(&by_id("participants"))?;
+    let join = |name: &str| json!({"type": "join", "name": name, "password": server.password});
+    let mut people = Vec::new();
+    for name in ["Ada", "Mary", "Grace"] {
+        people.push(Client::join(server.web, &server.meeting, join(name), None).await?);
+    }
+
+    // Each hand is counted; the notice names one, then two, then the first of many.
+    let told = |kind: &str| format!("[data-notice={kind}]");
+    let said = ["Hand raised: Ada", "Hand raised: Ada and Mary", "Hand raised: Ada and 2 others"];
+    for (at, said) in said.into_iter().enumerate() {
+        people[at].command(json!({"type": "hand", "up": true})).await?;
+        reads(&mut host, &told("hand"), said)?;
+        reads(&mut host, &by_id("hands"), &format!("{}", at + 1))?;
+    }
+    host.click_at(&format!("{} [data-testid=notice-accept]", told("hand")))?;
+    host.see(&by_id("participants"))?;
+    host.click("lower-hands")?;
+    host.miss(&by_id("hands"))?;
+    host.click("panel-close")?;
+
+    // A file by its name; what is for the host alone says so.
+    let you = host.evaluate("window.huitong.you")?.as_str().context("an id")?.to_owned();
+    let meeting = people[0].joined["meeting"]["id"].as_str().context("an id")?;
+    let seat = people[0].joined["resume"].as_str().context("a seat")?;
+    let files = format!("http://{}/api/v1/meetings/{meeting}/files?name=plan.pdf", server.web);
+    assert_eq!(http().post(files).header("huitong-seat", seat).body("plan").send().await?.status(), 201);
+    reads(&mut host, &told("said"), "Ada sent a file: plan.pdf")?;
+    people[1].command(json!({"type": "chat", "to": you, "text": "Soon?"})).await?;
+    reads(&mut host, &told("said"), "Mary (privately): Soon?")?;
+
+    // Whoever waits is named with the others who do, until nobody does.
+    host.click("more")?;
+    host.click("toggle-waiting-room")?;
+    host.until("window.huitong.state.meeting.waiting_room")?;
+    let lucy = Client::join(server.web, &server.meeting, join("Lucy"), None).await?;
+    reads(&mut host, &told("knock"), "Waiting to be let in: Lucy")?;
+    let jim = Client::join(server.web, &server.meeting, join("Jim"), None).await?;
+    reads(&mut host, &told("knock"), "Waiting to be let in: Lucy and Jim")?;
+    drop(lucy);
+    reads(&mut host, &told("knock"), "Waiting to be let in: Jim")?;
+    drop(jim);
+    host.miss(&told("knock"))?;
+    Ok(())
+}
