@@ -4,7 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Browser, Client, Colour, Server, by_id, http};
 
-use crate::troubles::reads;
+/// A notice is soon gone: it is not looked at longer than it takes.
+fn shows(page: &mut Browser, selector: &str, words: &str) -> Result<()> {
+    page.until(&format!("document.querySelector({selector:?})?.innerText.includes({words:?})"))
+}
 
 // product: C1, C17, C21, J3
 #[tokio::test(flavor = "multi_thread")]
@@ -26,8 +29,8 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     let said = ["Hand raised: Ada", "Hand raised: Ada and Mary", "Hand raised: Ada and 2 others"];
     for (at, said) in said.into_iter().enumerate() {
         people[at].command(json!({"type": "hand", "up": true})).await?;
-        reads(&mut host, &told("hand"), said)?;
-        reads(&mut host, &by_id("hands"), &format!("{}", at + 1))?;
+        shows(&mut host, &told("hand"), said)?;
+        shows(&mut host, &by_id("hands"), &format!("{}", at + 1))?;
     }
     host.click_at(&format!("{} [data-testid=notice-accept]", told("hand")))?;
     host.see(&by_id("participants"))?;
@@ -41,20 +44,20 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     let seat = people[0].joined["resume"].as_str().context("a seat")?;
     let files = format!("http://{}/api/v1/meetings/{meeting}/files?name=plan.pdf", server.web);
     assert_eq!(http().post(files).header("huitong-seat", seat).body("plan").send().await?.status(), 201);
-    reads(&mut host, &told("said"), "Ada sent a file: plan.pdf")?;
+    shows(&mut host, &told("said"), "Ada sent a file: plan.pdf")?;
     people[1].command(json!({"type": "chat", "to": you, "text": "Soon?"})).await?;
-    reads(&mut host, &told("said"), "Mary (privately): Soon?")?;
+    shows(&mut host, &told("said"), "Mary (privately): Soon?")?;
 
     // Whoever waits is named with the others who do, until nobody does.
     host.click("more")?;
     host.click("toggle-waiting-room")?;
     host.until("window.huitong.state.meeting.waiting_room")?;
     let lucy = Client::join(server.web, &server.meeting, join("Lucy"), None).await?;
-    reads(&mut host, &told("knock"), "Waiting to be let in: Lucy")?;
+    shows(&mut host, &told("knock"), "Waiting to be let in: Lucy")?;
     let jim = Client::join(server.web, &server.meeting, join("Jim"), None).await?;
-    reads(&mut host, &told("knock"), "Waiting to be let in: Lucy and Jim")?;
+    shows(&mut host, &told("knock"), "Waiting to be let in: Lucy and Jim")?;
     drop(lucy);
-    reads(&mut host, &told("knock"), "Waiting to be let in: Jim")?;
+    shows(&mut host, &told("knock"), "Waiting to be let in: Jim")?;
     drop(jim);
     host.miss(&told("knock"))?;
     Ok(())

@@ -1,3 +1,4 @@
+import type { Participant } from '@huitong/sdk';
 import { ActionIcon } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { ChevronLeft, ChevronRight } from 'lucide-react';
@@ -7,6 +8,7 @@ import { useSettings } from '../settings';
 import { ScreenTile } from './ScreenTile';
 import styles from './Stage.module.css';
 import { Tile } from './Tile';
+import { NO_PLACES, placed } from './gallery';
 import { gridFor } from './grid';
 import { spotlight } from './people';
 import { useTalk } from './talk';
@@ -41,7 +43,8 @@ function Gallery() {
   const size = width < 600 ? PAGE_NARROW : PAGE;
   const pages = Math.max(1, Math.ceil(participants.length / size));
   const page = Math.min(wantedPage, pages - 1);
-  const shown = participants.slice(page * size, (page + 1) * size);
+  const order = useOrder(participants, page, size);
+  const shown = order.slice(page * size, (page + 1) * size);
   const grid = gridFor(shown.length, width, height, GAP);
   return (
     <div className={styles.gallery}>
@@ -78,6 +81,18 @@ function Gallery() {
       )}
     </div>
   );
+}
+
+/** Everybody in his place; who speaks is on the page that is looked at. */
+function useOrder(participants: readonly Participant[], page: number, size: number): Participant[] {
+  const active = useMeetingState(state => state.active);
+  const you = useMeetingState(state => state.you);
+  const [before, setPlaces] = useState(NO_PLACES);
+  const ids = participants.map(({ id }) => id);
+  const places = placed(before, ids, active, you, { page, size });
+  if (places !== before) setPlaces(places);
+  const byId = new Map(participants.map(participant => [participant.id, participant]));
+  return places.order.flatMap(id => byId.get(id) ?? []);
 }
 
 function Speaker() {
