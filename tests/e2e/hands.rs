@@ -1,21 +1,33 @@
 //! What a host is told of others while their panel is shut: raised hands, who waits, files and private words.
 
 use anyhow::{Context, Result};
+use reqwest::Method;
 use serde_json::json;
-use tests::{Browser, Client, Colour, Server, by_id, http};
+use tests::{Browser, Client, Colour, Server, User, by_id, http};
+
+/// A picture of one pixel.
+const DOT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// A notice is soon gone: it is not looked at longer than it takes.
 fn shows(page: &mut Browser, selector: &str, words: &str) -> Result<()> {
     page.until(&format!("document.querySelector({selector:?})?.innerText.includes({words:?})"))
 }
 
-// product: C1, C17, C21, J3
+// product: C1, C17, C21, J3, L5
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_is_told_who_wants_something() -> Result<()> {
     let server = Server::start()?;
+    let picture = format!("data:image/png;base64,{DOT}");
+    let owner = User::login(&server, "host").await?;
+    assert_eq!(owner.ask(Method::PATCH, "/me", json!({"avatar": picture}), &[]).await?.status, 200);
     let mut host = Browser::start(0.0, Colour::Red)?;
     host.login(server.web, "host", "Huitong-2026")?;
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    // His picture stands for him, and initials for who has none.
+    for place in ["tile", "participant-row"] {
+        let face = format!("document.querySelector('[data-testid={place}][data-name=\"韩梅梅\"] [data-testid=face] img')");
+        host.until(&format!("{face}?.naturalWidth === 1"))?;
+    }
     host.click("toggle-participants")?;
     host.miss(&by_id("participants"))?;
     let join = |name: &str| json!({"type": "join", "name": name, "password": server.password});

@@ -228,6 +228,11 @@ export class Rest {
     return (await this.#ask<{ invited: number }>('POST', path, people, { seat })).invited;
   }
 
+  /** Where a participant's picture is, by his `avatar`. */
+  avatar(key: string): string {
+    return `${this.#server}/api/v1/avatars/${key}`;
+  }
+
   /** Where a booking's calendar file is. */
   calendar(id: string): string {
     return `${this.#server}/api/v1/meetings/${id}/calendar.ics`;

@@ -7,6 +7,7 @@ import { ChooseFile } from '../parts/ChooseFile';
 import { sizeIn } from '../numbers';
 import { rest } from '../rest';
 import styles from './Chat.module.css';
+import { Face } from './Face';
 import { Panel } from './Panel';
 import { attempt } from './controls';
 import { hueOf } from './people';
@@ -73,6 +74,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
   const meeting = useMeeting();
   const { you } = meeting;
   const manages = useManages();
+  const avatar = useMeetingState(({ participants }) => participants.find(({ id }) => id === from)?.avatar);
   const partner = useMeetingState(({ participants }) => participants.find(({ id }) => id === to)?.name);
   const goesOn =
     before?.from === from &&
@@ -92,6 +94,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
     >
       {!goesOn && (
         <div className={styles.by}>
+          <Face id={from} name={name} avatar={avatar} className={styles.face} />
           <span
             className={styles.name}
             style={{ color: `hsl(${hueOf(from)} 45% var(--name-light))` }}

@@ -1,5 +1,5 @@
 import type { Participant } from '@huitong/sdk';
-import { ActionIcon, Badge, Button, Checkbox, Menu, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Checkbox, Menu, Text, Tooltip, VisuallyHidden } from '@mantine/core';
 import {
   Crown,
   EllipsisVertical,
@@ -20,6 +20,7 @@ import {
 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Face } from './Face';
 import { Panel } from './Panel';
 import styles from './Participants.module.css';
 import { Rename } from './Rename';
@@ -116,8 +117,21 @@ interface RowProps {
 
 function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
   const { t } = useTranslation();
-  const { id, name, number, via, role, muted, camera, hand, connected, on_hold, line_trouble, network_poor } =
-    participant;
+  const {
+    id,
+    name,
+    number,
+    avatar,
+    via,
+    role,
+    muted,
+    camera,
+    hand,
+    connected,
+    on_hold,
+    line_trouble,
+    network_poor,
+  } = participant;
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
   const isHost = useIsHost();
@@ -147,6 +161,7 @@ function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
       data-speaking={isSpeaking}
       data-line={line_trouble ?? undefined}
     >
+      <Face id={id} name={name} avatar={avatar} isPhone={via === 'phone'} />
       <span className={styles.who}>
         <Text fz="sm" className={styles.name}>
           <Written text={name} />
@@ -159,7 +174,7 @@ function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
         )}
       </span>
       {hand && <Hand size={16} className={styles.hand} aria-label={t('meeting.handUp')} />}
-      {via === 'phone' && <Phone size={16} className={styles.via} aria-label={t('meeting.byPhone')} />}
+      {via === 'phone' && <VisuallyHidden>{t('meeting.byPhone')}</VisuallyHidden>}
       {via === 'encoder' && (
         <RadioTower size={16} className={styles.via} aria-label={t('meeting.byEncoder')} />
       )}

@@ -4,10 +4,9 @@ import { type CSSProperties, memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
-import { initials } from '../names';
 import { Bars } from './Bars';
+import { Face } from './Face';
 import styles from './Tile.module.css';
-import { hueOf } from './people';
 import { useTalk } from './talk';
 import { useMeeting, useMeetingState, useShown } from './useMeeting';
 import { Written } from '../parts/Written';
@@ -35,7 +34,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const isPinned = useTalk(({ pinned }) => pinned === participant.id);
   const pin = useTalk(state => state.pin);
   const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
-  const { id, name, number, via, muted, hand, connected, network_poor } = participant;
+  const { id, name, number, avatar, via, muted, hand, connected, network_poor } = participant;
   const isReceived = !isSelf && via !== 'phone';
   const shown = useShown(isReceived ? id : null, 'camera', isPinned);
   return (
@@ -55,9 +54,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
       data-spotlit={isSpotlit}
     >
       {/* The picture covers it as soon as there is one. */}
-      <div className={styles.avatar} style={{ '--hue': hueOf(participant.id) } as CSSProperties} aria-hidden>
-        {via === 'phone' ? <Phone className={styles.phone} /> : initials(name)}
-      </div>
+      <Face id={id} name={name} avatar={avatar} isPhone={via === 'phone'} className={styles.avatar} />
       {picture}
       {hand && (
         <span className={styles.hand} title={t('meeting.handUp')}>
