@@ -105,3 +105,45 @@ async fn a_meeting_is_joined_taken_part_in_and_left_with_keys_alone() -> Result<
     page.press("Enter")?;
     page.see(&by_id("prejoin-join"))
 }
+
+// product: A7, C17
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_do_nothing_under_a_dialog_or_where_they_are_switched_off_and_each_page_has_its_name() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    let is_called = |page: &mut Browser, title: &str| page.until(&format!("document.title === {title:?}"));
+    for (path, title) in [("/", "Join a meeting"), ("/settings", "Settings"), ("/forgot", "Forgotten password")] {
+        page.open(&format!("http://{}{path}", server.web))?;
+        is_called(&mut page, &format!("{title} · Huitong"))?;
+    }
+    page.click("preferences")?;
+    page.click("language-zh-CN")?;
+    is_called(&mut page, "忘记密码 · 会通")?;
+    page.evaluate("localStorage.removeItem('huitong.language')")?;
+    page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let topic = page.evaluate("window.huitong.state.meeting.title")?.as_str().unwrap_or_default().to_owned();
+    is_called(&mut page, &format!("{topic} · Huitong"))?;
+
+    // Heard where nothing lies over the page, and not below what does.
+    page.press("r")?;
+    page.until("window.huitong.me.hand")?;
+    page.press("Shift+?")?;
+    page.see(&by_id("shortcut-help"))?;
+    page.press("r")?;
+    page.press("m")?;
+    page.click("keys-on")?;
+    page.press("Escape")?;
+    page.miss(&by_id("shortcut-help"))?;
+    // Off: what comes after the letters has come, and they have done nothing.
+    page.press("r")?;
+    page.press("Space")?;
+    page.click("toggle-camera")?;
+    page.until("!window.huitong.me.camera")?;
+    assert_eq!(page.evaluate("window.huitong.me.hand && !window.huitong.me.muted")?, true);
+    page.open(&format!("http://{}/settings#meeting", server.web))?;
+    page.click("setting-shortcuts")?;
+    page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    page.press("r")?;
+    page.until("window.huitong.me.hand")?;
+    Ok(())
+}

@@ -8,6 +8,8 @@ interface Settings {
   connectAudio: boolean;
   startMuted: boolean;
   cameraOff: boolean;
+  /** Letters do something in a meeting while nothing is being typed. */
+  shortcuts: boolean;
   /** The system tells of what begins soon while one looks elsewhere. */
   desktopReminders: boolean;
   /** As they were left last. */
@@ -31,6 +33,7 @@ export const useSettings = create<Settings>()(
       connectAudio: true,
       startMuted: false,
       cameraOff: false,
+      shortcuts: true,
       desktopReminders: false,
       microphoneOn: true,
       cameraOn: true,

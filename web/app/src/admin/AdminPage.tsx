@@ -31,7 +31,7 @@ export function AdminPage() {
   const site = sites?.find(({ id }) => id === chosen) ?? sites?.find(({ id }) => id === account.site_id);
   const tabs = (Object.keys(TABS) as Tab[]).map(tab => ({ tab, icon: TABS[tab], label: t(`admin.${tab}`) }));
   return (
-    <Page width={1180}>
+    <Page title={t('admin.title')} width={1180}>
       <Group justify="space-between" align="flex-end" mb="lg" gap="sm">
         <Title order={1} fz={24}>
           {t('admin.title')}

@@ -25,11 +25,12 @@ import { Voices } from './Voices';
 import { attempt, followDevices } from './controls';
 import { useNotices } from './notices';
 import { useTalk } from './talk';
-import { MeetingProvider } from './useMeeting';
+import { MeetingProvider, useMeetingState } from './useMeeting';
 import { useMediaSession } from './useMediaSession';
 import { usePictureInPicture } from './usePictureInPicture';
 import { useWakeLock } from './useWakeLock';
 import { Sheet } from '../parts/Sheet';
+import { usePageTitle } from '../parts/usePageTitle';
 import { usePresence } from '../presence';
 
 const ShareDialog = lazy(() =>
@@ -78,6 +79,7 @@ function Inside({ password }: { password: string | undefined }) {
   const closePanel = () => setPanel(null);
   const closeDialog = () => setDialog(null);
   useMediaSession();
+  usePageTitle(useMeetingState(state => state.meeting.title));
   const floating = usePictureInPicture();
   const float = () => void attempt(floating.toggle);
   useShortcuts({
@@ -131,7 +133,6 @@ function Inside({ password }: { password: string | undefined }) {
 function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
   const { tell, clear } = useNotices.getState();
   window.huitong = meeting;
-  document.title = meeting.state.meeting.title;
   keepResume(meeting);
   useTalk.getState().begin(meeting.state.chat.at(-1)?.id ?? 0, meeting.state.meeting.id);
   const goodbye = (event: PageTransitionEvent) => {
@@ -164,7 +165,6 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
     unbridge();
     window.removeEventListener('pagehide', goodbye);
     delete window.huitong;
-    document.title = '会通';
     clear();
     // Whoever goes back a page has left.
     if (meeting.state.phase !== 'ended') void meeting.leave();

@@ -1,5 +1,5 @@
 import type { Meeting } from '@huitong/sdk';
-import { Kbd, Table } from '@mantine/core';
+import { Kbd, Switch, Table } from '@mantine/core';
 import { useHotkeys } from '@mantine/hooks';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -35,10 +35,14 @@ interface ShortcutsProps {
   onFloat: () => void;
 }
 
-/** What keys do while nothing is being typed. */
+/** Something lies over the page, or a menu is open: keys are its own. */
+const isCovered = (): boolean => document.querySelector('[role=dialog], [role=menu]') !== null;
+
+/** What keys do while nothing is being typed, where they are wanted (WCAG 2.1.4). */
 export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: ShortcutsProps): void {
   const meeting = useMeeting();
-  useHotkeys([
+  const isOn = useSettings(state => state.shortcuts);
+  const keys: [string, () => void][] = [
     ['m', () => void toggleMicrophone(meeting)],
     ['v', () => void toggleCamera()],
     ['d', () => void toggleScreen()],
@@ -52,16 +56,25 @@ export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: Shortcu
     ['0', () => useTalk.getState().pin(null)],
     ...PLACES.map((place): [string, () => void] => [`${place}`, () => pinPlace(meeting, place)]),
     ['shift+?', onHelp],
+  ];
+  const heeded = keys.map(([key, does]): [string, () => void] => [
+    key,
+    () => {
+      if (!isCovered()) does();
+    },
   ]);
+  useHotkeys(isOn ? heeded : []);
 
   // Held down one is heard, as with a walkie-talkie; only whoever was muted is muted again.
   useEffect(() => {
+    if (!isOn) return;
     let talks = false;
     const isTyping = ({ target }: KeyboardEvent) =>
       target instanceof HTMLElement &&
       target.closest('input, textarea, select, button, a, [contenteditable]');
     const down = (event: KeyboardEvent) => {
-      if (event.code !== 'Space' || event.repeat || talks || isTyping(event) || !meeting.me?.muted) return;
+      if (event.code !== 'Space' || event.repeat || talks || !meeting.me?.muted) return;
+      if (isTyping(event) || isCovered()) return;
       event.preventDefault();
       talks = true;
       void toggleMicrophone(meeting);
@@ -80,7 +93,7 @@ export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: Shortcu
       document.removeEventListener('keyup', up);
       window.removeEventListener('blur', blur);
     };
-  }, [meeting]);
+  }, [meeting, isOn]);
 }
 
 /** Keys of the first nine others, in order of coming. */
@@ -107,8 +120,16 @@ async function toggleFullScreen(): Promise<void> {
 
 export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const { t } = useTranslation();
+  const { shortcuts, remember } = useSettings();
   return (
     <Sheet opened={opened} onClose={onClose} title={t('keys.title')} size="sm">
+      <Switch
+        mb="sm"
+        label={t('settings.shortcuts')}
+        checked={shortcuts}
+        onChange={event => remember({ shortcuts: event.currentTarget.checked })}
+        data-testid="keys-on"
+      />
       <Table withRowBorders={false} verticalSpacing={6} data-testid="shortcut-help">
         <Table.Tbody>
           {KEYS.map(([key, does]) => (

@@ -45,7 +45,7 @@ export function BookPage() {
   if (account === undefined) return null;
   if (account === null) return <Navigate to="/" replace />;
   return (
-    <Page width={720}>
+    <Page title={t(id ? 'book.edit' : 'book.title')} width={720}>
       <Title order={1} fz={24} mb="lg">
         {id ? t('book.edit') : t('book.title')}
       </Title>

@@ -132,7 +132,7 @@ function Done() {
 function Door({ title, children }: { title: string; children: React.ReactNode }) {
   const { t } = useTranslation();
   return (
-    <Page width={440}>
+    <Page title={title} width={440}>
       <Card withBorder radius="lg" padding="xl" shadow="sm" mt={{ base: 0, sm: 'xl' }}>
         <Title order={1} fz="xl" mb="md">
           {title}

@@ -32,7 +32,7 @@ export function HomePage() {
 function Reception({ onEntry }: { onEntry: (entry: Entry) => void }) {
   const { t } = useTranslation();
   return (
-    <Page width={860}>
+    <Page title={t('home.join')} width={860}>
       <Box className={styles.welcome}>
         <Title order={1} fz={30}>
           {t('home.welcome')}
@@ -83,7 +83,7 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
     onEntry({ door, name: account.display_name, password });
   };
   return (
-    <Page width={860}>
+    <Page title={t('home.meetings')} width={860}>
       <div className={styles.tiles}>
         <Button
           className={styles.tile}

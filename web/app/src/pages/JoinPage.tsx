@@ -119,7 +119,7 @@ interface DoorProps {
 function Door({ number, known, onEntry }: DoorProps) {
   const { t } = useTranslation();
   return (
-    <Page width={440}>
+    <Page title={t('home.join')} width={440}>
       <Box pt={{ base: 0, sm: 'xl' }}>
         <Card withBorder radius="lg" padding="xl" shadow="sm">
           <Title order={1} fz="xl" mb="md">

@@ -6,7 +6,7 @@ import { Page } from '../parts/Page';
 export function NotFoundPage() {
   const { t } = useTranslation();
   return (
-    <Page width={460}>
+    <Page title={t('notFound.title')} width={460}>
       <Stack align="flex-start" pt="xl" data-testid="not-found">
         <Title order={1} fz={26}>
           {t('notFound.title')}

@@ -20,7 +20,7 @@ export function Over({ ended, onAgain }: { ended: Ended; onAgain: () => void }) 
   const { t } = useTranslation();
   const why = 'problem' in ended ? problemText(t, ended.problem) : t(`ended.${ended.reason}`);
   return (
-    <Page width={480}>
+    <Page title={why} width={480}>
       <Stack
         align="flex-start"
         gap="lg"

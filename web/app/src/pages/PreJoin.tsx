@@ -116,7 +116,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
   useEffect(() => beginDirectly(), []);
 
   return (
-    <Page width={960}>
+    <Page title={entry.door.title} width={960}>
       <div className={styles.columns}>
         <Preview />
         <Stack component="section">

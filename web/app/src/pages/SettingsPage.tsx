@@ -45,7 +45,7 @@ export function SettingsPage() {
     .filter(tab => account || (tab !== 'profile' && tab !== 'password'))
     .map(tab => ({ tab, icon: TABS[tab], label: t(`settings.${tab}`) }));
   return (
-    <Page width={900}>
+    <Page title={t('settings.title')} width={900}>
       <Title order={1} fz={24} mb="lg">
         {t('settings.title')}
       </Title>
@@ -188,7 +188,7 @@ function MeetingSettings() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Stack maw={440} gap="lg">
-      {(['connectAudio', 'startMuted', 'cameraOff'] as const).map(name => (
+      {(['connectAudio', 'startMuted', 'cameraOff', 'shortcuts'] as const).map(name => (
         <Switch
           key={name}
           label={t(`settings.${name}`)}

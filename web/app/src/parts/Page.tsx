@@ -7,9 +7,18 @@ import { AccountMenu } from './AccountMenu';
 import { Brand } from './Brand';
 import { InitialPassword } from './InitialPassword';
 import { Preferences } from './Preferences';
+import { usePageTitle } from './usePageTitle';
+
+interface PageProps {
+  /** What the browser's tab says. */
+  title: string;
+  children: ReactNode;
+  width?: number;
+}
 
 /** Every page but the meeting: a head with who one is, and the rest. */
-export function Page({ children, width = 980 }: { children: ReactNode; width?: number }) {
+export function Page({ title, children, width = 980 }: PageProps) {
+  usePageTitle(title);
   const account = useAccount(state => state.account);
   return (
     <Box mih="100%">
