@@ -38,6 +38,8 @@ pub struct Account {
     pub site_id: SiteId,
     /// Its name.
     pub site: String,
+    /// It has livestreams.
+    pub livestream: bool,
     /// What he may.
     pub role: AccountRole,
     /// How he books.
@@ -64,13 +66,14 @@ impl Account {
         self.avatar.as_deref().map(|avatar| avatar_key(self.id, avatar))
     }
 
-    pub(crate) fn of(account: store::Account, site: String) -> Self {
+    pub(crate) fn of(account: store::Account, site: Option<&Site>) -> Self {
         Self {
             id: account.id,
             name: account.name,
             display_name: account.display_name,
             site_id: account.site,
-            site,
+            site: site.map(|site| site.name.clone()).unwrap_or_default(),
+            livestream: site.is_some_and(|site| site.livestream),
             role: account.role,
             mode: account.mode,
             capacity: account.capacity,
@@ -375,8 +378,8 @@ impl Conference {
     }
 
     async fn with_site(&self, account: store::Account) -> Result<Account, StoreError> {
-        let site = self.store().site(account.site).await?.map(|site| site.name).unwrap_or_default();
-        Ok(Account::of(account, site))
+        let site = self.store().site(account.site).await?;
+        Ok(Account::of(account, site.as_ref()))
     }
 
     /// Makes an account on a site.
@@ -398,7 +401,7 @@ impl Conference {
     ) -> Result<Vec<Account>, AccountRefused> {
         let site = self.site(by, site, Permission::Read).await?;
         let found = self.store().accounts(site.id, after, limit).await?;
-        Ok(found.into_iter().map(|account| Account::of(account, site.name.clone())).collect())
+        Ok(found.into_iter().map(|account| Account::of(account, Some(&site))).collect())
     }
 
     /// A site, for somebody who administers it.
@@ -528,7 +531,7 @@ async fn make_account(
     };
     store.add_account(&account).await?;
     note(store, site.id, by, "account.create", &format!("account {}", account.id)).await;
-    Ok(Account::of(account, site.name))
+    Ok(Account::of(account, Some(&site)))
 }
 
 /// What was done is done, even where it can't be written down.

@@ -336,7 +336,7 @@ impl Conference {
 
     async fn owner_of(&self, meeting: &store::Meeting) -> Result<Account, BookRefused> {
         let owner = self.store().account(meeting.owner).await?.ok_or(BookRefused::Missing)?;
-        Ok(Account::of(owner, String::new()))
+        Ok(Account::of(owner, None))
     }
 
     /// When a booking is held, in order.

@@ -92,7 +92,7 @@ impl Conference {
             Some(meeting) => meeting,
             None => {
                 let password = Some(MEETING_PASSWORD.to_owned());
-                let host = Account::of(host, site.name);
+                let host = Account::of(host, Some(&site));
                 let made = self.make_personal(MEETING, &host, "会通演示会议", password).await;
                 made.map_err(|refused| match refused {
                     BookRefused::Store(error) => error,

@@ -180,8 +180,8 @@ pub(crate) async fn session(store: &Store, token: &str) -> Result<Option<Account
 }
 
 async fn with_site(store: &Store, account: store::Account) -> Result<Account, StoreError> {
-    let site = store.site(account.site).await?.map(|site| site.name).unwrap_or_default();
-    Ok(Account::of(account, site))
+    let site = store.site(account.site).await?;
+    Ok(Account::of(account, site.as_ref()))
 }
 
 pub(crate) fn sha256(token: &str) -> String {

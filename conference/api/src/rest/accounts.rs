@@ -25,6 +25,8 @@ pub(super) struct AccountView {
     site: String,
     #[schema(value_type = String, format = Uuid)]
     site_id: SiteId,
+    /// Its site has livestreams.
+    livestream: bool,
     #[schema(value_type = RoleView)]
     role: AccountRole,
     #[schema(value_type = ModeView)]
@@ -73,6 +75,7 @@ impl From<Account> for AccountView {
             display_name: account.display_name,
             site: account.site,
             site_id: account.site_id,
+            livestream: account.livestream,
             role: account.role,
             mode: account.mode,
             capacity: account.capacity,

@@ -196,9 +196,10 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
   const isRecording = useMeetingState(state => state.meeting.recording);
   const layout = useMeetingState(({ broadcast }) => broadcast?.layout);
   const isOn = layout !== undefined;
+  const mayBe = useMeetingState(state => state.meeting.livestream);
   return (
     <>
-      {isNarrow && (
+      {isNarrow && (mayBe || isOn) && (
         <Menu.Item
           leftSection={<Radio size={16} />}
           onClick={() => void attempt(() => (isOn ? meeting.stopBroadcast() : meeting.startBroadcast()))}

@@ -189,7 +189,10 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
               {t('book.options')}
             </Text>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
-              {OPTIONS.map(option => (
+              {/* What the site has not is not offered; what was agreed on before can be taken back. */}
+              {OPTIONS.filter(
+                option => option !== 'livestream' || account.livestream || kept?.options.livestream,
+              ).map(option => (
                 <Checkbox
                   key={option}
                   label={t(`book.${option}`)}
