@@ -9,10 +9,12 @@ import type {
   EndReason,
   Joined,
   MeetingEvent,
+  MeetingView,
   Notice,
   Participant,
   ParticipantId,
   Reaction,
+  Role,
   ServerMessage,
   TrackKind,
   WaitReason,
@@ -46,6 +48,8 @@ export interface JoinOptions {
   resume?: string | undefined;
   /** What to send from the beginning. */
   tracks?: Partial<Record<Source, MediaStreamTrack | null>>;
+  /** Whether the camera is sent from the beginning, once it is known what the meeting has agreed on; else it never is. */
+  sendsCamera?: (meeting: MeetingView, role: Role) => boolean;
   /** Come in muted. */
   muted?: boolean;
   /** Language of problems, as a BCP 47 tag. */
@@ -116,7 +120,12 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Comes in, or says why not by a {@link Problem}. */
   static async join(options: JoinOptions): Promise<Meeting> {
     const meeting = new Meeting(options);
-    meeting.#sitDown(await meeting.#connect());
+    const joined = await meeting.#connect();
+    const role = joined.participants.find(({ id }) => id === joined.you)?.role ?? 'member';
+    if (options.sendsCamera?.(joined.meeting, role) === false) {
+      await meeting.#publisher.replace('camera', null);
+    }
+    meeting.#sitDown(joined);
     if (options.muted && !meeting.me?.muted) await meeting.mute();
     return meeting;
   }

@@ -12,6 +12,8 @@ export class Problem extends Error {
   readonly title: string;
   /** What exactly is to be changed, for people; often empty. */
   readonly detail: string;
+  /** When a meeting that has not begun lets one in, in milliseconds since 1970; null where one may not know. */
+  readonly opensMs: number | null;
   /** Seconds until another try makes sense. */
   readonly retryAfter: number | null;
 
@@ -20,6 +22,7 @@ export class Problem extends Error {
     this.code = problem.code;
     this.title = problem.title;
     this.detail = problem.detail ?? '';
+    this.opensMs = problem.opens_ms ?? null;
     this.retryAfter = retryAfter;
   }
 

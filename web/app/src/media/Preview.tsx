@@ -2,15 +2,20 @@ import { Alert, Stack } from '@mantine/core';
 import { Mic, MicOff, Video, VideoOff } from 'lucide-react';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useSettings } from '../settings';
 import { LiveVideo } from './LiveVideo';
 import { useLocalMedia } from './local';
 import styles from './Preview.module.css';
 
+interface PreviewProps {
+  wanted: Record<Device, boolean>;
+  onChoose: (device: Device, on: boolean) => void;
+}
+
+type Device = 'microphone' | 'camera';
+
 /** The mirror: one's own picture, with the two switches that matter before coming in. */
-export function Preview() {
+export function Preview({ wanted, onChoose }: PreviewProps) {
   const { t } = useTranslation();
-  const { microphoneOn, cameraOn, remember } = useSettings();
   const { microphone, camera, trouble, open } = useLocalMedia();
   useAnotherTry();
   const troubles = (['microphone', 'camera'] as const).flatMap(device => {
@@ -18,9 +23,8 @@ export function Preview() {
     return kind ? [{ device, kind }] : [];
   });
   // Whoever presses a switch that is to be on, but isn't, wants to try again.
-  const pressMicrophone = () =>
-    microphoneOn && !microphone ? void open('microphone') : remember({ microphoneOn: !microphoneOn });
-  const pressCamera = () => (cameraOn && !camera ? void open('camera') : remember({ cameraOn: !cameraOn }));
+  const press = (device: Device, isOpen: boolean) =>
+    wanted[device] && !isOpen ? void open(device) : onChoose(device, !wanted[device]);
   // Where the page may not ask, it says so once.
   const isInsecure = troubles.some(({ kind }) => kind === 'insecure');
   return (
@@ -38,7 +42,7 @@ export function Preview() {
             data-off={!microphone || undefined}
             aria-pressed={microphone !== null}
             aria-label={t('devices.microphone')}
-            onClick={pressMicrophone}
+            onClick={() => press('microphone', microphone !== null)}
             data-testid="prejoin-mic"
           >
             {microphone ? <Mic size={22} /> : <MicOff size={22} />}
@@ -49,7 +53,7 @@ export function Preview() {
             data-off={!camera || undefined}
             aria-pressed={camera !== null}
             aria-label={t('devices.camera')}
-            onClick={pressCamera}
+            onClick={() => press('camera', camera !== null)}
             data-testid="prejoin-camera"
           >
             {camera ? <Video size={22} /> : <VideoOff size={22} />}

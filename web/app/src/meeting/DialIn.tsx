@@ -9,13 +9,10 @@ import { inThrees, joinLink } from '../numbers';
 export function DialIn({ meeting, password }: { meeting: MeetingView; password: string | undefined }) {
   const { t } = useTranslation();
   const info = useInfo();
-  const { number } = meeting;
   return (
     <Stack gap="xs">
-      <Line label={t('dial.link')} value={joinLink(info, number, password)} />
-      <Line label={t('join.number')} value={inThrees(number)} copied={number} />
-      {password && <Line label={t('join.password')} value={password} />}
-      <DialNumbers info={info} number={number} password={password} />
+      <Line label={t('dial.link')} value={joinLink(info, meeting.number, password)} />
+      <DialNumbers info={info} number={meeting.number} password={password} />
     </Stack>
   );
 }
@@ -26,25 +23,42 @@ interface DialNumbersProps {
   password: string | undefined;
 }
 
-/** By telephone: numbers with all keys behind them where the operator has set any, else what to key in. */
+/** What who dials by hand needs, each on a line; then the same as one touch, and what a room system calls. */
 export function DialNumbers({ info, number, password }: DialNumbersProps) {
   const { t } = useTranslation();
   const keys = `${number}#${password ? `,,${password}#` : ''}`;
   return (
     <>
+      <AccessNumbers info={info} />
+      <Line label={t('join.number')} value={inThrees(number)} copied={number} />
+      {password && <Line label={t('join.password')} value={password} />}
       {info?.phones.map(phone => (
         <Line
           key={phone.number}
-          label={phone.name || t('dial.number')}
+          label={phone.name ? `${t('dial.oneTouch')} · ${phone.name}` : t('dial.oneTouch')}
           value={`${phone.number},,${keys}`}
           link={`tel:${phone.number},,${keys.replaceAll('#', '%23')}`}
-          testid="dial-number"
+          testid="dial-one-touch"
         />
       ))}
       {info?.phones.length === 0 && <Line label={t('dial.keys')} value={keys} />}
       {info && <Line label={t('dial.sip')} value={sipAddress(info, number)} />}
     </>
   );
+}
+
+/** The telephone numbers that lead here. */
+export function AccessNumbers({ info }: { info: Info | null }) {
+  const { t } = useTranslation();
+  return info?.phones.map(({ name, number }) => (
+    <Line
+      key={number}
+      label={name || t('dial.number')}
+      value={number}
+      link={`tel:${number}`}
+      testid="dial-number"
+    />
+  ));
 }
 
 /** A meeting's SIP address; the port only where it isn't the usual one. */
@@ -73,7 +87,7 @@ function Line({ label, value, copied = value, link, testid }: LineProps) {
         <Text fz="sm" style={{ overflowWrap: 'anywhere' }} data-testid={testid}>
           {link ? (
             <Anchor href={link} fz="sm">
-              {value}
+              <Keyed digits={value} />
             </Anchor>
           ) : (
             value
@@ -94,4 +108,13 @@ function Line({ label, value, copied = value, link, testid }: LineProps) {
       </CopyButton>
     </Group>
   );
+}
+
+/** A number that is dialled: it breaks after a pause, never within digits. */
+function Keyed({ digits }: { digits: string }) {
+  return (digits.match(/[^,]+,*/g) ?? []).map((part, at) => (
+    <span key={at} style={{ display: 'inline-block' }}>
+      {part}
+    </span>
+  ));
 }

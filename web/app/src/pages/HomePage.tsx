@@ -5,6 +5,7 @@ import { Suspense, lazy, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useLocation, useNavigate } from 'react-router';
 import { useAccount } from '../account';
+import { ByPhone } from '../parts/ByPhone';
 import { type Entry, JoinForm } from '../parts/JoinForm';
 import { LoginForm } from '../parts/LoginForm';
 import { Page } from '../parts/Page';
@@ -48,6 +49,9 @@ function Reception({ onEntry }: { onEntry: (entry: Entry) => void }) {
               {t('home.join')}
             </Title>
             <JoinForm onEntry={onEntry} />
+            <Box mt="md">
+              <ByPhone />
+            </Box>
           </section>
           <Divider orientation="vertical" className={styles.upright} />
           <Divider className={styles.level} />

@@ -1,5 +1,5 @@
 import type { Ended, Meeting } from '@huitong/sdk';
-import { Alert, Box, Card, Center, Loader, Title } from '@mantine/core';
+import { Box, Card, Center, Loader, Title } from '@mantine/core';
 import { Suspense, lazy, useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useParams } from 'react-router';
@@ -7,10 +7,11 @@ import { useAccount } from '../account';
 import { embedded, isEmbedded } from '../embed/mode';
 import { useLocalMedia } from '../media/local';
 import { digitsOf, passwordOf } from '../numbers';
+import { ByPhone } from '../parts/ByPhone';
 import { type Entry, JoinForm } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
-import { problemText } from '../problems';
 import { rest } from '../rest';
+import { useSettings } from '../settings';
 import { Over } from './Over';
 
 // Fetched while one types one's name; the meeting's own code, while one looks at oneself.
@@ -20,7 +21,7 @@ const loadRoom = () => import('../meeting/Room');
 const Room = lazy(() => loadRoom().then(({ Room }) => ({ default: Room })));
 
 type Stage =
-  | { at: 'door' }
+  | { at: 'door'; isAsked?: boolean }
   | { at: 'mirror'; entry: Entry }
   | { at: 'meeting'; entry: Entry; meeting: Meeting }
   | { at: 'over'; entry: Entry; ended: Ended };
@@ -30,19 +31,26 @@ export function JoinPage() {
   const { number = '' } = useParams();
   const { state, hash } = useLocation() as { state: Entry | null; hash: string };
   const account = useAccount(state => state.account);
+  const remembered = useSettings(state => state.name);
   const closeDevices = useLocalMedia(state => state.closeAll);
   const [stage, setStage] = useState<Stage>(state ? { at: 'mirror', entry: state } : { at: 'door' });
 
   useEffect(() => closeDevices, [closeDevices]);
   useEffect(() => void loadPreJoin(), []);
 
+  // A link that lets one in, and one who has been here before: there is nothing to ask but on the pre-join page (J5).
+  const isLetIn = isEmbedded ? embedded.name !== '' : passwordOf(hash) !== undefined;
+  const knownName = isLetIn ? embedded.name || (account?.display_name ?? remembered) : '';
+
   switch (stage.at) {
     case 'door':
-      return account === undefined ? null : isEmbedded && embedded.name ? (
+      return account === undefined ? null : knownName && !stage.isAsked ? (
         <Knock
           number={digitsOf(number)}
+          name={knownName}
           password={passwordOf(hash)}
           onEntry={entry => setStage({ at: 'mirror', entry })}
+          onRefused={() => setStage({ at: 'door', isAsked: true })}
         />
       ) : (
         <Door
@@ -80,34 +88,30 @@ export function JoinPage() {
   }
 }
 
-/** The page around this one has said who comes: there is nothing to ask. */
-function Knock({ number, password, onEntry }: KnockProps) {
-  const { t } = useTranslation();
-  const [problem, setProblem] = useState<unknown>(null);
-  const found = useEffectEvent((door: Entry['door']) => onEntry({ door, name: embedded.name, password }));
+interface KnockProps {
+  number: string;
+  name: string;
+  password: string | undefined;
+  onEntry: (entry: Entry) => void;
+  /** There is no such meeting, or nobody says: the form does. */
+  onRefused: () => void;
+}
+
+/** Who comes is known, and to what: one look at the door. */
+function Knock({ number, name, password, onEntry, onRefused }: KnockProps) {
+  const found = useEffectEvent((door: Entry['door']) => onEntry({ door, name, password }));
+  const refused = useEffectEvent(onRefused);
   useEffect(() => {
     let isWanted = true;
     rest.meetingByNumber(number).then(
       door => isWanted && found(door),
-      (thrown: unknown) => isWanted && setProblem(thrown),
+      () => isWanted && refused(),
     );
     return () => {
       isWanted = false;
     };
   }, [number]);
-  return problem === null ? (
-    <Waiting />
-  ) : (
-    <Alert color="red" variant="light" m="md" data-testid="join-problem">
-      {problemText(t, problem)}
-    </Alert>
-  );
-}
-
-interface KnockProps {
-  number: string;
-  password: string | undefined;
-  onEntry: (entry: Entry) => void;
+  return <Waiting />;
 }
 
 interface DoorProps {
@@ -126,6 +130,11 @@ function Door({ number, known, onEntry }: DoorProps) {
             {t('home.join')}
           </Title>
           <JoinForm number={number} known={known} onEntry={onEntry} />
+          {!isEmbedded && (
+            <Box mt="md">
+              <ByPhone number={number} password={known} />
+            </Box>
+          )}
         </Card>
       </Box>
     </Page>

@@ -1,15 +1,13 @@
 import { Meeting, Problem, type WaitReason } from '@huitong/sdk';
-import { Alert, Button, Card, Loader, PasswordInput, Popover, Stack, Text, Title } from '@mantine/core';
-import { Phone } from 'lucide-react';
-import { useEffect, useEffectEvent, useRef, useState } from 'react';
+import { Alert, Button, Card, Loader, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { type SubmitEvent, useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useInfo } from '../info';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { LevelMeter } from '../media/LevelMeter';
 import { Preview } from '../media/Preview';
 import { useLocalMedia } from '../media/local';
-import { DialNumbers } from '../meeting/DialIn';
 import { inThrees } from '../numbers';
+import { ByPhone } from '../parts/ByPhone';
 import type { Entry } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { isElsewhere } from '../presence';
@@ -17,6 +15,7 @@ import { problemText } from '../problems';
 import { keptResume } from '../resume';
 import { useSettings } from '../settings';
 import styles from './PreJoin.module.css';
+import { useOpens } from './useOpens';
 
 interface PreJoinProps {
   entry: Entry;
@@ -29,18 +28,25 @@ interface PreJoinProps {
 /** Refusals that another password answers. */
 const WANTS_PASSWORD: ReadonlySet<string> = new Set(['password_needed', 'wrong_password']);
 
-/** Whoever is too early is tried again so often: the start is not known here. */
+/** Whoever is too early is tried again so often, or the moment it opens where that is known. */
 const TOO_EARLY_MS = 10_000;
 
 /** J5: how one looks and sounds, with what, before anyone else sees or hears it. */
 export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinProps) {
   const { t, i18n } = useTranslation();
   const { microphoneOn, cameraOn, connectAudio, startMuted, cameraOff, remember } = useSettings();
+  // 会议设置: what holds for every meeting goes before how the last one was left, and changes nothing of that.
+  const [wanted, setWanted] = useState({
+    microphone: microphoneOn && connectAudio,
+    camera: cameraOn && !cameraOff,
+  });
   const { microphone, open, close, settled } = useLocalMedia();
+  const [name, setName] = useState(entry.name);
   const [password, setPassword] = useState(entry.password);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [waiting, setWaiting] = useState<WaitReason | 'start' | null>(null);
+  const [opensMs, setOpens] = useState<number | null>(null);
   const isAlsoIn = useElsewhere(entry.door.id);
   const giveUp = useRef<AbortController | null>(null);
   const again = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -57,22 +63,25 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
   });
   useEffect(() => () => stopped(), []);
 
-  const begin = useEffectEvent(() => {
-    onShown();
-    // 会议设置: what holds for every meeting goes before how the last one was left.
-    remember({ ...(!connectAudio && { microphoneOn: false }), ...(cameraOff && { cameraOn: false }) });
-  });
+  const begin = useEffectEvent(() => onShown());
   useEffect(() => begin(), []);
   useEffect(() => {
-    if (microphoneOn) void open('microphone');
+    if (wanted.microphone) void open('microphone');
     else close('microphone');
-  }, [microphoneOn, open, close]);
+  }, [wanted.microphone, open, close]);
   useEffect(() => {
-    if (cameraOn) void open('camera');
+    if (wanted.camera) void open('camera');
     else close('camera');
-  }, [cameraOn, open, close]);
+  }, [wanted.camera, open, close]);
+  const choose = (device: 'microphone' | 'camera', on: boolean) => {
+    setWanted(now => ({ ...now, [device]: on }));
+    remember(device === 'microphone' ? { microphoneOn: on } : { cameraOn: on });
+  };
 
   const join = async () => {
+    const called = name.trim();
+    if (!called) return;
+    if (called !== entry.name) remember({ name: called });
     setBusy(true);
     setProblem(null);
     const patience = new AbortController();
@@ -83,24 +92,28 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
       const resume = keptResume(entry.door.id);
       const meeting = await Meeting.join({
         meeting: entry.door.id,
-        name: entry.name,
+        name: called,
         password,
         resume,
         tracks: { microphone, camera },
+        // What the booking says of cameras; whoever would rather be seen switches his on.
+        sendsCamera: ({ host_video: hosts, participant_video: others }, role) =>
+          role === 'member' ? others : hosts,
         muted: !microphone || (startMuted && !resume),
         language: i18n.language,
         onWaiting: setWaiting,
         signal: patience.signal,
       });
-      const { host_video: hosts, participant_video: others } = meeting.state.meeting;
-      if (!(meeting.me?.role === 'member' ? others : hosts)) close('camera');
-      onJoined(meeting, { ...entry, password });
+      if (!meeting.track('camera')) close('camera');
+      onJoined(meeting, { ...entry, name: called, password });
     } catch (thrown) {
       if (patience.signal.aborted) return;
       const refused = Problem.from(thrown);
       if (refused.code === 'not_yet') {
         setWaiting('start');
-        again.current = setTimeout(() => void join(), TOO_EARLY_MS);
+        setOpens(refused.opensMs);
+        const left = (refused.opensMs ?? Infinity) - Date.now();
+        again.current = setTimeout(() => void join(), Math.min(TOO_EARLY_MS, Math.max(500, left)));
         return;
       }
       setProblem(refused);
@@ -118,17 +131,31 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
   return (
     <Page title={entry.door.title} width={960}>
       <div className={styles.columns}>
-        <Preview />
-        <Stack component="section">
+        <Preview wanted={wanted} onChoose={choose} />
+        <Stack
+          component="form"
+          onSubmit={(event: SubmitEvent) => {
+            event.preventDefault();
+            if (!busy) void join();
+          }}
+        >
           <div>
             <Title order={1} fz={24} style={{ overflowWrap: 'anywhere' }}>
               <bdi>{entry.door.title}</bdi>
             </Title>
             <Text c="dimmed" mt={4}>
-              {t('home.numberIs', { number: inThrees(entry.door.number) })} ·{' '}
-              {t('prejoin.as', { name: entry.name })}
+              {t('home.numberIs', { number: inThrees(entry.door.number) })}
             </Text>
           </div>
+          <TextInput
+            label={t('join.name')}
+            autoComplete="name"
+            maxLength={40}
+            disabled={busy}
+            value={name}
+            onChange={event => setName(event.currentTarget.value)}
+            data-testid="prejoin-name"
+          />
           {isAlsoIn && (
             <Alert color="yellow" variant="light" data-testid="prejoin-elsewhere">
               {t('prejoin.elsewhere')}
@@ -150,9 +177,16 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
             </Alert>
           )}
           {waiting ? (
-            <Waiting reason={waiting} onGiveUp={stop} />
+            <Waiting reason={waiting} opensMs={opensMs} onGiveUp={stop} />
           ) : (
-            <Button size="md" loading={busy} onClick={() => void join()} data-testid="prejoin-join" autoFocus>
+            <Button
+              type="submit"
+              size="md"
+              loading={busy}
+              disabled={!name.trim()}
+              data-testid="prejoin-join"
+              autoFocus
+            >
               {t('prejoin.join')}
             </Button>
           )}
@@ -178,9 +212,17 @@ function useElsewhere(meeting: string): boolean {
   return isIn;
 }
 
+interface WaitingProps {
+  reason: WaitReason | 'start';
+  /** Where one may know it. */
+  opensMs: number | null;
+  onGiveUp: () => void;
+}
+
 /** At the door: for the host, to be let in, or for the time of the start. */
-function Waiting({ reason, onGiveUp }: { reason: WaitReason | 'start'; onGiveUp: () => void }) {
+function Waiting({ reason, opensMs, onGiveUp }: WaitingProps) {
   const { t } = useTranslation();
+  const opens = useOpens(reason === 'start' ? opensMs : null);
   return (
     <Card
       withBorder
@@ -195,6 +237,11 @@ function Waiting({ reason, onGiveUp }: { reason: WaitReason | 'start'; onGiveUp:
         <Text fw={600} ta="center">
           {t(`prejoin.${reason}Title`)}
         </Text>
+        {opens && (
+          <Text ta="center" style={{ fontVariantNumeric: 'tabular-nums' }} data-testid="prejoin-opens">
+            {opens}
+          </Text>
+        )}
         <Text fz="sm" c="dimmed" ta="center">
           {t(`prejoin.${reason}Text`)}
         </Text>
@@ -203,31 +250,5 @@ function Waiting({ reason, onGiveUp }: { reason: WaitReason | 'start'; onGiveUp:
         </Button>
       </Stack>
     </Card>
-  );
-}
-
-/** 电话入会, one click away. */
-function ByPhone({ number, password }: { number: string; password: string | undefined }) {
-  const { t } = useTranslation();
-  const info = useInfo();
-  return (
-    <Popover position="top-start" width={330} shadow="md" withArrow trapFocus returnFocus>
-      <Popover.Target>
-        <Button
-          variant="subtle"
-          size="compact-sm"
-          leftSection={<Phone size={15} />}
-          style={{ alignSelf: 'flex-start' }}
-          data-testid="prejoin-phone"
-        >
-          {t('meeting.byPhone')}
-        </Button>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <Stack gap="xs" data-testid="dial-in-info">
-          <DialNumbers info={info} number={number} password={password} />
-        </Stack>
-      </Popover.Dropdown>
-    </Popover>
   );
 }
