@@ -57,6 +57,13 @@ export type Action =
     }
   | {
       /**
+       * Allowed.
+       */
+      on: boolean;
+      type: 'allow_self_unmute';
+    }
+  | {
+      /**
        * Whoever comes in is muted.
        */
       on: boolean;
@@ -296,6 +303,13 @@ export type Action =
        */
       number: string;
       type: 'dial';
+    }
+  | {
+      /**
+       * Which call.
+       */
+      dial: number;
+      type: 'redial';
     }
   | {
       /**
@@ -863,6 +877,10 @@ export interface Numbered {
  */
 export interface Participant {
   /**
+   * His picture is at `/avatars/{avatar}`, where his account has one.
+   */
+  avatar?: string | null;
+  /**
    * He shows his camera.
    */
   camera: boolean;
@@ -969,6 +987,10 @@ export interface ProblemView {
    * What exactly, in the reader's language.
    */
   detail?: string | null;
+  /**
+   * With `not_yet`: when one is let in, in milliseconds since 1970; for the owner and who has the password.
+   */
+  opens_ms?: number | null;
   title: string;
 }
 export interface SlotView {

@@ -70,6 +70,10 @@ export interface AccountView {
    * The password is still the one that was given.
    */
   initial_password: boolean;
+  /**
+   * Its site has livestreams.
+   */
+  livestream: boolean;
   mobile?: string | null;
   mode: BookingMode;
   /**
@@ -570,6 +574,10 @@ export interface Info {
   sip: SipView;
   support: SupportView;
   version: string;
+  /**
+   * Where the pages are, for links: as the operator has set it, else as the caller reached them.
+   */
+  web: string;
 }
 /**
  * This interface was referenced by `RestApi`'s JSON-Schema

@@ -9,7 +9,7 @@ interface FaceProps {
   /** Of whom: each has a colour of his own. */
   id: string;
   name: string;
-  avatar?: string | undefined;
+  avatar?: string | null | undefined;
   isPhone?: boolean;
   className?: string | undefined;
 }
