@@ -88,7 +88,7 @@ problems! {
     StillRecording = "still_recording", CONFLICT, "正在录制，请先停止录制", "It is still being recorded; stop that first";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
-    NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You may not do that";
+    NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You don’t have permission to do that";
     NoSuchParticipant = "no_such_participant", NOT_FOUND, "该参会人已离开", "There is no such participant";
     Draining = "draining", SERVICE_UNAVAILABLE, "服务器正在停止，请稍后再试", "The server is stopping; try again shortly";
     Failed = "failed", INTERNAL_SERVER_ERROR, "服务器出错了，请稍后再试", "Something failed on the server; try again later";
