@@ -496,6 +496,12 @@ impl Live {
     }
 
     fn act(&mut self, by: ParticipantId, mut action: Action) -> Result<(), Refusal> {
+        // The same is asked of it as of the first call.
+        if let Action::Redial { dial } = action
+            && let Some(again) = self.meeting.again(dial)
+        {
+            action = again;
+        }
         if let Action::Dial { number, .. } = &mut action {
             // Who may not call hears that, and nothing of what may be called.
             if !self.meeting.manages(by) {

@@ -282,6 +282,13 @@ async fn a_host_calls_a_telephone_from_the_meetings_page_and_sees_what_becomes_o
     page.fill("call-name", "韩梅梅")?;
     page.click("call-submit")?;
     page.see("[data-testid=dial][data-state=ringing]")?;
+    // Given up, and called again: the page knows the number masked, the server whole.
+    page.click("dial-stop")?;
+    page.see("[data-testid=dial][data-state=stopped]")?;
+    phone.wait_for("CALL_CLOSED")?;
+    page.click("dial-again")?;
+    page.see("[data-testid=dial][data-state=ringing]")?;
+    page.miss(&by_id("dial-again"))?;
     assert_eq!(page.axe()?, Vec::<String>::new());
     phone.take_call()?;
     page.see("[data-testid=dial][data-state=answered]")?;

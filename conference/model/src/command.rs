@@ -349,6 +349,11 @@ pub enum Action {
         /// Whose it is; the masked number where absent.
         name: Option<String>,
     },
+    /// P8: calls somebody again who was called and didn't come, at the same number.
+    Redial {
+        /// Which call.
+        dial: u32,
+    },
     /// Calls it no longer.
     StopDial {
         /// Which.
@@ -427,6 +432,7 @@ impl Action {
             Self::CloseBreakouts => ("close_breakouts", None),
             Self::MoveTo { participant, .. } => ("move_to", Some(*participant)),
             Self::Dial { .. } => ("dial", None),
+            Self::Redial { .. } => ("dial", None),
             Self::StopDial { .. } => ("stop_dial", None),
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),

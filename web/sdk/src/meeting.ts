@@ -373,6 +373,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'dial', number, name });
   }
 
+  /** Calls somebody again who didn't come, at the same number. */
+  redial(dial: number): Promise<void> {
+    return this.command({ type: 'redial', dial });
+  }
+
   /** Calls it no longer. */
   stopDial(dial: number): Promise<void> {
     return this.command({ type: 'stop_dial', dial });

@@ -185,6 +185,11 @@ impl Meeting {
                 manager()?;
                 self.dial(PhoneNumber::new(number), name.as_deref())
             }
+            Action::Redial { dial } => {
+                manager()?;
+                let again = self.again(dial).ok_or(Refusal::NoSuchParticipant)?;
+                self.act(by, again, livestream, now)
+            }
             Action::StopDial { dial } => {
                 manager()?;
                 self.stop_dial(dial)

@@ -16,6 +16,8 @@ const SHOWN_MAX: usize = 20;
 pub(super) struct Dials {
     ever: u32,
     dials: Vec<DialView>,
+    /// The whole numbers of those, which nobody is told.
+    numbers: BTreeMap<u32, PhoneNumber>,
 }
 
 impl Dials {
@@ -63,10 +65,21 @@ impl Meeting {
         if self.dials.dials.len() >= SHOWN_MAX
             && let Some(oldest) = self.dials.dials.iter().position(|dial| dial.state.is_final())
         {
-            self.dials.dials.remove(oldest);
+            let forgotten = self.dials.dials.remove(oldest);
+            self.dials.numbers.remove(&forgotten.id);
         }
         self.dials.dials.push(dial.clone());
+        self.dials.numbers.insert(dial.id, number.clone());
         Ok(vec![Effect::Dial(dial.id, number), self.tell(Event::DialChanged { dial })])
+    }
+
+    /// What calls somebody again who was called and didn't come; none for who is being called, or no longer shown.
+    #[must_use]
+    pub fn again(&self, id: u32) -> Option<Action> {
+        let DialView { name, number: masked, .. } =
+            self.dials.dials.iter().find(|dial| dial.id == id && dial.state.is_final() && dial.state != DialState::Joined)?;
+        let number = self.dials.numbers.get(&id)?.reveal().to_owned();
+        Some(Action::Dial { number, name: (name != masked).then(|| name.clone()) })
     }
 
     pub(super) fn stop_dial(&mut self, id: u32) -> Outcome {

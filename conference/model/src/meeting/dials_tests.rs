@@ -47,6 +47,29 @@ fn whom_a_host_calls_comes_in_past_lock_password_and_door() {
 
 // product: P8
 #[test]
+fn who_did_not_come_is_called_again_at_the_number_nobody_is_told() {
+    let (mut meeting, [host, guest, _]) = three();
+    act(&mut meeting, host, call(Some("韩梅梅"))).unwrap();
+    let again = |dial| Action::Redial { dial };
+    assert_eq!(act(&mut meeting, host, again(1)), Err(Refusal::NoSuchParticipant), "it rings");
+    meeting.handle(Command::Dialed(1, DialState::Busy), NOW).unwrap();
+    assert_eq!(act(&mut meeting, guest, again(1)), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, host, again(1)).unwrap();
+    let [Effect::Dial(2, number), Effect::Tell(_, Event::DialChanged { dial })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((number.reveal(), dial.name.as_str(), dial.number.as_str()), (NUMBER, "韩梅梅", "+86****5678"));
+    join(&mut meeting, called(4, 2));
+    assert_eq!(act(&mut meeting, host, again(2)), Err(Refusal::NoSuchParticipant), "he is here");
+    // Without a name he has his masked number again.
+    act(&mut meeting, host, call(None)).unwrap();
+    meeting.handle(Command::Dialed(3, DialState::NoAnswer), NOW).unwrap();
+    act(&mut meeting, host, again(3)).unwrap();
+    assert_eq!(meeting.snapshot().dials.last().unwrap().name, "+86****5678");
+}
+
+// product: P8
+#[test]
 fn a_call_is_given_up_and_its_end_is_told() {
     let (mut meeting, [host, guest, _]) = three();
     act(&mut meeting, host, call(None)).unwrap();

@@ -836,6 +836,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Action::AdmitAll),
         Just(Action::Dial { number: "+8613800000000".to_owned(), name: None }),
         (1..4u32).prop_map(|dial| Action::StopDial { dial }),
+        (1..4u32).prop_map(|dial| Action::Redial { dial }),
         Just(Action::StartBroadcast),
         Just(Action::StopBroadcast),
         Just(Action::StartRecording),

@@ -21,8 +21,16 @@ const COLOURS: Record<Dial['state'], string> = {
   stopped: 'gray',
 };
 
+/** Ends that another try may not meet. */
+const AGAIN: ReadonlySet<Dial['state']> = new Set(['busy', 'no_answer', 'declined', 'failed', 'stopped']);
+
 /** Nothing more follows. */
 const isOver = ({ state }: Dial): boolean => !['calling', 'ringing', 'answered'].includes(state);
+
+/** Who didn't come, and hasn't been called again since. */
+const mayRedial = (dial: Dial, dials: readonly Dial[]): boolean =>
+  AGAIN.has(dial.state) &&
+  !dials.some(({ id, name, number }) => id > dial.id && name === dial.name && number === dial.number);
 
 interface CallPhoneProps {
   /** A telephone anywhere, or a room system that is registered here: by its extension. */
@@ -114,6 +122,17 @@ export function CallPhone({ to }: CallPhoneProps) {
             <Badge color={COLOURS[dial.state]} variant="light" style={{ flexShrink: 0 }}>
               {t(`call.${dial.state}`)}
             </Badge>
+            {mayRedial(dial, dials) && (
+              <Button
+                size="compact-sm"
+                variant="light"
+                leftSection={<PhoneCall size={14} />}
+                onClick={() => void attempt(() => meeting.redial(dial.id))}
+                data-testid="dial-again"
+              >
+                {t('call.again')}
+              </Button>
+            )}
             {!isOver(dial) && (
               <CloseButton
                 aria-label={t('call.stop')}
