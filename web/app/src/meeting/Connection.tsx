@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Bars } from './Bars';
 import styles from './Room.module.css';
-import { useMeeting, useMeetingState } from './useMeeting';
+import { useIsPoor, useMeeting, useMeetingState } from './useMeeting';
 
 /** A connection takes a tenth of a second; before this nothing need be said. */
 const PATIENCE_MS = 2_500;
@@ -17,9 +17,7 @@ export function Connection() {
   const meeting = useMeeting();
   const isLost = useMeetingState(({ phase }) => phase === 'reconnecting');
   const isSilent = useMeetingState(({ sending, receiving }) => !sending || !receiving);
-  const isPoor = useMeetingState(({ participants }) =>
-    participants.some(({ id, network_poor }) => id === meeting.you && network_poor === true),
-  );
+  const isPoor = useIsPoor();
   const since = useSince(isLost || isSilent);
   if (isLost) {
     return (

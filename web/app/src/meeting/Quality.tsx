@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Bars } from './Bars';
 import { type Sample, gradeOf } from './quality';
 import { useSamples, useSampling } from './samples';
-import { useMeeting } from './useMeeting';
+import { useIsPoor, useMeeting } from './useMeeting';
 
 /** Before anything is measured. */
 const NOTHING: Sample = { roundTripMs: 0, lost: 0, sentKbit: 0, receivedKbit: 0, jitterMs: 0, picture: '' };
@@ -13,7 +13,7 @@ export function Quality({ onMore }: { onMore: () => void }) {
   const { t, i18n } = useTranslation();
   useSampling(useMeeting());
   const sample = useSamples(({ history }) => history.at(-1)) ?? NOTHING;
-  const grade = gradeOf(sample);
+  const grade = gradeOf(sample, useIsPoor());
   const figure = (value: number, unit: string, digits = 0) =>
     `${value.toLocaleString(i18n.language, { maximumFractionDigits: digits })} ${unit}`;
   return (

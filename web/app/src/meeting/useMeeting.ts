@@ -36,6 +36,11 @@ export function useMe(): Participant | undefined {
   return useMeetingState(({ participants, you }) => participants.find(({ id }) => id === you));
 }
 
+/** One's own network is poor, as the server has found. */
+export function useIsPoor(): boolean {
+  return useMe()?.network_poor === true;
+}
+
 /** Who is in one's own breakout room, or with one in the main room: whom one sees. */
 export function useRoommates(): readonly Participant[] {
   const participants = useMeetingState(state => state.participants);
