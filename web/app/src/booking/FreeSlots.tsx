@@ -6,6 +6,7 @@ import { rest } from '../rest';
 import { Durations } from './Durations';
 import { type Draft, zone } from './draft';
 import { dayOf, timeOf } from './recurrence';
+import { Retry } from '../parts/Retry';
 import { Sheet } from '../parts/Sheet';
 
 interface FreeSlotsProps {
@@ -31,6 +32,8 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   const [duration, setDuration] = useState(draft.duration);
   const [capacity, setCapacity] = useState(draft.capacity);
   const [slots, setSlots] = useState<FreeSlot[] | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [tries, setTries] = useState(0);
   const [now] = useState(() => Date.now());
 
   useEffect(() => {
@@ -39,14 +42,15 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
       found => {
         if (isCurrent) setSlots(found);
       },
-      () => {
-        if (isCurrent) setSlots([]);
+      (thrown: unknown) => {
+        if (isCurrent) setProblem(thrown);
       },
     );
     return () => {
       isCurrent = false;
+      setProblem(null);
     };
-  }, [day, duration, capacity]);
+  }, [day, duration, capacity, tries]);
 
   // What has passed is nobody's choice.
   const coming = slots?.filter(({ start }) => Date.parse(start) > now);
@@ -69,14 +73,15 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
           onChange={value => setCapacity(Math.max(2, Number(value) || 2))}
         />
       </SimpleGrid>
-      {!coming && <Loader size="sm" mt="md" />}
-      {coming?.length === 0 && (
+      {problem !== null && <Retry problem={problem} onRetry={() => setTries(tries + 1)} />}
+      {!coming && problem === null && <Loader size="sm" mt="md" />}
+      {coming?.length === 0 && problem === null && (
         <Text c="dimmed" fz="sm" mt="md">
           {t('book.noSlots')}
         </Text>
       )}
       <SimpleGrid cols={{ base: 4, xs: 6 }} spacing={6} mt="md">
-        {coming?.map(({ start, free }) => {
+        {(problem === null ? coming : null)?.map(({ start, free }) => {
           const at = new Date(start);
           return (
             <Button

@@ -5,9 +5,19 @@ import { rest } from '../rest';
 /** Typing moves on; the server is asked when it rests. */
 const REST_MS = 250;
 
-/** What of the site is free throughout a time; null until it is known. */
-export function useCapacity(start: Date | null, duration: number, earlyStart: number): Capacity | null {
+/** What of the site is free, while it is asked for and when that has failed. */
+export interface KnownCapacity {
+  /** Null until it is known. */
+  capacity: Capacity | null;
+  problem: unknown;
+  retry: () => void;
+}
+
+/** What of the site is free throughout a time. */
+export function useCapacity(start: Date | null, duration: number, earlyStart: number): KnownCapacity {
   const [capacity, setCapacity] = useState<Capacity | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [tries, setTries] = useState(0);
   const at = start?.toISOString();
   useEffect(() => {
     if (!at) return;
@@ -17,15 +27,18 @@ export function useCapacity(start: Date | null, duration: number, earlyStart: nu
         found => {
           if (isCurrent) setCapacity(found);
         },
-        () => {
-          if (isCurrent) setCapacity(null);
+        (thrown: unknown) => {
+          if (!isCurrent) return;
+          setCapacity(null);
+          setProblem(thrown);
         },
       );
     }, REST_MS);
     return () => {
       isCurrent = false;
       clearTimeout(timer);
+      setProblem(null);
     };
-  }, [at, duration, earlyStart]);
-  return capacity;
+  }, [at, duration, earlyStart, tries]);
+  return { capacity, problem, retry: () => setTries(tries + 1) };
 }

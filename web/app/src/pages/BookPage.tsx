@@ -73,7 +73,7 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
   const change = (changes: Partial<Draft>) => setDraft(now => ({ ...now, ...changes }));
   const start = startOf(draft);
   const needsPorts = mode !== 'dedicated';
-  const capacity = useCapacity(needsPorts ? start : null, draft.duration, draft.earlyStart);
+  const known = useCapacity(needsPorts ? start : null, draft.duration, draft.earlyStart);
   // 共享账号编辑界面不可以修改会议开始时间和时长.
   const isFixed = kept !== undefined && needsPorts;
   const isReady = draft.title.trim() && (kept?.personal || start) && (mode !== 'shared' || draft.room);
@@ -160,12 +160,12 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
             />
           )}
           {mode === 'shared' && (
-            <Rooms capacity={capacity} value={draft.room} onChange={room => change({ room })} />
+            <Rooms known={known} value={draft.room} onChange={room => change({ room })} />
           )}
           {mode === 'concurrent' && (
             <NumberInput
               label={t('book.capacity')}
-              description={capacity && t('book.portsFree', { count: capacity.ports_free })}
+              description={known.capacity && t('book.portsFree', { count: known.capacity.ports_free })}
               min={2}
               max={500}
               allowDecimal={false}

@@ -29,7 +29,8 @@ export function InstantMeeting({ account, onStart }: InstantMeetingProps) {
   const [now] = useState(() => new Date());
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  const free = useCapacity(mode === 'dedicated' ? null : now, duration, 0);
+  const known = useCapacity(mode === 'dedicated' ? null : now, duration, 0);
+  const free = known.capacity;
   const places = wanted ?? Math.min(PLACES, free?.ports_free ?? PLACES);
   const isBad = password !== '' && !/^\d{4,10}$/.test(password);
 
@@ -76,7 +77,7 @@ export function InstantMeeting({ account, onStart }: InstantMeetingProps) {
           data-testid="instant-password"
         />
         {mode !== 'dedicated' && <Durations value={duration} onChange={setDuration} />}
-        {mode === 'shared' && <Rooms capacity={free} value={room} onChange={setRoom} />}
+        {mode === 'shared' && <Rooms known={known} value={room} onChange={setRoom} />}
         {mode === 'concurrent' && (
           <NumberInput
             label={t('book.capacity')}
