@@ -51,6 +51,16 @@ async fn who_was_invited_is_reminded_on_every_page_and_in_another_meeting() -> R
     page.see(&reminder)?;
     let beside = page.evaluate("document.querySelector('[data-testid=reminder-enter]').target")?;
     assert_eq!(beside, "_blank");
+    // At the foot of the window, above the bar and beside nothing one needs.
+    for (width, height) in [(1440, 900), (390, 844)] {
+        page.resize(width, height)?;
+        let gap = page.evaluate(
+            "document.querySelector('nav').getBoundingClientRect().top - \
+             document.querySelector('[data-testid=reminder]').getBoundingClientRect().bottom",
+        )?;
+        assert!((0.0..40.0).contains(&gap.as_f64().unwrap_or(-1.0)), "{gap} px at {width}");
+    }
+    page.resize(1440, 900)?;
     page.click("reminder-dismiss")?;
     page.miss(&reminder)?;
     page.open(&format!("http://{}/", server.web))?;

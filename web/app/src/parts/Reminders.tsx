@@ -19,9 +19,15 @@ export function Reminders() {
   const shown = reminders.filter(({ number }) => pathname !== `/j/${number}`);
   useDesktopNotices(shown);
   // Nobody is taken out of the meeting he is in.
-  const target = pathname.startsWith('/j/') ? '_blank' : undefined;
+  const isAtMeeting = pathname.startsWith('/j/');
+  const target = isAtMeeting ? '_blank' : undefined;
   return (
-    <div className={styles.reminders} role="status" aria-live="polite">
+    <div
+      className={styles.reminders}
+      data-at-meeting={isAtMeeting || undefined}
+      role="status"
+      aria-live="polite"
+    >
       {shown.map(reminder => (
         <Paper
           key={keyOf(reminder)}
