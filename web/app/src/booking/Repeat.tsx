@@ -12,15 +12,18 @@ interface RepeatProps {
 
 const FREQUENCIES = ['DAILY', 'WEEKLY', 'MONTHLY'] as const;
 
+/** More is another series. */
+const INTERVAL_MAX = 99;
+
 /** 周期会议 (S5). */
 export function Repeat({ value, start, onChange }: RepeatProps) {
   const { t } = useTranslation();
   const weekday = useWeekdayName();
   const begin = (frequency: string) => {
     const chosen = FREQUENCIES.find(one => one === frequency);
-    const end = value?.end ?? { count: 10 };
+    const { interval, end } = value ?? { interval: 1, end: { count: 10 } };
     if (!chosen) onChange(null);
-    else onChange({ frequency: chosen, interval: 1, days: start ? [weekdayOf(start)] : ['MO'], end });
+    else onChange({ frequency: chosen, interval, days: start ? [weekdayOf(start)] : ['MO'], end });
   };
   const end = value?.end;
   return (
@@ -35,6 +38,20 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
         ]}
         data-testid="book-repeat"
       />
+      {value && (
+        <NumberInput
+          label={t('book.every')}
+          min={1}
+          max={INTERVAL_MAX}
+          allowDecimal={false}
+          suffix={t(`book.unit_${value.frequency}`)}
+          value={value.interval}
+          onChange={every =>
+            onChange({ ...value, interval: Math.min(INTERVAL_MAX, Math.max(1, Number(every) || 1)) })
+          }
+          data-testid="book-interval"
+        />
+      )}
       {value?.frequency === 'WEEKLY' && (
         <Chip.Group multiple value={value.days} onChange={days => onChange({ ...value, days: days })}>
           <Group gap={6}>

@@ -25,9 +25,11 @@ export function useRecurrenceText(): (meeting: OwnMeeting) => string | null {
     const days = new Intl.ListFormat(i18n.language, { style: 'narrow', type: 'unit' }).format(
       known.days.map(day => weekday(day, 'short')),
     );
-    return known.frequency === 'WEEKLY' && days
-      ? `${t('book.WEEKLY')} ${days}`
-      : t(`book.${known.frequency}`);
+    const often =
+      known.interval > 1
+        ? t(`book.every_${known.frequency}`, { count: known.interval })
+        : t(`book.${known.frequency}`);
+    return known.frequency === 'WEEKLY' && days ? `${often} ${days}` : often;
   };
 }
 
