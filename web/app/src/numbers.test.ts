@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { digitsOf, inThrees, isComplete, passwordOf, sizeIn } from './numbers';
+import { digitsOf, inThrees, inUnits, isComplete, joinLink, joinPath, passwordOf, sizeIn } from './numbers';
 
 // product: J1
 it('finds the meeting number in whatever is typed or pasted', () => {
@@ -35,4 +35,20 @@ it('says how large a file is as people expect it', () => {
     '0.6 MB',
     '3.4 GB',
   ]);
+});
+
+it('says how long something took', () => {
+  expect([42_000, 32 * 60_000, 3_600_000, 75 * 60_000].map(ms => inUnits(ms, 'en'))).toEqual([
+    '42 seconds',
+    '32 minutes',
+    '1 hour',
+    '1 hour, 15 minutes',
+  ]);
+});
+
+// product: S7
+it('links to the pages where invitations do', () => {
+  const info = { web: 'https://meet.example:8443' } as Parameters<typeof joinLink>[0];
+  expect(joinLink(info, '123456789', '135790')).toBe('https://meet.example:8443/j/123456789#p=135790');
+  expect(joinPath('123456789', null)).toBe('/j/123456789');
 });

@@ -26,6 +26,24 @@ export function sizeIn(language: string, bytes: number): string {
   );
 }
 
+/** How long something took: hours and whole minutes, and less than one in seconds. */
+export function inUnits(ms: number, language: string): string {
+  const minutes = Math.floor(ms / 60_000);
+  const parts: [number, string][] =
+    minutes === 0
+      ? [[Math.floor(ms / 1_000), 'second']]
+      : [
+          [Math.floor(minutes / 60), 'hour'],
+          [minutes % 60, 'minute'],
+        ];
+  const said = parts
+    .filter(([value]) => value > 0 || parts.length === 1)
+    .map(([value, unit]) =>
+      new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(value),
+    );
+  return new Intl.ListFormat(language, { style: 'long', type: 'unit' }).format(said);
+}
+
 /** The way to a meeting's door: the password stands in the fragment, which no server and no log sees. */
 export function joinPath(digits: string, password: string | null | undefined): string {
   return `/j/${digits}${password ? `#p=${encodeURIComponent(password)}` : ''}`;

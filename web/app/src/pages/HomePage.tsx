@@ -67,10 +67,17 @@ function Reception({ onEntry }: { onEntry: (entry: Entry) => void }) {
   );
 }
 
+/** What another page wants to be seen here. */
+interface HomeState {
+  invite?: OwnMeeting | null;
+  period?: 'recordings';
+}
+
 /** For whoever is: meetings of one's own. */
 function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) => void }) {
   const { t } = useTranslation();
-  const { state } = useLocation() as { state: { invite?: OwnMeeting | null } | null };
+  const { state } = useLocation() as { state: HomeState | null };
+  const [period] = useState(state?.period);
   const [form, setForm] = useState<'instant' | 'join' | null>(null);
   // Whoever has just booked wants to tell others.
   const [invited, setInvited] = useState<OwnMeeting | null>(state?.invite ?? null);
@@ -121,7 +128,7 @@ function Desk({ account, onEntry }: { account: Account; onEntry: (entry: Entry) 
         {t('home.meetings')}
       </Title>
       <Suspense>
-        <MeetingList onStart={start} onInvite={setInvited} />
+        <MeetingList begin={period} onStart={start} onInvite={setInvited} />
         <Sheet opened={form === 'instant'} onClose={close} title={t('instant.name')}>
           <InstantMeeting account={account} onStart={start} />
         </Sheet>

@@ -12,7 +12,7 @@ import { type Entry, JoinForm } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { rest } from '../rest';
 import { useSettings } from '../settings';
-import { Over } from './Over';
+import { type Been, Over } from './Over';
 
 // Fetched while one types one's name; the meeting's own code, while one looks at oneself.
 const loadPreJoin = () => import('./PreJoin');
@@ -23,8 +23,8 @@ const Room = lazy(() => loadRoom().then(({ Room }) => ({ default: Room })));
 type Stage =
   | { at: 'door'; isAsked?: boolean }
   | { at: 'mirror'; entry: Entry }
-  | { at: 'meeting'; entry: Entry; meeting: Meeting }
-  | { at: 'over'; entry: Entry; ended: Ended };
+  | { at: 'meeting'; entry: Entry; meeting: Meeting; since: number }
+  | { at: 'over'; entry: Entry; ended: Ended; been: Been };
 
 /** `/j/{number}`: the whole way into a meeting, through it, and out of it. */
 export function JoinPage() {
@@ -66,7 +66,7 @@ export function JoinPage() {
             entry={stage.entry}
             isDirect={embedded.isDirect}
             onShown={() => void loadRoom()}
-            onJoined={(meeting, entry) => setStage({ at: 'meeting', entry, meeting })}
+            onJoined={(meeting, entry) => setStage({ at: 'meeting', entry, meeting, since: Date.now() })}
           />
         </Suspense>
       );
@@ -78,13 +78,29 @@ export function JoinPage() {
             password={stage.entry.password}
             onEnded={ended => {
               closeDevices();
-              setStage({ at: 'over', entry: stage.entry, ended });
+              const { me, state } = stage.meeting;
+              setStage({
+                at: 'over',
+                entry: stage.entry,
+                ended,
+                been: {
+                  title: state.meeting.title,
+                  ms: Date.now() - stage.since,
+                  hosted: account !== null && me?.role === 'host',
+                },
+              });
             }}
           />
         </Suspense>
       );
     case 'over':
-      return <Over ended={stage.ended} onAgain={() => setStage({ at: 'mirror', entry: stage.entry })} />;
+      return (
+        <Over
+          ended={stage.ended}
+          been={stage.been}
+          onAgain={() => setStage({ at: 'mirror', entry: stage.entry })}
+        />
+      );
   }
 }
 

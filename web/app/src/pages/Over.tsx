@@ -1,9 +1,10 @@
 import type { Ended } from '@huitong/sdk';
-import { Button, Group, Stack, Title } from '@mantine/core';
+import { Button, Group, Stack, Text, Title } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { isEmbedded } from '../embed/mode';
 import { Page } from '../parts/Page';
+import { inUnits } from '../numbers';
 import { problemText } from '../problems';
 
 /** Ends after which another try makes sense. */
@@ -15,9 +16,24 @@ const AGAIN: ReadonlySet<string> = new Set([
   'too_slow',
 ]);
 
-/** After the meeting: why, and where to. */
-export function Over({ ended, onAgain }: { ended: Ended; onAgain: () => void }) {
-  const { t } = useTranslation();
+/** The meeting one was in. */
+export interface Been {
+  title: string;
+  /** For how long. */
+  ms: number;
+  /** One was its host, and finds its recording among one's own. */
+  hosted: boolean;
+}
+
+interface OverProps {
+  ended: Ended;
+  been: Been;
+  onAgain: () => void;
+}
+
+/** After the meeting: why, which it was, and where to. */
+export function Over({ ended, been, onAgain }: OverProps) {
+  const { t, i18n } = useTranslation();
   const why = 'problem' in ended ? problemText(t, ended.problem) : t(`ended.${ended.reason}`);
   return (
     <Page title={why} width={480}>
@@ -28,13 +44,32 @@ export function Over({ ended, onAgain }: { ended: Ended; onAgain: () => void }) 
         data-testid="over"
         data-reason={ended.reason}
       >
-        <Title order={1} fz={26}>
-          {why}
-        </Title>
+        <div>
+          <Title order={1} fz={26}>
+            {why}
+          </Title>
+          <Text mt={6} style={{ overflowWrap: 'anywhere' }} data-testid="over-meeting">
+            <bdi>{been.title}</bdi>
+          </Text>
+          <Text fz="sm" c="dimmed" data-testid="over-time">
+            {t('ended.lasted', { time: inUnits(been.ms, i18n.language) })}
+          </Text>
+        </div>
         <Group>
           {!isEmbedded && (
             <Button component={Link} to="/" variant={AGAIN.has(ended.reason) ? 'default' : 'filled'}>
               {t('home.back')}
+            </Button>
+          )}
+          {been.hosted && !isEmbedded && (
+            <Button
+              component={Link}
+              to="/"
+              state={{ period: 'recordings' }}
+              variant="default"
+              data-testid="over-recordings"
+            >
+              {t('home.recordings')}
             </Button>
           )}
           {AGAIN.has(ended.reason) && (

@@ -14,15 +14,20 @@ import { Recordings } from './Recordings';
 import { SearchField } from './SearchField';
 import { type Period, keyOf, useMeetings } from './useMeetings';
 
+interface ListProps extends MeetingListProps {
+  /** What is shown first. */
+  begin: 'recordings' | undefined;
+}
+
 interface MeetingListProps {
   onStart: (meeting: OwnMeeting) => void;
   onInvite: (meeting: OwnMeeting) => void;
 }
 
 /** 我的会议 (S6): upcoming and past ones, and what was recorded. */
-export function MeetingList(props: MeetingListProps) {
+export function MeetingList({ begin, ...props }: ListProps) {
   const { t } = useTranslation();
-  const [shown, setShown] = useState<Period | 'recordings'>('upcoming');
+  const [shown, setShown] = useState<Period | 'recordings'>(begin ?? 'upcoming');
   const [search, setSearch] = useState('');
   const [wanted] = useDebouncedValue(search.trim(), 250);
   return (
