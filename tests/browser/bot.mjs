@@ -21,6 +21,7 @@ const FAKE = [
 /** What the machine has, and what the browser answers when a page asks for it. */
 const DEVICES = {
   all: FAKE,
+  phone: FAKE,
   // Where tests run there is neither a real camera nor a real microphone.
   none: ['--use-fake-ui-for-media-stream'],
   'no-camera': [
@@ -33,8 +34,15 @@ const DEVICES = {
 };
 
 const isFirefox = devices === 'firefox';
+/** A telephone: small, upright, and touched with a finger. */
+const isPhone = devices === 'phone';
 const browser = isFirefox ? await launchFirefox() : await launchChromium();
-const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 900 } });
+const context = await browser.newContext({
+  locale: 'en-US',
+  ...(isPhone
+    ? { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
+    : { viewport: { width: 1440, height: 900 } }),
+});
 const granted = devices === 'forbidden' ? [] : ['camera', 'microphone'];
 await context.grantPermissions([...granted, 'clipboard-read', 'clipboard-write']).catch(() => undefined);
 // The tones of these tests are just what the suppression of noise takes out.
@@ -192,6 +200,21 @@ async function drag(selector, from, to) {
   await page.mouse.up();
 }
 
+/** The same with a finger. */
+async function swipe(selector, from, to) {
+  const box = await page.locator(selector).boundingBox();
+  const session = await context.newCDPSession(page);
+  const touch = (type, share) => {
+    const at = axis => from[axis] + (to[axis] - from[axis]) * share;
+    const touchPoints = type === 'touchEnd' ? [] : [{ x: box.x + at(0) * box.width, y: box.y + at(1) * box.height }];
+    return session.send('Input.dispatchTouchEvent', { type, touchPoints });
+  };
+  await touch('touchStart', 0);
+  for (let step = 1; step <= 12; step++) await touch('touchMove', step / 12);
+  await touch('touchEnd', 1);
+  await session.detach();
+}
+
 /** Playwright's own tells Firefox's pages nothing of it. */
 async function fill(selector, text) {
   if (!isFirefox) return page.fill(selector, text);
@@ -241,10 +264,10 @@ async function axe(rules) {
 
 const calls = {
   open: url => page.goto(url),
-  click: selector => page.click(selector),
+  click: selector => (isPhone ? page.tap(selector) : page.click(selector)),
   fill,
   choose: (selector, value) => page.selectOption(selector, value),
-  drag,
+  drag: isPhone ? swipe : drag,
   download,
   hover: selector => page.hover(selector),
   upload: (selector, path) => page.setInputFiles(selector, path),

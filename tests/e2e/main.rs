@@ -42,6 +42,7 @@ mod sip;
 mod spoken;
 mod spray;
 mod strangers;
+mod touch;
 mod transfer;
 mod troubles;
 mod upkeep;

@@ -44,7 +44,7 @@ pub(crate) fn write_pages(path: &Path, pages: &[String]) -> Result<()> {
 }
 
 /// Waits until a point of the whiteboard, in its own measure, has ink on it, or none.
-fn see_ink(page: &mut Browser, x: u32, y: u32, is_there: bool) -> Result<()> {
+pub(crate) fn see_ink(page: &mut Browser, x: u32, y: u32, is_there: bool) -> Result<()> {
     page.see(&by_id("whiteboard"))?;
     page.until(&format!(
         "document.querySelector('[data-testid=whiteboard]').getContext('2d').getImageData({x}, {y}, 1, 1)\

@@ -56,6 +56,8 @@ pub enum Devices {
     NoCamera,
     /// Both, but the browser gives them to nobody.
     Forbidden,
+    /// Both, in a telephone of 390 by 844 pixels: what is clicked is tapped, what is dragged is drawn with a finger.
+    Phone,
 }
 
 impl Devices {
@@ -66,6 +68,7 @@ impl Devices {
             Self::None => "none",
             Self::NoCamera => "no-camera",
             Self::Forbidden => "forbidden",
+            Self::Phone => "phone",
         }
     }
 }
@@ -324,13 +327,22 @@ impl Browser {
         self.enter(name, password)
     }
 
-    /// Fills the form of the meeting's page and goes in.
-    pub fn enter(&mut self, name: &str, password: &str) -> Result<()> {
-        self.fill("join-name", name)?;
-        if !password.is_empty() {
-            self.fill("join-password", password)?;
+    /// To the pre-join page: by the form of the meeting's page, or straight where the link and the browser say all.
+    pub fn to_mirror(&mut self, name: &str, password: &str) -> Result<()> {
+        self.until("document.querySelector('[data-testid=join-name], [data-testid=prejoin-name]') !== null")?;
+        if self.evaluate("document.querySelector('[data-testid=join-name]') !== null")? == true {
+            self.fill("join-name", name)?;
+            if !password.is_empty() {
+                self.fill("join-password", password)?;
+            }
+            self.click("join-submit")?;
         }
-        self.click("join-submit")?;
+        self.fill("prejoin-name", name)
+    }
+
+    /// Goes in by the meeting's page.
+    pub fn enter(&mut self, name: &str, password: &str) -> Result<()> {
+        self.to_mirror(name, password)?;
         self.click("prejoin-join")?;
         self.see(&by_id("room"))?;
         self.until("window.huitong?.state.sending && window.huitong.state.receiving")
