@@ -11,6 +11,7 @@ mod calls;
 mod carriers;
 mod chat;
 mod dial_out;
+mod doors;
 mod effects;
 mod embed;
 mod encryption;

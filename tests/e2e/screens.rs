@@ -270,7 +270,7 @@ async fn coming_in(
     host.click_at(&format!("{} [data-testid=meeting-start]", item(visitor.say("产品评审", "Product review"))))?;
     host.see(&by_id("preview"))?;
     visitor.at(host, "before")?;
-    host.click("prejoin-phone")?;
+    host.click("by-phone")?;
     host.see(&by_id("dial-in-info"))?;
     visitor.at(host, "by-phone")?;
     host.press("Escape")?;
@@ -441,7 +441,6 @@ fn on_air(visitor: &Visitor, server: &Server, host: &mut Browser, guest: &mut Br
     visitor.at(guest, "removed")?;
     guest.open(&format!("http://{}/j/{number}#p=246810", server.web))?;
     guest.reload()?;
-    guest.click("join-submit")?;
     guest.click("prejoin-join")?;
     guest.see("[data-testid=prejoin-problem][data-code=removed]")?;
     visitor.at(guest, "not-again")?;

@@ -36,9 +36,7 @@ pub(crate) fn door(server: &Server) -> String {
 }
 
 pub(crate) fn to_mirror(page: &mut Browser, name: &str) -> Result<()> {
-    page.fill("join-name", name)?;
-    page.click("join-submit")?;
-    page.see(&by_id("prejoin-join"))
+    page.to_mirror(name, "")
 }
 
 // product: J5, A7

@@ -31,6 +31,10 @@ const WANTS_PASSWORD: ReadonlySet<string> = new Set(['password_needed', 'wrong_p
 /** Whoever is too early is tried again so often, or the moment it opens where that is known. */
 const TOO_EARLY_MS = 10_000;
 
+/** How long until another try. */
+const untilNext = (opensMs: number | null): number =>
+  Math.min(TOO_EARLY_MS, Math.max(500, (opensMs ?? Infinity) - Date.now()));
+
 /** J5: how one looks and sounds, with what, before anyone else sees or hears it. */
 export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinProps) {
   const { t, i18n } = useTranslation();
@@ -112,8 +116,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
       if (refused.code === 'not_yet') {
         setWaiting('start');
         setOpens(refused.opensMs);
-        const left = (refused.opensMs ?? Infinity) - Date.now();
-        again.current = setTimeout(() => void join(), Math.min(TOO_EARLY_MS, Math.max(500, left)));
+        again.current = setTimeout(() => void join(), untilNext(refused.opensMs));
         return;
       }
       setProblem(refused);
