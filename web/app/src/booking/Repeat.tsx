@@ -1,6 +1,6 @@
 import { Chip, Group, NativeSelect, NumberInput, Stack, TextInput } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import { type Recurrence, WEEKDAYS, weekdayOf } from './recurrence';
+import { type Recurrence, WEEKDAYS, unitOf, weekdayOf } from './recurrence';
 import { useWeekdayName } from './words';
 
 interface RepeatProps {
@@ -17,7 +17,7 @@ const INTERVAL_MAX = 99;
 
 /** 周期会议 (S5). */
 export function Repeat({ value, start, onChange }: RepeatProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const weekday = useWeekdayName();
   const begin = (frequency: string) => {
     const chosen = FREQUENCIES.find(one => one === frequency);
@@ -44,7 +44,7 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
           min={1}
           max={INTERVAL_MAX}
           allowDecimal={false}
-          suffix={t(`book.unit_${value.frequency}`)}
+          suffix={unitOf(i18n.language, value)}
           value={value.interval}
           onChange={every =>
             onChange({ ...value, interval: Math.min(INTERVAL_MAX, Math.max(1, Number(every) || 1)) })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { nextHalfHour, recurrenceOf, ruleOf, weekdayOf } from './recurrence';
+import { nextHalfHour, recurrenceOf, ruleOf, unitOf, weekdayOf } from './recurrence';
 
 // product: S5
 it('writes the rule of a series and reads it again', () => {
@@ -27,4 +27,10 @@ it('begins a booking at the next half hour', () => {
   expect(nextHalfHour(new Date('2026-05-04T09:01:00'))).toEqual(new Date('2026-05-04T09:30:00'));
   expect(nextHalfHour(new Date('2026-05-04T09:20:00'))).toEqual(new Date('2026-05-04T10:00:00'));
   expect(weekdayOf(new Date('2026-05-04T09:20:00'))).toBe('MO');
+});
+
+it('says days, weeks and months as a language has them', () => {
+  expect(unitOf('en', { frequency: 'WEEKLY', interval: 1 })).toBe(' week');
+  expect(unitOf('en', { frequency: 'MONTHLY', interval: 3 })).toBe(' months');
+  expect(unitOf('zh-CN', { frequency: 'DAILY', interval: 2 }).trim()).toBe('天');
 });

@@ -15,6 +15,20 @@ export function weekdayOf(date: Date): Weekday {
   return WEEKDAYS[(date.getDay() + 6) % 7] ?? 'MO';
 }
 
+const UNITS = { DAILY: 'day', WEEKLY: 'week', MONTHLY: 'month' } as const;
+
+/** What stands behind the number of an interval: “ weeks”. */
+export function unitOf(
+  language: string,
+  { frequency, interval }: Pick<Recurrence, 'frequency' | 'interval'>,
+): string {
+  return new Intl.NumberFormat(language, { style: 'unit', unit: UNITS[frequency], unitDisplay: 'long' })
+    .formatToParts(interval)
+    .filter(({ type }) => type === 'unit' || type === 'literal')
+    .map(({ value }) => value)
+    .join('');
+}
+
 /** The RRULE; an end by date holds until the last second of that day where people live. */
 export function ruleOf({ frequency, interval, days, end }: Recurrence): string {
   const parts = [`FREQ=${frequency}`];

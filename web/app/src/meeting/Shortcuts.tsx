@@ -125,7 +125,7 @@ export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: ()
     <Sheet opened={opened} onClose={onClose} title={t('keys.title')} size="sm">
       <Switch
         mb="sm"
-        label={t('settings.shortcuts')}
+        label={t('keys.on')}
         checked={shortcuts}
         onChange={event => remember({ shortcuts: event.currentTarget.checked })}
         data-testid="keys-on"
