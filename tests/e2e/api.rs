@@ -542,11 +542,15 @@ async fn hosts_invite_out_of_a_live_meeting() -> Result<()> {
     let text: Value = read(seat(&guest)).await?.json().await?;
     let info: Value = http().get(format!("http://{}/api/v1/info", server.web)).send().await?.json().await?;
     // As the page has reached the server, and as telephones do: no port is the usual one here.
-    let link = format!("入会链接：{}/j/{}#p={}\n", info["web"].as_str().unwrap_or_default(), server.meeting, server.password);
+    let link =
+        format!("入会链接：{}/j/{}#p={}\n", info["web"].as_str().unwrap_or_default(), server.meeting, server.password);
     let (sip, port) = (info["sip"]["host"].as_str().context("a host")?, &info["sip"]["udp"]);
     let sip = format!("SIP：sip:{}@{sip}:{port}\n", server.meeting);
     assert_eq!(info["web"], format!("http://{}", server.web));
-    assert!(text["text"].as_str().is_some_and(|text| text.contains(&link) && text.contains(&sip)), "{text} {link}{sip}");
+    assert!(
+        text["text"].as_str().is_some_and(|text| text.contains(&link) && text.contains(&sip)),
+        "{text} {link}{sip}"
+    );
 
     let invited = invite(seat(&host)).await?;
     assert_eq!((invited.status().as_u16(), invited.json::<Value>().await?), (202, json!({"invited": 2})));

@@ -25,7 +25,8 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
     // His picture stands for him, and initials for who has none.
     for place in ["tile", "participant-row"] {
-        let face = format!("document.querySelector('[data-testid={place}][data-name=\"韩梅梅\"] [data-testid=face] img')");
+        let face =
+            format!("document.querySelector('[data-testid={place}][data-name=\"韩梅梅\"] [data-testid=face] img')");
         host.until(&format!("{face}?.naturalWidth === 1"))?;
     }
     host.click("toggle-participants")?;

@@ -76,8 +76,11 @@ impl Meeting {
     /// What calls somebody again who was called and didn't come; none for who is being called, or no longer shown.
     #[must_use]
     pub fn again(&self, id: u32) -> Option<Action> {
-        let DialView { name, number: masked, .. } =
-            self.dials.dials.iter().find(|dial| dial.id == id && dial.state.is_final() && dial.state != DialState::Joined)?;
+        let DialView { name, number: masked, .. } = self
+            .dials
+            .dials
+            .iter()
+            .find(|dial| dial.id == id && dial.state.is_final() && dial.state != DialState::Joined)?;
         let number = self.dials.numbers.get(&id)?.reveal().to_owned();
         Some(Action::Dial { number, name: (name != masked).then(|| name.clone()) })
     }
