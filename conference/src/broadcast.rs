@@ -159,6 +159,7 @@ mod tests {
             role: Role::Member,
             via,
             number: None,
+            avatar: None,
             muted: false,
             camera: false,
             screen: false,
