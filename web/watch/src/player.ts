@@ -21,6 +21,10 @@ export interface Player {
 }
 
 export function play(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Player {
+  if (!Hls.isSupported() && !video.canPlayType('application/vnd.apple.mpegurl')) {
+    tell('unplayable');
+    return NOTHING;
+  }
   const listeners = follow(video, tell);
   const player = Hls.isSupported() ? withHls(video, playlist, tell) : natively(video, playlist, tell);
   return {
@@ -36,6 +40,17 @@ export function play(video: HTMLVideoElement, playlist: string, tell: (playing: 
     },
   };
 }
+
+/** What a browser has that plays no livestream. */
+const NOTHING: Player = {
+  latency: () => null,
+  isAtEdge: () => true,
+  toEdge: () => undefined,
+  heights: () => [],
+  level: () => -1,
+  setLevel: () => undefined,
+  destroy: () => undefined,
+};
 
 function follow(video: HTMLVideoElement, tell: (playing: Playing) => void): AbortController {
   const listeners = new AbortController();
@@ -98,7 +113,6 @@ function quick() {
 
 /** Safari on phones plays HLS itself and has no place for a script to do it. */
 function natively(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Engine {
-  if (!video.canPlayType('application/vnd.apple.mpegurl')) tell('unplayable');
   const broken = () => tell('broken');
   video.addEventListener('error', broken);
   video.src = playlist;

@@ -114,48 +114,11 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
   trouble: {},
   devices: [],
 
-  open: async capture => {
-    const say = (trouble: Trouble | undefined) => {
-      const told = { ...get().trouble };
-      if (trouble) told[capture] = trouble;
-      else Reflect.deleteProperty(told, capture);
-      set({ trouble: told });
-    };
-    if (isInsecure()) {
-      say('insecure');
-      return null;
-    }
-    const question = ++asked[capture];
-    try {
-      const asking = navigator.mediaDevices.getUserMedia(constraints(capture));
-      opening.add(asking);
-      const stream = await asking.finally(() => opening.delete(asking));
-      const [device] = stream.getTracks();
-      if (!device) return null;
-      const track = await improved(capture, device);
-      if (question !== asked[capture]) {
-        track.stop();
-        return null;
-      }
-      const before = get()[capture];
-      // Unplugged: the system's choice takes its place, if there is one.
-      track.onended = () => {
-        if (get()[capture] !== track) return;
-        get().close(capture);
-        void get().open(capture);
-      };
-      set({ [capture]: track });
-      if (before) {
-        before.onended = null;
-        before.stop();
-      }
-      say(undefined);
-      void get().listDevices();
-      return track;
-    } catch (thrown) {
-      say(troubleOf(thrown));
-      return null;
-    }
+  open: capture => {
+    // All of it: until the track is known, who waits for it would go in without.
+    const opened = openNow(capture);
+    opening.add(opened);
+    return opened.finally(() => opening.delete(opened));
   },
 
   close: capture => {
@@ -208,3 +171,46 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
     set({ devices: devices.filter(({ deviceId, label }) => deviceId && label) });
   },
 }));
+
+async function openNow(capture: Capture): Promise<MediaStreamTrack | null> {
+  const { getState: get, setState: set } = useLocalMedia;
+  const say = (trouble: Trouble | undefined) => {
+    const told = { ...get().trouble };
+    if (trouble) told[capture] = trouble;
+    else Reflect.deleteProperty(told, capture);
+    set({ trouble: told });
+  };
+  if (isInsecure()) {
+    say('insecure');
+    return null;
+  }
+  const question = ++asked[capture];
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia(constraints(capture));
+    const [device] = stream.getTracks();
+    if (!device) return null;
+    const track = await improved(capture, device);
+    if (question !== asked[capture]) {
+      track.stop();
+      return null;
+    }
+    const before = get()[capture];
+    // Unplugged: the system's choice takes its place, if there is one.
+    track.onended = () => {
+      if (get()[capture] !== track) return;
+      get().close(capture);
+      void get().open(capture);
+    };
+    set({ [capture]: track });
+    if (before) {
+      before.onended = null;
+      before.stop();
+    }
+    say(undefined);
+    void get().listDevices();
+    return track;
+  } catch (thrown) {
+    say(troubleOf(thrown));
+    return null;
+  }
+}
