@@ -211,6 +211,9 @@ async function swipe(selector, from, to) {
   };
   await touch('touchStart', 0);
   for (let step = 1; step <= 12; step++) await touch('touchMove', step / 12);
+  // It rests before it is lifted: else it has thrown the page, and the next touch only stops that.
+  await setTimeout(200);
+  await touch('touchMove', 1);
   await touch('touchEnd', 1);
   await session.detach();
 }

@@ -116,7 +116,7 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
     page.click("leave")?;
     page.click("end-meeting")?;
     page.click("over-recordings")?;
-    page.see("[data-testid=meetings-period] input[value=recordings]:checked")?;
+    page.until("document.querySelector('[data-testid=meetings-period] input[value=recordings]')?.checked")?;
     Ok(())
 }
 

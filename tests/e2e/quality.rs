@@ -227,7 +227,10 @@ fn what_is_on_another_page_is_not_sent(show: &mut Show) -> Result<()> {
     const PICTURES: &str = "window.huitong.getStats().then(({ subscribe }) => subscribe.slots
          .filter(({ kind }) => kind !== 'audio').reduce(([slots, bytes], slot) =>
            [slots + (slot.participant ? 1 : 0), bytes + slot.bytes], [0, 0]))";
-    let Show { guest, server, .. } = show;
+    let Show { host, guest, server, .. } = show;
+    // Who speaks would come along.
+    host.click("toggle-mic")?;
+    guest.until("window.huitong.state.speaking.every(id => id === window.huitong.state.you)")?;
     let runtime = tokio::runtime::Runtime::new()?;
     let mut sitters = Vec::new();
     for n in 3..=7 {

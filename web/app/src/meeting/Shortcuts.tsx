@@ -35,8 +35,8 @@ interface ShortcutsProps {
   onFloat: () => void;
 }
 
-/** Something lies over the page, or a menu is open: keys are its own. */
-const isCovered = (): boolean => document.querySelector('[role=dialog], [role=menu]') !== null;
+/** A dialog or a menu has the focus: keys are its own. One that is just closing has it no more. */
+const isCovered = (): boolean => document.activeElement?.closest('[role=dialog], [role=menu]') != null;
 
 /** What keys do while nothing is being typed, where they are wanted (WCAG 2.1.4). */
 export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: ShortcutsProps): void {

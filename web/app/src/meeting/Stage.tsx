@@ -85,7 +85,10 @@ function Gallery() {
 
 /** Everybody in his place; who speaks is on the page that is looked at. */
 function useOrder(participants: readonly Participant[], page: number, size: number): Participant[] {
-  const active = useMeetingState(state => state.active);
+  // Who spoke last and is silent now stays where he is.
+  const active = useMeetingState(({ active, speaking }) =>
+    active !== null && speaking.includes(active) ? active : null,
+  );
   const you = useMeetingState(state => state.you);
   const [before, setPlaces] = useState(NO_PLACES);
   const ids = participants.map(({ id }) => id);
