@@ -339,7 +339,7 @@ impl Conference {
         }
         self.note(account.site, Some(by.id), "account.change", &format!("account {id}")).await;
         account.version += 1;
-        Ok(self.with_site(account).await?)
+        Ok(login::with_site(self.store(), account).await?)
     }
 
     /// What he keys on a telephone to be host of his meetings (P4); none where he has none yet.
@@ -361,7 +361,7 @@ impl Conference {
     /// An account, for somebody who may look at it.
     pub async fn account(&self, by: &Account, id: AccountId) -> Result<Account, AccountRefused> {
         let account = self.account_for(by, id, Permission::Read).await?;
-        Ok(self.with_site(account).await?)
+        Ok(login::with_site(self.store(), account).await?)
     }
 
     async fn account_for(
@@ -375,11 +375,6 @@ impl Conference {
             |account: &store::Account| by.may(permission, Object::Owned { site: account.site, owner: account.id });
         // What one may not look at is not there.
         found.filter(may).ok_or(AccountRefused::Missing)
-    }
-
-    async fn with_site(&self, account: store::Account) -> Result<Account, StoreError> {
-        let site = self.store().site(account.site).await?;
-        Ok(Account::of(account, site.as_ref()))
     }
 
     /// Makes an account on a site.

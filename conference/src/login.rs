@@ -179,7 +179,7 @@ pub(crate) async fn session(store: &Store, token: &str) -> Result<Option<Account
     }
 }
 
-async fn with_site(store: &Store, account: store::Account) -> Result<Account, StoreError> {
+pub(crate) async fn with_site(store: &Store, account: store::Account) -> Result<Account, StoreError> {
     let site = store.site(account.site).await?;
     Ok(Account::of(account, site.as_ref()))
 }

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame, network_of};
-use socket2::{Domain, SockRef, Socket, Type};
+use model::network_of;
+use plane::{listening, of_family};
+use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
+use socket2::{SockRef, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -112,7 +114,9 @@ pub(crate) async fn bind(
     for address in &config.udp {
         let failed = |source| GatewayError::Bind { transport: "UDP", address: *address, source };
         let socket = if has_twin(*address, &config.udp) {
-            of_ipv6(*address, Type::DGRAM).and_then(|socket| UdpSocket::from_std(socket.into()))
+            let socket = of_family(*address, Type::DGRAM).map_err(failed)?;
+            socket.bind(&(*address).into()).map_err(failed)?;
+            UdpSocket::from_std(socket.into())
         } else {
             UdpSocket::bind(address).await
         };
@@ -137,7 +141,7 @@ pub(crate) async fn bind(
         let failed = |source| GatewayError::Bind { transport: name, address: *address, source };
         let all = if transport == Transport::Tls { &config.tls } else { &config.tcp };
         let listener = if has_twin(*address, all) {
-            of_ipv6(*address, Type::STREAM).and_then(|socket| TcpListener::from_std(socket.into()))
+            listening(*address, BACKLOG).and_then(|socket| TcpListener::from_std(socket.into()))
         } else {
             TcpListener::bind(address).await
         };
@@ -274,22 +278,6 @@ impl Sockets {
 /// A socket of IPv6 takes IPv4 too, unless another is there for that.
 fn has_twin(address: SocketAddr, all: &[SocketAddr]) -> bool {
     address.is_ipv6() && all.iter().any(|other| other.is_ipv4() && other.port() == address.port())
-}
-
-/// One of IPv6 alone.
-fn of_ipv6(address: SocketAddr, kind: Type) -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV6, kind, None)?;
-    socket.set_only_v6(true)?;
-    socket.set_nonblocking(true)?;
-    if kind == Type::STREAM {
-        // What is left of an earlier server's connections keeps nobody from the port.
-        socket.set_reuse_address(true)?;
-    }
-    socket.bind(&address.into())?;
-    if kind == Type::STREAM {
-        socket.listen(BACKLOG)?;
-    }
-    Ok(socket)
 }
 
 /// Questions of STUN answered at once, and a second: a telephone asks twice a minute. More would be a way to send somebody else's

@@ -19,7 +19,7 @@ fn call(server: &Server, number: &str, hz: f32) -> Result<Baresip> {
     Ok(phone)
 }
 
-async fn came(watcher: &mut Client) -> Result<String> {
+pub(crate) async fn came(watcher: &mut Client) -> Result<String> {
     let event = watcher.next(|message| message["event"]["type"] == "participant_joined").await?;
     Ok(event["event"]["participant"]["id"].as_str().context("an id")?.to_owned())
 }

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Baresip, Client, Codec, Heard, PASSWORD, Pjsua, Server};
 
+use crate::keypad::came;
+
 // product: P10
 #[tokio::test(flavor = "multi_thread")]
 async fn a_telephone_that_plays_music_is_muted_and_the_host_may_let_it_be_heard() -> Result<()> {
@@ -49,7 +51,7 @@ async fn heard(server: &Server, watcher: &mut Client, number: &str, said: &[f32]
     listener.dial(&server.meeting, server.sip, "udp")?;
     listener.press(&format!("2{}#", server.password))?;
     for _ in 0..2 {
-        watcher.next(|message| message["event"]["type"] == "participant_joined").await?;
+        came(watcher).await?;
     }
     // Words of the house, and the seconds in which it learns how loud he is.
     listener.listen(10.0)?;

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{Baresip, Client, Codec, Server, User, http};
 
-use crate::calls::tone;
-
-/// Tones are brought to the loudness of speech; what a telephone that hears another one takes for silence is far below.
-const HEARD: f32 = 0.04;
+use crate::{calls::tone, keypad::came};
 
 /// A call is answered, the menu gone through, and said what is to be said.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -75,18 +72,15 @@ impl House {
 /// Waits until the words come.
 fn hears(phone: &mut Baresip, words: &str) -> Result<()> {
     let hz = WORDS.iter().find(|(known, _)| *known == words).map(|(_, hz)| *hz).expect("it is among the words");
-    let deadline = std::time::Instant::now() + WITHIN;
-    while std::time::Instant::now() < deadline {
-        if phone.listen(0.5)?.tone(hz, 0.5) > HEARD {
-            return Ok(());
-        }
-    }
-    bail!("{words} was not said")
+    phone.wait_to_hear(hz, WITHIN).with_context(|| format!("{words} was not said"))
 }
 
-async fn came(watcher: &mut Client) -> Result<String> {
-    let event = watcher.next(|message| message["event"]["type"] == "participant_joined").await?;
-    Ok(event["event"]["participant"]["id"].as_str().unwrap_or_default().to_owned())
+/// The words end, then music comes: not silence, in which a caller would hang up.
+fn hears_music(phone: &mut Baresip) -> Result<()> {
+    phone.listen(2.0)?;
+    let music = phone.listen(2.0)?.level(0.0, 2.0);
+    assert!(music > 0.01, "music: {music}");
+    Ok(())
 }
 
 // product: P3, J3, C6, C13, C17
@@ -104,10 +98,7 @@ async fn a_caller_is_told_at_the_door_and_inside_what_becomes_of_him() -> Result
     host.command(json!({"type": "waiting_room", "on": true})).await?;
     let mut phone = house.call("13800000002", &meeting, &password)?;
     hears(&mut phone, "waiting_for_admission")?;
-    // The words end, then music: not silence, in which a caller would hang up.
-    phone.listen(2.0)?;
-    let music = phone.listen(2.0)?.level(0.0, 2.0);
-    assert!(music > 0.01, "music: {music}");
+    hears_music(&mut phone)?;
     let waits = |message: &Value| message["whisper"]["people"].as_array().is_some_and(|people| people.len() == 1);
     let waiting = host.next(waits).await?;
     host.command(json!({"type": "deny", "participant": waiting["whisper"]["people"][0]["id"]})).await?;
@@ -157,9 +148,7 @@ async fn a_caller_is_told_why_he_can_not_come_in_yet() -> Result<()> {
     let (meeting, password) = house.book(&house.host, wish).await?;
     let mut phone = house.call("13800000003", &meeting, &password)?;
     hears(&mut phone, "waiting_for_host")?;
-    phone.listen(2.0)?;
-    let music = phone.listen(2.0)?.level(0.0, 2.0);
-    assert!(music > 0.01, "music: {music}");
+    hears_music(&mut phone)?;
     let join = json!({"type": "join", "name": "李雷", "password": password});
     let mut host = Client::join(house.server.web, &meeting, join, Some(&house.host.cookie)).await?;
     house.server.wait_for_log("caller joined")?;

@@ -85,7 +85,7 @@ impl Heard {
 impl Baresip {
     /// A phone with a number, a codec and a tone.
     pub fn start(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, "127.0.0.1", codec, tone(hz), ";regint=0")
+        Self::start_with(number, "127.0.0.1", codec, tone(hz, RATE), ";regint=0")
     }
 
     /// One into which this is said over and over, at 48 kHz, full scale 1.
@@ -95,12 +95,12 @@ impl Baresip {
 
     /// One that speaks only to who encrypts, by a key in its offer (RFC 4568).
     pub fn start_encrypted(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, "127.0.0.1", codec, tone(hz), ";regint=0;mediaenc=srtp-mand")
+        Self::start_with(number, "127.0.0.1", codec, tone(hz, RATE), ";regint=0;mediaenc=srtp-mand")
     }
 
     /// One that speaks only to who shakes hands with it on the way its sound goes (RFC 5763). Its key is RSA's.
     pub fn start_dtls(number: &str, codec: Codec, hz: f32) -> Result<Self> {
-        Self::start_with(number, "127.0.0.1", codec, tone(hz), ";regint=0;mediaenc=dtls_srtp")
+        Self::start_with(number, "127.0.0.1", codec, tone(hz, RATE), ";regint=0;mediaenc=dtls_srtp")
     }
 
     /// One that is reached by a registrar.
@@ -143,7 +143,7 @@ impl Baresip {
         more: &str,
     ) -> Result<Self> {
         // The control port tells only what happens while somebody is there to hear it: the account comes afterwards.
-        let mut phone = Self::start_with("unused", "127.0.0.1", codec, tone(hz), ";regint=0")?;
+        let mut phone = Self::start_with("unused", "127.0.0.1", codec, tone(hz, RATE), ";regint=0")?;
         let codec = codec.name();
         let account = format!(
             "<sip:{number}@{registrar}>;regint=600;auth_pass={password};audio_codecs={codec};dtmfmode=rtpevent{more}"
@@ -275,6 +275,11 @@ impl Baresip {
         Ok(())
     }
 
+    /// Waits until a tone is heard, for so long at most.
+    pub fn wait_to_hear(&mut self, hz: f32, within: Duration) -> Result<()> {
+        until_heard(hz, within, |seconds| self.listen(seconds))
+    }
+
     /// Listens for so long, in the middle of a call.
     pub fn listen(&mut self, seconds: f32) -> Result<Heard> {
         let path = self.recording()?;
@@ -319,17 +324,16 @@ impl Drop for Baresip {
     }
 }
 
-/// At 0.2 of full scale.
-fn tone(hz: f32) -> impl Iterator<Item = f32> {
-    sine(hz, 0.2, RATE, SOUND_SECONDS * RATE as usize).into_iter()
-}
-
 /// Long enough for any test.
 const SOUND_SECONDS: usize = 90;
 
-/// A tone at 0.2 of full scale.
+/// At 0.2 of full scale.
+fn tone(hz: f32, rate: u32) -> impl Iterator<Item = f32> {
+    sine(hz, 0.2, rate, SOUND_SECONDS * rate as usize).into_iter()
+}
+
 pub(crate) fn write_tone(path: &Path, hz: f32, rate: u32) -> Result<()> {
-    write_sound(path, sine(hz, 0.2, rate, SOUND_SECONDS * rate as usize).into_iter(), rate)
+    write_sound(path, tone(hz, rate), rate)
 }
 
 fn write_sound(path: &Path, sound: impl Iterator<Item = f32>, rate: u32) -> Result<()> {
@@ -354,6 +358,17 @@ pub(crate) fn read(path: &Path) -> Result<Heard> {
     // The left channel, at the tests' rate whatever the codec's.
     let mono: Vec<f32> = all.into_iter().step_by(usize::from(spec.channels)).collect();
     Ok(upsampled(mono.into_iter(), spec.sample_rate))
+}
+
+/// Listens in half seconds until a tone is heard.
+pub(crate) fn until_heard(hz: f32, within: Duration, mut listen: impl FnMut(f32) -> Result<Heard>) -> Result<()> {
+    let deadline = Instant::now() + within;
+    while Instant::now() < deadline {
+        if listen(0.5)?.tone(hz, 0.5) > 0.05 {
+            return Ok(());
+        }
+    }
+    bail!("{hz} Hz is never heard")
 }
 
 /// Waits until so much more is written to a recording; that.

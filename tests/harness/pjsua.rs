@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -116,13 +116,7 @@ impl Pjsua {
 
     /// Waits until a tone is heard: keys and voice menu take their time.
     pub fn wait_to_hear(&mut self, hz: f32) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if self.listen(0.5)?.tone(hz, 0.5) > 0.05 {
-                return Ok(());
-            }
-        }
-        bail!("{hz} Hz is never heard")
+        baresip::until_heard(hz, PATIENCE, |seconds| self.listen(seconds))
     }
 
     /// Hangs up; what was heard since the answer.

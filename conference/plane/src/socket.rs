@@ -15,13 +15,23 @@ const BUFFER_BYTES: usize = 64 * 1500;
 /// Kernel buffers: at 4 MiB a worker that is 50 ms late loses nothing at 600 Mbit/s.
 const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 
-/// A socket for this address, not bound yet: the other family has one of its own, whose addresses are its own.
-pub(crate) fn of_family(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+/// A socket for this address, not bound yet: the other family has one of its own, whose addresses are its own. Nothing on it blocks.
+pub fn of_family(address: SocketAddr, kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, None)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// The same for connections, bound, with so many that may wait to be taken.
+pub fn listening(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
+    let socket = of_family(address, Type::STREAM)?;
+    // What is left of an earlier server's connections keeps nobody from the port.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
     Ok(socket)
 }
 

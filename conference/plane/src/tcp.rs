@@ -14,9 +14,8 @@ use mio::{
     Interest, Registry, Token,
     net::{TcpListener, TcpStream},
 };
-use socket2::Type;
 
-use crate::socket::of_family;
+use crate::socket::listening;
 
 /// Connections of one worker; more are closed as they come. Each costs a file and at most [`UNSENT_BYTES_MAX`].
 const CONNECTIONS_MAX: usize = 2_048;
@@ -98,12 +97,7 @@ impl TcpMedia {
 
     /// Listens here too; events of it have this token.
     pub(crate) fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<()> {
-        let socket = of_family(address, Type::STREAM)?;
-        // What is left of an earlier server's connections keeps nobody from the port.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let mut listener = TcpListener::from_std(socket.into());
+        let mut listener = TcpListener::from_std(listening(address, BACKLOG)?.into());
         self.registry.register(&mut listener, token, Interest::READABLE)?;
         self.listeners.push(Listener { token, listener, has_more: true });
         Ok(())

@@ -190,8 +190,7 @@ fn is_within(method: &str) -> bool {
 }
 
 /// Whom to count together: one line's customer has a whole /64.
-#[must_use]
-pub fn network_of(host: IpAddr) -> IpAddr {
+fn network_of(host: IpAddr) -> IpAddr {
     match host.to_canonical() {
         IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(host.to_bits() >> 64 << 64)),
         host => host,

@@ -18,5 +18,5 @@ pub use endpoint::{
     Answer, Binding, CallKey, Endpoint, EndpointConfig, Event, Flow, Incoming, PREFERRED, Question, Referral, Replaces,
     RequestKey, Source, Target, Transmit, Transport,
 };
-pub use guard::{BadNetwork, Limits, Network, network_of};
+pub use guard::{BadNetwork, Limits, Network};
 pub use message::{FrameError, MESSAGE_BYTES_MAX, Message, ParseError, StartLine, frame};

@@ -136,18 +136,18 @@ impl Janus {
 fn configure(folder: &Path, address: SocketAddr, rate: u32, rooms: usize) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let ports = format!("{}-{}", RTP_PORTS.start(), RTP_PORTS.end());
+    let libraries =
+        |names: &str| names.split(' ').map(|name| format!("libjanus_{name}.so")).collect::<Vec<_>>().join(",");
     let plugins =
-        ["echotest", "nosip", "recordplay", "sip", "streaming", "textroom", "videocall", "videoroom", "voicemail"];
-    let unused: Vec<String> =
-        plugins.iter().chain(&["duktape", "lua"]).map(|plugin| format!("libjanus_{plugin}.so")).collect();
+        libraries("duktape echotest lua nosip recordplay sip streaming textroom videocall videoroom voicemail");
+    let transports = libraries("mqtt nanomsg pfunix rabbitmq websockets");
     let general = format!(
         "general: {{ debug_level = 2  session_timeout = 0 }}\n\
          media: {{ ipv6 = false  rtp_port_range = \"{ports}\" }}\n\
          nat: {{ ice_lite = true }}\n\
-         plugins: {{ disable = \"{}\" }}\n\
-         transports: {{ disable = \"libjanus_mqtt.so,libjanus_nanomsg.so,libjanus_pfunix.so,libjanus_rabbitmq.so,libjanus_websockets.so\" }}\n\
-         events: {{ broadcast = false }}\n",
-        unused.join(",")
+         plugins: {{ disable = \"{plugins}\" }}\n\
+         transports: {{ disable = \"{transports}\" }}\n\
+         events: {{ broadcast = false }}\n"
     );
     let http = format!(
         "general: {{ json = \"compact\"  base_path = \"/janus\"  http = true  ip = \"{}\"  port = {}  https = false }}\n\

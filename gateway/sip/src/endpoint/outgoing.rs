@@ -509,8 +509,9 @@ impl Endpoint {
     /// Whole lines; empty where nobody has asked for them.
     fn prove(&mut self, wanted: &mut Wanted) -> String {
         let Wanted { target, whose, body, challenged, .. } = wanted;
-        let (mut fields, cnonce) = (String::new(), self.new_tag());
+        let mut fields = String::new();
         let Some(credentials) = &target.credentials else { return fields };
+        let cnonce = self.new_tag();
         for (challenged, (_, name)) in challenged.iter_mut().zip(PROOFS) {
             let Some(challenge) = &challenged.newest else { continue };
             challenged.uses += 1;

@@ -159,8 +159,7 @@ impl Registrar {
 impl Endpoint {
     /// Strangers may be kept from calling altogether ([`Limits::no_strangers`](crate::Limits)).
     pub(super) fn may_call(&self, host: IpAddr, now: Instant) -> bool {
-        let is_there = |binding: &Binding| binding.expires > now && binding.way.peer.ip() == host;
-        self.guard.may_call(host) || self.registrar.bindings.values().flatten().any(is_there)
+        self.guard.may_call(host) || self.registers_by(|way| way.peer.ip() == host, now)
     }
 
     /// From is what he writes; his carrier knows better, unless he asked it not to tell (RFC 3323, RFC 3325 §9.2).

@@ -11,7 +11,7 @@ import { rest } from '../rest';
 import { Calling } from './Calling';
 import { Calls } from './Calls';
 import { Prompts } from './Prompts';
-import { useAsked } from './useAsked';
+import { useAsked } from '../parts/useAsked';
 
 const TABS = { calls: PhoneCall, calling: PhoneOutgoing, prompts: AudioLines };
 type Tab = keyof typeof TABS;

@@ -17,7 +17,7 @@ import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './admin.module.css';
-import { useAsked } from './useAsked';
+import { useAsked } from '../parts/useAsked';
 
 /** What the server takes at most. */
 const MOST = 1_000_000;

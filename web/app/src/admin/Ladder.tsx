@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './admin.module.css';
-import { useAsked } from './useAsked';
+import { useAsked } from '../parts/useAsked';
 
 const ladder = (call: string) => rest.ladder(call);
 

@@ -18,7 +18,7 @@ import { SearchField } from '../parts/SearchField';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './admin.module.css';
-import { useAsked } from './useAsked';
+import { useAsked } from '../parts/useAsked';
 
 /** What callers hear, by its language; languages are named in themselves. */
 const SPOKEN = [

@@ -1,6 +1,5 @@
-import type { FreeSlot } from '@huitong/sdk';
 import { Button, Loader, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { rest } from '../rest';
 import { Durations } from './Durations';
@@ -8,6 +7,7 @@ import { type Draft, zone } from './draft';
 import { dayOf, timeOf } from './recurrence';
 import { Retry } from '../parts/Retry';
 import { Sheet } from '../parts/Sheet';
+import { useAsked } from '../parts/useAsked';
 
 interface FreeSlotsProps {
   draft: Draft;
@@ -31,26 +31,12 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   const [day, setDay] = useState(draft.day);
   const [duration, setDuration] = useState(draft.duration);
   const [capacity, setCapacity] = useState(draft.capacity);
-  const [slots, setSlots] = useState<FreeSlot[] | null>(null);
-  const [problem, setProblem] = useState<unknown>(null);
-  const [tries, setTries] = useState(0);
   const [now] = useState(() => Date.now());
-
-  useEffect(() => {
-    let isCurrent = true;
-    rest.freeSlots({ day, duration, capacity, zone: zone() }).then(
-      found => {
-        if (isCurrent) setSlots(found);
-      },
-      (thrown: unknown) => {
-        if (isCurrent) setProblem(thrown);
-      },
-    );
-    return () => {
-      isCurrent = false;
-      setProblem(null);
-    };
-  }, [day, duration, capacity, tries]);
+  const slotsOf = useCallback(
+    (day: string) => rest.freeSlots({ day, duration, capacity, zone: zone() }),
+    [duration, capacity],
+  );
+  const { found: slots, problem, again } = useAsked(day, slotsOf);
 
   // What has passed is nobody's choice.
   const coming = slots?.filter(({ start }) => Date.parse(start) > now);
@@ -73,7 +59,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
           onChange={value => setCapacity(Math.max(2, Number(value) || 2))}
         />
       </SimpleGrid>
-      {problem !== null && <Retry problem={problem} onRetry={() => setTries(tries + 1)} />}
+      {problem !== null && <Retry problem={problem} onRetry={again} />}
       {!coming && problem === null && <Loader size="sm" mt="md" />}
       {coming?.length === 0 && problem === null && (
         <Text c="dimmed" fz="sm" mt="md">
