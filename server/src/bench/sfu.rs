@@ -4,6 +4,7 @@
 mod in_process;
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     io::{self, BufRead, BufReader, IoSliceMut, Write},
     net::{Ipv4Addr, SocketAddr},
     process::{ChildStdin, ChildStdout, Stdio},
@@ -53,6 +54,9 @@ const JOIN: Duration = Duration::from_secs(120);
 
 #[derive(Args)]
 pub(crate) struct Sfu {
+    /// Meetings at once, each with all that follows: a core that is busy is what a packet's price is about.
+    #[arg(long, default_value_t = 1)]
+    meetings: usize,
     /// Who send.
     #[arg(long, default_value_t = 1)]
     publishers: usize,
@@ -87,6 +91,7 @@ pub(crate) struct Sfu {
 
 #[derive(Serialize, Deserialize)]
 struct Offer {
+    meeting: u128,
     participant: u128,
     publishes: bool,
     sdp: String,
@@ -162,10 +167,17 @@ struct Sends {
 #[expect(clippy::print_stdout, reason = "the answers are what the other process waits for")]
 async fn serve() -> anyhow::Result<()> {
     let plane = super::loopback_plane(20_000..=20_001)?;
-    let (media, mut facts) = plane.open_meeting(MeetingId::new(uuid::Uuid::from_u128(1))).await?;
-    tokio::spawn(async move { while facts.recv().await.is_some() {} });
+    let mut meetings = HashMap::new();
     for line in io::stdin().lines() {
-        let Offer { participant, publishes, sdp } = serde_json::from_str(&line?)?;
+        let Offer { meeting, participant, publishes, sdp } = serde_json::from_str(&line?)?;
+        let media = match meetings.entry(meeting) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(unopened) => {
+                let (media, mut facts) = plane.open_meeting(MeetingId::new(uuid::Uuid::from_u128(meeting))).await?;
+                tokio::spawn(async move { while facts.recv().await.is_some() {} });
+                unopened.insert(media)
+            }
+        };
         let participant = ParticipantId::new(uuid::Uuid::from_u128(participant));
         let answered =
             if publishes { media.publish(participant, sdp).await } else { media.subscribe(participant, sdp).await };
@@ -184,16 +196,18 @@ fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
     let mut load = Load::new()?;
     let picture = bench.kilobits.map_or(Picture::USUAL, Picture::of_kilobits);
     let (speakers, publishers) = (bench.publishers, bench.publishers + bench.thumbnails);
-    let all = publishers + bench.subscribers;
-    let sends = |who: usize| match who {
-        _ if who < speakers => Some(Sends { voice: true, picture: (who < cameras).then_some(picture) }),
-        _ if who < publishers => Some(Sends { voice: false, picture: Some(Picture::THUMBNAIL) }),
+    let each = publishers + bench.subscribers;
+    let all = each * bench.meetings;
+    let sends = |who: usize| match who % each {
+        who if who < speakers => Some(Sends { voice: true, picture: (who < cameras).then_some(picture) }),
+        who if who < publishers => Some(Sends { voice: false, picture: Some(Picture::THUMBNAIL) }),
         _ => None,
     };
+    let meeting = |who: usize| (who / each) as u128 + 1;
     let empty = server.usage();
     // The first two have made what is made once: buffers, tables, code that is read in.
     for who in [0, publishers] {
-        load.join(&mut server, who as u128 + 1, sends(who))?;
+        load.join(&mut server, meeting(who), who as u128 + 1, sends(who))?;
     }
     load.wait_for_all()?;
     load.run(FIRST, false)?;
@@ -201,7 +215,7 @@ fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
     let first = server.usage();
     let (began, storm) = (Instant::now(), Duration::from_secs(bench.join_seconds));
     for who in (1..all).filter(|who| *who != publishers) {
-        load.join(&mut server, who as u128 + 1, sends(who))?;
+        load.join(&mut server, meeting(who), who as u128 + 1, sends(who))?;
         let next = storm * (who as u32 + 1) / all as u32;
         load.run(next.saturating_sub(began.elapsed()), false)?;
     }
@@ -219,10 +233,11 @@ fn measure(bench: &Sfu, cameras: usize) -> anyhow::Result<Value> {
     let thumbnails = bench.thumbnails.min(PICTURES.saturating_sub(cameras));
     // One every 33 ms.
     let pictures = (cameras.min(PICTURES) * picture.packets + thumbnails) as f64 * 1_000.0 / 33.0;
-    let wanted = bench.subscribers as f64 * (voices as f64 + pictures) * seconds;
+    let wanted = (bench.meetings * bench.subscribers) as f64 * (voices as f64 + pictures) * seconds;
     let peers = all.saturating_sub(2).max(1) as f64;
     Ok(json!({
         "bench": "sfu",
+        "meetings": bench.meetings,
         "publishers": bench.publishers,
         "subscribers": bench.subscribers,
         "cameras": cameras,
@@ -280,7 +295,13 @@ impl Load {
         })
     }
 
-    fn join(&mut self, server: &mut Served, participant: u128, sends: Option<Sends>) -> anyhow::Result<()> {
+    fn join(
+        &mut self,
+        server: &mut Served,
+        meeting: u128,
+        participant: u128,
+        sends: Option<Sends>,
+    ) -> anyhow::Result<()> {
         let began = Instant::now();
         let mut socket = UdpSocket::bind(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
@@ -292,7 +313,7 @@ impl Load {
             None => LoadClient::light_subscriber(&self.identity, address, VOICES, PICTURES, began)?,
         };
         client.set_epoch(self.epoch);
-        client.answer(&server.answer(&Offer { participant, publishes: sends.is_some(), sdp })?)?;
+        client.answer(&server.answer(&Offer { meeting, participant, publishes: sends.is_some(), sdp })?)?;
         self.poll.registry().register(&mut socket, Token(self.clients.len()), Interest::READABLE)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         self.clients.push(Joined { client, socket, state, address, sends, began, connected: false });
