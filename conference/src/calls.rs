@@ -76,8 +76,10 @@ const FORGED_PACKETS: u64 = 25;
 /// Whose language is asked for, and who wants to know.
 pub(crate) type AskedLanguage = (String, oneshot::Sender<Option<String>>);
 
-/// Callers of one question to the database.
+/// Callers of one question to the database, and how long it is waited for more of them: nobody hears it, and each question is a way to
+/// the database's thread and back.
 const LANGUAGES_AT_ONCE: usize = 50;
+const LANGUAGES_GATHERED: Duration = Duration::from_millis(5);
 
 /// Callers who may wait for it; who comes then is greeted in the first language.
 pub(crate) const LANGUAGES_MAX: usize = 4_096;
@@ -111,6 +113,12 @@ impl Conference {
             .await
             .is_some_and(|n| n > 0)
         {
+            let _ = timeout(LANGUAGES_GATHERED, stopping.cancelled()).await;
+            while callers.len() < LANGUAGES_AT_ONCE
+                && let Ok(caller) = asked.try_recv()
+            {
+                callers.push(caller);
+            }
             let hashes: Vec<&str> = callers.iter().map(|(caller, _)| caller.as_str()).collect();
             let found = self.store().caller_languages(&hashes).await;
             let found = found.inspect_err(|error| tracing::error!(%error, "callers' languages can't be looked up"));

@@ -69,6 +69,10 @@ async fn one_network_does_not_take_all_the_doors() -> Result<()> {
     };
     // A minute's worth, and what has become free meanwhile.
     assert!((60..100).contains(&came.len()) && refused.contains("429"), "{} came, then {refused}", came.len());
+    let telephone = http().get(format!("http://{}/sip", server.web)).header("connection", "upgrade");
+    let telephone = telephone.header("upgrade", "websocket").header("sec-websocket-version", "13");
+    let telephone = telephone.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    assert_eq!(telephone.header("sec-websocket-protocol", "sip").send().await?.status(), 429);
     let whep = || {
         let offer = http().post(format!("http://{}/whep/{NO_LIVESTREAM}", server.web));
         offer.header("content-type", "application/sdp").body("v=0").send()

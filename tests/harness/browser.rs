@@ -270,6 +270,11 @@ impl Browser {
         Ok(Heard::new(samples.into_iter().map(|sample| f32::from(sample) / 32_768.0)))
     }
 
+    /// Waits until a tone is heard: on a busy machine sound begins later than pictures at times.
+    pub fn wait_to_hear(&mut self, hz: f32) -> Result<()> {
+        baresip::until_heard(hz, Duration::from_secs(30), |_| self.hear(1))
+    }
+
     /// The mean colour of a playing picture's middle; none while nothing plays.
     pub fn colour(&mut self, selector: &str) -> Result<Option<[f32; 3]>> {
         Ok(serde_json::from_value(self.call("colour", &json!([selector]))?)?)

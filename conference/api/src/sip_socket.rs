@@ -12,7 +12,11 @@ use axum::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::{App, problem::Problem, rest::Caller};
+use crate::{
+    App,
+    problem::{Code, Problem},
+    rest::Caller,
+};
 
 /// The longest SIP message (RFC 3261 §18.1.1).
 const MESSAGE_BYTES_MAX: usize = 65_535;
@@ -40,7 +44,7 @@ pub struct SipSocket {
 pub(crate) async fn upgrade(
     State(app): State<App>,
     // Pages of other sites are refused there.
-    _caller: Caller,
+    caller: Caller,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
@@ -50,6 +54,8 @@ pub(crate) async fn upgrade(
     if upgrade.selected_protocol().is_none() {
         return Ok(StatusCode::BAD_REQUEST.into_response());
     }
+    let too_often = |wait| Problem::new(Code::TooOften, caller.language).retry_after(wait);
+    app.joins.allow(caller.source).map_err(too_often)?;
     Ok(upgrade.on_upgrade(move |socket| serve(socket, peer, sockets)).into_response())
 }
 

@@ -194,6 +194,7 @@ pub(crate) enum MeetingCommand {
 }
 
 pub(crate) enum LegCommand {
+    Begin { settings: Box<LegConfig> },
     Start { settings: Box<LegConfig>, reply: Reply<()> },
     Play { id: PlayId, clip: Clip, looping: bool },
     StopPlaying,

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -22,13 +22,14 @@ pub struct LegMedia {
     plane: Plane,
     address: Arc<LegAddress>,
     local: SocketAddr,
+    has_begun: AtomicBool,
     /// What was played so far.
     plays: AtomicU64,
 }
 
 impl LegMedia {
     pub(crate) fn new(plane: Plane, address: Arc<LegAddress>, local: SocketAddr) -> Self {
-        Self { plane, address, local, plays: AtomicU64::new(0) }
+        Self { plane, address, local, has_begun: AtomicBool::new(false), plays: AtomicU64::new(0) }
     }
 
     /// Its name for [`crate::MeetingMedia::seat_leg`].
@@ -43,9 +44,13 @@ impl LegMedia {
         self.local
     }
 
-    /// Begins to receive and send; again after a re-INVITE, with what it changed.
+    /// Begins to receive and send, from the next tick on; again after a re-INVITE, with what it changed.
     pub async fn start(&self, settings: LegSettings) -> Result<(), PlaneError> {
         let settings = Box::new(settings);
+        // What changes may fail to; what begins can't, and thousands a second that each wake the worker cost more than all it does for them.
+        if !self.has_begun.swap(true, Ordering::Relaxed) {
+            return self.send_unhurried(LegCommand::Begin { settings }).await;
+        }
         self.ask(|reply| LegCommand::Start { settings, reply }).await
     }
 

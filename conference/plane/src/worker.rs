@@ -414,6 +414,11 @@ impl Worker {
             return;
         }
         match command {
+            LegCommand::Begin { settings } => {
+                if let Err(error) = self.start_leg(id, *settings, now) {
+                    tracing::error!(leg = ?id, %error, "leg can't begin");
+                }
+            }
             LegCommand::Start { settings, reply } => {
                 let _ = reply.send(self.start_leg(id, *settings, now));
             }

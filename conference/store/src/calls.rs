@@ -155,7 +155,7 @@ impl Store {
         for calls in calls.chunks(ROWS) {
             // Of two sizes, so that the statements stay prepared.
             let size = if calls.len() == ROWS { ROWS } else { 1 };
-            let text = insert(size);
+            let text = insert(size, self.is_sqlite);
             for calls in calls.chunks(size) {
                 let query = calls.iter().fold(sqlx::query(AssertSqlSafe(text.clone())), bind);
                 query.execute(&mut *transaction).await?;
@@ -193,9 +193,8 @@ impl Store {
     }
 }
 
-/// Calls of one statement: each statement is a way to the database's thread and back, and SQLite looks through the names of all of a
-/// statement's parameters for each of them.
-const ROWS: usize = 8;
+/// Calls of one statement: each statement is a way to the database's thread and back.
+const ROWS: usize = 32;
 
 /// In the order of [`bind`].
 const COLUMNS: &str =
@@ -205,10 +204,12 @@ const COLUMNS: &str =
 /// How many they are.
 const FIELDS: usize = 23;
 
-fn insert(rows: usize) -> String {
+/// PostgreSQL wants parameters numbered. SQLite looks through the names of all of a statement's for each of them, and a number is a name.
+fn insert(rows: usize, is_sqlite: bool) -> String {
+    let place = |number: usize| if is_sqlite { "?".to_owned() } else { format!("${number}") };
     let row = |row: usize| {
-        let numbers: Vec<String> = (1..=FIELDS).map(|field| format!("${}", row * FIELDS + field)).collect();
-        format!("({})", numbers.join(", "))
+        let places: Vec<String> = (1..=FIELDS).map(|field| place(row * FIELDS + field)).collect();
+        format!("({})", places.join(", "))
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
     format!("INSERT INTO calls ({COLUMNS}) VALUES {}", rows.join(", "))
