@@ -158,6 +158,12 @@ fn whatever_comes_from_where_a_browser_is_he_is_heard() {
     play("browser_datagram", fuzz::browser_datagram, 3_000);
 }
 
+// reliability: A7, A19, R2
+#[test]
+fn whatever_a_participant_says_the_others_are_heard() {
+    play("browser_participant", fuzz::browser_participant, 3_000);
+}
+
 // reliability: A5, R2
 #[test]
 fn who_has_no_certificate_gets_no_keys_whatever_he_says() {

@@ -21,7 +21,7 @@ use sip::{
     CallKey, Endpoint, EndpointConfig, Event, Message, Question, Source, StartLine, Target, Transport, frame, sdp,
 };
 
-pub use browser::{browser_datagram, browser_offer};
+pub use browser::{browser_datagram, browser_offer, browser_participant};
 
 const US: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
 const THEM: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)), 5070);

@@ -50,6 +50,9 @@ const PING: Duration = Duration::from_secs(15);
 /// See [`PING`].
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// How long somebody may be connected without asking to come in. Who mistyped the password looks it up meanwhile.
+const UNSEATED: Duration = Duration::from_secs(600);
+
 /// How long the other side may take to close too.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -233,7 +236,8 @@ pub(crate) async fn upgrade(
     let source = caller.source;
     let too_often = || Problem::new(Code::TooOften, language);
     app.joins.allow(source).map_err(|wait| too_often().retry_after(wait))?;
-    let who = [account.as_ref().map(|account| Who::Account(account.id)), None];
+    let network = Who::Connections(model::network_of(source));
+    let who = [account.as_ref().map(|account| Who::Account(account.id)), Some(network)];
     let counted = app.tally.enter(who).ok_or_else(too_often)?;
     let upgrade = upgrade.max_message_size(FRAME_BYTES_MAX).max_frame_size(FRAME_BYTES_MAX);
     let serve = move |socket| async move {
@@ -253,6 +257,8 @@ struct Client {
     language: Language,
     nonsense: u32,
     heard: Instant,
+    /// When he asked to come in last.
+    asked: Instant,
     frames: Bucket,
     offers: Bucket,
     /// What he says is not read before; see [`FRAMES`].
@@ -264,7 +270,17 @@ impl Client {
     fn new(socket: WebSocket, language: Language, counted: Counted) -> Self {
         let now = Instant::now();
         let (frames, offers) = (Bucket::default(), Bucket::default());
-        Self { socket, language, nonsense: 0, heard: now, frames, offers, reads_from: now, _counted: counted }
+        Self {
+            socket,
+            language,
+            nonsense: 0,
+            heard: now,
+            asked: now,
+            frames,
+            offers,
+            reads_from: now,
+            _counted: counted,
+        }
     }
 
     async fn serve(
@@ -285,6 +301,7 @@ impl Client {
                     let Some(message) = self.understand(frame).await? else { continue };
                     match (message, &seat) {
                         (ClientMessage::Join { name, password, resume, since }, None) if knocking.is_none() => {
+                            self.asked = Instant::now();
                             let (waits, told) = mpsc::channel(4);
                             let (via, waits) = (Via::Web, Some(waits));
                             let (name, account) = (Some(name), account.clone());
@@ -340,6 +357,9 @@ impl Client {
                 _ = pings.tick() => {
                     if self.heard.elapsed() > SILENCE {
                         return Err(Gone);
+                    }
+                    if seat.is_none() && knocking.is_none() && self.asked.elapsed() > UNSEATED {
+                        return self.close(close_code::POLICY, "").await;
                     }
                     self.send(Message::Ping(axum::body::Bytes::new())).await?;
                 }

@@ -19,6 +19,9 @@ const NETWORK_MAX: u32 = 20_000;
 /// Of one account: its meeting's page on a few devices, and those that were cut off and are not known to be gone.
 const ACCOUNT_MAX: u32 = 8;
 
+/// Of one network: all of a company behind one address, or behind a proxy. Each is memory, and a descriptor of some thousands.
+const CONNECTIONS_MAX: u32 = 10_000;
+
 /// What is kept open now.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -33,6 +36,8 @@ pub(crate) enum Who {
     Viewer(u128),
     /// Whose connections are in meetings.
     Account(AccountId),
+    /// The same, whoever they are.
+    Connections(IpAddr),
 }
 
 impl Who {
@@ -41,6 +46,7 @@ impl Who {
             Self::Network(_) => NETWORK_MAX,
             Self::Viewer(_) => VIEWER_MAX,
             Self::Account(_) => ACCOUNT_MAX,
+            Self::Connections(_) => CONNECTIONS_MAX,
         }
     }
 }

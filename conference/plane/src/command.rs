@@ -173,23 +173,76 @@ pub(crate) struct SeatLeg {
 }
 
 pub(crate) enum MeetingCommand {
-    Publish { participant: ParticipantId, offer: String, reply: Reply<String> },
-    Subscribe { participant: ParticipantId, offer: String, reply: Reply<String> },
-    Ingest { participant: ParticipantId, offer: String, reply: Reply<String> },
-    BeginBringing { participant: ParticipantId, keyframe_wanted: Arc<Notify>, reply: Reply<()> },
-    Bring { participant: ParticipantId, packets: Vec<(TrackKind, MediaPacket)> },
-    Watch { viewer: ParticipantId, offer: String, reply: Reply<String> },
-    Restart { participant: ParticipantId, offer: String, reply: Reply<String> },
-    SetMuted { participant: ParticipantId, muted: bool },
-    LetMusic { participant: ParticipantId },
-    SetPart { participant: ParticipantId, part: u32 },
-    Show { participant: ParticipantId, shown: Vec<Shown> },
-    Freezes { participant: ParticipantId, freezes: Freezes },
-    Quality { reply: Reply<Vec<Quality>> },
-    Remove { participant: ParticipantId, reply: oneshot::Sender<LegStats> },
-    StartFeed { feed: Feed },
+    Publish {
+        participant: ParticipantId,
+        offer: String,
+        reply: Reply<String>,
+    },
+    Subscribe {
+        participant: ParticipantId,
+        offer: String,
+        reply: Reply<String>,
+    },
+    Ingest {
+        participant: ParticipantId,
+        offer: String,
+        reply: Reply<String>,
+    },
+    BeginBringing {
+        participant: ParticipantId,
+        keyframe_wanted: Arc<Notify>,
+        reply: Reply<()>,
+    },
+    Bring {
+        participant: ParticipantId,
+        packets: Vec<(TrackKind, MediaPacket)>,
+    },
+    Watch {
+        viewer: ParticipantId,
+        offer: String,
+        reply: Reply<String>,
+    },
+    Restart {
+        participant: ParticipantId,
+        offer: String,
+        reply: Reply<String>,
+    },
+    SetMuted {
+        participant: ParticipantId,
+        muted: bool,
+    },
+    LetMusic {
+        participant: ParticipantId,
+    },
+    SetPart {
+        participant: ParticipantId,
+        part: u32,
+    },
+    Show {
+        participant: ParticipantId,
+        shown: Vec<Shown>,
+    },
+    Freezes {
+        participant: ParticipantId,
+        freezes: Freezes,
+    },
+    Quality {
+        reply: Reply<Vec<Quality>>,
+    },
+    Remove {
+        participant: ParticipantId,
+        reply: oneshot::Sender<LegStats>,
+    },
+    #[cfg(test)]
+    Panic,
+    StartFeed {
+        feed: Feed,
+    },
     StopFeed,
-    RequestKeyframe { participant: ParticipantId, kind: TrackKind },
+    RequestKeyframe {
+        participant: ParticipantId,
+        kind: TrackKind,
+    },
     Close,
 }
 

@@ -11,6 +11,8 @@ mod command;
 mod leg_media;
 mod legs;
 mod meeting_media;
+#[cfg(test)]
+mod panics;
 mod phases;
 mod ports;
 mod quality;

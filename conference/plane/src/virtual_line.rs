@@ -346,6 +346,21 @@ fn a_line_that_becomes_narrow_is_followed_within_a_second_and_voices_go_on() {
 }
 
 #[test]
+fn voices_are_whole_while_a_line_becomes_narrow() {
+    for (height, layer) in [(360, 1), (720, 2)] {
+        let mut world = World::new(None);
+        world.show(height);
+        world.until(layer, 6_000);
+        world.run(5_000);
+        world.width = Some(300_000);
+        let seen = world.run(6_000);
+        println!("{height}: {} voices of 300, layers {:?}", seen.voices, seen.layers);
+        // The last may still be on their way.
+        assert!(seen.voices >= 297, "{height}: {seen:?}");
+    }
+}
+
+#[test]
 fn a_line_of_one_megabit_is_not_overrun() {
     let mut world = World::new(Some(1_000_000));
     world.show(720);

@@ -261,7 +261,9 @@ impl Worker {
                     self.phases.add(id, |other| self.rooms.get(&other).map_or(0, |room| room.len()));
                     self.rooms.insert(id, Box::new(Room::new(id, facts, self.care)));
                 }
-                Ok(Command::Meeting { id, command }) => self.meeting_command(id, command, now),
+                Ok(Command::Meeting { id, command }) => {
+                    self.guarded(id, |worker| worker.meeting_command(id, command, now));
+                }
                 Ok(Command::OpenLeg { address, sockets, facts }) => self.open_leg(address, sockets, facts, now),
                 Ok(Command::Leg { address, command }) => self.leg_command(address, command, now),
                 Ok(Command::Adopt { slot, seat }) => self.adopt(slot, seat),
@@ -329,6 +331,8 @@ impl Worker {
                     let _ = reply.send(stats);
                 }
             }
+            #[cfg(test)]
+            MeetingCommand::Panic => panic!("as it was told"),
             MeetingCommand::StartFeed { feed } => room.start_feed(feed),
             MeetingCommand::StopFeed => room.stop_feed(),
             MeetingCommand::RequestKeyframe { participant, kind } => {
@@ -597,42 +601,44 @@ impl Worker {
 
     fn take_sfu_events(&mut self, now: Instant) {
         while let Some(event) = self.sfu.poll_event() {
-            match event {
-                SfuEvent::Media { peer, kind, layer, packet } => {
-                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
-                    if let Some(room) = self.rooms.get_mut(meeting) {
-                        room.media(*participant, (kind, layer), packet, now);
-                        if self.fed.last() != Some(meeting) {
-                            self.fed.push(*meeting);
-                        }
-                    }
-                }
-                SfuEvent::KeyframeWanted { peer, slot } => {
-                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
-                    if let Some(room) = self.rooms.get_mut(meeting) {
-                        room.keyframe_wanted(*participant, slot);
-                    }
-                }
-                SfuEvent::Estimate { peer, bitrate } => {
-                    let Some((meeting, participant, _)) = self.peers.get(&peer) else { continue };
-                    if let Some(room) = self.rooms.get_mut(meeting) {
-                        room.set_estimate(*participant, bitrate, now);
-                    }
-                }
-                SfuEvent::Connected(peer) => {
-                    let Some((meeting, participant, role)) = self.peers.get(&peer) else { continue };
-                    if let Some(room) = self.rooms.get_mut(meeting) {
-                        room.connected(*participant, *role);
-                    }
-                }
-                SfuEvent::Disconnected(peer, delivery) => {
-                    let Some((meeting, participant, role)) = self.peers.remove(&peer) else { continue };
-                    if let Some(room) = self.rooms.get_mut(&meeting) {
-                        room.peer_gone(participant, role, delivery);
-                    }
+            let Some((meeting, participant, role)) = self.peers.get(&event.peer()).copied() else { continue };
+            self.guarded(meeting, |worker| worker.take_sfu_event(event, (meeting, participant, role), now));
+        }
+    }
+
+    fn take_sfu_event(
+        &mut self,
+        event: SfuEvent,
+        (meeting, participant, role): (MeetingId, ParticipantId, PeerRole),
+        now: Instant,
+    ) {
+        if let SfuEvent::Disconnected(peer, _) = &event {
+            self.peers.remove(peer);
+        }
+        let Some(room) = self.rooms.get_mut(&meeting) else { return };
+        match event {
+            SfuEvent::Media { kind, layer, packet, .. } => {
+                room.media(participant, (kind, layer), packet, now);
+                if self.fed.last() != Some(&meeting) {
+                    self.fed.push(meeting);
                 }
             }
+            SfuEvent::KeyframeWanted { slot, .. } => room.keyframe_wanted(participant, slot),
+            SfuEvent::Estimate { bitrate, .. } => room.set_estimate(participant, bitrate, now),
+            SfuEvent::Connected(_) => room.connected(participant, role),
+            SfuEvent::Disconnected(_, delivery) => room.peer_gone(participant, role, delivery),
         }
+    }
+
+    /// Works on one meeting. Where that panics it is closed, no other notices, and this is false.
+    fn guarded(&mut self, meeting: MeetingId, work: impl FnOnce(&mut Self)) -> bool {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_ok() {
+            return true;
+        }
+        tracing::error!(meeting_id = %meeting, "meeting's media panicked and is closed");
+        metrics::counter!("plane_panics", "of" => "meeting").increment(1);
+        self.close_room(meeting);
+        false
     }
 
     fn tick(&mut self, turn: &Turn, now: Instant) {
@@ -645,16 +651,13 @@ impl Worker {
         }
         let mut next = 0;
         while let Some(id) = self.phases.meetings(turn.place).get(next).copied() {
-            let (legs, sfu) = (&mut self.legs, &mut self.sfu);
-            let room = self.rooms.get_mut(&id);
-            if catch_unwind(AssertUnwindSafe(|| room.map(|room| room.tick(legs, sfu, now)))).is_ok() {
-                next += 1;
-                continue;
-            }
-            tracing::error!(meeting_id = %id, "meeting's media panicked and is closed");
-            metrics::counter!("plane_panics", "of" => "meeting").increment(1);
-            // The next one stands in its place then.
-            self.close_room(id);
+            let ticks = |worker: &mut Self| {
+                if let Some(room) = worker.rooms.get_mut(&id) {
+                    room.tick(&mut worker.legs, &mut worker.sfu, now);
+                }
+            };
+            // Where one is closed the next stands in its place.
+            next += usize::from(self.guarded(id, ticks));
         }
         for id in self.legs.take_broken() {
             tracing::error!(leg = ?id, "leg panicked and is closed");
@@ -678,6 +681,9 @@ impl Worker {
             ("flood", now.flooded - before.flooded),
             ("sources", now.sources - before.sources),
         ];
+        if now.failed > before.failed {
+            metrics::counter!("plane_panics", "of" => "browser").increment(now.failed - before.failed);
+        }
         for (why, dropped) in causes.into_iter().filter(|(_, dropped)| *dropped > 0) {
             metrics::counter!("plane_browser_dropped", "why" => why).increment(dropped);
         }
@@ -708,9 +714,11 @@ impl Worker {
 
     fn flush(&mut self, now: Instant) {
         for meeting in std::mem::take(&mut self.fed) {
-            if let Some(room) = self.rooms.get_mut(&meeting) {
-                room.forward(&mut self.sfu, now);
-            }
+            self.guarded(meeting, |worker| {
+                if let Some(room) = worker.rooms.get_mut(&meeting) {
+                    room.forward(&mut worker.sfu, now);
+                }
+            });
         }
         while let Some(transmit) = self.sfu.poll_transmit() {
             self.sockets.send(&transmit, now);

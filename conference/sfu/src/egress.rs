@@ -742,3 +742,6 @@ impl Probing {
         (self.packets >= PROBE_PACKETS && took >= PROBE) || took >= 5 * PROBE
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,10 +21,12 @@ mod red;
 mod repair;
 mod srtp;
 mod stun;
+mod ways;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -32,6 +34,7 @@ use media::{MediaPacket, TrackKind};
 
 use guard::Why;
 use peer::{Gone, Identity, Peer};
+use ways::Ways;
 
 /// A peer that has not connected by then never will: its browser has gone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -154,6 +157,17 @@ pub enum SfuEvent {
         /// Bits per second; none where his client gives no feedback to know it by.
         bitrate: Option<u64>,
     },
+}
+
+impl SfuEvent {
+    /// Of whom it tells.
+    #[must_use]
+    pub fn peer(&self) -> PeerKey {
+        match self {
+            Self::Connected(peer) | Self::Disconnected(peer, _) => *peer,
+            Self::Media { peer, .. } | Self::KeyframeWanted { peer, .. } | Self::Estimate { peer, .. } => *peer,
+        }
+    }
 }
 
 /// What was sent to a peer.
@@ -293,7 +307,7 @@ pub enum SfuError {
 pub struct SfuStats {
     /// Datagrams of nobody we know, and packets that are not of whom they are said to be.
     pub strangers: u64,
-    /// Peers ended because the library failed on their input.
+    /// Peers ended because the library, or we, failed on their input.
     pub failed: u64,
     /// Datagrams beyond what one browser may send.
     pub flooded: u64,
@@ -307,7 +321,7 @@ pub struct Sfu {
     identity: Identity,
     peers: HashMap<PeerKey, Peer>,
     last_key: u64,
-    by_address: HashMap<Remote, PeerKey>,
+    ways: Ways,
     by_ufrag: HashMap<String, PeerKey>,
     /// Peers that were asked for something since they were drained.
     dirty: Vec<PeerKey>,
@@ -317,6 +331,8 @@ pub struct Sfu {
     events: VecDeque<SfuEvent>,
     outbox: Outbox,
     stats: SfuStats,
+    #[cfg(test)]
+    panics_at: Option<PeerKey>,
 }
 
 impl Sfu {
@@ -327,7 +343,7 @@ impl Sfu {
             identity: Identity::generate()?,
             peers: HashMap::new(),
             last_key: 0,
-            by_address: HashMap::new(),
+            ways: Ways::default(),
             by_ufrag: HashMap::new(),
             dirty: Vec::new(),
             now: Instant::now(),
@@ -335,6 +351,8 @@ impl Sfu {
             events: VecDeque::new(),
             outbox: Outbox::default(),
             stats: SfuStats::default(),
+            #[cfg(test)]
+            panics_at: None,
         })
     }
 
@@ -386,7 +404,7 @@ impl Sfu {
         let Some(peer) = self.peers.remove(&key) else { return Delivery::default() };
         let delivery = peer.delivery();
         self.by_ufrag.remove(peer.ufrag());
-        self.by_address.retain(|_, owner| *owner != key);
+        self.ways.forget(key);
         self.timeouts.remove(&(peer.scheduled(), key));
         for (from, to, bytes) in peer.close() {
             self.outbox.push(from, to, &bytes);
@@ -400,24 +418,31 @@ impl Sfu {
         self.now = now;
         // A browser names its peer in its connectivity checks (RFC 8445 §7.2.2), and may come from a new address.
         let named = stun::local_ufrag(datagram).and_then(|ufrag| self.by_ufrag.get(ufrag)).copied();
-        let Some(key) = named.or_else(|| self.by_address.get(&from).copied()) else {
+        let Some(key) = named.or_else(|| self.ways.peer_at(from)) else {
             self.stats.strangers += 1;
             return false;
         };
-        let Some(peer) = self.peers.get_mut(&key) else { return false };
+        let is_named = named.is_some();
+        self.guarded(key, |sfu| sfu.take(key, is_named, (from, to), datagram, now));
+        true
+    }
+
+    /// Takes what a peer has sent, or somebody in his name.
+    fn take(&mut self, key: PeerKey, is_named: bool, (from, to): (Remote, SocketAddr), datagram: &[u8], now: Instant) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         match peer.admit(key, datagram, now) {
             Ok(()) => {}
             Err(Why::Flood) => {
                 self.stats.flooded += 1;
-                return true;
+                return;
             }
             Err(Why::Sources) => {
                 self.stats.sources += 1;
-                return true;
+                return;
             }
             Err(Why::Stranger) => {
                 self.stats.strangers += 1;
-                return true;
+                return;
             }
         }
         // What is protected by keys that only we have (RFC 7983).
@@ -425,19 +450,18 @@ impl Sfu {
             let (events, out) = (&mut self.events, &mut self.outbox);
             if peer.reported(key, from, datagram, now, out, |event| events.push_back(event)) {
                 self.schedule(key, now);
-                return true;
+                return;
             }
         }
         match peer.receive(from, to, datagram, now) {
             Ok(accepted) => {
-                if accepted && named.is_some() {
-                    self.by_address.insert(from, key);
+                if accepted && is_named {
+                    self.ways.note(from, key);
                 }
                 self.drain(key, now);
             }
             Err(Gone) => self.lose(key),
         }
-        true
     }
 
     /// Lets the peers do what is due.
@@ -447,13 +471,31 @@ impl Sfu {
         let due: Vec<_> = self.timeouts.iter().take_while(|(at, _)| *at <= now).copied().collect();
         for (at, key) in due {
             self.timeouts.remove(&(at, key));
-            let Some(peer) = self.peers.get_mut(&key) else { continue };
-            if peer.is_overdue(now, CONNECT_TIMEOUT) {
-                self.lose(key);
-                continue;
-            }
-            peer.wake_ours(now, &mut self.outbox);
-            self.wake(key, now);
+            self.guarded(key, |sfu| sfu.do_due(key, now));
+        }
+    }
+
+    fn do_due(&mut self, key: PeerKey, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.is_overdue(now, CONNECT_TIMEOUT) {
+            self.lose(key);
+            return;
+        }
+        peer.wake_ours(now, &mut self.outbox);
+        self.wake(key, now);
+    }
+
+    /// Works on one peer. Where that panics it ends this peer, and no other notices.
+    fn guarded(&mut self, key: PeerKey, work: impl FnOnce(&mut Self)) {
+        let work = |sfu: &mut Self| {
+            #[cfg(test)]
+            assert_ne!(sfu.panics_at, Some(key));
+            work(sfu);
+        };
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            tracing::error!(peer = key.0, "a browser's connection panicked and is ended");
+            self.stats.failed += 1;
+            self.lose(key);
         }
     }
 
@@ -530,13 +572,15 @@ impl Sfu {
         self.now = now;
         // All of one receiver's at a time: his state is fetched into the processor's cache once.
         for (key, slot) in to {
-            let Some(peer) = self.peers.get_mut(key) else { continue };
-            for (layer, packet) in packets {
-                peer.write(*slot, *layer, packet, now, &mut self.outbox);
-            }
-            if peer.timeout(now) < peer.scheduled() {
-                self.schedule(*key, now);
-            }
+            self.guarded(*key, |sfu| {
+                let Some(peer) = sfu.peers.get_mut(key) else { return };
+                for (layer, packet) in packets {
+                    peer.write(*slot, *layer, packet, now, &mut sfu.outbox);
+                }
+                if peer.timeout(now) < peer.scheduled() {
+                    sfu.schedule(*key, now);
+                }
+            });
         }
     }
 
@@ -572,7 +616,7 @@ impl Sfu {
     fn settle(&mut self) {
         let now = self.now;
         for key in std::mem::take(&mut self.dirty) {
-            self.wake(key, now);
+            self.guarded(key, |sfu| sfu.wake(key, now));
         }
     }
 
@@ -593,5 +637,36 @@ impl Sfu {
         }
         let delivery = self.remove(key);
         self.events.push_back(SfuEvent::Disconnected(key, delivery));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{LoadClient, LoadIdentity};
+
+    #[test]
+    fn a_connection_that_panics_ends_and_no_other() {
+        let (now, server) = (Instant::now(), SocketAddr::from(([10, 0, 0, 1], 1)));
+        let mut sfu = Sfu::new(SfuConfig { candidates: vec![server] }).unwrap();
+        let identity = LoadIdentity::generate().unwrap();
+        let mut clients = [2, 3].map(|port| {
+            let own = SocketAddr::from(([10, 0, 0, 1], port));
+            let (mut client, offer) = LoadClient::publisher(&identity, own, 1, now).unwrap();
+            let (key, answer) = sfu.publish(&offer, now).unwrap();
+            client.answer(&answer).unwrap();
+            (client, own, key)
+        });
+        sfu.panics_at = Some(clients[0].2);
+        for (client, own, _) in &mut clients {
+            client.wake(now);
+            client.drain(now, |to, bytes| _ = sfu.handle_datagram(*own, to, bytes, now), |_| {});
+        }
+        let lost = std::iter::from_fn(|| sfu.poll_event());
+        let lost: Vec<_> = lost.filter(|event| matches!(event, SfuEvent::Disconnected(..))).collect();
+        assert_eq!(lost.len(), 1, "{lost:?}");
+        assert!(matches!(lost[0], SfuEvent::Disconnected(key, _) if key == clients[0].2), "{lost:?}");
+        let answered: Vec<_> = std::iter::from_fn(|| sfu.poll_transmit()).map(|transmit| transmit.to.address).collect();
+        assert!(answered.contains(&clients[1].1) && !answered.contains(&clients[0].1), "{answered:?}");
     }
 }

@@ -56,6 +56,9 @@ pub struct LoadClient {
     timeout: Instant,
     /// Of one that is light.
     light: Option<Light>,
+    /// Of one that forges.
+    keys: Option<(KeysOf, Arc<CryptoProvider>)>,
+    srtp: Option<Srtp>,
 }
 
 /// A client that does without the library as soon as the connection stands.
@@ -178,6 +181,8 @@ impl LoadClient {
             connected: false,
             timeout: epoch,
             light: None,
+            keys: None,
+            srtp: None,
         };
         Ok((client, offer.to_sdp_string()))
     }
@@ -195,6 +200,49 @@ impl LoadClient {
         let provider = Arc::clone(&identity.0.provider);
         client.light = Some(Light { keys, provider, link: None, seen: Vec::new(), is_dirty: true });
         Ok((client, offer))
+    }
+
+    /// As [`Self::publisher`], and can say by its keys what no browser says.
+    pub fn forger(
+        identity: &LoadIdentity,
+        address: SocketAddr,
+        layers: usize,
+        epoch: Instant,
+    ) -> Result<(Self, String), SfuError> {
+        let (made, keys) = keeping_keys(Kept::Shared, || Self::publisher(identity, address, layers, epoch));
+        let (mut client, offer) = made?;
+        client.keys = Some((keys, Arc::clone(&identity.0.provider)));
+        Ok((client, offer))
+    }
+
+    /// Of a forger that is connected: a datagram with this header, and this payload under its keys.
+    pub fn forge(&mut self, header: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+        let [.., a, b, c, d] = *header.first_chunk::<12>()?;
+        let seq = u16::from_be_bytes([header[2], header[3]]);
+        let srtp = self.srtp()?;
+        let mut datagram = header.to_vec();
+        datagram.resize(header.len() + payload.len() + srtp.tag_bytes(), 0);
+        let sealed = srtp.protect(u32::from_be_bytes([a, b, c, d]), seq.into(), header.len(), payload, &mut datagram);
+        sealed.then_some(datagram)
+    }
+
+    /// The same of a report.
+    pub fn forge_report(&mut self, report: &[u8]) -> Option<Vec<u8>> {
+        self.srtp()?.protect_report(report)
+    }
+
+    fn srtp(&mut self) -> Option<&mut Srtp> {
+        if let (None, Some((keys, provider))) = (&self.srtp, &self.keys) {
+            self.srtp = Srtp::new(provider, &keys.copy()?);
+        }
+        self.srtp.as_mut()
+    }
+
+    /// Of a light one: says this report, whatever it is.
+    pub fn say(&mut self, report: &[u8]) {
+        if let Some(link) = self.light.as_mut().and_then(|light| light.link.as_mut()) {
+            link.say(report);
+        }
     }
 
     /// Of a light one: says what no browser says, so many requests each for key frames and for packets again, about everything it

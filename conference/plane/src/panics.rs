@@ -1,0 +1,31 @@
+//! A meeting whose media panics is closed, and no other notices.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use model::MeetingId;
+
+use crate::{
+    Plane, PlaneConfig, PlaneError,
+    command::{Command, MeetingCommand},
+};
+
+#[tokio::test]
+async fn a_meeting_that_panics_is_closed_and_no_other_notices() {
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let config = PlaneConfig {
+        workers: 1,
+        rtp_ports: 42_600..=42_601,
+        rtp_bind: here,
+        rtp_announced: vec![here],
+        care: mixer::LineCare::default(),
+        webrtc_bind: SocketAddr::new(here, 0),
+        webrtc_announced: vec![here],
+    };
+    let plane = Plane::start(config).unwrap();
+    let (bad, mut facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
+    let (good, _facts) = plane.open_meeting(MeetingId::from_u128(2)).await.unwrap();
+    plane.worker(0).tell(Command::Meeting { id: MeetingId::from_u128(1), command: MeetingCommand::Panic });
+    assert!(facts.recv().await.is_none(), "whoever waits for it is told that there is no more");
+    assert!(matches!(bad.quality().await, Err(PlaneError::NoMeeting(_) | PlaneError::WorkerGone)));
+    assert!(good.quality().await.is_ok());
+}
