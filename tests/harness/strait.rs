@@ -1,4 +1,4 @@
-//! A poor network between browsers and a server's media: loss, a narrow line, or none at all. It needs no rights: the server
+//! A poor network between browsers and a server: loss of media, a narrow line for it, or no network at all. It needs no rights: the server
 //! announces an address at which this listens and passes on.
 
 use std::{
@@ -6,16 +6,26 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use anyhow::Result;
-use tokio::{net::UdpSocket, runtime::Runtime, sync::mpsc, time::Instant};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UdpSocket},
+    runtime::Runtime,
+    sync::{mpsc, watch},
+    time::{Instant, sleep},
+};
 
 /// What waits longer than this at a narrow line is dropped, as a home's router does.
 const QUEUE: Duration = Duration::from_millis(250);
+
+/// What was sent by TCP while there was no network goes again so much later than there is one: the sender tries ever less often (RFC 6298
+/// §5.5).
+const TCP_LATE: Duration = Duration::from_secs(4);
 
 /// No larger than the largest datagram of WebRTC.
 const DATAGRAM: usize = 2_048;
@@ -32,7 +42,7 @@ struct State {
     loss: AtomicU32,
     /// Bits per second; 0 for as many as come.
     rate: AtomicU64,
-    cut: AtomicBool,
+    cut: watch::Sender<bool>,
     random: AtomicU64,
     passed: AtomicU64,
     dropped: AtomicU64,
@@ -51,7 +61,7 @@ impl Line {
 
     /// Nothing passes, or all again.
     pub fn cut(&self, on: bool) {
-        self.state.cut.store(on, Ordering::Relaxed);
+        self.state.cut.send_replace(on);
     }
 
     /// Datagrams passed and dropped so far.
@@ -75,7 +85,7 @@ impl Line {
                 (*free).max(now) + took
             }
         };
-        if lost || state.cut.load(Ordering::Relaxed) || arrives > now + QUEUE {
+        if lost || *state.cut.borrow() || arrives > now + QUEUE {
             state.dropped.fetch_add(1, Ordering::Relaxed);
             return None;
         }
@@ -91,7 +101,9 @@ pub struct Strait {
     pub up: Line,
     /// From the server to browsers.
     pub down: Line,
-    _runtime: Runtime,
+    /// Pages and words, both ways: it can be cut, and then nothing is lost.
+    pub words: Line,
+    runtime: Runtime,
 }
 
 impl Strait {
@@ -104,7 +116,37 @@ impl Strait {
         let (up, down) = (Line::default(), Line::default());
         let outside = Arc::new(runtime.block_on(UdpSocket::bind(SocketAddr::new(Self::ADDRESS, server.port())))?);
         runtime.spawn(serve(outside, server, up.clone(), down.clone()));
-        Ok(Self { up, down, _runtime: runtime })
+        Ok(Self { up, down, words: Line::default(), runtime })
+    }
+
+    /// Where a server's pages are reached through it.
+    pub fn pages(&self, web: SocketAddr) -> Result<SocketAddr> {
+        let outside = self.runtime.block_on(TcpListener::bind((Self::ADDRESS, 0)))?;
+        let (address, words) = (outside.local_addr()?, self.words.clone());
+        self.runtime.spawn(async move {
+            while let Ok((client, _)) = outside.accept().await {
+                let Ok(server) = TcpStream::connect(web).await else { continue };
+                let (client, server) = (client.into_split(), server.into_split());
+                tokio::spawn(pass_on(client.0, server.1, words.clone()));
+                tokio::spawn(pass_on(server.0, client.1, words.clone()));
+            }
+        });
+        Ok(address)
+    }
+}
+
+async fn pass_on(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, line: Line) {
+    let (mut buffer, mut cut) = ([0; 16 << 10], line.state.cut.subscribe());
+    while let Ok(len @ 1..) = from.read(&mut buffer).await {
+        let is_cut = *cut.borrow_and_update();
+        if is_cut {
+            // The line is there as long as the strait.
+            let _ = cut.wait_for(|cut| !cut).await;
+            sleep(TCP_LATE).await;
+        }
+        if to.write_all(&buffer[..len]).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -89,6 +89,10 @@ enum ClientMessage {
         count: u32,
         ms: u64,
     },
+    /// Whether the other end is there: answered, and nothing else.
+    Ping {
+        id: u64,
+    },
 }
 
 /// One picture of the page.
@@ -419,6 +423,7 @@ impl Client {
                 handle.set_freezes(who, Freezes { count, ms });
                 Ok(())
             }
+            ClientMessage::Ping { id } => self.say(&ServerMessage::Done { id }).await,
             ClientMessage::Command { id, command } => match handle.command(who, command).await {
                 Ok(()) => self.say(&ServerMessage::Done { id }).await,
                 Err(refusal) => self.refuse_for(Some(id), refusal).await,

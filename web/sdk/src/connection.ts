@@ -1,8 +1,14 @@
 import { backoff } from './backoff';
 import { Problem } from './problem';
 
-/** Short gaps heal by themselves (RFC 7675: consent is lost after 30 s); what lasts longer is begun anew. */
+/**
+ * Short gaps heal by themselves (RFC 7675: consent is lost after 30 s). After longer ones it is asked whether the server is
+ * there at all: where the whole network is gone, the connection that was is back before any other could be.
+ */
 const DISCONNECTED_MS_MAX = 3_000;
+
+/** With the network back, a connection that is not back within this has lost its way, and is begun anew. */
+const BACK_MS_MAX = 1_000;
 
 /** A connection that isn't there by then won't come: it takes a tenth of a second where nothing is in the way. */
 const CONNECT_MS_MAX = 10_000;
@@ -22,9 +28,11 @@ export interface ConnectionHandlers {
   build: (peer: RTCPeerConnection) => void;
   /** Sends an offer, gives the answer. */
   offer: (sdp: string) => Promise<string>;
+  /** Resolves when the server has been heard of again. */
+  alive: () => Promise<unknown>;
   /** Media flows, or doesn't any more. */
   connected: (connected: boolean) => void;
-  /** The offer was not answered: the words' connection is lost as well. */
+  /** Nothing was answered: the words' connection is lost as well. */
   unanswered: () => void;
 }
 
@@ -61,7 +69,7 @@ export class MediaConnection {
     });
     this.#peer = peer;
     peer.onconnectionstatechange = () => {
-      if (this.#peer === peer) this.#follow(peer.connectionState);
+      if (this.#peer === peer) this.#follow(peer);
     };
     this.#after(CONNECT_MS_MAX);
     try {
@@ -70,11 +78,24 @@ export class MediaConnection {
       const sdp = await this.#handlers.offer(peer.localDescription?.sdp ?? '');
       if (this.#peer === peer) await this.#accept(peer, sdp);
     } catch (thrown) {
-      if (this.#peer !== peer) return;
-      const problem = Problem.from(thrown);
-      if (problem.code === 'timeout') this.#handlers.unanswered();
-      else if (problem.code !== 'offline') this.#retry();
+      if (this.#peer === peer) this.#fail(thrown);
     }
+  }
+
+  /** Begins anew once the server is there, unless it has come back by itself. */
+  async #revive(peer: RTCPeerConnection): Promise<void> {
+    try {
+      await this.#handlers.alive();
+      if (this.#peer === peer && !this.#connected) this.#after(BACK_MS_MAX);
+    } catch (thrown) {
+      if (this.#peer === peer && !this.#connected) this.#fail(thrown);
+    }
+  }
+
+  #fail(thrown: unknown): void {
+    const problem = Problem.from(thrown);
+    if (problem.code === 'timeout') this.#handlers.unanswered();
+    else if (problem.code !== 'offline') this.#retry();
   }
 
   /** Ends; `start` begins again. */
@@ -101,8 +122,8 @@ export class MediaConnection {
     }, UDP_MS_MAX);
   }
 
-  #follow(state: RTCPeerConnectionState): void {
-    switch (state) {
+  #follow(peer: RTCPeerConnection): void {
+    switch (peer.connectionState) {
       case 'connected':
         clearTimeout(this.#timer);
         clearTimeout(this.#byTcp);
@@ -111,7 +132,7 @@ export class MediaConnection {
         break;
       case 'disconnected':
         this.#tell(false);
-        this.#after(DISCONNECTED_MS_MAX);
+        this.#after(DISCONNECTED_MS_MAX, () => this.#revive(peer));
         break;
       case 'failed':
       case 'closed':
@@ -124,9 +145,9 @@ export class MediaConnection {
     this.#after(backoff(this.#attempt++));
   }
 
-  #after(wait: number): void {
+  #after(wait: number, then = () => this.start()): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.start(), wait);
+    this.#timer = setTimeout(() => void then(), wait);
   }
 
   #tell(connected: boolean): void {

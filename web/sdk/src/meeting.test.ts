@@ -36,7 +36,7 @@ class FakeSocket {
     if (message.type === 'publish' || message.type === 'subscribe') {
       if (FakePeer.answered)
         queueMicrotask(() => this.say({ type: 'answer', id: message.id, sdp: 'answer' }));
-    } else if (message.type === 'command') {
+    } else if (message.type === 'command' || (message.type === 'ping' && FakePeer.answered)) {
       queueMicrotask(() => this.say({ type: 'done', id: message.id }));
     }
   }
@@ -352,15 +352,35 @@ describe('a lost network', () => {
   });
 
   // product: J6
-  it('that nobody has noticed is found out by an offer that stays unanswered', async () => {
+  it('that nobody has noticed is found out by a question that stays unanswered', async () => {
     const { meeting } = await join();
     FakePeer.answered = false;
     FakePeer.all[1]?.become('disconnected');
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(FakePeer.all).toHaveLength(3);
+    expect(FakeSocket.last.sent.at(-1)?.type).toBe('ping');
+    expect(FakePeer.all).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(8_010);
     expect(meeting.state.phase).toBe('reconnecting');
     expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  // product: J6
+  it('that is back brings the connection back that was, and another only where that does not come', async () => {
+    const { meeting } = await join();
+    FakePeer.answered = false;
+    FakePeer.all[1]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(7_000);
+    FakePeer.all[1]?.become('connected');
+    await vi.advanceTimersByTimeAsync(500);
+    expect(meeting.state.receiving).toBe(true);
+    expect(FakePeer.all).toHaveLength(2);
+    FakePeer.answered = true;
+    FakePeer.all[1]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(3_900);
+    expect(FakePeer.all).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(FakePeer.all).toHaveLength(3);
+    expect(meeting.state.receiving).toBe(true);
   });
 
   it('of a server that stops is waited for', async () => {

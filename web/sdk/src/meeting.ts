@@ -139,6 +139,8 @@ export class Meeting extends Emitter<MeetingEvents> {
     }
     const offer = (type: 'publish' | 'subscribe') => (sdp: string) =>
       this.#signalling?.request({ type, sdp }) ?? Promise.reject(Problem.local('offline'));
+    const alive = () =>
+      this.#signalling?.request({ type: 'ping' }) ?? Promise.reject(Problem.local('offline'));
     const unanswered = () => this.#signalling?.close();
     const iceServers = () => this.#iceServers;
     this.#publishing = new MediaConnection({
@@ -146,6 +148,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       build: peer => this.#publisher.build(peer),
       offer: offer('publish'),
       connected: sending => this.#set({ sending }),
+      alive,
       unanswered,
     });
     this.#subscribing = new MediaConnection({
@@ -153,6 +156,7 @@ export class Meeting extends Emitter<MeetingEvents> {
       build: peer => this.#subscriber.build(peer),
       offer: offer('subscribe'),
       connected: receiving => this.#set({ receiving }),
+      alive,
       unanswered,
     });
   }

@@ -32,6 +32,10 @@ export type ClientMessage =
       count: number;
       ms: number;
       type: 'freezes';
+    }
+  | {
+      id: number;
+      type: 'ping';
     };
 /**
  * What participants do, as the client protocol has it.

@@ -8,7 +8,8 @@ const OPEN_MS_MAX = 6_000;
 const ANSWER_MS_MAX = 8_000;
 
 /** What is asked with a number, and answered with the same one. */
-export type Request = { type: 'publish' | 'subscribe'; sdp: string } | { type: 'command'; command: Command };
+export type Request =
+  { type: 'publish' | 'subscribe'; sdp: string } | { type: 'command'; command: Command } | { type: 'ping' };
 
 interface Pending {
   resolve: (sdp: string) => void;
@@ -62,7 +63,7 @@ export class Signalling {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** The answer's SDP; empty for a command that is done. */
+  /** The answer's SDP; empty for what is done. */
   request(request: Request): Promise<string> {
     if (this.#closed) return Promise.reject(Problem.local('offline'));
     const id = ++this.#lastId;
