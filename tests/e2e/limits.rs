@@ -86,3 +86,22 @@ async fn one_network_does_not_take_all_the_doors() -> Result<()> {
     assert_eq!(refused.json::<serde_json::Value>().await?["code"], "too_often");
     Ok(())
 }
+
+// C17's indicator has an operator's side: what browsers tell of themselves is had by the interface and in the figures.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_browser_says_of_its_pictures_is_told_to_the_operator() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let mut client = Client::join(server.web, &server.meeting, join(&server, "Ada"), None).await?;
+    for (count, ms) in [(2, 900), (5, 2_100)] {
+        client.send(&json!({"type": "freezes", "count": count, "ms": ms})).await?;
+    }
+    // What was said before it has been heard by then.
+    client.send(&json!({"type": "ping", "id": 4_711})).await?;
+    assert_eq!(client.next(|message| message["id"] == 4_711).await?["type"], "done");
+    let door = operator.get(&format!("/meetings/by-number/{}", server.meeting)).await?;
+    let networks = operator.get(&format!("/meetings/{}/networks", door["id"].as_str().context("an id")?)).await?;
+    let his = &networks["items"][0];
+    assert_eq!([&his["freezes"], &his["frozen_ms"]], [5, 2_100], "{networks}");
+    tokio::task::block_in_place(|| server.until_counted("plane_freezes", "", 5))
+}

@@ -645,6 +645,22 @@ mod tests {
     use super::*;
     use crate::load::{LoadClient, LoadIdentity};
 
+    // draft-ietf-mmusic-mdns-ice-candidates: browsers hide their own addresses behind names that nobody else can look up.
+    #[test]
+    fn addresses_that_are_names_are_no_hindrance() {
+        let (now, server) = (Instant::now(), SocketAddr::from(([10, 0, 0, 1], 1)));
+        let own = SocketAddr::from(([10, 0, 0, 1], 2));
+        let mut sfu = Sfu::new(SfuConfig { candidates: vec![server] }).unwrap();
+        let (mut client, offer) = LoadClient::publisher(&LoadIdentity::generate().unwrap(), own, 1, now).unwrap();
+        let named = offer.replace(" 10.0.0.1 2 typ", " 3d2a1c3e-6b0f-4a50-9d0c-8f1f2f6b1c11.local 2 typ");
+        assert_ne!(named, offer);
+        let (_, answer) = sfu.publish(&named, now).unwrap();
+        client.answer(&answer).unwrap();
+        client.wake(now);
+        client.drain(now, |to, bytes| assert!(sfu.handle_datagram(own, to, bytes, now)), |_| {});
+        assert_eq!(sfu.poll_transmit().map(|transmit| transmit.to.address), Some(own), "his check is answered");
+    }
+
     #[test]
     fn a_connection_that_panics_ends_and_no_other() {
         let (now, server) = (Instant::now(), SocketAddr::from(([10, 0, 0, 1], 1)));
