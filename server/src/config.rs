@@ -18,6 +18,8 @@ use serde::Deserialize;
 use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk};
 use streaming::{CaptionsConfig, StorageConfig};
 
+use crate::stun;
+
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -406,6 +408,8 @@ pub(crate) struct Media {
     pub(crate) webrtc: SocketAddr,
     /// The addresses others reach this machine at; found out where empty.
     pub(crate) announced: Vec<IpAddr>,
+    /// A STUN server (`host:port`) that is asked for the public address, where none is set.
+    pub(crate) stun: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -564,6 +568,7 @@ impl Default for Media {
             echo_guard: false,
             webrtc: SocketAddr::new(ANY, 7000),
             announced: Vec::new(),
+            stun: None,
         }
     }
 }
@@ -631,6 +636,15 @@ impl Config {
             [outgoing_address("192.0.2.1:9"), outgoing_address("[2001:db8::1]:9")].into_iter().flatten().collect();
         // For a browser on this very machine while it has no network.
         found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        if let Some(server) = &self.media.stun {
+            match stun::mapped_address(server) {
+                Ok(public) => {
+                    found.retain(|address| *address != public);
+                    found.insert(0, public);
+                }
+                Err(error) => tracing::error!(server, %error, "the public address can't be found out"),
+            }
+        }
         found
     }
 

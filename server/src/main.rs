@@ -9,6 +9,7 @@ mod descriptors;
 mod dial_plan;
 mod doctor;
 mod serve;
+mod stun;
 mod telemetry;
 mod upkeep;
 

@@ -167,13 +167,18 @@ fn a_picture_is_as_large_as_it_is_shown_and_as_the_line_carries() -> Result<()> 
     let took = small.at_ms - narrowed;
     let poor = watch(guest, Duration::from_secs(5))?;
     let (lost, came) = (grown(&poor, |s| s.audio_lost), grown(&poor, |s| s.audio_packets));
-    println!("the small picture came after {took:.0} ms; {lost} of {} packets of sound were lost", lost + came);
+    let pictures = grown(&poor, |s| s.frames);
+    println!(
+        "the small picture came after {took:.0} ms: {pictures}; {lost} of {} packets of sound were lost",
+        lost + came
+    );
     assert!(came > 100.0 && lost <= 0.01 * came, "{lost} lost, {came} came");
 
     strait.down.narrow(None);
     let widened = now_ms()?;
     let back = until(guest, "the larger picture", PATIENCE, |s| s.width as usize == WIDTH / 2)?;
     println!("the larger picture came back after {:.0} ms", back.at_ms - widened);
+    what_is_sent_fits_the_senders_line(strait, guest)?;
     all_see_whose_network_is_poor_until_it_is_good_again(&mut show)?;
     what_is_on_another_page_is_not_sent(&mut show)
 }
@@ -191,6 +196,24 @@ fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
     println!("{frozen:.2} s frozen; {dropped} of {} datagrams had no room", passed + dropped);
     assert!(grown(&seen, |s| s.frames) > 60.0, "{seen:?}");
     assert!(frozen < 1.0, "{frozen} s");
+    Ok(())
+}
+
+/// The host's browser hears from us what of his comes through, and sends what fits.
+fn what_is_sent_fits_the_senders_line(strait: &Strait, guest: &mut Browser) -> Result<()> {
+    strait.up.narrow(Some(300_000));
+    until(guest, "the small picture over the host's narrow line", PATIENCE, |s| s.width as usize == WIDTH / 4)?;
+    let poor = watch(guest, Duration::from_secs(5))?;
+    strait.up.narrow(None);
+    let (lost, came) = (grown(&poor, |s| s.audio_lost), grown(&poor, |s| s.audio_packets));
+    let pictures = grown(&poor, |s| s.frames);
+    println!(
+        "over the host's narrow line came {pictures} pictures; {lost} of {} packets of sound were lost",
+        lost + came
+    );
+    // The film is noise, of which little fits.
+    assert!(came > 100.0 && lost <= 0.02 * came && pictures > 3.0, "{lost} lost, {came} came, {pictures} pictures");
+    until(guest, "the larger picture once it is wide", PATIENCE, |s| s.width as usize == WIDTH / 2)?;
     Ok(())
 }
 
