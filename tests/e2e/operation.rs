@@ -108,12 +108,12 @@ fn the_doctor_finds_a_server_well_and_says_what_is_not() -> Result<()> {
 }
 
 /// Connections of nobody in particular: far more than a process may have by itself.
-const IDLE: usize = 2_000;
+const IDLE: usize = 10_000;
 
 // product: A3
 #[tokio::test]
-async fn two_thousand_idle_connections_keep_nobody_out() -> Result<()> {
-    let server = Server::start_with_descriptors("256:8192")?;
+async fn ten_thousand_idle_connections_keep_nobody_out() -> Result<()> {
+    let server = Server::start_with_descriptors("256:16384")?;
     let idle = (0..IDLE).map(|_| TcpStream::connect(server.web)).collect::<std::io::Result<Vec<_>>>();
     let idle = idle.context("the test has no descriptors itself: ulimit -n")?;
     // The last one has been accepted where a later one is answered.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -329,6 +329,59 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         let tone = heard.tone(hz, 3.0);
         assert!(tone > 0.05, "{hz} Hz is in the film at {tone}");
     }
+    let colour = middle(&film, "3")?;
+    assert!(colour[0] > 120 && colour[1] < 90 && colour[2] < 90, "the host's camera is red: {colour:?}");
+    Ok(())
+}
+
+// product: C23, B6
+#[tokio::test(flavor = "multi_thread")]
+async fn a_power_cut_costs_a_recording_two_seconds_at_most() -> Result<()> {
+    const LOST_MAX: Duration = Duration::from_secs(2);
+    // A fragment is written when it has a second; one of these is more than what precedes the first.
+    const FRAGMENT: Duration = Duration::from_secs(1);
+    const FRAGMENT_BYTES: u64 = 8_000;
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let (server, lasted) = tokio::task::spawn_blocking(move || -> Result<_> {
+        let mut host = Browser::start(HOST, Colour::Red)?;
+        host.login(server.web, "host", "Huitong-2026")?;
+        host.join(server.web, &server.meeting, "韩梅梅", "")?;
+        host.click("more")?;
+        host.click("toggle-recording")?;
+        host.see("[data-testid=recording]")?;
+        server.wait_for_file(".part.mp4", FRAGMENT_BYTES)?;
+        let first = Instant::now();
+        // Between two fragments.
+        host.hear(7)?;
+        let lasted = FRAGMENT + first.elapsed();
+        let server = server.cut_power()?;
+        server.wait_for_log("recording ready")?;
+        Ok((server, lasted))
+    })
+    .await??;
+
+    let user = User { web: server.web, cookie: user.cookie };
+    let recording = user.get("/recordings").await?["items"][0].clone();
+    assert_eq!(recording["state"], "ready", "{recording}");
+    let file = format!("http://{}{}", server.web, recording["file"].as_str().context("a file")?);
+    let folder = tempfile::tempdir()?;
+    let film = folder.path().join("film.mp4");
+    let whole = http().get(&file).header("cookie", &user.cookie).send().await?;
+    assert_eq!(whole.status(), 200);
+    std::fs::write(&film, whole.bytes().await?)?;
+    let probe = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=codec_name:format=duration", "-of", "csv=p=0"])
+        .arg(&film)
+        .output()?;
+    let (told, said) = (String::from_utf8_lossy(&probe.stdout), String::from_utf8_lossy(&probe.stderr));
+    assert!(told.contains("h264") && told.contains("aac") && said.is_empty(), "{told} {said}");
+    let seconds: f64 = told.lines().last().unwrap_or_default().parse().context(told.to_string())?;
+    let lost = lasted.as_secs_f64() - seconds;
+    assert!(lost <= LOST_MAX.as_secs_f64(), "{lost:.2} s of {lasted:?} are lost");
+    assert!((recording["seconds"].as_f64().unwrap_or_default() - seconds).abs() < 0.2, "{recording}: {seconds} s");
+    let tone = sound(&film)?.tone(HOST, 3.0);
+    assert!(tone > 0.05, "{HOST} Hz is in the film at {tone}");
     let colour = middle(&film, "3")?;
     assert!(colour[0] > 120 && colour[1] < 90 && colour[2] < 90, "the host's camera is red: {colour:?}");
     Ok(())

@@ -156,6 +156,24 @@ impl Server {
         Ok(names)
     }
 
+    /// Waits until it has written so many bytes into a file whose name ends so.
+    #[expect(clippy::disallowed_methods, reason = "a file tells nobody that it has grown")]
+    pub fn wait_for_file(&self, ending: &str, bytes: u64) -> Result<()> {
+        let deadline = Instant::now() + LOGGED;
+        let folder = self.folder.path().join("data/recordings");
+        let is_it = |entry: &std::fs::DirEntry| {
+            entry.file_name().to_string_lossy().ends_with(ending)
+                && entry.metadata().is_ok_and(|data| data.len() >= bytes)
+        };
+        while !std::fs::read_dir(&folder).is_ok_and(|entries| entries.flatten().any(|entry| is_it(&entry))) {
+            if Instant::now() > deadline {
+                bail!("no {ending} of {bytes} bytes; its log:\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// The sum of what it counts by this name with this in its labels; 0 where it has not counted yet.
     pub async fn counted(&self, name: &str, label: &str) -> Result<u64> {
         let page = crate::http().get(format!("http://{}/metrics", self.metrics)).send().await?.text().await?;
@@ -223,9 +241,26 @@ impl Server {
         Self::start_in(folder, environment)
     }
 
-    /// Kills it as a power cut would, and starts it again on the same data.
+    /// Kills it, and starts it again on the same data.
     pub fn crash(mut self) -> Result<Self> {
         self.child.kill()?;
+        self.start_again()
+    }
+
+    /// Kills it and its studios at once, and starts it again on the same data.
+    pub fn cut_power(self) -> Result<Self> {
+        let own = self.child.id().to_string();
+        let studios = Command::new("pgrep").args(["-P", &own, "huitong-studio"]).output()?;
+        let studios = String::from_utf8(studios.stdout)?;
+        // It first: it is to hear nothing of their end.
+        let killed = Command::new("kill").args(["-KILL", &own]).args(studios.split_whitespace()).status()?;
+        if !killed.success() || studios.is_empty() {
+            bail!("there was no studio: {killed}");
+        }
+        self.start_again()
+    }
+
+    fn start_again(mut self) -> Result<Self> {
         self.child.wait()?;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
         Self::start_in(folder, &[])
