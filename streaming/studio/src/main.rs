@@ -10,6 +10,7 @@
 //!                                  Composer, Program ─► Encoder ─► writer ─► socket
 //! ```
 
+mod av1;
 mod composer;
 mod director;
 mod encoder;
