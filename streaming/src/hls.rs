@@ -53,6 +53,7 @@ pub(crate) struct Packager {
     formats: [Option<Format>; 4],
     /// Of each rendition.
     playlists: [Playlist; 4],
+    captions_playlist: OnceLock<Text>,
     /// Which renditions have something new that nobody was told of.
     news: [bool; 4],
 }
@@ -109,6 +110,7 @@ impl Packager {
             multivariant: OnceLock::new(),
             formats: Default::default(),
             playlists: Default::default(),
+            captions_playlist: OnceLock::new(),
             news: [false; 4],
         }
     }
@@ -262,7 +264,8 @@ impl Packager {
     /// The captions' playlist, where there are any.
     pub(crate) fn captions(&self) -> Option<Text> {
         self.captions.as_ref()?;
-        Some(Text::new(playlist::captions(self.rendition(Track::Video), self.finished)))
+        let text = || Text::new(playlist::captions(self.rendition(Track::Video), self.finished));
+        Some(self.captions_playlist.get_or_init(text).clone())
     }
 
     /// A track's playlist, whole or without what its reader has read before; none where the track isn't used.
@@ -348,7 +351,7 @@ impl Packager {
             captions.follow(&self.renditions[Track::Video.index()]);
         }
         self.revision += 1;
-        self.playlists = Default::default();
+        (self.playlists, self.captions_playlist) = Default::default();
     }
 }
 

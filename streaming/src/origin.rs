@@ -56,8 +56,8 @@ pub struct HlsFile {
     pub content_type: &'static str,
     /// All of it.
     pub body: Bytes,
-    /// The same, packed (RFC 1952), where that is worth it.
-    pub gzip: Option<Packed>,
+    /// The same, packed, where that is worth it.
+    pub packed: Option<Packed>,
     /// Differs where the file differs (RFC 9110 §8.8.3), without its quotes.
     pub etag: String,
     /// How long it stays true.
@@ -68,11 +68,23 @@ pub struct HlsFile {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Packed(Text);
 
+/// How a text is packed (RFC 9110 §8.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 7932.
+    Brotli,
+    /// RFC 1952.
+    Gzip,
+}
+
 impl Packed {
     /// The packed bytes.
     #[must_use]
-    pub fn bytes(&self) -> Bytes {
-        self.0.gzip()
+    pub fn bytes(&self, coding: Coding) -> Bytes {
+        match coding {
+            Coding::Brotli => self.0.brotli(),
+            Coding::Gzip => self.0.gzip(),
+        }
     }
 }
 
@@ -256,7 +268,7 @@ fn media(name: &str, body: Bytes) -> HlsFile {
         _ => "video/mp4",
     };
     let etag = format!("{name}-{:x}", body.len());
-    HlsFile { content_type, body, gzip: None, etag, cache: CACHE_MEDIA }
+    HlsFile { content_type, body, packed: None, etag, cache: CACHE_MEDIA }
 }
 
 /// What is asked for.
@@ -314,7 +326,7 @@ impl Request {
         let playlist = |text: Text, cache: CacheFor| {
             let content_type = "application/vnd.apple.mpegurl";
             let (body, etag) = (text.plain(), packager.revision());
-            Some(Ok(Answer::File(HlsFile { content_type, body, gzip: Some(Packed(text)), etag, cache })))
+            Some(Ok(Answer::File(HlsFile { content_type, body, packed: Some(Packed(text)), etag, cache })))
         };
         match self {
             Self::Media(name) => match packager.file(name) {

@@ -18,7 +18,7 @@ use axum::{
 use conference::{PASS_LASTS, viewer_of};
 use futures_util::future::{BoxFuture, Either};
 use model::BroadcastId;
-use streaming::{CacheFor, HlsFile, OriginError};
+use streaming::{CacheFor, Coding, HlsFile, OriginError};
 use tower_service::Service;
 
 use crate::{
@@ -189,9 +189,12 @@ fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
         CacheFor::Seconds(seconds) => text(format!("max-age={seconds}")),
     };
     let says = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let packed = file.gzip.as_ref().filter(|_| accepts_gzip(says(header::ACCEPT_ENCODING)));
-    // The two forms of a file are told apart (RFC 9110 §8.8.3.3).
-    let etag = if packed.is_some() { format!("\"{}-gzip\"", file.etag) } else { format!("\"{}\"", file.etag) };
+    let packed = file.packed.as_ref().and_then(|packed| Some((packed, coding_of(says(header::ACCEPT_ENCODING))?)));
+    // The forms of a file are told apart (RFC 9110 §8.8.3.3).
+    let etag = match packed {
+        Some((_, coding)) => format!("\"{}-{}\"", file.etag, token(coding)),
+        None => format!("\"{}\"", file.etag),
+    };
     let is_known = says(header::IF_NONE_MATCH).split(',').any(|known| known.trim().trim_start_matches("W/") == etag);
     let mut fields = HeaderMap::with_capacity(FIELDS);
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
@@ -200,9 +203,9 @@ fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
     fields.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     let (status, body) = match packed {
         _ if is_known => (StatusCode::NOT_MODIFIED, Body::empty()),
-        Some(packed) => {
-            fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            (StatusCode::OK, packed.bytes().into())
+        Some((packed, coding)) => {
+            fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static(token(coding)));
+            (StatusCode::OK, packed.bytes(coding).into())
         }
         None => (StatusCode::OK, file.body.into()),
     };
@@ -216,13 +219,29 @@ fn text(value: String) -> HeaderValue {
     HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Whether an Accept-Encoding (RFC 9110 §12.5.3) has gzip, and not with a weight of nothing.
-fn accepts_gzip(accepts: &str) -> bool {
-    accepts.split(',').any(|coding| {
-        let mut words = coding.split(';').map(str::trim);
-        let is_gzip = words.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
-        is_gzip && !words.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
+/// The best of what an Accept-Encoding (RFC 9110 §12.5.3) has, and not with a weight of nothing.
+fn coding_of(accepts: &str) -> Option<Coding> {
+    let takes = |wanted: &str| {
+        accepts.split(',').any(|coding| {
+            let mut words = coding.split(';').map(str::trim);
+            let is_it = words.next().is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+            is_it && !words.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        })
+    };
+    if takes(token(Coding::Brotli)) {
+        Some(Coding::Brotli)
+    } else {
+        // Who takes anything takes what all know.
+        (takes(token(Coding::Gzip)) || takes("*")).then_some(Coding::Gzip)
+    }
+}
+
+/// A coding's name in header fields.
+fn token(coding: Coding) -> &'static str {
+    match coding {
+        Coding::Brotli => "br",
+        Coding::Gzip => "gzip",
+    }
 }
 
 #[cfg(test)]
@@ -232,11 +251,14 @@ mod tests {
     // RFC 9110 §12.5.3
     #[test]
     fn packed_is_sent_to_who_can_unpack() {
-        for accepts in ["gzip", "br, GZIP;q=0.5", "*", "deflate,gzip"] {
-            assert!(accepts_gzip(accepts), "{accepts}");
+        for accepts in ["gzip, deflate, br, zstd", "br", "BR;q=0.5, gzip", "gzip;q=0, br"] {
+            assert_eq!(coding_of(accepts), Some(Coding::Brotli), "{accepts}");
         }
-        for accepts in ["", "identity", "gzip;q=0", "br, gzip; q=0.0"] {
-            assert!(!accepts_gzip(accepts), "{accepts}");
+        for accepts in ["gzip", "br;q=0, GZIP;q=0.5", "*", "deflate,gzip"] {
+            assert_eq!(coding_of(accepts), Some(Coding::Gzip), "{accepts}");
+        }
+        for accepts in ["", "identity", "gzip;q=0", "br;q=0.0, gzip; q=0.0", "brotli"] {
+            assert_eq!(coding_of(accepts), None, "{accepts}");
         }
     }
 
@@ -254,7 +276,7 @@ mod tests {
 
     fn file() -> HlsFile {
         let (content_type, body) = ("video/mp4", b"moof".as_slice().into());
-        HlsFile { content_type, body, gzip: None, etag: "video-1.m4s-4".into(), cache: CacheFor::Seconds(300) }
+        HlsFile { content_type, body, packed: None, etag: "video-1.m4s-4".into(), cache: CacheFor::Seconds(300) }
     }
 
     // RFC 9110 §13.1.2
