@@ -1,6 +1,6 @@
 //! The watch page in a viewer's hands: before it begins, on a telephone, going back, choosing, and without scripts' help.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tests::{Browser, Colour, Server, by_id};
 
 use crate::web::is_sound;
@@ -42,8 +42,8 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
         .until(&format!("{VIDEO}.seekable.length > 0 && {VIDEO}.seekable.end(0) - {VIDEO}.seekable.start(0) > 24"))?;
     viewer.see("[data-testid=watch-live][data-edge=true]")?;
     let from = viewer.evaluate(&format!("window.from = {VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
-    viewer.press("ArrowLeft")?;
-    viewer.press("ArrowLeft")?;
+    viewer.press("j")?;
+    viewer.press("j")?;
     viewer.see("[data-testid=watch-live][data-edge=false]")?;
     viewer.until("document.querySelector('[data-testid=watch-time]').innerText.startsWith('−')")?;
     let back = viewer.evaluate(&format!("{VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
@@ -53,14 +53,15 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.click("watch-live")?;
     viewer.see("[data-testid=watch-live][data-edge=true]")?;
     viewer.until(&format!("{VIDEO}.currentTime > from"))?;
-    // The same by the bar and by a key.
+    // The same by the bar and by a key, though the bar has the focus then.
     let begin = viewer.evaluate("document.querySelector('[data-testid=watch-seek]').min")?;
     let second: f64 = begin.as_str().unwrap_or_default().parse::<f64>()?.ceil() + 1.0;
     viewer.fill("watch-seek", &second.to_string())?;
     viewer.see("[data-testid=watch-live][data-edge=false]")?;
     viewer.until(&format!("Math.abs({VIDEO}.currentTime - {second}) < 6"))?;
-    viewer.evaluate("document.activeElement.blur()")?;
-    viewer.press("l")?;
+    for _ in 0..6 {
+        viewer.press("l")?;
+    }
     viewer.see("[data-testid=watch-live][data-edge=true]")?;
 
     // A smaller picture where one is wished for, and the best again.
@@ -73,6 +74,94 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.choose("watch-quality", large.as_str().unwrap_or_default())?;
     viewer.until(&format!("{VIDEO}.videoHeight === 720"))?;
     viewer.choose("watch-quality", "-1")
+}
+
+// product: B4
+#[test]
+fn keys_do_what_they_do_in_other_players() -> Result<()> {
+    let server = Server::start()?;
+    let (_host, watch) = live(&server)?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&watch)?;
+    viewer.see("[data-testid=watch-state][data-state=playing]")?;
+    for key in ["k", " "] {
+        viewer.press(key)?;
+        viewer.until(&format!("{VIDEO}.paused"))?;
+        viewer.press(key)?;
+        viewer.until(&format!("!{VIDEO}.paused"))?;
+    }
+    let is_muted = viewer.evaluate(&format!("{VIDEO}.muted"))?.as_bool().unwrap_or_default();
+    for is_muted in [!is_muted, is_muted] {
+        viewer.press("m")?;
+        viewer.until(&format!("{VIDEO}.muted === {is_muted}"))?;
+    }
+    viewer.press("ArrowDown")?;
+    viewer.until(&format!("Math.abs({VIDEO}.volume - 0.9) < 0.01"))?;
+    viewer.press("ArrowUp")?;
+    viewer.until(&format!("{VIDEO}.volume === 1"))?;
+    for is_full in [true, false] {
+        viewer.press("f")?;
+        viewer.until(&format!("(document.fullscreenElement !== null) === {is_full}"))?;
+    }
+    // To the oldest there is, a step on, and to the newest.
+    viewer
+        .until(&format!("{VIDEO}.seekable.length > 0 && {VIDEO}.seekable.end(0) - {VIDEO}.seekable.start(0) > 16"))?;
+    viewer.press("Home")?;
+    viewer.until(&format!("{VIDEO}.currentTime < {VIDEO}.seekable.start(0) + 3"))?;
+    viewer.press("ArrowRight")?;
+    viewer.until(&format!("{VIDEO}.currentTime > {VIDEO}.seekable.start(0) + 4"))?;
+    viewer.press("ArrowLeft")?;
+    viewer.until(&format!("{VIDEO}.currentTime < {VIDEO}.seekable.start(0) + 4"))?;
+    viewer.see("[data-testid=watch-live][data-edge=false]")?;
+    viewer.press("End")?;
+    viewer.see("[data-testid=watch-live][data-edge=true]")?;
+    // What is written in the chat is no key of the player's.
+    viewer.fill("watch-chat-name", "mk")?;
+    viewer.click("watch-chat-name")?;
+    viewer.press("k")?;
+    assert_eq!(viewer.evaluate(&format!("{VIDEO}.paused"))?, false);
+    Ok(())
+}
+
+/// What the livestream shows at places of it, shares of its width and height: red, green or neither.
+fn colours(places: &[(f32, f32)]) -> String {
+    let places: Vec<String> = places.iter().map(|(x, y)| format!("[{x}, {y}]")).collect();
+    format!(
+        "(() => {{ const {{ videoWidth: width, videoHeight: height }} = {VIDEO}; \
+         const canvas = Object.assign(document.createElement('canvas'), {{ width, height }}); \
+         const context = canvas.getContext('2d'); context.drawImage({VIDEO}, 0, 0); \
+         return [{}].map(([x, y]) => {{ \
+           const [r, g] = context.getImageData(x * width, y * height, 1, 1).data; \
+           return r > g + 60 ? 'red' : g > r + 60 ? 'green' : 'neither'; }}).join(' '); }})()",
+        places.join(", ")
+    )
+}
+
+// product: B2
+#[test]
+fn the_host_chooses_the_layout_and_viewers_see_it() -> Result<()> {
+    let server = Server::start()?;
+    let (mut host, watch) = live(&server)?;
+    let mut guest = Browser::start(0.0, Colour::Green)?;
+    guest.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let mut viewer = Browser::start(0.0, Colour::Blue)?;
+    viewer.open(&watch)?;
+    viewer.see("[data-testid=watch-state][data-state=playing]")?;
+    let mut shows = |host: &mut Browser, layout: &str, places: &[(f32, f32)], seen: [&str; 2]| -> Result<()> {
+        host.click("more")?;
+        host.click(&format!("broadcast-layout-{layout}"))?;
+        viewer
+            .until(&format!("{}.includes({})", serde_json::json!(seen), colours(places)))
+            .context(layout.to_owned())?;
+        host.press("Escape")
+    };
+    // Side by side; one large with the other below; one everywhere with the other in its corner.
+    shows(&mut host, "gallery", &[(0.25, 0.5), (0.75, 0.5)], ["red green", "green red"])?;
+    let large = [(0.2, 0.4), (0.8, 0.4), (0.5, 0.9)];
+    shows(&mut host, "speaker", &large, ["red red green", "green green red"])?;
+    let everywhere = [(0.02, 0.1), (0.98, 0.1), (0.89, 0.87), (0.5, 0.9)];
+    shows(&mut host, "picture_in_picture", &everywhere, ["red red green red", "green green red green"])?;
+    shows(&mut host, "gallery", &[(0.25, 0.5), (0.75, 0.5)], ["red green", "green red"])
 }
 
 // product: B1

@@ -4,7 +4,9 @@ import { word } from './words';
 
 /** The bar below the picture: it goes back in a livestream that goes on, and through a film. */
 
+/** How far J and L go, and the arrows: as in players that people know. */
 const SEEK_S = 10;
+const STEP_S = 5;
 
 /** Nearer to the newest picture than this is live. */
 const LIVE_S = 4;
@@ -182,18 +184,24 @@ export class Controls {
 
   private key(event: KeyboardEvent): void {
     const target = event.target as HTMLElement;
-    const isTyping = ['INPUT', 'SELECT', 'TEXTAREA'].includes(target.tagName);
+    // A bar that was dragged keeps the focus: arrows and ends are its own, letters are not.
+    const isBar = target instanceof HTMLInputElement && target.type === 'range';
+    const isTyping = ['INPUT', 'SELECT', 'TEXTAREA'].includes(target.tagName) && !isBar;
     const isButton = target.tagName === 'BUTTON' || target.tagName === 'A';
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isBar && /^(Arrow|Home|End|Page)/.test(event.key)) return;
     const { video } = this.parts;
     const actions: Record<string, () => void> = {
       k: () => this.toggle(),
       m: () => (video.muted = !video.muted),
       f: () => this.toggleFull(),
       c: () => this.toggleCaptions(),
-      l: () => this.player()?.toEdge(),
-      ArrowLeft: () => this.goTo(video.currentTime - SEEK_S),
-      ArrowRight: () => this.goTo(video.currentTime + SEEK_S),
+      j: () => this.goTo(video.currentTime - SEEK_S),
+      l: () => this.goTo(video.currentTime + SEEK_S),
+      ArrowLeft: () => this.goTo(video.currentTime - STEP_S),
+      ArrowRight: () => this.goTo(video.currentTime + STEP_S),
+      Home: () => this.goTo(this.range()[0]),
+      End: () => this.goTo(this.range()[1]),
       ArrowUp: () => (video.volume = Math.min(1, video.volume + 0.1)),
       ArrowDown: () => (video.volume = Math.max(0, video.volume - 0.1)),
       ...(!isButton && { ' ': () => this.toggle() }),
