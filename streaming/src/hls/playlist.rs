@@ -16,12 +16,12 @@ use crate::{
 /// What no segment is longer than, to the nearest second.
 const TARGET_DURATION: Duration = cadence::SEGMENT;
 
-/// What no part is longer than. A little more than the cadence, for sound is cut at whole frames; but only so much that
-/// every part is at least 85 % of it.
-const PART_TARGET: Duration = Duration::from_millis(220);
+/// What no part is longer than: of sound, ten whole frames are 213.3 ms. Every part but a segment's last is at least 85 % of it, nine frames
+/// too. More lets all who watch stay three times as much further behind.
+const PART_TARGET: Duration = Duration::from_millis(214);
 
-/// How far a player stays behind the newest part: the least that is allowed, three part targets.
-const PART_HOLD_BACK: Duration = Duration::from_millis(660);
+/// How far a player stays behind the newest part: the least that is advised, three part targets.
+const PART_HOLD_BACK: Duration = Duration::from_millis(642);
 
 /// How far a player without parts stays behind: the least that is allowed, three target durations.
 const HOLD_BACK: Duration = Duration::from_secs(6);
@@ -132,12 +132,12 @@ fn write_media(out: &mut String, of: &Rendition, others: &[&Rendition], ended: b
     writeln!(out, "#EXT-X-TARGETDURATION:{}", TARGET_DURATION.as_secs())?;
     writeln!(
         out,
-        "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={:.1},HOLD-BACK={:.1},PART-HOLD-BACK={:.2}",
+        "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={:.1},HOLD-BACK={:.1},PART-HOLD-BACK={:.3}",
         seconds(&CAN_SKIP_UNTIL),
         seconds(&HOLD_BACK),
         seconds(&PART_HOLD_BACK),
     )?;
-    writeln!(out, "#EXT-X-PART-INF:PART-TARGET={:.2}", seconds(&PART_TARGET))?;
+    writeln!(out, "#EXT-X-PART-INF:PART-TARGET={:.3}", seconds(&PART_TARGET))?;
     let first = of.listed().next().map_or(0, |segment| segment.msn);
     writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{first}")?;
     writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", of.discontinuity_sequence())?;

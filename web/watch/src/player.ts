@@ -1,4 +1,5 @@
 import Hls, { type ErrorData, Events, ErrorTypes } from 'hls.js';
+import { rateOf } from './watching';
 
 /** How the picture does. */
 export type Playing = 'loading' | 'playing' | 'buffering' | 'broken' | 'ended' | 'unplayable';
@@ -67,8 +68,6 @@ type Engine = Omit<Player, 'isAtEdge'>;
 function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Engine {
   const hls = new Hls({
     lowLatencyMode: true,
-    // At the default of 1 a viewer who has stalled once stays behind for good.
-    maxLiveSyncPlaybackRate: 1.5,
     // Each time the picture stood still, stay so much further behind. At the default of a second, two hiccups at the
     // start cost the viewer two seconds for good.
     liveSyncOnStallIncrease: 0.2,
@@ -87,6 +86,13 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
       tell('broken');
     }
   });
+  const catchUp = () => {
+    const { buffered, currentTime } = video;
+    const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
+    const rate = rateOf(hls.latency, ahead, hls.targetLatency ?? hls.latency);
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  };
+  video.addEventListener('timeupdate', catchUp);
   hls.loadSource(playlist);
   hls.attachMedia(video);
   return {
@@ -99,7 +105,11 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     setLevel: level => {
       hls.nextLevel = level;
     },
-    destroy: () => hls.destroy(),
+    destroy: () => {
+      video.removeEventListener('timeupdate', catchUp);
+      video.playbackRate = 1;
+      hls.destroy();
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { barredBy } from './attending';
 import { withNews } from './chat';
-import { askAgainAfter, clock, viewOf } from './watching';
+import { askAgainAfter, clock, rateOf, viewOf } from './watching';
 import { preferredLanguage } from './words';
 
 // product: B1
@@ -25,6 +25,25 @@ it('goes on playing what plays', () => {
   expect(viewOf('waiting', 'playing')).toBe('playing');
   expect(viewOf('unreachable', 'broken')).toBe('unreachable');
   expect(viewOf('missing', null)).toBe('missing');
+});
+
+it('comes as near as the livestream allows, and never by what it needs to go on', () => {
+  const target = 0.642;
+  let [behind, ahead] = [2.2, 2.1];
+  // Looks four times a second; parts of 200 ms come.
+  for (let looks = 0; looks < 240; looks += 1) {
+    const gained = (rateOf(behind, ahead - (looks % 4) * 0.05, target) - 1) / 4;
+    behind -= gained;
+    ahead -= gained;
+  }
+  expect(behind).toBeGreaterThan(target);
+  expect(behind).toBeLessThan(0.95);
+  // Who has little fetched waits, and so does who has stalled: he means to be further behind.
+  expect(rateOf(1.2, 0.7, target)).toBe(1);
+  expect(rateOf(0.9, 0.85, target + 0.2)).toBe(1);
+  // Who has gone back is left there.
+  expect(rateOf(6, 5, target)).toBe(1);
+  expect(rateOf(2.6, 2.5, target)).toBe(1.5);
 });
 
 it('writes times as people read them', () => {

@@ -35,6 +35,25 @@ export function viewOf(known: Known, playing: Playing | null): View {
   }
 }
 
+/** Further behind where he means to be, in seconds, a viewer has gone back by himself. */
+const BACK_S = 2;
+
+/** What is fetched ahead stays so much more than the livestream's least: with less, the picture stands at the first hiccup of a network. */
+const SPARE_S = 0.15;
+
+/** Faster is heard. */
+const RATE_MAX = 1.5;
+
+/**
+ * How fast to play, so that who begins or has stalled comes as near as the livestream allows, `target` seconds behind it. hls.js does that too,
+ * but only with more than a second fetched ahead, and so never comes nearer than that.
+ */
+export function rateOf(behind: number, ahead: number, target: number): number {
+  const late = behind - target;
+  if (late < 0.05 || late > BACK_S || ahead < target + SPARE_S) return 1;
+  return Math.min(RATE_MAX, Math.round(40 / (1 + Math.exp(-0.75 * late))) / 20);
+}
+
 /** Seconds as people read them: 1:05, 1:02:03. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
