@@ -43,6 +43,9 @@ const SETTLE: Duration = Duration::from_secs(6);
 /// How often people come and go.
 const CHURN: Duration = Duration::from_millis(500);
 
+/// Longer than this a picture is seen to stand.
+const FRAME_GAP_MS: f64 = 40.0;
+
 /// How long the first picture may take to come, on a machine that is busy with other things.
 const FIRST_MAX_MS: u64 = 30_000;
 
@@ -60,6 +63,9 @@ pub(crate) struct Stream {
     /// For so many seconds all cores are as busy as they can be with other things.
     #[arg(long, default_value_t = 0)]
     starve: u64,
+    /// How long people come and go; as long as the rest where not set.
+    #[arg(long)]
+    churn: Option<u64>,
     /// A picture of 1080 lines as well, however few cores there are. ffmpeg makes none.
     #[arg(long)]
     full_hd: bool,
@@ -145,7 +151,8 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     let tick_ms = cadence::TICK.as_secs_f64() * 1e3;
     let video: Vec<f64> = video.into_iter().map(|late| late + tick_ms).collect();
     camera.suffer(true);
-    let gaps = churn(&site, &broadcast, &participants, seconds).await?;
+    let churned = churn(&site, &broadcast, &participants, stream.churn.map_or(seconds, Duration::from_secs)).await?;
+    let gaps: Vec<f64> = churned.iter().map(|stand| stand.ms).collect();
     camera.suffer(false);
     let starved = if stream.starve > 0 { Some(starving::measure(&site, stream.starve)?) } else { None };
     let camera_ms = camera.delays();
@@ -177,6 +184,8 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
         "churn_frame_gap_ms_p99": of(&gaps, 0.99),
         "churn_frame_gap_ms_max": of(&gaps, 1.00),
         "churn_frames": gaps.len(),
+        "churn_frames_late": gaps.iter().filter(|ms| **ms > FRAME_GAP_MS).count(),
+        "churn_torn": churned.iter().filter(|stand| stand.is_torn).count(),
     });
     let name = if tiles == 1 { "1tile".to_owned() } else { format!("{tiles}tiles") };
     let lines = if stream.full_hd { "1080p" } else { "720p" };
@@ -190,20 +199,22 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     Ok(figures)
 }
 
-/// How long each picture stands while people come and go, one of whom sends nothing and others badly, and layouts change.
+/// Each picture while people come and go, one of whom sends nothing and others badly, and layouts change. One camera is in every scene and
+/// is well all the time, so there is something new to be seen at each tick: a picture that stands longer was held up.
 async fn churn(
     site: &Site,
     broadcast: &Broadcast,
     participants: &[ParticipantId],
     time: Duration,
-) -> anyhow::Result<Vec<f64>> {
+) -> anyhow::Result<Vec<player::Stand>> {
     let (host, path, until) = (site.web.http_addr(), site.folder(), Instant::now() + time);
     let seeing = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(player::gaps(host, &path, until))
+        runtime.block_on(player::stands(host, &path, until))
     });
+    let (well, others) = participants.split_last().context("there are tiles")?;
     let silent = participant(participants.len() as u128);
-    let everybody: Vec<ParticipantId> = participants.iter().copied().chain([silent]).collect();
+    let others: Vec<ParticipantId> = others.iter().copied().chain([silent]).collect();
     let layouts = [Layout::Gallery, Layout::Speaker, Layout::PictureInPicture];
     let mut changes = tokio::time::interval(CHURN);
     for step in 0.. {
@@ -211,8 +222,10 @@ async fn churn(
         if Instant::now() >= until {
             break;
         }
-        let shown = &everybody[step % everybody.len()..];
-        broadcast.show(Scene { layout: layouts[step % layouts.len()], ..scene(shown) });
+        let mut shown = others[step % others.len()..].to_vec();
+        // Large and small by turns, where there are two sizes.
+        shown.insert(step % 2, *well);
+        broadcast.show(Scene { layout: layouts[step % layouts.len()], ..scene(&shown) });
     }
     broadcast.show(scene(participants));
     seeing.await?
@@ -226,9 +239,9 @@ fn follow(site: &Site, until: Instant) -> anyhow::Result<(Vec<f64>, Vec<f64>, us
         runtime.block_on(async {
             let video = player::follow(host, &path, "video", until);
             let audio = player::follow(host, &path, "audio", until);
-            let (video, audio, gaps) = tokio::try_join!(video, audio, player::gaps(host, &path, until))?;
+            let (video, audio, stands) = tokio::try_join!(video, audio, player::stands(host, &path, until))?;
             let late = |parts: Vec<(Instant, f64)>| parts.into_iter().map(|(_, late)| late).collect();
-            anyhow::Ok((late(video), late(audio), gaps.len()))
+            anyhow::Ok((late(video), late(audio), stands.len()))
         })
     };
     let thread = std::thread::Builder::new().name(format!("{}player", camera::THREADS)).spawn(playing)?;

@@ -20,6 +20,9 @@ use tokio::{
     time::Instant,
 };
 
+/// Of a picture's time.
+const TICKS_PER_MS: f64 = 90.0;
+
 /// Longest head of an answer.
 const HEAD_MAX: usize = 8 << 10;
 
@@ -194,13 +197,22 @@ pub(in crate::bench) async fn follow(
     Ok(came)
 }
 
-/// Follows the picture and fetches it: how long each picture stands, in milliseconds.
-pub(in crate::bench) async fn gaps(host: SocketAddr, folder: &str, until: Instant) -> anyhow::Result<Vec<f64>> {
+/// One picture of the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::bench) struct Stand {
+    /// How long it is seen, in milliseconds.
+    pub(in crate::bench) ms: f64,
+    /// It doesn't begin where the one before it ends.
+    pub(in crate::bench) is_torn: bool,
+}
+
+/// Follows the picture and fetches it: each of them.
+pub(in crate::bench) async fn stands(host: SocketAddr, folder: &str, until: Instant) -> anyhow::Result<Vec<Stand>> {
     let mut connection = Connection::open(host).await?;
     let (_, body) = connection.get(&format!("{folder}/video.m3u8")).await?;
     let mut playlist = Playlist::parse(&String::from_utf8_lossy(body));
     let mut known: BTreeSet<String> = playlist.parts.drain(..).map(|(name, _)| name).collect();
-    let mut gaps = Vec::new();
+    let (mut stands, mut ended) = (Vec::new(), None);
     while Instant::now() < until {
         let (msn, part) = playlist.next;
         let path = format!("{folder}/video.m3u8?_HLS_msn={msn}&_HLS_part={part}&_HLS_skip=YES");
@@ -211,21 +223,27 @@ pub(in crate::bench) async fn gaps(host: SocketAddr, folder: &str, until: Instan
             if known.insert(name.clone()) {
                 let (status, part) = connection.get(&format!("{folder}/{name}")).await?;
                 anyhow::ensure!(status == 200, "{name} is answered by {status}");
-                gaps.extend(durations(part).with_context(|| format!("{name} has no samples"))?);
+                let (start, ticks) = samples(part).with_context(|| format!("{name} has no samples"))?;
+                let is_torn = ended.is_some_and(|ended| ended != start);
+                ended = Some(start + ticks.iter().copied().map(u64::from).sum::<u64>());
+                let stand =
+                    |(index, ticks)| Stand { ms: f64::from(ticks) / TICKS_PER_MS, is_torn: is_torn && index == 0 };
+                stands.extend(ticks.into_iter().enumerate().map(stand));
             }
         }
     }
-    Ok(gaps)
+    Ok(stands)
 }
 
-/// The duration of each sample of a part in milliseconds, as our packager writes them (ISO 14496-12 §8.8.8): with data
-/// offset, duration, size and flags, in ticks of 90 kHz.
-fn durations(part: &[u8]) -> Option<Vec<f64>> {
-    let start = part.windows(4).position(|four| four == b"trun")?;
-    let body = part.get(start + 8..)?;
+/// Where a part begins in the track and the duration of each of its samples, as our packager writes them (ISO 14496-12 §8.8.12, and
+/// §8.8.8 with data offset, duration, size and flags), in ticks of 90 kHz.
+fn samples(part: &[u8]) -> Option<(u64, Vec<u32>)> {
+    let after = |name: &[u8; 4]| part.get(part.windows(4).position(|four| four == name)? + 8..);
+    let start = u64::from_be_bytes(*after(b"tfdt")?.first_chunk()?);
+    let body = after(b"trun")?;
     let number = |at: usize| Some(u32::from_be_bytes(body.get(at..at + 4)?.try_into().ok()?));
     let count = number(0)? as usize;
-    (0..count).map(|sample| Some(f64::from(number(8 + sample * 12)?) / 90.0)).collect()
+    Some((start, (0..count).map(|sample| number(8 + sample * 12)).collect::<Option<_>>()?))
 }
 
 #[cfg(test)]
@@ -233,13 +251,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_tells_how_long_its_pictures_stand() {
+    fn a_part_tells_when_its_pictures_are_seen() {
         let words = [0x0701_u32, 2, 100, 3_000, 40, 0, 6_000, 41, 0];
-        let part: Vec<u8> =
-            b"\0\0\0\x30trun".iter().copied().chain(words.into_iter().flat_map(u32::to_be_bytes)).collect();
-        let spent: Vec<f64> = durations(&part).unwrap();
-        assert!((spent[0] - 100.0 / 3.0).abs() < 0.01 && (spent[1] - 200.0 / 3.0).abs() < 0.01, "{spent:?}");
-        assert_eq!(durations(&part[..30]), None);
+        let part: Vec<u8> = b"\0\0\0\x14tfdt\x01\0\0\0\0\0\0\x01\0\0\0\x05\0\0\0\x30trun"
+            .iter()
+            .copied()
+            .chain(words.into_iter().flat_map(u32::to_be_bytes))
+            .collect();
+        assert_eq!(samples(&part), Some(((1 << 32) + 5, vec![3_000, 6_000])));
+        assert_eq!(samples(&part[..50]), None);
     }
 
     #[test]
