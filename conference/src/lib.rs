@@ -45,7 +45,8 @@ use std::{
 };
 
 use model::{
-    BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, WaitReason,
+    BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched,
+    WaitReason,
 };
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
@@ -166,6 +167,8 @@ pub enum Via {
         number: PhoneNumber,
         /// His sound.
         leg: LegId,
+        /// Who says that the number is his.
+        vouched: Vouched,
     },
     /// A program or machine that only sends. Its token has been looked at.
     Encoder,
@@ -177,6 +180,13 @@ impl Via {
             Self::Web => model::Via::Web,
             Self::Phone { number, .. } => model::Via::Phone(number.clone()),
             Self::Encoder => model::Via::Encoder,
+        }
+    }
+
+    fn vouched(&self) -> &Vouched {
+        match self {
+            Self::Phone { vouched, .. } => vouched,
+            Self::Web | Self::Encoder => &Vouched::Nobody,
         }
     }
 }

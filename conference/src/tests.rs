@@ -118,7 +118,7 @@ impl House {
     }
 
     fn phone(&self, number: &str, leg: &LegMedia) -> JoinRequest {
-        let via = Via::Phone { number: PhoneNumber::new(number), leg: leg.id() };
+        let via = Via::Phone { number: PhoneNumber::new(number), leg: leg.id(), vouched: Vouched::Nobody };
         JoinRequest { name: None, via, ..self.request("") }
     }
 }
@@ -187,6 +187,24 @@ async fn guessing_at_once_gains_no_tries() {
     let forged = known.replace('.', "0.");
     let refused = house.conference.login("member", "Huitong-2026".to_owned(), Some(&forged), LOOPBACK).await;
     assert!(matches!(refused, Err(LoginRefused::Locked(_))));
+}
+
+// reliability: A11
+#[tokio::test]
+async fn guessing_behind_a_carrier_slows_its_wrong_entries_and_shuts_nobody_out() {
+    let House { conference, .. } = House::open().await;
+    let carrier = IpAddr::from([192, 0, 2, 1]);
+    let hidden = PhoneNumber::new("anonymous");
+    assert_eq!(conference.wrong_entry_delay(carrier), Duration::ZERO);
+    for _ in 0..600 {
+        conference.note_wrong_number(&hidden, &Vouched::Brought, carrier);
+    }
+    assert_eq!(conference.wrong_entry_delay(carrier), Duration::from_secs(5));
+    for caller in [&hidden, &PhoneNumber::new("13800000001")] {
+        assert!(!conference.is_guessing(caller, &Vouched::Brought, carrier));
+    }
+    assert!(!conference.is_guessing(&hidden, &Vouched::Asserted(PhoneNumber::new("13800000002")), carrier));
+    assert_eq!(conference.wrong_entry_delay([192, 0, 2, 2].into()), Duration::ZERO);
 }
 
 #[tokio::test]

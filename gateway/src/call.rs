@@ -6,14 +6,15 @@ use std::{
 };
 
 use conference::{CallKind, CallRecord};
-use model::{MeetingId, ParticipantId, PhoneNumber};
+use model::{MeetingId, ParticipantId, PhoneNumber, Vouched};
 use plane::LegReport;
-use sip::{Incoming, sdp};
+use sip::{Identity, Incoming, sdp};
 use sipconf::Encryption;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     House,
+    arrivals::Arrival,
     end_cause::EndCause,
     in_meeting::in_meeting,
     ivr,
@@ -34,11 +35,24 @@ const LAST_WORDS_STOPPING: Duration = Duration::from_millis(2_500);
 pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, signals: mpsc::Receiver<Signal>) {
     let caller = PhoneNumber::new(incoming.caller.clone());
     let mut told = Told::begin(&caller, incoming.call_id.clone(), false);
+    let vouched = vouched(&incoming.identity);
+    let trunk = house.carriers.of(incoming.source.peer.ip().to_canonical(), &incoming.dialled);
+    let number = if let Vouched::Asserted(number) = &vouched { number.clone() } else { caller.clone() };
+    let arrival = trunk.map_or(Ok(None), |index| Arrival::take(&house.carriers, index, number));
+    let arrival = match arrival.map_err(EndCause::from) {
+        Ok(arrival) => arrival,
+        Err(cause) => {
+            let (code, reason) = cause.refusal();
+            orders.give(Order::Reject(code, reason)).await;
+            return Box::pin(told.end(&house, cause)).await;
+        }
+    };
     // What is boxed is kept for as long as it runs, not for as long as the call stands.
     let answered = Box::pin(answer(&incoming, Arc::clone(&house), &orders, signals)).await;
     let cause = match answered {
         Ok((mut line, codec)) => {
             let answered_ms = now_ms();
+            (line.vouched, line.trunk) = (vouched, trunk);
             let (cause, place) = Box::pin(converse(&mut line, &incoming, &caller)).await;
             Box::pin(line.say_last(cause.words(), last_words(cause))).await;
             orders.give(Order::HangUp).await;
@@ -52,7 +66,16 @@ pub(crate) async fn run(incoming: Incoming, house: Arc<House>, orders: Orders, s
             cause
         }
     };
+    drop(arrival);
     Box::pin(told.end(&house, cause)).await;
+}
+
+fn vouched(identity: &Identity) -> Vouched {
+    match identity {
+        Identity::Written => Vouched::Nobody,
+        Identity::Brought => Vouched::Brought,
+        Identity::Asserted(number) => Vouched::Asserted(PhoneNumber::new(number.clone())),
+    }
 }
 
 /// How long somebody is spoken to whose call is over.

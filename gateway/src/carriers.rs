@@ -19,6 +19,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    arrivals::Arrivals,
     locate::{Locator, Place},
     switchboard::Wish,
     tls::TlsPeer,
@@ -71,6 +72,7 @@ struct State {
     /// It has answered last time. Unknown ones are tried.
     silent: AtomicBool,
     usage: Mutex<Usage>,
+    arrivals: Mutex<Arrivals>,
     servers: Mutex<Servers>,
     /// The connection we registered by is gone.
     lost: Notify,
@@ -160,7 +162,7 @@ impl Usage {
     }
 }
 
-fn forget(times: &mut VecDeque<Instant>, now: Instant, age: Duration) {
+pub(crate) fn forget(times: &mut VecDeque<Instant>, now: Instant, age: Duration) {
     while times.front().is_some_and(|first| now.saturating_duration_since(*first) >= age) {
         times.pop_front();
     }
@@ -202,6 +204,18 @@ impl Carriers {
             metrics::counter!("gateway_trunk_limited", "trunk" => trunk.name.clone()).increment(1);
         }
         has_room.then(|| Permit { carriers: Arc::clone(self), index })
+    }
+
+    /// By which carrier a call from this address comes; of several there, by the one whose account is called.
+    pub(crate) fn of(&self, address: IpAddr, dialled: &str) -> Option<usize> {
+        let is_there = |state: &State| state.servers().found.iter().any(|place| place.address.ip() == address);
+        let mut all = self.states.iter().enumerate().filter(|(_, state)| is_there(state)).map(|(index, _)| index);
+        let mut others = all.clone();
+        all.find(|index| self.plan.trunks()[*index].user.as_deref() == Some(dialled)).or_else(|| others.next())
+    }
+
+    pub(crate) fn arrivals(&self, index: usize) -> Option<&Mutex<Arrivals>> {
+        self.states.get(index).map(|state| &state.arrivals)
     }
 
     /// Its servers in the order they are tried: where we are registered, then as they are found, those that failed lately last.

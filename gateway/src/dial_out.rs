@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conference::{Action, Callee, DialOut, Dialer, JoinRequest, Via};
+use conference::{Action, Callee, DialOut, Dialer, JoinRequest};
 use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal};
 use sip::{Replaces, Target, sdp};
 use sipconf::{Account, Dialled, Encryption, Prompt};
@@ -299,7 +299,7 @@ async fn converse(
         password: None,
         name: None,
         account: None,
-        via: Via::Phone { number: call.number.clone(), leg: line.leg.id() },
+        via: line.via(&call.number),
         dial: Some(call.dial),
         resume: None,
         since: None,

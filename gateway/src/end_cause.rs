@@ -4,6 +4,8 @@ use conference::EndReason;
 use model::Refusal;
 use sipconf::Prompt;
 
+use crate::arrivals::Over;
+
 /// The one reason a call ended, by whichever side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndCause {
@@ -49,6 +51,10 @@ pub(crate) enum EndCause {
     Moved,
     /// All ports for sound are taken.
     NoRoom,
+    /// His carrier has all calls here that it may have.
+    TrunkLimit,
+    /// His number has.
+    NumberLimit,
     Failed,
 }
 
@@ -58,9 +64,9 @@ impl EndCause {
         match self {
             Self::NotAcceptable => (488, "Not Acceptable Here"),
             Self::NoMeeting => (404, "Not Found"),
-            Self::Full | Self::TooManyTries => (486, "Busy Here"),
+            Self::Full | Self::TooManyTries | Self::NumberLimit => (486, "Busy Here"),
             Self::Locked | Self::Denied | Self::Removed | Self::NotAgain | Self::WrongPassword => (403, "Forbidden"),
-            Self::ServerStopping | Self::NoRoom => (503, "Service Unavailable"),
+            Self::ServerStopping | Self::NoRoom | Self::TrunkLimit => (503, "Service Unavailable"),
             Self::HungUp | Self::Canceled => (487, "Request Terminated"),
             Self::MeetingEnded
             | Self::NotYet
@@ -102,6 +108,8 @@ impl EndCause {
             Self::Replaced => "replaced",
             Self::Moved => "moved",
             Self::NoRoom => "no_room",
+            Self::TrunkLimit => "trunk_limit",
+            Self::NumberLimit => "number_limit",
             Self::Failed => "failed",
         }
     }
@@ -110,7 +118,7 @@ impl EndCause {
     pub(crate) fn words(self) -> &'static [Prompt] {
         match self {
             Self::HungUp | Self::Canceled | Self::NotAcceptable | Self::NoMedia | Self::Replaced => &[],
-            Self::Moved => &[],
+            Self::Moved | Self::TrunkLimit | Self::NumberLimit => &[],
             Self::Busy | Self::NoSuchNumber => &[],
             Self::NoAnswer | Self::Declined | Self::Spent => &[Prompt::Goodbye],
             Self::NoMeeting | Self::WrongPassword => &[Prompt::TooManyTries, Prompt::Goodbye],
@@ -124,6 +132,15 @@ impl EndCause {
             Self::MeetingEnded => &[Prompt::MeetingEnded],
             Self::ServerStopping => &[Prompt::ServerStopping],
             Self::NoRoom | Self::Failed => &[Prompt::Failed, Prompt::Goodbye],
+        }
+    }
+}
+
+impl From<Over> for EndCause {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Trunk => Self::TrunkLimit,
+            Over::Number => Self::NumberLimit,
         }
     }
 }

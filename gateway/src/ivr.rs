@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use conference::{Door, JoinRequest, Seat, Via};
+use conference::{Door, JoinRequest, Seat};
 use model::{MeetingId, MeetingNumber, PhoneNumber, Refusal, WaitReason};
 use sipconf::{Announce, Keypad, KeypadCommand, Language, Prompt};
 
@@ -52,7 +52,7 @@ pub(crate) async fn identify(
     if let Some(site) = &route.site {
         line.own = line.house.conference.site_prompts_by_name(site).await;
     }
-    if line.house.conference.is_guessing(caller, source) {
+    if line.house.conference.is_guessing(caller, &line.vouched, source) {
         return Err(EndCause::TooManyTries);
     }
     // Who comes from another meeting is known already.
@@ -73,7 +73,7 @@ pub(crate) async fn identify(
     let found = Box::pin(ask_meeting(line, route.language.is_none() || is_known, &who)).await;
     // Who dials numbers to see which are meetings hears no more of it than that.
     if found.is_err() && direct.is_some() && !line.house.numbers.has(dialled) {
-        line.house.conference.note_wrong_number(caller, source);
+        line.house.conference.note_wrong_number(caller, &line.vouched, source);
     }
     found
 }
@@ -147,11 +147,11 @@ async fn enter(
         let knocked = match door {
             Some(door) => knock(line, door.id, given, caller).await?,
             None if given.is_none() => Knocked::Refused(Refusal::PasswordNeeded),
-            None if line.house.conference.is_guessing(caller.number, caller.source) => {
+            None if line.house.conference.is_guessing(caller.number, &line.vouched, caller.source) => {
                 Knocked::Refused(Refusal::TooManyTries)
             }
             None => {
-                line.house.conference.note_wrong_number(caller.number, caller.source);
+                line.house.conference.note_wrong_number(caller.number, &line.vouched, caller.source);
                 Knocked::Refused(Refusal::WrongPassword)
             }
         };
@@ -168,6 +168,7 @@ async fn enter(
                 continue;
             }
             Knocked::Refused(Refusal::WrongPassword) if tries_pin => {
+                wrong(line, begun, caller).await;
                 pins += 1;
                 if pins >= TRIES {
                     return Err(EndCause::WrongPassword);
@@ -178,7 +179,7 @@ async fn enter(
             }
             Knocked::Refused(Refusal::PasswordNeeded) => &[Prompt::EnterPassword],
             Knocked::Refused(Refusal::WrongPassword) => {
-                sleep_until(begun + WRONG_AFTER).await;
+                wrong(line, begun, caller).await;
                 if passwords >= tries {
                     return Ok(None);
                 }
@@ -192,6 +193,14 @@ async fn enter(
             line.ask_name().await?;
         }
     }
+}
+
+/// Somebody entered a wrong number, password or PIN: he hears of it when he would whichever it was, and later where somebody
+/// guesses by his carrier.
+async fn wrong(line: &Line, begun: Instant, caller: &Caller<'_>) {
+    line.note_wrong();
+    let delay = line.house.conference.wrong_entry_delay(caller.source);
+    sleep_until(begun + WRONG_AFTER + delay).await;
 }
 
 /// What became of a caller at the door.
@@ -215,7 +224,7 @@ async fn knock(
         password,
         name: None,
         account: None,
-        via: Via::Phone { number: caller.number.clone(), leg: line.leg.id() },
+        via: line.via(caller.number),
         dial: None,
         resume: None,
         since: None,

@@ -3,6 +3,7 @@
 //!
 //! SIP itself is `sip`'s, sound `plane`'s, meetings `conference`'s, prompts and keys `sipconf`'s.
 
+mod arrivals;
 mod call;
 mod carriers;
 mod dial_out;

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
+use conference::Via;
 use media::Clip;
+use model::{PhoneNumber, Vouched};
 use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording};
 use sip::{
     Referral,
@@ -51,6 +53,10 @@ pub(crate) struct Line {
     pub(crate) name: Option<Recording>,
     pub(crate) sayings: Sayings,
     pub(crate) security: Security,
+    /// Who says that his number is his.
+    pub(crate) vouched: Vouched,
+    /// The carrier he came by.
+    pub(crate) trunk: Option<usize>,
     /// He has heard in which language he is spoken to.
     pub(crate) greeted: bool,
     /// He is in a meeting.
@@ -140,10 +146,24 @@ impl Line {
             name: None,
             sayings: Sayings::default(),
             security,
+            vouched: Vouched::Nobody,
+            trunk: None,
             greeted: false,
             seated: false,
             may_move: false,
             moves_to: None,
+        }
+    }
+
+    /// What he comes into a meeting by.
+    pub(crate) fn via(&self, number: &PhoneNumber) -> Via {
+        Via::Phone { number: number.clone(), leg: self.leg.id(), vouched: self.vouched.clone() }
+    }
+
+    /// He has entered a wrong number or password.
+    pub(crate) fn note_wrong(&self) {
+        if let Some(trunk) = self.trunk.and_then(|index| self.house.carriers.plan().trunks().get(index)) {
+            metrics::counter!("gateway_trunk_wrong_entries", "trunk" => trunk.name.clone()).increment(1);
         }
     }
 

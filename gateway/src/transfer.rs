@@ -4,7 +4,7 @@
 //! Nobody is called for a caller whom his meeting would not call for him: role, allowed numbers and budgets are those of
 //! [`Action::Dial`].
 
-use conference::{Action, JoinRequest, Seat, Via};
+use conference::{Action, JoinRequest, Seat};
 use model::{DialState, DialView, MeetingNumber, PhoneNumber, Refusal};
 use sip::{CallKey, Referral};
 
@@ -104,7 +104,7 @@ pub(crate) async fn take_over(line: &mut Line, replaced: CallKey, caller: &Phone
                 password: None,
                 name: None,
                 account: None,
-                via: Via::Phone { number: caller.clone(), leg: line.leg.id() },
+                via: line.via(caller),
                 dial: None,
                 resume: Some(held.resume),
                 since: None,

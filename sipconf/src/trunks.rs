@@ -61,6 +61,9 @@ struct Written {
     calls_max: Option<u32>,
     calls_per_second: Option<u32>,
     calls_per_day: Option<u32>,
+    incoming_max: Option<u32>,
+    incoming_per_second: Option<u32>,
+    incoming_per_number: Option<u32>,
 }
 
 fn yes() -> bool {
@@ -109,6 +112,12 @@ pub struct Trunk {
     pub calls_per_second: u32,
     /// Begun in a day.
     pub calls_per_day: u32,
+    /// Of calls that come by it, at once; as many as there are ports where not set.
+    pub incoming_max: Option<u32>,
+    /// Of those, begun in a second.
+    pub incoming_per_second: Option<u32>,
+    /// Of those, at once of one number. A company may show one number for all its people.
+    pub incoming_per_number: Option<u32>,
 }
 
 impl std::fmt::Debug for Trunk {
@@ -175,7 +184,8 @@ impl TryFrom<Written> for Trunk {
         let calls_max = written.calls_max.unwrap_or(CALLS_MAX);
         let calls_per_second = written.calls_per_second.unwrap_or(CALLS_PER_SECOND);
         let calls_per_day = written.calls_per_day.unwrap_or(CALLS_PER_DAY);
-        if calls_max == 0 || calls_per_second == 0 || calls_per_day == 0 {
+        let incoming = [written.incoming_max, written.incoming_per_second, written.incoming_per_number];
+        if calls_max == 0 || calls_per_second == 0 || calls_per_day == 0 || incoming.contains(&Some(0)) {
             return Err(TrunkError::NoCalls(name));
         }
         let Some(caller) = written.caller.or_else(|| written.user.clone()) else {
@@ -200,6 +210,9 @@ impl TryFrom<Written> for Trunk {
             calls_max,
             calls_per_second,
             calls_per_day,
+            incoming_max: written.incoming_max,
+            incoming_per_second: written.incoming_per_second,
+            incoming_per_number: written.incoming_per_number,
             name,
         })
     }
@@ -355,6 +368,7 @@ mod tests {
             |line: &str, error: &str| assert_eq!(read(&format!("{PLAIN}{line}\n")), Err(error.to_owned()), "{line}");
         check("register = true", "trunk \"a\" registers: it needs user and password");
         check("calls_max = 0", "trunk \"a\" would never call: its limits are at least 1");
+        check("incoming_per_number = 0", "trunk \"a\" would never call: its limits are at least 1");
         check(
             "prefixes = [\"+86\", \"x\"]",
             "\"x\" is no beginning of a number: write + and digits, or digits of an extension",

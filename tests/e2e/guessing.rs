@@ -20,6 +20,7 @@ struct Call {
     server: std::net::SocketAddr,
     number: String,
     meeting: String,
+    fields: &'static str,
     to: String,
     cseq: u32,
     ended: bool,
@@ -27,10 +28,15 @@ struct Call {
 
 impl Call {
     fn begin(server: &Server, number: String) -> Result<Self> {
+        Self::to(server, &server.meeting, number, "")
+    }
+
+    /// The same to any number, with more fields.
+    fn to(server: &Server, dialled: &str, number: String, fields: &'static str) -> Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-        let (server, meeting) = (server.sip, server.meeting.clone());
-        let mut call = Self { socket, server, number, meeting, to: String::new(), cseq: 1, ended: false };
+        let (server, meeting) = (server.sip, dialled.to_owned());
+        let mut call = Self { socket, server, number, meeting, fields, to: String::new(), cseq: 1, ended: false };
         let body =
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\n";
         call.send("INVITE", &format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}", body.len()))?;
@@ -42,12 +48,12 @@ impl Call {
     }
 
     fn send(&self, method: &str, rest: &str) -> Result<()> {
-        let (local, Self { number, meeting, cseq, .. }) = (self.socket.local_addr()?, self);
+        let (local, Self { number, meeting, cseq, fields, .. }) = (self.socket.local_addr()?, self);
         let to = if self.to.is_empty() { format!("<sip:{meeting}@{}>", self.server) } else { self.to.clone() };
         let text = format!(
             "{method} sip:{meeting}@{} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKg{number}{method}{cseq};rport\r\n\
              From: <sip:{number}@127.0.0.1>;tag=a\r\nTo: {to}\r\nCall-ID: guess-{number}\r\nCSeq: {cseq} {method}\r\n\
-             Contact: <sip:{number}@{local}>\r\nMax-Forwards: 70\r\n{rest}",
+             Contact: <sip:{number}@{local}>\r\nMax-Forwards: 70\r\n{fields}{rest}",
             self.server
         );
         self.socket.send_to(text.as_bytes(), self.server)?;
@@ -88,6 +94,17 @@ impl Call {
             self.send("INFO", &rest)?;
             let cseq = format!("CSeq: {} INFO", self.cseq);
             self.wait(|text| text.contains(&cseq) || text.starts_with("BYE "))?;
+        }
+        Ok(())
+    }
+
+    /// Keys nothing until a wrong entry is answered: more keys than a person presses meanwhile would be lost.
+    fn hear_out(&mut self) -> Result<()> {
+        let until = Instant::now() + Duration::from_millis(700);
+        while !self.ended && Instant::now() < until {
+            if self.socket.peek_from(&mut [0; 4_096]).is_ok() {
+                self.wait(|_| true)?;
+            }
         }
         Ok(())
     }
@@ -143,6 +160,36 @@ async fn eighty_calls_at_once_make_twenty_guesses_and_the_host_is_told() -> Resu
     let cookie = Client::login(server.web, "host", PASSWORD).await?;
     let again = Client::join(server.web, &server.meeting, join, Some(&cookie)).await?;
     assert_eq!(again.joined["type"], "joined", "{}", again.joined);
+    Ok(())
+}
+
+// reliability: A11; RFC 3325
+#[tokio::test(flavor = "multi_thread")]
+async fn who_guesses_behind_a_carrier_is_known_by_whom_it_asserts_and_shuts_out_nobody_else() -> Result<()> {
+    let server = Server::start()?;
+    // He writes another number each time and hides; his carrier says who he is all the same.
+    let hidden = "P-Asserted-Identity: <sip:+8613911112222@carrier>\r\nPrivacy: id\r\n";
+    for n in 0..4 {
+        let mut call = Call::to(&server, "huitong", format!("1390000{n:04}"), hidden)?;
+        call.press("2")?;
+        for guess in 0..3 {
+            call.press(&format!("98765{n}{guess}00#0#"))?;
+            call.hear_out()?;
+        }
+        call.until_over()?;
+    }
+    assert_eq!(server.counted("conference_wrong_entries", "phone").await?, 10);
+    assert_eq!(server.counted("conference_guessing", "phone").await?, 1);
+    let right = format!("2{}#{}#", server.meeting, server.password);
+    let mut again = Call::to(&server, "huitong", "13900009999".to_owned(), hidden)?;
+    again.press(&right)?;
+    again.until_over()?;
+    assert!(!server.log().contains("caller joined"), "he is told no more");
+    let other = "P-Asserted-Identity: <sip:+8613933334444@carrier>\r\nPrivacy: id\r\n";
+    let mut honest = Call::to(&server, "huitong", "13900000000".to_owned(), other)?;
+    honest.press(&right)?;
+    server.wait_for_log("caller joined")?;
+    assert!(!server.log().contains("1111222"), "who hides is not told");
     Ok(())
 }
 

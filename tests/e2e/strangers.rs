@@ -11,6 +11,8 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tests::{Baresip, Client, Codec, Pjsua, RawPhone, Server, http, tag};
 
+use crate::dial_out::overloaded;
+
 fn invite(server: &Server, socket: &UdpSocket, media: &str) -> Result<String> {
     let local = socket.local_addr()?;
     let body = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n{media}");
@@ -63,6 +65,37 @@ fn where_strangers_are_kept_out_only_telephones_of_the_house_call() -> Result<()
     phone.wait_for("REGISTER_OK")?;
     phone.dial(&server.meeting, server.sip, "udp")?;
     phone.wait_for_sound()
+}
+
+// product: P7; RFC 3325
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_come_keep_their_carriers_limits() -> Result<()> {
+    let carrier = overloaded(false)?;
+    let trunks = format!(r#"[{{name="carrier",address="{carrier}",caller="1",incoming_max=2,incoming_per_number=1}}]"#);
+    let server = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunks)])?;
+    // Where its servers are is known then.
+    server.wait_for_log("trunk is up")?;
+    let call = |number: &str| -> Result<(RawPhone, tests::Reply)> {
+        let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+        let offer = phone.description()?;
+        let asserted = format!("P-Asserted-Identity: <sip:{number}@x>\r\n");
+        let reply = phone.invite("huitong", &asserted, &offer, "")?;
+        Ok((phone, reply))
+    };
+    let (mut first, taken) = call("13800000001")?;
+    assert_eq!(taken.code, 200);
+    assert_eq!(call("13800000001")?.1.code, 486, "one call of a number");
+    let _second = call("13800000002")?;
+    let refused = call("13800000003")?.1;
+    assert_eq!((refused.code, refused.field("Retry-After")), (503, Some("10")), "{}", refused.text);
+    assert_eq!(server.counted("gateway_trunk_limited", "carrier").await?, 2);
+    assert_eq!(server.counted("gateway_calls_ended", "number_limit").await?, 1);
+    first.send("BYE", &tag(&taken), "", "")?;
+    assert_eq!(first.answer()?.code, 200);
+    server.wait_for_log("hung_up")?;
+    let again = call("13800000001")?.1;
+    assert_eq!(again.code, 200, "{}", again.text);
+    Ok(())
 }
 
 #[test]

@@ -46,5 +46,5 @@ pub use push::{BadPushUrl, PushState, PushUrl, PushView};
 pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
 pub use shown::{BadPage, FileKind, Shown, ShownView, check_page};
 pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
-pub use tries::{EarlyTries, Guesses, network_of};
+pub use tries::{EarlyTries, Guesses, Reached, Vouched, network_of};
 pub use watch::{UnknownAccess, WatchAccess};

@@ -130,11 +130,30 @@ const PER_NUMBER_MAX: u32 = 10;
 /// Of browsers of one network: a company may have one address for all its people.
 const PER_NETWORK_MAX: u32 = 60;
 
-/// Of telephones of one network: all callers of a carrier come from its address.
-const PER_CARRIER_MAX: u32 = 600;
+/// Of telephones of one host nobody vouches for: their numbers are what it writes. A company's PBX has many people.
+const PER_HOST_MAX: u32 = 600;
+
+/// Of all telephones of a carrier, from which on its wrong entries are answered later. Nobody is shut out for it: thousands of
+/// honest callers come by one address. Fewer would slow those who mistype on a busy day.
+const CARRIER_SLOW_FROM: u32 = 600;
+
+/// By how much.
+const CARRIER_SLOW: Duration = Duration::from_secs(5);
 
 /// Remembered at all; the oldest are forgotten first.
 const GUESSES_MAX: usize = 200_000;
+
+/// Who stands for a caller's number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Vouched {
+    /// Nobody: a host that is neither a carrier of ours nor trusted. The number is what it writes.
+    #[default]
+    Nobody,
+    /// A carrier brings him, and doesn't say that the number is his.
+    Brought,
+    /// A carrier says whose call it is (RFC 3325), be it hidden from others or not.
+    Asserted(PhoneNumber),
+}
 
 /// Wrong entries at all meetings together: unknown numbers and wrong passwords, of callers and of browsers.
 #[derive(Debug, Default)]
@@ -146,28 +165,48 @@ pub struct Guesses {
 /// Who is counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Guesser {
+    /// Whoever has it: a carrier says so.
     Number(PhoneNumber),
+    /// As it was written there. Who writes another's number elsewhere counts for himself.
+    Written(IpAddr, PhoneNumber),
     Carrier(IpAddr),
+    Host(IpAddr),
     Network(IpAddr),
 }
 
+/// What became of another wrong entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Nothing yet.
+    None,
+    /// He is told no more.
+    Limit,
+    /// With this one it is so many that the carrier's are answered later.
+    CarrierSlow,
+}
+
 impl Guesser {
-    /// A caller is counted by his number and with all others of his carrier; who withholds it by the carrier alone.
-    fn all_of(via: &Via, address: IpAddr) -> impl Iterator<Item = Self> {
+    /// A caller is counted by his number, and with all others of his carrier or host.
+    fn all_of(via: &Via, vouched: &Vouched, address: IpAddr) -> impl Iterator<Item = Self> {
         let network = network_of(address);
-        let (number, other) = match via {
-            Via::Web | Via::Encoder => (None, Self::Network(network)),
-            Via::Phone(number) => {
-                ((!number.is_withheld()).then(|| Self::Number(number.clone())), Self::Carrier(network))
-            }
+        let (number, other) = match (via, vouched) {
+            (Via::Web | Via::Encoder, _) => (None, Self::Network(network)),
+            (Via::Phone(_), Vouched::Asserted(number)) => (Some(Self::Number(number.clone())), Self::Carrier(network)),
+            (Via::Phone(number), Vouched::Brought) => (Self::written(network, number), Self::Carrier(network)),
+            (Via::Phone(number), Vouched::Nobody) => (Self::written(network, number), Self::Host(network)),
         };
         number.into_iter().chain([other])
     }
 
+    fn written(network: IpAddr, number: &PhoneNumber) -> Option<Self> {
+        (!number.is_withheld()).then(|| Self::Written(network, number.clone()))
+    }
+
     fn most(&self) -> u32 {
         match self {
-            Self::Number(_) => PER_NUMBER_MAX,
-            Self::Carrier(_) => PER_CARRIER_MAX,
+            Self::Number(_) | Self::Written(..) => PER_NUMBER_MAX,
+            Self::Carrier(_) => u32::MAX,
+            Self::Host(_) => PER_HOST_MAX,
             Self::Network(_) => PER_NETWORK_MAX,
         }
     }
@@ -175,22 +214,40 @@ impl Guesser {
 
 impl Guesses {
     /// Whether somebody may try another number or password. `now` is any time that doesn't go back.
-    pub fn may(&mut self, via: &Via, address: IpAddr, now: Duration) -> bool {
+    pub fn may(&mut self, via: &Via, vouched: &Vouched, address: IpAddr, now: Duration) -> bool {
         self.forget_old(now);
-        Guesser::all_of(via, address)
-            .all(|guesser| self.counts.get(&guesser).is_none_or(|count| *count < guesser.most()))
+        Guesser::all_of(via, vouched, address).all(|guesser| self.count(&guesser) < guesser.most())
+    }
+
+    /// By how much a wrong entry of a caller by this address is answered later.
+    pub fn slowed(&mut self, address: IpAddr, now: Duration) -> Duration {
+        self.forget_old(now);
+        let is_slow = self.count(&Guesser::Carrier(network_of(address))) >= CARRIER_SLOW_FROM;
+        if is_slow { CARRIER_SLOW } else { Duration::ZERO }
+    }
+
+    fn count(&self, guesser: &Guesser) -> u32 {
+        self.counts.get(guesser).copied().unwrap_or_default()
     }
 
     /// He entered a wrong one.
-    pub fn note(&mut self, via: &Via, address: IpAddr, now: Duration) {
+    pub fn note(&mut self, via: &Via, vouched: &Vouched, address: IpAddr, now: Duration) -> Reached {
         self.forget_old(now);
-        for guesser in Guesser::all_of(via, address) {
+        let mut reached = Reached::None;
+        for guesser in Guesser::all_of(via, vouched, address) {
             if self.wrong.len() >= GUESSES_MAX {
                 self.forget_first();
             }
-            *self.counts.entry(guesser.clone()).or_default() += 1;
+            let count = self.counts.entry(guesser.clone()).or_default();
+            *count += 1;
+            if *count == guesser.most() {
+                reached = Reached::Limit;
+            } else if *count == CARRIER_SLOW_FROM && matches!(guesser, Guesser::Carrier(_)) {
+                reached = Reached::CarrierSlow;
+            }
             self.wrong.push_back((now, guesser));
         }
+        reached
     }
 
     fn forget_old(&mut self, now: Duration) {
@@ -231,28 +288,66 @@ mod tests {
         assert!(!tries.is_clean(second(1_310)) && tries.is_clean(second(1_311)) && !tries.has_closed());
     }
 
+    const CARRIER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+    fn phone(n: u32) -> Via {
+        Via::Phone(PhoneNumber::new(format!("1380000{n:04}")))
+    }
+
     // reliability: A11
     #[test]
     fn guessing_at_many_meetings_is_guessing_all_the_same() {
         let mut guesses = Guesses::default();
-        let carrier = IpAddr::from([192, 0, 2, 1]);
-        let phone = |n: u32| Via::Phone(PhoneNumber::new(format!("1380000{n:04}")));
-        let second = Duration::from_secs;
-        (0..10).for_each(|n| guesses.note(&phone(1), carrier, second(n)));
-        assert!(!guesses.may(&phone(1), carrier, second(3_600)) && guesses.may(&phone(2), carrier, second(3_600)));
-        assert!(guesses.may(&phone(1), carrier, second(3_601)), "after an hour");
+        let (nobody, second) = (Vouched::Nobody, Duration::from_secs);
+        (0..9).for_each(|n| assert_eq!(guesses.note(&phone(1), &nobody, CARRIER, second(n)), Reached::None));
+        assert_eq!(guesses.note(&phone(1), &nobody, CARRIER, second(9)), Reached::Limit);
+        assert!(!guesses.may(&phone(1), &nobody, CARRIER, second(3_600)));
+        assert!(guesses.may(&phone(2), &nobody, CARRIER, second(3_600)));
+        assert!(guesses.may(&phone(1), &nobody, CARRIER, second(3_601)), "after an hour");
         // Numbers that change with each call, as who guesses by machine has them.
-        (0..590).for_each(|n| guesses.note(&phone(n + 100), carrier, second(3_000)));
-        assert!(guesses.may(&phone(9_000), carrier, second(3_000)));
-        (0..10).for_each(|n| guesses.note(&phone(n + 1_000), carrier, second(3_601)));
-        assert!(!guesses.may(&phone(9_000), carrier, second(3_602)));
-        assert!(guesses.may(&Via::Web, carrier, second(3_602)), "browsers of that address are others");
-        (0..60).for_each(|_| guesses.note(&Via::Web, carrier, second(4_000)));
-        assert!(!guesses.may(&Via::Web, carrier, second(4_000)));
+        (0..590).for_each(|n| drop(guesses.note(&phone(n + 100), &nobody, CARRIER, second(3_000))));
+        assert!(guesses.may(&phone(9_000), &nobody, CARRIER, second(3_000)));
+        (0..10).for_each(|n| drop(guesses.note(&phone(n + 1_000), &nobody, CARRIER, second(3_601))));
+        assert!(!guesses.may(&phone(9_000), &nobody, CARRIER, second(3_602)));
+        assert!(guesses.may(&Via::Web, &nobody, CARRIER, second(3_602)), "browsers of that address are others");
+        (0..60).for_each(|_| drop(guesses.note(&Via::Web, &nobody, CARRIER, second(4_000))));
+        assert!(!guesses.may(&Via::Web, &nobody, CARRIER, second(4_000)));
         // A flood is forgotten, and holds no more than it may.
-        (0..300_000_u32).for_each(|n| guesses.note(&Via::Web, n.to_be_bytes().into(), second(5_000)));
+        (0..300_000_u32).for_each(|n| drop(guesses.note(&Via::Web, &nobody, n.to_be_bytes().into(), second(5_000))));
         assert_eq!((guesses.wrong.len(), guesses.counts.len()), (GUESSES_MAX, GUESSES_MAX));
-        assert!(guesses.may(&Via::Web, carrier, second(9_000)) && guesses.counts.is_empty());
+        assert!(guesses.may(&Via::Web, &nobody, CARRIER, second(9_000)) && guesses.counts.is_empty());
+    }
+
+    // reliability: A11
+    #[test]
+    fn who_guesses_behind_a_carrier_shuts_out_himself_and_slows_wrong_entries_alone() {
+        let mut guesses = Guesses::default();
+        let asserted = |n: u32| Vouched::Asserted(PhoneNumber::new(format!("1390000{n:04}")));
+        let now = Duration::from_secs(1);
+        // Whatever he writes, and whether he hides: the carrier knows who he is.
+        let hidden = Via::Phone(PhoneNumber::new("anonymous"));
+        (0..9).for_each(|n| drop(guesses.note(&phone(n), &asserted(1), CARRIER, now)));
+        assert_eq!(guesses.note(&hidden, &asserted(1), CARRIER, now), Reached::Limit);
+        assert!(!guesses.may(&hidden, &asserted(1), CARRIER, now) && guesses.may(&hidden, &asserted(2), CARRIER, now));
+        let elsewhere = IpAddr::from([192, 0, 2, 2]);
+        assert!(!guesses.may(&phone(7), &asserted(1), elsewhere, now), "nor by another carrier");
+        // Numbers nobody vouches for are held against who wrote them there, and not against who has them.
+        let his = Via::Phone(PhoneNumber::new("13900000002"));
+        (0..10).for_each(|_| drop(guesses.note(&his, &Vouched::Nobody, elsewhere, now)));
+        assert!(!guesses.may(&his, &Vouched::Nobody, elsewhere, now) && guesses.may(&his, &asserted(2), CARRIER, now));
+        // Thousands of calls by machine, without a number.
+        let reached: Vec<Reached> =
+            (10..5_000).map(|_| guesses.note(&hidden, &Vouched::Brought, CARRIER, now)).collect();
+        let alarms = reached.iter().filter(|it| **it == Reached::CarrierSlow).count();
+        assert_eq!((alarms, reached[589]), (1, Reached::CarrierSlow), "told once");
+        for honest in [&phone(77), &hidden] {
+            assert!(
+                guesses.may(honest, &Vouched::Brought, CARRIER, now) && guesses.may(honest, &asserted(3), CARRIER, now)
+            );
+        }
+        assert_eq!(guesses.slowed(CARRIER, now), CARRIER_SLOW);
+        assert_eq!(guesses.slowed(elsewhere, now), Duration::ZERO, "another carrier's are not");
+        assert_eq!(guesses.slowed(CARRIER, now + GUESS_WINDOW * 2), Duration::ZERO);
     }
 
     #[test]

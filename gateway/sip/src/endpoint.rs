@@ -146,6 +146,8 @@ pub struct Incoming {
     pub to: String,
     /// Who calls: the user part of From, or whom his carrier asserts he is (RFC 3325).
     pub caller: String,
+    /// Who stands for that.
+    pub identity: Identity,
     /// Call-ID, for logs.
     pub call_id: String,
     /// The offer; empty where the caller waits for ours (RFC 3264 §5): it goes into the answer, his answer comes by
@@ -158,6 +160,17 @@ pub struct Incoming {
     /// The caller requires to be told reliably that it rings (RFC 3262): [`Endpoint::ring`] before the answer. Who waits for our offer
     /// is not told: the first he is told so would have to bring it (§5), and he has it by the answer.
     pub wants_ringing: bool,
+}
+
+/// Who stands for a caller's number (RFC 3325).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody: it is what a stranger wrote.
+    Written,
+    /// A carrier, a PBX or a proxy that is believed brings him, and asserts nothing.
+    Brought,
+    /// One of those says that this is his number. It is not to be shown: he may have asked for that (RFC 3323).
+    Asserted(String),
 }
 
 /// What happens.
@@ -480,11 +493,13 @@ impl Endpoint {
         }
         self.last_call += 1;
         let call = CallKey(self.last_call);
+        let identity = self.identity(&message, source);
         let incoming = Incoming {
             call,
             dialled,
             to: message.uri("to").and_then(uri_user).unwrap_or_default(),
-            caller: self.caller(&message, source),
+            caller: Self::caller(&message, &identity),
+            identity,
             call_id: dialog.0.clone(),
             wants_ringing: requires_ringing(&message) && !message.body.is_empty(),
             offer: std::mem::take(&mut message.body),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Endpoint, Event, Instant, Message, Source, TransactionKey, outgoing::way_by};
+use super::{Endpoint, Event, Identity, Instant, Message, Source, TransactionKey, outgoing::way_by};
 use crate::{
     digest::{Credentials, Proof, challenges},
     message::{address_uri, list, parameter, split_address, uri_number, uri_user},
@@ -162,13 +162,23 @@ impl Endpoint {
         self.guard.may_call(host) || self.registers_by(|way| way.peer.ip() == host, now)
     }
 
-    /// From is what he writes; his carrier knows better, unless he asked it not to tell (RFC 3323, RFC 3325 §9.2).
-    pub(super) fn caller(&self, invite: &Message, source: Source) -> String {
-        let hides = |privacy: &str| privacy.split(';').any(|kind| matches!(kind.trim(), "id" | "user" | "header"));
-        let is_told = self.guard.is_believed(source.peer.ip()) && !invite.headers("privacy").any(hides);
+    /// Whether who sent this is believed, and what he asserts of his caller, be it hidden from others or not.
+    pub(super) fn identity(&self, invite: &Message, source: Source) -> Identity {
+        if !self.guard.is_believed(source.peer.ip()) {
+            return Identity::Written;
+        }
         let asserted = invite.headers("p-asserted-identity").flat_map(list).map(address_uri);
-        let asserted = asserted.filter_map(uri_number).find(|number| !number.is_empty() && is_told);
-        asserted.or_else(|| invite.uri("from").and_then(uri_user)).unwrap_or_default()
+        let asserted = asserted.filter_map(uri_number).find(|number| !number.is_empty());
+        asserted.map_or(Identity::Brought, Identity::Asserted)
+    }
+
+    /// From is what he writes; his carrier knows better, unless he asked it not to tell (RFC 3323, RFC 3325 §9.2).
+    pub(super) fn caller(invite: &Message, identity: &Identity) -> String {
+        let hides = |privacy: &str| privacy.split(';').any(|kind| matches!(kind.trim(), "id" | "user" | "header"));
+        match identity {
+            Identity::Asserted(number) if !invite.headers("privacy").any(hides) => number.clone(),
+            _ => invite.uri("from").and_then(uri_user).unwrap_or_default(),
+        }
     }
 
     /// Where an account's telephones are, the most wanted first (RFC 3261 §16.6), and of those as much wanted the newest.

@@ -283,23 +283,27 @@ fn who_calls_is_whom_his_carrier_asserts_and_nobody_elses_word_counts() {
         );
         endpoint.handle(source(Transport::Udp), Message::parse(text.as_bytes()).unwrap(), now);
         let caller = events(endpoint).into_iter().find_map(|event| match event {
-            Event::Incoming(incoming) => Some(incoming.caller),
+            Event::Incoming(incoming) => Some((incoming.caller, incoming.identity)),
             _ => None,
         });
-        assert_eq!(caller.as_deref(), Some(expected), "{fields}");
+        let (caller, identity) = caller.unwrap();
+        assert_eq!(caller, expected, "{fields}");
+        identity
     };
     let asserted = "P-Asserted-Identity: \"Li Lei\" <tel:+8613900001111>\r\n";
+    let known = Identity::Asserted("+8613900001111".to_owned());
     let mut stranger = endpoint();
-    check(&mut stranger, asserted, "13812345678");
+    assert_eq!(check(&mut stranger, asserted, "13812345678"), Identity::Written);
     // A telephone of ours that we call is no carrier; whom we ask whether he is there is one.
     stranger.call(outgoing::target(Transport::Udp), "offer", now);
-    check(&mut stranger, &format!("{asserted}User-Agent: a\r\n"), "13812345678");
+    assert_eq!(check(&mut stranger, &format!("{asserted}User-Agent: a\r\n"), "13812345678"), Identity::Written);
     stranger.ask(outgoing::target(Transport::Udp), Question::Options, now);
     let mut carrier = stranger;
-    check(&mut carrier, &format!("{asserted}User-Agent: ab\r\n"), "+8613900001111");
+    assert_eq!(check(&mut carrier, &format!("{asserted}User-Agent: ab\r\n"), "+8613900001111"), known);
     check(&mut carrier, "P-Asserted-Identity: <sip:alice@h>, <sip:+861@h>\r\n", "alice");
-    check(&mut carrier, "P-Asserted-Identity: nonsense\r\n", "13812345678");
-    check(&mut carrier, &format!("{asserted}Privacy: id;critical\r\n"), "13812345678");
+    assert_eq!(check(&mut carrier, "P-Asserted-Identity: nonsense\r\n", "13812345678"), Identity::Brought);
+    // Who hides is counted by who he is all the same.
+    assert_eq!(check(&mut carrier, &format!("{asserted}Privacy: id;critical\r\n"), "13812345678"), known);
 }
 
 // product: P7, P12; reliability: A2
