@@ -170,8 +170,10 @@ impl Switchboard {
             }
             self.flush();
             let dropped = self.endpoint.take_dropped();
-            if dropped > 0 {
-                metrics::counter!("gateway_messages_dropped", "why" => "flood").increment(dropped);
+            for (why, count) in [("flood", dropped.flood), ("scanner", dropped.scanners)] {
+                if count > 0 {
+                    metrics::counter!("gateway_messages_dropped", "why" => why).increment(count);
+                }
             }
         }
         while let Ok((call, order)) = self.orders.try_recv() {

@@ -332,6 +332,8 @@ pub(crate) struct Sip {
     /// Whether anybody may call: without it only carriers in `trunks`, those in `trusted` and from where a telephone of the house is
     /// registered.
     pub(crate) strangers: bool,
+    /// What scanners call themselves, who are not answered.
+    pub(crate) scanners: Vec<String>,
     /// Who is asked where carriers' servers are; the system's own where there is none.
     pub(crate) name_servers: Vec<SocketAddr>,
 }
@@ -352,7 +354,12 @@ impl TryFrom<String> for TrustedNetwork {
 impl Sip {
     pub(crate) fn limits(&self) -> Limits {
         let trusted = self.trusted.iter().map(|network| network.0).collect();
-        Limits { requests_per_second: self.requests_per_second, trusted, no_strangers: !self.strangers }
+        Limits {
+            requests_per_second: self.requests_per_second,
+            trusted,
+            no_strangers: !self.strangers,
+            scanners: self.scanners.clone(),
+        }
     }
 
     pub(crate) fn dial_plan(&self) -> DialPlan {
@@ -553,6 +560,7 @@ impl Default for Sip {
             requests_per_second: 20,
             trusted: Vec::new(),
             strangers: true,
+            scanners: Limits::SCANNERS.map(str::to_owned).to_vec(),
             name_servers: Vec::new(),
         }
     }

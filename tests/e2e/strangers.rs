@@ -98,6 +98,38 @@ async fn calls_that_come_keep_their_carriers_limits() -> Result<()> {
     Ok(())
 }
 
+// reliability: A2
+#[tokio::test]
+async fn scanners_hear_nothing_and_the_others_of_their_address_do() -> Result<()> {
+    let server = Server::start()?;
+    let socket = UdpSocket::bind("127.0.0.2:0")?;
+    socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let ask = |id: &str, method: &str, agent: &str| -> Result<()> {
+        let text = format!(
+            "{method} sip:100@{0} SIP/2.0\r\nVia: SIP/2.0/UDP {1};branch=z9hG4bK{id};rport\r\nFrom: <sip:100@x>;tag=a\r\n\
+             To: <sip:100@x>\r\nCall-ID: {id}\r\nCSeq: 1 {method}\r\nContact: <sip:100@{1}>\r\nUser-Agent: {agent}\r\n\
+             Content-Length: 0\r\n\r\n",
+            server.sip,
+            socket.local_addr()?
+        );
+        socket.send_to(text.as_bytes(), server.sip)?;
+        Ok(())
+    };
+    let agents = ["friendly-scanner", "VaxSIPUserAgent/3.1", "sipcli/v1.8", "pplsip"];
+    for (n, agent) in agents.iter().enumerate() {
+        for method in ["OPTIONS", "REGISTER", "INVITE"] {
+            ask(&format!("scan{n}{method}"), method, agent)?;
+        }
+    }
+    ask("telephone", "OPTIONS", "Yealink SIP-T46S 66.84.0.15")?;
+    let mut buffer = [0; 4096];
+    let (len, _) = socket.recv_from(&mut buffer)?;
+    let answer = String::from_utf8_lossy(&buffer[..len]);
+    assert!(answer.starts_with("SIP/2.0 200") && answer.contains("z9hG4bKtelephone"), "{answer}");
+    assert_eq!(server.counted("gateway_messages_dropped", "scanner").await?, 12);
+    Ok(())
+}
+
 #[test]
 fn a_call_without_a_codec_of_ours_is_refused() -> Result<()> {
     let server = Server::start()?;

@@ -162,6 +162,15 @@ pub struct Incoming {
     pub wants_ringing: bool,
 }
 
+/// Requests that were heard and not answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Of strangers who ask too much.
+    pub flood: u64,
+    /// Of [`Limits::scanners`].
+    pub scanners: u64,
+}
+
 /// Who stands for a caller's number (RFC 3325).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
@@ -213,7 +222,7 @@ type Lookup<K, V> = std::collections::HashMap<K, V>;
 pub struct Endpoint {
     config: EndpointConfig,
     guard: Guard,
-    dropped: u64,
+    dropped: Dropped,
     calls: Timed<CallKey, Call>,
     /// Call-ID and the caller's tag.
     by_dialog: Lookup<(String, String), CallKey>,
@@ -311,7 +320,7 @@ impl Endpoint {
     pub fn new(config: EndpointConfig) -> Self {
         Self {
             guard: Guard::new(config.limits.clone()),
-            dropped: 0,
+            dropped: Dropped::default(),
             config,
             calls: Timed::new(),
             by_dialog: Lookup::default(),
@@ -339,7 +348,12 @@ impl Endpoint {
             StartLine::Response { .. } => self.response(&message, now),
             StartLine::Request { method, .. } => {
                 if !self.guard.admits(source.peer.ip(), method, now) {
-                    self.dropped += 1;
+                    self.dropped.flood += 1;
+                    return;
+                }
+                let agent = message.header("user-agent").unwrap_or_default();
+                if !agent.is_empty() && self.guard.is_scanner(source.peer.ip(), agent) {
+                    self.dropped.scanners += 1;
                     return;
                 }
                 if let Some(key) = transaction_key(&message) {
@@ -349,8 +363,8 @@ impl Endpoint {
         }
     }
 
-    /// Requests of strangers who ask too much that were not answered since it was asked last.
-    pub fn take_dropped(&mut self) -> u64 {
+    /// Requests that were not answered since it was asked last.
+    pub fn take_dropped(&mut self) -> Dropped {
         std::mem::take(&mut self.dropped)
     }
 

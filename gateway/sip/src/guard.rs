@@ -75,6 +75,27 @@ pub struct Limits {
     pub trusted: Vec<Network>,
     /// Who is neither one of those, nor a carrier of ours, nor where a telephone of the house is registered, calls nobody.
     pub no_strangers: bool,
+    /// What programs that look for servers to break into call themselves in User-Agent, in any case, or a part of it. Who is
+    /// neither trusted nor asked by us and calls himself so is not answered: he would learn that there is something.
+    pub scanners: Vec<String>,
+}
+
+impl Limits {
+    /// Scanners' names as they are met.
+    pub const SCANNERS: [&str; 12] = [
+        "friendly-scanner",
+        "friendly-request",
+        "sipvicious",
+        "sipcli",
+        "sip-scan",
+        "sipscan",
+        "siparmyknife",
+        "sundayddr",
+        "iwar",
+        "sipptk",
+        "pplsip",
+        "vaxsipuseragent",
+    ];
 }
 
 /// What is left of a host's rate.
@@ -128,7 +149,20 @@ impl Guard {
     }
 
     pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
-        self.limits.requests_per_second == 0 || self.is_in_trusted_network(host) || self.asked.contains(&host)
+        self.limits.requests_per_second == 0 || self.is_known(host)
+    }
+
+    fn is_known(&self, host: IpAddr) -> bool {
+        self.is_in_trusted_network(host) || self.asked.contains(&host)
+    }
+
+    /// Whether who calls himself so is somebody who looks for servers to break into.
+    pub(crate) fn is_scanner(&self, host: IpAddr, agent: &str) -> bool {
+        let has = |name: &String| {
+            let name = name.as_bytes();
+            !name.is_empty() && agent.as_bytes().windows(name.len()).any(|part| part.eq_ignore_ascii_case(name))
+        };
+        self.limits.scanners.iter().any(has) && !self.is_known(host)
     }
 
     fn is_in_trusted_network(&self, host: IpAddr) -> bool {
@@ -207,7 +241,7 @@ mod tests {
         Guard::new(Limits {
             requests_per_second: 20,
             trusted: vec!["10.1.0.0/16".parse().unwrap()],
-            no_strangers: false,
+            ..Limits::default()
         })
     }
 
@@ -249,6 +283,23 @@ mod tests {
         let mut guard = self::guard();
         let heard = (0..1_000).filter(|n| guard.admits(one(*n), "INVITE", start)).count();
         assert_eq!(heard, 50, "one customer's /64");
+    }
+
+    // reliability: A2; research/sip.md §5 security
+    #[test]
+    fn scanners_are_known_by_their_names_unless_they_are_ours() {
+        let scanners = Limits::SCANNERS.map(str::to_owned).to_vec();
+        let mut guard = Guard::new(Limits { scanners, ..guard().limits });
+        let stranger: IpAddr = "192.0.2.1".parse().unwrap();
+        for agent in ["friendly-scanner", "VaxSIPUserAgent/3.1", "sipcli/v1.8", "PPLSIP", "SIPVicious/0.3.8"] {
+            assert!(guard.is_scanner(stranger, agent), "{agent}");
+        }
+        for agent in ["", "Yealink SIP-T46S 66.84.0.15", "baresip v1.0.0 (x86_64/linux)", "PJSUA v2.15.1", "sipp"] {
+            assert!(!guard.is_scanner(stranger, agent), "{agent}");
+        }
+        assert!(!guard.is_scanner("10.1.2.3".parse().unwrap(), "friendly-scanner"), "somebody looks after his own");
+        guard.trust(stranger);
+        assert!(!guard.is_scanner(stranger, "friendly-scanner"));
     }
 
     #[test]
