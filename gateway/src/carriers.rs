@@ -83,6 +83,8 @@ struct State {
 struct Servers {
     /// As they were found last: a name server that is silent takes no carrier away.
     found: Vec<Place>,
+    /// Its records name them, and so how they are spoken to.
+    by_records: bool,
     /// Those that failed, and until when that counts.
     bad: Vec<(Place, Instant)>,
     /// Where we are registered.
@@ -223,15 +225,11 @@ impl Carriers {
         let (Some(state), Some(trunk)) = (self.states.get(index), self.plan.trunks().get(index)) else {
             return Vec::new();
         };
-        let transport = trunk.transport.map(|transport| match transport {
-            sipconf::Transport::Udp => sip::Transport::Udp,
-            sipconf::Transport::Tcp => sip::Transport::Tcp,
-            sipconf::Transport::Tls => sip::Transport::Tls,
-        });
-        let found = self.locator.places(&trunk.host, trunk.port, transport).await;
+        let transport = trunk.transport.map(transport_of);
+        let (found, by_records) = self.locator.places(&trunk.host, trunk.port, transport).await;
         let mut servers = state.servers();
         if !found.is_empty() {
-            servers.found = found;
+            (servers.found, servers.by_records) = (found, by_records);
         }
         servers.in_order(Instant::now())
     }
@@ -382,19 +380,22 @@ impl Carriers {
         to: String,
     ) -> Option<(Target, Option<TlsPeer>)> {
         let trunk = self.plan.trunks().get(index)?;
-        let routes = self.states.get(index)?.route_from(place);
+        let state = self.states.get(index)?;
+        let (routes, by_records) = (state.route_from(place), state.servers().by_records);
         let tls = match place.transport {
             sip::Transport::Udp | sip::Transport::Tcp | sip::Transport::Ws => None,
             sip::Transport::Tls => Some(tls_peer(trunk)?),
         };
         let credentials = trunk.user.clone().zip(trunk.password.clone());
+        // The switchboard chooses one of its sockets.
+        let by = |transport| Source {
+            transport,
+            peer: place.address,
+            local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        };
+        let is_settled = trunk.transport.is_some() || by_records || place.transport != sip::Transport::Udp;
         let target = Target {
-            // The switchboard chooses one of its sockets.
-            way: Source {
-                transport: place.transport,
-                peer: place.address,
-                local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-            },
+            way: by(place.transport),
             uri,
             from: format!("sip:{}@{}", trunk.caller, trunk.domain),
             to,
@@ -403,9 +404,18 @@ impl Carriers {
             credentials: credentials.map(|(user, password)| Credentials { user, password }),
             realm: trunk.realm.clone(),
             replaces: None,
+            large: (!is_settled).then(|| by(sip::Transport::Tcp)),
             routes,
         };
         Some((target, tls))
+    }
+}
+
+pub(crate) fn transport_of(written: sipconf::Transport) -> sip::Transport {
+    match written {
+        sipconf::Transport::Udp => sip::Transport::Udp,
+        sipconf::Transport::Tcp => sip::Transport::Tcp,
+        sipconf::Transport::Tls => sip::Transport::Tls,
     }
 }
 
@@ -529,6 +539,20 @@ mod tests {
         assert_eq!(call().routes, way);
         carriers.note(0, place, false);
         assert_eq!(call().routes, Vec::<String>::new(), "we are registered there no more");
+    }
+
+    // RFC 3261 §18.1.1
+    #[tokio::test]
+    async fn what_is_large_may_go_by_tcp_where_nobody_has_said_udp() {
+        let large = async |more: &str| {
+            let (carriers, ..) = carriers(more);
+            let place = carriers.places(0).await[0];
+            let uri = "sip:1@a".to_owned();
+            carriers.target(0, place, uri.clone(), uri).unwrap().0.large.map(|way| (way.transport, way.peer))
+        };
+        assert_eq!(large("").await, Some((sip::Transport::Tcp, "192.0.2.1:5060".parse().unwrap())));
+        assert_eq!(large("transport = \"udp\"\n").await, None);
+        assert_eq!(large("transport = \"tcp\"\n").await, None);
     }
 
     // product: P7; RFC 5626 §4.5

@@ -128,6 +128,7 @@ async fn ring_own(
             credentials: None,
             realm: None,
             replaces: replaces.clone(),
+            large: None,
             routes: binding.path,
         };
         if let Attempt::Over(over) = attempt(house, call, target, None, account.encryption, number).await {

@@ -284,6 +284,7 @@ impl Run {
             credentials: None,
             realm: None,
             replaces: None,
+            large: None,
             routes: Vec::new(),
         };
         let (number, name) = match self.load.codec {

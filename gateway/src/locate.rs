@@ -39,18 +39,24 @@ impl Locator {
         Self { names: NameServers::new(servers) }
     }
 
-    /// In the order they are to be tried; none where the name leads nowhere. What isn't said is looked up.
-    pub(crate) async fn places(&self, host: &str, port: Option<u16>, transport: Option<Transport>) -> Vec<Place> {
-        let mut places = timeout(WITHIN, self.find(host, port, transport)).await.unwrap_or_default();
+    /// In the order they are to be tried; none where the name leads nowhere. What isn't said is looked up. And whether records named
+    /// them, and with that how they are spoken to.
+    pub(crate) async fn places(
+        &self,
+        host: &str,
+        port: Option<u16>,
+        transport: Option<Transport>,
+    ) -> (Vec<Place>, bool) {
+        let (mut places, by_records) = timeout(WITHIN, self.find(host, port, transport)).await.unwrap_or_default();
         places.truncate(PLACES_MAX);
-        places
+        (places, by_records)
     }
 
-    async fn find(&self, host: &str, port: Option<u16>, transport: Option<Transport>) -> Vec<Place> {
+    async fn find(&self, host: &str, port: Option<u16>, transport: Option<Transport>) -> (Vec<Place>, bool) {
         let plain = transport.unwrap_or(Transport::Udp);
         // An address, or a port, leaves nothing to choose (§4.1, §4.2).
         if port.is_some() || host.parse::<IpAddr>().is_ok() {
-            return self.at(host, port.unwrap_or_else(|| default_port(plain)), plain).await;
+            return (self.at(host, port.unwrap_or_else(|| default_port(plain)), plain).await, false);
         }
         let services = match transport {
             Some(transport) => vec![(transport, service(transport, host))],
@@ -67,7 +73,10 @@ impl Locator {
                 }
             }
         }
-        if places.is_empty() { self.at(host, default_port(plain), plain).await } else { places }
+        match places.is_empty() {
+            true => (self.at(host, default_port(plain), plain).await, false),
+            false => (places, true),
+        }
     }
 
     /// What NAPTR records offer, the best first.

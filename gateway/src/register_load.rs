@@ -91,6 +91,7 @@ impl Run {
             credentials: Some(Credentials { user: user.to_owned(), password: password.to_owned() }),
             realm: None,
             replaces: None,
+            large: None,
             routes: Vec::new(),
         };
         let request = self.line.endpoint.ask(target, Question::Register { expires: 3_600 }, now);

@@ -160,6 +160,7 @@ impl Run {
             credentials: None,
             realm: None,
             replaces: None,
+            large: None,
             routes: Vec::new(),
         };
         let ip = local.ip();

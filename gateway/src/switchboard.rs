@@ -265,6 +265,12 @@ impl Switchboard {
         }
         let local = self.sockets.way_to(target.way.transport, target.way.peer, tls);
         target.way.local = local.unwrap_or(target.way.local);
+        if let Some(large) = &mut target.large {
+            match self.sockets.local_for(large.transport, large.peer) {
+                Some(local) => large.local = local,
+                None => target.large = None,
+            }
+        }
         local.is_some()
     }
 

@@ -131,6 +131,7 @@ impl Caller {
             credentials: None,
             realm: None,
             replaces: None,
+            large: None,
             routes: Vec::new(),
         };
         let family = if media.is_ipv4() { "IP4" } else { "IP6" };

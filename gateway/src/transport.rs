@@ -50,8 +50,12 @@ const ANSWERS_MAX: usize = 64;
 /// Connections that may wait to be taken: more than come while others are.
 const BACKLOG: i32 = 1024;
 
-/// How long the other end may take to accept a stream, and to show who it is.
+/// How long who connects to us by TLS may take to show who he is, and the other end of a connection of ours likewise.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long the other end may take to accept a connection of ours. The first packet may be lost, and is repeated after a second; more
+/// would leave a carrier behind a firewall no time for being asked by UDP ([`crate::carriers::SILENT`]).
+const ACCEPT: Duration = Duration::from_secs(2);
 
 /// A stream without a byte for so long is closed unless it is needed. Phones send keep-alives each two minutes or more often.
 pub(crate) const IDLE: Duration = Duration::from_secs(300);
@@ -198,8 +202,7 @@ impl Sockets {
         peer: SocketAddr,
         tls: Option<TlsPeer>,
     ) -> Option<SocketAddr> {
-        let leads = |(kind, local): &&(Transport, SocketAddr)| *kind == transport && local.is_ipv4() == peer.is_ipv4();
-        let local = self.local.iter().find(leads).map(|(_, local)| *local)?;
+        let local = self.local_for(transport, peer)?;
         if transport != Transport::Udp && !self.streams.contains_key(&(transport, peer)) {
             if self.streams.len() >= STREAMS_MAX {
                 return None;
@@ -209,7 +212,7 @@ impl Sockets {
             let (source, queue, ladder) = (Source { transport, peer, local }, self.queue.clone(), self.ladder.clone());
             let ours = Some(PING_EVERY.start + (PING_EVERY.end - PING_EVERY.start).mul_f64(rand::random()));
             self.tasks.spawn(async move {
-                match (timeout(CONNECT, connect(peer)).await, tls) {
+                match (timeout(ACCEPT, connect(peer)).await, tls) {
                     (Ok(Ok(stream)), None) => serve_stream(stream, source, &queue, waiting, &ladder, ours).await,
                     (Ok(Ok(stream)), Some(TlsPeer { name, config })) => {
                         let shaking = TlsConnector::from(config).connect(name, stream);
@@ -229,6 +232,12 @@ impl Sockets {
             });
         }
         Some(local)
+    }
+
+    /// The socket of ours that leads there.
+    pub(crate) fn local_for(&self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
+        let leads = |(kind, local): &&(Transport, SocketAddr)| *kind == transport && local.is_ipv4() == peer.is_ipv4();
+        self.local.iter().find(leads).map(|(_, local)| *local)
     }
 
     /// Never waits. The way it should have gone, where that isn't there any more. A connection that is gone is made anew where the

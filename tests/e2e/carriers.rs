@@ -2,8 +2,8 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, TcpStream, UdpSocket},
-    sync::Arc,
+    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
@@ -32,7 +32,7 @@ async fn a_carrier_is_found_by_its_records_and_its_next_server_is_asked() -> Res
     // It would rather be spoken to by TCP. Nobody listens at the first of its servers.
     names.naptr("carrier.test", TTL_S, 20, "SIP+D2U", "_sip._udp.carrier.test");
     names.naptr("carrier.test", TTL_S, 10, "SIP+D2T", "_sip._tcp.carrier.test");
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     names.srv("_sip._tcp.carrier.test", TTL_S, 10, 5, closed.port(), "one.carrier.test");
     names.srv("_sip._tcp.carrier.test", TTL_S, 20, 5, carrier.address.port(), "two.carrier.test");
     names.a("one.carrier.test", TTL_S, Ipv4Addr::LOCALHOST);
@@ -97,6 +97,72 @@ async fn a_server_that_has_no_room_or_says_nothing_is_passed_over_for_the_next()
         phone.refuse_call()?;
     }
     anyhow::bail!("no call comes to where the carrier has moved")
+}
+
+/// The answer to a request, as whoever has it in hand gives it.
+fn refused(request: &str, status: &str) -> String {
+    let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+    let same = request.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+    let same: String = same.map(|line| format!("{line}\r\n")).collect();
+    format!("SIP/2.0 {status}\r\n{same}Content-Length: 0\r\n\r\n")
+}
+
+/// One port by UDP and TCP. By UDP it is there, and nobody can be called; the calls it refused.
+fn both_ways() -> Result<(TcpListener, mpsc::Receiver<String>)> {
+    let (listener, socket) = loop {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr()?) {
+            break (listener, socket);
+        }
+    };
+    let (told, calls) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 65_536];
+        while let Ok((len, peer)) = socket.recv_from(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            let is_call = text.starts_with("INVITE ");
+            if !text.starts_with("ACK ") {
+                let status = if is_call { "486 Busy Here" } else { "200 OK" };
+                // The story may be over.
+                let _ = socket.send_to(refused(&text, status).as_bytes(), peer);
+            }
+            if is_call && told.send(text).is_err() {
+                return;
+            }
+        }
+    });
+    Ok((listener, calls))
+}
+
+// product: P11; RFC 3261 §18.1.1
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_call_goes_by_tcp_and_in_pieces_where_the_carrier_takes_no_connection() -> Result<()> {
+    let (listener, by_udp) = both_ways()?;
+    let (domain, caller) = ("d".repeat(120), "1".repeat(120));
+    let trunks = format!(
+        r#"[{{name="carrier",address="{}",domain="{domain}",caller="{caller}",prefixes=["+86"]}}]"#,
+        listener.local_addr()?
+    );
+    let server = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunks), ("HUITONG_SIP__COUNTRY", r#""86""#)])?;
+    server.wait_for_log("trunk is up")?;
+    let mut host = host(&server).await?;
+    let id = dial(&mut host, "138 1234 5678").await?;
+    let (mut stream, _) = listener.accept()?;
+    let (mut text, mut buffer) = (String::new(), [0; 4_096]);
+    while !text.contains("m=audio") {
+        let len = stream.read(&mut buffer)?;
+        text += &String::from_utf8_lossy(&buffer[..len]);
+    }
+    assert!(text.starts_with("INVITE ") && text.contains("\r\nVia: SIP/2.0/TCP ") && text.len() > 1_300, "{text}");
+    stream.write_all(refused(&text, "486 Busy Here").as_bytes())?;
+    becomes(&mut host, &id, "busy").await?;
+    // It takes no more connections.
+    drop((stream, listener));
+    let id = dial(&mut host, "138 1234 5678").await?;
+    becomes(&mut host, &id, "busy").await?;
+    let text = by_udp.recv_timeout(Duration::from_secs(10))?;
+    assert!(text.contains("\r\nVia: SIP/2.0/UDP ") && text.len() > 1_300, "{text}");
+    Ok(())
 }
 
 // product: P11; RFC 5626 §3.5.1, §3.5.2

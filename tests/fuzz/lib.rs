@@ -181,6 +181,7 @@ fn target(way: Source) -> Target {
         credentials: None,
         realm: None,
         replaces: None,
+        large: None,
         routes: Vec::new(),
     }
 }

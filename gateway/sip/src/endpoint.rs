@@ -245,6 +245,8 @@ pub struct Endpoint {
     /// By branch and the answer's tag.
     acks: BTreeMap<(Branch, String), Answered>,
     acks_order: VecDeque<(Branch, String)>,
+    /// Servers that take no connections for what is large, and until when that counts.
+    udp_alone: BTreeMap<SocketAddr, Instant>,
     events: VecDeque<Event>,
     transmits: VecDeque<Transmit>,
 }
@@ -337,6 +339,7 @@ impl Endpoint {
             ended: Ended::default(),
             acks: BTreeMap::new(),
             acks_order: VecDeque::new(),
+            udp_alone: BTreeMap::new(),
             events: VecDeque::new(),
             transmits: VecDeque::new(),
         }

@@ -1,11 +1,11 @@
 //! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
 //! with the answers to challenges (§22).
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
 use super::{
     Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Repeat, Replaces,
-    Source, State, T1, T2, TIMEOUT, Transmit,
+    Source, State, T1, T2, TIMEOUT, Transmit, Transport,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
     write::{self, Heading},
 };
@@ -28,6 +28,15 @@ const PRACKS_MAX: u32 = 100;
 
 /// Proxies a request may be asked to go by. A longer way would be a loop, or somebody's joke.
 const PROXIES_MAX: usize = 8;
+
+/// Bytes of a call's INVITE from which on it goes by TCP rather than in pieces over UDP, which many a firewall drops (§18.1.1).
+const LARGE: usize = 1_300;
+
+/// How long a server that takes no connection is sent large ones by UDP without another try.
+const UDP_ALONE: Duration = Duration::from_secs(600);
+
+/// Servers of that kind that are remembered; of more, each is tried anew.
+const UDP_ALONE_MAX: usize = 64;
 
 /// ACKs kept for answers that are repeated.
 const ACKS_MAX: usize = 4096;
@@ -57,6 +66,8 @@ pub struct Target {
     pub realm: Option<String>,
     /// The call of somebody else's that this one is to replace (RFC 3891).
     pub replaces: Option<Replaces>,
+    /// The same by TCP, for an INVITE that is too large for UDP; none where somebody has said that it is to be UDP.
+    pub large: Option<Source>,
     /// By which proxies it is to go, each a value of Route: the Path of a registration (RFC 3327), or the Service-Route we
     /// were given (RFC 3608).
     pub routes: Vec<String>,
@@ -124,6 +135,8 @@ struct Wanted {
     session: Duration,
     /// By each of [`PROOFS`].
     challenged: [Challenged; 2],
+    /// It has grown too large for this way, and goes by TCP.
+    outgrown: Option<Source>,
 }
 
 /// The fields by which proof is asked for and given: by the server itself, and by a proxy before it (§22.2, §22.3). One request may
@@ -185,6 +198,11 @@ impl Outgoing {
     pub(super) fn is_canceled(&self) -> bool {
         self.canceled
     }
+
+    /// It goes by TCP for its size alone.
+    pub(super) fn is_outgrown(&self) -> bool {
+        self.wanted.outgrown.is_some()
+    }
 }
 
 impl Due for Outgoing {
@@ -211,6 +229,8 @@ impl Endpoint {
     /// Asks something outside of calls; [`Event::Responded`] follows.
     pub fn ask(&mut self, target: Target, question: Question, now: Instant) -> RequestKey {
         self.guard.believe(target.way.peer.ip());
+        // None of these is large.
+        let target = Target { large: None, ..target };
         self.last_call += 1;
         let key = RequestKey(self.last_call);
         let (method, fields) = match question {
@@ -230,7 +250,23 @@ impl Endpoint {
         }
         let tag = self.new_tag();
         let challenged = Default::default();
-        self.send(Wanted { target, whose, tag, fields, body, session: SESSION, challenged }, now);
+        self.send(Wanted { target, whose, tag, fields, body, session: SESSION, challenged, outgrown: None }, now);
+    }
+
+    /// A large INVITE can't be had by TCP: it goes in pieces (§18.1.1).
+    pub(super) fn send_in_pieces(&mut self, outgoing: Outgoing, now: Instant) {
+        let Outgoing { mut wanted, .. } = outgoing;
+        let Some(way) = wanted.outgrown.take() else { return };
+        self.udp_alone.retain(|_, until| *until > now);
+        if self.udp_alone.len() < UDP_ALONE_MAX {
+            self.udp_alone.insert(way.peer, now + UDP_ALONE);
+        }
+        (wanted.target.way, wanted.target.large) = (way, None);
+        self.send(wanted, now);
+    }
+
+    fn takes_streams(&self, peer: SocketAddr, now: Instant) -> bool {
+        self.udp_alone.get(&peer).is_none_or(|until| *until <= now)
     }
 
     fn send(&mut self, mut wanted: Wanted, now: Instant) {
@@ -244,12 +280,22 @@ impl Endpoint {
             Whose::Call(_) => (TIMEOUT, SessionTimer::asked(*session)),
             Whose::Request(..) => (T2, String::new()),
         };
-        let transmit = write::beginning(&self.config, target, &heading, &format!("{proof}{fields}{session}"), body);
-        let next = first_repeat(target.way.transport, now);
+        let fields = format!("{proof}{fields}{session}");
+        let mut transmit = write::beginning(&self.config, target, &heading, &fields, body);
+        if transmit.bytes.len() > LARGE
+            && let Some(large) = target.large.filter(|_| target.way.transport == Transport::Udp)
+            && self.takes_streams(target.way.peer, now)
+        {
+            let grown = Target { way: large, ..target.clone() };
+            transmit = write::beginning(&self.config, &grown, &heading, &fields, body);
+            wanted.outgrown = Some(std::mem::replace(&mut wanted.target, grown).way);
+        }
+        transmit.reconnect = wanted.outgrown.map(|way| way.peer);
+        let next = first_repeat(wanted.target.way.transport, now);
         let repeat = Repeat { transmit: transmit.clone(), next, interval: T1, interval_max, until: now + TIMEOUT };
         self.transmits.push_back(transmit);
-        if let Whose::Call(call) = whose {
-            self.calling.insert(*call, branch);
+        if let Whose::Call(call) = wanted.whose {
+            self.calling.insert(call, branch);
         }
         let (early, pracks) = (BTreeMap::new(), 0);
         let outgoing = Outgoing { wanted, cseq, proof, repeat, proceeding: false, canceled: false, early, pracks };
@@ -457,6 +503,7 @@ impl Endpoint {
             credentials: None,
             realm: None,
             replaces: None,
+            large: None,
             routes: Vec::new(),
         };
         // Beyond what he may have been sent while he rang.

@@ -1,5 +1,8 @@
 use super::*;
 
+/// Of an offer with which an INVITE is just small enough for UDP (RFC 3261 §18.1.1).
+const LARGE_BODY: usize = 700;
+
 pub(super) fn target(transport: Transport) -> Target {
     Target {
         way: source(transport),
@@ -11,6 +14,7 @@ pub(super) fn target(transport: Transport) -> Target {
         credentials: Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
         realm: None,
         replaces: None,
+        large: None,
         routes: Vec::new(),
     }
 }
@@ -311,4 +315,53 @@ fn a_password_is_proven_to_the_realm_it_is_of_and_to_no_other() {
     hear(&mut endpoint, answer(&second, 407, "Proxy-Authenticate: Digest realm=\"other\", nonce=\"o\"\r\n", ""), now);
     assert_eq!(lines(&mut endpoint), ["ACK"]);
     assert_eq!(events(&mut endpoint), [Event::Refused(call, 407)]);
+}
+
+// RFC 3261 §18.1.1
+#[test]
+fn a_large_invite_goes_by_tcp_and_in_pieces_where_none_is_to_be_had() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let tcp = source(Transport::Tcp);
+    let wide = Target { large: Some(tcp), ..target(Transport::Udp) };
+    let next = |endpoint: &mut Endpoint| {
+        let transmit = endpoint.poll_transmit().unwrap();
+        let message = Message::parse(&transmit.bytes).unwrap();
+        let via = message.header("via").unwrap().split(' ').next().unwrap().to_owned();
+        (transmit.to.transport, transmit.reconnect, via, message)
+    };
+    // With its proof it is too large.
+    let body = "x".repeat(LARGE_BODY);
+    let call = endpoint.call(wide.clone(), &body, now).unwrap();
+    let (transport, _, via, invite) = next(&mut endpoint);
+    assert_eq!((transport, via.as_str()), (Transport::Udp, "SIP/2.0/UDP"));
+    let challenge = "Proxy-Authenticate: Digest realm=\"c\", nonce=\"1\", qop=\"auth\", algorithm=SHA-256\r\n";
+    hear(&mut endpoint, answer(&invite, 407, challenge, ""), now);
+    assert_eq!(next(&mut endpoint).3.method(), "ACK");
+    let (transport, reconnect, via, invite) = next(&mut endpoint);
+    assert_eq!((transport, via.as_str()), (Transport::Tcp, "SIP/2.0/TCP"));
+    assert_eq!(reconnect, Some(tcp.peer), "a connection may be made for it");
+    endpoint.handle_timeout(now + T1);
+    assert_eq!(endpoint.poll_transmit(), None, "what goes by TCP is not repeated");
+    endpoint.handle(tcp, answer(&invite, 200, "Contact: <sip:him@10.0.0.9:5071>\r\n", "answer"), now);
+    let (transport, _, _, ack) = next(&mut endpoint);
+    assert_eq!((transport, ack.method()), (Transport::Tcp, "ACK"));
+    assert_eq!(events(&mut endpoint), [Event::Answered(call, b"answer".to_vec())]);
+
+    // Nobody takes connections there: by UDP, and the next one at once.
+    let long = "x".repeat(2 * LARGE_BODY);
+    let other = endpoint.call(wide.clone(), &long, now).unwrap();
+    assert_eq!(next(&mut endpoint).0, Transport::Tcp);
+    endpoint.unreachable(Transport::Tcp, tcp.peer, now);
+    let (transport, _, via, invite) = next(&mut endpoint);
+    assert_eq!((transport, via.as_str()), (Transport::Udp, "SIP/2.0/UDP"));
+    hear(&mut endpoint, answer(&invite, 100, "", ""), now);
+    assert!(events(&mut endpoint).contains(&Event::Trying(other)));
+    endpoint.call(wide.clone(), &long, now).unwrap();
+    assert_eq!(next(&mut endpoint).0, Transport::Udp);
+    endpoint.call(wide, &long, now + Duration::from_secs(601)).unwrap();
+    assert_eq!(next(&mut endpoint).0, Transport::Tcp, "it may have changed its mind");
+    // Where somebody has said UDP it stays that.
+    endpoint.call(target(Transport::Udp), &long, now).unwrap();
+    assert_eq!(next(&mut endpoint).0, Transport::Udp);
 }

@@ -361,6 +361,7 @@ fn a_telephone_behind_proxies_is_called_by_them() {
         credentials: None,
         realm: None,
         replaces: None,
+        large: None,
         routes: binding.path.clone(),
     };
     let call = endpoint.call(target, "offer", now).unwrap();

@@ -26,6 +26,7 @@ impl Endpoint {
             let Some(outgoing) = self.end_outgoing(branch) else { continue };
             match outgoing.whose() {
                 Whose::Call(_) if outgoing.is_canceled() => {}
+                Whose::Call(_) if outgoing.is_outgrown() => self.send_in_pieces(outgoing, now),
                 Whose::Call(call) => self.events.push_back(Event::Refused(call, 503)),
                 Whose::Request(key, _) => self.events.push_back(Event::Responded(key, Answer::of(503))),
             }
