@@ -4,6 +4,7 @@
 //! SIP itself is `sip`'s, sound `plane`'s, meetings `conference`'s, prompts and keys `sipconf`'s.
 
 mod arrivals;
+mod ask_carrier;
 mod call;
 mod carriers;
 mod dial_out;
@@ -47,6 +48,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use ask_carrier::{AskCarrierError, ask_carrier, carrier_addresses};
 use carriers::Carriers;
 use dial_out::Outbound;
 use ladder::Ladder;

@@ -34,6 +34,13 @@ const KEY_ENDS: u16 = 3;
 /// A-law's silence, and what of a packet may be it for the packet to be sound.
 const SILENCE: u8 = 0xd5;
 
+/// From the answer: whose sound the server has not reported by then it doesn't hear. Its first report comes within four seconds
+/// (RFC 3550 §6.2), and it hangs up on who isn't heard after ten.
+const REPORTED_WITHIN: Duration = Duration::from_secs(6);
+
+/// Ours.
+const SSRC: Ssrc = Ssrc(0xd0c7);
+
 /// PCMA and telephone-event, as numbered in the offer.
 const PCMA: u8 = 8;
 const TELEPHONE_EVENT: u8 = 101;
@@ -60,7 +67,7 @@ pub enum TestCallError {
     #[error("the call was refused with {0}")]
     Refused(u16),
     /// Its answer has nothing we could speak.
-    #[error("the answer has no sound in G.711: the codecs don't fit")]
+    #[error("the server takes no call in G.711, or answers with something else: the codecs don't fit")]
     Codec,
     /// Signalling, but no sound.
     #[error("the call stands, but no sound comes from {0}: its RTP ports are blocked, or media.announced is wrong")]
@@ -70,9 +77,15 @@ pub enum TestCallError {
     Silent(SocketAddr),
     /// One-way sound.
     #[error(
-        "we hear the server, but it doesn't hear us: our RTP to {0} doesn't get there, or its keys are not understood"
+        "the sound is one-way: we hear the server, and it reports nothing of ours: our RTP to {0} doesn't get there"
     )]
     OneWay(SocketAddr),
+    /// DTMF.
+    #[error(
+        "sound goes both ways, but the keys we press are not understood: telephone-event (RFC 4733) to {0} is lost or changed \
+         on the way"
+    )]
+    Keys(SocketAddr),
     /// It hung up early.
     #[error("the server hung up while it still greeted us")]
     HungUp,
@@ -86,21 +99,26 @@ pub async fn test_call(sip: SocketAddr) -> Result<TestCall, TestCallError> {
     let media = UdpSocket::bind((own, 0)).await.map_err(socket_failed)?;
     let local = signalling.local_addr().map_err(socket_failed)?;
     let way = Source { transport: Transport::Udp, peer: sip, local };
-    let endpoint = Endpoint::new(EndpointConfig {
+    let endpoint = endpoint_at(own);
+    let media_address = media.local_addr().map_err(socket_failed)?;
+    let mut caller = Caller { endpoint, signalling, media, way, buffer: vec![0; 65_536] };
+    caller.run(media_address).await
+}
+
+/// One that nobody calls.
+pub(crate) fn endpoint_at(own: IpAddr) -> Endpoint {
+    Endpoint::new(EndpointConfig {
         announced: vec![own],
         seed: rand::random(),
         realm: String::new(),
         accounts: Vec::new(),
         sha256: false,
         limits: sip::Limits::default(),
-    });
-    let media_address = media.local_addr().map_err(socket_failed)?;
-    let mut caller = Caller { endpoint, signalling, media, way, buffer: vec![0; 65_536] };
-    caller.run(media_address).await
+    })
 }
 
 /// The address we are seen from there.
-async fn own_address(towards: SocketAddr) -> std::io::Result<IpAddr> {
+pub(crate) async fn own_address(towards: SocketAddr) -> std::io::Result<IpAddr> {
     let any: SocketAddr =
         if towards.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (std::net::Ipv6Addr::UNSPECIFIED, 0).into() };
     let socket = UdpSocket::bind(any).await?;
@@ -139,12 +157,13 @@ impl Caller {
         let offer = format!(
             "v=0\r\no=doctor 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
              m=audio {port} RTP/AVP {PCMA} {TELEPHONE_EVENT}\r\na=rtpmap:{TELEPHONE_EVENT} telephone-event/8000\r\n\
-             a=ptime:20\r\na=sendrecv\r\n"
+             a=ptime:20\r\na=rtcp-mux\r\na=sendrecv\r\n"
         );
         let call = self.endpoint.call(target, &offer, begun.into_std()).ok_or(TestCallError::NoAnswer(sip))?;
         let answer = loop {
             match timeout_at(begun + ANSWER_WITHIN, self.signal()).await {
                 Ok(Event::Answered(_, answer)) => break answer,
+                Ok(Event::Refused(_, 415 | 488 | 606)) => return Err(TestCallError::Codec),
                 Ok(Event::Refused(_, code)) => return Err(TestCallError::Refused(code)),
                 Ok(_) => {}
                 Err(_) => return Err(TestCallError::NoAnswer(sip)),
@@ -167,7 +186,7 @@ impl Caller {
         let mut voice = Voice::new(answered);
         let mut ticks = interval(Duration::from_millis(20));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let (mut first, mut sound) = (None, 0_u32);
+        let (mut first, mut sound, mut is_heard) = (None, 0_u32, false);
         let mut datagram = [0; 2_048];
         loop {
             let over = if first.is_none() { SOUND_WITHIN } else { GOODBYE_WITHIN };
@@ -175,8 +194,10 @@ impl Caller {
                 event = signal(&mut self.endpoint, &self.signalling, self.way, &mut self.buffer) => {
                     if matches!(event, Event::Ended(_)) {
                         let first = first.ok_or(TestCallError::Deaf(remote))?;
+                        let is_unheard = !is_heard && answered.elapsed() >= REPORTED_WITHIN;
                         return match (sound, voice.is_through()) {
                             (0, _) => Err(TestCallError::Silent(remote)),
+                            _ if is_unheard => Err(TestCallError::OneWay(remote)),
                             (_, false) => Err(TestCallError::HungUp),
                             (_, true) => Ok(first),
                         };
@@ -187,6 +208,7 @@ impl Caller {
                     let _ = self.media.send_to(voice.next(), remote).await;
                 }
                 Ok((len, _)) = self.media.recv_from(&mut datagram) => {
+                    is_heard |= reports_us(&datagram[..len]);
                     let Ok(packet) = RtpPacket::parse(&datagram[..len]) else { continue };
                     if packet.payload_type == PCMA {
                         first.get_or_insert_with(|| answered.elapsed());
@@ -200,6 +222,7 @@ impl Caller {
                     return Err(match (first, sound) {
                         (None, _) => TestCallError::Deaf(remote),
                         (Some(_), 0) => TestCallError::Silent(remote),
+                        (Some(_), _) if is_heard => TestCallError::Keys(remote),
                         (Some(_), _) => TestCallError::OneWay(remote),
                     });
                 }
@@ -219,8 +242,29 @@ impl Caller {
     }
 }
 
+/// Whether these are reports (RFC 3550 §6.4) with a block about what we send.
+fn reports_us(mut compound: &[u8]) -> bool {
+    const BLOCK: usize = 24;
+    while let [head, kind, high, low, ..] = *compound {
+        let len = 4 + 4 * usize::from(u16::from_be_bytes([high, low]));
+        let Some((report, rest)) = compound.split_at_checked(len) else { return false };
+        let blocks = match kind {
+            200 => report.get(28..),
+            201 => report.get(8..),
+            202..=223 => None,
+            _ => return false,
+        };
+        let mut blocks = blocks.unwrap_or_default().chunks_exact(BLOCK).take(usize::from(head & 0x1f));
+        if blocks.any(|block| block[..4] == SSRC.0.to_be_bytes()) {
+            return true;
+        }
+        compound = rest;
+    }
+    false
+}
+
 /// The next thing that happens in signalling. Nothing is lost where it is given up.
-async fn signal(endpoint: &mut Endpoint, socket: &UdpSocket, way: Source, buffer: &mut [u8]) -> Event {
+pub(crate) async fn signal(endpoint: &mut Endpoint, socket: &UdpSocket, way: Source, buffer: &mut [u8]) -> Event {
     loop {
         while let Some(transmit) = endpoint.poll_transmit() {
             let _ = socket.try_send_to(&transmit.bytes, transmit.to.peer);
@@ -273,7 +317,7 @@ impl Voice {
             self.next = self.keys.next();
         }
         self.packet.clear();
-        let (seq, ssrc) = (self.seq, Ssrc(0xd0c7));
+        let (seq, ssrc) = (self.seq, SSRC);
         match &mut self.pressed {
             Some((key, packets, begun)) => {
                 *packets += 1;
@@ -335,5 +379,27 @@ mod tests {
         assert_eq!(test_call(mute).await, Err(TestCallError::Deaf("127.0.0.1:9".parse().unwrap())));
         let other = answering("m=audio 9 RTP/AVP 0\r\n").await;
         assert_eq!(test_call(other).await, Err(TestCallError::Codec));
+    }
+
+    // RFC 3550 §6.4
+    #[test]
+    fn a_report_about_us_is_found_among_others() {
+        let report = |kind: u8, about: &[u32]| {
+            let mut bytes = vec![0x80 | about.len() as u8, kind, 0, 0, 0, 0, 0, 1];
+            bytes.extend(vec![0; if kind == 200 { 20 } else { 0 }]);
+            for ssrc in about {
+                bytes.extend(ssrc.to_be_bytes());
+                bytes.extend([0; 20]);
+            }
+            let words = (bytes.len() / 4 - 1) as u16;
+            bytes[2..4].copy_from_slice(&words.to_be_bytes());
+            bytes
+        };
+        assert!(reports_us(&report(201, &[SSRC.0])) && reports_us(&report(200, &[7, SSRC.0])));
+        assert!(reports_us(&[report(200, &[]), report(201, &[SSRC.0])].concat()));
+        assert!(!reports_us(&report(200, &[])) && !reports_us(&report(201, &[7])));
+        let sound = [&[0x80, PCMA, 0, 1, 0, 0, 0, 0, 0, 0, 0xd0, 0xc7][..], &[0xd5; 160]].concat();
+        assert!(!reports_us(&sound));
+        (0..60).for_each(|len| assert!(!reports_us(&report(201, &[7, SSRC.0])[..len.min(55)])));
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use sipconf::Trunk;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -59,10 +60,11 @@ impl Doctor {
             let said = captions.0.probe().await.map(|()| "the recogniser takes calls".to_owned());
             self.say("captions", said.map_err(|error| error.to_string()));
         }
-        for (name, is_up) in trunks(here(config.metrics.bind)).await {
-            let said =
-                if is_up { Ok(format!("{name} is up")) } else { Err(format!("{name} is down: its log line says why")) };
-            self.say("trunk", said);
+        let metrics = get(here(config.metrics.bind), "/metrics").await;
+        self.say("metrics", metrics.as_ref().map(|_| "can be read".to_owned()).map_err(Clone::clone));
+        for trunk in &config.sip.trunks {
+            let up = metrics.as_ref().ok().and_then(|page| is_up(page, &trunk.name));
+            self.say("trunk", carrier(trunk, up, config).await);
         }
         for address in &config.sip.udp {
             let called = gateway::test_call(here(*address)).await;
@@ -168,12 +170,49 @@ async fn storage(config: &Config) -> Result<String, String> {
     }
 }
 
-/// The carriers, and whether each is up.
-async fn trunks(metrics: SocketAddr) -> Vec<(String, bool)> {
-    let page = get(metrics, "/metrics").await.unwrap_or_default();
-    let of_trunk = |line: &str| {
-        let (name, value) = line.strip_prefix("gateway_trunk_up{trunk=\"")?.split_once("\"} ")?;
-        Some((name.to_owned(), value.trim() == "1"))
-    };
-    page.lines().filter_map(of_trunk).collect()
+/// Whether a carrier is up, as the running server has it.
+fn is_up(metrics: &str, trunk: &str) -> Option<bool> {
+    let start = format!("gateway_trunk_up{{trunk=\"{trunk}\"}} ");
+    metrics.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.trim() == "1")
+}
+
+/// A carrier, by what the server says of it, and where it says nothing or no good by what it answers us.
+async fn carrier(trunk: &Trunk, up: Option<bool>, config: &Config) -> Result<String, String> {
+    let (name, servers) = (&trunk.name, &config.sip.name_servers);
+    let outside = gateway::carrier_addresses(trunk, servers).await.into_iter().find(|address| is_public(*address));
+    let told = |peer: &IpAddr| config.announced().into_iter().find(|own| own.is_ipv4() == peer.is_ipv4());
+    if let Some((peer, own)) = outside.and_then(|peer| Some((peer, told(&peer)?)))
+        && !is_public(own)
+    {
+        return Err(format!(
+            "{name} is outside, at {peer}, and is told {own} to send sound to, which is private: it would be heard by nobody. Set \
+             media.announced to the public address, and have the NAT forward the ports"
+        ));
+    }
+    if up == Some(true) {
+        return Ok(format!("{name} is up"));
+    }
+    match (gateway::ask_carrier(trunk, servers).await, up) {
+        (Ok(address), None) => {
+            Ok(format!("{name} answers at {address}; whether the server is known there its metrics would say"))
+        }
+        (Ok(address), Some(_)) => Err(format!(
+            "{name} is down for the server, and answers us at {address}: its log says with which code it was refused"
+        )),
+        (Err(error), _) => Err(format!("{name} is down: {error}")),
+    }
+}
+
+/// Of the internet, as far as one can see.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => {
+            // RFC 6598: a carrier's own NAT.
+            let is_shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || is_shared)
+        }
+        IpAddr::V6(ip) => {
+            !(ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified())
+        }
+    }
 }

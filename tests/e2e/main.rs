@@ -11,6 +11,7 @@ mod calls;
 mod carriers;
 mod chat;
 mod dial_out;
+mod doctor;
 mod doors;
 mod effects;
 mod embed;

@@ -292,8 +292,13 @@ impl Server {
 
     /// Runs another of the program's commands on its data; what it said.
     pub fn command(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        let environment = self.environment.clone();
-        Ok(command()?.args(arguments).current_dir(self.folder.path()).envs(environment).output()?)
+        self.command_with(arguments, &[])
+    }
+
+    /// The same with other settings.
+    pub fn command_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Result<std::process::Output> {
+        let (environment, more) = (self.environment.clone(), more.iter().copied());
+        Ok(command()?.args(arguments).current_dir(self.folder.path()).envs(environment).envs(more).output()?)
     }
 
     /// As though a meeting that nobody has entered had been booked so much earlier that it ends after this.
