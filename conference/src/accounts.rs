@@ -4,14 +4,14 @@
 use std::{net::IpAddr, time::Duration};
 
 use model::{
-    AccountId, AccountRole, Actor, BookingMode, Command, InvalidText, Object, Permission, RoomId, SiteId, WeakPassword,
-    authorize, check_login_password, check_name,
+    AccountId, AccountRole, Action, Actor, BookingMode, Command, InvalidText, Object, ParticipantId, Permission,
+    Refusal, RoomId, SiteId, WeakPassword, authorize, check_login_password, check_name,
 };
 use serde_json::json;
 use store::{Room, Site, Store, StoreError};
 use uuid::Uuid;
 
-use crate::{Conference, handle::Request, login, now_ms, outbox::Kind};
+use crate::{Conference, MeetingHandle, handle::Request, login, now_ms, outbox::Kind};
 
 /// How long a way to a new password works.
 const RESET_LASTS: Duration = Duration::from_secs(600);
@@ -345,6 +345,25 @@ impl Conference {
     /// What he keys on a telephone to be host of his meetings (P4); none where he has none yet.
     pub async fn phone_pin(&self, of: &Account) -> Result<Option<String>, StoreError> {
         self.store().phone_pin(of.id).await
+    }
+
+    /// A caller keys a PIN in his meeting: the one of who booked it makes him host, a colleague's says who he is (P4). True where
+    /// he is a colleague.
+    pub async fn claim_by_pin(&self, meeting: &MeetingHandle, by: ParticipantId, pin: &str) -> Result<bool, Refusal> {
+        let failed = |error: StoreError| {
+            tracing::error!(%error, "a PIN can't be looked up");
+            Refusal::Failed
+        };
+        // What can't be one asks no database.
+        if pin.len() == PHONE_PIN_DIGITS
+            && let Some(row) = self.store().meeting(meeting.id()).await.map_err(failed)?
+            && let Some(found) = self.store().account_by_phone_pin(row.site, pin).await.map_err(failed)?
+            && found.id != row.owner
+        {
+            let account = login::with_site(self.store(), found).await.map_err(failed)?;
+            return meeting.known(by, &account).await.map(|()| true);
+        }
+        meeting.command(by, Action::ClaimHost { pin: pin.to_owned() }).await.map(|()| false)
     }
 
     /// Draws him a new one, which counts at once, in meetings that are live here too.

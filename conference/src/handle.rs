@@ -14,7 +14,7 @@ use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use streaming::StreamingError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{broadcast::Livestream, stage::StageSeat, whiteboard::Drawings};
+use crate::{accounts::Account, broadcast::Livestream, stage::StageSeat, whiteboard::Drawings};
 
 /// What a participant's edge is told.
 #[derive(Debug, Clone)]
@@ -104,6 +104,14 @@ impl MeetingHandle {
         answered.await.map_err(|_| Refusal::NoSuchMeeting)?
     }
 
+    pub(crate) async fn known(&self, by: ParticipantId, account: &Account) -> Result<(), Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let (name, avatar) = (account.display_name.clone(), account.avatar_key());
+        let sent = self.requests.send(Request::Known { by, account: account.id, name, avatar, answer }).await;
+        sent.map_err(|_| Refusal::NoSuchMeeting)?;
+        answered.await.map_err(|_| Refusal::NoSuchMeeting)?
+    }
+
     /// Answers the offer of a participant's sending connection.
     pub async fn publish(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
         self.is_open()?;
@@ -184,6 +192,14 @@ pub(crate) enum Request {
     Act {
         by: ParticipantId,
         action: Action,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A caller keyed a colleague's PIN.
+    Known {
+        by: ParticipantId,
+        account: AccountId,
+        name: String,
+        avatar: Option<String>,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
     /// Somebody who watches this livestream writes.

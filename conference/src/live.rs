@@ -301,6 +301,10 @@ impl Live {
                     });
                 }
             }
+            Request::Known { by, account, name, avatar, answer } => {
+                // Who asked may have gone.
+                let _ = answer.send(self.decide(Command::Known { by, account, name, avatar }));
+            }
             Request::ViewerSays { livestream, from, name, text, answer } => {
                 let is_on = self.broadcast == Some(livestream);
                 let said = is_on.then_some(Command::ViewerSays { from, name, text }).ok_or(Refusal::NotLive);

@@ -315,7 +315,7 @@ impl Caller {
             Some(_) => {
                 let question = self.question.take().expect("it was there a line ago");
                 if key == '#' {
-                    return vec![line.clip(self.answered(&question).await)];
+                    return vec![line.clip(self.answered(&question, line).await)];
                 }
                 // A star is the beginning of a command: he has thought better of it.
             }
@@ -396,14 +396,25 @@ impl Caller {
         vec![line.clip(words)]
     }
 
-    async fn answered(&mut self, question: &Question) -> Prompt {
+    async fn answered(&mut self, question: &Question, line: &Line) -> Prompt {
         if question.digits.is_empty() {
             return Prompt::NothingEntered;
         }
         let digits = &question.digits;
         let (action, done, refused) = match question.about {
-            // The words that he is host come as a notice.
-            About::HostPin => (Action::ClaimHost { pin: digits.clone() }, Prompt::YouAreHost, Prompt::WrongPin),
+            About::HostPin => {
+                let conference = &line.house.conference;
+                return match conference.claim_by_pin(&self.handle, self.me, digits).await {
+                    // The words that he is host come as a notice too.
+                    Ok(false) => Prompt::YouAreHost,
+                    Ok(true) => Prompt::Joined,
+                    Err(Refusal::Failed) => Prompt::Failed,
+                    Err(_) => {
+                        line.note_wrong();
+                        Prompt::WrongPin
+                    }
+                };
+            }
             About::Room => {
                 let Ok(number) = digits.parse::<u32>() else { return Prompt::NoSuchRoom };
                 let room = (number > 0).then_some(number);

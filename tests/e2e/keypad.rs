@@ -96,6 +96,27 @@ async fn a_caller_goes_into_a_breakout_room_and_votes_by_keys() -> Result<()> {
     Ok(())
 }
 
+// product: P4, P5: who he is says his own PIN, host or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colleague_who_keys_his_own_pin_sits_in_the_meeting_by_his_name() -> Result<()> {
+    let server = Server::start()?;
+    let colleague = User::login(&server, "shared").await?;
+    let name = colleague.get("/me").await?["account"]["display_name"].as_str().context("a name")?.to_owned();
+    let pin = colleague.post("/me/phone-pin", json!({})).await?.body["pin"].as_str().context("a PIN")?.to_owned();
+    let mut guest = watcher(&server, None).await?;
+    let mut phone = call(&server, "13812345678", 600.0)?;
+    // It is no password.
+    phone.press(&format!("2{pin}#{}#", server.password))?;
+    let event = guest.next(|message| message["event"]["type"] == "participant_joined").await?;
+    let person = &event["event"]["participant"];
+    assert_eq!((&person["name"], &person["number"]), (&json!("138****5678"), &json!("138****5678")), "{person}");
+    phone.press(&format!("*0{pin}#"))?;
+    let changed = guest.next(|message| message["event"]["participant"]["name"] == name).await?;
+    let person = &changed["event"]["participant"];
+    assert_eq!((&person["role"], &person["number"]), (&json!("member"), &json!("138****5678")), "{person}");
+    Ok(())
+}
+
 // trap: hold music floods; product: P5: a telephone on hold plays its music to nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_telephone_on_hold_is_heard_by_nobody_and_all_see_why() -> Result<()> {

@@ -106,6 +106,17 @@ pub enum Command {
     Dialed(u32, DialState),
     /// This account's host keys another PIN on a telephone from now on (P4).
     HostPin(AccountId, String),
+    /// A caller has keyed the PIN of an account of the meeting's site (P4): it is who he is.
+    Known {
+        /// His seat.
+        by: ParticipantId,
+        /// Whose PIN.
+        account: AccountId,
+        /// What the account is called.
+        name: String,
+        /// Its picture, by the key it is fetched by.
+        avatar: Option<String>,
+    },
     /// How a telephone's line sounds.
     Line(ParticipantId, Option<LineTrouble>),
     /// His network has become poor, or good again.

@@ -142,6 +142,7 @@ impl Meeting {
                 }
                 Ok(Vec::new())
             }
+            Command::Known { by, account, name, avatar } => self.known(by, account, name, avatar, now),
             Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),
             Command::Network(id, poor) => Ok(self.change(id, |person| person.network_poor = poor)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
@@ -295,6 +296,29 @@ impl Meeting {
             effects.extend(self.host_is_here());
         }
         Ok(effects)
+    }
+
+    /// P4: a colleague of the host, known by his own PIN. Guessing is counted as at the host's, by [`Self::claim_host`].
+    fn known(
+        &mut self,
+        by: ParticipantId,
+        account: AccountId,
+        name: String,
+        avatar: Option<String>,
+        now: Duration,
+    ) -> Outcome {
+        let seat = self.seats.get_mut(&by).ok_or(Refusal::NoSuchParticipant)?;
+        if seat.via.kind() != ViaKind::Phone {
+            return Err(Refusal::NotAllowed);
+        }
+        if !self.tries.is_open(&Source::of(&seat.via, seat.source), now) {
+            return Err(Refusal::TooManyTries);
+        }
+        if self.banned.contains(&Ban::Account(account)) {
+            return Err(Refusal::Removed);
+        }
+        seat.account = Some(account);
+        Ok(self.change(by, |person| (person.name, person.avatar) = (name, avatar)))
     }
 
     /// A telephone whose owner put it down: its music reaches nobody, and all see why he is silent.

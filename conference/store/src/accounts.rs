@@ -155,6 +155,19 @@ impl Store {
         Ok(query.fetch_optional(&self.pool).await?.map(|row| row.try_get("pin")).transpose()?)
     }
 
+    /// Who of a site has this PIN; none where two have, for nobody knows which of them it is.
+    pub async fn account_by_phone_pin(&self, site: SiteId, pin: &str) -> Result<Option<Account>, StoreError> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM accounts a JOIN phone_pins p ON p.account_id = a.id
+             WHERE a.site_id = $1 AND p.pin = $2 AND a.disabled = 0 LIMIT 2"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(site.to_string()).bind(pin);
+        match &query.fetch_all(&self.pool).await?[..] {
+            [row] => Ok(Some(Account::of(row)?)),
+            _ => Ok(None),
+        }
+    }
+
     /// Gives him one; an earlier one is void.
     pub async fn set_phone_pin(&self, of: AccountId, pin: &str) -> Result<(), StoreError> {
         let text = "INSERT INTO phone_pins (account_id, pin) VALUES ($1, $2)

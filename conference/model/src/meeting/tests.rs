@@ -976,6 +976,25 @@ fn the_pin_can_be_keyed_in_the_meeting_and_is_not_to_be_guessed() {
     assert_eq!(act(&mut meeting, caller, claim(PIN)), Err(Refusal::TooManyTries));
 }
 
+// product: P4, P5
+#[test]
+fn a_colleague_who_keys_his_own_pin_is_seated_under_his_name() {
+    let (mut meeting, [_, guest, caller]) = three();
+    let account = account(77);
+    let known = |by| Command::Known { by, account, name: "王芳".to_owned(), avatar: None };
+    assert_eq!(meeting.handle(known(guest), NOW), Err(Refusal::NotAllowed), "not from a browser");
+    assert!(!meeting.handle(known(caller), NOW).unwrap().is_empty(), "all are told");
+    let person = meeting.participant(caller).unwrap();
+    assert_eq!((person.name.as_str(), person.role), ("王芳", Role::Member));
+    assert!(person.number.is_some(), "it is seen that he came by telephone");
+    assert_eq!(meeting.account_of(caller), Some(account));
+    for _ in 0..10 {
+        let wrong = Action::ClaimHost { pin: "24680136".to_owned() };
+        assert_eq!(act(&mut meeting, caller, wrong), Err(Refusal::WrongPassword));
+    }
+    assert_eq!(meeting.handle(known(caller), NOW), Err(Refusal::TooManyTries), "who guesses hits none by luck");
+}
+
 // product: P4, J2, J3
 #[test]
 fn a_pin_is_counted_at_the_door_too_where_there_is_no_password() {
