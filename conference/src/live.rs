@@ -265,8 +265,9 @@ impl Live {
             while let Some(participant) = self.chairs.next_gone() {
                 self.try_decide(Command::Lost(participant));
             }
-            self.answer_the_seated().await;
+            // Before his voice comes: a recording's track bears the name there is when it begins.
             self.show();
+            self.answer_the_seated().await;
         }
         self.end_livestream();
         self.save_whiteboard_last().await;

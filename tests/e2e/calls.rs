@@ -7,9 +7,14 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Baresip, Browser, Client, Codec, Colour, PASSWORD, RawPhone, Server, User, http, tag};
+use tests::{
+    Baresip, Browser, Client, Codec, Colour, Kamailio, PASSWORD, RawPhone, Recogniser, Server, User, http, tag,
+};
 
-use crate::api::receive;
+use crate::{
+    api::receive,
+    dial_out::{becomes, dial, host, trunk},
+};
 
 const NUMBER: &str = "13812345678";
 
@@ -133,6 +138,87 @@ async fn a_number_is_whole_nowhere_but_in_the_packets_that_brought_it() -> Resul
     }
     let stranger = User { web: server.web, cookie: String::new() };
     assert_eq!(fetch(&stranger, &format!("/calls/{id}/ladder.pcap")).await?.0, 401);
+    Ok(())
+}
+
+// trap: masked number leaks elsewhere; product: P5, P8, P9, C23
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_called_is_whole_nowhere_in_what_is_told_and_recorded_of_it() -> Result<()> {
+    let carrier = Kamailio::start("MD5")?;
+    let recogniser = Recogniser::start("大家好").await?;
+    let server = Server::start_with(&[
+        ("HUITONG_SIP__TRUNKS", &format!("[{}]", trunk(&carrier, ""))),
+        ("HUITONG_SIP__COUNTRY", r#""86""#),
+        ("HUITONG_RECORDING__TRACKS", "true"),
+        ("HUITONG_CAPTIONS__URL", &format!("ws://{}", recogniser.address)),
+        ("HUITONG_CAPTIONS__LANGUAGE", "zh-CN"),
+        ("HUITONG_WEBHOOKS__PRIVATE", "true"),
+    ])?;
+    server.wait_for_log("trunk is up")?;
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let hook = json!({"url": format!("http://{}/hook", listener.local_addr()?), "events": []});
+    let coming = receive(listener, &[200]);
+    assert_eq!(operator.post(&format!("/sites/{site}/webhooks"), hook).await?.status, 201);
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut host = host(&server).await?;
+    let guest = json!({"type": "join", "name": "李雷", "password": server.password});
+    let mut guest = Client::join(server.web, &server.meeting, guest, None).await?;
+    host.command(json!({"type": "start_recording"})).await?;
+    let id = dial(&mut host, "138 1234 5678").await?;
+    phone.take_call()?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    becomes(&mut host, &id, "joined").await?;
+    guest.next(|message| message["event"]["participant"]["number"] == "+86****5678").await?;
+    phone.listen(5.0)?;
+    phone.hang_up()?;
+    guest.next(|message| message["event"]["type"] == "participant_left").await?;
+    host.command(json!({"type": "stop_recording"})).await?;
+    let mut hooks = String::new();
+    while !hooks.contains("recording.ready") {
+        hooks += &coming.recv_timeout(Duration::from_secs(60))?.1;
+    }
+    let call = first_call(&operator, &format!("/sites/{site}/calls?kind=phone")).await?;
+    assert_eq!((&call["direction"], &call["number"]), (&json!("out"), &json!("+86****5678")), "{call}");
+    let recordings = operator.get("/recordings").await?;
+    let recording = &recordings["items"][0];
+    assert_eq!(recording["tracks"].as_array().map(Vec::len), Some(1), "{recording}");
+    assert_eq!(recording["tracks"][0]["name"], "+86****5678", "{recording}");
+    let mut everywhere = vec![
+        ("host's page", host.told.clone()),
+        ("guest's page", guest.told.clone()),
+        ("webhooks", hooks),
+        ("recordings", recordings.to_string()),
+        ("call", call.to_string()),
+        ("log", server.log()),
+        ("files", server.file_names()?.join("\n")),
+    ];
+    let captions = recording["captions"].as_str().context("captions")?.trim_start_matches("/api/v1");
+    let track = recording["tracks"][0]["file"].as_str().context("a track")?.trim_start_matches("/api/v1");
+    let film = recording["file"].as_str().context("a film")?.trim_start_matches("/api/v1");
+    let (calls, audit) = (format!("/sites/{site}/calls.csv"), format!("/sites/{site}/audit"));
+    let ladder = format!("/calls/{}/ladder.txt", call["id"].as_str().context("an id")?);
+    for (place, path) in [
+        ("captions", captions),
+        ("track", track),
+        ("film", film),
+        ("table", &calls),
+        ("audit log", &audit),
+        ("ladder", &ladder),
+    ] {
+        let (status, bytes) = fetch(&operator, path).await?;
+        assert_eq!(status, 200, "{place} at {path}");
+        everywhere.push((place, String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    let all = everywhere.iter().map(|(_, told)| told.as_str()).collect::<String>();
+    for there in ["meeting.dial", "number/+86****5678", "大家好", "<-  INVITE sip:", "->  200 OK", "OggS"] {
+        assert!(all.contains(there), "{there} is not in what is looked at");
+    }
+    for (place, told) in everywhere {
+        assert!(!told.contains(&NUMBER[3..]), "a number in the {place}: {told}");
+    }
     Ok(())
 }
 

@@ -32,6 +32,23 @@ async fn a_telephone_that_plays_music_is_muted_and_the_host_may_let_it_be_heard(
     Ok(())
 }
 
+// trap: dead air; product: P10
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telephone_that_is_dead_is_shown_to_the_host() -> Result<()> {
+    let server = Server::start()?;
+    let cookie = Client::login(server.web, "host", PASSWORD).await?;
+    let mut host =
+        Client::join(server.web, &server.meeting, json!({"type": "join", "name": "host"}), Some(&cookie)).await?;
+    let mut dead = Baresip::start("13800000001", Codec::Pcma, 0.0)?;
+    dead.dial(&server.meeting, server.sip, "udp")?;
+    dead.enter(&server.password)?;
+    let id = came(&mut host).await?;
+    let wanted = Duration::from_secs(60);
+    let told = host.next_within(wanted, |message| message["event"]["participant"]["line_trouble"] == "silent").await?;
+    assert_eq!(told["event"]["participant"]["id"], id, "{told}");
+    Ok(())
+}
+
 /// How loud its words and how loud its pauses are, in dB: of parts of 20 ms the tenth from above and the tenth from below in a hundred.
 fn loudness(samples: &[f32]) -> (f32, f32) {
     let mut parts: Vec<f32> = samples

@@ -74,6 +74,22 @@ fn a_telephone_registers_is_found_and_goes() {
     assert!(endpoint.bindings("8001", now).is_empty());
 }
 
+// RFC 7616 §3.4: nc is hexadecimal, and may skip.
+#[test]
+fn a_nonces_count_is_read_as_it_is_written_and_only_grows() {
+    let now = Instant::now();
+    let mut endpoint = registrar(true);
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), now);
+    for (branch, count, written, expected) in
+        [(2, 9, "00000009", 200), (3, 0x10a, "0000010a", 200), (4, 0x109, "00000109", 401), (5, 0x10b, "0000010b", 200)]
+    {
+        let proof = proof(&challenged, "8001", "secret", count);
+        assert!(proof.contains(&format!("nc={written}")), "{proof}");
+        let answer = ask(&mut endpoint, register(branch, "8001", &format!("{proof}{CONTACT}")), now);
+        assert_eq!(code(&answer), expected, "{written}");
+    }
+}
+
 // product: P12
 #[test]
 fn passwords_are_not_guessed_and_nobody_registers_another() {

@@ -418,6 +418,23 @@ fn methods_we_do_not_know_are_refused_by_name() {
     }
 }
 
+// RFC 3261 §7.3.1: old telephones write names as they always have.
+#[test]
+fn a_caller_whose_name_is_no_utf_8_is_answered() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let invite = b"INVITE sip:1@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKlatin;rport\r\n\
+        From: \"J\xf6rg M\xfcller\" <sip:13812345678@x>;tag=c\r\nTo: <sip:1@10.0.0.1>\r\nCall-ID: latin\r\nCSeq: 1 INVITE\r\n\
+        Contact: <sip:13812345678@10.0.0.9:5070>\r\nContent-Length: 5\r\n\r\noffer";
+    hear(&mut endpoint, Message::parse(invite).unwrap(), now);
+    let Some(Event::Incoming(incoming)) = endpoint.poll_event() else { panic!("no call") };
+    assert_eq!(incoming.caller, "13812345678");
+    endpoint.answer(incoming.call, "answer", now);
+    let said = sent(&mut endpoint);
+    assert_eq!(said[0].start, StartLine::Response { code: 200 });
+    assert_eq!(said[0].tag("from"), Some("c"));
+}
+
 // A4: who calls us and asks for our password gets none, whatever he answers to our requests in his call.
 #[test]
 fn no_password_goes_to_who_called_us() {
