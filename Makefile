@@ -1,7 +1,7 @@
 # `make help` lists what there is. Tests run the development build, whose dependencies are optimised: one build less.
 # They always name the whole workspace: cargo builds the dependencies anew for each set of packages it is asked for.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test web build run fmt lint deny test unit e2e pictures schema load quality bench doc ci clean
+.PHONY: help setup setup-test web build run fmt lint deny test unit e2e pictures schema load soak quality bench doc ci clean
 
 # Node of the machine where it is new enough, else the one scripts/setup.sh brings.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -74,6 +74,10 @@ schema: ## the schemas of docs/reference anew, from the code: client protocol an
 load: build setup-test ## how many bookings and participants this machine carries
 	cargo build --locked --workspace --tests
 	HUITONG_BIN=$(CURDIR)/target/release/huitong cargo test --locked --workspace --test e2e -- --ignored --nocapture --test-threads=1 load::
+
+soak: build setup-test ## a quarter of an hour of calls (HUITONG_SOAK_S: seconds), and whether anything is left of them
+	cargo build --locked --workspace --tests
+	HUITONG_BIN=$(CURDIR)/target/release/huitong cargo test --locked --workspace --test e2e -- --ignored --nocapture --test-threads=1 soak::
 
 quality: build setup-test ## what poor lines do to browsers' pictures, on a machine that does nothing else
 	cargo build --locked --workspace --tests

@@ -41,6 +41,7 @@ mod screens;
 mod sharing;
 mod sign_on;
 mod sip;
+mod soak;
 mod spoken;
 mod spray;
 mod strangers;

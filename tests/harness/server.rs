@@ -329,7 +329,11 @@ with sqlite3.connect(path, timeout=30) as db:
         Ok(())
     }
 
-    /// It still runs.
+    /// Files and sockets it has open.
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
     /// Resident memory, in KiB.
     pub fn memory_kib(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -337,6 +341,7 @@ with sqlite3.connect(path, timeout=30) as db:
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
+    /// It still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
