@@ -7,7 +7,7 @@ use model::{
 use store::{BookError, Occurrence, Page, StoreError};
 use uuid::Uuid;
 
-use crate::{Account, Conference, Tongue, draw_number, now_ms};
+use crate::{Account, Conference, Tongue, draw_number, now_ms, occurrence::as_held};
 
 /// Meeting numbers that are drawn until one is free.
 const NUMBER_TRIES: usize = 10;
@@ -165,7 +165,7 @@ impl Conference {
             options: options_text(request.options),
             ..known
         };
-        self.store().rebook(&meeting, Demand::Nothing, &[], now_ms()).await?;
+        self.store().rebook(&meeting, Demand::Nothing, &[], now_ms(), false).await?;
         Ok(self.info(store::Meeting { version: meeting.version + 1, ..meeting }))
     }
 
@@ -208,7 +208,7 @@ impl Conference {
         Err(StoreError::Exists("meeting").into())
     }
 
-    async fn plan(&self, by: &Account, request: &BookingRequest) -> Result<Plan, BookRefused> {
+    pub(crate) async fn plan(&self, by: &Account, request: &BookingRequest) -> Result<Plan, BookRefused> {
         let now = now_ms();
         let site = self.store().site(by.site_id).await?.ok_or(BookRefused::Missing)?;
         let room = match request.room {
@@ -231,7 +231,8 @@ impl Conference {
         Ok(model::plan(request, &booker, now)?)
     }
 
-    /// Changes a booking. What a shared or concurrent one takes of the site is fixed in time (S).
+    /// Changes a booking. What a shared or concurrent one takes of the site is fixed in time (S). Where the series keeps
+    /// its times, what was cancelled stays so, and what was changed of one time stays too.
     pub async fn rebook(
         &self,
         by: &Account,
@@ -274,47 +275,36 @@ impl Conference {
             early_start_min: plan.early_start_min,
             ..known.clone()
         };
-        let times = if fixed {
+        let mut times = if fixed {
             let starts = model::starts(known.start_ms, &meeting.zone, meeting.recurrence.as_deref());
             let starts = starts.map_err(BadBooking::Recurrence)?;
             starts.into_iter().map(|start| (start, plan.span(start))).collect()
         } else {
             times(&plan)
         };
-        self.store().rebook(&meeting, plan.demand, &times, now).await?;
+        let keeps_times = known.recurrence.is_some()
+            && (&known.recurrence, &known.zone, known.start_ms)
+                == (&meeting.recurrence, &meeting.zone, meeting.start_ms);
+        if keeps_times {
+            let held = self.store().occurrences(id).await?;
+            times.retain(|(start, _)| held.iter().any(|held| held.original_ms == *start));
+        }
+        self.store().rebook(&meeting, plan.demand, &times, now, keeps_times).await?;
         self.note(by.site_id, Some(by.id), "meeting.change", &format!("meeting {id}")).await;
         let meeting = store::Meeting { version: meeting.version + 1, ..meeting };
-        self.tell_invited(&meeting, false).await?;
+        self.tell_invited(&meeting, false, None).await?;
         Ok(self.info(meeting))
     }
 
     /// Deletes a booking (S6): it is gone from every list, and who was invited is told.
     pub async fn cancel(&self, by: &Account, id: MeetingId) -> Result<(), BookRefused> {
         let known = self.owned(by, id, Permission::Write).await?;
-        self.tell_invited(&known, true).await?;
+        self.tell_invited(&known, true, None).await?;
         if !self.store().delete_meeting(id, now_ms()).await? {
             return Err(BookRefused::Missing);
         }
         self.note(by.site_id, Some(by.id), "meeting.delete", &format!("meeting {id}")).await;
         Ok(())
-    }
-
-    /// Moves one time of a series to another start, or cancels it (S5).
-    pub async fn move_occurrence(
-        &self,
-        by: &Account,
-        id: MeetingId,
-        original_ms: i64,
-        to_ms: Option<i64>,
-    ) -> Result<(), BookRefused> {
-        let known = self.owned(by, id, Permission::Write).await?;
-        if to_ms.is_some_and(|to| to < now_ms()) {
-            return Err(BadBooking::Start.into());
-        }
-        let to = to_ms.map(|start| (start, model::span(start, known.duration_min, known.early_start_min)));
-        self.store().move_occurrence(&known, original_ms, to).await?;
-        self.note(by.site_id, Some(by.id), "meeting.move", &format!("meeting {id}")).await;
-        Ok(self.tell_invited(&known, false).await?)
     }
 
     /// A booking, for somebody who may look at it.
@@ -334,7 +324,7 @@ impl Conference {
         found.filter(may).ok_or(BookRefused::Missing)
     }
 
-    async fn owner_of(&self, meeting: &store::Meeting) -> Result<Account, BookRefused> {
+    pub(crate) async fn owner_of(&self, meeting: &store::Meeting) -> Result<Account, BookRefused> {
         let owner = self.store().account(meeting.owner).await?.ok_or(BookRefused::Missing)?;
         Ok(Account::of(owner, None))
     }
@@ -348,7 +338,7 @@ impl Conference {
     /// One's own bookings (S6), and the personal meeting.
     pub async fn agenda(&self, of: &Account, page: &Page<'_>) -> Result<Vec<(MeetingInfo, Occurrence)>, StoreError> {
         let found = self.store().meetings_of(of.id, now_ms(), page).await?;
-        Ok(found.into_iter().map(|(meeting, occurrence)| (self.info(meeting), occurrence)).collect())
+        Ok(found.into_iter().map(|(meeting, held)| (self.info(as_held(meeting, &held)), held)).collect())
     }
 
     /// A dedicated account's own meeting, made when it is first asked for and named in the language of who asks.
@@ -441,7 +431,7 @@ fn times(plan: &Plan) -> Vec<(i64, Span)> {
     plan.starts_ms.iter().map(|start| (*start, plan.span(*start))).collect()
 }
 
-fn options_text(options: Options) -> String {
+pub(crate) fn options_text(options: Options) -> String {
     serde_json::to_string(&options).expect("flags have a JSON form")
 }
 

@@ -1,11 +1,10 @@
-//! Invitations (S7): a text in Chinese and English, a calendar entry (RFC 5545, RFC 5546), and who has had which.
+//! Invitations (S7): a text in Chinese and English, a calendar entry, and who has had which.
+
+mod calendar;
 
 use std::{collections::HashSet, fmt::Write as _};
 
-use jiff::{
-    Timestamp,
-    tz::{Dst, Offset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
 use model::{AccountId, MeetingId};
 use serde_json::json;
 use store::{Invitation, Occurrence, OutboxItem, StoreError};
@@ -15,8 +14,11 @@ use crate::{
     Account, BookRefused, Conference, MeetingInfo,
     accounts::{check_email, check_mobile},
     now_ms,
+    occurrence::{as_held, as_held_next},
     outbox::{Kind, item},
 };
+
+use calendar::{Entry, Method, calendar};
 
 /// How the server is reached, for links and dial strings.
 #[derive(Debug, Clone, Default)]
@@ -125,8 +127,8 @@ impl Conference {
         tongue: Tongue,
         zone: Option<&str>,
     ) -> Result<String, BookRefused> {
-        let meeting = self.booking(by, id).await?;
-        Ok(self.text_of(&meeting, &self.reach(Some(web)), tongue, zone).await?)
+        let known = self.owned(by, id, model::Permission::Read).await?;
+        Ok(self.text_of(known, &self.reach(Some(web)), tongue, zone).await?)
     }
 
     /// C22: the same for whoever has the seat of a live meeting that `secret` gives.
@@ -140,16 +142,18 @@ impl Conference {
     ) -> Result<String, BookRefused> {
         self.whose_seat(id, secret).await.ok_or(BookRefused::Missing)?;
         let known = self.store().meeting(id).await?.ok_or(BookRefused::Missing)?;
-        Ok(self.text_of(&self.info(known), &self.reach(Some(web)), tongue, zone).await?)
+        Ok(self.text_of(known, &self.reach(Some(web)), tongue, zone).await?)
     }
 
+    /// As the meeting is held the next time.
     async fn text_of(
         &self,
-        meeting: &MeetingInfo,
+        meeting: store::Meeting,
         reach: &Reach,
         tongue: Tongue,
         zone: Option<&str>,
     ) -> Result<String, StoreError> {
+        let meeting = &self.info(as_held_next(self.store(), meeting).await?);
         let next = self.next_start(meeting).await?;
         let host = self.host_name(meeting.owner).await?;
         Ok(text(meeting, next, &host, reach, tongue, zone.unwrap_or(&meeting.zone)))
@@ -157,11 +161,21 @@ impl Conference {
 
     /// The calendar entry of a booking, with links to the pages at `web`.
     pub async fn calendar(&self, by: &Account, id: MeetingId, web: String) -> Result<String, BookRefused> {
-        let meeting = self.booking(by, id).await?;
+        let known = self.owned(by, id, model::Permission::Read).await?;
         let occurrences = self.store().occurrences(id).await?;
-        let host = self.host_name(meeting.owner).await?;
-        let reach = self.reach(Some(web));
-        Ok(calendar(&meeting, &occurrences, &host, &reach, Method::Publish, meeting.version, None))
+        let (host, sequence) = (self.host_name(known.owner).await?, known.version);
+        let times = self.changed_times(&known, &occurrences);
+        let info = self.info(known);
+        let whole = Some((&info, occurrences.as_slice()));
+        let entry = Entry { whole, times: &times, host: &host, method: Method::Publish, sequence, attendee: None };
+        Ok(calendar(&entry, &self.reach(Some(web))))
+    }
+
+    /// The times of a series that differ from the rest, each as it is held.
+    fn changed_times(&self, series: &store::Meeting, all: &[Occurrence]) -> Vec<(MeetingInfo, Occurrence)> {
+        let is_changed = |held: &&Occurrence| held.start_ms != held.original_ms || held.own.is_some();
+        let changed = all.iter().filter(|held| series.recurrence.is_some() && is_changed(held));
+        changed.map(|held| (self.info(as_held(series.clone(), held)), held.clone())).collect()
     }
 
     /// Invites people; each gets his message, and is told of changes.
@@ -213,18 +227,24 @@ impl Conference {
         }
         for invitation in &invitations {
             self.store().add_invitation(invitation, now_ms()).await.map_err(BookRefused::from)?;
-            self.send_invitation(known, invitation, Method::Request).await.map_err(BookRefused::from)?;
+            self.send_invitation(known, invitation, Method::Request, None).await.map_err(BookRefused::from)?;
         }
         self.note(known.site, by, "meeting.invite", &format!("meeting {}", known.id)).await;
         Ok(invitations.len())
     }
 
-    /// Tells all who were invited that a booking has changed, or that it is off.
-    pub(crate) async fn tell_invited(&self, meeting: &store::Meeting, is_off: bool) -> Result<(), StoreError> {
+    /// Tells all who were invited that a booking has changed, or that it is off: all of it, or only one time, of which
+    /// `meeting` says how it is held.
+    pub(crate) async fn tell_invited(
+        &self,
+        meeting: &store::Meeting,
+        is_off: bool,
+        only: Option<&Occurrence>,
+    ) -> Result<(), StoreError> {
         let method = if is_off { Method::Cancel } else { Method::Request };
         for invitation in self.store().invitations(meeting.id).await? {
             let sequence = self.store().next_sequence(&invitation.id).await?;
-            self.send_invitation(meeting, &Invitation { sequence, ..invitation }, method).await?;
+            self.send_invitation(meeting, &Invitation { sequence, ..invitation }, method, only).await?;
         }
         Ok(())
     }
@@ -234,12 +254,19 @@ impl Conference {
         meeting: &store::Meeting,
         invitation: &Invitation,
         method: Method,
+        only: Option<&Occurrence>,
     ) -> Result<(), StoreError> {
-        let info = self.info(meeting.clone());
+        let mut info = self.info(meeting.clone());
         let reach = &self.reach(None);
         let tongue = Tongue::of(&invitation.language);
         let host = self.host_name(info.owner).await?;
-        let words = self.text_of(&info, reach, tongue, None).await?;
+        let words = match only {
+            Some(held) => {
+                info.recurrence = None;
+                text(&info, Some(held.start_ms), &host, reach, tongue, &info.zone)
+            }
+            None => self.text_of(meeting.clone(), reach, tongue, None).await?,
+        };
         let (off, changed) = match tongue {
             Tongue::Chinese => ("【已取消】", "【已更新】"),
             Tongue::English => ("Cancelled: ", "Updated: "),
@@ -253,9 +280,27 @@ impl Conference {
             let message = json!({"to": invitation.address, "text": format!("{prefix}{words}")});
             return self.send(Kind::Sms, &message).await;
         }
-        let occurrences = self.store().occurrences(meeting.id).await?;
-        let attendee = Some(invitation.address.as_str());
-        let entry = calendar(&info, &occurrences, &host, reach, method, invitation.sequence, attendee);
+        let all = match only {
+            Some(_) => Vec::new(),
+            None => self.store().occurrences(meeting.id).await?,
+        };
+        let times = match only {
+            Some(held) => vec![(info.clone(), held.clone())],
+            // Who is told that all of it is off needn't know of each.
+            None if method == Method::Cancel => Vec::new(),
+            None => self.changed_times(meeting, &all),
+        };
+        let entry = calendar(
+            &Entry {
+                whole: only.is_none().then_some((&info, all.as_slice())),
+                times: &times,
+                host: &host,
+                method,
+                sequence: invitation.sequence,
+                attendee: Some(&invitation.address),
+            },
+            reach,
+        );
         let message = json!({
             "to": invitation.address,
             "subject": format!("{prefix}{}", info.title),
@@ -354,142 +399,4 @@ fn zoned(ms: i64, zone: &str) -> jiff::Zoned {
 fn when(start_ms: i64, duration_min: u32, zone: &str) -> String {
     let (start, end) = (zoned(start_ms, zone), zoned(start_ms + i64::from(duration_min) * 60_000, zone));
     format!("{}–{} ({zone}, UTC{})", start.strftime("%Y-%m-%d %H:%M"), end.strftime("%H:%M"), start.strftime("%:z"))
-}
-
-/// What a calendar is to do with an entry (RFC 5546 §1.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Publish,
-    Request,
-    Cancel,
-}
-
-impl Method {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "PUBLISH",
-            Self::Request => "REQUEST",
-            Self::Cancel => "CANCEL",
-        }
-    }
-}
-
-/// A calendar with one entry and the zone it is told in.
-fn calendar(
-    meeting: &MeetingInfo,
-    occurrences: &[Occurrence],
-    host: &str,
-    reach: &Reach,
-    method: Method,
-    sequence: i64,
-    attendee: Option<&str>,
-) -> String {
-    let mut ics = Ics::default();
-    let local = |ms: i64| zoned(ms, &meeting.zone).strftime("%Y%m%dT%H%M%S").to_string();
-    let utc = |ms: i64| zoned(ms, "UTC").strftime("%Y%m%dT%H%M%SZ").to_string();
-    ics.line("BEGIN:VCALENDAR");
-    ics.line("VERSION:2.0");
-    ics.line("PRODID:-//Huitong//Huitong//EN");
-    ics.line(&format!("METHOD:{}", method.as_str()));
-    let last = occurrences.last().map_or(meeting.start_ms, |held| held.start_ms);
-    time_zone(&mut ics, &meeting.zone, meeting.start_ms, last);
-    ics.line("BEGIN:VEVENT");
-    ics.line(&format!("UID:{}@huitong", meeting.id));
-    ics.line(&format!("SEQUENCE:{sequence}"));
-    ics.line(&format!("DTSTAMP:{}", utc(now_ms())));
-    ics.line(&format!("DTSTART;TZID={}:{}", meeting.zone, local(meeting.start_ms)));
-    let end = meeting.start_ms + i64::from(meeting.duration_min) * 60_000;
-    ics.line(&format!("DTEND;TZID={}:{}", meeting.zone, local(end)));
-    if let Some(rule) = &meeting.recurrence {
-        ics.line(&format!("RRULE:{rule}"));
-        // Each time that was moved or cancelled is taken out of the rule, and where it was moved to is put in.
-        let by_rule = model::starts(meeting.start_ms, &meeting.zone, Some(rule)).unwrap_or_default();
-        for start in by_rule.iter().filter(|start| !occurrences.iter().any(|held| held.start_ms == **start)) {
-            ics.line(&format!("EXDATE;TZID={}:{}", meeting.zone, local(*start)));
-        }
-        for held in occurrences.iter().filter(|held| held.start_ms != held.original_ms) {
-            ics.line(&format!("RDATE;TZID={}:{}", meeting.zone, local(held.start_ms)));
-        }
-    }
-    ics.text("SUMMARY", &meeting.title);
-    ics.text("DESCRIPTION", &text(meeting, None, host, reach, Tongue::Chinese, &meeting.zone));
-    ics.text("LOCATION", &link(meeting, reach));
-    ics.line(&format!("ORGANIZER;CN={}:mailto:{}", parameter(host), organizer(reach)));
-    if let Some(address) = attendee {
-        ics.line(&format!("ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=FALSE:mailto:{address}"));
-    }
-    ics.line(if method == Method::Cancel { "STATUS:CANCELLED" } else { "STATUS:CONFIRMED" });
-    ics.line("END:VEVENT");
-    ics.line("END:VCALENDAR");
-    ics.0
-}
-
-/// Calendars want an address; nobody is to answer to it.
-fn organizer(reach: &Reach) -> String {
-    let host = reach.web.split_once("://").map_or(reach.web.as_str(), |(_, rest)| rest);
-    let host = host.split([':', '/']).next().filter(|host| host.contains('.')).unwrap_or("huitong.invalid");
-    format!("noreply@{host}")
-}
-
-/// The zone's offsets from the first time to the last (RFC 5545 §3.6.5), each change as an observance of its own.
-fn time_zone(ics: &mut Ics, zone: &str, first_ms: i64, last_ms: i64) {
-    let Ok(tz) = TimeZone::get(zone) else { return };
-    let at = |ms: i64| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    ics.line("BEGIN:VTIMEZONE");
-    ics.line(&format!("TZID:{zone}"));
-    let info = tz.to_offset_info(at(first_ms));
-    let began = tz.preceding(at(first_ms)).next().map_or(Timestamp::UNIX_EPOCH, |change| change.timestamp());
-    let mut offset = info.offset();
-    observance(ics, began, offset, offset, info.dst(), info.abbreviation());
-    for change in tz.following(at(first_ms)).take_while(|change| change.timestamp() <= at(last_ms)) {
-        observance(ics, change.timestamp(), offset, change.offset(), change.dst(), change.abbreviation());
-        offset = change.offset();
-    }
-    ics.line("END:VTIMEZONE");
-}
-
-fn observance(ics: &mut Ics, start: Timestamp, from: Offset, to: Offset, dst: Dst, name: &str) {
-    let text = |offset: Offset| {
-        let seconds = offset.seconds();
-        format!("{}{:02}{:02}", if seconds < 0 { '-' } else { '+' }, seconds.abs() / 3600, seconds.abs() / 60 % 60)
-    };
-    let kind = if dst.is_dst() { "DAYLIGHT" } else { "STANDARD" };
-    ics.line(&format!("BEGIN:{kind}"));
-    // Local time, by the offset that held before.
-    ics.line(&format!("DTSTART:{}", from.to_datetime(start).strftime("%Y%m%dT%H%M%S")));
-    ics.line(&format!("TZOFFSETFROM:{}", text(from)));
-    ics.line(&format!("TZOFFSETTO:{}", text(to)));
-    ics.line(&format!("TZNAME:{name}"));
-    ics.line(&format!("END:{kind}"));
-}
-
-/// A parameter's value: in quotes, which it can't contain (RFC 5545 §3.2).
-fn parameter(text: &str) -> String {
-    format!("\"{}\"", text.replace(['"', '\r', '\n'], ""))
-}
-
-/// Lines of iCalendar.
-#[derive(Default)]
-struct Ics(String);
-
-impl Ics {
-    /// Folded after 75 octets, never within a character (RFC 5545 §3.1).
-    fn line(&mut self, line: &str) {
-        let mut octets = 0;
-        for character in line.chars() {
-            if octets + character.len_utf8() > 75 {
-                self.0.push_str("\r\n ");
-                octets = 1;
-            }
-            self.0.push(character);
-            octets += character.len_utf8();
-        }
-        self.0.push_str("\r\n");
-    }
-
-    /// A property of type TEXT (RFC 5545 §3.3.11).
-    fn text(&mut self, name: &str, value: &str) {
-        let escaped = value.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,").replace('\n', "\\n");
-        self.line(&format!("{name}:{escaped}"));
-    }
 }

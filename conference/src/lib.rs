@@ -23,6 +23,7 @@ mod live;
 mod lockout;
 mod login;
 mod networks;
+mod occurrence;
 mod outbox;
 mod prompts;
 mod quality;
@@ -70,6 +71,7 @@ pub use invitation::{InviteRefused, Invitee, Reach, SipInfo, Tongue};
 pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
+pub use occurrence::OccurrenceChange;
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
 pub use plane::{Freezes, LineFindings, PictureQuality, Quality, Shown, SlotAssigned, TrackQuality, WayQuality};
 pub use prompts::{PromptInfo, PromptRefused};
@@ -91,6 +93,7 @@ use handle::{Request, SeatOwner};
 use ladder::LadderSlot;
 use live::Resources;
 use login::Logins;
+use occurrence::as_held_next;
 use outbox::News;
 use prompts::PromptSlot;
 use records::Records;
@@ -355,14 +358,15 @@ impl Conference {
 
     /// What the number leads to.
     pub async fn find(&self, number: MeetingNumber) -> Result<Option<Door>, StoreError> {
-        let meeting = self.store().meeting_by_number(number).await?;
-        Ok(meeting.map(|meeting| self.door(meeting)))
+        let Some(meeting) = self.store().meeting_by_number(number).await? else { return Ok(None) };
+        Ok(Some(self.door(as_held_next(self.store(), meeting).await?)))
     }
 
     /// The same by id, of the meeting or of a livestream of it: for the watch page.
     pub async fn door_by_id(&self, id: MeetingId) -> Result<Option<Door>, StoreError> {
         let id = self.shared.registry.meeting_of(BroadcastId::new(id.uuid())).unwrap_or(id);
-        Ok(self.store().meeting(id).await?.map(|meeting| self.door(meeting)))
+        let Some(meeting) = self.store().meeting(id).await? else { return Ok(None) };
+        Ok(Some(self.door(as_held_next(self.store(), meeting).await?)))
     }
 
     fn door(&self, meeting: store::Meeting) -> Door {
@@ -445,6 +449,7 @@ impl Conference {
     /// meeting's password. Who has another has guessed.
     pub async fn opens_at(&self, request: &JoinRequest) -> Option<i64> {
         let known = self.store().meeting(request.meeting).await.ok().flatten()?;
+        let known = as_held_next(self.store(), known).await.ok()?;
         let is_owner = request.account.as_ref().is_some_and(|account| account.id == known.owner);
         if let (false, Some(password)) = (is_owner, &known.password) {
             let (given, via, source) = (request.password.as_ref()?, &request.via, request.source);

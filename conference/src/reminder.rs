@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::Span;
 use store::StoreError;
 
-use crate::{Account, Conference, MeetingInfo, now_ms};
+use crate::{Account, Conference, MeetingInfo, now_ms, occurrence::as_held};
 
 /// How long before. As people know it from their calendars.
 const AHEAD: Duration = Duration::from_secs(15 * 60);
@@ -48,7 +48,7 @@ impl Conference {
                 true => account.display_name.clone(),
                 false => self.host_name(meeting.owner).await?,
             };
-            let mut meeting = self.info(meeting);
+            let mut meeting = self.info(as_held(meeting, &held));
             if !own {
                 meeting.password = None;
             }
@@ -80,7 +80,7 @@ impl Conference {
                 return Ok(());
             }
             for (meeting, held) in due {
-                let items = self.reminders(meeting, held.start_ms).await?;
+                let items = self.reminders(as_held(meeting, &held), held.start_ms).await?;
                 self.store().remind(&held, &items).await?;
                 self.shared.outbox.notify_one();
             }

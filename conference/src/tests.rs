@@ -6,7 +6,7 @@ use std::{
 };
 
 use media::AudioCodec;
-use model::{BookingRequest, BroadcastState, LeaveReason, NoCapacity, Role};
+use model::{BadBooking, BookingRequest, BroadcastState, LeaveReason, NoCapacity, Options, Role};
 use plane::{LegFact, LegMedia, LegSettings, LineCare, PlaneConfig};
 use streaming::StreamingConfig;
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ fn booking(title: &str, password: &str) -> BookingRequest {
         room: None,
         zone: "Asia/Shanghai".to_owned(),
         recurrence: None,
-        options: model::Options::default(),
+        options: Options::default(),
     }
 }
 
@@ -261,6 +261,86 @@ async fn a_concurrent_meeting_opens_in_its_time_and_leaves_the_lists_when_delete
     let instant = conference.book(&by, now).await.unwrap();
     assert_eq!(instant.capacity, 10);
     let _seat = conference.join(JoinRequest { meeting: instant.id, ..request() }).await.unwrap();
+}
+
+// product: S5
+#[tokio::test]
+async fn one_time_of_a_series_is_held_otherwise_than_the_rest() {
+    let house = House::open().await;
+    let conference = &house.conference;
+    let by = conference.login("concurrent", "Huitong-2026".to_owned(), None, LOOPBACK).await.unwrap().account;
+    // Rules know whole seconds.
+    let start = now_ms() / 1_000 * 1_000 + 3 * 3_600_000;
+    let daily = BookingRequest {
+        start_ms: Some(start),
+        capacity: Some(20),
+        recurrence: Some("FREQ=DAILY;COUNT=3".to_owned()),
+        ..booking("周会", "")
+    };
+    let booked = conference.book(&by, daily.clone()).await.unwrap();
+    let at = |day: i64| start + day * 86_400_000;
+    let change = |change| conference.change_occurrence(&by, booked.id, at(1), change);
+    let options = Options { waiting_room: true, ..Options::default() };
+    let own = OccurrenceChange {
+        title: Some("茶会".to_owned()),
+        password: Some("8642".to_owned()),
+        start_ms: Some(at(1) + 3_600_000),
+        capacity: Some(150),
+        options: Some(options),
+        ..OccurrenceChange::default()
+    };
+    change(own).await.unwrap();
+    let too_many = change(OccurrenceChange { capacity: Some(201), ..OccurrenceChange::default() }).await;
+    assert!(matches!(too_many, Err(BookRefused::NoCapacity(_))), "{too_many:?}");
+    let longer = change(OccurrenceChange { duration_min: Some(90), ..OccurrenceChange::default() }).await;
+    assert!(matches!(longer, Err(BookRefused::FixedTime)), "{longer:?}");
+    let marked = change(OccurrenceChange { title: Some("a<b".to_owned()), ..OccurrenceChange::default() }).await;
+    assert!(matches!(marked, Err(BookRefused::Bad(BadBooking::Title(_)))), "{marked:?}");
+    // What isn't said stays as it was.
+    change(OccurrenceChange { title: Some("酒会".to_owned()), ..OccurrenceChange::default() }).await.unwrap();
+    let (info, held) = conference.occurrence(&by, booked.id, at(1)).await.unwrap();
+    assert_eq!(
+        (info.title.as_str(), info.password.as_deref(), info.capacity, info.options, held.start_ms),
+        ("酒会", Some("8642"), 150, options, at(1) + 3_600_000)
+    );
+    let page = Page { period: Period::Upcoming, search: "", after: None, limit: 9 };
+    let topics = async || -> Vec<String> {
+        conference.agenda(&by, &page).await.unwrap().into_iter().map(|(meeting, _)| meeting.title).collect()
+    };
+    assert_eq!(topics().await, ["周会", "酒会", "周会"]);
+    // The series is named anew; what was cancelled or changed of it stays so.
+    conference.cancel_occurrence(&by, booked.id, at(2)).await.unwrap();
+    conference.rebook(&by, booked.id, None, BookingRequest { title: "例会".to_owned(), ..daily }).await.unwrap();
+    assert_eq!(topics().await, ["例会", "酒会"]);
+    // The next one is the changed one: its door asks for its own password.
+    assert!(!conference.find(booked.number).await.unwrap().unwrap().needs_password);
+    conference.cancel_occurrence(&by, booked.id, at(0)).await.unwrap();
+    assert!(conference.find(booked.number).await.unwrap().unwrap().needs_password);
+    let text = conference.invitation_text(&by, booked.id, String::new(), Tongue::Chinese, None).await.unwrap();
+    assert!(text.contains("酒会") && text.contains("8642"), "{text}");
+}
+
+// product: S5, J2, J3
+#[tokio::test]
+async fn a_time_with_its_own_password_is_opened_with_it() {
+    let house = House::open().await;
+    let conference = &house.conference;
+    let start = now_ms() / 1_000 * 1_000 + 3_600_000;
+    let series = BookingRequest {
+        start_ms: Some(start),
+        recurrence: Some("FREQ=DAILY;COUNT=2".to_owned()),
+        ..booking("周会", "1234")
+    };
+    let booked = conference.book(&house.host, series).await.unwrap();
+    let change = OccurrenceChange { password: Some("8642".to_owned()), ..OccurrenceChange::default() };
+    conference.change_occurrence(&house.host, booked.id, start, change).await.unwrap();
+    let join = |password: &str| {
+        let password = Some(password.to_owned());
+        conference.join(JoinRequest { meeting: booked.id, password, ..house.request("李雷") })
+    };
+    assert_eq!(join("1234").await.err(), Some(Refusal::WrongPassword));
+    let seat = join("8642").await.unwrap();
+    assert_eq!(seat.snapshot.participants.len(), 1);
 }
 
 #[tokio::test]

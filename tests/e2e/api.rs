@@ -451,9 +451,39 @@ async fn invitations_and_new_passwords_come_by_mail() -> Result<()> {
     assert_eq!((&read["method"], &read["summary"]), (&json!("REQUEST"), &json!("周会，第一次")), "{read}");
     assert_eq!((&read["occurrences"], &read["zone"]), (&json!(4), &json!("Europe/Berlin")), "{read}");
 
+    // One time is changed, then another cancelled: who was invited is told of that time alone (RECURRENCE-ID).
+    let held = user.get(&format!("/meetings/{id}/occurrences")).await?;
+    let path =
+        |n: usize| format!("/meetings/{id}/occurrences/{}", held["items"][n]["occurrence"].as_str().unwrap_or(""));
+    let own = json!({"title": "周会，特别场", "password": "13579"});
+    assert_eq!(user.ask(Method::PUT, &path(1), own, &[]).await?.status, 204);
+    let read = read_mail(&mail.next()?)?;
+    assert_eq!((&read["method"], &read["summary"]), (&json!("REQUEST"), &json!("周会，特别场")), "{read}");
+    assert_eq!(
+        (&read["sequence"], &read["events"], &read["one"]),
+        (&json!(1), &json!(1), &held["items"][1]["occurrence"])
+    );
+    assert!(read["text"].as_str().is_some_and(|text| text.contains("#p=13579")), "{read}");
+    assert_eq!(user.get(&path(1)).await?["title"], "周会，特别场");
+    assert_eq!(user.ask(Method::DELETE, &path(2), Value::Null, &[]).await?.status, 204);
+    let read = read_mail(&mail.next()?)?;
+    assert_eq!((&read["method"], &read["sequence"]), (&json!("CANCEL"), &json!(2)), "{read}");
+    assert_eq!((&read["events"], &read["one"]), (&json!(1), &held["items"][2]["occurrence"]), "{read}");
+    // Whoever is invited now has all of it at once: three times, one of them by itself.
+    let invited = user.post(&format!("/meetings/{id}/invitations"), json!({"emails": ["han@example.com"]})).await?;
+    assert_eq!(invited.status, 202, "{}", invited.body);
+    let read = read_mail(&mail.next()?)?;
+    assert_eq!((&read["occurrences"], &read["events"]), (&json!(3), &json!(2)), "{read}");
+    assert_eq!(read["summaries"], json!(["周会，第一次", "周会，特别场", "周会，第一次"]), "{read}");
+
     assert_eq!(user.ask(Method::DELETE, &format!("/meetings/{id}"), Value::Null, &[]).await?.status, 204);
     let read = read_mail(&mail.next()?)?;
-    assert_eq!((&read["method"], &read["sequence"]), (&json!("CANCEL"), &json!(1)), "{read}");
+    assert_eq!(
+        (&read["method"], &read["sequence"], &read["one"]),
+        (&json!("CANCEL"), &json!(3), &Value::Null),
+        "{read}"
+    );
+    mail.next()?;
 
     // A forgotten password: the same answer for all, a mail for who is there.
     assert_eq!(user.ask(Method::PATCH, "/me", json!({"email": "lin@example.com"}), &[]).await?.status, 200);

@@ -55,7 +55,9 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         "POST /meetings" => (LOGGED_IN, booking),
         "GET /meetings/{id}" | "DELETE /meetings/{id}" | "GET /meetings/{id}/occurrences" => (HIS, Value::Null),
         "GET /meetings/{id}/invitations" | "GET /meetings/{id}/calendar.ics" => (HIS, Value::Null),
-        "DELETE /meetings/{id}/occurrences/{occurrence}" => (HIS, Value::Null),
+        "GET /meetings/{id}/occurrences/{occurrence}" | "DELETE /meetings/{id}/occurrences/{occurrence}" => {
+            (HIS, Value::Null)
+        }
         "PUT /meetings/{id}" => (HIS, booking),
         "PUT /meetings/{id}/occurrences/{occurrence}" => (HIS, json!({"start": "2020-01-01T00:00:00Z"})),
         "POST /meetings/{id}/invitations" => (HIS, json!({"emails": ["none"]})),

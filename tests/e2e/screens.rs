@@ -172,6 +172,12 @@ fn account(visitor: &Visitor, server: &Server, host: &mut Browser) -> Result<()>
             host.choose("book-repeat", "WEEKLY")?;
             visitor.at(host, "book")?;
             visitor.in_the_dark(host, "book")?;
+            // On a telephone its own wheel chooses the day.
+            host.click("book-day-calendar")?;
+            host.see("[role=grid]")?;
+            visitor.at(host, "book-calendar")?;
+            host.press("Escape")?;
+            host.miss("[role=grid]")?;
             host.click("book-slots")?;
             host.see(&by_id("free-slot"))?;
             visitor.at(host, "free-slots")?;
@@ -197,6 +203,14 @@ fn account(visitor: &Visitor, server: &Server, host: &mut Browser) -> Result<()>
     host.click_at(&format!("{} [data-testid=meeting-more]", item(visitor.say("产品评审", "Product review"))))?;
     host.see(&by_id("meeting-audience"))?;
     visitor.at(host, "meeting-menu")?;
+    host.press("Escape")?;
+    host.miss(&by_id("meeting-audience"))?;
+    host.click_at(&format!("{} [data-testid=meeting-more]", item(visitor.say("项目周会", "Weekly meeting"))))?;
+    host.click("meeting-edit-one")?;
+    host.until("document.querySelector('[data-testid=book-title]')?.value")?;
+    visitor.at(host, "edit-one")?;
+    host.open(&home)?;
+    host.click_at(&format!("{} [data-testid=meeting-more]", item(visitor.say("产品评审", "Product review"))))?;
     host.click("meeting-audience")?;
     host.see(&by_id("audience-public"))?;
     visitor.at(host, "audience")?;

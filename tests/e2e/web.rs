@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Browser, Client, Colour, Server, by_id};
+use tests::{Browser, Client, Colour, Devices, Server, by_id};
 
 use crate::{
     api::{MailServer, read_mail},
@@ -257,6 +257,16 @@ fn type_login(page: &mut Browser, name: &str, password: &str) -> Result<()> {
 // product: L1, L2, L3, L4, L5, L6, L7, J5, S7, A6
 #[test]
 fn an_account_is_its_owners() -> Result<()> {
+    go_through_an_account(Browser::start(0.0, Colour::Blue)?)
+}
+
+// product: L1, L2, L3, L4, L5, L6, L7, S7, J5, A6
+#[test]
+fn an_account_is_its_owners_on_a_telephone_too() -> Result<()> {
+    go_through_an_account(Browser::start_on(Devices::Phone)?)
+}
+
+fn go_through_an_account(mut page: Browser) -> Result<()> {
     let mail = MailServer::start()?;
     let server = Server::start_with(&[
         ("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address)),
@@ -266,7 +276,6 @@ fn an_account_is_its_owners() -> Result<()> {
         ("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#),
     ])?;
     let home = format!("http://{}/", server.web);
-    let mut page = Browser::start(0.0, Colour::Blue)?;
     page.open(&home)?;
     is_sound(&mut page, "the start page")?;
     type_login(&mut page, "member", "wrong")?;
@@ -402,16 +411,66 @@ fn an_account_is_its_owners() -> Result<()> {
     page.see("[data-testid=prejoin-mic][aria-pressed=true]")
 }
 
+// product: A7
+/// The day and the time stand there as the page's language writes them, and are chosen with keys alone.
+fn choose_a_day_by_keys(page: &mut Browser) -> Result<()> {
+    let shows = |days: i64| {
+        format!(
+            "document.querySelector('[data-testid=book-day]').value === \
+             new Intl.DateTimeFormat('en', {{ dateStyle: 'medium' }}).format(Date.now() + {days} * 864e5)"
+        )
+    };
+    page.fill("book-day", "tomorrow")?;
+    page.evaluate("document.activeElement.blur()")?;
+    page.until(&format!("{} || {}", shows(0), shows(1)))?;
+    page.evaluate(
+        "window.today = (day => [day.getFullYear(), day.getMonth() + 1, day.getDate()].join('-'))(new Date())",
+    )?;
+    let today = page.evaluate("today")?;
+    page.fill("book-day", today.as_str().unwrap_or_default())?;
+    page.click("book-day-calendar")?;
+    page.see("[role=grid]")?;
+    is_sound(page, "a calendar")?;
+    // A day on, then a week.
+    for key in ["ArrowRight", "ArrowDown"] {
+        page.press(key)?;
+    }
+    page.press("Enter")?;
+    page.miss("[role=grid]")?;
+    page.until(&shows(8))?;
+    page.until("document.activeElement.dataset.testid === 'book-day-calendar'")?;
+    page.click("book-day-calendar")?;
+    let month = page.text(&by_id("calendar-month"))?;
+    page.press("PageDown")?;
+    page.until(&format!("document.querySelector('[data-testid=calendar-month]').innerText !== '{month}'"))?;
+    page.press("Escape")?;
+    page.miss("[role=grid]")?;
+    page.until(&shows(8))?;
+    page.fill("book-time", "2:15 pm")?;
+    page.until("document.querySelector('[data-testid=book-time]').value === '2:15 pm'")?;
+    page.press("Tab")?;
+    page.until("document.querySelector('[data-testid=book-time]').value === '2:15 PM'")
+}
+
 fn item(title: &str) -> String {
     format!("[data-testid=meeting-item][data-title='{title}']")
 }
 
-// product: S1, S2, S3, S5, S6, S7, J3
+// product: S1, S2, S3, S4, S5, S6, S7, J3
 #[test]
 fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
+    book_in_each_mode(Browser::start(0.0, Colour::Blue)?, false)
+}
+
+// product: S1, S2, S3, S4, S5, S6, S7, J3
+#[test]
+fn the_same_is_done_with_a_telephone() -> Result<()> {
+    book_in_each_mode(Browser::start_on(Devices::Phone)?, true)
+}
+
+fn book_in_each_mode(mut page: Browser, is_phone: bool) -> Result<()> {
     let server = Server::start()?;
     let home = format!("http://{}/", server.web);
-    let mut page = Browser::start(0.0, Colour::Blue)?;
 
     // A room by its capacity; one that is taken says so.
     page.login(server.web, "shared", PASSWORD)?;
@@ -422,6 +481,9 @@ fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
         "[tomorrow.getFullYear(), tomorrow.getMonth() + 1, tomorrow.getDate()].map(n => `${n}`.padStart(2, '0')).join('-')",
     )?;
     let day = day.as_str().unwrap_or_default().to_owned();
+    if !is_phone {
+        choose_a_day_by_keys(&mut page)?;
+    }
     page.fill("book-day", &day)?;
     page.fill("book-time", "10:00")?;
     page.click_at("[data-testid=room-choice][data-free=true]")?;
@@ -537,13 +599,28 @@ fn meetings_are_booked_found_changed_and_deleted_in_each_mode() -> Result<()> {
     page.press("Escape")?;
     page.until(&format!("document.querySelectorAll(\"{}\").length === 10", item("例会")))?;
     page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
-    page.click("meeting-move")?;
-    page.fill("move-time", "11:30")?;
-    page.click("move-submit")?;
-    page.until(&format!("document.querySelector(\"{}\").innerText.includes('11:30')", item("例会")))?;
+    // One of them has a topic, a time, a password and options of its own; the others stay.
+    page.click("meeting-edit-one")?;
+    page.until("document.querySelector('[data-testid=book-title]')?.value === '例会'")?;
+    page.miss(&by_id("book-repeat"))?;
+    page.fill("book-title", "茶会")?;
+    page.fill("book-time", "11:30")?;
+    page.choose("book-duration", "90")?;
+    page.fill("book-password", "8642")?;
+    page.click("option-waiting_room")?;
+    page.click("book-submit")?;
+    page.until(&format!(
+        "(one => one?.includes('11:30') && one.includes('1:00') && one.includes('8642'))(document.querySelector(\"{}\")?.innerText)",
+        item("茶会")
+    ))?;
+    page.until(&format!("document.querySelectorAll(\"{}\").length === 9", item("例会")))?;
+    page.click_at(&format!("{} [data-testid=meeting-more]", item("茶会")))?;
+    page.click("meeting-edit-one")?;
+    page.until("document.querySelector('[data-testid=option-waiting_room]')?.checked")?;
+    page.open(&home)?;
     page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
     page.click("meeting-delete-one")?;
-    page.until(&format!("document.querySelectorAll(\"{}\").length === 9", item("例会")))?;
+    page.until(&format!("document.querySelectorAll(\"{}\").length === 8", item("例会")))?;
     // All that are left are changed together.
     page.click_at(&format!("{} [data-testid=meeting-more]", item("例会")))?;
     page.click("meeting-edit")?;

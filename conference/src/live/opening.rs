@@ -5,7 +5,7 @@ use plane::{MeetingFact, MeetingMedia};
 use tokio::sync::mpsc;
 
 use super::Resources;
-use crate::{booking, now_ms, registry::Entry, whiteboard::Whiteboard};
+use crate::{booking, now_ms, occurrence::as_held_next, registry::Entry, whiteboard::Whiteboard};
 
 /// What a meeting is found with.
 pub(super) struct Opened {
@@ -29,6 +29,7 @@ pub(super) async fn open(entry: &Entry, resources: &Resources) -> Result<(Opened
         Opening::NotYet { .. } => return Err(Refusal::NotYet),
         Opening::Over => return Err(Refusal::NoSuchMeeting),
     };
+    let row = as_held_next(&resources.store, row).await.map_err(|error| failed(&error))?;
     // It may have been enlarged before it was last left.
     let ports = resources.store.ports_at(row.id, begun_ms).await.map_err(|error| failed(&error))?;
     let site = resources.store.site(row.site).await.map_err(|error| failed(&error))?;

@@ -37,11 +37,47 @@ impl From<sqlx::Error> for BookError {
     }
 }
 
+/// How one time of a series is to be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// When.
+    pub start_ms: i64,
+    /// With the early start.
+    pub span: Span,
+    /// What it needs.
+    pub demand: Demand,
+    /// Its own topic, where it differs from the series.
+    pub title: Option<String>,
+    /// JSON: what else was agreed on for it.
+    pub own: Option<String>,
+}
+
 /// One row of the ledger.
 struct Booked {
     original_ms: i64,
     site: SiteId,
     taken: Taken,
+    /// It was moved, or has something of its own.
+    is_changed: bool,
+}
+
+/// What of a meeting's own rows gives way to what is written in their place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GivesWay {
+    Nothing,
+    All(MeetingId),
+    /// All but the times that were changed by themselves.
+    Unchanged(MeetingId),
+}
+
+impl GivesWay {
+    fn includes(self, row: &Booked) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All(meeting) => row.taken.meeting == meeting,
+            Self::Unchanged(meeting) => row.taken.meeting == meeting && !row.is_changed,
+        }
+    }
 }
 
 fn demand(row: &AnyRow) -> Result<Demand, StoreError> {
@@ -66,7 +102,7 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let ports = lock(&mut transaction, meeting.site).await?;
         let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
-        check(&mut transaction, meeting.site, ports, demand, &spans, None).await?;
+        check(&mut transaction, meeting.site, ports, demand, &spans, GivesWay::Nothing).await?;
         let query = sqlx::query(
             "INSERT INTO meetings (id, owner_id, site_id, number, title, password, capacity, mode, room_id, options,
                zone, recurrence, start_ms, duration_min, early_start_min, personal, created_ms)
@@ -94,20 +130,24 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Writes a meeting anew, and its times from `now_ms` on; what has begun stays. The version must be the one that
-    /// was read.
+    /// Writes a meeting anew, and its times from `now_ms` on; what has begun stays, and where `keeps_changed`, what was
+    /// changed by itself. The version must be the one that was read.
     pub async fn rebook(
         &self,
         meeting: &Meeting,
         demand: Demand,
         times: &[(i64, Span)],
         now_ms: i64,
+        keeps_changed: bool,
     ) -> Result<(), BookError> {
         let mut transaction = self.pool.begin().await?;
         let ports = lock(&mut transaction, meeting.site).await?;
-        let times: Vec<_> = times.iter().copied().filter(|(_, span)| span.from_ms > now_ms).collect();
+        let kept = if keeps_changed { changed(&mut transaction, meeting.id).await? } else { Vec::new() };
+        let is_written = |start: i64, span: &Span| span.from_ms > now_ms && !kept.contains(&start);
+        let times: Vec<_> = times.iter().copied().filter(|(start, span)| is_written(*start, span)).collect();
         let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
-        check(&mut transaction, meeting.site, ports, demand, &spans, Some(meeting.id)).await?;
+        let gives_way = if keeps_changed { GivesWay::Unchanged(meeting.id) } else { GivesWay::All(meeting.id) };
+        check(&mut transaction, meeting.site, ports, demand, &spans, gives_way).await?;
         let query = sqlx::query(
             "UPDATE meetings SET title = $3, password = $4, capacity = $5, room_id = $6, options = $7, zone = $8,
                recurrence = $9, start_ms = $10, duration_min = $11, early_start_min = $12, version = version + 1
@@ -128,7 +168,13 @@ impl Store {
         if query.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Err(BookError::Changed);
         }
-        let gone = sqlx::query("DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2");
+        let gone = match keeps_changed {
+            true => {
+                "DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2 AND start_ms = original_ms AND own = ''"
+            }
+            false => "DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2",
+        };
+        let gone = sqlx::query(gone);
         gone.bind(meeting.id.to_string()).bind(now_ms).execute(&mut *transaction).await?;
         write(&mut transaction, meeting, demand, &times).await?;
         Ok(transaction.commit().await?)
@@ -159,17 +205,17 @@ impl Store {
             return Err(BookError::Missing);
         }
         let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
-        check(&mut transaction, meeting.site, ports, demand, &spans, Some(meeting.id)).await?;
+        check(&mut transaction, meeting.site, ports, demand, &spans, GivesWay::All(meeting.id)).await?;
         write(&mut transaction, meeting, demand, times).await?;
         Ok(transaction.commit().await?)
     }
 
-    /// Moves one time of a series, or cancels it.
-    pub async fn move_occurrence(
+    /// Changes one time of a series, or cancels it.
+    pub async fn change_occurrence(
         &self,
         meeting: &Meeting,
         original_ms: i64,
-        to: Option<(i64, Span)>,
+        to: Option<&Change>,
     ) -> Result<(), BookError> {
         let mut transaction = self.pool.begin().await?;
         let ports = lock(&mut transaction, meeting.site).await?;
@@ -179,14 +225,24 @@ impl Store {
                 let query = sqlx::query("DELETE FROM occurrences WHERE meeting_id = $1 AND original_ms = $2");
                 query.bind(meeting.id.to_string()).bind(original_ms).execute(&mut *transaction).await?;
             }
-            Some((start_ms, span)) => {
-                check_apart(&mut transaction, &row, ports, row.taken.demand, span).await?;
+            Some(change) => {
+                check_apart(&mut transaction, &row, ports, change.demand, change.span).await?;
+                let (room, ports) = columns(change.demand);
                 let query = sqlx::query(
-                    "UPDATE occurrences SET start_ms = $3, from_ms = $4, until_ms = $5, reminded = 0
+                    "UPDATE occurrences SET start_ms = $3, from_ms = $4, until_ms = $5, room_id = $6, ports = $7,
+                       title = $8, own = $9, reminded = CASE WHEN start_ms = $3 THEN reminded ELSE 0 END
                      WHERE meeting_id = $1 AND original_ms = $2",
-                );
-                let query = query.bind(meeting.id.to_string()).bind(original_ms).bind(start_ms);
-                query.bind(span.from_ms).bind(span.until_ms).execute(&mut *transaction).await?;
+                )
+                .bind(meeting.id.to_string())
+                .bind(original_ms)
+                .bind(change.start_ms)
+                .bind(change.span.from_ms)
+                .bind(change.span.until_ms)
+                .bind(room)
+                .bind(ports)
+                .bind(change.title.as_deref().unwrap_or_default())
+                .bind(change.own.as_deref().unwrap_or_default());
+                query.execute(&mut *transaction).await?;
             }
         }
         let version = sqlx::query("UPDATE meetings SET version = version + 1 WHERE id = $1");
@@ -256,7 +312,8 @@ async fn lock(transaction: &mut Transaction<'static, Any>, site: SiteId) -> Resu
 }
 
 async fn select(connection: &mut sqlx::AnyConnection, site: SiteId, within: Span) -> Result<Vec<Booked>, StoreError> {
-    let text = "SELECT meeting_id, original_ms, site_id, from_ms, until_ms, room_id, ports FROM occurrences
+    let text =
+        "SELECT meeting_id, original_ms, site_id, start_ms, from_ms, until_ms, room_id, ports, own FROM occurrences
          WHERE site_id = $1 AND until_ms > $2 AND until_ms < $3 AND from_ms < $4";
     let query = sqlx::query(text)
         .bind(site.to_string())
@@ -269,7 +326,9 @@ async fn select(connection: &mut sqlx::AnyConnection, site: SiteId, within: Span
 fn of_row(row: &AnyRow) -> Result<Booked, StoreError> {
     let span = Span { from_ms: row.try_get("from_ms")?, until_ms: row.try_get("until_ms")? };
     let taken = Taken { meeting: id(row, "meeting_id")?, span, demand: demand(row)? };
-    Ok(Booked { original_ms: row.try_get("original_ms")?, site: id(row, "site_id")?, taken })
+    let original_ms: i64 = row.try_get("original_ms")?;
+    let is_changed = row.try_get::<i64, _>("start_ms")? != original_ms || maybe(row, "own")?.is_some();
+    Ok(Booked { original_ms, site: id(row, "site_id")?, taken, is_changed })
 }
 
 async fn check(
@@ -278,7 +337,7 @@ async fn check(
     ports: u32,
     demand: Demand,
     spans: &[Span],
-    except: Option<MeetingId>,
+    gives_way: GivesWay,
 ) -> Result<(), BookError> {
     let (Some(first), Some(last)) = (spans.iter().min(), spans.iter().map(|span| span.until_ms).max()) else {
         return Ok(());
@@ -287,8 +346,16 @@ async fn check(
         return Ok(());
     }
     let within = Span { from_ms: first.from_ms, until_ms: last };
-    let taken: Vec<Taken> = select(transaction, site, within).await?.into_iter().map(|row| row.taken).collect();
-    Ok(Ledger::new(ports, &taken).check(demand, spans, except)?)
+    let rows = select(transaction, site, within).await?.into_iter();
+    let taken: Vec<Taken> = rows.filter(|row| !gives_way.includes(row)).map(|row| row.taken).collect();
+    Ok(Ledger::new(ports, &taken).check(demand, spans, None)?)
+}
+
+/// The times of a meeting that were moved, or have something of their own.
+async fn changed(transaction: &mut Transaction<'static, Any>, of: MeetingId) -> Result<Vec<i64>, StoreError> {
+    let text = "SELECT original_ms FROM occurrences WHERE meeting_id = $1 AND (start_ms <> original_ms OR own <> '')";
+    let rows = sqlx::query(text).bind(of.to_string()).fetch_all(&mut **transaction).await?;
+    rows.iter().map(|row| Ok(row.try_get("original_ms")?)).collect()
 }
 
 /// The same for one occurrence that is there already: only it doesn't count, others of its meeting do.
@@ -320,7 +387,7 @@ async fn occurrence(
     value: i64,
 ) -> Result<Booked, BookError> {
     let text = format!(
-        "SELECT meeting_id, original_ms, site_id, from_ms, until_ms, room_id, ports FROM occurrences
+        "SELECT meeting_id, original_ms, site_id, start_ms, from_ms, until_ms, room_id, ports, own FROM occurrences
          WHERE meeting_id = $1 AND {condition}"
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(of.to_string()).bind(value);

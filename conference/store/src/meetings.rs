@@ -47,7 +47,7 @@ pub struct Meeting {
 }
 
 /// One time a meeting is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
     /// Which.
     pub meeting: MeetingId,
@@ -57,6 +57,10 @@ pub struct Occurrence {
     pub start_ms: i64,
     /// With the early start and with extensions.
     pub span: Span,
+    /// Its own topic, where it differs from the series.
+    pub title: Option<String>,
+    /// JSON: what else was agreed on for it.
+    pub own: Option<String>,
 }
 
 /// Which part of a list is wanted.
@@ -86,6 +90,10 @@ const REMINDERS_MAX: u32 = 20;
 
 const COLUMNS: &str = "m.id, m.owner_id, m.site_id, m.number, m.title, m.password, m.capacity, m.mode, m.room_id, \
      m.options, m.zone, m.recurrence, m.start_ms, m.duration_min, m.early_start_min, m.personal, m.created_ms, m.version";
+
+/// Beside [`COLUMNS`]: both tables have a start and a title.
+const TIME_COLUMNS: &str = "o.meeting_id, o.original_ms, o.start_ms AS occurs_ms, o.from_ms, o.until_ms, \
+     o.title AS own_title, o.own";
 
 impl Meeting {
     fn of(row: &AnyRow) -> Result<Self, StoreError> {
@@ -121,6 +129,8 @@ impl Occurrence {
             original_ms: row.try_get("original_ms")?,
             start_ms: row.try_get("occurs_ms")?,
             span: Span { from_ms: row.try_get("from_ms")?, until_ms: row.try_get("until_ms")? },
+            title: maybe(row, "own_title")?,
+            own: maybe(row, "own")?,
         })
     }
 }
@@ -152,9 +162,8 @@ impl Store {
 
     /// When a meeting is held, in order.
     pub async fn occurrences(&self, of: MeetingId) -> Result<Vec<Occurrence>, StoreError> {
-        let text = "SELECT meeting_id, original_ms, start_ms AS occurs_ms, from_ms, until_ms FROM occurrences
-             WHERE meeting_id = $1 ORDER BY start_ms";
-        let rows = sqlx::query(text).bind(of.to_string()).fetch_all(&self.pool).await?;
+        let text = format!("SELECT {TIME_COLUMNS} FROM occurrences o WHERE o.meeting_id = $1 ORDER BY o.start_ms");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(of.to_string()).fetch_all(&self.pool).await?;
         rows.iter().map(Occurrence::of).collect()
     }
 
@@ -175,7 +184,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(Meeting, Occurrence)>, StoreError> {
         let text = format!(
-            "SELECT {COLUMNS}, o.meeting_id, o.original_ms, o.start_ms AS occurs_ms, o.from_ms, o.until_ms
+            "SELECT {COLUMNS}, {TIME_COLUMNS}
              FROM occurrences o JOIN meetings m ON m.id = o.meeting_id
              WHERE o.reminded = 0 AND o.start_ms > $1 AND o.start_ms <= $2 AND m.deleted_ms = 0
                AND m.created_ms <= o.start_ms - $3
@@ -210,10 +219,11 @@ impl Store {
             Period::Past => ("o.until_ms <= $2", "DESC", "<"),
         };
         let text = format!(
-            "SELECT {COLUMNS}, o.meeting_id, o.original_ms, o.start_ms AS occurs_ms, o.from_ms, o.until_ms
+            "SELECT {COLUMNS}, {TIME_COLUMNS}
              FROM occurrences o JOIN meetings m ON m.id = o.meeting_id
              WHERE o.owner_id = $1 AND {is_in} AND m.deleted_ms = 0
-               AND (LOWER(m.title) LIKE $3 ESCAPE '!' OR CAST(m.number AS TEXT) LIKE $4 ESCAPE '!')
+               AND (LOWER(CASE WHEN o.title = '' THEN m.title ELSE o.title END) LIKE $3 ESCAPE '!'
+                 OR CAST(m.number AS TEXT) LIKE $4 ESCAPE '!')
                AND (o.start_ms {is_after} $5 OR (o.start_ms = $5 AND o.meeting_id {is_after} $6))
              ORDER BY o.start_ms {order}, o.meeting_id {order} LIMIT $7"
         );
@@ -245,7 +255,7 @@ impl Store {
         ahead_ms: i64,
     ) -> Result<Vec<(Meeting, Occurrence)>, StoreError> {
         let text = format!(
-            "SELECT {COLUMNS}, o.meeting_id, o.original_ms, o.start_ms AS occurs_ms, o.from_ms, o.until_ms
+            "SELECT {COLUMNS}, {TIME_COLUMNS}
              FROM occurrences o JOIN meetings m ON m.id = o.meeting_id
              WHERE o.start_ms > $1 AND o.start_ms <= $2 AND m.deleted_ms = 0
                AND ((m.owner_id = $3 AND m.created_ms <= o.start_ms - $4)

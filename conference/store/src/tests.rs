@@ -254,23 +254,44 @@ async fn one_time_or_all_can_be_moved_and_cancelled() {
         let room = RoomId::from_u128(7);
         store.book(&series, Demand::Room(room), &times(&[10, 34, 58])).await.unwrap();
         store.book(&meeting(4), Demand::Room(room), &times(&[12])).await.unwrap();
-        let onto_other = Some((12 * HOUR, times(&[12])[0].1));
-        let refused = store.move_occurrence(&series, 10 * HOUR, onto_other).await;
+        let to = |hour: i64| Change {
+            start_ms: hour * HOUR,
+            span: times(&[hour])[0].1,
+            demand: Demand::Room(room),
+            title: None,
+            own: None,
+        };
+        let refused = store.change_occurrence(&series, 10 * HOUR, Some(&to(12))).await;
         assert!(matches!(refused, Err(BookError::NoCapacity(NoCapacity::RoomTaken(_)))), "{refused:?}");
-        store.move_occurrence(&series, 10 * HOUR, Some((11 * HOUR, times(&[11])[0].1))).await.unwrap();
-        store.move_occurrence(&series, 34 * HOUR, None).await.unwrap();
+        store.change_occurrence(&series, 10 * HOUR, Some(&to(11))).await.unwrap();
+        store.change_occurrence(&series, 34 * HOUR, None).await.unwrap();
         let held = store.occurrences(series.id).await.unwrap();
         assert_eq!(
             held.iter().map(|o| (o.original_ms / HOUR, o.start_ms / HOUR)).collect::<Vec<_>>(),
             [(10, 11), (58, 58)]
         );
 
-        let stale = store.rebook(&series, Demand::Room(room), &times(&[80]), 40 * HOUR).await;
+        let stale = store.rebook(&series, Demand::Room(room), &times(&[80]), 40 * HOUR, false).await;
         assert!(matches!(stale, Err(BookError::Changed)), "{stale:?}");
         let fresh = Meeting { title: "月会".to_owned(), ..store.meeting(series.id).await.unwrap().unwrap() };
-        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR).await.unwrap();
+        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR, false).await.unwrap();
         let held = store.occurrences(series.id).await.unwrap();
         assert_eq!(held.iter().map(|o| o.start_ms / HOUR).collect::<Vec<_>>(), [11, 80], "what was held stays");
+
+        // What was changed of one time outlasts a change of the rest, and what it takes still counts.
+        let kept = Change { own: Some("{}".to_owned()), title: Some("茶会".to_owned()), ..to(82) };
+        store.change_occurrence(&series, 80 * HOUR, Some(&kept)).await.unwrap();
+        let fresh = store.meeting(series.id).await.unwrap().unwrap();
+        let onto_own = store.rebook(&fresh, Demand::Room(room), &times(&[80, 82]), 40 * HOUR, true).await;
+        assert!(matches!(onto_own, Err(BookError::NoCapacity(NoCapacity::RoomTaken(_)))), "{onto_own:?}");
+        store.rebook(&fresh, Demand::Room(room), &times(&[80, 90]), 40 * HOUR, true).await.unwrap();
+        let held = store.occurrences(series.id).await.unwrap();
+        let own: Vec<_> = held.iter().map(|o| (o.start_ms / HOUR, o.title.as_deref())).collect();
+        assert_eq!(own, [(11, None), (82, Some("茶会")), (90, None)]);
+        let found = store.meetings_of(OWNER, 40 * HOUR, &page(Period::Upcoming, "茶", 9)).await.unwrap();
+        assert_eq!(found.len(), 1, "it is found by its own topic");
+        let fresh = store.meeting(series.id).await.unwrap().unwrap();
+        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR, false).await.unwrap();
 
         assert!(store.delete_meeting(series.id, 40 * HOUR).await.unwrap());
         assert_eq!(store.meeting(series.id).await.unwrap(), None);
@@ -398,7 +419,14 @@ async fn people_are_reminded_once_and_again_where_it_was_moved() {
         let sent: Vec<_> = store.take_due(5, 100, 9).await.unwrap().into_iter().map(|item| item.id).collect();
         assert_eq!(sent, ["1"], "two servers remind once");
         assert!(due(10 * HOUR - ahead).await.is_empty());
-        store.move_occurrence(&booked, 10 * HOUR, Some((15 * HOUR, span(15 * HOUR, 60, 0)))).await.unwrap();
+        let to = Change {
+            start_ms: 15 * HOUR,
+            span: span(15 * HOUR, 60, 0),
+            demand: Demand::Ports(10),
+            title: None,
+            own: None,
+        };
+        store.change_occurrence(&booked, 10 * HOUR, Some(&to)).await.unwrap();
         assert_eq!(due(15 * HOUR - ahead).await.len(), 1);
         assert_eq!(store.ports_at(booked.id, 15 * HOUR).await.unwrap(), Some(10));
         assert_eq!(store.ports_at(booked.id, 12 * HOUR).await.unwrap(), None);

@@ -58,7 +58,7 @@ createRoot(root).render(
           <Route path="/settings" element={later(<SettingsPage />)} />
           <Route path="/admin" element={later(<AdminPage />)} />
           <Route path="/book" element={later(<BookPage />)} />
-          <Route path="/meetings/:id" element={later(<BookPage />)} />
+          <Route path="/meetings/:id/:occurrence?" element={later(<BookPage />)} />
           <Route path="*" element={<NotFoundPage />} />
         </Routes>
         {!isEmbedded && <Reminding />}

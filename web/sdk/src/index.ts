@@ -57,6 +57,7 @@ export type {
   FreeSlot,
   Info,
   MeetingOptions,
+  OccurrenceBody,
   OwnMeeting,
   Piece,
   RecordingInfo,

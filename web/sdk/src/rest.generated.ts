@@ -700,13 +700,6 @@ export interface MeetingView {
   zone: string;
 }
 /**
- * This interface was referenced by `RestApi`'s JSON-Schema
- * via the `definition` "MoveBody".
- */
-export interface MoveBody {
-  start: string;
-}
-/**
  * One participant's network, measured over the latest two seconds.
  *
  * This interface was referenced by `RestApi`'s JSON-Schema
@@ -846,6 +839,37 @@ export interface NewEncoderTokenView {
    * Where the encoder's description goes (RFC 9725): OBS calls it server.
    */
   url: string;
+}
+/**
+ * What is to be different for one time of a series. What is absent stays as it is for that time.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "OccurrenceBody".
+ */
+export interface OccurrenceBody {
+  /**
+   * 方数; not for dedicated accounts.
+   */
+  capacity?: number | null;
+  /**
+   * In minutes; only for dedicated accounts.
+   */
+  duration?: number | null;
+  /**
+   * In minutes: 0, 30 or 60.
+   */
+  early_start?: number | null;
+  options?: Options | null;
+  /**
+   * 4 to 10 digits; empty: none is asked for.
+   */
+  password?: string | null;
+  /**
+   * For shared accounts.
+   */
+  room?: string | null;
+  start?: string | null;
+  title?: string | null;
 }
 /**
  * One time a meeting is held.

@@ -14,6 +14,7 @@ export type MeetingOptions = Required<{ [Name in keyof wire.Options]: boolean }>
 export type OwnMeeting = Omit<wire.MeetingView, 'options'> & { options: MeetingOptions };
 /** What is booked; what is absent has its default, and without a start it begins now. */
 export type BookingBody = wire.BookBody;
+export type OccurrenceBody = wire.OccurrenceBody;
 /** What is free throughout a time. */
 export type Capacity = wire.CapacityView;
 export type FreeSlot = wire.SlotView;
@@ -202,9 +203,14 @@ export class Rest {
     return this.#ask('DELETE', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`);
   }
 
-  /** Moves one time of a series. */
-  moveOccurrence(id: string, occurrence: string, start: string): Promise<void> {
-    return this.#ask('PUT', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`, { start });
+  /** One time of a series, as it is held then. */
+  occurrence(id: string, occurrence: string): Promise<OwnMeeting> {
+    return this.#ask('GET', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`);
+  }
+
+  /** Changes one time of a series; the others stay. */
+  changeOccurrence(id: string, occurrence: string, changes: OccurrenceBody): Promise<void> {
+    return this.#ask('PUT', `/meetings/${id}/occurrences/${encodeURIComponent(occurrence)}`, changes);
   }
 
   /** An invitation's text, with times in the reader's zone; of a live meeting also by one's seat, `Meeting.resume`. */

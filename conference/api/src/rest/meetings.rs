@@ -1,6 +1,8 @@
 //! Bookings: made, listed, changed, moved, deleted, and people invited to them.
 
-use conference::{BookRefused, InviteRefused, Invitee, MeetingInfo, Occurrence, Page, Period, Tongue};
+use conference::{
+    BookRefused, InviteRefused, Invitee, MeetingInfo, Occurrence, OccurrenceChange, Page, Period, Tongue,
+};
 use model::{BadBooking, BadRecurrence, BookingMode, BookingRequest, NoCapacity, Options, RoomId};
 
 use super::*;
@@ -11,7 +13,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, book))
         .routes(routes!(one, change, cancel))
         .routes(routes!(occurrences))
-        .routes(routes!(move_occurrence, cancel_occurrence))
+        .routes(routes!(occurrence, change_occurrence, cancel_occurrence))
         .routes(routes!(invitation, invite))
         .routes(routes!(calendar))
         .routes(routes!(reminders))
@@ -84,7 +86,7 @@ struct Dial {
 fn view(app: &App, caller: &Caller, meeting: MeetingInfo, held: Option<Occurrence>) -> MeetingView {
     let digits = meeting.number.digits();
     let password = meeting.password.as_deref().map(|password| format!(",,{password}#")).unwrap_or_default();
-    let start = held.map_or(meeting.start_ms, |held| held.start_ms);
+    let start = held.as_ref().map_or(meeting.start_ms, |held| held.start_ms);
     let base = app.base(caller);
     MeetingView {
         watch: meeting.options.livestream.then(|| format!("{base}/watch/{}", meeting.id)),
@@ -379,11 +381,28 @@ async fn occurrences(
     Ok(Json(Items::all(found.into_iter().map(view).collect())))
 }
 
+/// What is to be different for one time of a series. What is absent stays as it is for that time.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct MoveBody {
-    #[schema(value_type = String, format = DateTime)]
-    start: jiff::Timestamp,
+struct OccurrenceBody {
+    title: Option<String>,
+    /// 4 to 10 digits; empty: none is asked for.
+    password: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start: Option<jiff::Timestamp>,
+    /// In minutes; only for dedicated accounts.
+    #[schema(minimum = 15, maximum = 1440)]
+    duration: Option<u32>,
+    /// In minutes: 0, 30 or 60.
+    early_start: Option<u32>,
+    /// 方数; not for dedicated accounts.
+    #[schema(minimum = 2, maximum = 500)]
+    capacity: Option<u32>,
+    /// For shared accounts.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    room: Option<RoomId>,
+    #[schema(value_type = Option<OptionsView>)]
+    options: Option<Options>,
 }
 
 fn occurrence_ms(caller: &Caller, text: &str) -> Result<i64, Problem> {
@@ -391,21 +410,46 @@ fn occurrence_ms(caller: &Caller, text: &str) -> Result<i64, Problem> {
     time.map(jiff::Timestamp::as_millisecond).map_err(|_| caller.problem(Code::NoSuchMeeting))
 }
 
-/// Moves one time of a series.
-#[utoipa::path(put, path = "/meetings/{id}/occurrences/{occurrence}", request_body = MoveBody,
+/// One time of a series, as it is held then.
+#[utoipa::path(get, path = "/meetings/{id}/occurrences/{occurrence}",
     params(("id" = String, Path, format = Uuid), ("occurrence" = String, Path, format = DateTime)),
-    responses((status = 204), Problem))]
-async fn move_occurrence(
+    responses((status = 200, body = MeetingView), Problem))]
+async fn occurrence(
     State(app): State<App>,
     caller: Caller,
     Path((id, occurrence)): Path<(String, String)>,
-    Body(body): Body<MoveBody>,
+) -> Result<Json<MeetingView>, Problem> {
+    let account = caller.logged_in(&app).await?;
+    let original = occurrence_ms(&caller, &occurrence)?;
+    let found = app.conference.occurrence(&account, caller.id(&id)?, original).await;
+    let (meeting, held) = found.map_err(|refused| book_problem(&caller, refused))?;
+    Ok(Json(view(&app, &caller, meeting, Some(held))))
+}
+
+/// Changes one time of a series; the others stay, and who was invited is told.
+#[utoipa::path(put, path = "/meetings/{id}/occurrences/{occurrence}", request_body = OccurrenceBody,
+    params(("id" = String, Path, format = Uuid), ("occurrence" = String, Path, format = DateTime)),
+    responses((status = 204), Problem))]
+async fn change_occurrence(
+    State(app): State<App>,
+    caller: Caller,
+    Path((id, occurrence)): Path<(String, String)>,
+    Body(body): Body<OccurrenceBody>,
 ) -> Result<StatusCode, Problem> {
     let account = caller.logged_in(&app).await?;
     let original = occurrence_ms(&caller, &occurrence)?;
-    let to = Some(body.start.as_millisecond());
-    let moved = app.conference.move_occurrence(&account, caller.id(&id)?, original, to).await;
-    moved.map_err(|refused| book_problem(&caller, refused))?;
+    let change = OccurrenceChange {
+        title: body.title,
+        password: body.password,
+        start_ms: body.start.map(jiff::Timestamp::as_millisecond),
+        duration_min: body.duration,
+        early_start_min: body.early_start,
+        capacity: body.capacity,
+        room: body.room,
+        options: body.options,
+    };
+    let changed = app.conference.change_occurrence(&account, caller.id(&id)?, original, change).await;
+    changed.map_err(|refused| book_problem(&caller, refused))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -420,7 +464,7 @@ async fn cancel_occurrence(
 ) -> Result<StatusCode, Problem> {
     let account = caller.logged_in(&app).await?;
     let original = occurrence_ms(&caller, &occurrence)?;
-    let cancelled = app.conference.move_occurrence(&account, caller.id(&id)?, original, None).await;
+    let cancelled = app.conference.cancel_occurrence(&account, caller.id(&id)?, original).await;
     cancelled.map_err(|refused| book_problem(&caller, refused))?;
     Ok(StatusCode::NO_CONTENT)
 }

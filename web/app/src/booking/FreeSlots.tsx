@@ -1,10 +1,12 @@
-import { Button, Loader, NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
+import { Button, Loader, NumberInput, SimpleGrid, Text } from '@mantine/core';
 import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { rest } from '../rest';
+import { DayField } from './DayField';
 import { Durations } from './Durations';
 import { type Draft, zone } from './draft';
 import { dayOf, timeOf } from './recurrence';
+import { timeText } from './when';
 import { Retry } from '../parts/Retry';
 import { Sheet } from '../parts/Sheet';
 import { useAsked } from '../parts/useAsked';
@@ -27,7 +29,7 @@ export function FreeSlots({ draft, opened, onClose, onChosen }: FreeSlotsProps) 
 }
 
 function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const [day, setDay] = useState(draft.day);
   const [duration, setDuration] = useState(draft.duration);
   const [capacity, setCapacity] = useState(draft.capacity);
@@ -43,13 +45,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   return (
     <>
       <SimpleGrid cols={{ base: 2, xs: 3 }} spacing="sm">
-        <TextInput
-          type="date"
-          label={t('book.day')}
-          min={dayOf(new Date())}
-          value={day}
-          onChange={event => setDay(event.currentTarget.value)}
-        />
+        <DayField label={t('book.day')} min={dayOf(new Date())} value={day} onChange={setDay} />
         <Durations value={duration} onChange={setDuration} />
         <NumberInput
           label={t('book.capacity')}
@@ -80,7 +76,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
               data-testid="free-slot"
               data-time={timeOf(at)}
             >
-              {timeOf(at)}
+              {timeText(i18n.language, timeOf(at))}
             </Button>
           );
         })}

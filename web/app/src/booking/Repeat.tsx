@@ -1,6 +1,7 @@
-import { Chip, Group, NativeSelect, NumberInput, Stack, TextInput } from '@mantine/core';
+import { Chip, Group, NativeSelect, NumberInput, Stack } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import { type Recurrence, WEEKDAYS, unitOf, weekdayOf } from './recurrence';
+import { DayField } from './DayField';
+import { type Recurrence, WEEKDAYS, dayOf, unitOf, weekdayOf } from './recurrence';
 import { useWeekdayName } from './words';
 
 interface RepeatProps {
@@ -92,11 +93,12 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
               onChange={count => onChange({ ...value, end: { count: Math.max(1, Number(count) || 1) } })}
             />
           ) : (
-            <TextInput
-              type="date"
-              aria-label={t('book.endsOn')}
+            <DayField
+              name={t('book.endsOn')}
+              min={start ? dayOf(start) : undefined}
               value={end.until}
-              onChange={event => onChange({ ...value, end: { until: event.currentTarget.value } })}
+              onChange={until => onChange({ ...value, end: { until } })}
+              testid="book-until"
             />
           )}
         </Group>

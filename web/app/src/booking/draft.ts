@@ -1,4 +1,4 @@
-import type { BookingBody, BookingMode, MeetingOptions, OwnMeeting } from '@huitong/sdk';
+import type { BookingBody, BookingMode, MeetingOptions, OccurrenceBody, OwnMeeting } from '@huitong/sdk';
 import type { TFunction } from 'i18next';
 import { inTopic } from '../names';
 import { type Recurrence, dayOf, nextHalfHour, recurrenceOf, ruleOf, timeOf } from './recurrence';
@@ -99,6 +99,21 @@ export function bodyOf(draft: Draft, mode: BookingMode, kept?: OwnMeeting): Book
     ...(rule && { recurrence: rule }),
     ...(mode === 'shared' && { room, early_start: earlyStart }),
     ...(mode === 'concurrent' && { capacity, early_start: earlyStart }),
+    options,
+  };
+}
+
+/** The same for one time of a series: no password is said by an empty one. */
+export function occurrenceBodyOf(draft: Draft, mode: BookingMode): OccurrenceBody {
+  const start = startOf(draft);
+  const { title, password, duration, earlyStart, capacity, room, options } = draft;
+  return {
+    title: title.trim(),
+    password,
+    ...(start && { start: start.toISOString() }),
+    ...(mode === 'dedicated' ? { duration } : { early_start: earlyStart }),
+    ...(mode === 'shared' && { room }),
+    ...(mode === 'concurrent' && { capacity }),
     options,
   };
 }

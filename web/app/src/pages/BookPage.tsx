@@ -19,48 +19,75 @@ import { type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate, useNavigate, useParams } from 'react-router';
 import { useAccount } from '../account';
+import { DayField } from '../booking/DayField';
 import { Durations } from '../booking/Durations';
 import { FreeSlots } from '../booking/FreeSlots';
 import { Repeat } from '../booking/Repeat';
 import { Rooms } from '../booking/Rooms';
-import { type Draft, OPTIONS, bodyOf, defaultTitle, draftOf, newDraft, startOf } from '../booking/draft';
+import { TimeField } from '../booking/TimeField';
+import {
+  type Draft,
+  OPTIONS,
+  bodyOf,
+  defaultTitle,
+  draftOf,
+  newDraft,
+  occurrenceBodyOf,
+  startOf,
+} from '../booking/draft';
 import { dayOf } from '../booking/recurrence';
 import { useCapacity } from '../booking/useCapacity';
 import { Page } from '../parts/Page';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 
-/** `/book` and `/meetings/{id}`: a booking is written, or written anew (S1 to S5). */
+/** `/book`, `/meetings/{id}` and `/meetings/{id}/{occurrence}`: a booking, or one time of a series, is written or written anew (S1 to S5). */
 export function BookPage() {
   const { t } = useTranslation();
   const account = useAccount(state => state.account);
-  const { id } = useParams();
+  const { id, occurrence } = useParams();
   const [meeting, setMeeting] = useState<OwnMeeting | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
 
   useEffect(() => {
-    if (id) rest.meeting(id).then(setMeeting, setProblem);
-  }, [id]);
+    if (!id) return;
+    (occurrence ? rest.occurrence(id, occurrence) : rest.meeting(id)).then(setMeeting, setProblem);
+  }, [id, occurrence]);
 
   if (account === undefined) return null;
   if (account === null) return <Navigate to="/" replace />;
+  const title = t(!id ? 'book.title' : occurrence ? 'book.editOne' : 'book.edit');
   return (
-    <Page title={t(id ? 'book.edit' : 'book.title')} width={720}>
-      <Title order={1} fz={24} mb="lg">
-        {id ? t('book.edit') : t('book.title')}
+    <Page title={title} width={720}>
+      <Title order={1} fz={24} mb={occurrence ? 4 : 'lg'}>
+        {title}
       </Title>
+      {occurrence && (
+        <Text c="dimmed" fz="sm" mb="lg">
+          {t('book.onlyThis')}
+        </Text>
+      )}
       {problem !== null && (
         <Alert color="red" variant="light">
           {problemText(t, problem)}
         </Alert>
       )}
       {id && !meeting && problem === null && <Loader size="sm" />}
-      {(!id || meeting) && <Form key={id ?? 'new'} account={account} kept={meeting ?? undefined} />}
+      {(!id || meeting) && (
+        <Form key={id ?? 'new'} account={account} kept={meeting ?? undefined} occurrence={occurrence} />
+      )}
     </Page>
   );
 }
 
-function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefined }) {
+interface FormProps {
+  account: Account;
+  kept: OwnMeeting | undefined;
+  /** Only this time of a series. */
+  occurrence: string | undefined;
+}
+
+function Form({ account, kept, occurrence }: FormProps) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const mode = kept?.mode ?? account.mode;
@@ -76,16 +103,24 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
   const known = useCapacity(needsPorts ? start : null, draft.duration, draft.earlyStart);
   // 共享账号编辑界面不可以修改会议开始时间和时长.
   const isFixed = kept !== undefined && needsPorts;
+  // One time of a series can be moved, where there is room for it then.
+  const isStartFixed = isFixed && !occurrence;
   const isReady = draft.title.trim() && (kept?.personal || start) && (mode !== 'shared' || draft.room);
 
+  /** Whoever books is shown whom to invite. */
+  const save = async (): Promise<OwnMeeting | null> => {
+    if (!kept) return rest.createMeeting(bodyOf(draft, mode));
+    if (occurrence) await rest.changeOccurrence(kept.id, occurrence, occurrenceBodyOf(draft, mode));
+    else await rest.changeMeeting(kept.id, bodyOf(draft, mode, kept));
+    return null;
+  };
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     setBusy(true);
     setProblem(null);
     try {
-      const body = bodyOf(draft, mode, kept);
-      const booked = kept ? await rest.changeMeeting(kept.id, body) : await rest.createMeeting(body);
-      await navigate('/', { state: { invite: kept ? null : booked } });
+      const invite = await save();
+      await navigate('/', { state: { invite } });
     } catch (thrown) {
       setProblem(thrown);
       setBusy(false);
@@ -105,22 +140,20 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
           {!kept?.personal && (
             <>
               <SimpleGrid cols={{ base: 2, xs: 3 }} spacing="sm">
-                <TextInput
-                  type="date"
+                <DayField
                   label={t('book.day')}
                   min={dayOf(new Date())}
-                  disabled={isFixed}
+                  disabled={isStartFixed}
                   value={draft.day}
-                  onChange={event => change({ day: event.currentTarget.value })}
-                  data-testid="book-day"
+                  onChange={day => change({ day })}
+                  testid="book-day"
                 />
-                <TextInput
-                  type="time"
+                <TimeField
                   label={t('book.time')}
-                  disabled={isFixed}
+                  disabled={isStartFixed}
                   value={draft.time}
-                  onChange={event => change({ time: event.currentTarget.value })}
-                  data-testid="book-time"
+                  onChange={time => change({ time })}
+                  testid="book-time"
                 />
                 <Durations
                   value={draft.duration}
@@ -128,7 +161,7 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
                   onChange={duration => change({ duration })}
                 />
               </SimpleGrid>
-              {needsPorts && !isFixed && (
+              {needsPorts && !isStartFixed && (
                 <Button
                   variant="light"
                   size="xs"
@@ -140,11 +173,13 @@ function Form({ account, kept }: { account: Account; kept: OwnMeeting | undefine
                   {t('book.slots')}
                 </Button>
               )}
-              <Repeat
-                value={draft.recurrence}
-                start={start}
-                onChange={recurrence => change({ recurrence })}
-              />
+              {!occurrence && (
+                <Repeat
+                  value={draft.recurrence}
+                  start={start}
+                  onChange={recurrence => change({ recurrence })}
+                />
+              )}
             </>
           )}
           {needsPorts && (

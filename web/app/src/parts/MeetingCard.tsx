@@ -23,7 +23,6 @@ interface MeetingCardProps {
   isPast: boolean;
   onStart: () => void;
   onInvite: () => void;
-  onMove: () => void;
   onAudience: () => void;
   onEncoder: () => void;
   onDelete: (isSeries: boolean) => void;
@@ -35,7 +34,6 @@ export function MeetingCard({
   isPast,
   onStart,
   onInvite,
-  onMove,
   onAudience,
   onEncoder,
   onDelete,
@@ -129,6 +127,16 @@ export function MeetingCard({
             </ActionIcon>
           </Menu.Target>
           <Menu.Dropdown>
+            {!isPast && isSeries && (
+              <Menu.Item
+                component={Link}
+                to={`/meetings/${meeting.id}/${encodeURIComponent(meeting.occurrence ?? '')}`}
+                leftSection={<CalendarClock size={16} />}
+                data-testid="meeting-edit-one"
+              >
+                {t('home.editOne')}
+              </Menu.Item>
+            )}
             {!isPast && (
               <Menu.Item
                 component={Link}
@@ -151,15 +159,6 @@ export function MeetingCard({
                 data-testid="meeting-encoder"
               >
                 {t('home.encoder')}
-              </Menu.Item>
-            )}
-            {!isPast && isSeries && (
-              <Menu.Item
-                leftSection={<CalendarClock size={16} />}
-                onClick={onMove}
-                data-testid="meeting-move"
-              >
-                {t('home.move')}
               </Menu.Item>
             )}
             {!isPast && isSeries && (

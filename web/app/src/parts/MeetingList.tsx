@@ -9,7 +9,6 @@ import { Audience } from './Audience';
 import { Encoder } from './Encoder';
 import { MeetingCard } from './MeetingCard';
 import styles from './MeetingList.module.css';
-import { MoveOccurrence } from './MoveOccurrence';
 import { Recordings } from './Recordings';
 import { SearchField } from './SearchField';
 import { type Period, keyOf, useMeetings } from './useMeetings';
@@ -70,8 +69,7 @@ function Meetings({
 }: MeetingListProps & { period: Period; search: string }) {
   const { t } = useTranslation();
   const times = useTimes();
-  const { meetings, hasMore, more, problem, deletion, remove, undo, reload } = useMeetings(period, search);
-  const [moved, setMoved] = useState<OwnMeeting | null>(null);
+  const { meetings, hasMore, more, problem, deletion, remove, undo } = useMeetings(period, search);
   const [watched, setWatched] = useState<OwnMeeting | null>(null);
   const [encoded, setEncoded] = useState<OwnMeeting | null>(null);
   if (!meetings && problem === null) return <Loader size="sm" mx="auto" display="block" my="xl" />;
@@ -106,7 +104,6 @@ function Meetings({
                 isPast={period === 'past'}
                 onStart={() => onStart(meeting)}
                 onInvite={() => onInvite(meeting)}
-                onMove={() => setMoved(meeting)}
                 onAudience={() => setWatched(meeting)}
                 onEncoder={() => setEncoded(meeting)}
                 onDelete={isSeries => remove({ meeting, isSeries })}
@@ -132,7 +129,6 @@ function Meetings({
       )}
       <Audience meeting={watched} onClose={() => setWatched(null)} />
       <Encoder meeting={encoded} onClose={() => setEncoded(null)} />
-      <MoveOccurrence meeting={moved} onClose={() => setMoved(null)} onMoved={reload} />
     </>
   );
 }
