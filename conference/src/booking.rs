@@ -399,6 +399,14 @@ impl Conference {
         Ok(Capacity { ports_free: ledger.ports_free(within, None), rooms })
     }
 
+    /// By how many a live meeting can be enlarged (C14), for who manages it from the seat that `secret` gives.
+    pub async fn growth_from_seat(&self, id: MeetingId, secret: String) -> Result<u32, BookRefused> {
+        self.whose_seat(id, secret).await.filter(|seat| seat.manages).ok_or(BookRefused::Missing)?;
+        let known = self.store().meeting(id).await?.ok_or(BookRefused::Missing)?;
+        let (own, most) = self.store().ports_within_reach(&known, now_ms()).await?;
+        Ok(most.min(model::CAPACITY_MAX).saturating_sub(own))
+    }
+
     /// Whether a meeting may be entered now.
     pub(crate) async fn opening(&self, meeting: &store::Meeting) -> Result<Opening, StoreError> {
         opening(self.store(), meeting, now_ms()).await

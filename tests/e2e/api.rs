@@ -205,12 +205,22 @@ async fn the_host_opens_the_door_and_makes_the_meeting_longer_and_larger() -> Re
     // Longer and larger, as far as the site's ports go: 200, of which this meeting has ten.
     let other = json!({"title": "大会", "start": in_hours(1), "duration": 120, "capacity": 185});
     assert_eq!(user.post("/meetings", other).await?.status, 201);
+    // The other begins before this one ends: five more are left.
+    let meeting = booked.body["id"].as_str().context("an id")?;
+    let growth = async |seat: &Value| -> Result<Value> {
+        let seat = seat["resume"].as_str().context("a seat")?;
+        let url = format!("http://{}/api/v1/meetings/{meeting}/growth", server.web);
+        Ok(http().get(url).header("Huitong-Seat", seat).send().await?.json().await?)
+    };
+    assert_eq!(growth(&host.joined).await?["ports"], 5);
+    assert_eq!(growth(&late.joined).await?["code"], "no_such_meeting", "it is the hosts' business");
     let larger = host.command(json!({"type": "enlarge", "by": 5})).await?;
     assert_eq!(larger["type"], "done", "{larger}");
     host.next(|message| message["event"]["meeting"]["capacity"] == 15).await?;
     let longer = host.command(json!({"type": "extend", "minutes": 120})).await?;
     assert_eq!(longer["type"], "done", "{longer}");
     host.next(|message| message["event"]["meeting"]["ends_ms"].is_i64()).await?;
+    assert_eq!(growth(&host.joined).await?["ports"], 0);
     let refused = host.command(json!({"type": "enlarge", "by": 5})).await?;
     assert_eq!(refused["problem"]["code"], "no_ports", "{refused}");
     assert!(refused["problem"]["detail"].as_str().is_some_and(|detail| detail.contains("15")), "{refused}");

@@ -91,6 +91,7 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         // A seat's, not an account's: tests/e2e/api.rs.
         "POST /meetings/{id}/files" | "GET /meetings/{id}/files/{file}" => return None,
         "GET /meetings/{id}/whiteboard" | "PUT /meetings/{id}/whiteboard" => return None,
+        "GET /meetings/{id}/growth" => return None,
         "GET /recordings/{id}/file"
         | "GET /recordings/{id}/captions"
         | "GET /recordings/{id}/tracks/{number}"

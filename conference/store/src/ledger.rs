@@ -278,6 +278,20 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// The ports of the occurrence that runs at `now_ms`, and the most it could have until it ends (C14).
+    pub async fn ports_within_reach(&self, meeting: &Meeting, now_ms: i64) -> Result<(u32, u32), BookError> {
+        let mut transaction = self.pool.begin().await?;
+        let row = running(&mut transaction, meeting.id, now_ms).await?;
+        let Demand::Ports(own) = row.taken.demand else { return Err(BookError::Missing) };
+        let site = self.site(meeting.site).await?.ok_or(BookError::Missing)?;
+        let rest = Span { from_ms: now_ms, ..row.taken.span };
+        let itself = (row.taken.meeting, row.original_ms);
+        let others = select(&mut transaction, row.site, rest).await?.into_iter();
+        let others = others.filter(|other| (other.taken.meeting, other.original_ms) != itself);
+        let taken: Vec<Taken> = others.map(|other| other.taken).collect();
+        Ok((own, Ledger::new(site.ports, &taken).ports_free(rest, None)))
+    }
+
     /// Sites whose rooms or ports are taken twice from `now_ms` on. There is none, unless the operator has taken ports
     /// away that were booked, or the database was written by others.
     pub async fn oversold(&self, now_ms: i64) -> Result<Vec<(Site, NoCapacity)>, StoreError> {

@@ -552,6 +552,16 @@ export interface Forgot {
   name: string;
 }
 /**
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "GrowthView".
+ */
+export interface GrowthView {
+  /**
+   * More participants than now, within the free ports of the site and the largest meeting.
+   */
+  ports: number;
+}
+/**
  * The server.
  *
  * This interface was referenced by `RestApi`'s JSON-Schema

@@ -113,6 +113,14 @@ export class Rest {
     return this.#send('PUT', `/meetings/${meeting}/whiteboard${query({ upto })}`, seat, toBase64(update));
   }
 
+  /** By how many a live meeting can be enlarged now (扩容), for its hosts. */
+  async growth(meeting: string, seat: string): Promise<number> {
+    const { ports } = await this.#ask<wire.GrowthView>('GET', `/meetings/${meeting}/growth`, undefined, {
+      seat,
+    });
+    return ports;
+  }
+
   async bookmarks(): Promise<Bookmark[]> {
     return (await this.#ask<Piece<Bookmark>>('GET', '/me/bookmarks')).items;
   }

@@ -17,6 +17,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(invitation, invite))
         .routes(routes!(calendar))
         .routes(routes!(reminders))
+        .routes(routes!(growth))
 }
 
 /// What is agreed on for a meeting.
@@ -467,6 +468,27 @@ async fn cancel_occurrence(
     let cancelled = app.conference.cancel_occurrence(&account, caller.id(&id)?, original).await;
     cancelled.map_err(|refused| book_problem(&caller, refused))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize, ToSchema)]
+struct GrowthView {
+    /// More participants than now, within the free ports of the site and the largest meeting.
+    ports: u32,
+}
+
+/// By how many a live meeting of a concurrent account can be enlarged now, for its hosts by their seats.
+#[utoipa::path(get, path = "/meetings/{id}/growth",
+    params(("id" = String, Path, format = Uuid), ("Huitong-Seat" = String, Header)),
+    responses((status = 200, body = GrowthView), Problem))]
+async fn growth(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<GrowthView>, Problem> {
+    let secret = seat_of(&headers).unwrap_or_default();
+    let ports = app.conference.growth_from_seat(caller.id(&id)?, secret).await;
+    Ok(Json(GrowthView { ports: ports.map_err(|refused| book_problem(&caller, refused))? }))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

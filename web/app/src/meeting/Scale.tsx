@@ -1,17 +1,19 @@
 import { ActionIcon, Alert, Button, Divider, Group, NumberInput, Stack, Text } from '@mantine/core';
 import { CalendarPlus, Minus, Plus, Users } from 'lucide-react';
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
+import { rest } from '../rest';
 import { useMeeting, useMeetingState } from './useMeeting';
 import { Sheet } from '../parts/Sheet';
+import { Retry } from '../parts/Retry';
+import { useAsked } from '../parts/useAsked';
 
 /** Half hours, and a day's worth of them at most (C14). */
 const STEP_MIN = 30;
 const EXTENSION_MIN_MAX = 23 * 60;
 
 const GROWTH = 5;
-const CAPACITY_MAX = 500;
 
 /** 延时 and 扩容 of a meeting that runs. */
 export function Scale({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -26,12 +28,18 @@ export function Scale({ opened, onClose }: { opened: boolean; onClose: () => voi
 function Form() {
   const { t, i18n } = useTranslation();
   const meeting = useMeeting();
-  const { ends_ms: ends, capacity } = useMeetingState(state => state.meeting);
+  const { id, ends_ms: ends, capacity } = useMeetingState(state => state.meeting);
   const [minutes, setMinutes] = useState(STEP_MIN);
-  const [by, setBy] = useState<number>(GROWTH);
+  const [chosen, setBy] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  const room = CAPACITY_MAX - capacity;
+  // Anew for each size and end: what is free depends on both.
+  const growth = useAsked(
+    `${id} ${capacity} ${ends}`,
+    useCallback(() => rest.growth(id, meeting.resume ?? ''), [id, meeting]),
+  );
+  const room = growth.found ?? 0;
+  const by = chosen ?? Math.min(GROWTH, room);
   const time = new Intl.DateTimeFormat(i18n.language, { timeStyle: 'short' });
 
   const ask = async (change: () => Promise<void>) => {
@@ -92,8 +100,14 @@ function Form() {
           {t('scale.enlarge')}
         </Text>
         <Text fz="sm" c="dimmed" mb="xs" data-testid="capacity">
-          {t('scale.capacity', { count: capacity })}
+          {t('scale.capacity', { count: capacity })}{' '}
+          {growth.found !== null && (
+            <span data-testid="growth">
+              {t(room > 0 ? 'scale.growth' : 'scale.noGrowth', { count: room })}
+            </span>
+          )}
         </Text>
+        {growth.problem !== null && <Retry problem={growth.problem} onRetry={growth.again} />}
         <Group justify="space-between">
           <Group gap="xs">
             <ActionIcon
@@ -109,7 +123,8 @@ function Form() {
               w={92}
               hideControls
               min={1}
-              max={room}
+              max={Math.max(1, room)}
+              disabled={room === 0}
               allowDecimal={false}
               allowNegative={false}
               aria-label={t('scale.enlarge')}
@@ -122,8 +137,8 @@ function Form() {
               variant="default"
               size={36}
               aria-label={t('scale.greater')}
-              disabled={by + GROWTH > room}
-              onClick={() => setBy(by + GROWTH)}
+              disabled={by >= room}
+              onClick={() => setBy(Math.min(by + GROWTH, room))}
               data-testid="enlarge-more"
             >
               <Plus size={16} />
@@ -133,7 +148,7 @@ function Form() {
             leftSection={<Users size={16} />}
             loading={busy}
             disabled={by < 1 || by > room}
-            onClick={() => void ask(() => meeting.enlarge(by))}
+            onClick={() => void ask(() => meeting.enlarge(by)).then(() => setBy(null))}
             data-testid="enlarge"
           >
             {t('scale.enlargeDo')}
