@@ -315,6 +315,7 @@ impl Conference {
         if version.is_some_and(|version| version != account.version) {
             return Err(AccountRefused::Changed);
         }
+        let (before, pictured) = (account.display_name.clone(), account.avatar.clone());
         if let Some(name) = change.display_name {
             account.display_name = check_name(&name).map_err(AccountRefused::Name)?;
         }
@@ -339,7 +340,26 @@ impl Conference {
         }
         self.note(account.site, Some(by.id), "account.change", &format!("account {id}")).await;
         account.version += 1;
-        Ok(login::with_site(self.store(), account).await?)
+        let changed = login::with_site(self.store(), account).await?;
+        if changed.display_name != before || changed.avatar != pictured {
+            let (name, avatar) = (changed.display_name.clone(), changed.avatar_key());
+            self.tell_meetings(|| Command::Profile {
+                account: id,
+                before: before.clone(),
+                name: name.clone(),
+                avatar: avatar.clone(),
+            })
+            .await;
+        }
+        Ok(changed)
+    }
+
+    /// Tells all meetings that are live here.
+    async fn tell_meetings(&self, command: impl Fn() -> Command) {
+        for way in self.shared.registry.ways() {
+            // One that has just ended needs none.
+            let _ = way.requests.send(Request::Decided(command())).await;
+        }
     }
 
     /// What he keys on a telephone to be host of his meetings (P4); none where he has none yet.
@@ -370,10 +390,7 @@ impl Conference {
     pub async fn draw_phone_pin(&self, of: &Account) -> Result<String, StoreError> {
         let pin: String = (0..PHONE_PIN_DIGITS).map(|_| char::from(rand::random_range(b'0'..=b'9'))).collect();
         self.store().set_phone_pin(of.id, &pin).await?;
-        for way in self.shared.registry.ways() {
-            // One that has just ended needs none.
-            let _ = way.requests.send(Request::Decided(Command::HostPin(of.id, pin.clone()))).await;
-        }
+        self.tell_meetings(|| Command::HostPin(of.id, pin.clone())).await;
         Ok(pin)
     }
 

@@ -70,7 +70,7 @@ fn seen(page: &mut Browser, expression: &str) -> Result<i64> {
     Ok(page.evaluate(expression)?.as_i64().unwrap_or(-1))
 }
 
-// product: L2, J2, C1, C5, C13, C14, C15, C17, C19, C20, C21
+// product: L2, L5, J2, C1, C5, C13, C14, C15, C17, C19, C20, C21
 #[tokio::test(flavor = "multi_thread")]
 async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<()> {
     let server = Server::start()?;
@@ -202,6 +202,23 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.set_dark(true)?;
     is_sound(&mut host, "the host's meeting, dark")?;
     host.set_dark(false)?;
+
+    // Another name and picture of his account, given on another page, are seen at once; then the old name again.
+    let before = host.evaluate("window.huitong.me.name")?;
+    for name in [json!("周主任"), before] {
+        let changed = host.evaluate(&format!(
+            "fetch('/api/v1/me', {{
+               method: 'PATCH',
+               headers: {{ 'content-type': 'application/json' }},
+               body: JSON.stringify({{ display_name: {name}, avatar: document.createElement('canvas').toDataURL() }}),
+             }}).then(answer => answer.status)"
+        ))?;
+        assert_eq!(changed, 200);
+        guest.until(&format!(
+            "window.huitong.state.participants.some(one => one.name === {name} && one.avatar) && \
+             document.querySelector('[data-testid=tile][data-name=\"' + {name} + '\"]')"
+        ))?;
+    }
 
     // Longer and larger.
     let ends = seen(&mut host, "window.huitong.state.meeting.ends_ms")?;

@@ -117,6 +117,17 @@ pub enum Command {
         /// Its picture, by the key it is fetched by.
         avatar: Option<String>,
     },
+    /// Somebody has changed how his account calls him, or its picture (L5).
+    Profile {
+        /// Whose.
+        account: AccountId,
+        /// As it called him: who goes by another name in the meeting keeps it.
+        before: String,
+        /// As it calls him now.
+        name: String,
+        /// [`Participant::avatar`](crate::Participant::avatar).
+        avatar: Option<String>,
+    },
     /// How a telephone's line sounds.
     Line(ParticipantId, Option<LineTrouble>),
     /// His network has become poor, or good again.

@@ -143,6 +143,7 @@ impl Meeting {
                 Ok(Vec::new())
             }
             Command::Known { by, account, name, avatar } => self.known(by, account, name, avatar, now),
+            Command::Profile { account, before, name, avatar } => Ok(self.profile(account, &before, &name, &avatar)),
             Command::Line(id, trouble) => Ok(self.change(id, |person| person.line_trouble = trouble)),
             Command::Network(id, poor) => Ok(self.change(id, |person| person.network_poor = poor)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
@@ -424,6 +425,20 @@ impl Meeting {
         effects.extend(self.tell_votes());
         effects.extend(self.look_at_the_clock(now));
         effects
+    }
+
+    fn profile(&mut self, account: AccountId, before: &str, name: &str, avatar: &Option<String>) -> Vec<Effect> {
+        let his = |seat: &&Seat| seat.account == Some(account);
+        let his: Vec<_> = self.seats.values().filter(his).map(|seat| seat.person.id).collect();
+        let change = |person: &mut Participant| {
+            person.avatar.clone_from(avatar);
+            if let Ok(name) = check_name(name)
+                && person.name == before
+            {
+                person.name = name;
+            }
+        };
+        his.into_iter().flat_map(|id| self.change(id, change)).collect()
     }
 
     fn leave(&mut self, id: ParticipantId, reason: LeaveReason) -> Vec<Effect> {
