@@ -107,7 +107,7 @@ impl Conference {
 
     /// How SIP telephones reach us from now on; the first one stays.
     pub fn set_sip(&self, sip: SipInfo) {
-        if self.shared.sip.set(sip).is_err() {
+        if self.shared.resources.sip.set(sip).is_err() {
             tracing::warn!("it is known already how SIP telephones reach us");
         }
     }
@@ -115,7 +115,7 @@ impl Conference {
     /// `web` is how a reader has reached the pages, where he has.
     fn reach(&self, web: Option<String>) -> Reach {
         let Reach { web: known, phones, .. } = self.shared.config.reach.clone();
-        Reach { web: web.unwrap_or(known), sip: self.shared.sip.get().cloned(), phones }
+        Reach { web: web.unwrap_or(known), sip: self.shared.resources.sip.get().cloned(), phones }
     }
 
     /// The text of an invitation, for the time zone of its reader, with links to the pages at `web`.

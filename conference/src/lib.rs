@@ -38,12 +38,7 @@ mod tests;
 mod viewer_chat;
 mod whiteboard;
 
-use std::{
-    net::IpAddr,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use model::{
     BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched,
@@ -86,7 +81,7 @@ pub use viewer_chat::{ViewerChat, ViewerRefused};
 pub use whiteboard::Drawings;
 
 use calling::Calling;
-use dial::DialerSlot;
+use dial::{DialerSlot, SipSlot};
 use files::Files;
 use guesses::GuessSlot;
 use handle::{Request, SeatOwner};
@@ -245,7 +240,6 @@ struct Shared {
     logins: Logins,
     provider: Option<Provider>,
     registry: Arc<Registry>,
-    sip: OnceLock<SipInfo>,
     ladders: LadderSlot,
     guesses: GuessSlot,
     audience: audience::Audience,
@@ -273,11 +267,11 @@ impl Conference {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (news, told) = News::new();
         let files = Files::new(&config.files);
-        let dialer = DialerSlot::default();
+        let (dialer, sip) = (DialerSlot::default(), SipSlot::default());
         let calling = Arc::new(Calling::new(config.calling.clone()));
         let (records, waiting) = Records::new();
         let viewer_chats = Arc::default();
-        let resources = Resources { store, plane, streaming, news, files, dialer, calling, records, viewer_chats };
+        let resources = Resources { store, plane, streaming, news, files, dialer, sip, calling, records, viewer_chats };
         let (logins, registry) = (Logins::new(&resources.store).await?, Arc::default());
         let provider = config.sign_on.clone().map(Provider::new).transpose().map_err(ConferenceError::Config)?;
         let (background, stopping) = (TaskTracker::new(), CancellationToken::new());
@@ -294,7 +288,6 @@ impl Conference {
             logins,
             provider,
             registry,
-            sip: OnceLock::new(),
             ladders,
             guesses,
             audience,

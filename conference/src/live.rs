@@ -29,7 +29,7 @@ use crate::{
     broadcast::Livestream,
     calling::Calling,
     chairs::Chairs,
-    dial::{DialOut, DialerSlot},
+    dial::{DialOut, DialerSlot, SipSlot, extension_in},
     files::Files,
     handle::{MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
     now_ms,
@@ -59,6 +59,7 @@ pub(crate) struct Resources {
     pub(crate) news: News,
     pub(crate) files: Files,
     pub(crate) dialer: DialerSlot,
+    pub(crate) sip: SipSlot,
     pub(crate) calling: Arc<Calling>,
     pub(crate) records: Records,
     pub(crate) viewer_chats: Arc<ViewerChats>,
@@ -155,6 +156,7 @@ struct Live {
     streaming: Streaming,
     news: News,
     dialer: DialerSlot,
+    sip: SipSlot,
     calling: Arc<Calling>,
     /// Of the telephone that is to be called next.
     admission: Option<Admission>,
@@ -200,7 +202,7 @@ impl Live {
     fn new(entry: &Entry, opened: Opened, media: MeetingMedia, resources: Resources) -> Self {
         let Opened { rules, row, whiteboard, facts } = opened;
         let owner = rules.owner;
-        let Resources { store, streaming, news, dialer, calling, records, viewer_chats, .. } = resources;
+        let Resources { store, streaming, news, dialer, sip, calling, records, viewer_chats, .. } = resources;
         Self {
             id: rules.id,
             row: Arc::new(row),
@@ -216,6 +218,7 @@ impl Live {
             streaming,
             news,
             dialer,
+            sip,
             calling,
             admission: None,
             dials: BTreeMap::new(),
@@ -513,7 +516,7 @@ impl Live {
                 return Err(Refusal::NotAllowed);
             }
             let dialer = self.dialer.get().ok_or(Refusal::NoDialOut)?;
-            let callee = dialer.read(number)?;
+            let callee = dialer.read(&extension_in(number, self.sip.get())?)?;
             let admit = |price| self.calling.admit(self.row.site, &callee.number, price);
             self.admission = callee.price.map(admit).transpose()?;
             callee.number.reveal().clone_into(number);

@@ -1,8 +1,9 @@
-import type { Dial } from '@huitong/sdk';
+import { type Dial, Problem } from '@huitong/sdk';
 import { Alert, Badge, Button, CloseButton, Group, Stack, Text, TextInput } from '@mantine/core';
 import { PhoneCall } from 'lucide-react';
 import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useInfo } from '../info';
 import { problemText } from '../problems';
 import { attempt } from './controls';
 import { useMeeting, useMeetingState } from './useMeeting';
@@ -32,6 +33,10 @@ const mayRedial = (dial: Dial, dials: readonly Dial[]): boolean =>
   AGAIN.has(dial.state) &&
   !dials.some(({ id, name, number }) => id > dial.id && name === dial.name && number === dial.number);
 
+/** What is said of telephones' numbers says nothing of a room system's. */
+const isNoRoom = (to: CallPhoneProps['to'], problem: unknown): boolean =>
+  to === 'room' && ['bad_number', 'number_not_allowed'].includes(Problem.from(problem).code);
+
 interface CallPhoneProps {
   /** A telephone anywhere, or a room system that is registered here: by its extension. */
   to: 'phone' | 'room';
@@ -46,6 +51,7 @@ export function CallPhone({ to }: CallPhoneProps) {
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  const info = useInfo();
 
   const call = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -68,9 +74,10 @@ export function CallPhone({ to }: CallPhoneProps) {
       <form onSubmit={event => void call(event)}>
         <Stack gap="sm">
           <TextInput
-            type="tel"
+            type={to === 'room' ? 'text' : 'tel'}
+            inputMode={to === 'room' ? 'email' : 'tel'}
             label={t(to === 'room' ? 'call.extension' : 'call.number')}
-            description={to === 'room' && t('call.extensionHint')}
+            description={to === 'room' && t('call.extensionHint', { host: info?.sip.host ?? '' })}
             placeholder={to === 'room' ? '8001' : '138 1234 5678'}
             autoComplete="off"
             required
@@ -90,7 +97,9 @@ export function CallPhone({ to }: CallPhoneProps) {
           />
           {problem !== null && (
             <Alert color="red" variant="light" data-testid="call-problem">
-              {problemText(t, problem)}
+              {isNoRoom(to, problem)
+                ? t('call.noSuchRoom', { host: info?.sip.host ?? '' })
+                : problemText(t, problem)}
             </Alert>
           )}
           <Group justify="flex-end">
