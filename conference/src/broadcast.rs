@@ -168,6 +168,7 @@ mod tests {
             network_poor: false,
             hand: false,
             connected: true,
+            asks_help: false,
             room: None,
         }
     }

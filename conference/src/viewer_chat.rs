@@ -201,7 +201,18 @@ mod tests {
     fn said(id: u64, livestream: Option<ChatSide>) -> Event {
         let (from, name, text) = (ParticipantId::from_u128(7), "a".to_owned(), id.to_string());
         Event::Chat {
-            message: Message { id, from, name, to: None, room: None, livestream, text, file: None, at_ms: 0 },
+            message: Message {
+                id,
+                from,
+                name,
+                to: None,
+                room: None,
+                announced: false,
+                livestream,
+                text,
+                file: None,
+                at_ms: 0,
+            },
         }
     }
 

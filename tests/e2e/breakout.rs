@@ -64,6 +64,7 @@ fn browsers_go_into_breakout_rooms_and_come_back() -> Result<()> {
     host.login(server.web, "host", "Huitong-2026")?;
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
     let mut guest = Browser::start(1_100.0, Colour::Green)?;
+    guest.resize(390, 844)?;
     guest.join(server.web, &server.meeting, "李雷", &server.password)?;
     host.see(&tile("李雷"))?;
     host.click("more")?;
@@ -79,12 +80,35 @@ fn browsers_go_into_breakout_rooms_and_come_back() -> Result<()> {
     let heard = guest.hear(3)?.tone(700.0, 2.0);
     assert!(heard > LOUD / 2.0, "the guest hears the host again at {heard}");
 
-    // The host sends him again and brings all back, from where he opened the rooms.
-    let id = host.evaluate("window.huitong.state.participants.find(({ name }) => name === '李雷').id")?;
-    host.evaluate(&format!("window.huitong.moveTo({id}, 1)"))?;
+    // The host sends him again, and all rooms read what he writes and see how long they have.
+    host.click("spread-again")?;
     guest.see("[data-testid=breakout]")?;
+    host.fill("tell-rooms", "十分钟后回来")?;
+    host.click("tell-rooms-send")?;
+    guest.until("document.querySelector('[data-notice=announced]')?.innerText.includes('十分钟后回来')")?;
+    host.fill("breakout-minutes", "10")?;
+    host.click("time-breakouts")?;
+    for page in [&mut host, &mut guest] {
+        page.until("/^(10:00|9:[0-5][0-9])$/.test(document.querySelector('[data-testid=breakouts-left]')?.innerText)")?;
+    }
+    assert_eq!(host.axe()?, Vec::<String>::new());
+    // He asks for help; the host is told in which room, and goes there.
+    guest.click("ask-help")?;
+    host.see("[data-testid=breakout-person][data-name='李雷'] [data-testid=asks-help]")?;
+    host.press("Escape")?;
+    host.miss("[data-testid=close-breakouts]")?;
+    host.click_at("[data-notice=help] [data-testid=notice-accept]")?;
+    guest.see(&tile("韩梅梅"))?;
+    guest.until("document.querySelector('[data-testid=ask-help]').ariaPressed === 'false'")?;
+    host.miss("[data-notice=help]")?;
+    assert_eq!(guest.axe()?, Vec::<String>::new());
+
+    // He calls everybody back.
+    host.click("more")?;
+    host.click("open-breakout-rooms")?;
     host.click("close-breakouts")?;
     guest.miss("[data-testid=breakout]")?;
+    guest.miss("[data-testid=breakouts-left]")?;
     host.see(&tile("李雷"))?;
     let heard = guest.hear(3)?.tone(700.0, 2.0);
     assert!(heard > LOUD / 2.0, "the guest hears the host after all are back at {heard}");

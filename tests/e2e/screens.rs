@@ -401,6 +401,7 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, oth
         host.press("Escape")?;
         host.miss(&by_id(shown))?;
     }
+    in_rooms(visitor, host, guest)?;
 
     host.click("share")?;
     host.see(&by_id("share-dialog"))?;
@@ -431,6 +432,27 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, oth
     }
     guest.set_offline(false)?;
     guest.until("window.huitong.state.phase === 'joined'")
+}
+
+/// Breakout rooms, as their host and who is in one see them.
+fn in_rooms(visitor: &Visitor, host: &mut Browser, guest: &mut Browser) -> Result<()> {
+    host.evaluate("window.huitong.openBreakouts(2, true).then(() => window.huitong.timeBreakouts(10))")?;
+    guest.click("ask-help")?;
+    host.see("[data-notice=help]")?;
+    host.click("more")?;
+    host.click("open-breakout-rooms")?;
+    host.see(&by_id("asks-help"))?;
+    visitor.at(host, "breakouts-open")?;
+    let text = visitor.say("请各组准备汇报。", "Please get ready to report.");
+    host.evaluate(&format!("window.huitong.tellRooms('{text}')"))?;
+    guest.see("[data-notice=announced]")?;
+    visitor.at(guest, "breakout-room")?;
+    host.click("close-breakouts")?;
+    host.press("Escape")?;
+    host.miss("[role=dialog]")?;
+    guest.miss(&by_id("breakout"))?;
+    guest.evaluate("document.querySelector('[data-notice=announced] button').click()")?;
+    Ok(())
 }
 
 /// Live and recorded, watched, and over.

@@ -301,6 +301,21 @@ pub enum Action {
     },
     /// C17: everybody back to the main room.
     CloseBreakouts,
+    /// C17: the breakout rooms close by themselves after so many minutes from now; none: they stay open.
+    TimeBreakouts {
+        /// From 1 to 240.
+        minutes: Option<u32>,
+    },
+    /// C17: something to read for everybody, whichever breakout room he is in.
+    TellRooms {
+        /// At most 2,000 characters.
+        text: String,
+    },
+    /// C17: somebody in a breakout room asks a host to come, or no longer does.
+    AskHelp {
+        /// Or takes it back.
+        on: bool,
+    },
     /// C17: oneself, or anyone by hosts.
     MoveTo {
         /// Whom.
@@ -452,6 +467,8 @@ impl Action {
             Self::Enlarge { .. } => ("enlarge", None),
             Self::OpenBreakouts { .. } => ("open_breakouts", None),
             Self::CloseBreakouts => ("close_breakouts", None),
+            Self::TimeBreakouts { .. } => ("time_breakouts", None),
+            Self::TellRooms { .. } => ("tell_rooms", None),
             Self::MoveTo { participant, .. } => ("move_to", Some(*participant)),
             Self::Dial { .. } => ("dial", None),
             Self::Redial { .. } => ("dial", None),

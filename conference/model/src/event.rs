@@ -274,6 +274,9 @@ pub struct Message {
     /// The breakout room it was said in; none: the main room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<u32>,
+    /// A host says it to all breakout rooms.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announced: bool,
     /// It is of the livestream's chat, which its viewers read (B4): who of both sides said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub livestream: Option<ChatSide>,
@@ -370,6 +373,8 @@ pub struct MeetingView {
     pub shown: Option<ShownView>,
     /// Breakout rooms that are open.
     pub breakouts: u32,
+    /// When they close by themselves, milliseconds since 1970, UTC.
+    pub breakouts_end_ms: Option<i64>,
     /// Members may unmute themselves.
     pub self_unmute: bool,
     /// What is seen and said is being recorded (C23): everyone is to know.

@@ -96,6 +96,7 @@ impl Meeting {
             spotlight: None,
             shown: None,
             breakouts: 0,
+            breakouts_end_ms: None,
             self_unmute: true,
             recording: false,
         };
@@ -381,6 +382,7 @@ impl Meeting {
             network_poor: false,
             hand: false,
             connected: true,
+            asks_help: false,
             room: None,
         };
         self.seats_ever += 1;
@@ -423,6 +425,7 @@ impl Meeting {
             effects.extend(self.tell_managers(Notice::DoorClosed));
         }
         effects.extend(self.tell_votes());
+        effects.extend(self.look_at_breakouts(now));
         effects.extend(self.look_at_the_clock(now));
         effects
     }

@@ -127,6 +127,9 @@ pub struct Participant {
     pub hand: bool,
     /// False while his network is gone and his seat is kept.
     pub connected: bool,
+    /// He asks a host to come to his breakout room (C17).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks_help: bool,
     /// The breakout room he is in, from 1; none: the main room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<u32>,

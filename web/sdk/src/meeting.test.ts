@@ -144,6 +144,7 @@ function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
       spotlight: null,
       shown: null,
       breakouts: 0,
+      breakouts_end_ms: null,
       locked: false,
       self_unmute: true,
       recording: false,

@@ -344,6 +344,21 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'close_breakouts' });
   }
 
+  /** The breakout rooms close by themselves after so many minutes, or stay open (null). */
+  timeBreakouts(minutes: number | null): Promise<void> {
+    return this.command({ type: 'time_breakouts', minutes });
+  }
+
+  /** Something to read for everybody, whichever breakout room he is in. */
+  tellRooms(text: string): Promise<void> {
+    return this.command({ type: 'tell_rooms', text });
+  }
+
+  /** Asks a host to come to one's breakout room, or no longer does. */
+  askHelp(on: boolean): Promise<void> {
+    return this.command({ type: 'ask_help', on });
+  }
+
   /** Into a breakout room, or back to the main one (null). */
   moveTo(participant: ParticipantId, room: number | null): Promise<void> {
     return this.command({ type: 'move_to', participant, room });

@@ -218,6 +218,27 @@ export type Action =
       type: 'close_breakouts';
     }
   | {
+      /**
+       * From 1 to 240.
+       */
+      minutes?: number | null;
+      type: 'time_breakouts';
+    }
+  | {
+      /**
+       * At most 2,000 characters.
+       */
+      text: string;
+      type: 'tell_rooms';
+    }
+  | {
+      /**
+       * Or takes it back.
+       */
+      on: boolean;
+      type: 'ask_help';
+    }
+  | {
       participant: ParticipantId;
       /**
        * From 1; none: the main room.
@@ -714,6 +735,10 @@ export interface PushView {
  */
 export interface Message {
   /**
+   * A host says it to all breakout rooms.
+   */
+  announced?: boolean;
+  /**
    * When, milliseconds since 1970, UTC.
    */
   at_ms: number;
@@ -799,6 +824,10 @@ export interface MeetingView {
    */
   breakouts: number;
   /**
+   * When they close by themselves, milliseconds since 1970, UTC.
+   */
+  breakouts_end_ms: number | null;
+  /**
    * The most participants at once.
    */
   capacity: number;
@@ -880,6 +909,10 @@ export interface Numbered {
  * One participant as all others see him.
  */
 export interface Participant {
+  /**
+   * He asks a host to come to his breakout room (C17).
+   */
+  asks_help?: boolean;
   /**
    * His picture is at `/avatars/{avatar}`, where his account has one.
    */

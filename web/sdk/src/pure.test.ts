@@ -39,6 +39,7 @@ const joined: Joined = {
     mute_on_entry: false,
     spotlight: null,
     breakouts: 0,
+    breakouts_end_ms: null,
     locked: false,
     self_unmute: true,
     recording: false,

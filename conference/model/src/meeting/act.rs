@@ -155,6 +155,18 @@ impl Meeting {
                 manager()?;
                 Ok(self.close_breakouts())
             }
+            Action::TimeBreakouts { minutes } => {
+                manager()?;
+                self.time_breakouts(minutes, now)
+            }
+            Action::TellRooms { text } => {
+                manager()?;
+                self.announce(by, &text, now)
+            }
+            Action::AskHelp { on } => {
+                allowed(!on || self.room_of(by).is_some())?;
+                Ok(self.change(by, |person| person.asks_help = on))
+            }
             Action::MoveTo { participant, room } => {
                 self.may_touch(by, participant)?;
                 self.move_to(participant, room)

@@ -79,6 +79,17 @@ impl Meeting {
         self.write(by, to, text, None, now)
     }
 
+    /// To all, wherever who says it and who reads it are.
+    pub(super) fn announce(&mut self, by: ParticipantId, text: &str, now: Duration) -> Outcome {
+        let text = check_text(text, TEXT_MAX)?;
+        let name = self.exists(by)?.name.clone();
+        let (id, at_ms) = (self.chat.next_id(), self.clock_ms(now));
+        let (to, room, livestream, file) = (None, None, None, None);
+        let message = Message { id, from: by, name, to, room, announced: true, livestream, text, file, at_ms };
+        self.chat.keep(message.clone());
+        Ok(vec![self.tell(Event::Chat { message })])
+    }
+
     pub(super) fn tell_viewers(&mut self, by: ParticipantId, text: &str, now: Duration) -> Outcome {
         let name = self.exists(by)?.name.clone();
         self.say_aloud(by, name, ChatSide::Host, text, now)
@@ -96,7 +107,8 @@ impl Meeting {
         let text = check_text(text, VIEWERS_TEXT_MAX)?;
         let (id, at_ms) = (self.chat.next_id(), self.clock_ms(now));
         let livestream = Some(side);
-        let message = Message { id, from, name, to: None, room: None, livestream, text, file: None, at_ms };
+        let message =
+            Message { id, from, name, to: None, room: None, announced: false, livestream, text, file: None, at_ms };
         self.chat.keep(message.clone());
         Ok(vec![self.tell(Event::Chat { message })])
     }
@@ -134,7 +146,7 @@ impl Meeting {
         }
         let (name, room) = (self.exists(by)?.name.clone(), self.room_of(by));
         let (id, at_ms) = (self.chat.next_id(), self.clock_ms(now));
-        let message = Message { id, from: by, name, to, room, livestream: None, text, file, at_ms };
+        let message = Message { id, from: by, name, to, room, announced: false, livestream: None, text, file, at_ms };
         self.chat.keep(message.clone());
         let whisper = |who| Effect::Whisper(who, Whisper::Chat { message: message.clone() });
         Ok(match (to, room) {

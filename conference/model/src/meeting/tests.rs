@@ -509,6 +509,7 @@ fn what_is_said_is_kept_and_what_is_private_stays_so() {
         name: "web 2".to_owned(),
         to: None,
         room: None,
+        announced: false,
         livestream: None,
         file: None,
         text: "大家好".to_owned(),
@@ -591,6 +592,74 @@ fn breakout_rooms_hear_themselves_and_write_to_themselves() {
         assert!(back.contains(&Effect::SetRoom(who, None)), "{back:?}");
     }
     assert_eq!(act(&mut meeting, host, Action::OpenBreakouts { rooms: 21, spread: false }), Err(Refusal::NoSuchRoom));
+}
+
+// product: C17
+#[test]
+fn hosts_reach_all_breakout_rooms_come_where_they_are_asked_for_and_time_them() {
+    let (mut meeting, [host, guest, caller]) = three();
+    let time = |minutes| Action::TimeBreakouts { minutes };
+    let help = |on| Action::AskHelp { on };
+    let tell = || Action::TellRooms { text: "五分钟后回来".to_owned() };
+    assert_eq!(act(&mut meeting, host, time(Some(5))), Err(Refusal::NoSuchRoom));
+    assert_eq!(act(&mut meeting, guest, help(true)), Err(Refusal::NotAllowed), "in the main room the host is there");
+    act(&mut meeting, host, Action::OpenBreakouts { rooms: 2, spread: true }).unwrap();
+    act(&mut meeting, host, Action::MoveTo { participant: host, room: Some(2) }).unwrap();
+    assert_eq!(act(&mut meeting, guest, tell()), Err(Refusal::NotAllowed));
+    let told = act(&mut meeting, host, tell()).unwrap();
+    assert!(matches!(&told[..], [Effect::Tell(_, Event::Chat { message })] if message.announced), "{told:?}");
+    assert_eq!(meeting.snapshot_for(guest).chat.len(), 1, "from room 2 into room 1");
+
+    // The guest in room 1 asks; the host comes, and nobody asks any more.
+    let asks = |meeting: &Meeting| meeting.participant(guest).unwrap().asks_help;
+    act(&mut meeting, guest, help(true)).unwrap();
+    assert!(asks(&meeting));
+    act(&mut meeting, guest, help(false)).unwrap();
+    assert!(!asks(&meeting));
+    act(&mut meeting, guest, help(true)).unwrap();
+    act(&mut meeting, host, Action::MoveTo { participant: host, room: Some(1) }).unwrap();
+    assert!(!asks(&meeting));
+
+    // The time is seen by all, can be set anew or taken away, and brings everybody back.
+    assert_eq!(act(&mut meeting, guest, time(Some(5))), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, time(Some(0))), Err(Refusal::BadDuration));
+    assert_eq!(act(&mut meeting, host, time(Some(241))), Err(Refusal::BadDuration));
+    act(&mut meeting, host, time(None)).unwrap();
+    assert_eq!(meeting.snapshot().meeting.breakouts_end_ms, None);
+    act(&mut meeting, host, time(Some(5))).unwrap();
+    let ends_ms = meeting.snapshot().meeting.breakouts_end_ms.unwrap();
+    assert_eq!(ends_ms, meeting.clock_ms(NOW) + 300_000);
+    let just = NOW + Duration::from_secs(299);
+    assert_eq!(meeting.handle(Command::Tick, just).unwrap(), []);
+    let back = meeting.handle(Command::Tick, just + Duration::from_secs(1)).unwrap();
+    for who in [host, guest, caller] {
+        assert!(back.contains(&Effect::SetRoom(who, None)), "{back:?}");
+    }
+    let view = meeting.snapshot().meeting;
+    assert_eq!((view.breakouts, view.breakouts_end_ms), (0, None));
+}
+
+// product: L5
+#[test]
+fn a_new_name_and_picture_of_an_account_are_seen_at_once() {
+    let (mut meeting, [host, guest, _]) = three();
+    let account = meeting.account_of(host).unwrap();
+    let before = meeting.participant(host).unwrap().name.clone();
+    let profile = |before: &str, name: &str| Command::Profile {
+        account,
+        before: before.to_owned(),
+        name: name.to_owned(),
+        avatar: Some("key".to_owned()),
+    };
+    let told = meeting.handle(profile(&before, "韩梅"), NOW).unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let person = meeting.participant(host).unwrap();
+    assert_eq!((person.name.as_str(), person.avatar.as_deref()), ("韩梅", Some("key")));
+    assert_eq!(meeting.participant(guest).unwrap().avatar, None);
+    // What he is called in this meeting only is not his account's business.
+    act(&mut meeting, host, Action::Rename { participant: host, name: "主席".to_owned() }).unwrap();
+    meeting.handle(profile("韩梅", "小韩"), NOW).unwrap();
+    assert_eq!(meeting.participant(host).unwrap().name, "主席");
 }
 
 // product: C17
@@ -799,7 +868,7 @@ fn what_is_told_reads_as_the_client_protocol_says() {
     let view = serde_json::json!({
         "id": id, "number": "123456789", "title": "周会", "capacity": 5, "ends_ms": null, "scalable": true,
         "livestream": true, "dial_out": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
-        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "shown": null, "breakouts": 0, "self_unmute": true, "recording": false
+        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "shown": null, "breakouts": 0, "breakouts_end_ms": null, "self_unmute": true, "recording": false
     });
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{LIVESTREAM}");

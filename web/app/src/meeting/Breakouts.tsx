@@ -1,12 +1,27 @@
-import { Badge, Button, Checkbox, Group, NumberInput, Select, Stack, Text } from '@mantine/core';
-import { useState } from 'react';
+import {
+  Badge,
+  Button,
+  Checkbox,
+  Divider,
+  Group,
+  NumberInput,
+  Select,
+  Stack,
+  Text,
+  Textarea,
+} from '@mantine/core';
+import { LifeBuoy, Megaphone, Shuffle, Undo2 } from 'lucide-react';
+import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Sheet } from '../parts/Sheet';
 import { attempt } from './controls';
-import { useMe, useMeeting, useMeetingState } from './useMeeting';
+import { useBreakoutsLeft } from './useBreakoutsLeft';
+import { useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
 import { Written } from '../parts/Written';
 
 const ROOMS_MAX = 20;
+const MINUTES_MAX = 240;
+const TEXT_MAX = 2_000;
 
 /** 分组讨论: rooms within the meeting, each hearing and seeing itself. */
 export function Breakouts({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -14,7 +29,7 @@ export function Breakouts({ opened, onClose }: { opened: boolean; onClose: () =>
   const rooms = useMeetingState(state => state.meeting.breakouts);
   return (
     <Sheet opened={opened} onClose={onClose} title={t('breakouts.title')}>
-      {opened && (rooms === 0 ? <Open /> : <Assign rooms={rooms} />)}
+      {opened && (rooms === 0 ? <Open /> : <Manage rooms={rooms} />)}
     </Sheet>
   );
 }
@@ -24,31 +39,89 @@ function Open() {
   const meeting = useMeeting();
   const [rooms, setRooms] = useState(2);
   const [spread, setSpread] = useState(true);
+  const [minutes, setMinutes] = useState<number | null>(null);
+  const open = async () => {
+    await meeting.openBreakouts(rooms, spread);
+    if (minutes !== null) await meeting.timeBreakouts(minutes);
+  };
   return (
     <Stack>
       <Text fz="sm" c="dimmed">
         {t('breakouts.hint')}
       </Text>
-      <NumberInput
-        label={t('breakouts.rooms')}
-        min={1}
-        max={ROOMS_MAX}
-        clampBehavior="strict"
-        allowDecimal={false}
-        value={rooms}
-        onChange={value => setRooms(Number(value) || 1)}
-        data-testid="breakout-rooms"
-      />
+      <Group grow align="flex-start">
+        <NumberInput
+          label={t('breakouts.rooms')}
+          min={1}
+          max={ROOMS_MAX}
+          clampBehavior="strict"
+          allowDecimal={false}
+          value={rooms}
+          onChange={value => setRooms(Number(value) || 1)}
+          data-testid="breakout-rooms"
+        />
+        <Minutes value={minutes} onChange={setMinutes} />
+      </Group>
       <Checkbox
         label={t('breakouts.spread')}
         checked={spread}
         onChange={event => setSpread(event.currentTarget.checked)}
       />
-      <Button
-        onClick={() => void attempt(() => meeting.openBreakouts(rooms, spread))}
-        data-testid="open-breakouts"
-      >
+      <Button onClick={() => void attempt(open)} data-testid="open-breakouts">
         {t('breakouts.open')}
+      </Button>
+    </Stack>
+  );
+}
+
+/** How long the rooms stay open; an empty field: until they are closed. */
+function Minutes({ value, onChange }: { value: number | null; onChange: (minutes: number | null) => void }) {
+  const { t } = useTranslation();
+  return (
+    <NumberInput
+      label={t('breakouts.minutes')}
+      placeholder={t('breakouts.unlimited')}
+      min={1}
+      max={MINUTES_MAX}
+      step={5}
+      startValue={10}
+      clampBehavior="strict"
+      allowDecimal={false}
+      allowNegative={false}
+      value={value ?? ''}
+      onChange={minutes => onChange(Number(minutes) || null)}
+      data-testid="breakout-minutes"
+    />
+  );
+}
+
+function Manage({ rooms }: { rooms: number }) {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  return (
+    <Stack>
+      <Assign rooms={rooms} />
+      <Button
+        variant="light"
+        size="xs"
+        leftSection={<Shuffle size={15} />}
+        style={{ alignSelf: 'flex-start' }}
+        onClick={() => void attempt(() => meeting.openBreakouts(rooms, true))}
+        data-testid="spread-again"
+      >
+        {t('breakouts.spreadAgain')}
+      </Button>
+      <Divider />
+      <TellRooms />
+      <Divider />
+      <Timer />
+      <Button
+        variant="default"
+        leftSection={<Undo2 size={16} />}
+        onClick={() => void attempt(() => meeting.closeBreakouts())}
+        data-testid="close-breakouts"
+      >
+        {t('breakouts.close')}
       </Button>
     </Stack>
   );
@@ -66,15 +139,23 @@ function Assign({ rooms }: { rooms: number }) {
     })),
   ];
   return (
-    <Stack>
-      {participants.map(({ id, name, room }) => (
-        <Group key={id} justify="space-between" wrap="nowrap">
-          <Text fz="sm" truncate>
-            <Written text={name} />
-          </Text>
+    <Stack gap="xs">
+      {participants.map(({ id, name, room, asks_help: asksHelp }) => (
+        <Group key={id} justify="space-between" wrap="nowrap" data-testid="breakout-person" data-name={name}>
+          <Group gap={6} wrap="nowrap" miw={0}>
+            <Text fz="sm" truncate>
+              <Written text={name} />
+            </Text>
+            {asksHelp && (
+              <Badge color="yellow" variant="light" style={{ flexShrink: 0 }} data-testid="asks-help">
+                {t('breakouts.asksHelp')}
+              </Badge>
+            )}
+          </Group>
           <Select
             aria-label={t('breakouts.of', { name })}
             w={150}
+            style={{ flexShrink: 0 }}
             data={choices}
             allowDeselect={false}
             value={String(room ?? 0)}
@@ -82,34 +163,137 @@ function Assign({ rooms }: { rooms: number }) {
           />
         </Group>
       ))}
-      <Button
-        variant="default"
-        onClick={() => void attempt(() => meeting.closeBreakouts())}
-        data-testid="close-breakouts"
-      >
-        {t('breakouts.close')}
-      </Button>
     </Stack>
   );
 }
 
-/** Where one is while there are breakout rooms, and the way back. */
+/** Something to read for all rooms. */
+function TellRooms() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const [text, setText] = useState('');
+  const [isSent, setSent] = useState(false);
+  const send = (event: SubmitEvent) => {
+    event.preventDefault();
+    void attempt(async () => {
+      await meeting.tellRooms(text.trim());
+      setText('');
+      setSent(true);
+    });
+  };
+  return (
+    <form onSubmit={send}>
+      <Textarea
+        label={t('breakouts.tell')}
+        autosize
+        minRows={1}
+        maxRows={4}
+        maxLength={TEXT_MAX}
+        value={text}
+        onChange={event => {
+          setText(event.currentTarget.value);
+          setSent(false);
+        }}
+        data-testid="tell-rooms"
+      />
+      <Group justify="space-between" mt={8} mih={30}>
+        <Text fz="sm" c="dimmed" role="status">
+          {isSent && t('breakouts.told')}
+        </Text>
+        <Button
+          type="submit"
+          size="xs"
+          variant="light"
+          leftSection={<Megaphone size={15} />}
+          disabled={!text.trim()}
+          data-testid="tell-rooms-send"
+        >
+          {t('breakouts.tellDo')}
+        </Button>
+      </Group>
+    </form>
+  );
+}
+
+/** When the rooms close by themselves. */
+function Timer() {
+  const { t } = useTranslation();
+  const meeting = useMeeting();
+  const left = useBreakoutsLeft();
+  const [minutes, setMinutes] = useState<number | null>(null);
+  return (
+    <Group align="flex-end" gap="sm">
+      <div style={{ flex: 1 }}>
+        <Minutes value={minutes} onChange={setMinutes} />
+      </div>
+      <Button
+        variant="default"
+        disabled={minutes === null && left === null}
+        onClick={() => void attempt(() => meeting.timeBreakouts(minutes)).then(() => setMinutes(null))}
+        data-testid="time-breakouts"
+      >
+        {minutes === null && left !== null ? t('breakouts.untime') : t('breakouts.time')}
+      </Button>
+      {left && (
+        <Text fz="sm" c="dimmed" w="100%">
+          {t('breakouts.closesIn', { left })}
+        </Text>
+      )}
+    </Group>
+  );
+}
+
+/** Where one is while there are breakout rooms, how long they stay, and the way back. */
 export function BreakoutBadge() {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const me = useMe();
-  if (!me?.room) return null;
+  const manages = useManages();
+  const left = useBreakoutsLeft();
+  const rooms = useMeetingState(state => state.meeting.breakouts);
+  if (!me || rooms === 0) return null;
   return (
-    <Group gap={6} wrap="nowrap" data-testid="breakout">
-      <Badge variant="light">{t('breakouts.room', { room: me.room })}</Badge>
-      <Button
-        size="compact-xs"
-        variant="subtle"
-        onClick={() => void attempt(() => meeting.moveTo(me.id, null))}
-        data-testid="leave-breakout"
-      >
-        {t('breakouts.back')}
-      </Button>
-    </Group>
+    <>
+      {left && (
+        <Text
+          fz="sm"
+          fw={600}
+          c="var(--hand)"
+          style={{ whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' }}
+          title={t('breakouts.closesIn', { left })}
+          data-testid="breakouts-left"
+        >
+          {left}
+        </Text>
+      )}
+      {me.room && (
+        <Group gap={6} wrap="nowrap" data-testid="breakout">
+          <Badge variant="light" style={{ flexShrink: 0 }}>
+            {t('breakouts.room', { room: me.room })}
+          </Badge>
+          {!manages && (
+            <Button
+              size="compact-xs"
+              variant={me.asks_help ? 'light' : 'subtle'}
+              {...(me.asks_help && { color: 'yellow' })}
+              leftSection={<LifeBuoy size={14} />}
+              aria-pressed={me.asks_help ?? false}
+              onClick={() => void attempt(() => meeting.askHelp(!me.asks_help))}
+              data-testid="ask-help"
+            >
+              {t(me.asks_help ? 'breakouts.helpAsked' : 'breakouts.askHelp')}
+            </Button>
+          )}
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            onClick={() => void attempt(() => meeting.moveTo(me.id, null))}
+            data-testid="leave-breakout"
+          >
+            {t('breakouts.back')}
+          </Button>
+        </Group>
+      )}
+    </>
   );
 }

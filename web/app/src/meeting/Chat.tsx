@@ -70,7 +70,7 @@ const ONE_BREATH_MS = 180_000;
 
 function Message({ message, before }: { message: ChatMessage; before: ChatMessage | undefined }) {
   const { t, i18n } = useTranslation();
-  const { id, from, to, room, name, text, file, livestream, at_ms: at } = message;
+  const { id, from, to, room, name, text, file, livestream, announced, at_ms: at } = message;
   const meeting = useMeeting();
   const { you } = meeting;
   const manages = useManages();
@@ -80,6 +80,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
     before?.from === from &&
     before.to === to &&
     before.livestream === livestream &&
+    before.announced === announced &&
     at - before.at_ms < ONE_BREATH_MS;
   const whom =
     to === null ? null : to === you ? t('chat.toMe') : t('chat.toWhom', { name: partner ?? t('chat.gone') });
@@ -104,6 +105,7 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
           </span>
           {whom && <span className={styles.whom}>{whom}</span>}
           {livestream && <span className={styles.whom}>{t(`chat.by.${livestream}`)}</span>}
+          {announced && <span className={styles.whom}>{t('breakouts.toAll')}</span>}
           <time dateTime={new Date(at).toISOString()}>
             {new Intl.DateTimeFormat(i18n.language, { timeStyle: 'short' }).format(at)}
           </time>

@@ -1,3 +1,4 @@
+import type { Participant } from '@huitong/sdk';
 import { Button, CloseButton, Group, Paper, Text } from '@mantine/core';
 import { useEffect, useEffectEvent, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -94,6 +95,11 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
         return isScalable ? { label: t('scale.extendDo'), act: () => onDialog('scale') } : null;
       case 'knock':
         return { label: t('meeting.admitAll'), act: () => void attempt(() => meeting.admitAll()) };
+      case 'help':
+        return {
+          label: t('breakouts.go'),
+          act: () => void attempt(() => meeting.moveTo(meeting.you, told.room)),
+        };
       case 'hand':
         return { label: t('chat.reply'), act: () => onPanel('participants') };
       case 'poll':
@@ -125,6 +131,7 @@ function useNews(panel: PanelName | null): void {
   const hands = participants.filter(({ id, hand }) => manages && hand && id !== you);
   useCrowd('knock', waiting, panel === 'participants');
   useCrowd('hand', hands, panel === 'participants');
+  useHelpAsked(manages ? participants.filter(person => person.asks_help) : []);
   const troubled = useMeetingState(({ participants }) => participants.find(person => person.line_trouble));
   // What was there when one came in is no news.
   const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, trouble: '' });
@@ -135,6 +142,10 @@ function useNews(panel: PanelName | null): void {
   useEffect(() => {
     if (!said || said.id <= known.current.said) return;
     known.current.said = said.id;
+    if (said.announced && said.from !== you) {
+      tell({ kind: 'announced', from: said.name, text: said.text });
+      return;
+    }
     if (panel !== 'chat' && said.from !== you && said.livestream !== 'viewer')
       tell({
         kind: 'said',
@@ -181,6 +192,19 @@ function useCrowd(
   useEffect(() => follow(), [ids]);
 }
 
+/** Tells a host who asks for help, and where; no longer once nobody does. */
+function useHelpAsked(asking: readonly Participant[]): void {
+  const { tell, forget } = useNotices();
+  const follow = useEffectEvent(() => {
+    const first = asking[0];
+    if (!first?.room) return forget(['help']);
+    const together = asking.filter(({ room }) => room === first.room);
+    tell({ kind: 'help', names: together.map(({ name }) => name), room: first.room });
+  });
+  const ids = asking.map(({ id }) => id).join(' ');
+  useEffect(() => follow(), [ids]);
+}
+
 /** Asks the host whether to extend, once for each end (C15). */
 function useEndAsked(): void {
   const { tell, forget } = useNotices();
@@ -212,7 +236,10 @@ function useNoticeText(): (told: Told) => string {
       case 'music':
       case 'silent_line':
         return t(`notice.${told.kind}`, { name: told.name });
+      case 'announced':
+        return t('notice.announced', { name: told.from, text: told.text });
       case 'knock':
+      case 'help':
       case 'hand':
         return t(`notice.${told.kind}`, { names: namesText(t, told.names) });
       case 'ends_soon':

@@ -13,6 +13,8 @@ const ASKS: ReadonlySet<Told['kind']> = new Set([
   'asked_to_show',
   'ends_soon',
   'knock',
+  'help',
+  'announced',
   'music',
   'sound_muted',
 ]);
@@ -20,6 +22,8 @@ const ASKS: ReadonlySet<Told['kind']> = new Set([
 export type Told =
   | { kind: Notice | 'recording' | 'not_recording' | 'sound_muted' }
   | { kind: 'knock' | 'hand'; names: string[] }
+  | { kind: 'help'; names: string[]; room: number }
+  | { kind: 'announced'; from: string; text: string }
   | { kind: 'poll'; text: string }
   | { kind: 'music' | 'silent_line'; who: string; name: string }
   | { kind: 'said'; from: string; text: string; file: string | null; isPrivate: boolean }
