@@ -213,11 +213,12 @@ async fn a_number_that_is_called_is_whole_nowhere_in_what_is_told_and_recorded_o
         everywhere.push((place, String::from_utf8_lossy(&bytes).into_owned()));
     }
     let all = everywhere.iter().map(|(_, told)| told.as_str()).collect::<String>();
-    for there in ["meeting.dial", "number/+86****5678", "大家好", "<-  INVITE sip:", "->  200 OK", "OggS"] {
+    for there in ["meeting.dial", "number/1", "大家好", "->  INVITE sip:", "OggS"] {
         assert!(all.contains(there), "{there} is not in what is looked at");
     }
     for (place, told) in everywhere {
-        assert!(!told.contains(&NUMBER[3..]), "a number in the {place}: {told}");
+        // Neither as it is dialled nor as the host wrote it.
+        assert!(!told.contains(&NUMBER[3..]) && !told.contains("1234 5678"), "a number in the {place}: {told}");
     }
     Ok(())
 }

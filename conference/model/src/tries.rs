@@ -305,15 +305,15 @@ mod tests {
         assert!(guesses.may(&phone(2), &nobody, CARRIER, second(3_600)));
         assert!(guesses.may(&phone(1), &nobody, CARRIER, second(3_601)), "after an hour");
         // Numbers that change with each call, as who guesses by machine has them.
-        (0..590).for_each(|n| drop(guesses.note(&phone(n + 100), &nobody, CARRIER, second(3_000))));
+        (0..590).for_each(|n| _ = guesses.note(&phone(n + 100), &nobody, CARRIER, second(3_000)));
         assert!(guesses.may(&phone(9_000), &nobody, CARRIER, second(3_000)));
-        (0..10).for_each(|n| drop(guesses.note(&phone(n + 1_000), &nobody, CARRIER, second(3_601))));
+        (0..10).for_each(|n| _ = guesses.note(&phone(n + 1_000), &nobody, CARRIER, second(3_601)));
         assert!(!guesses.may(&phone(9_000), &nobody, CARRIER, second(3_602)));
         assert!(guesses.may(&Via::Web, &nobody, CARRIER, second(3_602)), "browsers of that address are others");
-        (0..60).for_each(|_| drop(guesses.note(&Via::Web, &nobody, CARRIER, second(4_000))));
+        (0..60).for_each(|_| _ = guesses.note(&Via::Web, &nobody, CARRIER, second(4_000)));
         assert!(!guesses.may(&Via::Web, &nobody, CARRIER, second(4_000)));
         // A flood is forgotten, and holds no more than it may.
-        (0..300_000_u32).for_each(|n| drop(guesses.note(&Via::Web, &nobody, n.to_be_bytes().into(), second(5_000))));
+        (0..300_000_u32).for_each(|n| _ = guesses.note(&Via::Web, &nobody, n.to_be_bytes().into(), second(5_000)));
         assert_eq!((guesses.wrong.len(), guesses.counts.len()), (GUESSES_MAX, GUESSES_MAX));
         assert!(guesses.may(&Via::Web, &nobody, CARRIER, second(9_000)) && guesses.counts.is_empty());
     }
@@ -326,14 +326,14 @@ mod tests {
         let now = Duration::from_secs(1);
         // Whatever he writes, and whether he hides: the carrier knows who he is.
         let hidden = Via::Phone(PhoneNumber::new("anonymous"));
-        (0..9).for_each(|n| drop(guesses.note(&phone(n), &asserted(1), CARRIER, now)));
+        (0..9).for_each(|n| _ = guesses.note(&phone(n), &asserted(1), CARRIER, now));
         assert_eq!(guesses.note(&hidden, &asserted(1), CARRIER, now), Reached::Limit);
         assert!(!guesses.may(&hidden, &asserted(1), CARRIER, now) && guesses.may(&hidden, &asserted(2), CARRIER, now));
         let elsewhere = IpAddr::from([192, 0, 2, 2]);
         assert!(!guesses.may(&phone(7), &asserted(1), elsewhere, now), "nor by another carrier");
         // Numbers nobody vouches for are held against who wrote them there, and not against who has them.
         let his = Via::Phone(PhoneNumber::new("13900000002"));
-        (0..10).for_each(|_| drop(guesses.note(&his, &Vouched::Nobody, elsewhere, now)));
+        (0..10).for_each(|_| _ = guesses.note(&his, &Vouched::Nobody, elsewhere, now));
         assert!(!guesses.may(&his, &Vouched::Nobody, elsewhere, now) && guesses.may(&his, &asserted(2), CARRIER, now));
         // Thousands of calls by machine, without a number.
         let reached: Vec<Reached> =
