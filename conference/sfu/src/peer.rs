@@ -68,7 +68,7 @@ impl Identity {
             .enable_vp8(true)
             .enable_h264(true)
             .enable_vp9(true)
-            // Of an encoder a livestream shows everything, and AV1 its studio can't.
+            // Not every browser shows AV1, and an encoder that can send it can send H.264, which every one does.
             .enable_av1(codecs != Codecs::Ingested)
             .set_stats_interval(None);
         config.build(now)
