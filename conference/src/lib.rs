@@ -424,6 +424,7 @@ impl Conference {
                 dial: request.dial,
                 resume: None,
                 source: request.source,
+                vouched: request.via.vouched().clone(),
             };
             let (answer, answered) = oneshot::channel();
             let (resume, since, waits) = (request.resume.clone(), request.since, request.waits.clone());

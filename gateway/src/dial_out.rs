@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use conference::{Action, Callee, DialOut, Dialer, JoinRequest};
-use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal};
+use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal, Vouched};
 use sip::{Replaces, Target, sdp};
 use sipconf::{Account, Dialled, Encryption, Prompt};
 use tokio::{
@@ -208,7 +208,9 @@ async fn place(
     };
     security.agreed(&agreed);
     leg.start(settings(&agreed, signalling, &security)).await.map_err(failed)?;
-    let line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, security);
+    let mut line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, security);
+    // We have called it.
+    line.vouched = Vouched::Brought;
     Ok(Taken { line, codec: call::codec_name(&agreed) })
 }
 

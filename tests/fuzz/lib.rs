@@ -15,7 +15,9 @@ use leg::{
     LegEvent, Pulled,
 };
 use media::{AudioCodec, RtpPacket, Ssrc};
-use model::{AccountId, Action, BroadcastId, Command, Join, Meeting, MeetingId, Options, ParticipantId, Rules, Via};
+use model::{
+    AccountId, Action, BroadcastId, Command, Join, Meeting, MeetingId, Options, ParticipantId, Rules, Via, Vouched,
+};
 use sfu::{Sfu, SfuConfig};
 use sip::{
     CallKey, Endpoint, EndpointConfig, Event, Message, Question, Source, StartLine, Target, Transport, frame, sdp,
@@ -350,6 +352,7 @@ fn join(number: u128) -> Join {
         dial: None,
         resume: None,
         source: US.ip(),
+        vouched: Vouched::Nobody,
     }
 }
 

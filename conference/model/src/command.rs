@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     AccountId, BroadcastId, BroadcastState, DialState, FileKind, HandedFile, Layout, LineTrouble, MeetingId,
-    MeetingNumber, Notice, Options, ParticipantId, PushState, PushUrl, Reaction, Via,
+    MeetingNumber, Notice, Options, ParticipantId, PushState, PushUrl, Reaction, Via, Vouched,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -64,6 +64,8 @@ pub struct Join {
     pub resume: Option<ParticipantId>,
     /// Where he comes from.
     pub source: IpAddr,
+    /// Who stands for a caller's number.
+    pub vouched: Vouched,
 }
 
 /// What can be asked of a meeting.

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, DialState, Effect, EndReason, Event, Join,
     Layout, LeaveReason, LineTrouble, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role,
-    Rules, Snapshot, Via, ViaKind, check_name, network_of,
+    Rules, Snapshot, Via, ViaKind, Vouched, check_name, network_of,
     tries::{Source, Tries},
 };
 
@@ -58,6 +58,7 @@ struct Seat {
     account: Option<AccountId>,
     via: Via,
     source: IpAddr,
+    vouched: Vouched,
     lost_at: Option<Duration>,
     /// The host asked him to unmute himself: he may, whatever `self_unmute` says.
     asked: bool,
@@ -226,7 +227,7 @@ impl Meeting {
         if person_ban.is_some_and(|ban| self.banned.contains(&ban)) {
             return Err(Refusal::Removed);
         }
-        if let Some(participant) = self.seat_of_number(&join.via) {
+        if let Some(participant) = self.seat_of_caller(&join) {
             return Ok(self.sit_down_again(participant));
         }
         // Whom a host has called, or given a token to.
@@ -332,11 +333,15 @@ impl Meeting {
         effects
     }
 
-    /// The seat that was kept for a caller (J6).
-    fn seat_of_number(&self, via: &Via) -> Option<ParticipantId> {
-        let number = via.number().filter(|number| !number.is_withheld())?;
-        let of_number = |seat: &Seat| seat.lost_at.is_some() && seat.via.number() == Some(number);
-        self.seats.iter().find(|(_, seat)| of_number(seat)).map(|(id, _)| *id)
+    /// The seat that was kept for a caller (J6). His number alone does not make him the same: anybody can write it.
+    fn seat_of_caller(&self, join: &Join) -> Option<ParticipantId> {
+        let number = join.via.number().filter(|number| !number.is_withheld())?;
+        let is_his = |seat: &Seat| {
+            let is_from_there = network_of(seat.source) == network_of(join.source);
+            let is_same = seat.vouched.agrees(&join.vouched).unwrap_or(is_from_there);
+            seat.lost_at.is_some() && seat.via.number() == Some(number) && is_same
+        };
+        self.seats.iter().find(|(_, seat)| is_his(seat)).map(|(id, _)| *id)
     }
 
     fn sit_down_again(&mut self, participant: ParticipantId) -> Vec<Effect> {
@@ -392,6 +397,7 @@ impl Meeting {
             account: join.account,
             via: join.via,
             source: join.source,
+            vouched: join.vouched,
             lost_at: None,
             asked: false,
         };

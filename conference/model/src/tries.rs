@@ -155,6 +155,17 @@ pub enum Vouched {
     Asserted(PhoneNumber),
 }
 
+impl Vouched {
+    /// Whether both stand for the same caller; none where one of them stands for nobody.
+    pub(crate) fn agrees(&self, other: &Self) -> Option<bool> {
+        match (self, other) {
+            (Self::Nobody, _) | (_, Self::Nobody) => None,
+            (Self::Asserted(one), Self::Asserted(another)) => Some(one == another),
+            (Self::Brought, _) | (_, Self::Brought) => Some(true),
+        }
+    }
+}
+
 /// Wrong entries at all meetings together: unknown numbers and wrong passwords, of callers and of browsers.
 #[derive(Debug, Default)]
 pub struct Guesses {

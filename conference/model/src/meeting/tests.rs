@@ -54,6 +54,7 @@ fn web(n: u128, account: Option<AccountId>) -> Join {
         dial: None,
         resume: None,
         source: IpAddr::from([10, 0, 0, n as u8]),
+        vouched: Vouched::Nobody,
     }
 }
 
@@ -226,6 +227,36 @@ fn who_is_removed_does_not_come_back() {
         assert_eq!(meeting.handle(Command::Join(who), NOW), Err(Refusal::Removed));
     }
     join(&mut meeting, phone(4));
+}
+
+// product: J6. reliability: A11
+#[test]
+fn a_number_that_anybody_can_write_is_no_key_to_the_seat_of_who_was_lost() {
+    let carrier = [Vouched::Brought, Vouched::Asserted(PhoneNumber::new("13800138003"))];
+    let elsewhere = IpAddr::from([198, 51, 100, 7]);
+    let is_let_in = |seated: &Vouched, again: &Vouched, source: IpAddr| {
+        let (mut meeting, _) = three();
+        let caller = join(&mut meeting, Join { vouched: seated.clone(), ..phone(4) });
+        meeting.handle(Command::Lost(caller), NOW).unwrap();
+        let who = Join { participant: seat(10), password: None, vouched: again.clone(), source, ..phone(4) };
+        match meeting.handle(Command::Join(who), NOW) {
+            Ok(_) => true,
+            Err(refusal) => {
+                assert_eq!(refusal, Refusal::PasswordNeeded);
+                false
+            }
+        }
+    };
+    let here = phone(4).source;
+    assert!(is_let_in(&Vouched::Nobody, &Vouched::Nobody, here));
+    assert!(!is_let_in(&Vouched::Nobody, &Vouched::Nobody, elsewhere));
+    for seated in &carrier {
+        assert!(!is_let_in(seated, &Vouched::Nobody, elsewhere), "{seated:?}");
+        // By another machine of the carrier's.
+        assert!(carrier.iter().all(|again| is_let_in(seated, again, elsewhere)), "{seated:?}");
+    }
+    let another = Vouched::Asserted(PhoneNumber::new("13900139000"));
+    assert!(!is_let_in(&carrier[1], &another, here), "the carrier says that it is somebody else");
 }
 
 // product: C6, J6
