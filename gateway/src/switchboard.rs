@@ -20,7 +20,7 @@ const ORDERS_MAX: usize = 1024;
 const TAKEN_AT_ONCE: usize = 32;
 
 /// Signals that may wait for one call. A call that takes none of so many is broken and is hung up.
-const SIGNALS_MAX: usize = 16;
+const SIGNALS_MAX: usize = 32;
 
 /// Wishes that may wait; whoever has one more waits in turn.
 pub(crate) const WISHES_MAX: usize = 64;

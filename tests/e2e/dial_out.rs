@@ -113,7 +113,8 @@ async fn whoever_called_is_told_why_nobody_comes() -> Result<()> {
         Ok(host.command(json!({"type": "dial", "number": number, "name": null})).await?["problem"]["code"].take())
     };
     assert_eq!(refused("+44 20 7946 0000").await?, "number_not_allowed");
-    assert_eq!(refused("sip:x@y").await?, "bad_number");
+    assert_eq!(refused("sip:x@y").await?, "number_not_allowed", "of another house");
+    assert_eq!(refused("none").await?, "bad_number");
     let mut guest = Client::join(
         server.web,
         &server.meeting,

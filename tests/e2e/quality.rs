@@ -200,6 +200,7 @@ fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
 }
 
 /// The host's browser hears from us what of his comes through, and sends what fits.
+#[expect(clippy::print_stdout, reason = "how well it did is told")]
 fn what_is_sent_fits_the_senders_line(strait: &Strait, guest: &mut Browser) -> Result<()> {
     strait.up.narrow(Some(300_000));
     until(guest, "the small picture over the host's narrow line", PATIENCE, |s| s.width as usize == WIDTH / 4)?;
@@ -292,6 +293,7 @@ fn what_is_on_another_page_is_not_sent(show: &mut Show) -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::print_stdout, reason = "how soon it was is told")]
 fn is_back_after_ten_seconds_without(lines: &[&Line], guest: &mut Browser) -> Result<()> {
     lines.iter().for_each(|line| line.cut(true));
     guest.evaluate("new Promise(resolve => setTimeout(resolve, 10_000))")?;

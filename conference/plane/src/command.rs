@@ -1,8 +1,11 @@
 //! What is said to a worker, and what it says back.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use leg::{LegConfig, LegStats};
@@ -247,14 +250,31 @@ pub(crate) enum MeetingCommand {
 }
 
 pub(crate) enum LegCommand {
-    Begin { settings: Box<LegConfig> },
-    Start { settings: Box<LegConfig>, reply: Reply<()> },
-    Play { id: PlayId, clip: Clip, looping: bool },
+    /// What came before `at` is meant for nobody.
+    Begin {
+        settings: Box<LegConfig>,
+        at: Instant,
+    },
+    Start {
+        settings: Box<LegConfig>,
+        reply: Reply<()>,
+    },
+    Play {
+        id: PlayId,
+        clip: Clip,
+        looping: bool,
+    },
     StopPlaying,
-    SetVolume { volume: f32 },
-    Report { reply: Reply<LegReport> },
+    SetVolume {
+        volume: f32,
+    },
+    Report {
+        reply: Reply<LegReport>,
+    },
     Record,
-    Recorded { reply: Reply<Recording> },
+    Recorded {
+        reply: Reply<Recording>,
+    },
     Seat(SeatLeg),
     Close,
 }

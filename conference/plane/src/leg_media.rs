@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use media::Clip;
@@ -49,7 +50,7 @@ impl LegMedia {
         let settings = Box::new(settings);
         // What changes may fail to; what begins can't, and thousands a second that each wake the worker cost more than all it does for them.
         if !self.has_begun.swap(true, Ordering::Relaxed) {
-            return self.send_unhurried(LegCommand::Begin { settings }).await;
+            return self.send_unhurried(LegCommand::Begin { settings, at: Instant::now() }).await;
         }
         self.ask(|reply| LegCommand::Start { settings, reply }).await
     }

@@ -418,8 +418,8 @@ impl Worker {
             return;
         }
         match command {
-            LegCommand::Begin { settings } => {
-                if let Err(error) = self.start_leg(id, *settings, now) {
+            LegCommand::Begin { settings, at } => {
+                if let Err(error) = self.start_leg(id, *settings, at) {
                     tracing::error!(leg = ?id, %error, "leg can't begin");
                 }
             }

@@ -49,7 +49,7 @@ pub(crate) fn calendar(entry: &Entry<'_>, reach: &Reach) -> String {
         entry.whole.iter().flat_map(|(meeting, held)| held.iter().map(|held| held.start_ms).chain([meeting.start_ms]));
     let times = entry.times.iter().flat_map(|(_, held)| [held.start_ms, held.original_ms]);
     let starts: Vec<i64> = whole.chain(times).collect();
-    let zone = entry.whole.map(|(meeting, _)| meeting).or(entry.times.first().map(|(meeting, _)| meeting));
+    let zone = entry.whole.map(|(meeting, _)| meeting).or_else(|| entry.times.first().map(|(meeting, _)| meeting));
     if let (Some(first), Some(last), Some(meeting)) = (starts.iter().min(), starts.iter().max(), zone) {
         time_zone(&mut ics, &meeting.zone, *first, *last);
     }
