@@ -7,6 +7,7 @@
 //! `egress`; that, [`forward`] and [`allocate`] know nothing of it.
 
 pub mod allocate;
+mod asked;
 mod egress;
 pub mod forward;
 mod guard;
@@ -39,7 +40,7 @@ use ways::Ways;
 /// A peer that has not connected by then never will: its browser has gone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Key frames of one track are asked for no more often: each costs the sender as much as half a second of pictures.
+/// Key frames of one layer are asked for no more often: each costs the sender as much as half a second of pictures.
 pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Datagrams in one call of the system; Linux takes no more (UDP_MAX_SEGMENTS).
@@ -584,10 +585,11 @@ impl Sfu {
         }
     }
 
-    /// Asks a publisher for a key frame; false when that was done less than half a second ago, or he sends none.
+    /// Asks a publisher for a key frame; false when that was done less than half a second ago, or twice of that track in
+    /// a second, or he sends none.
     pub fn request_keyframe(&mut self, key: PeerKey, kind: TrackKind, layer: Layer, now: Instant) -> bool {
         let Some(peer) = self.peers.get_mut(&key) else { return false };
-        let asked = peer.request_keyframe(kind, layer, KEYFRAME_INTERVAL, now);
+        let asked = peer.request_keyframe(kind, layer, now);
         if asked && !peer.mark_dirty() {
             self.dirty.push(key);
         }

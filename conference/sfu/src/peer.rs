@@ -21,6 +21,7 @@ use str0m::{
 
 use crate::{
     Delivery, LAYERS, Layer, LinePassed, Outbox, PeerKey, Remote, SfuError, SfuEvent, Slot, SourceId, Transport,
+    asked::Asked,
     egress::{Egress, Outgoing, PayloadType, Said, StreamConfig, header::Extensions},
     forward::Rewriter,
     guard::{Guard, Why},
@@ -115,7 +116,7 @@ pub(crate) struct Peer {
     ingress: Option<Ingress>,
     repair: Option<Repair>,
     red: Red,
-    asked: HashMap<(TrackKind, Layer), Instant>,
+    asked: Asked,
     /// Of a subscriber.
     slots: Vec<OutSlot>,
     subscription: Option<Subscription>,
@@ -348,7 +349,7 @@ impl Peer {
             ingress: None,
             repair: None,
             red,
-            asked: HashMap::new(),
+            asked: Asked::default(),
             slots: Vec::new(),
             subscription: None,
             egress: None,
@@ -690,8 +691,8 @@ impl Peer {
     }
 
     /// True when the publisher is asked now.
-    pub(crate) fn request_keyframe(&mut self, kind: TrackKind, layer: Layer, interval: Duration, now: Instant) -> bool {
-        if self.asked.get(&(kind, layer)).is_some_and(|at| now.saturating_duration_since(*at) < interval) {
+    pub(crate) fn request_keyframe(&mut self, kind: TrackKind, layer: Layer, now: Instant) -> bool {
+        if !self.asked.may(kind, layer, now) {
             return false;
         }
         let Some((mid, track)) = self.tracks.iter().find(|(_, track)| track.kind == kind) else { return false };
@@ -699,7 +700,7 @@ impl Peer {
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_rx_by_mid(mid, rid) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);
-        self.asked.insert((kind, layer), now);
+        self.asked.note(kind, layer, now);
         true
     }
 
