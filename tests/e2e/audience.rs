@@ -244,7 +244,8 @@ async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Re
         assert_eq!(owner.evaluate("document.querySelector('[data-testid=audience-code]').value")?, "246810");
         owner.click("audience-link")?;
         owner.click("audience-save")?;
-        owner.until(&format!("{read}.includes('#')"))?;
+        // It is away while it is made.
+        owner.until(&format!("document.querySelector('[data-testid=audience-address]') && {read}.includes('#')"))?;
         Ok((address, owner.evaluate(read)?.as_str().context("an address")?.to_owned()))
     })
     .await??;

@@ -24,6 +24,11 @@ fn hears(who: &str, heard: &Heard, loud: &[f32], silent: &[f32]) {
     }
 }
 
+/// Waits until the page is as near to what happens as it comes: until then it plays a little faster, and tones are softer.
+fn at_its_time(viewer: &mut Browser) -> Result<()> {
+    viewer.until("document.querySelector('[data-testid=watch-video]').playbackRate === 1")
+}
+
 fn tile(name: &str) -> String {
     format!("[data-testid=tile][data-name='{name}']")
 }
@@ -152,6 +157,7 @@ fn a_livestream_shows_who_speaks_with_all_voices_and_outlives_its_studio() -> Re
     viewer.until(now_playing())?;
     println!("the watch page plays after {:.1} s", opened.elapsed().as_secs_f64());
     viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+    at_its_time(&mut viewer)?;
     hears("the viewer", &viewer.hear(3)?, &[HOST, PHONE], &[]);
 
     // Another program's opinion of what is streamed.
@@ -175,6 +181,7 @@ fn a_livestream_shows_who_speaks_with_all_voices_and_outlives_its_studio() -> Re
     viewer.until(&format!("document.querySelector('video').currentTime > {}", before + 8.0))?;
     println!("8 s of picture took {:.1} s with the studio's fault", faulted.elapsed().as_secs_f64());
     viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+    at_its_time(&mut viewer)?;
     hears("the viewer", &viewer.hear(3)?, &[HOST, PHONE], &[]);
 
     host.click("stop-broadcast")?;
