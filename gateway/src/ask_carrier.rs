@@ -66,20 +66,8 @@ async fn answers(address: SocketAddr, trunk: &Trunk) -> std::io::Result<bool> {
     let socket = UdpSocket::bind((own, 0)).await?;
     let way = Source { transport: Transport::Udp, peer: address, local: socket.local_addr()? };
     let mut endpoint = endpoint_at(own);
-    let uri = format!("sip:{}", trunk.domain);
-    let target = Target {
-        way,
-        to: uri.clone(),
-        uri,
-        from: format!("sip:{}@{}", trunk.caller, trunk.domain),
-        contact: "doctor".to_owned(),
-        call_id: String::new(),
-        credentials: None,
-        realm: None,
-        replaces: None,
-        large: None,
-        routes: Vec::new(),
-    };
+    let from = format!("sip:{}@{}", trunk.caller, trunk.domain);
+    let target = Target::new(way, format!("sip:{}", trunk.domain), from, "doctor");
     let begun = Instant::now();
     endpoint.ask(target, Question::Options, begun.into_std());
     let mut buffer = vec![0; 65_536];

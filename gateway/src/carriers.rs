@@ -394,18 +394,15 @@ impl Carriers {
             local: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
         };
         let is_settled = trunk.transport.is_some() || by_records || place.transport != sip::Transport::Udp;
+        let from = format!("sip:{}@{}", trunk.caller, trunk.domain);
+        let contact = trunk.user.clone().unwrap_or_else(|| trunk.caller.clone());
         let target = Target {
-            way: by(place.transport),
-            uri,
-            from: format!("sip:{}@{}", trunk.caller, trunk.domain),
             to,
-            contact: trunk.user.clone().unwrap_or_else(|| trunk.caller.clone()),
-            call_id: String::new(),
             credentials: credentials.map(|(user, password)| Credentials { user, password }),
             realm: trunk.realm.clone(),
-            replaces: None,
             large: (!is_settled).then(|| by(sip::Transport::Tcp)),
             routes,
+            ..Target::new(by(place.transport), uri, from, contact)
         };
         Some((target, tls))
     }

@@ -119,17 +119,10 @@ async fn ring_own(
     }
     for binding in answered.await.unwrap_or_default() {
         let target = Target {
-            way: binding.way,
             to: format!("sip:{}@{}", account.user, house.realm),
-            uri: binding.uri,
-            from: format!("sip:huitong@{}", house.realm),
-            contact: "huitong".to_owned(),
-            call_id: String::new(),
-            credentials: None,
-            realm: None,
             replaces: replaces.clone(),
-            large: None,
             routes: binding.path,
+            ..Target::new(binding.way, binding.uri, format!("sip:huitong@{}", house.realm), "huitong")
         };
         if let Attempt::Over(over) = attempt(house, call, target, None, account.encryption, number).await {
             return over;

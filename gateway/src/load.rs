@@ -273,20 +273,9 @@ impl Run {
 
     fn call(&mut self, index: usize, now: Instant) {
         let meeting = &self.load.meetings[index % self.load.meetings.len()];
+        let from = format!("sip:1380000{index:04}@{}", self.line.way.local);
         let uri = format!("sip:{meeting}@{}", self.load.sip);
-        let target = Target {
-            way: self.line.way,
-            to: uri.clone(),
-            uri,
-            from: format!("sip:1380000{index:04}@{}", self.line.way.local),
-            contact: format!("load{index}"),
-            call_id: String::new(),
-            credentials: None,
-            realm: None,
-            replaces: None,
-            large: None,
-            routes: Vec::new(),
-        };
+        let target = Target::new(self.line.way, uri, from, format!("load{index}"));
         let (number, name) = match self.load.codec {
             AudioCodec::Pcmu => (0, "PCMU/8000"),
             AudioCodec::Pcma => (8, "PCMA/8000"),

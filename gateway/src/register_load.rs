@@ -81,19 +81,9 @@ impl RegisterLoad {
 impl Run {
     fn register(&mut self, user: &str, password: &str, now: Instant) {
         let of = format!("sip:{user}@{}", self.line.way.peer);
-        let target = Target {
-            way: self.line.way,
-            uri: format!("sip:{}", self.line.way.peer),
-            from: of.clone(),
-            to: of,
-            contact: user.to_owned(),
-            call_id: String::new(),
-            credentials: Some(Credentials { user: user.to_owned(), password: password.to_owned() }),
-            realm: None,
-            replaces: None,
-            large: None,
-            routes: Vec::new(),
-        };
+        let credentials = Some(Credentials { user: user.to_owned(), password: password.to_owned() });
+        let registrar = Target::new(self.line.way, format!("sip:{}", self.line.way.peer), of.clone(), user);
+        let target = Target { to: of, credentials, ..registrar };
         let request = self.line.endpoint.ask(target, Question::Register { expires: 3_600 }, now);
         self.begun.insert(request, now);
     }

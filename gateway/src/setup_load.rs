@@ -149,20 +149,8 @@ impl Run {
 
     fn call(&mut self, index: usize, now: Instant) {
         let (peer, local) = (self.line.way.peer, self.line.way.local);
-        let uri = format!("sip:{}@{peer}", self.number);
-        let target = Target {
-            way: self.line.way,
-            to: uri.clone(),
-            uri,
-            from: format!("sip:138{index:08}@{local}"),
-            contact: "load".to_owned(),
-            call_id: String::new(),
-            credentials: None,
-            realm: None,
-            replaces: None,
-            large: None,
-            routes: Vec::new(),
-        };
+        let (uri, from) = (format!("sip:{}@{peer}", self.number), format!("sip:138{index:08}@{local}"));
+        let target = Target::new(self.line.way, uri, from, "load");
         let ip = local.ip();
         let offer = format!(
             "v=0\r\no=load {index} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\

@@ -138,20 +138,8 @@ struct Caller {
 impl Caller {
     async fn run(&mut self, media: SocketAddr) -> Result<TestCall, TestCallError> {
         let (sip, begun) = (self.way.peer, Instant::now());
-        let uri = format!("sip:doctor@{sip}");
-        let target = Target {
-            way: self.way,
-            to: uri.clone(),
-            uri,
-            from: format!("sip:doctor@{}", self.way.local),
-            contact: "doctor".to_owned(),
-            call_id: String::new(),
-            credentials: None,
-            realm: None,
-            replaces: None,
-            large: None,
-            routes: Vec::new(),
-        };
+        let from = format!("sip:doctor@{}", self.way.local);
+        let target = Target::new(self.way, format!("sip:doctor@{sip}"), from, "doctor");
         let family = if media.is_ipv4() { "IP4" } else { "IP6" };
         let (ip, port) = (media.ip(), media.port());
         let offer = format!(

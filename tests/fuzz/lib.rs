@@ -173,19 +173,7 @@ impl World {
 }
 
 fn target(way: Source) -> Target {
-    Target {
-        way,
-        uri: "sip:13800000000@carrier.example".to_owned(),
-        from: "sip:1000@carrier.example".to_owned(),
-        to: "sip:13800000000@carrier.example".to_owned(),
-        contact: "1000".to_owned(),
-        call_id: String::new(),
-        credentials: None,
-        realm: None,
-        replaces: None,
-        large: None,
-        routes: Vec::new(),
-    }
+    Target::new(way, "sip:13800000000@carrier.example", "sip:1000@carrier.example", "1000")
 }
 
 /// Whatever is offered, an answer has as many m-lines, and is itself an offer that can be read (RFC 3264 §6).

@@ -73,6 +73,27 @@ pub struct Target {
     pub routes: Vec<String>,
 }
 
+impl Target {
+    /// Whoever has this URI, as whoever has that one, without proof and straight.
+    #[must_use]
+    pub fn new(way: Source, uri: impl Into<String>, from: impl Into<String>, contact: impl Into<String>) -> Self {
+        let uri = uri.into();
+        Self {
+            way,
+            to: uri.clone(),
+            uri,
+            from: from.into(),
+            contact: contact.into(),
+            call_id: String::new(),
+            credentials: None,
+            realm: None,
+            replaces: None,
+            large: None,
+            routes: Vec::new(),
+        }
+    }
+}
+
 /// What was answered to a request outside of calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -493,19 +514,8 @@ impl Endpoint {
         };
         let named = |name: &str| answer.uri(name).unwrap_or_default().to_owned();
         let (Some((cseq, _)), Some(tag)) = (answer.cseq(), answer.tag("from")) else { return false };
-        let target = Target {
-            way,
-            uri: named("to"),
-            from: named("from"),
-            to: named("to"),
-            contact: String::new(),
-            call_id: answer.header("call-id").unwrap_or_default().to_owned(),
-            credentials: None,
-            realm: None,
-            replaces: None,
-            large: None,
-            routes: Vec::new(),
-        };
+        let call_id = answer.header("call-id").unwrap_or_default().to_owned();
+        let target = Target { call_id, ..Target::new(way, named("to"), named("from"), "") };
         // Beyond what he may have been sent while he rang.
         let known = dialog(&target, tag, cseq.saturating_add(PRACKS_MAX), answer);
         let (ack_branch, bye_branch) = (self.new_branch(), self.new_branch());

@@ -4,19 +4,9 @@ use super::*;
 const LARGE_BODY: usize = 700;
 
 pub(super) fn target(transport: Transport) -> Target {
-    Target {
-        way: source(transport),
-        uri: "sip:+8613812345678@carrier.example".to_owned(),
-        from: "sip:1000@carrier.example".to_owned(),
-        to: "sip:+8613812345678@carrier.example".to_owned(),
-        contact: "1000".to_owned(),
-        call_id: String::new(),
-        credentials: Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() }),
-        realm: None,
-        replaces: None,
-        large: None,
-        routes: Vec::new(),
-    }
+    let uri = "sip:+8613812345678@carrier.example";
+    let credentials = Some(Credentials { user: "1000".to_owned(), password: "secret".to_owned() });
+    Target { credentials, ..Target::new(source(transport), uri, "sip:1000@carrier.example", "1000") }
 }
 
 /// The answer of the other side to a request of ours.

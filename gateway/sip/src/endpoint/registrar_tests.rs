@@ -368,17 +368,9 @@ fn a_telephone_behind_proxies_is_called_by_them() {
     assert_eq!((code(&answer), answer.headers("path").collect::<Vec<_>>()), (200, way.to_vec()));
     let [binding] = &endpoint.bindings("8001", now)[..] else { panic!("one telephone") };
     let target = Target {
-        way: binding.way,
-        uri: binding.uri.clone(),
-        from: "sip:huitong@house".to_owned(),
         to: "sip:8001@house".to_owned(),
-        contact: "huitong".to_owned(),
-        call_id: String::new(),
-        credentials: None,
-        realm: None,
-        replaces: None,
-        large: None,
         routes: binding.path.clone(),
+        ..Target::new(binding.way, binding.uri.clone(), "sip:huitong@house", "huitong")
     };
     let call = endpoint.call(target, "offer", now).unwrap();
     let invite = sent(&mut endpoint).pop().unwrap();
