@@ -61,6 +61,7 @@ use registrations::Registrations;
 use seats::Seats;
 pub use setup_load::{SetupLoad, SetupPhase, SetupReport};
 pub use sip::{BadNetwork, Limits, Network};
+pub use stun::mapped_address;
 use switchboard::{Switchboard, WISHES_MAX, Wish};
 pub use test_call::{TestCall, TestCallError, test_call};
 pub use web_socket::WebSockets;

@@ -1,7 +1,12 @@
 //! As much of STUN (RFC 8489) as telephones keep their way through a NAT open with: they ask on the socket of their registration
-//! where they are seen to be, and register anew when that is somewhere else, or when nobody answers (RFC 5626 §4.4.2).
+//! where they are seen to be, and register anew when that is somewhere else, or when nobody answers (RFC 5626 §4.4.2). And as much as it takes
+//! to ask the same of a server outside: behind a NAT nobody else can say where others see us.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    time::{Duration, Instant},
+};
 
 const HEADER: usize = 20;
 const BINDING_REQUEST: [u8; 2] = [0, 1];
@@ -14,6 +19,12 @@ const XOR_MAPPED_ADDRESS: u16 = 0x20;
 
 /// What must be understood has a number under this (§14); what a question may well have says nothing to us who ask for no password.
 const OPTIONAL_FROM: u16 = 0x8000;
+
+const IPV4: u8 = 1;
+
+/// Where we are seen is asked at once, after half a second and so on (RFC 8489 §6.2.1); a start waits no longer than all of them together.
+const ASKED_AGAIN: Duration = Duration::from_millis(500);
+const ASKED_MAX: u32 = 4;
 
 /// Attributes we are told of that we don't understand: one answer names no more.
 const STRANGE_MAX: usize = 4;
@@ -45,9 +56,8 @@ pub(crate) fn answer(question: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
     }
     let mut strange = Vec::new();
     while !attributes.is_empty() {
-        let ([kind @ .., len_high, len_low], rest) = attributes.split_first_chunk::<4>()?;
-        let (kind, len) = (u16::from_be_bytes(*kind), usize::from(u16::from_be_bytes([*len_high, *len_low])));
-        attributes = rest.get(len.next_multiple_of(4)..)?;
+        let (kind, _, rest) = split_attribute(attributes)?;
+        attributes = rest;
         if kind < OPTIONAL_FROM && strange.len() < STRANGE_MAX {
             strange.push(kind);
         }
@@ -62,10 +72,67 @@ pub(crate) fn answer(question: &[u8], from: SocketAddr) -> Option<Vec<u8>> {
     Some(message(BINDING_ERROR, transaction, &attributes))
 }
 
+/// The first of these, what it says, and those after it; none where it is cut off.
+fn split_attribute(attributes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let ([kind @ .., len_high, len_low], rest) = attributes.split_first_chunk::<4>()?;
+    let len = usize::from(u16::from_be_bytes([*len_high, *len_low]));
+    Some((u16::from_be_bytes(*kind), rest.get(..len)?, rest.get(len.next_multiple_of(4)..)?))
+}
+
+/// The IPv4 address our datagrams come from, as a STUN server (`host:port`) sees it. Waits for it, two seconds at most.
+///
+/// # Errors
+///
+/// Its name is none, or it doesn't answer.
+pub fn mapped_address(server: &str) -> io::Result<IpAddr> {
+    let server = server.to_socket_addrs()?.find(SocketAddr::is_ipv4);
+    let server = server.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "it has no IPv4 address"))?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    // What others send is not heard.
+    socket.connect(server)?;
+    let transaction = [&MAGIC_COOKIE[..], &rand::random::<[u8; 12]>()].concat();
+    let question = message(BINDING_REQUEST, &transaction, &[]);
+    let mut buffer = [0; 1_500];
+    for _ in 0..ASKED_MAX {
+        socket.send(&question)?;
+        let until = Instant::now() + ASKED_AGAIN;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            socket.set_read_timeout(Some(left))?;
+            match socket.recv(&mut buffer) {
+                Ok(len) => {
+                    if let Some(address) = mapped(&buffer[..len], &transaction) {
+                        return Ok(address.into());
+                    }
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Err(io::Error::new(ErrorKind::TimedOut, "it doesn't answer"))
+}
+
+/// What the answer to this question says; none where it is none, or another's.
+fn mapped(answer: &[u8], transaction: &[u8]) -> Option<Ipv4Addr> {
+    let (header, mut attributes) = answer.split_first_chunk::<HEADER>()?;
+    if header[..2] != BINDING_SUCCESS || header[4..] != *transaction {
+        return None;
+    }
+    loop {
+        let (kind, value, rest) = split_attribute(attributes)?;
+        if let (XOR_MAPPED_ADDRESS, &[_, IPV4, _, _, a, b, c, d]) = (kind, value) {
+            let address = u32::from_be_bytes([a, b, c, d]) ^ u32::from_be_bytes(MAGIC_COOKIE);
+            return Some(address.into());
+        }
+        attributes = rest;
+    }
+}
+
 /// §14.2
 fn xored(address: SocketAddr, transaction: &[u8]) -> Vec<u8> {
     let (family, ip) = match address.ip().to_canonical() {
-        IpAddr::V4(ip) => (1, ip.octets().to_vec()),
+        IpAddr::V4(ip) => (IPV4, ip.octets().to_vec()),
         IpAddr::V6(ip) => (2, ip.octets().to_vec()),
     };
     let mut value = vec![0, family];
@@ -141,5 +208,51 @@ mod tests {
             bytes.truncate(random(110));
             assert!(answer(&bytes, "[::1]:1".parse().unwrap()).is_none_or(|answered| answered.len() < 80));
         }
+    }
+
+    /// As [`answer`], with an attribute before it that is not known, of a length that is filled up.
+    fn answered(kind: [u8; 2], transaction: &[u8]) -> Vec<u8> {
+        let address = xored("203.0.113.7:9".parse().unwrap(), transaction);
+        message(kind, transaction, &[(0x8022, b"abc".to_vec()), (XOR_MAPPED_ADDRESS, address)])
+    }
+
+    #[test]
+    fn the_server_says_where_we_come_from_and_nobody_else_does() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let at = server.local_addr().unwrap();
+        let serving = std::thread::spawn(move || {
+            let mut buffer = [0; 100];
+            // The first question is lost.
+            server.recv_from(&mut buffer).unwrap();
+            let (len, from) = server.recv_from(&mut buffer).unwrap();
+            let question = &buffer[..len];
+            assert_eq!((len, &question[..4]), (20, &[0, 1, 0, 0][..]));
+            let own = answered(BINDING_SUCCESS, &question[4..]);
+            let others = [
+                answered(BINDING_SUCCESS, &TRANSACTION),
+                answered(BINDING_ERROR, &question[4..]),
+                own[..own.len() - 1].to_vec(),
+                b"no".to_vec(),
+            ];
+            for said in others.iter().chain([&own]) {
+                server.send_to(said, from).unwrap();
+            }
+        });
+        assert_eq!(mapped_address(&at.to_string()).unwrap(), IpAddr::from([203, 0, 113, 7]));
+        serving.join().unwrap();
+    }
+
+    #[test]
+    fn cut_anywhere_an_answer_says_nothing() {
+        let whole = answered(BINDING_SUCCESS, &TRANSACTION);
+        assert_eq!(mapped(&whole, &TRANSACTION), Some(Ipv4Addr::new(203, 0, 113, 7)));
+        (0..whole.len()).for_each(|len| assert_eq!(mapped(&whole[..len], &TRANSACTION), None, "{len}"));
+    }
+
+    #[test]
+    fn who_does_not_answer_is_waited_for_so_long() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let error = mapped_address(&silent.local_addr().unwrap().to_string()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 }

@@ -18,8 +18,6 @@ use serde::Deserialize;
 use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk};
 use streaming::{CaptionsConfig, StorageConfig};
 
-use crate::stun;
-
 /// Everything an operator can set.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -645,7 +643,7 @@ impl Config {
         // For a browser on this very machine while it has no network.
         found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
         if let Some(server) = &self.media.stun {
-            match stun::mapped_address(server) {
+            match gateway::mapped_address(server) {
                 Ok(public) => {
                     found.retain(|address| *address != public);
                     found.insert(0, public);

@@ -48,8 +48,9 @@ impl Doctor {
             self.say("sip tls", listens(here(*address)).await);
         }
         self.say("webrtc", taken(config.media.webrtc));
-        for address in config.announced() {
-            self.say("announced", announced(address));
+        let told = config.announced();
+        for address in &told {
+            self.say("announced", announced(*address));
         }
         if config.storage.is_some() {
             self.say("storage", storage(config).await);
@@ -64,7 +65,7 @@ impl Doctor {
         self.say("metrics", metrics.as_ref().map(|_| "can be read".to_owned()).map_err(Clone::clone));
         for trunk in &config.sip.trunks {
             let up = metrics.as_ref().ok().and_then(|page| is_up(page, &trunk.name));
-            self.say("trunk", carrier(trunk, up, config).await);
+            self.say("trunk", carrier(trunk, up, &told, &config.sip.name_servers).await);
         }
         for address in &config.sip.udp {
             let called = gateway::test_call(here(*address)).await;
@@ -145,11 +146,7 @@ fn announced(address: IpAddr) -> Result<String, String> {
     }
     // An address of our own can be bound.
     let is_ours = UdpSocket::bind((address, 0)).is_ok();
-    let is_private = match address {
-        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
-    };
-    Ok(match (is_ours, address.is_loopback(), is_private) {
+    Ok(match (is_ours, address.is_loopback(), is_private(address)) {
         (_, true, _) => format!("{address}: for programs on this machine alone"),
         (true, _, true) => format!("{address}: private; people outside need media.announced and forwarded ports"),
         (true, _, false) => format!("{address}: of this machine"),
@@ -177,10 +174,15 @@ fn is_up(metrics: &str, trunk: &str) -> Option<bool> {
 }
 
 /// A carrier, by what the server says of it, and where it says nothing or no good by what it answers us.
-async fn carrier(trunk: &Trunk, up: Option<bool>, config: &Config) -> Result<String, String> {
-    let (name, servers) = (&trunk.name, &config.sip.name_servers);
+async fn carrier(
+    trunk: &Trunk,
+    up: Option<bool>,
+    announced: &[IpAddr],
+    servers: &[SocketAddr],
+) -> Result<String, String> {
+    let name = &trunk.name;
     let outside = gateway::carrier_addresses(trunk, servers).await.into_iter().find(|address| is_public(*address));
-    let told = |peer: &IpAddr| config.announced().into_iter().find(|own| own.is_ipv4() == peer.is_ipv4());
+    let told = |peer: &IpAddr| announced.iter().copied().find(|own| own.is_ipv4() == peer.is_ipv4());
     if let Some((peer, own)) = outside.and_then(|peer| Some((peer, told(&peer)?)))
         && !is_public(own)
     {
@@ -203,16 +205,17 @@ async fn carrier(trunk: &Trunk, up: Option<bool>, config: &Config) -> Result<Str
     }
 }
 
-/// Of the internet, as far as one can see.
-fn is_public(address: IpAddr) -> bool {
+/// Of a network that is nobody else's.
+fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(ip) => {
-            // RFC 6598: a carrier's own NAT.
-            let is_shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || is_shared)
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified())
-        }
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
     }
+}
+
+/// Of the internet, as far as one can see. Addresses of documentation count, unlike at [`model::is_public`]: nobody sends there for us.
+fn is_public(address: IpAddr) -> bool {
+    // RFC 6598: a carrier's own NAT.
+    let is_shared = matches!(address, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64);
+    !(is_private(address) || address.is_loopback() || address.is_unspecified() || is_shared)
 }

@@ -9,7 +9,6 @@ mod descriptors;
 mod dial_plan;
 mod doctor;
 mod serve;
-mod stun;
 mod telemetry;
 mod upkeep;
 
