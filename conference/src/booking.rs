@@ -226,7 +226,7 @@ impl Conference {
             own_capacity: by.capacity,
             livestream: site.livestream,
             room_capacity: room.map(|room| room.capacity),
-            ports_free: Ledger::new(site.ports, &taken).ports_free(within, None),
+            ports_free: Ledger::new(site.ports, &taken).ports_free(within),
         };
         Ok(model::plan(request, &booker, now)?)
     }
@@ -380,8 +380,8 @@ impl Conference {
             span.from_ms >= now
                 && match by.mode {
                     BookingMode::Dedicated => true,
-                    BookingMode::Shared => rooms.iter().any(|room| ledger.room_taken(*room, span, None).is_none()),
-                    BookingMode::Concurrent => ledger.ports_free(span, None) >= capacity,
+                    BookingMode::Shared => rooms.iter().any(|room| ledger.room_taken(*room, span).is_none()),
+                    BookingMode::Concurrent => ledger.ports_free(span) >= capacity,
                 }
         };
         let slots = model::slots(day, duration_min, is_free);
@@ -394,9 +394,9 @@ impl Conference {
         let rooms = self.store().rooms(by.site_id).await?;
         let taken = self.store().taken(by.site_id, within).await?;
         let ledger = Ledger::new(site.ports, &taken);
-        let is_free = |room: &store::Room| ledger.room_taken(room.id, within, None).is_none();
+        let is_free = |room: &store::Room| ledger.room_taken(room.id, within).is_none();
         let rooms = rooms.into_iter().map(|room| (room.clone(), is_free(&room))).collect();
-        Ok(Capacity { ports_free: ledger.ports_free(within, None), rooms })
+        Ok(Capacity { ports_free: ledger.ports_free(within), rooms })
     }
 
     /// By how many a live meeting can be enlarged (C14), for who manages it from the seat that `secret` gives.

@@ -16,7 +16,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{Account, AccountRefused, Conference, now_ms, quality};
+use crate::{Account, AccountRefused, Conference, now_ms, quality, records::gather_more};
 
 /// A call as the gateway tells it, or a browser's stay in a meeting.
 #[derive(Debug, Clone)]
@@ -113,12 +113,7 @@ impl Conference {
             .await
             .is_some_and(|n| n > 0)
         {
-            let _ = timeout(LANGUAGES_GATHERED, stopping.cancelled()).await;
-            while callers.len() < LANGUAGES_AT_ONCE
-                && let Ok(caller) = asked.try_recv()
-            {
-                callers.push(caller);
-            }
+            gather_more(&mut asked, &mut callers, LANGUAGES_AT_ONCE, LANGUAGES_GATHERED, &stopping).await;
             let hashes: Vec<&str> = callers.iter().map(|(caller, _)| caller.as_str()).collect();
             let found = self.store().caller_languages(&hashes).await;
             let found = found.inspect_err(|error| tracing::error!(%error, "callers' languages can't be looked up"));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{CallRecord, Conference};
 
@@ -38,6 +39,25 @@ impl Records {
     }
 }
 
+/// Waits for more of what is done together, unless there are so many already, or the server stops.
+pub(crate) async fn gather_more<T>(
+    queue: &mut mpsc::Receiver<T>,
+    gathered: &mut Vec<T>,
+    at_once: usize,
+    within: Duration,
+    stopping: &CancellationToken,
+) {
+    if gathered.len() >= at_once {
+        return;
+    }
+    let _ = timeout(within, stopping.cancelled()).await;
+    while gathered.len() < at_once
+        && let Ok(one) = queue.try_recv()
+    {
+        gathered.push(one);
+    }
+}
+
 impl Conference {
     /// Writes records down until the server stops and all that waited is written.
     pub(crate) async fn keep_recording(self, mut waiting: mpsc::Receiver<CallRecord>) {
@@ -55,14 +75,7 @@ impl Conference {
                 },
                 () = stopping.cancelled() => continue,
             }
-            if records.len() < AT_ONCE {
-                let _ = timeout(GATHERED, stopping.cancelled()).await;
-                while records.len() < AT_ONCE
-                    && let Ok(record) = waiting.try_recv()
-                {
-                    records.push(record);
-                }
-            }
+            gather_more(&mut waiting, &mut records, AT_ONCE, GATHERED, &stopping).await;
             self.write_calls(records).await;
         }
     }

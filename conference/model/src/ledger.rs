@@ -72,16 +72,16 @@ impl<'a> Ledger<'a> {
         Self { ports, taken }
     }
 
-    /// Whether a demand can be met at each of these times. What `except` has itself taken doesn't count.
-    pub fn check(&self, demand: Demand, spans: &[Span], except: Option<MeetingId>) -> Result<(), NoCapacity> {
+    /// Whether a demand can be met at each of these times.
+    pub fn check(&self, demand: Demand, spans: &[Span]) -> Result<(), NoCapacity> {
         match demand {
             Demand::Nothing => Ok(()),
-            Demand::Room(room) => spans.iter().try_for_each(|span| match self.room_taken(room, *span, except) {
+            Demand::Room(room) => spans.iter().try_for_each(|span| match self.room_taken(room, *span) {
                 Some(taken) => Err(NoCapacity::RoomTaken(taken)),
                 None => Ok(()),
             }),
             Demand::Ports(wanted) => spans.iter().try_for_each(|span| {
-                let free = self.ports_free(*span, except);
+                let free = self.ports_free(*span);
                 if wanted > free { Err(NoCapacity::Ports { free, span: *span }) } else { Ok(()) }
             }),
         }
@@ -89,16 +89,16 @@ impl<'a> Ledger<'a> {
 
     /// When the room is taken first within a time, if it is.
     #[must_use]
-    pub fn room_taken(&self, room: RoomId, within: Span, except: Option<MeetingId>) -> Option<Span> {
-        let of_room = self.others(within, except).filter(|taken| taken.demand == Demand::Room(room));
+    pub fn room_taken(&self, room: RoomId, within: Span) -> Option<Span> {
+        let of_room = self.within(within).filter(|taken| taken.demand == Demand::Room(room));
         of_room.map(|taken| taken.span).min()
     }
 
     /// The ports that are free throughout a time.
     #[must_use]
-    pub fn ports_free(&self, within: Span, except: Option<MeetingId>) -> u32 {
+    pub fn ports_free(&self, within: Span) -> u32 {
         let mut changes = Vec::new();
-        for taken in self.others(within, except) {
+        for taken in self.within(within) {
             if let Demand::Ports(ports) = taken.demand {
                 changes.push((taken.span.from_ms, i64::from(ports)));
                 changes.push((taken.span.until_ms, -i64::from(ports)));
@@ -131,7 +131,7 @@ impl<'a> Ledger<'a> {
         self.taken.iter().filter(of_ports).find_map(|taken| {
             // At its beginning it is one of those that run.
             let moment = Span { from_ms: taken.span.from_ms, until_ms: taken.span.from_ms + 1 };
-            let used = self.others(moment, None).map(|taken| match taken.demand {
+            let used = self.within(moment).map(|taken| match taken.demand {
                 Demand::Ports(ports) => u64::from(ports),
                 Demand::Nothing | Demand::Room(_) => 0,
             });
@@ -139,8 +139,8 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    fn others(&self, within: Span, except: Option<MeetingId>) -> impl Iterator<Item = &'a Taken> {
-        self.taken.iter().filter(move |taken| taken.span.overlaps(within) && Some(taken.meeting) != except)
+    fn within(&self, within: Span) -> impl Iterator<Item = &'a Taken> {
+        self.taken.iter().filter(move |taken| taken.span.overlaps(within))
     }
 }
 
@@ -170,14 +170,14 @@ mod tests {
             taken(3, 10, 12, Demand::Ports(30)),
         ];
         let ledger = Ledger::new(70, &all);
-        assert_eq!(ledger.check(Demand::Room(room), &[span(10, 11), span(8, 9)], None), Ok(()));
-        let refused = ledger.check(Demand::Room(room), &[span(10, 11), span(8, 10)], None);
+        assert_eq!(ledger.check(Demand::Room(room), &[span(10, 11), span(8, 9)]), Ok(()));
+        let refused = ledger.check(Demand::Room(room), &[span(10, 11), span(8, 10)]);
         assert_eq!(refused, Err(NoCapacity::RoomTaken(span(9, 10))));
-        assert_eq!(ledger.ports_free(span(9, 10), None), 40);
-        assert_eq!(ledger.ports_free(span(9, 12), None), 10);
-        assert_eq!(ledger.ports_free(span(9, 12), Some(MeetingId::from_u128(3))), 40, "enlarging counts oneself once");
-        assert_eq!(ledger.ports_free(span(12, 13), None), 70);
-        let refused = ledger.check(Demand::Ports(11), &[span(9, 12)], None);
+        assert_eq!(ledger.ports_free(span(9, 10)), 40);
+        assert_eq!(ledger.ports_free(span(9, 12)), 10);
+        assert_eq!(Ledger::new(70, &all[..2]).ports_free(span(9, 12)), 40, "enlarging counts oneself once");
+        assert_eq!(ledger.ports_free(span(12, 13)), 70);
+        let refused = ledger.check(Demand::Ports(11), &[span(9, 12)]);
         assert_eq!(refused, Err(NoCapacity::Ports { free: 10, span: span(9, 12) }));
     }
 
@@ -272,7 +272,7 @@ mod tests {
                             .map(|at| Span { from_ms: (at - early as i64 * HALF).max(0), until_ms: at + length as i64 * HALF })
                             .filter(|span| (span.from_ms / HALF) < SLOTS as i64)
                             .collect();
-                        let admitted = Ledger::new(TOTAL, &all).check(demand, &spans, None).is_ok();
+                        let admitted = Ledger::new(TOTAL, &all).check(demand, &spans).is_ok();
                         prop_assert_eq!(admitted, Table::of(&all).fits(demand, &spans));
                         if admitted {
                             all.extend(spans.into_iter().map(|span| Taken { meeting, span, demand }));
@@ -282,14 +282,14 @@ mod tests {
                         let Some(taken) = all.get(which).copied() else { continue };
                         let more = Span { from_ms: taken.span.until_ms, until_ms: taken.span.until_ms + by as i64 * HALF };
                         // Its own later occurrences stand in its way like all others.
-                        if Ledger::new(TOTAL, &all).check(taken.demand, &[more], None).is_ok() {
+                        if Ledger::new(TOTAL, &all).check(taken.demand, &[more]).is_ok() {
                             all[which].span.until_ms = more.until_ms;
                         }
                     }
                     Wish::Enlarge { which, by } => {
                         let Some(taken) = all.get(which).copied() else { continue };
                         let Demand::Ports(ports) = taken.demand else { continue };
-                        if Ledger::new(TOTAL, &all).check(Demand::Ports(by), &[taken.span], None).is_ok() {
+                        if Ledger::new(TOTAL, &all).check(Demand::Ports(by), &[taken.span]).is_ok() {
                             all[which].demand = Demand::Ports(ports + by);
                         }
                     }

@@ -61,6 +61,9 @@ struct Booked {
     is_changed: bool,
 }
 
+/// Of a row: it was moved, or has something of its own. See [`Booked`].
+const CHANGED: &str = "start_ms <> original_ms OR own <> ''";
+
 /// What of a meeting's own rows gives way to what is written in their place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GivesWay {
@@ -168,13 +171,9 @@ impl Store {
         if query.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Err(BookError::Changed);
         }
-        let gone = match keeps_changed {
-            true => {
-                "DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2 AND start_ms = original_ms AND own = ''"
-            }
-            false => "DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2",
-        };
-        let gone = sqlx::query(gone);
+        let which = if keeps_changed { format!("NOT ({CHANGED})") } else { "1 = 1".to_owned() };
+        let text = format!("DELETE FROM occurrences WHERE meeting_id = $1 AND from_ms > $2 AND {which}");
+        let gone = sqlx::query(sqlx::AssertSqlSafe(text));
         gone.bind(meeting.id.to_string()).bind(now_ms).execute(&mut *transaction).await?;
         write(&mut transaction, meeting, demand, &times).await?;
         Ok(transaction.commit().await?)
@@ -285,11 +284,8 @@ impl Store {
         let Demand::Ports(own) = row.taken.demand else { return Err(BookError::Missing) };
         let site = self.site(meeting.site).await?.ok_or(BookError::Missing)?;
         let rest = Span { from_ms: now_ms, ..row.taken.span };
-        let itself = (row.taken.meeting, row.original_ms);
-        let others = select(&mut transaction, row.site, rest).await?.into_iter();
-        let others = others.filter(|other| (other.taken.meeting, other.original_ms) != itself);
-        let taken: Vec<Taken> = others.map(|other| other.taken).collect();
-        Ok((own, Ledger::new(site.ports, &taken).ports_free(rest, None)))
+        let taken = others(&mut transaction, &row, rest).await?;
+        Ok((own, Ledger::new(site.ports, &taken).ports_free(rest)))
     }
 
     /// Sites whose rooms or ports are taken twice from `now_ms` on. There is none, unless the operator has taken ports
@@ -362,13 +358,13 @@ async fn check(
     let within = Span { from_ms: first.from_ms, until_ms: last };
     let rows = select(transaction, site, within).await?.into_iter();
     let taken: Vec<Taken> = rows.filter(|row| !gives_way.includes(row)).map(|row| row.taken).collect();
-    Ok(Ledger::new(ports, &taken).check(demand, spans, None)?)
+    Ok(Ledger::new(ports, &taken).check(demand, spans)?)
 }
 
 /// The times of a meeting that were moved, or have something of their own.
 async fn changed(transaction: &mut Transaction<'static, Any>, of: MeetingId) -> Result<Vec<i64>, StoreError> {
-    let text = "SELECT original_ms FROM occurrences WHERE meeting_id = $1 AND (start_ms <> original_ms OR own <> '')";
-    let rows = sqlx::query(text).bind(of.to_string()).fetch_all(&mut **transaction).await?;
+    let text = format!("SELECT original_ms FROM occurrences WHERE meeting_id = $1 AND ({CHANGED})");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(of.to_string()).fetch_all(&mut **transaction).await?;
     rows.iter().map(|row| Ok(row.try_get("original_ms")?)).collect()
 }
 
@@ -380,14 +376,15 @@ async fn check_apart(
     demand: Demand,
     span: Span,
 ) -> Result<(), BookError> {
-    let itself = (row.taken.meeting, row.original_ms);
-    let all = select(transaction, row.site, span).await?;
-    let taken: Vec<Taken> = all
-        .into_iter()
-        .filter(|other| (other.taken.meeting, other.original_ms) != itself)
-        .map(|other| other.taken)
-        .collect();
-    Ok(Ledger::new(ports, &taken).check(demand, &[span], None)?)
+    let taken = others(transaction, row, span).await?;
+    Ok(Ledger::new(ports, &taken).check(demand, &[span])?)
+}
+
+/// What all but this occurrence have taken of its site.
+async fn others(connection: &mut sqlx::AnyConnection, than: &Booked, within: Span) -> Result<Vec<Taken>, StoreError> {
+    let itself = (than.taken.meeting, than.original_ms);
+    let all = select(connection, than.site, within).await?.into_iter();
+    Ok(all.filter(|row| (row.taken.meeting, row.original_ms) != itself).map(|row| row.taken).collect())
 }
 
 async fn running(transaction: &mut Transaction<'static, Any>, of: MeetingId, now_ms: i64) -> Result<Booked, BookError> {
