@@ -1,13 +1,10 @@
 import { ActionIcon, Popover, TextInput } from '@mantine/core';
-import { useMediaQuery } from '@mantine/hooks';
 import { CalendarDays } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Calendar } from './Calendar';
+import { useFinger } from './useFinger';
 import { dayText, dayTyped } from './when';
-
-/** Where fingers choose, the telephone's own wheel is better. */
-export const FINGER = '(pointer: coarse)';
 
 interface DayFieldProps {
   /** Shown above the field; else `name` is only read out. */
@@ -25,7 +22,7 @@ interface DayFieldProps {
 /** A day, typed or chosen from a calendar, as the page's language writes it; the browser's own field writes it in its own. */
 export function DayField({ label, name, value, onChange, min, disabled = false, testid }: DayFieldProps) {
   const { t, i18n } = useTranslation();
-  const isFinger = useMediaQuery(FINGER, false, { getInitialValueInEffect: false });
+  const isFinger = useFinger();
   const [typed, setTyped] = useState<string | null>(null);
   const [isOpen, setOpen] = useState(false);
   const common = { label, 'aria-label': label ? undefined : name, disabled, 'data-testid': testid };

@@ -1,13 +1,13 @@
 import { Autocomplete, TextInput } from '@mantine/core';
-import { useMediaQuery } from '@mantine/hooks';
 import { Clock } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { FINGER } from './DayField';
+import { two } from './recurrence';
+import { useFinger } from './useFinger';
 import { timeText, timeTyped } from './when';
 
 const HALF_HOURS = [...Array(48).keys()].map(
-  half => `${`${Math.floor(half / 2)}`.padStart(2, '0')}:${half % 2 ? '30' : '00'}`,
+  half => `${two(Math.floor(half / 2))}:${half % 2 ? '30' : '00'}`,
 );
 
 /** The next ones first: nobody wants to leaf through the night. */
@@ -31,7 +31,7 @@ interface TimeFieldProps {
 /** A time of day, typed or chosen from the half hours, as the page's language writes it. */
 export function TimeField({ label, value, onChange, disabled = false, testid }: TimeFieldProps) {
   const { i18n } = useTranslation();
-  const isFinger = useMediaQuery(FINGER, false, { getInitialValueInEffect: false });
+  const isFinger = useFinger();
   const [typed, setTyped] = useState<string | null>(null);
   if (isFinger) {
     return (

@@ -74,7 +74,8 @@ export function timeOf(date: Date): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-const two = (value: number): string => `${value}`.padStart(2, '0');
+/** In two digits. */
+export const two = (value: number): string => `${value}`.padStart(2, '0');
 
 /** The next half hour, at least a quarter of an hour away. */
 export function nextHalfHour(now: Date): Date {

@@ -1,5 +1,5 @@
 /** Days and times of day as the page's language writes them, and as people type them. */
-import { dayOf } from './recurrence';
+import { dayOf, two } from './recurrence';
 
 /** A day, kept as 2026-01-31, as a date of this browser's zone. */
 export const dateOf = (day: string): Date => new Date(`${day}T00:00`);
@@ -74,7 +74,7 @@ export function timeTyped(text: string): string | null {
   if (/p\.?m|下午|晚/i.test(text) && hour < 12) hour += 12;
   if (/a\.?m|上午|凌晨/i.test(text) && hour === 12) hour = 0;
   if (hour > 23 || minute > 59) return null;
-  return `${`${hour}`.padStart(2, '0')}:${`${minute}`.padStart(2, '0')}`;
+  return `${two(hour)}:${two(minute)}`;
 }
 
 /** On which day a week begins: 0 is Sunday. */
