@@ -112,6 +112,7 @@ impl House {
             comfort_noise: None,
             rtcp_mux: false,
             rtcp: None,
+            sends: true,
         };
         leg.start(settings).await.unwrap();
         (leg, facts)

@@ -109,7 +109,7 @@ async fn answer(
     let local = reachable(leg.local(), signalling);
     orders.give(Order::Answer(agreed.answer(local, session, 1))).await;
     let (orders, codec) = (orders.clone(), codec_name(&agreed));
-    let line = Line::new(house, leg, orders, signals, facts, signalling, session, security);
+    let line = Line::new(house, leg, orders, signals, facts, signalling, session, security, agreed.direction);
     Ok((line, codec))
 }
 
@@ -154,14 +154,15 @@ async fn answer_late(
         Ok(agreed) => {
             security.agreed(&agreed);
             let settings = settings(&agreed, signalling, &security);
-            leg.start(settings).await.map_err(soundless).map(|()| codec_name(&agreed))
+            leg.start(settings).await.map_err(soundless).map(|()| agreed)
         }
         Err(_) => Err(EndCause::NotAcceptable),
     };
     match started {
-        Ok(codec) => {
-            let line = Line::new(house, leg, orders.clone(), signals, facts, signalling, session, security);
-            Ok((line, codec))
+        Ok(agreed) => {
+            let (orders, direction) = (orders.clone(), agreed.direction);
+            let line = Line::new(house, leg, orders, signals, facts, signalling, session, security, direction);
+            Ok((line, codec_name(&agreed)))
         }
         Err(cause) => {
             // He has our 200: it is too late to refuse.

@@ -201,7 +201,8 @@ async fn place(
     };
     security.agreed(&agreed);
     leg.start(settings(&agreed, signalling, &security)).await.map_err(failed)?;
-    let mut line = Line::new(Arc::clone(house), leg, orders, signals, facts, signalling, session, security);
+    let house = Arc::clone(house);
+    let mut line = Line::new(house, leg, orders, signals, facts, signalling, session, security, agreed.direction);
     // We have called it.
     line.vouched = Vouched::Brought;
     Ok(Taken { line, codec: call::codec_name(&agreed) })

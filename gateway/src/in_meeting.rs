@@ -190,7 +190,7 @@ impl Caller {
 
     /// The first words: that he is in, and what he must know before he speaks.
     async fn greet(&self, line: &Line) -> Option<Clip> {
-        if line.on_hold {
+        if line.on_hold() {
             let _ = self.handle.command(self.me, Action::OnHold { on: true }).await;
         }
         let me = self.me()?;

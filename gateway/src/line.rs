@@ -42,10 +42,8 @@ pub(crate) struct Line {
     pub(crate) signalling: IpAddr,
     pub(crate) session: u64,
     pub(crate) version: u64,
-    /// Silence of a caller on hold is no lost line.
-    pub(crate) held: bool,
-    /// He listens to nobody: what comes from there is music (RFC 3264 §8.4).
-    pub(crate) on_hold: bool,
+    /// Who sends, from his side.
+    pub(crate) direction: Direction,
     pub(crate) keys: Keys,
     /// Of the meeting, to him.
     pub(crate) volume_db: i32,
@@ -127,6 +125,7 @@ impl Line {
         signalling: IpAddr,
         session: u64,
         security: Security,
+        direction: Direction,
     ) -> Self {
         Self {
             house,
@@ -139,8 +138,7 @@ impl Line {
             signalling,
             session,
             version: 1,
-            held: false,
-            on_hold: false,
+            direction,
             keys: Keys::default(),
             volume_db: 0,
             name: None,
@@ -153,6 +151,11 @@ impl Line {
             may_move: false,
             moves_to: None,
         }
+    }
+
+    /// He listens to nobody: what comes from there is music, if anything (RFC 3264 §8.4).
+    pub(crate) fn on_hold(&self) -> bool {
+        matches!(self.direction, Direction::SendOnly | Direction::Inactive)
     }
 
     /// What he comes into a meeting by.
@@ -173,20 +176,20 @@ impl Line {
             tokio::select! {
                 signal = self.signals.recv() => match signal {
                     Some(Signal::Reoffered(offer)) => {
-                        let before = self.on_hold;
+                        let before = self.on_hold();
                         self.reoffered(&offer).await;
-                        if self.on_hold != before {
-                            return Ok(Happening::Held(self.on_hold));
+                        if self.on_hold() != before {
+                            return Ok(Happening::Held(!before));
                         }
                     }
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
                         return Ok(Happening::Digit(key));
                     }
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
-                        let before = self.on_hold;
+                        let before = self.on_hold();
                         self.settle(&answer, true).await;
-                        if self.on_hold != before {
-                            return Ok(Happening::Held(self.on_hold));
+                        if self.on_hold() != before {
+                            return Ok(Happening::Held(!before));
                         }
                     }
                     Some(Signal::Referred(referral)) if self.seated => {
@@ -206,7 +209,8 @@ impl Line {
                     Some(LegFact::Digit(_)) => {}
                     Some(LegFact::PlayDone(id)) => return Ok(Happening::PlayDone(id)),
                     Some(LegFact::RecordingFull) => return Ok(Happening::Recorded),
-                    Some(LegFact::NoMedia) if !self.held => return Err(EndCause::NoMedia),
+                    // Who is on hold, or only listens, has nothing to send; whether he is gone his session tells.
+                    Some(LegFact::NoMedia) if self.direction == Direction::SendRecv => return Err(EndCause::NoMedia),
                     Some(LegFact::NoMedia | LegFact::FirstPacket | LegFact::MediaBack) => {}
                     None => return Err(EndCause::Failed),
                 },
@@ -241,9 +245,7 @@ impl Line {
         }
         self.leg.start(settings(&agreed, self.signalling, &self.security)).await.ok()?;
         self.security.agreed(&agreed);
-        self.held = matches!(agreed.direction, Direction::RecvOnly | Direction::Inactive)
-            || agreed.direction == Direction::SendOnly && agreed.remote.ip().is_unspecified();
-        self.on_hold = matches!(agreed.direction, Direction::SendOnly | Direction::Inactive);
+        self.direction = agreed.direction;
         Some(agreed)
     }
 
@@ -455,6 +457,7 @@ pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr, security: &Security)
         comfort_noise: agreed.comfort_noise,
         rtcp_mux: agreed.rtcp_mux,
         rtcp: agreed.rtcp,
+        sends: matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly),
     }
 }
 

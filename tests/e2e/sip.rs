@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -173,6 +173,65 @@ fn who_offers_nothing_is_offered_sound_and_hears_it() -> Result<()> {
             return Ok(());
         }
     }
+}
+
+/// What is sent to a telephone from a moment after now on is reports alone: how many.
+fn reports_alone(phone: &RawPhone, during: Duration) -> Result<usize> {
+    let (begun, mut buffer, mut reports) = (Instant::now(), [0; 2048], 0);
+    phone.rtp.set_read_timeout(Some(Duration::from_millis(100)))?;
+    while begun.elapsed() < during {
+        let Ok((len, _)) = phone.rtp.recv_from(&mut buffer) else { continue };
+        // What was under way when the answer was given.
+        let is_late = begun.elapsed() < Duration::from_millis(200);
+        let is_report = matches!(buffer[..len], [_, 192..=223, ..]);
+        anyhow::ensure!(is_report || is_late, "sound to who wants none");
+        reports += usize::from(is_report);
+    }
+    phone.rtp.set_read_timeout(Some(PATIENCE))?;
+    Ok(reports)
+}
+
+// product: P11; RFC 3264 §6.1, §8.4. trap: a telephone that holds without music is hung up.
+#[test]
+fn who_holds_may_be_silent_and_is_sent_reports_alone() -> Result<()> {
+    let server = Server::start()?;
+    let enters = || -> Result<(RawPhone, Reply, String)> {
+        let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+        let sound = phone.description()? + "a=rtcp-mux\r\n";
+        let reply = phone.call(&server.meeting, &sound, "")?;
+        phone.press(&tag(&reply), &format!("2{}#", server.password))?;
+        Ok((phone, reply, sound))
+    };
+    let anew = |phone: &mut RawPhone, reply: &Reply, offer: &str| -> Result<Reply> {
+        phone.send("INVITE", &tag(reply), "", offer)?;
+        let answer = phone.answer()?;
+        phone.acknowledge(&answer, "")?;
+        anyhow::ensure!(answer.code == 200, "{}", answer.text);
+        Ok(answer)
+    };
+    let (mut silent, its_reply, its_sound) = enters()?;
+    anew(&mut silent, &its_reply, &format!("{its_sound}a=sendonly\r\n"))?;
+    let (mut phone, reply, sound) = enters()?;
+    let media = reply.media()?;
+    for number in 0..50 {
+        phone.exchange(media, number)?;
+    }
+    for (direction, ours) in [("sendonly", "recvonly"), ("inactive", "inactive")] {
+        let answer = anew(&mut phone, &reply, &format!("{sound}a={direction}\r\n"))?;
+        assert!(answer.text.contains(&format!("a={ours}\r\n")), "{}", answer.text);
+        // One comes within 7.5 s (RFC 3550 §6.2).
+        assert!(reports_alone(&phone, Duration::from_secs(8))? > 0, "{direction}");
+    }
+    // Longer than anybody is waited for of whom nothing was ever heard.
+    for (mut phone, reply, sound) in [(phone, reply, sound), (silent, its_reply, its_sound)] {
+        anew(&mut phone, &reply, &sound)?;
+        for number in 50..100 {
+            phone.exchange(reply.media()?, number)?;
+        }
+        phone.send("BYE", &tag(&reply), "", "")?;
+        assert_eq!(phone.answer()?.code, 200);
+    }
+    Ok(())
 }
 
 /// A message whose answer comes back to the port it came from, whatever host its topmost Via names.

@@ -375,6 +375,7 @@ fn leg_config() -> LegConfig {
         comfort_noise: Some(13),
         rtcp_mux: false,
         rtcp: None,
+        sends: true,
         remote: THEM,
         signalling: THEM.ip(),
         srtp: None,

@@ -490,14 +490,17 @@ impl Worker {
     fn start_leg(&mut self, id: LegId, config: LegConfig, now: Instant) -> Result<(), PlaneError> {
         let codec = config.codec;
         let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
-        slot.open(now).map_err(PlaneError::Worker)?;
+        // Taking the port anew costs packets.
+        if !slot.leg.as_ref().is_some_and(|leg| leg.stays_certain(&config)) {
+            slot.open(now).map_err(PlaneError::Worker)?;
+        }
         if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == codec) {
             leg.reconfigure(config, now);
             return Ok(());
         }
         let leg = Leg::new(config, Ssrc(rand::random()), now);
-        slot.leg = Some(match &slot.leg {
-            Some(before) => leg.following(before),
+        slot.leg = Some(match slot.leg.take() {
+            Some(before) => leg.following(before, now),
             None => leg,
         });
         match slot.place {

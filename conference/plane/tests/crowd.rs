@@ -44,6 +44,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
             comfort_noise: None,
             rtcp_mux: false,
             rtcp: None,
+            sends: true,
         };
         leg.start(settings).await.unwrap();
         meeting.seat_leg(ParticipantId::from_u128(n), leg.id()).await.unwrap();

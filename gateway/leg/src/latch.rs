@@ -57,6 +57,18 @@ impl Latch {
         }
     }
 
+    /// He is where he was, by a new description: believed and sent to on. What a NAT remembers may be forgotten by the end of a hold,
+    /// so another port of his may be learned again, unless he is heard first.
+    pub(crate) fn reopen(&mut self, now: Instant) {
+        (self.learned, self.certain, self.candidate) = (false, false, None);
+        self.deadline = now + LEARN_WINDOW;
+    }
+
+    /// Nobody else is believed, whatever comes.
+    pub(crate) fn is_certain(&self) -> bool {
+        self.certain
+    }
+
     /// Where to send.
     pub(crate) fn remote(&self) -> SocketAddr {
         self.remote
@@ -78,7 +90,7 @@ impl Latch {
             return Verdict::Peer;
         }
         if from == self.remote {
-            self.heard = true;
+            (self.learned, self.heard) = (true, true);
             return Verdict::Peer;
         }
         let packets = match &self.candidate {
@@ -141,6 +153,24 @@ mod tests {
         assert_eq!(judge(&mut latch, "203.0.113.9:9", 4..5, now), Verdict::Peer);
         assert_eq!(latch.remote(), "203.0.113.9:9".parse::<SocketAddr>().unwrap());
         assert_eq!(judge(&mut latch, "203.0.113.9:11", 0..50, now), Verdict::Stranger, "only once");
+    }
+
+    // reliability: A6
+    #[test]
+    fn who_was_learned_is_believed_on_after_a_new_description_that_leaves_him_where_he_was() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(60);
+        let mut latch = latch(now);
+        judge(&mut latch, "203.0.113.9:9", 0..5, now);
+        latch.reopen(later);
+        assert_eq!(latch.remote(), "203.0.113.9:9".parse::<SocketAddr>().unwrap());
+        assert_eq!(judge(&mut latch, "203.0.113.9:9", 5..6, later), Verdict::Peer);
+        assert_eq!(judge(&mut latch, "203.0.113.9:11", 0..50, later), Verdict::Stranger, "he is there");
+        // His NAT has forgotten him during a hold: he comes by another port.
+        latch.reopen(later);
+        assert_eq!(judge(&mut latch, "203.0.113.9:11", 0..5, later), Verdict::Peer);
+        assert_eq!(latch.remote(), "203.0.113.9:11".parse::<SocketAddr>().unwrap());
+        assert_eq!(judge(&mut latch, "203.0.113.9:9", 6..50, later), Verdict::Stranger);
     }
 
     #[test]

@@ -32,9 +32,12 @@ use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 use tones::ToneReader;
 
-/// A leg that has sent nothing for this long, not even a report (which comes each 2.5 to 7.5 s, RFC 3550 §6.2), is told as dead.
-/// Shorter would hang up on phones that suppress silence.
-const NO_MEDIA: Duration = Duration::from_secs(10);
+/// A leg that has sent nothing at all for this long is told as dead: its sound has no way to us.
+const NO_MEDIA_FIRST: Duration = Duration::from_secs(10);
+
+/// The same for one that was heard before, and now sends not even reports (which come each 2.5 to 7.5 s, RFC 3550 §6.2). Shorter would
+/// hang up on phones that send nothing while they are muted, behind carriers that pass on no reports.
+const NO_MEDIA: Duration = Duration::from_secs(60);
 
 /// Packets sent before anything has come: a second. More would make us shoot at whomever a stranger names (reliability: A10).
 const UNHEARD_MAX: u32 = 50;
@@ -81,6 +84,8 @@ pub struct LegConfig {
     pub rtcp_mux: bool,
     /// Where the peer wants RTCP, if not by the port above RTP's (RFC 3605).
     pub rtcp: Option<SocketAddr>,
+    /// The peer takes sound (RFC 3264 §6.1). Where it doesn't, as on hold, it gets reports alone.
+    pub sends: bool,
 }
 
 impl LegConfig {
@@ -101,7 +106,7 @@ pub enum LegEvent {
     Digit(char),
     /// Media flows.
     FirstPacket,
-    /// Nothing has come for ten seconds.
+    /// Nothing has come for a minute, or for the first ten seconds.
     NoMedia,
     /// And now it comes again.
     MediaBack,
@@ -218,10 +223,14 @@ impl Leg {
         }
     }
 
-    /// The call was spoken in another codec until now: what was seen then counts on.
+    /// The call was spoken in another codec until now: what was seen then counts on, as do where the peer is and the keys.
     #[must_use]
-    pub fn following(mut self, other: &Self) -> Self {
+    pub fn following(mut self, mut other: Self, now: Instant) -> Self {
         self.before = other.stats();
+        other.reconfigure(self.config.clone(), now);
+        (self.latch, self.protection) = (other.latch, other.protection);
+        self.protection.begin_stream();
+        (self.answered, self.unheard, self.heard) = (other.answered, other.unheard, other.heard);
         self
     }
 
@@ -231,9 +240,23 @@ impl Leg {
         self.config.codec
     }
 
-    /// After a re-INVITE with the same codec: the peer's address may be learned anew.
+    /// Whether this leaves the peer's address as certain as it is.
+    #[must_use]
+    pub fn stays_certain(&self, config: &LegConfig) -> bool {
+        self.is_where(config) && config.srtp == self.config.srtp && self.latch.is_certain()
+    }
+
+    fn is_where(&self, config: &LegConfig) -> bool {
+        (config.remote, config.signalling) == (self.config.remote, self.config.signalling)
+    }
+
+    /// After a re-INVITE with the same codec. Where the peer is somewhere else by it, its address may be learned anew.
     pub fn reconfigure(&mut self, config: LegConfig, now: Instant) {
-        self.latch = Latch::new(config.remote, config.signalling, now);
+        if !self.is_where(&config) {
+            self.latch = Latch::new(config.remote, config.signalling, now);
+        } else if !self.stays_certain(&config) {
+            self.latch.reopen(now);
+        }
         if config.telephone_event.is_some() != self.config.telephone_event.is_some() {
             self.tones = tone_reader(&config);
         }
@@ -391,7 +414,9 @@ impl Leg {
 
     /// Gives what plays in this tick; call it once in 20 ms.
     pub fn pull(&mut self, now: Instant) -> Pulled<'_> {
-        if !self.told_no_media && now.saturating_duration_since(self.last_packet) >= NO_MEDIA {
+        // Whose silence is comfort noise may say so once and no more (RFC 3389 §4).
+        let patience = if self.heard { NO_MEDIA } else { NO_MEDIA_FIRST };
+        if !self.told_no_media && !self.noise && now.saturating_duration_since(self.last_packet) >= patience {
             self.told_no_media = true;
             self.tell(LegEvent::NoMedia);
         }
@@ -455,7 +480,7 @@ impl Leg {
 
     fn what_to_send(&mut self, payload: &[u8]) -> What {
         // On hold as RFC 2543 has it nothing goes out at all.
-        if self.latch.remote().ip().is_unspecified() || !self.protection.may_send() {
+        if !self.config.sends || self.latch.remote().ip().is_unspecified() || !self.protection.may_send() {
             return What::Nothing;
         }
         if !self.answered {
@@ -569,6 +594,7 @@ mod tests {
             comfort_noise: None,
             rtcp_mux: false,
             rtcp: None,
+            sends: true,
         }
     }
 
@@ -608,13 +634,73 @@ mod tests {
         let mut leg = Leg::new(config(), Ssrc(1), start);
         leg.handle_rtp(config().remote, &mut packet(8, 1, 0, &[0; 160]), start);
         assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
-        leg.pull(start + Duration::from_millis(9_999));
+        leg.pull(start + Duration::from_millis(59_999));
         assert_eq!(events(&mut leg), []);
-        leg.pull(start + Duration::from_secs(10));
-        leg.pull(start + Duration::from_secs(30));
+        leg.pull(start + Duration::from_secs(60));
+        leg.pull(start + Duration::from_secs(90));
         assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
-        leg.handle_rtp(config().remote, &mut packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(31));
+        leg.handle_rtp(config().remote, &mut packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(91));
         assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
+    }
+
+    // product: P10; RFC 3389 §4
+    #[test]
+    fn who_says_that_he_is_silent_need_not_say_it_again() {
+        let start = Instant::now();
+        let mut leg = Leg::new(LegConfig { comfort_noise: Some(13), ..config() }, Ssrc(1), start);
+        for (n, payload_type) in [8, 13].into_iter().enumerate() {
+            let payload = if payload_type == 8 { vec![0; 160] } else { vec![60] };
+            let now = start + TICK * n as u32;
+            leg.handle_rtp(config().remote, &mut packet(payload_type, n as u16, 160 * n as u32, &payload), now);
+        }
+        assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
+        for seconds in 1..600 {
+            leg.pull(start + Duration::from_secs(seconds));
+        }
+        assert_eq!(events(&mut leg), []);
+        // He speaks, and then his line is cut.
+        let back = start + Duration::from_secs(600);
+        leg.handle_rtp(config().remote, &mut packet(8, 2, 4_800_000, &[0; 160]), back);
+        for seconds in 0..70 {
+            leg.pull(back + Duration::from_secs(seconds));
+        }
+        assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
+    }
+
+    // product: P7; a telephone behind a NAT, whose call is refreshed
+    #[test]
+    fn a_new_description_that_moves_nobody_costs_no_packet_and_no_report() {
+        let start = Instant::now();
+        let private = LegConfig { remote: "10.0.0.7:4000".parse().unwrap(), ..config() };
+        let nat: SocketAddr = "192.0.2.1:9".parse().unwrap();
+        let opus = LegConfig { codec: AudioCodec::Opus, payload_type: 96, ..private.clone() };
+        for anew in [private.clone(), LegConfig { sends: false, ..private.clone() }, opus] {
+            let mut leg = Leg::new(private.clone(), Ssrc(1), start);
+            for n in 0..5 {
+                leg.handle_rtp(nat, &mut packet(8, n, u32::from(n) * 160, &[0; 160]), start + TICK * u32::from(n));
+            }
+            let at = |seconds| start + Duration::from_secs(seconds);
+            let sends = anew.sends;
+            let payload_type = anew.payload_type;
+            if anew.codec == leg.codec() {
+                leg.reconfigure(anew, at(20));
+            } else {
+                leg = Leg::new(anew, Ssrc(2), at(20)).following(leg, at(20));
+            }
+            leg.handle_rtp(nat, &mut packet(payload_type, 5, 800, &[0; 160]), at(20));
+            assert_eq!((leg.stats().received, leg.stats().dropped_stranger), (2, 4));
+            assert_eq!(leg.send(&[1; 160], &mut Vec::new()), sends.then_some(nat), "{payload_type}");
+            // Nothing but reports from there, for longer than anybody is waited for.
+            events(&mut leg);
+            let mut reports = 0;
+            for seconds in 21..200 {
+                leg.handle_rtcp(SocketAddr::new(nat.ip(), 10), &mut [0x80, 201, 0, 1, 0, 0, 0, 9], at(seconds));
+                leg.pull(at(seconds));
+                reports += usize::from(leg.poll_rtcp(at(seconds), &mut Vec::new()).is_some());
+            }
+            assert_eq!(events(&mut leg), []);
+            assert!(reports > 10, "{reports}");
+        }
     }
 
     // product: P2; a telephone that is muted by its own key, or suppresses silence
@@ -630,13 +716,13 @@ mod tests {
         }
         assert_eq!(events(&mut leg), []);
         // Somebody else's say nothing of him.
-        for seconds in [60, 64, 66] {
+        for seconds in [60, 64, 66, 70] {
             let now = start + Duration::from_secs(seconds);
             leg.handle_rtcp("192.0.2.7:4001".parse().unwrap(), &mut report.clone(), now);
             leg.pull(now);
         }
         assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
-        leg.handle_rtcp("192.0.2.1:4001".parse().unwrap(), &mut report.clone(), start + Duration::from_secs(70));
+        leg.handle_rtcp("192.0.2.1:4001".parse().unwrap(), &mut report.clone(), start + Duration::from_secs(71));
         assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
     }
 

@@ -108,6 +108,15 @@ impl Protection {
         if self.mux || self.rtcp.dtls.is_none() { &mut self.rtp } else { &mut self.rtcp }
     }
 
+    /// What is sent from now on is another stream, with numbers of its own.
+    pub(crate) fn begin_stream(&mut self) {
+        for part in [&mut self.rtp, &mut self.rtcp] {
+            if let Some(Contexts(sender, _)) = &mut part.contexts {
+                sender.begin_stream();
+            }
+        }
+    }
+
     pub(crate) fn may_send(&self) -> bool {
         !self.wanted || self.rtp.contexts.is_some()
     }

@@ -127,6 +127,11 @@ impl Sender {
         Self { suite, rtp, rtcp, roll_over: 0, last_seq: None, rtcp_index: 0 }
     }
 
+    /// Another SSRC follows, which nobody has counted yet (RFC 3711 §3.3.1).
+    pub(crate) fn begin_stream(&mut self) {
+        (self.roll_over, self.last_seq) = (0, None);
+    }
+
     /// A packet from `start` to the end; sequence numbers grow by one.
     pub(crate) fn protect(&mut self, out: &mut Vec<u8>, start: usize) {
         let packet = &mut out[start..];

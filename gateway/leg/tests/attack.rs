@@ -26,6 +26,7 @@ fn call(start: Instant, encrypted: bool) -> (Leg, Leg) {
         comfort_noise: None,
         rtcp_mux: false,
         rtcp: None,
+        sends: true,
     };
     (Leg::new(config(theirs, ours), Ssrc(2), start), Leg::new(config(ours, theirs), Ssrc(1), start))
 }

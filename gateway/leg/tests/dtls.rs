@@ -52,6 +52,7 @@ fn config(remote: SocketAddr, dtls: DtlsSettings, rtcp_mux: bool) -> LegConfig {
         comfort_noise: None,
         rtcp_mux,
         rtcp: None,
+        sends: true,
     }
 }
 

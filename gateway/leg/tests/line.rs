@@ -169,7 +169,7 @@ fn reports_and_the_calls_record_say_within_5_percent_what_the_line_does() {
         assert_eq!((stats.received, stats.lost), (ticks - lost - (ticks - 1 - last) - first, lost), "{codec}");
         near("the call's jitter", stats.jitter_mean_ms, jitter_ms);
         // Put on hold and taken up again in another codec.
-        let next = network::leg(AudioCodec::G722, None, start).following(&leg).stats();
+        let next = network::leg(AudioCodec::G722, None, start).following(leg, start).stats();
         assert_eq!((next.received, next.lost), (stats.received, stats.lost));
         near("the call's jitter, later", next.jitter_mean_ms, jitter_ms);
     }

@@ -81,6 +81,7 @@ fn config(remote: SocketAddr, keying: Keying) -> LegConfig {
         comfort_noise: None,
         rtcp_mux: true,
         rtcp: None,
+        sends: true,
     }
 }
 

@@ -24,6 +24,7 @@ fn sent(codec: AudioCodec, comfort_noise: Option<u8>) -> (Vec<[usize; 2]>, Vec<u
         comfort_noise,
         rtcp_mux: false,
         rtcp: None,
+        sends: true,
     };
     let start = Instant::now();
     let mut leg = Leg::new(config, Ssrc(1), start);

@@ -161,6 +161,7 @@ impl Run {
                 comfort_noise: None,
                 rtcp_mux: false,
                 rtcp: None,
+                sends: true,
             };
             let room = &mut meetings[meeting];
             let seat =

@@ -113,6 +113,7 @@ fn sound_kib(legs: usize) -> anyhow::Result<f64> {
         comfort_noise: None,
         rtcp_mux: false,
         rtcp: None,
+        sends: true,
     };
     runtime.block_on(async {
         let open = async || {

@@ -104,6 +104,7 @@ pub(crate) fn leg(codec: AudioCodec, telephone_event: Option<u8>, start: Instant
         comfort_noise: None,
         rtcp_mux: false,
         rtcp: None,
+        sends: true,
     };
     Leg::new(config, Ssrc(1), start)
 }
