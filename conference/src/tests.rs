@@ -113,6 +113,8 @@ impl House {
             rtcp_mux: false,
             rtcp: None,
             sends: true,
+            second_event: None,
+            others: Vec::new(),
         };
         leg.start(settings).await.unwrap();
         (leg, facts)

@@ -10,7 +10,7 @@ use std::{
 use conference::Via;
 use media::Clip;
 use model::{PhoneNumber, Vouched};
-use plane::{LegFact, LegMedia, LegSettings, PlayId, Recording};
+use plane::{LegCodec, LegFact, LegMedia, LegSettings, PlayId, Recording};
 use sip::{
     Referral,
     sdp::{self, Agreed, Codec, Direction},
@@ -442,13 +442,19 @@ pub(crate) fn reachable(local: SocketAddr, caller: IpAddr) -> SocketAddr {
 }
 
 pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr, security: &Security) -> LegSettings {
+    let codec_of = |codec: Codec| match codec {
+        Codec::Opus => media::AudioCodec::Opus,
+        Codec::G722 => media::AudioCodec::G722,
+        Codec::Pcma => media::AudioCodec::Pcma,
+        Codec::Pcmu => media::AudioCodec::Pcmu,
+    };
+    let others = agreed.others.iter().map(|other| LegCodec {
+        codec: codec_of(other.codec),
+        payload_type: other.payload_type,
+        comfort_noise: other.comfort_noise,
+    });
     LegSettings {
-        codec: match agreed.codec {
-            Codec::Opus => media::AudioCodec::Opus,
-            Codec::G722 => media::AudioCodec::G722,
-            Codec::Pcma => media::AudioCodec::Pcma,
-            Codec::Pcmu => media::AudioCodec::Pcmu,
-        },
+        codec: codec_of(agreed.codec),
         payload_type: agreed.payload_type,
         telephone_event: agreed.telephone_event,
         remote: agreed.remote,
@@ -458,6 +464,8 @@ pub(crate) fn settings(agreed: &Agreed, signalling: IpAddr, security: &Security)
         rtcp_mux: agreed.rtcp_mux,
         rtcp: agreed.rtcp,
         sends: matches!(agreed.direction, Direction::SendRecv | Direction::RecvOnly),
+        second_event: agreed.second_event,
+        others: others.collect(),
     }
 }
 

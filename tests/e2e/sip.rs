@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tests::{Baresip, Codec, Pjsua, RawPhone, Reply, Server, tag};
+use tests::{Baresip, Codec, Pjsua, RawPhone, Reply, Server, silence, tag};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -173,6 +173,31 @@ fn who_offers_nothing_is_offered_sound_and_hears_it() -> Result<()> {
             return Ok(());
         }
     }
+}
+
+// product: P6; RFC 3264 §6.1
+#[test]
+fn who_answers_with_several_codecs_is_heard_by_each_and_spoken_to_by_it() -> Result<()> {
+    let server = Server::start()?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let answer = phone.description()?.replace("RTP/AVP 8", "RTP/AVP 8 0");
+    let media = phone.call("huitong", "", &answer)?.media()?;
+    let mut buffer = [0; 2048];
+    let mut by = |payload_type: u8, numbers: std::ops::Range<u16>| -> Result<()> {
+        for number in numbers {
+            let mut packet = silence(number);
+            packet[1] = payload_type;
+            phone.rtp.send_to(&packet, media)?;
+            phone.rtp.recv_from(&mut buffer).context("no sound")?;
+            if buffer[1] & 0x7f == payload_type {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("never spoken to by {payload_type}")
+    };
+    by(8, 0..50)?;
+    by(0, 50..100)?;
+    by(8, 100..150)
 }
 
 /// What is sent to a telephone from a moment after now on is reports alone: how many.

@@ -376,6 +376,8 @@ fn leg_config() -> LegConfig {
         rtcp_mux: false,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
         remote: THEM,
         signalling: THEM.ip(),
         srtp: None,

@@ -49,6 +49,8 @@ pub(crate) struct Legs {
     out: Vec<u8>,
     /// Legs whose packets made us panic; the worker closes them.
     broken: Vec<LegId>,
+    /// Legs that are spoken to in another codec; the worker changes to it.
+    otherwise: Vec<LegId>,
 }
 
 impl Legs {
@@ -59,6 +61,7 @@ impl Legs {
             receiver: Receiver::default(),
             out: Vec::with_capacity(LEG_DATAGRAM_MAX),
             broken: Vec::new(),
+            otherwise: Vec::new(),
         }
     }
 
@@ -94,6 +97,11 @@ impl Legs {
 
     pub(crate) fn take_broken(&mut self) -> Vec<LegId> {
         std::mem::take(&mut self.broken)
+    }
+
+    /// See [`Leg::wants`].
+    pub(crate) fn take_otherwise(&mut self) -> Vec<LegId> {
+        std::mem::take(&mut self.otherwise)
     }
 
     /// Reads what has come and takes one tick's packet out of the jitter buffer into a mixer.
@@ -134,6 +142,9 @@ impl Legs {
         }
         if let Some(percent) = leg.take_reported_loss() {
             mixer.set_loss(seat, percent);
+        }
+        if leg.wants().is_some() {
+            self.otherwise.push(id);
         }
         let (incoming, level) = match leg.pull(now) {
             Pulled::Packet(payload, level) => (Incoming::Packet(payload), level),

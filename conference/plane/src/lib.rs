@@ -47,8 +47,8 @@ use tokio::sync::mpsc;
 
 pub use command::{LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
 pub use leg::{
-    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, LegConfig as LegSettings, LegStats,
-    SrtpKey, SrtpKeys, SrtpSuite,
+    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, LegCodec, LegConfig as LegSettings,
+    LegStats, SrtpKey, SrtpKeys, SrtpSuite,
 };
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;

@@ -488,16 +488,22 @@ impl Worker {
     }
 
     fn start_leg(&mut self, id: LegId, config: LegConfig, now: Instant) -> Result<(), PlaneError> {
-        let codec = config.codec;
         let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
         // Taking the port anew costs packets.
         if !slot.leg.as_ref().is_some_and(|leg| leg.stays_certain(&config)) {
             slot.open(now).map_err(PlaneError::Worker)?;
         }
-        if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == codec) {
+        if let Some(leg) = slot.leg.as_mut().filter(|leg| leg.codec() == config.codec) {
             leg.reconfigure(config, now);
             return Ok(());
         }
+        self.begin_leg(id, config, now)
+    }
+
+    /// With another codec than before, if there was one.
+    fn begin_leg(&mut self, id: LegId, config: LegConfig, now: Instant) -> Result<(), PlaneError> {
+        let codec = config.codec;
+        let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
         let leg = Leg::new(config, Ssrc(rand::random()), now);
         slot.leg = Some(match slot.leg.take() {
             Some(before) => leg.following(before, now),
@@ -661,6 +667,14 @@ impl Worker {
             };
             // Where one is closed the next stands in its place.
             next += usize::from(self.guarded(id, ticks));
+        }
+        for id in self.legs.take_otherwise() {
+            let wanted = self.legs.get(id).and_then(|slot| slot.leg.as_ref()?.wants());
+            if let Some(config) = wanted
+                && let Err(error) = self.begin_leg(id, config, now)
+            {
+                tracing::error!(leg = ?id, %error, "leg can't change its codec");
+            }
         }
         for id in self.legs.take_broken() {
             tracing::error!(leg = ?id, "leg panicked and is closed");

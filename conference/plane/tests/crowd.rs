@@ -45,6 +45,8 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
             rtcp_mux: false,
             rtcp: None,
             sends: true,
+            second_event: None,
+            others: Vec::new(),
         };
         leg.start(settings).await.unwrap();
         meeting.seat_leg(ParticipantId::from_u128(n), leg.id()).await.unwrap();

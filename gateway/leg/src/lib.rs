@@ -51,6 +51,9 @@ const NOISE_TICKS: u32 = 10;
 /// The comfort noise we ask for, in −dBov: a line that isn't dead. Louder would be heard as hiss.
 const NOISE_LEVEL: u8 = 70;
 
+/// Packets in a row of another codec that was agreed on, before we speak it too. Fewer would follow a packet that is late.
+const OTHER_PACKETS: u32 = 3;
+
 /// Events that may wait to be polled; a phone can't press more keys between two ticks, a flood may.
 const EVENTS_MAX: usize = 32;
 
@@ -61,6 +64,17 @@ pub enum Keying {
     Sdes(SrtpKeys),
     /// From a handshake on the way the sound goes (RFC 5763).
     Dtls(DtlsSettings),
+}
+
+/// A codec with its numbers in SDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegCodec {
+    /// Which.
+    pub codec: AudioCodec,
+    /// Its own.
+    pub payload_type: u8,
+    /// That of comfort noise (RFC 3389), where it has that.
+    pub comfort_noise: Option<u8>,
 }
 
 /// What offer and answer agreed on.
@@ -86,6 +100,10 @@ pub struct LegConfig {
     pub rtcp: Option<SocketAddr>,
     /// The peer takes sound (RFC 3264 §6.1). Where it doesn't, as on hold, it gets reports alone.
     pub sends: bool,
+    /// Another number of telephone-event, where the peer's answer has two.
+    pub second_event: Option<u8>,
+    /// Codecs agreed on beside the one that is spoken: where the peer speaks another, so do we ([`Leg::wants`]).
+    pub others: Vec<LegCodec>,
 }
 
 impl LegConfig {
@@ -189,6 +207,8 @@ pub struct Leg {
     stats: LegStats,
     /// Of the same call before it was spoken in another codec.
     before: LegStats,
+    /// Which other codec comes, by its number, and how many packets of it in a row.
+    other: Option<(u8, u32)>,
 }
 
 impl Leg {
@@ -218,6 +238,7 @@ impl Leg {
             marker: true,
             stats: LegStats::default(),
             before: LegStats::default(),
+            other: None,
             config,
             ssrc,
         }
@@ -227,7 +248,10 @@ impl Leg {
     #[must_use]
     pub fn following(mut self, mut other: Self, now: Instant) -> Self {
         self.before = other.stats();
-        other.reconfigure(self.config.clone(), now);
+        let (is, was) = (&self.config, &other.config);
+        if !other.is_where(is) || (&is.srtp, is.rtcp_mux, is.rtcp) != (&was.srtp, was.rtcp_mux, was.rtcp) {
+            other.reconfigure(self.config.clone(), now);
+        }
         (self.latch, self.protection) = (other.latch, other.protection);
         self.protection.begin_stream();
         (self.answered, self.unheard, self.heard) = (other.answered, other.unheard, other.heard);
@@ -269,6 +293,19 @@ impl Leg {
         (self.last_packet, self.told_no_media) = (now, false);
     }
 
+    /// The peer speaks another codec that was agreed on (RFC 3264 §6.1): the leg that is to follow this one is of this.
+    #[must_use]
+    pub fn wants(&self) -> Option<LegConfig> {
+        let (number, _) = self.other.filter(|(_, packets)| *packets >= OTHER_PACKETS)?;
+        let mut config = self.config.clone();
+        let other = config.others.iter_mut().find(|other| other.payload_type == number)?;
+        let LegConfig { codec, payload_type, comfort_noise, .. } = self.config;
+        let spoken = std::mem::replace(other, LegCodec { codec, payload_type, comfort_noise });
+        (config.codec, config.payload_type, config.comfort_noise) =
+            (spoken.codec, spoken.payload_type, spoken.comfort_noise);
+        Some(config)
+    }
+
     /// Takes a datagram of the RTP socket.
     pub fn handle_rtp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         if dtls::is_dtls(datagram) {
@@ -285,15 +322,22 @@ impl Leg {
             self.stats.dropped_nonsense += 1;
             return;
         };
-        let is_key = Some(packet.payload_type) == self.config.telephone_event;
-        let is_noise = Some(packet.payload_type) == self.config.comfort_noise;
-        if !is_key && !is_noise && packet.payload_type != self.config.payload_type {
+        let number = Some(packet.payload_type);
+        let is_key = number == self.config.telephone_event || number == self.config.second_event;
+        let is_noise = number == self.config.comfort_noise;
+        let is_other = self.config.others.iter().any(|other| Some(other.payload_type) == number);
+        if !is_key && !is_noise && !is_other && packet.payload_type != self.config.payload_type {
             self.stats.dropped_nonsense += 1;
             return;
         }
         if self.latch.judge(from, &packet, now) == Verdict::Stranger {
             self.stats.dropped_stranger += 1;
             return;
+        }
+        if is_other {
+            let before = self.other.filter(|(of, _)| *of == packet.payload_type).map_or(0, |(_, packets)| packets);
+            self.other = Some((packet.payload_type, before + 1));
+            return self.note_life(now);
         }
         self.note_arrival(&packet, now);
         let seq = self.sequence.extend(packet.seq);
@@ -369,6 +413,7 @@ impl Leg {
     }
 
     fn take_sound(&mut self, seq: u64, packet: &RtpPacket<'_>, now: Instant) {
+        self.other = None;
         self.reports.sounded(packet.timestamp, now);
         let Some(bytes) = bytes_per_frame(self.config.codec) else {
             return self.jitter.insert(seq, packet.timestamp, packet.payload, now);
@@ -595,6 +640,8 @@ mod tests {
             rtcp_mux: false,
             rtcp: None,
             sends: true,
+            second_event: None,
+            others: Vec::new(),
         }
     }
 
@@ -665,6 +712,40 @@ mod tests {
             leg.pull(back + Duration::from_secs(seconds));
         }
         assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
+    }
+
+    // product: P6; RFC 3264 §6.1
+    #[test]
+    fn who_has_agreed_to_several_codecs_is_heard_by_each_and_his_keys_count_by_either_number() {
+        let start = Instant::now();
+        let mu_law = LegCodec { codec: AudioCodec::Pcmu, payload_type: 0, comfort_noise: None };
+        let config = LegConfig { second_event: Some(97), others: vec![mu_law], ..config() };
+        let mut leg = Leg::new(config.clone(), Ssrc(1), start);
+        let mut seq = 0;
+        let mut hear = |leg: &mut Leg, payload_type: u8, payload: &[u8]| {
+            seq += 1;
+            // A key's packets have the time it began at.
+            let timestamp = if payload_type > 96 { u32::from(payload_type) } else { 160 * u32::from(seq) };
+            leg.handle_rtp(config.remote, &mut packet(payload_type, seq, timestamp, payload), start);
+        };
+        for number in [101, 97].repeat(3) {
+            hear(&mut leg, number, &[5, 10, 0, 160]);
+        }
+        let five = LegEvent::Digit('5');
+        assert_eq!(events(&mut leg), [LegEvent::FirstPacket, five, five]);
+        for sound in [0, 0, 8, 0, 0] {
+            hear(&mut leg, sound, &[0; 160]);
+            assert!(leg.wants().is_none(), "one may be late");
+        }
+        hear(&mut leg, 0, &[0; 160]);
+        let wanted = leg.wants().expect("he speaks it");
+        assert_eq!((wanted.codec, wanted.payload_type, wanted.others[0].payload_type), (AudioCodec::Pcmu, 0, 8));
+        let mut leg = Leg::new(wanted, Ssrc(2), start).following(leg, start);
+        hear(&mut leg, 0, &[7; 160]);
+        assert!((0..10).any(|tick| matches!(leg.pull(start + TICK * tick), Pulled::Packet([7, ..], _))));
+        // A number nobody has agreed to is none.
+        hear(&mut leg, 9, &[0; 160]);
+        assert_eq!(leg.stats().dropped_nonsense, 1);
     }
 
     // product: P7; a telephone behind a NAT, whose call is refreshed

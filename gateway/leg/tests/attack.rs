@@ -27,6 +27,8 @@ fn call(start: Instant, encrypted: bool) -> (Leg, Leg) {
         rtcp_mux: false,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
     };
     (Leg::new(config(theirs, ours), Ssrc(2), start), Leg::new(config(ours, theirs), Ssrc(1), start))
 }

@@ -53,6 +53,8 @@ fn config(remote: SocketAddr, dtls: DtlsSettings, rtcp_mux: bool) -> LegConfig {
         rtcp_mux,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
     }
 }
 

@@ -82,6 +82,8 @@ fn config(remote: SocketAddr, keying: Keying) -> LegConfig {
         rtcp_mux: true,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
     }
 }
 

@@ -25,6 +25,8 @@ fn sent(codec: AudioCodec, comfort_noise: Option<u8>) -> (Vec<[usize; 2]>, Vec<u
         rtcp_mux: false,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
     };
     let start = Instant::now();
     let mut leg = Leg::new(config, Ssrc(1), start);

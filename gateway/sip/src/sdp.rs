@@ -143,8 +143,12 @@ pub struct Agreed {
     pub rtcp: Option<SocketAddr>,
     /// The clock the offerer gave its telephone events: some phones offer 8 kHz alone, whatever the codec.
     event_clock: u32,
-    /// What stands first of what we can do: where it is an answer, that is what he sends.
-    first: Sound,
+    /// Another number of telephone-event, by another clock, where an answer has both we offered.
+    pub second_event: Option<u8>,
+    /// Of an answer, what else he may send (RFC 3264 §6.1).
+    pub others: Vec<Format>,
+    /// What we can do of it, in his order.
+    sounds: Vec<Sound>,
     /// The m-lines of the offer: kind, protocol, first format; and which one is ours.
     lines: Vec<(String, String, String)>,
     chosen: usize,
@@ -161,14 +165,24 @@ pub enum OfferError {
     NotAcceptable,
 }
 
+/// A codec with its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// Which.
+    pub codec: Codec,
+    /// Its own.
+    pub payload_type: u8,
+    /// That of comfort noise, where it has that.
+    pub comfort_noise: Option<u8>,
+}
+
 /// A codec and what goes beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sound {
-    codec: Codec,
-    payload_type: u8,
+    format: Format,
     telephone_event: Option<u8>,
     event_clock: u32,
-    comfort_noise: Option<u8>,
+    second_event: Option<u8>,
 }
 
 struct Media<'a> {
@@ -211,13 +225,14 @@ impl Media<'_> {
         SUITES.iter().find_map(|(suite, _)| cryptos().find(|crypto| crypto.suite == *suite))
     }
 
-    /// The best we can do of what is offered, and what stands first of it; none where it is refused or of no codec of ours.
-    fn sounds(&self) -> Option<(Sound, Sound)> {
+    /// The best we can do of what is offered, and all of it in its order; none where it is refused or of no codec of ours.
+    fn sounds(&self) -> Option<(Sound, Vec<Sound>)> {
         let ours = [Codec::Opus, Codec::G722, Codec::Pcma, Codec::Pcmu];
         let offered = ours.into_iter().filter_map(|codec| Some((codec, self.number_of(codec)?)));
-        let offered: Vec<_> = offered.filter(|_| self.is_sound()).collect();
-        let first = offered.iter().min_by_key(|(_, number)| self.place_of(*number))?;
-        Some((self.sound(*offered.first()?), self.sound(*first)))
+        let mut offered: Vec<_> = offered.filter(|_| self.is_sound()).collect();
+        let best = self.sound(*offered.first()?);
+        offered.sort_by_key(|(_, number)| self.place_of(*number));
+        Some((best, offered.into_iter().map(|offered| self.sound(offered)).collect()))
     }
 
     fn place_of(&self, number: u8) -> Option<usize> {
@@ -248,14 +263,15 @@ impl Media<'_> {
             |clock: u32| self.mapped(&format!("telephone-event/{clock}")).filter(|event| *event != payload_type);
         let event = |clock: u32| Some((number(clock)?, clock));
         let event = event(codec.clock()).or_else(|| event(8_000));
+        let mut numbers = [48_000, 8_000].into_iter().filter_map(number);
+        let second_event = numbers.find(|other| event.is_some_and(|(event, _)| event != *other));
         // Static, and of 8 kHz alone; G.722 counts as such (RFC 3551 §4.5.2), and Opus has silence of its own.
         let has_noise = codec.clock() == 8_000 && self.place_of(COMFORT_NOISE).is_some();
         Sound {
-            codec,
-            payload_type,
+            format: Format { codec, payload_type, comfort_noise: has_noise.then_some(COMFORT_NOISE) },
             telephone_event: event.map(|(number, _)| number),
             event_clock: event.map_or(8_000, |(_, clock)| clock),
-            comfort_noise: has_noise.then_some(COMFORT_NOISE),
+            second_event,
         }
     }
 
@@ -282,7 +298,7 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     let chosen = medias.iter().position(secure).or_else(|| medias.iter().position(plain));
     let chosen = chosen.ok_or(OfferError::NotAcceptable)?;
     let media = &medias[chosen];
-    let (best, first) = media.sounds().ok_or(OfferError::NotAcceptable)?;
+    let (best, sounds) = media.sounds().ok_or(OfferError::NotAcceptable)?;
     let address = media.address.unwrap_or(session_address).ok_or(OfferError::NotAcceptable)?;
     // No sound to where nobody can be (RFC 2543 hold) is silence, not an error; to a crowd it is refused.
     if address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
@@ -293,14 +309,16 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
         Direction::SendRecv | Direction::SendOnly => Direction::SendOnly,
         Direction::RecvOnly | Direction::Inactive => Direction::Inactive,
     };
-    let Sound { codec, payload_type, telephone_event, event_clock, comfort_noise } = best;
+    let Sound { format: Format { codec, payload_type, comfort_noise }, telephone_event, event_clock, .. } = best;
     Ok(Agreed {
         codec,
         payload_type,
         telephone_event,
         comfort_noise,
         event_clock,
-        first,
+        second_event: None,
+        others: Vec::new(),
+        sounds,
         remote: SocketAddr::new(address, media.port),
         // A key under a plain profile is an offer to encrypt (RFC 8643): taken, and answered likewise.
         crypto: media.crypto().cloned(),
@@ -375,11 +393,15 @@ impl Agreed {
     }
 
     /// As the answer to an offer of ours: encrypted as that was, or refused (RFC 3264 §6.1, RFC 4568 §5.1.3). Of several codecs he
-    /// sends the one that stands first.
+    /// sends the one that stands first, and may send the others.
     pub fn answering(mut self, offered: Protection<'_>) -> Result<Self, OfferError> {
-        let first = self.first;
-        (self.codec, self.payload_type, self.comfort_noise) = (first.codec, first.payload_type, first.comfort_noise);
-        (self.telephone_event, self.event_clock) = (first.telephone_event, first.event_clock);
+        let mut formats = self.sounds.iter().map(|sound| sound.format);
+        if let (Some(first), Some(format)) = (self.sounds.first(), formats.next()) {
+            let Format { codec, payload_type, comfort_noise } = format;
+            (self.codec, self.payload_type, self.comfort_noise) = (codec, payload_type, comfort_noise);
+            (self.telephone_event, self.event_clock) = (first.telephone_event, first.event_clock);
+            (self.second_event, self.others) = (first.second_event, formats.collect());
+        }
         match offered {
             Protection::None => (self.crypto, self.dtls) = (None, None),
             Protection::Sdes(key) if self.crypto.is_some() => self.secure(*key),

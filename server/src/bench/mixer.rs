@@ -162,6 +162,8 @@ impl Run {
                 rtcp_mux: false,
                 rtcp: None,
                 sends: true,
+                second_event: None,
+                others: Vec::new(),
             };
             let room = &mut meetings[meeting];
             let seat =

@@ -114,6 +114,8 @@ fn sound_kib(legs: usize) -> anyhow::Result<f64> {
         rtcp_mux: false,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
     };
     runtime.block_on(async {
         let open = async || {

@@ -105,6 +105,8 @@ pub(crate) fn leg(codec: AudioCodec, telephone_event: Option<u8>, start: Instant
         rtcp_mux: false,
         rtcp: None,
         sends: true,
+        second_event: None,
+        others: Vec::new(),
     };
     Leg::new(config, Ssrc(1), start)
 }

@@ -357,17 +357,20 @@ fn offers_are_answered_as_the_rfc_has_it() {
 
 // RFC 3264 §6.1, §7: who answers with several codecs sends the first of them
 #[test]
-fn of_several_codecs_answered_the_first_is_taken() {
-    let check = |formats: &str, codec, number, event| {
+fn of_several_codecs_answered_the_first_is_taken_and_the_others_may_come() {
+    let check = |formats: &str, codec, number, event, others: &[u8], second| {
         let maps = "a=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/48000\r\na=rtpmap:101 telephone-event/8000";
         let answer = format!("v=0\r\ns=-\r\n{V4}\r\nt=0 0\r\nm=audio 4000 RTP/AVP {formats}\r\n{maps}\r\n");
         let agreed = agree(answer.as_bytes()).and_then(|agreed| agreed.answering(Protection::None)).unwrap();
         assert_eq!((agreed.codec, agreed.payload_type, agreed.telephone_event), (codec, number, event), "{formats}");
+        let numbers: Vec<u8> = agreed.others.iter().map(|other| other.payload_type).collect();
+        assert_eq!((numbers.as_slice(), agreed.second_event), (others, second), "{formats}");
     };
-    check("0 8 101", Codec::Pcmu, 0, Some(101));
-    check("8 0 96 97 101", Codec::Pcma, 8, Some(101));
-    check("96 97 101 8", Codec::Opus, 96, Some(97));
-    check("18 9 8", Codec::G722, 9, None);
+    check("0 8 101", Codec::Pcmu, 0, Some(101), &[8], None);
+    check("8 0 96 97 101", Codec::Pcma, 8, Some(101), &[0, 96], Some(97));
+    check("96 97 101 8", Codec::Opus, 96, Some(97), &[8], Some(101));
+    check("18 9 8", Codec::G722, 9, None, &[8], None);
+    check("0 97", Codec::Pcmu, 0, None, &[], None);
 }
 
 // reliability: A1, A10
