@@ -10,14 +10,16 @@ use crate::{
     digest::Credentials,
     guard::{Guard, Limits},
     ingress,
-    message::{Message, StartLine, address_uri, uri_user},
+    message::{Message, StartLine, address_uri, uri_number},
 };
 use in_dialog::{SESSION, SessionTimer, TooShort, first_repeat, requires_ringing, session_timer};
 use timed::{Due, Timed};
 use write::{Branch, RETRY_LATER, response, transaction_key};
 
+mod ending;
 mod in_dialog;
 mod outgoing;
+mod proving;
 mod registrar;
 mod repeat;
 mod timed;
@@ -27,6 +29,7 @@ mod write;
 
 use outgoing::Outgoing;
 pub use outgoing::{Answer, Question, RequestKey, Target};
+use proving::Prover;
 use registrar::Registrar;
 pub use registrar::{Binding, Flow, PREFERRED};
 use repeat::Repeat;
@@ -108,7 +111,7 @@ pub struct Source {
 pub struct Transmit {
     /// On which transport, from which socket, to whom: as the request came, by another port where Via says so.
     pub to: Source,
-    /// Where a new connection may be made for it if this one is gone (§18.1.1): requests of calls alone have that.
+    /// Where a new connection may be made for it if this one is gone (§18.1.1, §18.2.2): what belongs to calls alone has that.
     pub reconnect: Option<SocketAddr>,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -140,11 +143,11 @@ pub struct CallKey(u64);
 pub struct Incoming {
     /// To answer by.
     pub call: CallKey,
-    /// What was dialled: the user part of the Request-URI.
+    /// What was dialled: the user part of the Request-URI, or its telephone number (RFC 3966).
     pub dialled: String,
-    /// Whom the call is for: the user part of To.
+    /// Whom the call is for: the same of To.
     pub to: String,
-    /// Who calls: the user part of From, or whom his carrier asserts he is (RFC 3325).
+    /// Who calls: the same of From, or whom his carrier asserts he is (RFC 3325).
     pub caller: String,
     /// Who stands for that.
     pub identity: Identity,
@@ -287,12 +290,16 @@ struct Call {
     offering: bool,
     /// We called.
     is_ours: bool,
+    /// Who proves what we ask within it, where we called and have what to prove by.
+    prover: Option<Prover>,
     /// A REFER that waits for its answer, who is told of the one before, and whether there has been any.
     referring: Option<Referring>,
     subscription: Option<Subscription>,
     referred: bool,
     /// What is repeated until acknowledged, and when next.
     repeat: Option<Repeat>,
+    /// It ends once our answer is acknowledged, or never will be.
+    ends: bool,
     /// When 100 is sent, while nothing else was.
     trying: Option<Instant>,
     /// It was, and is counted among those that wait.
@@ -314,6 +321,8 @@ struct ClientTransaction {
     repeat: Repeat,
     /// Whose it is; none for the BYE of a call that is forgotten.
     call: Option<CallKey>,
+    /// Who answers a challenge to it, and of which call; none where nobody does, or has already.
+    prover: Option<(CallKey, Prover)>,
 }
 
 impl Endpoint {
@@ -346,7 +355,8 @@ impl Endpoint {
     }
 
     /// Takes a message. What can't be answered (no Via, a response to nothing) is dropped.
-    pub fn handle(&mut self, source: Source, message: Message, now: Instant) {
+    pub fn handle(&mut self, source: Source, mut message: Message, now: Instant) {
+        message.unpack();
         match &message.start {
             StartLine::Response { .. } => self.response(&message, now),
             StartLine::Request { method, .. } => {
@@ -393,27 +403,28 @@ impl Endpoint {
         let call = self.by_dialog.get(&dialog).copied();
         match message.method() {
             "INVITE" => self.invite(source, message, key, dialog, call, number, now),
-            "ACK" => self.acknowledged(call, number, message.body),
+            "ACK" => self.acknowledged(call, number, message.body, now),
             "CANCEL" => self.cancel(source, &message, &key, call, now),
             "BYE" => match call.filter(|call| self.has_tag(*call, &message)) {
-                Some(call) => {
-                    self.answer_plainly(source, &message, &key, 200, "OK", now);
-                    self.end_reinvite(call, now);
-                    self.end_referring(call, now);
-                    self.forget(call);
-                    self.events.push_back(Event::Ended(call));
-                }
+                Some(call) => self.taken_leave(source, &message, &key, call, now),
                 None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
             },
-            "OPTIONS" => self.answer_plainly(source, &message, &key, 200, "OK", now),
-            "INFO" | "UPDATE" | "PRACK" => match call.filter(|call| self.has_tag(*call, &message)) {
+            "OPTIONS" => {
+                // Within a call it asks whether that still stands (§12.2.2).
+                let stands = message.tag("to").is_none_or(|tag| {
+                    call.is_some_and(|call| self.is_within(call, &message)) || self.is_early(&dialog, tag)
+                });
+                let (code, reason) = if stands { (200, "OK") } else { (481, "Call/Transaction Does Not Exist") };
+                self.answer_plainly(source, &message, &key, code, reason, now);
+            }
+            "INFO" | "UPDATE" | "PRACK" => match call.filter(|call| self.is_within(*call, &message)) {
                 Some(call) => self.in_dialog(source, message, &key, call, number, now),
                 None if self.early_request(source, &message, &key, &dialog, now) => {}
                 None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
             },
             "REGISTER" => self.register(source, &message, &key, now),
             "REFER" => {
-                let call = call.filter(|call| self.has_tag(*call, &message));
+                let call = call.filter(|call| self.is_within(*call, &message));
                 self.refer(source, message, &key, call, number, now);
             }
             "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" => {
@@ -425,6 +436,11 @@ impl Endpoint {
 
     fn has_tag(&self, call: CallKey, message: &Message) -> bool {
         self.calls.get(call).is_some_and(|call| Some(call.tag.as_str()) == message.tag("to"))
+    }
+
+    /// The call stands, and the message is of it.
+    fn is_within(&self, call: CallKey, message: &Message) -> bool {
+        self.has_tag(call, message) && self.calls.get(call).is_some_and(|call| !call.ends)
     }
 
     fn invite(
@@ -456,11 +472,16 @@ impl Endpoint {
                 // §8.2.2.2
                 return self.answer_plainly(source, &message, &key, 482, "Loop Detected", now);
             }
-            let busy = known.reinvite.is_some() || known.reinviting || known.state != State::Confirmed;
-            if busy || number <= known.their_cseq {
-                let code =
-                    if number <= known.their_cseq { (500, "Server Internal Error") } else { (491, "Request Pending") };
-                return self.answer_plainly(source, &message, &key, code.0, code.1, now);
+            if known.ends {
+                return self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now);
+            }
+            if number <= known.their_cseq || known.reinvite.is_some() {
+                // §14.2
+                let later = format!("Retry-After: {}\r\n", self.new_bits() % 10 + 1);
+                return self.answer_with(source, &message, &key, 500, "Server Internal Error", &later, now);
+            }
+            if known.reinviting || known.state != State::Confirmed {
+                return self.answer_plainly(source, &message, &key, 491, "Request Pending", now);
             }
             let timer = match session_timer(&message, now) {
                 Ok(timer) => timer,
@@ -494,7 +515,7 @@ impl Endpoint {
         };
         let timer = timer.unwrap_or_else(|| SessionTimer::own(SESSION, now));
         let StartLine::Request { uri, .. } = &message.start else { return };
-        let dialled = uri_user(uri).unwrap_or_default();
+        let dialled = uri_number(uri).unwrap_or_default();
         // Before RFC 3261 a caller without Contact was reached by his From.
         let before_3261 = message.uri("from").filter(|_| message.tag("from").is_none());
         let Some(contact) = message.uri("contact").or(before_3261).map(str::to_owned) else {
@@ -514,7 +535,7 @@ impl Endpoint {
         let incoming = Incoming {
             call,
             dialled,
-            to: message.uri("to").and_then(uri_user).unwrap_or_default(),
+            to: message.uri("to").and_then(uri_number).unwrap_or_default(),
             caller: Self::caller(&message, &identity),
             identity,
             call_id: dialog.0.clone(),
@@ -545,10 +566,12 @@ impl Endpoint {
                 reinviting: false,
                 offering: incoming.offer.is_empty(),
                 is_ours: false,
+                prover: None,
                 referring: None,
                 subscription: None,
                 referred: false,
                 repeat: None,
+                ends: false,
                 trying: Some(now + TRYING_AFTER),
                 late: false,
                 invite: message,
@@ -558,7 +581,7 @@ impl Endpoint {
         self.events.push_back(Event::Incoming(incoming));
     }
 
-    fn acknowledged(&mut self, call: Option<CallKey>, number: u32, body: Vec<u8>) {
+    fn acknowledged(&mut self, call: Option<CallKey>, number: u32, body: Vec<u8>, now: Instant) {
         let Some((key, call)) = call.and_then(|key| Some((key, self.calls.get_mut(key)?))) else { return };
         if call.invite_cseq != number || call.state == State::Ringing {
             return;
@@ -568,35 +591,14 @@ impl Endpoint {
         match call.state {
             State::Answered => {
                 call.state = State::Confirmed;
+                if call.ends {
+                    return self.hang_up(key, now);
+                }
                 self.events.push_back(Event::Confirmed(key, body));
             }
             State::Refused => self.forget(key),
             State::Confirmed if is_first && !body.is_empty() => self.events.push_back(Event::Confirmed(key, body)),
             State::Ringing | State::Confirmed => {}
-        }
-    }
-
-    /// A CANCEL has the Call-ID and tag of what it cancels (§9.1), and its branch.
-    fn cancel(&mut self, source: Source, message: &Message, key: &TransactionKey, call: Option<CallKey>, now: Instant) {
-        let is_of = |invite: &TransactionKey| invite.0 == key.0 && invite.1 == key.1;
-        let known = call.and_then(|call| Some((call, self.calls.get(call)?)));
-        let Some((call, known)) = known else {
-            return self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
-        };
-        let reinvite = known.reinvite.as_ref().filter(|(message, _)| message.method() == "INVITE");
-        if is_of(&known.key) {
-            let rings = known.state == State::Ringing;
-            self.answer_plainly(source, message, key, 200, "OK", now);
-            // After the answer a CANCEL changes nothing (§9.2).
-            if rings {
-                self.reject(call, 487, "Request Terminated", now);
-                self.events.push_back(Event::Canceled(call));
-            }
-        } else if reinvite.and_then(|(message, _)| transaction_key(message)).is_some_and(|invite| is_of(&invite)) {
-            self.answer_plainly(source, message, key, 200, "OK", now);
-            self.end_reinvite(call, now);
-        } else {
-            self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
         }
     }
 
@@ -663,43 +665,12 @@ impl Endpoint {
         self.transmits.push_back(transmit);
     }
 
-    /// BYE; 480 before our answer, CANCEL before theirs.
-    pub fn hang_up(&mut self, key: CallKey, now: Instant) {
-        if self.cancel_outgoing(key, now) {
-            return;
-        }
-        let Some(call) = self.calls.get(key) else { return };
-        match call.state {
-            State::Ringing => return self.reject(key, 480, "Temporarily Unavailable", now),
-            State::Refused => return,
-            State::Answered | State::Confirmed => {}
-        }
-        self.end_reinvite(key, now);
-        self.end_referring(key, now);
-        let branch = self.new_branch();
-        let Some(call) = self.calls.get_mut(key) else { return };
-        call.our_cseq += 1;
-        let bye = write::request(&self.config, call, "BYE", call.our_cseq, branch, "", "");
-        self.begin(branch, None, bye, now);
-        self.forget(key);
-    }
-
     /// Sends a request of ours and waits for its answer (§17.1).
     fn begin(&mut self, branch: Branch, call: Option<CallKey>, request: Transmit, now: Instant) {
         let next = first_repeat(request.to.transport, now);
         let repeat = Repeat { transmit: request.clone(), next, interval: T1, interval_max: T2, until: now + TIMEOUT };
         self.transmits.push_back(request);
-        self.clients.insert(branch, ClientTransaction { repeat, call });
-    }
-
-    /// A re-INVITE of a call that ends is not left without an answer.
-    fn end_reinvite(&mut self, call: CallKey, now: Instant) {
-        let pending = self.calls.get_mut(call).and_then(|call| call.reinvite.take());
-        if let Some((message, source)) = pending
-            && let Some(key) = transaction_key(&message)
-        {
-            self.answer_plainly(source, &message, &key, 487, "Request Terminated", now);
-        }
+        self.clients.insert(branch, ClientTransaction { repeat, call, prover: None });
     }
 
     /// The next message to send.
@@ -744,8 +715,11 @@ impl Endpoint {
             match state {
                 // §13.3.1.4: no ACK in 64 × T1 ends the dialog with a BYE.
                 Some(State::Answered | State::Confirmed) => {
+                    let ends = self.calls.get_mut(key).is_some_and(|call| call.repeat.take().is_some() && call.ends);
                     self.hang_up(key, now);
-                    self.events.push_back(Event::Ended(key));
+                    if !ends {
+                        self.events.push_back(Event::Ended(key));
+                    }
                 }
                 // RFC 3262 §3: nobody acknowledges that it rings.
                 Some(State::Ringing) => {
@@ -764,16 +738,6 @@ impl Endpoint {
         }
         self.run_session_timers(now);
         self.run_outgoing(now);
-    }
-
-    fn forget(&mut self, key: CallKey) {
-        let Some(call) = self.calls.remove(key) else { return };
-        self.late -= usize::from(call.late);
-        let dialog = dialog_of(&call.invite);
-        self.by_dialog.remove(&dialog);
-        if matches!(call.state, State::Answered | State::Confirmed) {
-            self.ended.note(dialog, call.tag);
-        }
     }
 
     fn answer_plainly(
@@ -854,10 +818,13 @@ impl Call {
         write::contact(config, source, !self.is_ours && has_sips(source.transport, [uri, next]))
     }
 
-    /// A 2xx is repeated on every transport, since its ACK comes end to end (§13.3.1.4); a refusal over UDP alone.
+    /// A 2xx is repeated on every transport, since its ACK comes end to end (§13.3.1.4); a refusal over UDP alone. Where its connection is
+    /// gone it goes by another, to where the caller's Via says (§18.2.2).
     fn say_until_acknowledged(&mut self, transmit: &Transmit, now: Instant, repeats: bool) {
         let (next, until) = if repeats { (now + T1, now + TIMEOUT) } else { (now + TIMEOUT, now + TIMEOUT) };
-        self.repeat = Some(Repeat { transmit: transmit.clone(), next, interval: T1, interval_max: T2, until });
+        let reconnect = ways::reconnect(&format!("sip:{}", self.key.1), transmit.to);
+        let transmit = Transmit { reconnect, ..transmit.clone() };
+        self.repeat = Some(Repeat { transmit, next, interval: T1, interval_max: T2, until });
     }
 }
 

@@ -32,11 +32,13 @@ pub(crate) fn refusal(message: &Message, transport: Transport) -> Option<Refusal
         return None;
     }
     let scheme = uri.split(':').next().unwrap_or_default();
-    let is_known = scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") && transport.may_be_sips();
+    let is_scheme = |known: &str| scheme.eq_ignore_ascii_case(known);
+    let is_known = is_scheme("sip") || is_scheme("tel") || is_scheme("sips") && transport.may_be_sips();
     if !is_known || scheme.len() == uri.len() {
         return plain(416, "Unsupported URI Scheme");
     }
-    let required = message.headers("require").chain(message.headers("proxy-require")).flat_map(list);
+    // What proxies are to do (`Proxy-Require`) they have done.
+    let required = message.headers("require").flat_map(list);
     let strange: Vec<&str> =
         required.filter(|option| !SUPPORTED.contains(&option.to_ascii_lowercase().as_str())).collect();
     if !strange.is_empty() {

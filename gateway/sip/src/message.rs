@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::ingress::media_type;
+
 /// No message we need is longer; RFC 3261 §18.1.1 wants 65,535 to be possible, over UDP nothing longer is.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
 
@@ -13,6 +15,9 @@ const VALUE_BYTES_MAX: usize = 4096;
 
 /// Bytes of a method. Real ones have nine; RFC 4475 §3.1.1.2 has forty-three.
 const METHOD_BYTES_MAX: usize = 64;
+
+/// Parts of one body that are looked at for a session description.
+const PARTS_MAX: usize = 16;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +111,20 @@ impl Message {
         headers.extend(answer.headers("allow").map(|allow| (Cow::Borrowed("allow"), allow.to_owned())));
         let start = StartLine::Request { method: "INVITE".to_owned(), uri: from.to_owned() };
         Self { start, headers, body: Vec::new(), fault: None }
+    }
+
+    /// A body of several parts becomes the session description among them, where there is one: trunks of SIP-I have ISUP beside it
+    /// (RFC 3204, RFC 5621 §3.1).
+    pub(crate) fn unpack(&mut self) {
+        let is_multipart = |kind: &&str| kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"));
+        let kind = self.header("content-type").filter(is_multipart);
+        let boundary = kind.and_then(|kind| parameter(kind, "boundary")).map(|text| text.trim_matches('"').to_owned());
+        let boundary = boundary.filter(|boundary| !boundary.is_empty());
+        let Some(description) = boundary.and_then(|boundary| description_among(&self.body, &boundary)) else { return };
+        self.body = description;
+        for (_, value) in self.headers.iter_mut().filter(|(name, _)| name == "content-type") {
+            "application/sdp".clone_into(value);
+        }
     }
 
     /// Forgets all other fields, and the body.
@@ -230,7 +249,8 @@ pub(crate) fn uri_user(uri: &str) -> Option<String> {
 pub(crate) fn uri_number(uri: &str) -> Option<String> {
     match uri.split(':').next()?.to_ascii_lowercase().as_str() {
         "sip" | "sips" => uri_user(uri),
-        "tel" => uri.split([':', ';']).nth(1).map(str::to_owned),
+        // What makes it readable is no part of it (§5.1.1).
+        "tel" => uri.split([':', ';']).nth(1).map(|number| number.replace(['-', '.', '(', ')'], "")),
         _ => None,
     }
 }
@@ -309,6 +329,21 @@ pub(crate) fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     value.split(';').skip(1).find_map(|parameter| {
         let (key, value) = parameter.split_once('=')?;
         key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+/// The session description among parts that are separated so (RFC 2046 §5.1.1).
+fn description_among(body: &[u8], boundary: &str) -> Option<Vec<u8>> {
+    let delimiter = format!("--{boundary}");
+    let starts: Vec<usize> = memchr::memmem::find_iter(body, delimiter.as_bytes()).take(PARTS_MAX).collect();
+    starts.windows(2).find_map(|pair| {
+        let (head, content) = split_head(body.get(pair[0] + delimiter.len()..pair[1])?)?;
+        let head = String::from_utf8_lossy(head);
+        let is_sdp = head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .any(|(name, value)| long_name(name.trim()) == "content-type" && media_type(value) == "application/sdp");
+        is_sdp.then(|| content.strip_suffix(b"\r\n").unwrap_or(content).to_vec())
     })
 }
 
@@ -527,7 +562,7 @@ mod tests {
             if let Ok(message) = Message::parse(&bytes) {
                 for header in ["from", "to", "via", "contact"] {
                     let _ = message.tag(header);
-                    message.uri(header).and_then(uri_user);
+                    message.uri(header).and_then(uri_number);
                 }
                 let _ = message.cseq();
                 let _ = message.branch();

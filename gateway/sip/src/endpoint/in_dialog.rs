@@ -3,7 +3,7 @@
 
 use super::{
     Branch, Call, CallKey, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State, T1, TIMEOUT,
-    TransactionKey, Transport, write,
+    TransactionKey, Transport, proving, write,
 };
 use crate::{ingress::media_type, message::list, message::parameter};
 
@@ -174,12 +174,12 @@ impl Endpoint {
         };
         let Some(known) = self.calls.get_mut(call) else { return };
         if !message.body.is_empty() {
-            // Before the first offer is answered there is no second (RFC 3311 §5.2).
-            if known.state == State::Ringing {
+            // Before an offer is answered there is no second (RFC 3311 §5.2).
+            if known.state == State::Ringing || known.reinvite.is_some() {
                 let later = "Retry-After: 2\r\n";
                 return self.answer_with(source, &message, key, 500, "Server Internal Error", later, now);
             }
-            if known.reinvite.is_some() || known.reinviting {
+            if known.reinviting || known.offering {
                 return self.answer_plainly(source, &message, key, 491, "Request Pending", now);
             }
         }
@@ -230,7 +230,9 @@ impl Endpoint {
         call.our_cseq += 1;
         let fields = call.contact(&self.config, call.source) + fields;
         let request = write::request(&self.config, call, method, call.our_cseq, branch, &fields, &body);
+        let prover = call.prover.clone();
         self.begin(branch, Some(key), request, now);
+        self.prove_later(branch, key, prover);
     }
 
     /// A response to a request of ours.
@@ -248,14 +250,27 @@ impl Endpoint {
             return;
         }
         let Some(client) = self.clients.remove(branch) else { return };
-        let Some(key) = client.call else { return };
+        let is_taken = code < 300;
+        if let Some(call) = client.call.filter(|_| is_taken).and_then(|key| self.calls.get_mut(key))
+            && let Some(contact) = message.uri("contact")
+        {
+            // §12.2.1.2
+            contact.clone_into(&mut call.target);
+        }
         if message.method() == "INVITE" {
-            let ack_branch = if code < 300 { self.new_branch() } else { branch };
-            if let (Some(call), Some((cseq, _))) = (self.calls.get(key), message.cseq()) {
-                let ack = write::request(&self.config, call, "ACK", cseq, ack_branch, "", "");
-                self.transmits.push_back(ack);
+            let ack_branch = if is_taken { self.new_branch() } else { branch };
+            // What proved the INVITE proves this too (§13.2.2.4).
+            let shown = if is_taken { proving::shown(&client.repeat.transmit.bytes) } else { String::new() };
+            let call = client.call.and_then(|key| self.calls.get(key));
+            if let (Some(call), Some((cseq, _))) = (call, message.cseq()) {
+                let ack = write::request(&self.config, call, "ACK", cseq, ack_branch, &shown, "");
+                self.acknowledge(branch, message.tag("to").unwrap_or_default(), ack, now);
             }
         }
+        if self.prove_within(branch, &client, message, now) {
+            return;
+        }
+        let Some(key) = client.call else { return };
         if (200..300).contains(&code) {
             // A new key, or another address (RFC 3264 §8).
             if message.method() == "INVITE" && !message.body.is_empty() && self.calls.contains_key(key) {

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
 use super::{
-    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Repeat, Replaces,
-    Source, State, T1, T2, TIMEOUT, Transmit, Transport,
+    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat,
+    Replaces, Source, State, T1, T2, TIMEOUT, Transmit, Transport,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
     write::{self, Heading},
 };
@@ -162,7 +162,7 @@ struct Wanted {
 
 /// The fields by which proof is asked for and given: by the server itself, and by a proxy before it (§22.2, §22.3). One request may
 /// have to show both.
-const PROOFS: [(&str, &str); 2] =
+pub(super) const PROOFS: [(&str, &str); 2] =
     [("www-authenticate", "Authorization"), ("proxy-authenticate", "Proxy-Authorization")];
 
 /// Who wants proof, if anybody does.
@@ -218,6 +218,12 @@ impl Outgoing {
 
     pub(super) fn is_canceled(&self) -> bool {
         self.canceled
+    }
+
+    /// Of the next request to somebody who rings.
+    pub(super) fn next_number(&mut self) -> u32 {
+        self.pracks += 1;
+        self.cseq + self.pracks
     }
 
     /// It goes by TCP for its size alone.
@@ -441,11 +447,14 @@ impl Endpoint {
         if !message.body.is_empty() {
             early.answer.clone_from(&message.body);
         }
-        outgoing.pracks += 1;
-        let (cseq, fields) = (outgoing.cseq + outgoing.pracks, format!("RAck: {rseq} {} INVITE\r\n", outgoing.cseq));
+        let (cseq, fields) = (outgoing.next_number(), format!("RAck: {rseq} {} INVITE\r\n", outgoing.cseq));
+        let whose = outgoing.wanted.whose;
         let dialog = dialog(&outgoing.wanted.target, &outgoing.wanted.tag, cseq, message);
         let prack = write::request(&self.config, &dialog, "PRACK", cseq, prack_branch, &fields, "");
         self.begin(prack_branch, None, prack, now);
+        if let Whose::Call(call) = whose {
+            self.prove_later(prack_branch, call, dialog.prover);
+        }
         true
     }
 
@@ -527,7 +536,7 @@ impl Endpoint {
     }
 
     /// Sends an ACK, and again whenever the answer is repeated (§13.2.2.4, §17.1.1.2 timer D).
-    fn acknowledge(&mut self, branch: Branch, to_tag: &str, ack: Transmit, now: Instant) {
+    pub(super) fn acknowledge(&mut self, branch: Branch, to_tag: &str, ack: Transmit, now: Instant) {
         let is_over = |known: Option<&Answered>| known.is_none_or(|known| known.until <= now);
         while let Some(oldest) = self.acks_order.front()
             && (self.acks.len() >= ACKS_MAX || is_over(self.acks.get(oldest)))
@@ -649,10 +658,12 @@ fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
         reinviting: false,
         offering: false,
         is_ours: true,
+        prover: Prover::of(target),
         referring: None,
         subscription: None,
         referred: false,
         repeat: None,
+        ends: false,
         trying: None,
         late: false,
     }

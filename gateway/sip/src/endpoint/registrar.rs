@@ -177,7 +177,7 @@ impl Endpoint {
         let hides = |privacy: &str| privacy.split(';').any(|kind| matches!(kind.trim(), "id" | "user" | "header"));
         match identity {
             Identity::Asserted(number) if !invite.headers("privacy").any(hides) => number.clone(),
-            _ => invite.uri("from").and_then(uri_user).unwrap_or_default(),
+            _ => invite.uri("from").and_then(uri_number).unwrap_or_default(),
         }
     }
 

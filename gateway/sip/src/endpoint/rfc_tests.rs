@@ -79,7 +79,7 @@ fn a_cancel_after_the_answer_changes_nothing() {
     assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["481".to_owned()], vec![]));
 }
 
-fn without_offer(cseq: u32, to_tag: &str) -> Message {
+pub(super) fn without_offer(cseq: u32, to_tag: &str) -> Message {
     with_lines("INVITE", cseq, to_tag, "", "")
 }
 
@@ -112,9 +112,9 @@ fn who_offers_nothing_answers_in_his_ack() {
     assert_eq!(endpoint.poll_timeout(), Some(now + SESSION / 2), "all but the session is done with");
 }
 
-const CONTACT: &str = "Contact: <sip:him@10.0.0.9:5071>\r\n";
+pub(super) const CONTACT: &str = "Contact: <sip:him@10.0.0.9:5071>\r\n";
 
-fn reliable(rseq: u32) -> String {
+pub(super) fn reliable(rseq: u32) -> String {
     format!("{CONTACT}Require: 100rel\r\nRSeq: {rseq}\r\n")
 }
 
@@ -162,7 +162,7 @@ fn what_must_be_acknowledged_while_it_rings_is_and_may_bring_the_answer() {
 }
 
 /// A request of the one we call.
-fn theirs(invite: &Message, method: &str, cseq: u32, tag: &str, fields: &str, body: &str) -> Message {
+pub(super) fn theirs(invite: &Message, method: &str, cseq: u32, tag: &str, fields: &str, body: &str) -> Message {
     let text = format!(
         "{method} sip:1000@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKx{method}{cseq};rport\r\n\
          From: {};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n{CONTACT}{fields}Content-Length: {}\r\n\r\n{body}",

@@ -260,7 +260,9 @@ fn a_new_offer_is_answered_or_refused() {
     endpoint.handle(source(Transport::Udp), request("INVITE", 2, &tag, "r"), now);
     assert_eq!(events(&mut endpoint), [Event::Reoffered(call, b"offer".to_vec())]);
     endpoint.handle(source(Transport::Udp), request("INVITE", 3, &tag, "s"), now);
-    assert_eq!(lines(&mut endpoint), ["491"]);
+    let refused = sent(&mut endpoint).remove(0);
+    assert_eq!(refused.start, StartLine::Response { code: 500 }, "RFC 3261 §14.2");
+    assert!(refused.header("retry-after").is_some_and(|seconds| (1..=10).contains(&seconds.parse().unwrap())));
     endpoint.answer_reoffer(call, Some("held"), now);
     let ok = sent(&mut endpoint).remove(0);
     assert_eq!(ok.body, b"held");
@@ -283,7 +285,7 @@ fn what_we_do_not_do_is_said() {
         endpoint.handle(source(Transport::Tcp), request(method, 9, "", &format!("x{index}")), now);
         assert_eq!(lines(&mut endpoint), [*code], "{method}");
     }
-    let text = "INVITE tel:123 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKt\r\nFrom: <sip:a@b>;tag=1\r\nTo: <tel:123>\r\n\
+    let text = "INVITE urn:123 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKt\r\nFrom: <sip:a@b>;tag=1\r\nTo: <urn:123>\r\n\
         Call-ID: t\r\nCSeq: 1 INVITE\r\nContact: <sip:a@b>\r\n\r\n";
     endpoint.handle(source(Transport::Udp), Message::parse(text.as_bytes()).unwrap(), now);
     assert_eq!(lines(&mut endpoint), ["416"]);
@@ -433,7 +435,8 @@ fn an_update_offers_anew() {
     endpoint.handle(source(Transport::Udp), with_lines("UPDATE", 2, &tag, "", "held"), now);
     assert_eq!(events(&mut endpoint), [Event::Reoffered(call, b"held".to_vec())]);
     endpoint.handle(source(Transport::Udp), request("INVITE", 3, &tag, "r"), now);
-    assert_eq!(lines(&mut endpoint), ["491"]);
+    endpoint.handle(source(Transport::Udp), with_lines("UPDATE", 4, &tag, "", "again"), now);
+    assert_eq!(lines(&mut endpoint), ["500", "500"]);
     endpoint.answer_reoffer(call, Some("answer"), now);
     assert_eq!(sent(&mut endpoint)[0].body, b"answer");
     assert_eq!(endpoint.poll_timeout(), Some(now + SESSION / 2), "no ACK is awaited");
@@ -727,6 +730,9 @@ fn ten_thousand_malformed_messages_break_nothing() {
     endpoint.handle(source(Transport::Udp), alive, start + Duration::from_secs(300));
     assert_eq!(lines(&mut endpoint), ["200"]);
 }
+
+#[path = "dialog_tests.rs"]
+mod dialog;
 
 #[path = "outgoing_tests.rs"]
 mod outgoing;

@@ -194,8 +194,10 @@ impl Endpoint {
         let body = ("message/sipfrag;version=2.0", format!("SIP/2.0 {code} {reason}\r\n"));
         let notify =
             write::request_with(&self.config, known, "NOTIFY", known.our_cseq, branch, &fields, (body.0, &body.1));
+        let prover = known.prover.clone();
         // A subscription its owner has forgotten ends no call.
         self.begin(branch, None, notify, now);
+        self.prove_later(branch, call, prover);
     }
 
     /// A REFER of a call that ends is not left without an answer.
@@ -218,6 +220,7 @@ impl Endpoint {
         let dialog = (replaces.call_id.clone(), replaces.from_tag.clone());
         let known = self.by_dialog.get(&dialog).and_then(|call| Some((*call, self.calls.get(*call)?)));
         match known.filter(|(_, known)| known.tag == replaces.to_tag).map(|(call, known)| (call, known.state)) {
+            Some((call, _)) if self.calls.get(call).is_some_and(|known| known.ends) => Err((603, "Decline")),
             Some((_, State::Answered | State::Confirmed)) if replaces.early_only => Err((486, "Busy Here")),
             Some((call, State::Answered | State::Confirmed)) => Ok(Some(call)),
             Some((_, State::Refused)) => Err((603, "Decline")),
@@ -228,7 +231,7 @@ impl Endpoint {
         }
     }
 
-    fn is_early(&self, dialog: &(String, String), our_tag: &str) -> bool {
+    pub(super) fn is_early(&self, dialog: &(String, String), our_tag: &str) -> bool {
         let outgoing = self.early.get(dialog).and_then(|branch| self.outgoing.get(*branch));
         outgoing.is_some_and(|outgoing| outgoing.tag() == our_tag)
     }

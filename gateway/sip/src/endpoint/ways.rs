@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Branch, Endpoint, Event, Instant, Source, Transport, outgoing::Answer, outgoing::Whose};
+use super::{Branch, Call, CallKey, Endpoint, Event, Instant, Source, Transport, outgoing::Answer, outgoing::Whose};
 use crate::message::address_uri;
 
 /// Below it lie services, and no telephone.
@@ -17,7 +17,7 @@ impl Endpoint {
     }
 
     /// Nothing gets there by this transport: what waits for its first answer from there is answered 503 (§8.1.3.1, §17.1.4). A
-    /// request of a call goes by another connection first, where one can be made.
+    /// request of a call goes by another connection first, where one can be made, and so does the answer to an INVITE.
     pub fn unreachable(&mut self, transport: Transport, peer: SocketAddr, now: Instant) {
         let is_it = |way: Source| (way.transport, way.peer) == (transport, peer);
         let waits = self.outgoing.iter().filter(|(_, outgoing)| is_it(outgoing.way()) && !outgoing.is_proceeding());
@@ -34,6 +34,15 @@ impl Endpoint {
         // What a network loses is sent again.
         if transport == Transport::Udp {
             return;
+        }
+        let waits = |call: &Call| call.repeat.as_ref().is_some_and(|repeat| is_it(repeat.transmit.to));
+        let cut: Vec<CallKey> = self.calls.iter().filter(|(_, call)| waits(call)).map(|(key, _)| key).collect();
+        for key in cut {
+            let Some(repeat) = self.calls.get_mut(key).and_then(|call| call.repeat.as_mut()) else { continue };
+            if let Some(elsewhere) = repeat.transmit.reconnect.filter(|elsewhere| *elsewhere != peer) {
+                repeat.transmit.to.peer = elsewhere;
+                self.transmits.push_back(repeat.transmit.clone());
+            }
         }
         let cut = self.clients.iter().filter(|(_, client)| is_it(client.repeat.transmit.to));
         let cut: Vec<Branch> = cut.map(|(branch, _)| branch).collect();

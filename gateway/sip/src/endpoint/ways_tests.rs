@@ -54,6 +54,38 @@ fn a_bye_whose_connection_is_gone_goes_by_a_new_one_to_where_its_peer_listens() 
     assert_eq!((next(&mut endpoint), endpoint.poll_timeout()), (None, None));
 }
 
+// product: P11; RFC 3261 §18.2.2
+#[test]
+fn an_answer_whose_connection_is_gone_goes_by_a_new_one_to_where_the_caller_listens() {
+    let now = Instant::now();
+    for taken in [true, false] {
+        let mut endpoint = endpoint();
+        endpoint.handle(way(), with_lines("INVITE", 1, "", "", "offer"), now);
+        let Some(Event::Incoming(Incoming { call, .. })) = endpoint.poll_event() else { panic!("no call") };
+        endpoint.unreachable(Transport::Tcp, way().peer, now);
+        assert_eq!(next(&mut endpoint), None, "nothing was to be said yet");
+        if taken {
+            endpoint.answer(call, "answer", now);
+        } else {
+            endpoint.reject(call, 486, "Busy Here", now);
+        }
+        assert_eq!(next(&mut endpoint).unwrap().0, "10.0.0.9:41000");
+        endpoint.unreachable(Transport::Tcp, way().peer, now);
+        let transmit = endpoint.poll_transmit().unwrap();
+        assert_eq!(
+            (transmit.to.peer.to_string().as_str(), transmit.reconnect),
+            ("10.0.0.9:5070", Some(transmit.to.peer))
+        );
+        let said = Message::parse(&transmit.bytes).unwrap();
+        let (code, tag) = (if taken { 200 } else { 486 }, said.tag("to").unwrap());
+        assert_eq!(said.start, StartLine::Response { code });
+        endpoint.unreachable(Transport::Tcp, transmit.to.peer, now);
+        assert_eq!(next(&mut endpoint), None, "not for ever");
+        endpoint.handle(way(), request("ACK", 1, tag, "b"), now);
+        assert_eq!(events(&mut endpoint).pop(), taken.then_some(Event::Confirmed(call, vec![])));
+    }
+}
+
 // product: P11; RFC 4028 §10
 #[test]
 fn a_refresh_that_gets_nowhere_is_tried_again_and_ends_the_call_at_last() {

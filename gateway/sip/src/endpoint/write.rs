@@ -10,7 +10,7 @@ use super::{
     Call, Endpoint, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport,
     ways::{host_and_port, reconnect},
 };
-use crate::message::{Message, first_of_list, via_parts};
+use crate::message::{Message, address_uri, first_of_list, via_parts};
 
 /// Begins every branch since RFC 3261 (§8.1.1.7).
 const COOKIE: &str = "z9hG4bK";
@@ -205,6 +205,12 @@ pub(super) fn response(
     Transmit { to, reconnect: None, bytes: text.into_bytes() }
 }
 
+/// Whether a proxy goes by Route. One of before RFC 3261 is asked for as if it were the target, which comes last (§12.2.1.1).
+fn is_loose(route: &str) -> bool {
+    let mut parameters = address_uri(route).split(';').skip(1);
+    parameters.any(|parameter| parameter.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("lr")))
+}
+
 fn write_routes(text: &mut String, routes: &[String]) {
     for route in routes {
         // Writing into a String can't fail.
@@ -288,12 +294,15 @@ pub(super) fn request_with(
     let source = call.source;
     let transport = source.transport.in_via();
     let our = our_address(config, source);
-    let mut text = format!(
-        "{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n",
-        clean_uri(&call.target)
-    );
+    let strict = call.routes.split_first().filter(|(first, _)| !is_loose(first));
+    let uri = strict.map_or(call.target.as_str(), |(first, _)| address_uri(first));
+    let mut text =
+        format!("{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {our};branch={branch};rport\r\n", clean_uri(uri));
     text.push_str("Max-Forwards: 70\r\n");
-    write_routes(&mut text, &call.routes);
+    write_routes(&mut text, strict.map_or(call.routes.as_slice(), |(_, others)| others));
+    if strict.is_some() {
+        let _ = write!(text, "Route: <{}>\r\n", clean(&call.target));
+    }
     let to = clean(invite.header("to").unwrap_or_default());
     let _ = write!(text, "From: {to};tag={}\r\nTo: {}\r\n", call.tag, clean(invite.header("from").unwrap_or_default()));
     let call_id = clean(invite.header("call-id").unwrap_or_default());
