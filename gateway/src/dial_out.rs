@@ -188,13 +188,34 @@ async fn place(
     let (leg, facts) = house.plane.open_leg(signalling).await.map_err(failed)?;
     let session = u64::from(rand::random::<u32>());
     let mut security = Security::new(&house.plane, encryption);
-    let offer = sdp::offer(reachable(leg.local(), signalling), session, security.offered());
+    let local = reachable(leg.local(), signalling);
+    let offer = sdp::offer(local, session, security.offered());
     let (answer, answered) = oneshot::channel();
     house.wishes.send(Wish::Call { target, tls, offer, answer }).await.map_err(|_| Attempt::NextServer)?;
     let (orders, mut signals) = answered.await.ok().flatten().ok_or(Attempt::NextServer)?;
-    let description = ring(house, call, &orders, &mut signals).await?;
-    let agreed = offer::agree_at(leg.local(), &description, signalling, &house.ours);
-    let Ok(agreed) = agreed.and_then(|agreed| agreed.answering(security.offered())) else {
+    let mut version = 1;
+    let mut newest = None;
+    // Who rings may offer anew (RFC 3311).
+    let answer = |offer: Vec<u8>| {
+        let mut agreed = offer::agree_at(leg.local(), &offer, signalling, &house.ours).ok()?;
+        security.join(&mut agreed);
+        // What was to be encrypted is not made plain by whoever is on the way.
+        let is_plain = agreed.crypto.is_none() && agreed.dtls.is_none();
+        if is_plain && encryption != Encryption::None {
+            return None;
+        }
+        version += 1;
+        let answer = agreed.answer(local, session, version);
+        newest = Some((offer, agreed));
+        Some(answer)
+    };
+    let description = ring(house, call, &orders, &mut signals, answer).await?;
+    let agreed = match newest {
+        Some((offer, agreed)) if offer == description => Ok(agreed),
+        _ => offer::agree_at(leg.local(), &description, signalling, &house.ours)
+            .and_then(|agreed| agreed.answering(security.offered())),
+    };
+    let Ok(agreed) = agreed else {
         tracing::warn!(?encryption, "the answer has no sound we can take");
         orders.give(Order::HangUp).await;
         return Err(Attempt::Over(DialState::Failed));
@@ -203,17 +224,19 @@ async fn place(
     leg.start(settings(&agreed, signalling, &security)).await.map_err(failed)?;
     let house = Arc::clone(house);
     let mut line = Line::new(house, leg, orders, signals, facts, signalling, session, security, agreed.direction);
+    line.version = version;
     // We have called it.
     line.vouched = Vouched::Brought;
     Ok(Taken { line, codec: call::codec_name(&agreed) })
 }
 
-/// Waits for somebody to take it: his answer.
+/// Waits for somebody to take it: his answer. What he offers before is answered.
 async fn ring(
     house: &House,
     call: &DialOut,
     orders: &Orders,
     signals: &mut mpsc::Receiver<Signal>,
+    mut answer: impl FnMut(Vec<u8>) -> Option<String>,
 ) -> Result<Vec<u8>, Attempt> {
     let give_up = sleep(RINGS);
     let nobody = sleep(SILENT);
@@ -229,6 +252,7 @@ async fn ring(
                     }
                 }
                 Some(Signal::Answered(description)) => return Ok(description),
+                Some(Signal::Reoffered(offer)) => orders.give(Order::AnswerReoffer(answer(offer))).await,
                 Some(Signal::Refused(code)) => {
                     let is_servers = code == 503 || (code == 408 && !tries);
                     let next = if is_servers { Attempt::NextServer } else { Attempt::NextCarrier };

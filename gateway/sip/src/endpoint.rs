@@ -195,7 +195,7 @@ pub enum Event {
     /// The answer was acknowledged; with his answer, where the offer was ours. Of a later offer it is told in that case alone, and of the
     /// answer to one that refreshes the session.
     Confirmed(CallKey, Vec<u8>),
-    /// The other side offers anew: hold, resume, another address. Empty where it waits for an offer of ours.
+    /// The other side offers anew: hold, resume, another address; before [`Self::Answered`], too. Empty where it waits for an offer of ours.
     Reoffered(CallKey, Vec<u8>),
     /// A key by INFO, each press once: `0`–`9`, `*`, `#`, `A`–`D`.
     Digit(CallKey, char),
@@ -645,7 +645,7 @@ impl Endpoint {
 
     /// Answers [`Event::Reoffered`]; without a description it is refused with 488 and all stays as it was.
     pub fn answer_reoffer(&mut self, call: CallKey, description: Option<&str>, now: Instant) {
-        let Some(known) = self.calls.get_mut(call) else { return };
+        let Some(known) = self.calls.get_mut(call) else { return self.answer_early_offer(call, description, now) };
         let Some((message, source)) = known.reinvite.take() else { return };
         let fields = known.contact(&self.config, source) + &known.timer_fields();
         let (transmit, good) = match description {

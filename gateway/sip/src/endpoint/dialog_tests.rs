@@ -6,6 +6,60 @@ use super::{
     *,
 };
 
+// RFC 3311 §5.2: a carrier that moves the sound while it rings
+#[test]
+fn who_has_answered_while_he_rings_may_offer_anew_before_he_is_taken() {
+    let now = Instant::now();
+    let offers = |endpoint: &mut Endpoint, invite: &Message, cseq: u32, body: &str| {
+        hear(endpoint, theirs(invite, "UPDATE", cseq, "t183", "", body), now);
+    };
+    let begun = |endpoint: &mut Endpoint| {
+        let (call, invite) = calling(endpoint, now);
+        hear(endpoint, answer(&invite, 183, &reliable(1), "early"), now);
+        let prack = sent(endpoint).remove(0);
+        hear(endpoint, answer(&prack, 200, "", ""), now);
+        events(endpoint);
+        (call, invite)
+    };
+    let taken = |invite: &Message| {
+        let mut ok = answer(invite, 183, CONTACT, "as first said");
+        ok.start = StartLine::Response { code: 200 };
+        ok
+    };
+    let mut endpoint = endpoint();
+    let (call, invite) = begun(&mut endpoint);
+    offers(&mut endpoint, &invite, 1, "moved");
+    assert_eq!(events(&mut endpoint), [Event::Reoffered(call, b"moved".to_vec())]);
+    offers(&mut endpoint, &invite, 1, "moved");
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (Vec::<String>::new(), vec![]), "come again");
+    offers(&mut endpoint, &invite, 2, "again");
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["500".to_owned()], vec![]), "one at a time");
+    endpoint.answer_reoffer(call, Some("ours"), now);
+    let ok = sent(&mut endpoint).remove(0);
+    assert_eq!((&ok.start, ok.body.as_slice()), (&StartLine::Response { code: 200 }, b"ours".as_slice()));
+    offers(&mut endpoint, &invite, 3, "unheard of");
+    endpoint.answer_reoffer(call, None, now);
+    assert_eq!(lines(&mut endpoint), ["488"]);
+    events(&mut endpoint);
+    hear(&mut endpoint, taken(&invite), now);
+    assert_eq!(events(&mut endpoint), [Event::Answered(call, b"moved".to_vec())]);
+    assert_eq!(lines(&mut endpoint), ["ACK"]);
+    endpoint.handle_timeout(now + SESSION / 2);
+    assert_eq!(sent(&mut endpoint)[0].body, b"ours", "what was said last is said again");
+
+    // Taken before his offer is answered: it is still.
+    let (call, invite) = begun(&mut endpoint);
+    offers(&mut endpoint, &invite, 7, "moved");
+    hear(&mut endpoint, taken(&invite), now);
+    let told = [Event::Reoffered(call, b"moved".to_vec()), Event::Answered(call, b"moved".to_vec())];
+    assert_eq!(events(&mut endpoint), told);
+    lines(&mut endpoint);
+    endpoint.answer_reoffer(call, Some("ours"), now);
+    assert_eq!(sent(&mut endpoint)[0].body, b"ours");
+    offers(&mut endpoint, &invite, 6, "old");
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["500".to_owned()], vec![]));
+}
+
 // RFC 3311 §5.2
 #[test]
 fn while_our_own_offer_waits_for_its_answer_there_is_no_second() {

@@ -336,9 +336,7 @@ impl Endpoint {
             return false;
         }
         match message.method() {
-            "UPDATE" if !message.body.is_empty() => {
-                self.answer_plainly(source, message, key, 491, "Request Pending", now);
-            }
+            "UPDATE" if !message.body.is_empty() => self.early_offer(source, message, key, dialog, now),
             "UPDATE" | "INFO" => {
                 let contact = write::contact(&self.config, source, false);
                 self.answer_with(source, message, key, 200, "OK", &contact, now);

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
 use super::{
     Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat,
-    Replaces, Source, State, T1, T2, TIMEOUT, Transmit, Transport,
+    Replaces, Source, State, T1, T2, TIMEOUT, TransactionKey, Transmit, Transport,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
-    write::{self, Heading},
+    write::{self, Heading, transaction_key},
 };
 use crate::{
     digest::{Challenge, Credentials, Proven},
@@ -92,6 +92,17 @@ impl Target {
             routes: Vec::new(),
         }
     }
+}
+
+/// Where somebody is said to be who is called. A stranger's texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// Of the scheme it was written in.
+    pub uri: String,
+    /// Its user part, or its telephone number; empty where it has none.
+    pub number: String,
+    /// Host and port as they stand; of a telephone number, itself.
+    pub host: String,
 }
 
 /// What was answered to a request outside of calls.
@@ -180,8 +191,14 @@ struct Challenged {
 struct Early {
     /// The newest provisional answer that was acknowledged (RFC 3262 §4); none yet where 0.
     rseq: u32,
-    /// His answer, where it came before the call was taken (RFC 3262 §5).
+    /// His answer, where it came before the call was taken (RFC 3262 §5), or his newest offer that was answered since.
     answer: Vec<u8>,
+    /// What was answered to that; empty where it is still our offer.
+    said: String,
+    /// An UPDATE with one that waits for its answer (RFC 3311 §5.2).
+    update: Option<(Message, Source)>,
+    /// The newest of them.
+    their_cseq: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -458,6 +475,59 @@ impl Endpoint {
         true
     }
 
+    /// Who rings offers anew. Before he has answered our offer there is no second (RFC 3311 §5.2).
+    pub(super) fn early_offer(
+        &mut self,
+        source: Source,
+        update: &Message,
+        key: &TransactionKey,
+        dialog: &(String, String),
+        now: Instant,
+    ) {
+        let outgoing = self.early.get(dialog).and_then(|branch| self.outgoing.get_mut(*branch));
+        let Some(outgoing) = outgoing else { return };
+        let Whose::Call(call) = outgoing.wanted.whose else { return };
+        let (Some(early), Some((number, _))) = (outgoing.early.get_mut(&dialog.1), update.cseq()) else { return };
+        match &early.update {
+            Some((pending, _)) if transaction_key(pending).as_ref() == Some(key) => {}
+            Some(_) => {
+                let later = "Retry-After: 2\r\n";
+                self.answer_with(source, update, key, 500, "Server Internal Error", later, now);
+            }
+            None if number <= early.their_cseq => {
+                self.answer_plainly(source, update, key, 500, "Server Internal Error", now);
+            }
+            None if early.answer.is_empty() => self.answer_plainly(source, update, key, 491, "Request Pending", now),
+            None => {
+                early.their_cseq = number;
+                early.update = Some((update.clone(), source));
+                self.events.push_back(Event::Reoffered(call, update.body.clone()));
+            }
+        }
+    }
+
+    /// See [`Self::answer_reoffer`].
+    pub(super) fn answer_early_offer(&mut self, call: CallKey, description: Option<&str>, now: Instant) {
+        let outgoing = self.calling.get(&call).and_then(|branch| self.outgoing.get_mut(*branch));
+        let mut all = outgoing.into_iter().flat_map(|outgoing| outgoing.early.values_mut());
+        let Some((early, (update, source))) = all.find_map(|early| early.update.take().map(|update| (early, update)))
+        else {
+            return;
+        };
+        let contact = write::contact(&self.config, source, false);
+        let answer = match description {
+            Some(text) => write::response(&update, source, 200, "OK", None, &contact, text),
+            None => write::response(&update, source, 488, "Not Acceptable Here", None, "", ""),
+        };
+        if let Some(key) = transaction_key(&update) {
+            if let Some(said) = description {
+                (early.answer, early.said) = (update.body, said.to_owned());
+            }
+            self.remember(key, answer.clone(), now);
+        }
+        self.transmits.push_back(answer);
+    }
+
     fn final_answer(
         &mut self,
         branch: Branch,
@@ -494,7 +564,12 @@ impl Endpoint {
         let Outgoing { wanted, cseq, proof, canceled, mut early, pracks, .. } = outgoing;
         let Wanted { target, tag, body, session, .. } = wanted;
         let timer = SessionTimer::of_answer(message, now).unwrap_or_else(|| SessionTimer::own(session, now));
-        let known = Call { description: body, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
+        let mut known = Call { description: body, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
+        let early = early.remove(to_tag).unwrap_or_default();
+        let description = if early.said.is_empty() { body } else { early.said };
+        let mut known = Call { description, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
+        let newest = early.update.as_ref().map_or(early.answer, |(update, _)| update.body.clone());
+        (known.their_cseq, known.reinvite) = (early.their_cseq, early.update);
         let ack_branch = self.new_branch();
         // §13.2.2.4: with what proved the INVITE.
         let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, &proof, "");
@@ -505,11 +580,8 @@ impl Endpoint {
         if canceled {
             self.hang_up(call, now);
         } else {
-            let answer = match early.remove(to_tag) {
-                // What came first is the answer (RFC 3262 §5); a second one says the same.
-                Some(early) if !early.answer.is_empty() => early.answer,
-                _ => message.body.clone(),
-            };
+            // What came before is the answer (RFC 3262 §5); a second one says the same.
+            let answer = if newest.is_empty() { message.body.clone() } else { newest };
             self.events.push_back(Event::Answered(call, answer));
         }
     }
