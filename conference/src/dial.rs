@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use model::{Command, DialState, MeetingId, PhoneNumber, Refusal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{SipInfo, calling::Admission, handle::Request};
@@ -45,6 +45,15 @@ impl DialOut {
     pub async fn tell(&self, state: DialState) {
         // A meeting that has ended needs no telling.
         let _ = self.requests.send(Request::Decided(Command::Dialed(self.dial, state))).await;
+    }
+
+    /// Who is called has his calls forwarded to another number: from now on that one is called, if the meeting might have called it
+    /// itself; why not, else.
+    pub async fn forward(&mut self, to: String) -> Result<(), Refusal> {
+        let (answer, admitted) = oneshot::channel();
+        self.requests.send(Request::Admit { number: to, answer }).await.map_err(|_| Refusal::Ended)?;
+        (self.number, self.admission) = admitted.await.map_err(|_| Refusal::Ended)??;
+        Ok(())
     }
 }
 

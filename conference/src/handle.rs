@@ -8,13 +8,13 @@ use std::sync::{
 use media::{MediaPacket, TrackKind};
 use model::{
     AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, Participant, ParticipantId,
-    Refusal, Snapshot, WaitReason, Whisper,
+    PhoneNumber, Refusal, Snapshot, WaitReason, Whisper,
 };
 use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use streaming::StreamingError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{accounts::Account, broadcast::Livestream, stage::StageSeat, whiteboard::Drawings};
+use crate::{accounts::Account, broadcast::Livestream, calling::Admission, stage::StageSeat, whiteboard::Drawings};
 
 /// What a participant's edge is told.
 #[derive(Debug, Clone)]
@@ -201,6 +201,11 @@ pub(crate) enum Request {
         name: String,
         avatar: Option<String>,
         answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A telephone that is called forwards to this number.
+    Admit {
+        number: String,
+        answer: oneshot::Sender<Result<(PhoneNumber, Option<Admission>), Refusal>>,
     },
     /// Somebody who watches this livestream writes.
     ViewerSays {

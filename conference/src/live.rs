@@ -29,7 +29,7 @@ use crate::{
     broadcast::Livestream,
     calling::Calling,
     chairs::Chairs,
-    dial::{DialOut, DialerSlot, SipSlot, extension_in},
+    dial::{Callee, DialOut, DialerSlot, SipSlot, extension_in},
     files::Files,
     handle::{MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
     now_ms,
@@ -315,6 +315,10 @@ impl Live {
                 // Who asked may have gone.
                 let _ = answer.send(said.and_then(|said| self.decide(said)));
             }
+            Request::Admit { number, answer } => {
+                // Who asked may have gone: then nobody is called.
+                let _ = answer.send(self.admit(&number));
+            }
             Request::People { answer } => {
                 // Who asked may have gone.
                 let _ = answer.send((self.meeting.snapshot().participants, self.media.clone()));
@@ -515,11 +519,9 @@ impl Live {
             if !self.meeting.manages(by) {
                 return Err(Refusal::NotAllowed);
             }
-            let dialer = self.dialer.get().ok_or(Refusal::NoDialOut)?;
-            let callee = dialer.read(&extension_in(number, self.sip.get())?)?;
-            let admit = |price| self.calling.admit(self.row.site, &callee.number, price);
-            self.admission = callee.price.map(admit).transpose()?;
-            callee.number.reveal().clone_into(number);
+            let (callee, admission) = self.admit(number)?;
+            self.admission = admission;
+            callee.reveal().clone_into(number);
         }
         if matches!(&action, Action::Draw { drawing } if !self.whiteboard.has_room_for(drawing)) {
             return Err(Refusal::WhiteboardFull);
@@ -529,6 +531,14 @@ impl Live {
         // Of a call that is not made.
         self.admission = None;
         decided
+    }
+
+    /// Who is meant by what somebody wrote, and that he may be called.
+    fn admit(&self, written: &str) -> Result<(PhoneNumber, Option<Admission>), Refusal> {
+        let dialer = self.dialer.get().ok_or(Refusal::NoDialOut)?;
+        let Callee { number, price } = dialer.read(&extension_in(written, self.sip.get())?)?;
+        let admission = price.map(|price| self.calling.admit(self.row.site, &number, price)).transpose()?;
+        Ok((number, admission))
     }
 
     fn decide(&mut self, command: Command) -> Result<(), Refusal> {

@@ -1,11 +1,16 @@
 //! Somebody called from a meeting (C22, P8): by the first carrier that takes the call, asked whether he comes, brought in.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use conference::{Action, Callee, DialOut, Dialer, JoinRequest};
 use model::{DialState, MeetingId, ParticipantId, PhoneNumber, Refusal, Vouched};
-use sip::{Replaces, Target, sdp};
-use sipconf::{Account, Dialled, Encryption, Prompt};
+use sip::{Contact, Replaces, Target, sdp};
+use sipconf::{Account, Dialled, Encryption, Prompt, Trunk};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -19,6 +24,7 @@ use crate::{
     end_cause::EndCause,
     in_meeting::in_meeting,
     line::{Line, reachable, settings},
+    locate::Place,
     offer,
     security::Security,
     switchboard::{Order, Orders, Signal, Wish},
@@ -27,6 +33,9 @@ use crate::{
 
 /// How long a telephone rings. Shorter than most mailboxes wait; a mailbox presses no key anyway.
 const RINGS: Duration = Duration::from_secs(60);
+
+/// How often a call is sent elsewhere before it is given up: more would be a loop (RFC 3261 §8.1.3.4).
+const REDIRECTS_MAX: usize = 3;
 
 /// How often he is asked whether he comes, and how long each time.
 const ASKED: usize = 3;
@@ -62,22 +71,41 @@ enum Attempt {
     Over(DialState),
     /// This server is not there, or has no room: the carrier's next one may (RFC 3263 §4.3).
     NextServer,
+    /// He is said to be elsewhere (RFC 3261 §21.3).
+    Elsewhere(Vec<Contact>),
     /// The carrier didn't get as far as a telephone: the next carrier may.
     NextCarrier,
 }
 
 #[tracing::instrument(name = "dial", skip_all, fields(meeting_id = %call.meeting, dial = call.dial))]
-async fn run(house: Arc<House>, call: DialOut, replaces: Option<Replaces>) {
-    let Some(number) = house.carriers.plan().read(call.number.reveal()) else {
-        return call.tell(DialState::NoSuchNumber).await;
-    };
-    let own = house.accounts.iter().find(|account| account.user == number.reveal());
-    let state = match own {
-        Some(account) => ring_own(&house, &call, account, &number, replaces).await,
-        None => ring_outside(&house, &call, &number, replaces).await,
+async fn run(house: Arc<House>, mut call: DialOut, replaces: Option<Replaces>) {
+    let mut forwards = 0;
+    let state = loop {
+        let Some(number) = house.carriers.plan().read(call.number.reveal()) else { break DialState::NoSuchNumber };
+        let Some(account) = house.accounts.iter().find(|account| account.user == number.reveal()) else {
+            break ring_outside(&house, &call, &number, replaces).await;
+        };
+        let to = match ring_own(&house, &call, account, &number, replaces.clone()).await {
+            Rung::Over(state) => break state,
+            Rung::Forwarded(to) => to,
+        };
+        forwards += 1;
+        let forwarded = if forwards > REDIRECTS_MAX { Err(Refusal::Failed) } else { call.forward(to).await };
+        if let Err(refusal) = forwarded {
+            tracing::warn!(%refusal, "a telephone of the house is forwarded to a number that is not called");
+            break DialState::Failed;
+        }
+        tracing::info!(number = %call.number, "a telephone of the house is forwarded");
     };
     tracing::info!(number = %call.number, ?state, "called");
     call.tell(state).await;
+}
+
+/// What a telephone of the house made of it.
+enum Rung {
+    Over(DialState),
+    /// Its calls go to this number.
+    Forwarded(String),
 }
 
 /// By the carriers, one after the other.
@@ -86,8 +114,11 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
         let Some(_permit) = house.carriers.take(index) else { continue };
         let trunk = &house.carriers.plan().trunks()[index];
         let uri = format!("sip:{}@{}", trunk.user_part(number), trunk.domain);
-        for place in house.carriers.places(index).await {
-            let Some((target, tls)) = house.carriers.target(index, place, uri.clone(), uri.clone()) else { break };
+        let places = house.carriers.places(index).await;
+        let mut ways: VecDeque<_> = places.iter().map(|place| (*place, uri.clone())).collect();
+        let mut redirects = 0;
+        while let Some((place, asked)) = ways.pop_front() {
+            let Some((target, tls)) = house.carriers.target(index, place, asked, uri.clone()) else { break };
             let target = Target { replaces: replaces.clone(), ..target };
             let came = attempt(house, call, target, tls, trunk.encryption, number).await;
             house.carriers.note(index, place, !matches!(came, Attempt::NextServer));
@@ -96,12 +127,37 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
                 Attempt::NextServer => {
                     tracing::warn!(trunk = trunk.name, server = %place.address, "the server took no call")
                 }
-                Attempt::NextCarrier => break,
+                Attempt::Elsewhere(contacts) if redirects < REDIRECTS_MAX => {
+                    redirects += 1;
+                    // Somebody else's server, or another number, nobody has allowed.
+                    let is_same =
+                        |contact: &Contact| house.carriers.plan().read(&contact.number).as_ref() == Some(number);
+                    let found = contacts.iter().filter(|contact| is_same(contact)).find_map(|contact| {
+                        let place = places.iter().find(|place| trunk_has(trunk, place, contact))?;
+                        Some((*place, contact.uri.clone()))
+                    });
+                    let Some(found) = found else { break };
+                    ways = VecDeque::from([found]);
+                }
+                Attempt::Elsewhere(_) | Attempt::NextCarrier => break,
             }
         }
         tracing::warn!(trunk = trunk.name, "the carrier took no call");
     }
     DialState::Failed
+}
+
+/// Whether this place of a carrier is where it says that somebody is.
+fn trunk_has(trunk: &Trunk, place: &Place, contact: &Contact) -> bool {
+    let host = contact.host.as_str();
+    if let Ok(address) = host.parse::<SocketAddr>() {
+        return address == place.address;
+    }
+    if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return ip == place.address.ip();
+    }
+    let name = host.split(':').next().unwrap_or_default();
+    [&trunk.host, &trunk.domain].iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// A telephone or room system of the house (P12): where its owner would rather be called, then where it registered last, then where
@@ -112,10 +168,10 @@ async fn ring_own(
     account: &Account,
     number: &Dialled,
     replaces: Option<Replaces>,
-) -> DialState {
+) -> Rung {
     let (answer, answered) = oneshot::channel();
     if house.wishes.send(Wish::Find { account: account.user.clone(), answer }).await.is_err() {
-        return DialState::Failed;
+        return Rung::Over(DialState::Failed);
     }
     for binding in answered.await.unwrap_or_default() {
         let target = Target {
@@ -124,12 +180,18 @@ async fn ring_own(
             routes: binding.path,
             ..Target::new(binding.way, binding.uri, format!("sip:huitong@{}", house.realm), "huitong")
         };
-        if let Attempt::Over(over) = attempt(house, call, target, None, account.encryption, number).await {
-            return over;
+        match attempt(house, call, target, None, account.encryption, number).await {
+            Attempt::Over(over) => return Rung::Over(over),
+            Attempt::Elsewhere(contacts) => {
+                if let Some(to) = contacts.into_iter().map(|contact| contact.number).find(|number| !number.is_empty()) {
+                    return Rung::Forwarded(to);
+                }
+            }
+            Attempt::NextServer | Attempt::NextCarrier => {}
         }
     }
     // Unplugged, or never there.
-    DialState::NoAnswer
+    Rung::Over(DialState::NoAnswer)
 }
 
 async fn attempt(
@@ -241,7 +303,7 @@ async fn ring(
     let give_up = sleep(RINGS);
     let nobody = sleep(SILENT);
     tokio::pin!(give_up, nobody);
-    let (mut rings, mut tries) = (false, false);
+    let (mut rings, mut tries, mut elsewhere) = (false, false, Vec::new());
     let over = loop {
         tokio::select! {
             signal = signals.recv() => match signal {
@@ -253,6 +315,8 @@ async fn ring(
                 }
                 Some(Signal::Answered(description)) => return Ok(description),
                 Some(Signal::Reoffered(offer)) => orders.give(Order::AnswerReoffer(answer(offer))).await,
+                Some(Signal::Redirected(contacts)) => elsewhere = contacts,
+                Some(Signal::Refused(_)) if !elsewhere.is_empty() => return Err(Attempt::Elsewhere(elsewhere)),
                 Some(Signal::Refused(code)) => {
                     let is_servers = code == 503 || (code == 408 && !tries);
                     let next = if is_servers { Attempt::NextServer } else { Attempt::NextCarrier };

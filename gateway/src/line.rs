@@ -198,7 +198,8 @@ impl Line {
                     // Who is in no meeting yet has nobody who could be put through.
                     Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,
                     Some(Signal::Replaced) => return Err(EndCause::Replaced),
-                    Some(Signal::Confirmed(_) | Signal::Digit(_) | Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
+                    Some(Signal::Confirmed(_) | Signal::Digit(_)) => {}
+                    Some(Signal::Trying | Signal::Rings | Signal::Redirected(_) | Signal::Answered(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
                     Some(Signal::Ended | Signal::Refused(_)) | None => return Err(EndCause::HungUp),
                 },

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
 
-use sip::{Answer, Binding, CallKey, Endpoint, Event, Incoming, Question, Referral, RequestKey, Target};
+use sip::{Answer, Binding, CallKey, Contact, Endpoint, Event, Incoming, Question, Referral, RequestKey, Target};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -76,6 +76,8 @@ pub(crate) enum Signal {
     Rings,
     /// And is taken, with this answer.
     Answered(Vec<u8>),
+    /// He is elsewhere; [`Self::Refused`] follows.
+    Redirected(Vec<Contact>),
     /// It isn't, by this status code.
     Refused(u16),
 }
@@ -302,6 +304,7 @@ impl Switchboard {
                 }
             }
             Event::Answered(call, answer) => self.signal(call, Signal::Answered(answer)),
+            Event::Redirected(call, contacts) => self.signal(call, Signal::Redirected(contacts)),
             Event::Refused(call, code) => {
                 self.signal(call, Signal::Refused(code));
                 self.signals.remove(&call);

@@ -36,6 +36,7 @@ mod pictures;
 mod push;
 mod quality;
 mod recording;
+mod redirects;
 mod reminder;
 mod screens;
 mod sharing;

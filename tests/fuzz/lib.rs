@@ -148,6 +148,7 @@ impl World {
                 | Event::Referred(call, _)
                 | Event::Trying(call)
                 | Event::Rings(call)
+                | Event::Redirected(call, _)
                 | Event::Answered(call, _) => {
                     assert!(!self.over.contains(&call), "{call:?} is over");
                 }

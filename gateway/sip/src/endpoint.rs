@@ -28,7 +28,7 @@ mod ways;
 mod write;
 
 use outgoing::Outgoing;
-pub use outgoing::{Answer, Question, RequestKey, Target};
+pub use outgoing::{Answer, Contact, Question, RequestKey, Target};
 use proving::Prover;
 use registrar::Registrar;
 pub use registrar::{Binding, Flow, PREFERRED};
@@ -209,6 +209,8 @@ pub enum Event {
     Rings(CallKey),
     /// And is answered, with the answer to our offer; it has been acknowledged.
     Answered(CallKey, Vec<u8>),
+    /// He is to be called elsewhere (RFC 3261 §21.3), the most wanted first; [`Self::Refused`] follows.
+    Redirected(CallKey, Vec<Contact>),
     /// Nobody answers, by this status code; 408 where nothing was heard.
     Refused(CallKey, u16),
     /// What was asked outside of calls has its answer.

@@ -1,17 +1,19 @@
 //! Requests of ours that begin something: calls (RFC 3261 §13.2, §17.1.1), registrations (§10.2) and OPTIONS (§11.1),
 //! with the answers to challenges (§22).
 
-use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
 use super::{
     Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat,
     Replaces, Source, State, T1, T2, TIMEOUT, TransactionKey, Transmit, Transport,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
+    registrar::{PREFERRED, thousandths},
+    ways::host_and_port,
     write::{self, Heading, transaction_key},
 };
 use crate::{
     digest::{Challenge, Credentials, Proven},
-    message::{address_uri, list, parameter, split_address},
+    message::{address_uri, list, parameter, split_address, uri_number},
 };
 
 /// How long a called telephone may ring before the call is given up: proxies give it no longer (§16.6 item 11).
@@ -37,6 +39,9 @@ const UDP_ALONE: Duration = Duration::from_secs(600);
 
 /// Servers of that kind that are remembered; of more, each is tried anew.
 const UDP_ALONE_MAX: usize = 64;
+
+/// Places of a redirected call that are looked at; the others would not be tried.
+const CONTACTS_MAX: usize = 8;
 
 /// ACKs kept for answers that are repeated.
 const ACKS_MAX: usize = 4096;
@@ -556,6 +561,9 @@ impl Endpoint {
             }
             self.end_outgoing(branch);
             if !canceled {
+                if (300..400).contains(&code) {
+                    self.events.push_back(Event::Redirected(call, contacts(message)));
+                }
                 self.events.push_back(Event::Refused(call, code));
             }
             return;
@@ -564,7 +572,6 @@ impl Endpoint {
         let Outgoing { wanted, cseq, proof, canceled, mut early, pracks, .. } = outgoing;
         let Wanted { target, tag, body, session, .. } = wanted;
         let timer = SessionTimer::of_answer(message, now).unwrap_or_else(|| SessionTimer::own(session, now));
-        let mut known = Call { description: body, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
         let early = early.remove(to_tag).unwrap_or_default();
         let description = if early.said.is_empty() { body } else { early.said };
         let mut known = Call { description, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
@@ -739,6 +746,21 @@ fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
         trying: None,
         late: false,
     }
+}
+
+/// Where else somebody is, the most wanted first (§8.1.3.4).
+fn contacts(refusal: &Message) -> Vec<Contact> {
+    let read = |value: &str| {
+        let (uri, behind) = split_address(value);
+        // What else a URI would have us say goes nowhere (§19.1.5).
+        let uri = uri.split('?').next().unwrap_or_default().to_owned();
+        let preference = parameter(behind, "q").and_then(thousandths).unwrap_or(PREFERRED);
+        let (number, host) = (uri_number(&uri).unwrap_or_default(), host_and_port(&uri).to_owned());
+        (preference, Contact { uri, number, host })
+    };
+    let mut all: Vec<_> = refusal.headers("contact").flat_map(list).take(CONTACTS_MAX).map(read).collect();
+    all.sort_by_key(|(preference, _)| Reverse(*preference));
+    all.into_iter().map(|(_, contact)| contact).collect()
 }
 
 /// The proxies a field names, in its order.
