@@ -67,6 +67,22 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     host.click_at(&format!("{row} [data-testid=row-unmute]"))?;
     accept(&mut guest, "asked_to_unmute")?;
     host.see(&format!("{row}[data-muted=false]"))?;
+    // The question is answered by the bar as well: nothing is asked any more, and what it replaced isn't told.
+    host.click_at(&format!("{row} [data-testid=row-mute]"))?;
+    is_told(&mut guest, "muted")?;
+    host.click_at(&format!("{row} [data-testid=row-unmute]"))?;
+    guest.see(&notice("asked_to_unmute"))?;
+    guest.miss(&notice("muted"))?;
+    guest.click("toggle-mic")?;
+    host.see(&format!("{row}[data-muted=false]"))?;
+    guest.miss(&notice("asked_to_unmute"))?;
+    from_row(&mut host, "李雷", "row-camera")?;
+    guest.until("!window.huitong.me.camera")?;
+    from_row(&mut host, "李雷", "row-camera")?;
+    guest.see(&notice("asked_to_show"))?;
+    guest.press("v")?;
+    guest.miss(&notice("asked_to_show"))?;
+    guest.until("window.huitong.me.camera")?;
 
     // All are silent and stay so, until the host opens them.
     host.click("allow-self-unmute")?;

@@ -7,11 +7,11 @@ import { problemText } from '../problems';
 import type { PanelName } from './Panel';
 import type { Dialog } from './Room';
 import styles from './Room.module.css';
-import { attempt, toggleCamera, toggleMicrophone } from './controls';
-import { type Told, useNotices } from './notices';
+import { attempt, toggleCamera, toggleHand, toggleMicrophone } from './controls';
+import { type Told, inPlace, useNotices } from './notices';
 import { namesText, saidText } from './words';
 import { TOLD_MIN, useEnd } from './useEnd';
-import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
+import { useIsHost, useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
 
 interface NoticeStackProps {
   panel: PanelName | null;
@@ -27,9 +27,10 @@ export function NoticeStack({ panel, onPanel, onDialog }: NoticeStackProps) {
   const action = useAction(onPanel, onDialog);
   useNews(panel);
   useEndAsked();
+  useAnswered();
   return (
     <div className={styles.notices} role="status" aria-live="polite">
-      {shown.map(notice => {
+      {inPlace(shown).map(notice => {
         const offered = action(notice);
         return (
           <Paper
@@ -233,6 +234,24 @@ function useNoticeText(): (told: Told) => string {
         return t(`trouble.${trouble[told.device] ?? 'failed'}`, { device: t(`devices.${told.device}`) });
       case 'said':
         return saidText(t, told);
+/** What one was asked for is no question once it is so, however it came about. */
+function useAnswered(): void {
+  const forget = useNotices(state => state.forget);
+  const me = useMe();
+  const isHeard = me?.muted === false;
+  const isSeen = me?.camera === true;
+  const hasSound = useLocalMedia(state => state.screenSound !== null);
+  useEffect(() => {
+    if (isHeard) forget(['asked_to_unmute']);
+  }, [isHeard, forget]);
+  useEffect(() => {
+    if (isSeen) forget(['asked_to_show']);
+  }, [isSeen, forget]);
+  useEffect(() => {
+    if (isHeard || !hasSound) forget(['sound_muted']);
+  }, [isHeard, hasSound, forget]);
+}
+
       case 'music':
       case 'silent_line':
         return t(`notice.${told.kind}`, { name: told.name });
