@@ -374,11 +374,10 @@ impl Caller {
             // The meeting's end has words of its own.
             KeypadCommand::End => (Action::End, None),
         };
-        let is_own_mute = matches!(action, Action::Unmute { .. });
         let is_extension = matches!(action, Action::Extend { .. }) && me.role == Role::Host;
         match self.handle.command(participant, action).await {
             Ok(()) => done.into_iter().map(|prompt| line.clip(prompt)).collect(),
-            Err(Refusal::NotAllowed) if is_own_mute => say(&[Prompt::CannotUnmute]),
+            Err(Refusal::NoSelfUnmute) => say(&[Prompt::CannotUnmute]),
             Err(_) if is_extension => say(&[Prompt::CannotExtend]),
             Err(Refusal::NotAllowed) => say(&[Prompt::HostOnly]),
             Err(_) => say(&[Prompt::Failed]),

@@ -89,8 +89,17 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     guest.until("!window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
     host.click("mute-all")?;
     guest.until("window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
+    // Whoever may not open himself reads why, in his language, and asks by a raised hand.
     guest.click("toggle-mic")?;
-    is_told(&mut guest, "problem")?;
+    let words = "The host hasn’t allowed you to unmute yourself; raise your hand to ask";
+    guest.until(&format!("document.querySelector('{}')?.innerText.includes('{words}')", notice("problem")))?;
+    accept(&mut guest, "problem")?;
+    host.see("[data-testid=tile][data-name='李雷'][data-hand=true]")?;
+    let join = json!({"type": "join", "name": "韩梅梅"});
+    let mut reader = Client::join_reading("zh-CN", server.web, &number, join, None).await?;
+    let refused = reader.command(json!({"type": "unmute", "participant": reader.joined["you"]})).await?;
+    assert_eq!(refused["problem"]["title"], "主持人未允许自我解除静音，可举手请求", "{refused}");
+    reader.command(json!({"type": "leave"})).await?;
     assert_eq!(guest.evaluate("window.huitong.me.muted")?, true);
     host.click("unmute-all")?;
     accept(&mut guest, "asked_to_unmute")?;

@@ -57,10 +57,21 @@ impl Client {
 
     /// Opens the WebSocket of the meeting with this number and joins.
     pub async fn join(web: SocketAddr, number: &str, join: Value, cookie: Option<&str>) -> Result<Self> {
+        Self::join_reading("en", web, number, join, cookie).await
+    }
+
+    /// The same for who reads another language.
+    pub async fn join_reading(
+        language: &str,
+        web: SocketAddr,
+        number: &str,
+        join: Value,
+        cookie: Option<&str>,
+    ) -> Result<Self> {
         let door = http().get(format!("http://{web}/api/v1/meetings/by-number/{number}")).send().await?;
         let door: Value = door.error_for_status()?.json().await?;
         let id = door["id"].as_str().context("an id")?;
-        let url = format!("ws://{web}/api/v1/meetings/{id}/session?lang=en");
+        let url = format!("ws://{web}/api/v1/meetings/{id}/session?lang={language}");
         let mut request = url.into_client_request()?;
         if let Some(cookie) = cookie {
             request.headers_mut().insert("cookie", cookie.parse()?);

@@ -89,6 +89,7 @@ problems! {
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You don’t have permission to do that";
+    NoSelfUnmute = "no_self_unmute", FORBIDDEN, "主持人未允许自我解除静音，可举手请求", "The host hasn’t allowed you to unmute yourself; raise your hand to ask";
     NoSuchParticipant = "no_such_participant", NOT_FOUND, "该参会人已离开", "There is no such participant";
     Draining = "draining", SERVICE_UNAVAILABLE, "服务器正在停止，请稍后再试", "The server is stopping; try again shortly";
     Failed = "failed", INTERNAL_SERVER_ERROR, "服务器出错了，请稍后再试", "Something failed on the server; try again later";
@@ -151,6 +152,7 @@ impl From<Refusal> for Code {
             Refusal::Removed => Self::Removed,
             Refusal::BadName => Self::BadName,
             Refusal::NotAllowed => Self::NotAllowed,
+            Refusal::NoSelfUnmute => Self::NoSelfUnmute,
             Refusal::NoSuchParticipant => Self::NoSuchParticipant,
             Refusal::NotYet => Self::NotYet,
             Refusal::Denied => Self::Denied,

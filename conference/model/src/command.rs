@@ -520,6 +520,9 @@ pub enum Refusal {
     /// He may not.
     #[error("you may not do that")]
     NotAllowed,
+    /// The host opens him, not he himself (C12).
+    #[error("the host has not allowed unmuting oneself")]
+    NoSelfUnmute,
     /// Nobody has that seat.
     #[error("there is no such participant")]
     NoSuchParticipant,

@@ -16,7 +16,9 @@ impl Meeting {
                 Ok(self.set_muted(participant, true, by != participant))
             }
             Action::Unmute { participant } if participant == by => {
-                allowed(role.manages() || is_asked || self.view.self_unmute)?;
+                if !(role.manages() || is_asked || self.view.self_unmute) {
+                    return Err(Refusal::NoSelfUnmute);
+                }
                 Ok(self.set_muted(by, false, false))
             }
             Action::Unmute { participant } => {

@@ -296,7 +296,7 @@ fn mute_all_spares_the_host_and_may_forbid_unmuting() {
     act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
     assert_eq!(muted(&meeting), [false, true, true]);
     for id in [guest, caller] {
-        assert_eq!(act(&mut meeting, id, Action::Unmute { participant: id }), Err(Refusal::NotAllowed));
+        assert_eq!(act(&mut meeting, id, Action::Unmute { participant: id }), Err(Refusal::NoSelfUnmute));
     }
     let newcomer = join(&mut meeting, phone(4));
     assert!(meeting.participant(newcomer).unwrap().muted, "who comes later is as the others");
@@ -306,7 +306,7 @@ fn mute_all_spares_the_host_and_may_forbid_unmuting() {
     act(&mut meeting, guest, Action::Unmute { participant: guest }).unwrap();
     // All are open, and still none may open himself.
     act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
-    assert_eq!(act(&mut meeting, guest, Action::Unmute { participant: guest }), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, guest, Action::Unmute { participant: guest }), Err(Refusal::NoSelfUnmute));
 }
 
 // product: C12
@@ -319,7 +319,7 @@ fn the_host_says_whether_members_may_unmute_themselves() {
     act(&mut meeting, host, forbid).unwrap();
     assert_eq!(muted(&meeting), [false; 3], "nobody who speaks is cut off");
     act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
-    assert_eq!(act(&mut meeting, guest, unmute.clone()), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, guest, unmute.clone()), Err(Refusal::NoSelfUnmute));
     act(&mut meeting, host, allow).unwrap();
     act(&mut meeting, guest, unmute).unwrap();
 }
@@ -333,10 +333,10 @@ fn who_is_asked_to_unmute_may_do_so_once() {
     act(&mut meeting, host, unmute.clone()).unwrap();
     act(&mut meeting, guest, unmute.clone()).unwrap();
     act(&mut meeting, guest, Action::Mute { participant: guest }).unwrap();
-    assert_eq!(act(&mut meeting, guest, unmute.clone()), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, guest, unmute.clone()), Err(Refusal::NoSelfUnmute));
     act(&mut meeting, host, unmute.clone()).unwrap();
     act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
-    assert_eq!(act(&mut meeting, guest, unmute), Err(Refusal::NotAllowed), "the newest word counts");
+    assert_eq!(act(&mut meeting, guest, unmute), Err(Refusal::NoSelfUnmute), "the newest word counts");
 }
 
 // product: C4, P5
@@ -1172,7 +1172,7 @@ fn no_telephone_is_muted_for_ever() {
     }
     // The host forbade it: he opens one, or all, and when he leaves them alone they open themselves.
     act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();
-    assert_eq!(act(&mut meeting, caller, unmute.clone()), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, caller, unmute.clone()), Err(Refusal::NoSelfUnmute));
     act(&mut meeting, host, unmute.clone()).unwrap();
     assert!(!muted(&meeting, caller));
     act(&mut meeting, host, Action::MuteAll { self_unmute: false }).unwrap();

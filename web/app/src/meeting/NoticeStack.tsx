@@ -73,8 +73,21 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isScalable = useMeetingState(state => state.meeting.scalable);
+  const isHandUp = useMe()?.hand === true;
+  const trouble = useLocalMedia(state => state.trouble);
   return (told: Told): { label: string; act: () => void } | null => {
     switch (told.kind) {
+      case 'problem':
+        return told.problem.code === 'no_self_unmute' && !isHandUp
+          ? { label: t('meeting.raiseHand'), act: () => void toggleHand(meeting) }
+          : null;
+      case 'trouble':
+        return isWorthRetry(trouble[told.device])
+          ? {
+              label: t('problems.retry'),
+              act: () => void (told.device === 'camera' ? toggleCamera() : toggleMicrophone(meeting)),
+            }
+          : null;
       case 'music':
         return { label: t('meeting.letMusic'), act: () => void attempt(() => meeting.unmute(told.who)) };
       case 'asked_to_unmute':
@@ -221,19 +234,6 @@ function useEndAsked(): void {
   }, [isSoon, isHost, end, tell, forget]);
 }
 
-function useNoticeText(): (told: Told) => string {
-  const { t } = useTranslation();
-  const trouble = useLocalMedia(state => state.trouble);
-  const isScalable = useMeetingState(state => state.meeting.scalable);
-  const left = useEnd();
-  return told => {
-    switch (told.kind) {
-      case 'problem':
-        return problemText(t, told.problem);
-      case 'trouble':
-        return t(`trouble.${trouble[told.device] ?? 'failed'}`, { device: t(`devices.${told.device}`) });
-      case 'said':
-        return saidText(t, told);
 /** What one was asked for is no question once it is so, however it came about. */
 function useAnswered(): void {
   const forget = useNotices(state => state.forget);
@@ -252,6 +252,19 @@ function useAnswered(): void {
   }, [isHeard, hasSound, forget]);
 }
 
+function useNoticeText(): (told: Told) => string {
+  const { t } = useTranslation();
+  const trouble = useLocalMedia(state => state.trouble);
+  const isScalable = useMeetingState(state => state.meeting.scalable);
+  const left = useEnd();
+  return told => {
+    switch (told.kind) {
+      case 'problem':
+        return problemText(t, told.problem);
+      case 'trouble':
+        return t(`trouble.${trouble[told.device] ?? 'failed'}`, { device: t(`devices.${told.device}`) });
+      case 'said':
+        return saidText(t, told);
       case 'music':
       case 'silent_line':
         return t(`notice.${told.kind}`, { name: told.name });
