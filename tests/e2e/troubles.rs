@@ -61,13 +61,20 @@ async fn without_camera_and_microphone_one_is_told_and_comes_in_all_the_same() -
         reads(&mut page, &by_id("trouble-microphone"), microphone)?;
         reads(&mut page, &by_id("trouble-camera"), camera)?;
     }
+    // What isn't there is not called switched off, and nothing can be made better.
+    reads(&mut page, &by_id("preview-off"), "Camera: none found")?;
+    reads(&mut page, &by_id("mic-said"), "None found")?;
+    for improved in ["device-blur", "device-denoise", "retry-camera"] {
+        page.miss(&by_id(improved))?;
+    }
     page.click("prejoin-join")?;
     page.see(&by_id("room"))?;
     page.until("window.huitong.state.receiving && window.huitong.me.muted")?;
     // Speaking can't be; reading and writing can.
     page.click("toggle-mic")?;
     page.see("[data-notice=trouble]")?;
-    assert!(page.text("[data-notice=trouble]")?.contains("Microphone: none was found"));
+    let told = page.text("[data-notice=trouble]")?;
+    assert!(told.contains("Microphone: none was found") && !told.contains("You can join without it"), "{told}");
     page.until("window.huitong.me.muted")?;
     page.press("c")?;
     page.fill("chat-text", "我没有麦克风")?;
@@ -119,6 +126,10 @@ fn a_browser_that_allows_nothing_is_asked_again_as_soon_as_it_does() -> Result<(
         reads(&mut page, &format!("{}[data-trouble=denied]", by_id("trouble-microphone")), words)?;
         page.see(&format!("{}[data-trouble=denied]", by_id("trouble-camera")))?;
     }
+    reads(&mut page, &by_id("preview-off"), "Camera: not allowed")?;
+    // Another try that is in vain says the same.
+    page.click("retry-camera")?;
+    page.see(&format!("{}[data-trouble=denied]", by_id("trouble-camera")))?;
     // Without a reload: what was typed is still there.
     page.allow(&["camera", "microphone"])?;
     page.see(&by_id("preview"))?;

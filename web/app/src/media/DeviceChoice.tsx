@@ -12,7 +12,7 @@ const KINDS = { camera: 'videoinput', microphone: 'audioinput', speaker: 'audioo
 export function DeviceChoice({ onOpened }: { onOpened?: (capture: 'microphone' | 'camera') => void }) {
   const { t } = useTranslation();
   const settings = useSettings();
-  const { devices, open, listDevices, microphone, camera } = useLocalMedia();
+  const { devices, has, open, listDevices, microphone, camera } = useLocalMedia();
 
   useEffect(() => {
     if (isInsecure()) return;
@@ -68,7 +68,7 @@ export function DeviceChoice({ onOpened }: { onOpened?: (capture: 'microphone' |
           </Group>
         );
       })}
-      {canBlur() && (
+      {has.camera && canBlur() && (
         <Switch
           label={t('devices.blur')}
           checked={settings.blur}
@@ -76,7 +76,7 @@ export function DeviceChoice({ onOpened }: { onOpened?: (capture: 'microphone' |
           data-testid="device-blur"
         />
       )}
-      {canDenoise() && (
+      {has.microphone && canDenoise() && (
         <Switch
           label={t('devices.denoise')}
           checked={settings.denoise}

@@ -1,9 +1,9 @@
-import { Alert, Stack } from '@mantine/core';
+import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { Mic, MicOff, Video, VideoOff } from 'lucide-react';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from './LiveVideo';
-import { useLocalMedia } from './local';
+import { isWorthRetry, useLocalMedia } from './local';
 import styles from './Preview.module.css';
 
 interface PreviewProps {
@@ -33,7 +33,11 @@ export function Preview({ wanted, onChoose }: PreviewProps) {
         {camera ? (
           <LiveVideo track={camera} mirrored testid="preview" />
         ) : (
-          <span>{t('prejoin.cameraOff')}</span>
+          <span data-testid="preview-off">
+            {trouble.camera
+              ? t(`without.${trouble.camera}`, { device: t('devices.camera') })
+              : t('prejoin.cameraOff')}
+          </span>
         )}
         <div className={styles.switches}>
           <button
@@ -73,7 +77,25 @@ export function Preview({ wanted, onChoose }: PreviewProps) {
             data-testid={`trouble-${device}`}
             data-trouble={kind}
           >
-            {t(`trouble.${kind}`, { device: t(`devices.${device}`) })}
+            <Group gap="sm" justify="space-between" wrap="nowrap">
+              <Text fz="sm">
+                {t('trouble.atTheDoor', {
+                  what: t(`trouble.${kind}`, { device: t(`devices.${device}`) }),
+                  interpolation: { escapeValue: false },
+                })}
+              </Text>
+              {isWorthRetry(kind) && (
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  style={{ flexShrink: 0 }}
+                  onClick={() => void open(device)}
+                  data-testid={`retry-${device}`}
+                >
+                  {t('problems.retry')}
+                </Button>
+              )}
+            </Group>
           </Alert>
         ))
       )}

@@ -18,6 +18,8 @@ interface LocalMedia {
   screenSound: MediaStreamTrack | null;
   trouble: Partial<Record<Capture, Trouble>>;
   devices: MediaDeviceInfo[];
+  /** Whether the machine has one, allowed or not. */
+  has: Record<Capture, boolean>;
   /** Opens a device (the one of the settings), or opens it anew. Null if that can't be. */
   open: (capture: Capture) => Promise<MediaStreamTrack | null>;
   close: (capture: Capture | 'screen') => void;
@@ -85,6 +87,10 @@ function troubleOf(thrown: unknown): Trouble {
   }
 }
 
+/** Whether somebody can do something about it, and then try again. */
+export const isWorthRetry = (trouble: Trouble | undefined): boolean =>
+  trouble === 'denied' || trouble === 'busy' || trouble === 'failed';
+
 /** Browsers hide devices from pages that came over plain HTTP from another machine. */
 export const isInsecure = (): boolean => !window.isSecureContext;
 
@@ -113,6 +119,7 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
   screenSound: null,
   trouble: {},
   devices: [],
+  has: { microphone: false, camera: false },
 
   open: capture => {
     // All of it: until the track is known, who waits for it would go in without.
@@ -168,7 +175,13 @@ export const useLocalMedia = create<LocalMedia>((set, get) => ({
     if (isInsecure()) return;
     const devices = await navigator.mediaDevices.enumerateDevices();
     // Before permission browsers list devices without names.
-    set({ devices: devices.filter(({ deviceId, label }) => deviceId && label) });
+    set({
+      devices: devices.filter(({ deviceId, label }) => deviceId && label),
+      has: {
+        microphone: devices.some(({ kind }) => kind === 'audioinput'),
+        camera: devices.some(({ kind }) => kind === 'videoinput'),
+      },
+    });
   },
 }));
 

@@ -2,7 +2,7 @@ import type { Participant } from '@huitong/sdk';
 import { Button, CloseButton, Group, Paper, Text } from '@mantine/core';
 import { useEffect, useEffectEvent, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useLocalMedia } from '../media/local';
+import { isWorthRetry, useLocalMedia } from '../media/local';
 import { problemText } from '../problems';
 import type { PanelName } from './Panel';
 import type { Dialog } from './Room';
