@@ -22,7 +22,7 @@ const PASSWORD: &str = "Huitong-2026";
 // reliability: A8
 #[test]
 fn the_page_is_installable_and_never_old() -> Result<()> {
-    let mut server = Server::start()?;
+    let mut server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;
     let home = format!("http://{}/", server.web);
     let mut page = Browser::start(0.0, Colour::Green)?;
     page.open(&home)?;
@@ -55,7 +55,10 @@ fn the_page_is_installable_and_never_old() -> Result<()> {
     )?;
     let kept: Vec<String> = serde_json::from_value(kept)?;
     assert!(kept.iter().any(|path| path.starts_with("/assets/")), "{kept:?}");
-    let may_be = |path: &String| path.starts_with("/assets/") || path == "/offline.html" || path == "/favicon.svg";
+    let may_be = |path: &String| {
+        path.starts_with("/assets/")
+            || ["/offline.html", "/favicon.svg", "/dial.js", "/api/v1/info"].contains(&path.as_str())
+    };
     assert!(kept.iter().all(may_be), "{kept:?}");
     // Two tabs: the second is told of the first.
     page.login(server.web, "host", PASSWORD)?;
@@ -72,5 +75,6 @@ fn the_page_is_installable_and_never_old() -> Result<()> {
     server.interrupt()?;
     page.reload()?;
     page.see(&by_id("offline"))?;
+    page.see("[data-testid=offline] a[href='tel:+861088886666']")?;
     is_sound(&mut page, "no network")
 }

@@ -141,23 +141,65 @@ fn a_browser_that_allows_nothing_is_asked_again_as_soon_as_it_does() -> Result<(
 }
 
 #[test]
-fn an_old_browser_is_told_so_in_both_languages() -> Result<()> {
-    let server = Server::start()?;
+fn an_old_browser_is_told_so_in_both_languages_and_whom_to_call() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;
     let mut page = Browser::start(0.0, Colour::Blue)?;
+    // The first is missed by who meets alone, the second by all.
     page.before_each_page("delete window.RTCPeerConnection")?;
-    for address in [format!("http://{}/", server.web), door(&server)] {
+    let watch = format!("http://{}/watch/{}", server.web, "0198e3b0-0000-7000-8000-000000000000");
+    page.open(&watch)?;
+    page.see(&by_id("watch-state"))?;
+    page.miss(&by_id("old-browser"))?;
+    page.before_each_page("delete Array.prototype.toReversed")?;
+    for (address, chinese, english) in [
+        (
+            format!("http://{}/", server.web),
+            "此浏览器版本过旧，无法参加会议。",
+            "This browser is too old for meetings.",
+        ),
+        (door(&server), "此浏览器版本过旧，无法参加会议。", "This browser is too old for meetings."),
+        (watch, "此浏览器版本过旧，无法观看直播。", "This browser is too old for livestreams."),
+    ] {
         page.open(&address)?;
         for (width, height) in SIZES {
             page.resize(width, height)?;
             let text = page.text(&by_id("old-browser"))?;
-            assert!(text.contains("此浏览器版本过旧，无法参加会议。"), "{text}");
-            assert!(text.contains("This browser is too old for meetings."), "{text}");
+            assert!(text.contains(chinese), "{text}");
+            assert!(text.contains(english), "{text}");
+            page.see("[data-testid=old-browser] h1")?;
+            page.see("[data-testid=old-browser] img")?;
+            page.see("[data-testid=old-browser] a[href='tel:+861088886666']")?;
             assert_eq!(page.evaluate("document.documentElement.scrollWidth <= innerWidth")?, true);
         }
         // Nothing beside it that doesn't work.
-        assert_eq!(page.evaluate("document.getElementById('root').children.length")?, 1);
+        assert_eq!(page.evaluate("document.querySelectorAll('button, input, video').length")?, 0);
     }
     Ok(())
+}
+
+// product: J1, J6
+#[test]
+fn where_the_network_lets_no_sound_through_the_telephone_is_a_click_away() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    // Nothing goes but by a relay, of which there is none.
+    page.before_each_page(
+        "const Own = RTCPeerConnection;
+         window.RTCPeerConnection = class extends Own {
+           constructor(wish) {
+             super({ ...wish, iceTransportPolicy: 'relay' });
+           }
+         }",
+    )?;
+    page.open(&door(&server))?;
+    to_mirror(&mut page, "李雷")?;
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    page.see("[data-testid=media-connecting] [data-testid=by-phone]")?;
+    reads(&mut page, &by_id("media-connecting"), "still not connected")?;
+    page.click("by-phone")?;
+    let dialled = format!("tel:+861088886666,,{}%23,,{}%23", server.meeting, server.password);
+    page.see(&format!("{} a[href='{dialled}']", by_id("dial-in-info")))
 }
 
 // product: J6, C21

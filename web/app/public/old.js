@@ -1,26 +1,52 @@
 /* Tells who has an old browser so, in both languages and by what every browser knows; others notice nothing. */
 (function () {
-  var isNew =
-    'noModule' in document.createElement('script') && 'toReversed' in [] && 'RTCPeerConnection' in window;
-  if (isNew) return;
   var root = document.getElementById('root');
+  // Whoever only watches needs no more than players do.
+  var isNew =
+    'noModule' in document.createElement('script') &&
+    'toReversed' in [] &&
+    (!root || 'RTCPeerConnection' in window);
+  if (isNew) return;
   var box = document.createElement('div');
   box.setAttribute('data-testid', 'old-browser');
-  box.style.cssText = 'max-width:32em;margin:15vh auto;padding:0 24px;font:16px/1.6 sans-serif';
+  box.style.cssText = 'max-width:32em;margin:12vh auto;padding:0 24px;font:16px/1.6 sans-serif';
+  var logo = document.createElement('img');
+  logo.src = '/favicon.svg';
+  logo.alt = '会通';
+  logo.style.cssText = 'width:56px;height:56px';
+  box.appendChild(logo);
+  var newer = {
+    'zh-CN': '请更新浏览器，或改用新版 Chrome、Edge、Firefox、Safari。也可以用电话拨打接入号码入会。',
+    en: 'Update it, or use a current Chrome, Edge, Firefox or Safari. You can also dial in by telephone.',
+  };
   [
+    ['h1', 'zh-CN', '浏览器版本过旧'],
     [
+      'p',
       'zh-CN',
-      '此浏览器版本过旧，无法参加会议。请更新浏览器，或改用新版 Chrome、Edge、Firefox、Safari。也可以用电话拨打接入号码入会。',
+      (root ? '此浏览器版本过旧，无法参加会议。' : '此浏览器版本过旧，无法观看直播。') + newer['zh-CN'],
     ],
+    ['h2', 'en', 'Browser too old'],
     [
+      'p',
       'en',
-      'This browser is too old for meetings. Update it, or use a current Chrome, Edge, Firefox or Safari. You can also dial in by telephone.',
+      (root ? 'This browser is too old for meetings. ' : 'This browser is too old for livestreams. ') +
+        newer.en,
     ],
   ].forEach(function (words) {
-    var line = document.createElement('p');
-    line.lang = words[0];
-    line.appendChild(document.createTextNode(words[1]));
+    var line = document.createElement(words[0]);
+    line.lang = words[1];
+    if (words[0] !== 'p') line.style.cssText = 'margin:16px 0 0;font-size:20px';
+    line.appendChild(document.createTextNode(words[2]));
     box.appendChild(line);
   });
-  root.appendChild(box);
+  var dial = document.createElement('div');
+  dial.id = 'dial';
+  box.appendChild(dial);
+  // Of the watch page nothing is left: its own script finds nothing to go on with.
+  if (!root) document.body.innerHTML = '';
+  (root || document.body).appendChild(box);
+  var numbers = document.createElement('script');
+  numbers.src = '/dial.js';
+  document.body.appendChild(numbers);
 })();

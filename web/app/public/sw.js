@@ -2,14 +2,17 @@
  * Makes the page installable, quick to start again, and able to say that there is no network.
  *
  * Pages always come from the server: a stale one is never shown. What has a hash in its name never changes and is kept.
- * Words, media and whatever else is not named here pass by untouched.
+ * Words, media and whatever else is not named here pass by untouched; of what the server says only its numbers are kept.
  */
 
 /** Raised when what is kept is to be thrown away. */
 const KEPT = 'huitong-1';
 
 /** Shown where a page can't be fetched. */
-const OFFLINE = ['/offline.html', '/favicon.svg'];
+const OFFLINE = ['/offline.html', '/favicon.svg', '/dial.js'];
+
+/** What the server says of itself: whoever has no network may still have a telephone. */
+const INFO = '/api/v1/info';
 
 /** Files kept: some builds. The oldest go. */
 const FILES_MAX = 250;
@@ -17,7 +20,7 @@ const FILES_MAX = 250;
 self.addEventListener('install', event => {
   const keep = async () => {
     const cache = await caches.open(KEPT);
-    await cache.addAll(OFFLINE.map(url => new Request(url, { cache: 'reload' })));
+    await cache.addAll([...OFFLINE, INFO].map(url => new Request(url, { cache: 'reload' })));
     await self.skipWaiting();
   };
   event.waitUntil(keep());
@@ -37,6 +40,7 @@ self.addEventListener('fetch', event => {
   if (request.method !== 'GET' || origin !== self.location.origin) return;
   if (request.mode === 'navigate') event.respondWith(page(request));
   else if (pathname.startsWith('/assets/')) event.respondWith(file(request));
+  else if (pathname === INFO) event.respondWith(fresh(request));
   else if (OFFLINE.includes(pathname)) event.respondWith(fetch(request).catch(() => caches.match(request)));
 });
 
@@ -45,6 +49,20 @@ async function page(request) {
     return await fetch(request);
   } catch {
     return (await caches.match('/offline.html')) ?? Response.error();
+  }
+}
+
+/** As it is now; where the server can't be reached, as it was last. */
+async function fresh(request) {
+  try {
+    const response = await fetch(request);
+    if (response.ok) {
+      const cache = await caches.open(KEPT);
+      await cache.put(INFO, response.clone()).catch(() => undefined);
+    }
+    return response;
+  } catch {
+    return (await caches.match(INFO, { ignoreVary: true })) ?? Response.error();
   }
 }
 

@@ -1,6 +1,7 @@
 import { Button, Loader } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { ByPhone } from '../parts/ByPhone';
 import { Bars } from './Bars';
 import styles from './Room.module.css';
 import { useIsPoor, useMeeting, useMeetingState } from './useMeeting';
@@ -12,13 +13,25 @@ const PATIENCE_MS = 2_500;
 const WORRY_MS = 12_000;
 
 /** Says that the network is gone, that words pass but media doesn't, or that media passes badly. */
-export function Connection() {
+export function Connection({ password }: { password: string | undefined }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const isLost = useMeetingState(({ phase }) => phase === 'reconnecting');
   const isSilent = useMeetingState(({ sending, receiving }) => !sending || !receiving);
   const isPoor = useIsPoor();
   const since = useSince(isLost || isSilent);
+  const number = useMeetingState(state => state.meeting.number);
+  const isWorrying = since >= WORRY_MS;
+  const byPhone = isWorrying && (
+    <ByPhone
+      number={number}
+      password={password}
+      size="compact-xs"
+      variant="white"
+      color="dark"
+      style={{ flexShrink: 0 }}
+    />
+  );
   if (isLost) {
     return (
       <div className={styles.banner} role="alert" data-testid="reconnecting">
@@ -27,6 +40,7 @@ export function Connection() {
         <Button size="compact-xs" variant="white" color="dark" onClick={() => meeting.reconnect()}>
           {t('meeting.reconnectNow')}
         </Button>
+        {byPhone}
       </div>
     );
   }
@@ -42,7 +56,8 @@ export function Connection() {
   return (
     <div className={styles.banner} role="alert" data-testid="media-connecting">
       <Loader size={16} color="white" />
-      <span>{since < WORRY_MS ? t('meeting.mediaConnecting') : t('meeting.mediaBlocked')}</span>
+      <span>{isWorrying ? t('meeting.mediaBlocked') : t('meeting.mediaConnecting')}</span>
+      {byPhone}
     </div>
   );
 }

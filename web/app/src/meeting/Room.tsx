@@ -100,7 +100,7 @@ function Inside({ password }: { password: string | undefined }) {
         {panel === 'participants' && <Participants onClose={closePanel} onWrite={writeTo} />}
         {panel === 'chat' && <Chat onClose={closePanel} />}
         {panel === 'polls' && <Polls onClose={closePanel} />}
-        <Connection />
+        <Connection password={password} />
         <Voices />
         <NoticeStack panel={panel} onPanel={setPanel} onDialog={setDialog} />
       </main>

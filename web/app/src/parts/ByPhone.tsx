@@ -1,17 +1,17 @@
-import { Button, Popover, Stack, Text } from '@mantine/core';
+import { Button, type ButtonProps, Popover, Stack, Text } from '@mantine/core';
 import { Phone } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useInfo } from '../info';
 import { AccessNumbers, DialNumbers } from '../meeting/DialIn';
 
-interface ByPhoneProps {
+interface ByPhoneProps extends ButtonProps {
   /** Of a meeting; without one it is keyed in on the telephone. */
   number?: string;
   password?: string | undefined;
 }
 
 /** 电话入会, one click away. */
-export function ByPhone({ number, password }: ByPhoneProps) {
+export function ByPhone({ number, password, ...button }: ByPhoneProps) {
   const { t } = useTranslation();
   const info = useInfo();
   // Without a meeting and a number to call there is nothing to tell.
@@ -25,6 +25,7 @@ export function ByPhone({ number, password }: ByPhoneProps) {
           leftSection={<Phone size={15} />}
           style={{ alignSelf: 'flex-start' }}
           data-testid="by-phone"
+          {...button}
         >
           {t('meeting.byPhone')}
         </Button>
