@@ -202,6 +202,13 @@ async function drag(selector, from, to) {
 
 /** The same with a finger. */
 async function swipe(selector, from, to) {
+/** The browser's own protocol, kept open: what it emulates ends with it. */
+const sessions = new WeakMap();
+async function session() {
+  if (!sessions.has(page)) sessions.set(page, await context.newCDPSession(page));
+  return sessions.get(page);
+}
+
   const box = await page.locator(selector).boundingBox();
   const session = await context.newCDPSession(page);
   const touch = (type, share) => {
@@ -289,6 +296,10 @@ const calls = {
   size: (width, height) => page.setViewportSize({ width, height }),
   dark: on => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),
   offline: on => context.setOffline(on),
+  // As if a finger pointed, from now on or no longer.
+  finger: async on =>
+    (await session()).send('Emulation.setTouchEmulationEnabled', { enabled: on, maxTouchPoints: on ? 5 : 1 }),
+  zone: async timezoneId => (await session()).send('Emulation.setTimezoneOverride', { timezoneId }),
   screenshot: path => page.screenshot({ path }),
   said: () => said,
   axe,

@@ -679,11 +679,35 @@ fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
     is_sound(&mut viewer, "the livestream")?;
     viewer.until("document.querySelector('video').currentTime > 4")?;
     host.click("leave")?;
+    changed_from_elsewhere(&mut page)?;
     host.click("end-meeting")?;
     viewer.see("[data-state=replay]")?;
     viewer.evaluate("document.querySelector('video').play()")?;
     viewer.until("document.querySelector('video').duration > 2 && document.querySelector('video').currentTime > 1")?;
     viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+/// Whoever travels changes a series by the clocks of where it is held, and is told what his own show.
+fn changed_from_elsewhere(page: &mut Browser) -> Result<()> {
+    let starts = "fetch('/api/v1/meetings?period=upcoming').then(answer => answer.json()) \
+                  .then(({ items }) => items.filter(({ title }) => title === '晨会').map(({ start, zone }) => start + zone))";
+    let before = page.evaluate(starts)?;
+    let value = |id: &str| format!("document.querySelector('[data-testid={id}]')?.value");
+    let held = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")?;
+    page.set_zone("Pacific/Auckland")?;
+    page.reload()?;
+    page.click_at(&format!("{} [data-testid=meeting-more]", item("晨会")))?;
+    page.click("meeting-edit")?;
+    page.until(&format!("['8:15 AM', '08:15'].includes({})", value("book-time")))?;
+    page.see(&format!("[data-testid=book-zone][data-zone='{}']", held.as_str().unwrap_or_default()))?;
+    page.see(&by_id("book-here"))?;
+    is_sound(page, "a booking of elsewhere")?;
+    page.click("book-submit")?;
+    page.see(&item("晨会"))?;
+    assert_eq!(page.evaluate(starts)?, before);
+    page.set_zone("")?;
+    page.reload()?;
+    page.see(&item("晨会"))
+}
+
 
     // The film is among the host's recordings.
     host.open(&format!("http://{}/", server.web))?;

@@ -325,6 +325,16 @@ impl Browser {
     pub fn said(&mut self) -> Result<Vec<String>> {
         Ok(serde_json::from_value(self.call("said", &json!([]))?)?)
     }
+    /// Is pointed at with a finger, as a telephone is.
+    pub fn set_finger(&mut self, on: bool) -> Result<()> {
+        self.call("finger", &json!([on])).map(drop)
+    }
+
+    /// Is in this time zone from now on; the machine's own where it is empty.
+    pub fn set_zone(&mut self, zone: &str) -> Result<()> {
+        self.call("zone", &json!([zone])).map(drop)
+    }
+
 
     /// Comes into a meeting by its number.
     pub fn join(&mut self, web: std::net::SocketAddr, number: &str, name: &str, password: &str) -> Result<()> {

@@ -4,9 +4,9 @@ import { useTranslation } from 'react-i18next';
 import { rest } from '../rest';
 import { DayField } from './DayField';
 import { Durations } from './Durations';
-import { type Draft, zone } from './draft';
-import { dayOf, timeOf } from './recurrence';
+import type { Draft } from './draft';
 import { timeText } from './when';
+import { dayIn, timeIn } from './zone';
 import { Retry } from '../parts/Retry';
 import { Sheet } from '../parts/Sheet';
 import { useAsked } from '../parts/useAsked';
@@ -35,8 +35,8 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   const [capacity, setCapacity] = useState(draft.capacity);
   const [now] = useState(() => Date.now());
   const slotsOf = useCallback(
-    (day: string) => rest.freeSlots({ day, duration, capacity, zone: zone() }),
-    [duration, capacity],
+    (day: string) => rest.freeSlots({ day, duration, capacity, zone: draft.zone }),
+    [duration, capacity, draft.zone],
   );
   const { found: slots, problem, again } = useAsked(day, slotsOf);
 
@@ -45,7 +45,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   return (
     <>
       <SimpleGrid cols={{ base: 2, xs: 3 }} spacing="sm">
-        <DayField label={t('book.day')} min={dayOf(new Date())} value={day} onChange={setDay} />
+        <DayField label={t('book.day')} min={dayIn(draft.zone, new Date())} value={day} onChange={setDay} />
         <Durations value={duration} onChange={setDuration} />
         <NumberInput
           label={t('book.capacity')}
@@ -65,6 +65,7 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
       <SimpleGrid cols={{ base: 4, xs: 6 }} spacing={6} mt="md">
         {(problem === null ? coming : null)?.map(({ start, free }) => {
           const at = new Date(start);
+          const time = timeIn(draft.zone, at);
           return (
             <Button
               key={start}
@@ -72,11 +73,11 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
               px={0}
               variant="default"
               disabled={!free}
-              onClick={() => onChosen({ day: dayOf(at), time: timeOf(at), duration, capacity })}
+              onClick={() => onChosen({ day: dayIn(draft.zone, at), time, duration, capacity })}
               data-testid="free-slot"
-              data-time={timeOf(at)}
+              data-time={time}
             >
-              {timeText(i18n.language, timeOf(at))}
+              {timeText(i18n.language, time)}
             </Button>
           );
         })}

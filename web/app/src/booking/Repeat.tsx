@@ -1,13 +1,15 @@
 import { Chip, Group, NativeSelect, NumberInput, Stack } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { DayField } from './DayField';
-import { type Recurrence, WEEKDAYS, dayOf, unitOf, weekdayOf } from './recurrence';
+import { type Recurrence, WEEKDAYS, unitOf, weekdayOf } from './recurrence';
+import { useFinger } from './useFinger';
+import { dateOf } from './when';
 import { useWeekdayName } from './words';
 
 interface RepeatProps {
   value: Recurrence | null;
-  /** The first time. */
-  start: Date | null;
+  /** Of the first time, as 2026-01-31. */
+  day: string;
   onChange: (recurrence: Recurrence | null) => void;
 }
 
@@ -17,14 +19,15 @@ const FREQUENCIES = ['DAILY', 'WEEKLY', 'MONTHLY'] as const;
 const INTERVAL_MAX = 99;
 
 /** 周期会议 (S5). */
-export function Repeat({ value, start, onChange }: RepeatProps) {
+export function Repeat({ value, day, onChange }: RepeatProps) {
   const { t, i18n } = useTranslation();
   const weekday = useWeekdayName();
+  const isFinger = useFinger();
   const begin = (frequency: string) => {
     const chosen = FREQUENCIES.find(one => one === frequency);
     const { interval, end } = value ?? { interval: 1, end: { count: 10 } };
     if (!chosen) onChange(null);
-    else onChange({ frequency: chosen, interval, days: start ? [weekdayOf(start)] : ['MO'], end });
+    else onChange({ frequency: chosen, interval, days: [weekdayOf(dateOf(day))], end });
   };
   const end = value?.end;
   return (
@@ -56,9 +59,14 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
       {value?.frequency === 'WEEKLY' && (
         <Chip.Group multiple value={value.days} onChange={days => onChange({ ...value, days: days })}>
           <Group gap={6}>
-            {WEEKDAYS.map(day => (
-              <Chip key={day} value={day} size="xs" styles={{ root: { display: 'flex' } }}>
-                {weekday(day, 'short')}
+            {WEEKDAYS.map(one => (
+              <Chip
+                key={one}
+                value={one}
+                size={isFinger ? 'md' : 'xs'}
+                styles={{ root: { display: 'flex' } }}
+              >
+                {weekday(one, 'short')}
               </Chip>
             ))}
           </Group>
@@ -95,7 +103,7 @@ export function Repeat({ value, start, onChange }: RepeatProps) {
           ) : (
             <DayField
               name={t('book.endsOn')}
-              min={start ? dayOf(start) : undefined}
+              min={day}
               value={end.until}
               onChange={until => onChange({ ...value, end: { until } })}
               testid="book-until"

@@ -1,13 +1,16 @@
 import type { BookingBody, BookingMode, MeetingOptions, OccurrenceBody, OwnMeeting } from '@huitong/sdk';
 import type { TFunction } from 'i18next';
 import { inTopic } from '../names';
-import { type Recurrence, dayOf, nextHalfHour, recurrenceOf, ruleOf, timeOf } from './recurrence';
+import { type Recurrence, nextHalfHour, recurrenceOf, ruleOf } from './recurrence';
+import { dayIn, instantIn, timeIn, zone } from './zone';
 
 /** A booking while it is being written. */
 export interface Draft {
   title: string;
   password: string;
-  /** As the browser's own fields have them: 2026-01-31 and 09:30, where people live. */
+  /** Whose clocks it goes by: where it was booked. */
+  zone: string;
+  /** As the browser's own fields have them: 2026-01-31 and 09:30, in that zone. */
   day: string;
   time: string;
   /** Minutes. */
@@ -34,16 +37,15 @@ export const defaultTitle = (t: TFunction, name: string): string =>
   // It goes to the server: with no marks around the name, which topics refuse.
   t('instant.defaultTitle', { name: inTopic(name), interpolation: { escapeValue: false } });
 
-export const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 /** What a new booking begins with. */
 export function newDraft(title: string, now: Date): Draft {
   const start = nextHalfHour(now);
   return {
     title,
     password: '',
-    day: dayOf(start),
-    time: timeOf(start),
+    zone: zone(),
+    day: dayIn(zone(), start),
+    time: timeIn(zone(), start),
     duration: 60,
     earlyStart: 0,
     capacity: 10,
@@ -57,7 +59,6 @@ export function newDraft(title: string, now: Date): Draft {
       waiting_room: false,
       livestream: false,
       recording: false,
-      webinar: false,
     },
   };
 }
@@ -67,20 +68,20 @@ export function draftOf(meeting: OwnMeeting): Draft {
   return {
     title: meeting.title,
     password: meeting.password ?? '',
-    day: dayOf(start),
-    time: timeOf(start),
+    zone: meeting.zone,
+    day: dayIn(meeting.zone, start),
+    time: timeIn(meeting.zone, start),
     duration: meeting.duration,
     earlyStart: meeting.early_start,
     capacity: meeting.capacity,
     room: meeting.room ?? '',
-    recurrence: meeting.recurrence ? recurrenceOf(meeting.recurrence) : null,
+    recurrence: meeting.recurrence ? recurrenceOf(meeting.recurrence, meeting.zone) : null,
     options: meeting.options,
   };
 }
 
-export function startOf({ day, time }: Draft): Date | null {
-  const start = new Date(`${day}T${time}`);
-  return Number.isNaN(start.getTime()) ? null : start;
+export function startOf({ zone, day, time }: Draft): Date | null {
+  return instantIn(zone, day, time);
 }
 
 /** What is sent: each mode's own fields. */
@@ -89,13 +90,13 @@ export function bodyOf(draft: Draft, mode: BookingMode, kept?: OwnMeeting): Book
   const { title, password, duration, earlyStart, capacity, room, recurrence, options } = draft;
   // A rule that the form can't show stays as it is.
   const keptRule = kept?.recurrence && !recurrenceOf(kept.recurrence) ? kept.recurrence : undefined;
-  const rule = recurrence ? ruleOf(recurrence) : keptRule;
+  const rule = recurrence ? ruleOf(recurrence, draft.zone) : keptRule;
   return {
     title: title.trim(),
     ...(password && { password }),
     ...(!kept?.personal && start && { start: start.toISOString() }),
     duration,
-    zone: kept?.zone ?? zone(),
+    zone: draft.zone,
     ...(rule && { recurrence: rule }),
     ...(mode === 'shared' && { room, early_start: earlyStart }),
     ...(mode === 'concurrent' && { capacity, early_start: earlyStart }),

@@ -1,3 +1,5 @@
+import { dayIn, instantIn, zone } from './zone';
+
 /** How often: a value of an RRULE (RFC 5545 §3.3.10) as far as the booking form has it. */
 export interface Recurrence {
   frequency: 'DAILY' | 'WEEKLY' | 'MONTHLY';
@@ -11,6 +13,7 @@ export interface Recurrence {
 export const WEEKDAYS = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU'] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
 
+/** Of a day of this browser's zone. */
 export function weekdayOf(date: Date): Weekday {
   return WEEKDAYS[(date.getDay() + 6) % 7] ?? 'MO';
 }
@@ -29,15 +32,18 @@ export function unitOf(
     .join('');
 }
 
-/** The RRULE; an end by date holds until the last second of that day where people live. */
-export function ruleOf({ frequency, interval, days, end }: Recurrence): string {
+/** The RRULE; an end by date holds until the last second of that day where the series is held. */
+export function ruleOf({ frequency, interval, days, end }: Recurrence, held = zone()): string {
   const parts = [`FREQ=${frequency}`];
   if (interval > 1) parts.push(`INTERVAL=${interval}`);
   if (frequency === 'WEEKLY' && days.length > 0) {
     parts.push(`BYDAY=${WEEKDAYS.filter(day => days.includes(day)).join(',')}`);
   }
   if ('count' in end) parts.push(`COUNT=${end.count}`);
-  else parts.push(`UNTIL=${utcStamp(new Date(`${end.until}T23:59:59`))}`);
+  else {
+    const last = instantIn(held, end.until, '23:59:59');
+    if (last) parts.push(`UNTIL=${utcStamp(last)}`);
+  }
   return parts.join(';');
 }
 
@@ -46,7 +52,7 @@ function utcStamp(time: Date): string {
 }
 
 /** What a rule says; null for one that the form doesn't have. */
-export function recurrenceOf(rule: string): Recurrence | null {
+export function recurrenceOf(rule: string, held = zone()): Recurrence | null {
   const parts = new Map(rule.split(';').map(part => part.split('=') as [string, string]));
   const frequency = parts.get('FREQ');
   if (frequency !== 'DAILY' && frequency !== 'WEEKLY' && frequency !== 'MONTHLY') return null;
@@ -56,22 +62,20 @@ export function recurrenceOf(rule: string): Recurrence | null {
   const count = Number(parts.get('COUNT'));
   if (!until && !(count > 0)) return null;
   const interval = Number(parts.get('INTERVAL') ?? 1);
-  return { frequency, interval, days, end: until ? { until: localDay(until) } : { count } };
+  return { frequency, interval, days, end: until ? { until: dayOfEnd(until, held) } : { count } };
 }
 
-function localDay([, year = '', month = '', day = '', hour, minute, second]: RegExpExecArray): string {
+function dayOfEnd(
+  [, year = '', month = '', day = '', hour, minute, second]: RegExpExecArray,
+  held: string,
+): string {
   if (!hour) return `${year}-${month}-${day}`;
-  return dayOf(new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`));
+  return dayIn(held, new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`));
 }
 
 /** A day where people live, as 2026-01-31. */
 export function dayOf(date: Date): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-}
-
-/** A time of day, as 09:30. */
-export function timeOf(date: Date): string {
-  return `${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 /** In two digits. */

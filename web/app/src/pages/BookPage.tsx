@@ -35,8 +35,9 @@ import {
   occurrenceBodyOf,
   startOf,
 } from '../booking/draft';
-import { dayOf } from '../booking/recurrence';
 import { useCapacity } from '../booking/useCapacity';
+import { ZoneLine } from '../booking/ZoneLine';
+import { dayIn } from '../booking/zone';
 import { Page } from '../parts/Page';
 import { problemText } from '../problems';
 import { rest } from '../rest';
@@ -142,7 +143,7 @@ function Form({ account, kept, occurrence }: FormProps) {
               <SimpleGrid cols={{ base: 2, xs: 3 }} spacing="sm">
                 <DayField
                   label={t('book.day')}
-                  min={dayOf(new Date())}
+                  min={dayIn(draft.zone, new Date())}
                   disabled={isStartFixed}
                   value={draft.day}
                   onChange={day => change({ day })}
@@ -161,6 +162,7 @@ function Form({ account, kept, occurrence }: FormProps) {
                   onChange={duration => change({ duration })}
                 />
               </SimpleGrid>
+              <ZoneLine zone={draft.zone} start={start} />
               {needsPorts && !isStartFixed && (
                 <Button
                   variant="light"
@@ -176,7 +178,7 @@ function Form({ account, kept, occurrence }: FormProps) {
               {!occurrence && (
                 <Repeat
                   value={draft.recurrence}
-                  start={start}
+                  day={draft.day}
                   onChange={recurrence => change({ recurrence })}
                 />
               )}

@@ -14,7 +14,7 @@ import { CalendarDays, Check, Copy } from 'lucide-react';
 import { QRCodeSVG } from 'qrcode.react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { zone } from '../booking/draft';
+import { zone } from '../booking/zone';
 import { useInfo } from '../info';
 import { joinLink } from '../numbers';
 import { problemText } from '../problems';
