@@ -382,10 +382,22 @@ fn an_account_is_its_owners() -> Result<()> {
     let token = text.split("/reset#").nth(1).and_then(|rest| rest.split_whitespace().next()).context("a link")?;
     page.open(&format!("{home}reset#{token}"))?;
     is_sound(&mut page, "a new password")?;
+    page.see(&by_id("version-current"))?;
+    // A page of an earlier build, that has stood open, is a press away from the server's.
+    page.click("tab-meeting")?;
+    page.evaluate(
+        "document.querySelector('script[type=module][src]').setAttribute('src', '/assets/index-earlier.js')",
+    )?;
+    page.click("tab-about")?;
+    page.click("version-update")?;
+    page.see(&by_id("version-current"))?;
     new_password(&mut page, "Fourth-2026")?;
+    assert_eq!(page.text(&by_id("support-url"))?, "Contact customer service");
     page.see(&by_id("reset-done"))?;
     page.open(&home)?;
     type_login(&mut page, "member", "Fourth-2026")?;
+    page.see("[data-testid=menu-support][href='https://help.example.com/']")?;
+    page.see("[data-testid=menu-hotline][href='tel:4008001234']")?;
     page.see(&by_id("account-menu"))?;
     page.miss(&by_id("initial-password"))?;
 

@@ -16,12 +16,13 @@ import {
   useMantineColorScheme,
 } from '@mantine/core';
 import { Info, KeyRound, Settings, UserRound } from 'lucide-react';
-import { type ReactNode, type SubmitEvent, useState } from 'react';
+import { type ReactNode, type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAccount } from '../account';
 import { avatarOf } from '../avatar';
+import { isCurrent } from '../build';
 import { LANGUAGES, type Language, setLanguage } from '../i18n';
-import { useInfo } from '../info';
+import { telLink, useInfo } from '../info';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { Face } from '../parts/AccountMenu';
 import { ChooseFile } from '../parts/ChooseFile';
@@ -232,7 +233,7 @@ function About() {
       <Text fw={600}>{t('brand')}</Text>
       <Facts
         rows={[
-          [t('about.version'), <span data-testid="version">{info?.version}</span>],
+          [t('about.version'), <Version version={info?.version} />],
           [t('about.sip'), info?.sip.host],
           ...(info?.phones ?? []).map(({ name, number }): [string, ReactNode] => [
             name || t('dial.number'),
@@ -247,6 +248,35 @@ function About() {
   );
 }
 
+/** The server's version, and whether this page is of it (A6); a page that has stood open for long may not be. */
+function Version({ version }: { version: string | undefined }) {
+  const { t } = useTranslation();
+  const [isNew, setNew] = useState<boolean | null>(null);
+  useEffect(() => {
+    isCurrent().then(setNew, () => undefined);
+  }, []);
+  return (
+    <Group gap="sm">
+      <span data-testid="version">{version}</span>
+      {isNew === true && (
+        <Text span fz="sm" c="dimmed" data-testid="version-current">
+          {t('about.current')}
+        </Text>
+      )}
+      {isNew === false && (
+        <Button
+          size="compact-sm"
+          variant="light"
+          onClick={() => location.reload()}
+          data-testid="version-update"
+        >
+          {t('about.update')}
+        </Button>
+      )}
+    </Group>
+  );
+}
+
 /** 在线客服 and 客服热线 (A6), where the operator set them. */
 function support({ support: { url, hotline } }: ServerInfo, t: TFunction): [string, ReactNode][] {
   const rows: [string, ReactNode][] = [];
@@ -254,14 +284,14 @@ function support({ support: { url, hotline } }: ServerInfo, t: TFunction): [stri
     rows.push([
       t('about.service'),
       <Anchor href={url} fz="sm" target="_blank" rel="noreferrer" data-testid="support-url">
-        {url}
+        {t('about.contact')}
       </Anchor>,
     ]);
   }
   if (hotline) {
     rows.push([
       t('about.hotline'),
-      <Anchor href={`tel:${hotline.replace(/\s/g, '')}`} fz="sm" data-testid="support-hotline">
+      <Anchor href={telLink(hotline)} fz="sm" data-testid="support-hotline">
         {hotline}
       </Anchor>,
     ]);

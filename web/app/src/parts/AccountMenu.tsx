@@ -1,9 +1,20 @@
 import type { Account } from '@huitong/sdk';
 import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core';
-import { Building2, ChevronDown, Info, KeyRound, LogOut, Settings, UserRound } from 'lucide-react';
+import {
+  Building2,
+  ChevronDown,
+  Headset,
+  Info,
+  KeyRound,
+  LogOut,
+  Phone,
+  Settings,
+  UserRound,
+} from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useAccount } from '../account';
+import { telLink, useInfo } from '../info';
 import { initials } from '../names';
 import { Written } from './Written';
 
@@ -11,6 +22,7 @@ import { Written } from './Written';
 export function AccountMenu({ account }: { account: Account }) {
   const { t } = useTranslation();
   const logout = useAccount(state => state.logout);
+  const support = useInfo()?.support;
   return (
     <Menu position="bottom-end" width={220} shadow="md">
       <Menu.Target>
@@ -61,6 +73,28 @@ export function AccountMenu({ account }: { account: Account }) {
         <Menu.Item component={Link} to="/settings#about" leftSection={<Info size={16} />}>
           {t('settings.about')}
         </Menu.Item>
+        {support?.url && (
+          <Menu.Item
+            component="a"
+            href={support.url}
+            target="_blank"
+            rel="noreferrer"
+            leftSection={<Headset size={16} />}
+            data-testid="menu-support"
+          >
+            {t('about.contact')}
+          </Menu.Item>
+        )}
+        {support?.hotline && (
+          <Menu.Item
+            component="a"
+            href={telLink(support.hotline)}
+            leftSection={<Phone size={16} />}
+            data-testid="menu-hotline"
+          >
+            {`${t('about.hotline')} ${support.hotline}`}
+          </Menu.Item>
+        )}
         <Menu.Divider />
         <Menu.Item leftSection={<LogOut size={16} />} onClick={() => void logout()} data-testid="logout">
           {t('account.logout')}
