@@ -456,7 +456,21 @@ pub(crate) async fn opening(
     Ok(model::opening(meeting.mode, &spans, now_ms))
 }
 
-/// What an older server wrote lacks the newer options; they have their defaults.
+/// What an older server wrote lacks the newer options, which have their defaults, and has one that there is no more.
 pub(crate) fn options_of(text: &str) -> Options {
-    serde_json::from_str(text).unwrap_or_default()
+    let mut written: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    written.remove("webinar");
+    serde_json::from_value(written.into()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_agreed_on_with_an_older_server_holds() {
+        let kept = options_of(r#"{"host_video":false,"waiting_room":true,"webinar":false}"#);
+        assert_eq!(kept, Options { host_video: false, waiting_room: true, ..Options::default() });
+        assert_eq!(options_of("{}"), Options::default());
+    }
 }

@@ -159,6 +159,9 @@ async fn the_host_opens_the_door_and_makes_the_meeting_longer_and_larger() -> Re
     let user = User::login(&server, "concurrent").await?;
     let booked = user.post("/meetings", json!({"title": "评审", "options": {"waiting_room": true}})).await?;
     assert_eq!(booked.status, 201, "{}", booked.body);
+    // What there is not is not agreed on.
+    let webinar = user.post("/meetings", json!({"title": "评审", "options": {"webinar": true}})).await?;
+    assert_eq!(webinar.status, 400, "{}", webinar.body);
     let number = booked.body["number"].as_str().context("a number")?;
     let join = |name: &str| json!({"type": "join", "name": name});
 

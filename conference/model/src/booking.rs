@@ -46,8 +46,6 @@ pub struct Options {
     pub livestream: bool,
     /// The meeting is recorded from its start.
     pub recording: bool,
-    /// The meeting is a webinar.
-    pub webinar: bool,
 }
 
 impl Default for Options {
@@ -60,7 +58,6 @@ impl Default for Options {
             waiting_room: false,
             livestream: false,
             recording: false,
-            webinar: false,
         }
     }
 }

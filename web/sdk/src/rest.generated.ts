@@ -196,7 +196,6 @@ export interface Options {
   participant_video?: boolean | null;
   recording?: boolean | null;
   waiting_room?: boolean | null;
-  webinar?: boolean | null;
 }
 /**
  * A page its owner shares often.

@@ -32,7 +32,6 @@ struct OptionsView {
     waiting_room: Option<bool>,
     livestream: Option<bool>,
     recording: Option<bool>,
-    webinar: Option<bool>,
 }
 
 /// A meeting as its owner sees it.
