@@ -188,5 +188,7 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     host.until("window.huitong.me.role === 'host'")?;
     host.click("leave")?;
     host.click("end-meeting")?;
-    host.see(&format!("{}[data-reason=meeting_ended]", by_id("over")))
+    host.see(&format!("{}[data-reason=meeting_ended]", by_id("over")))?;
+    // Nothing was recorded: nothing to be found.
+    host.miss(&by_id("over-recordings"))
 }

@@ -85,6 +85,12 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.see(&by_id("room"))?;
     // A quarter of an hour before the end the host is asked, and led to where it is put off.
     host.see("[data-notice=ends_soon]")?;
+    // The panel that is open because there is room for it covers nothing where there is none.
+    host.see(&by_id("participants"))?;
+    host.resize(390, 844)?;
+    host.miss(&by_id("participants"))?;
+    host.resize(1440, 900)?;
+    host.see(&by_id("participants"))?;
     assert!(host.text("[data-notice=ends_soon]")?.contains("15 min. Extend it?"));
     is_sound(&mut host, "asked whether to extend")?;
     host.click("notice-accept")?;
@@ -728,4 +734,5 @@ fn changed_from_elsewhere(page: &mut Browser) -> Result<()> {
     let films = host.evaluate("document.querySelectorAll('[data-testid=recording-item]').length")?;
     assert_eq!(films, 1, "and no other one of nothing: {}", host.text("[data-testid=recording-item]")?);
     Ok(())
+    host.see(&by_id("over-recordings"))?;
 }

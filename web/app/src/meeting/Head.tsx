@@ -127,6 +127,7 @@ function BroadcastBadge() {
               variant="subtle"
               color={copied ? 'teal' : 'gray'}
               aria-label={t('broadcast.copy')}
+              className={styles.copy}
               onClick={copy}
               data-testid="watch-copy"
             >

@@ -1,10 +1,12 @@
 import type { BroadcastLayout } from '@huitong/sdk';
 import { Menu } from '@mantine/core';
+import { useClipboard } from '@mantine/hooks';
 import {
   Activity,
   CalendarPlus,
   ChartColumn,
   Circle,
+  Copy,
   DoorOpen,
   Ellipsis,
   Grid2x2,
@@ -196,6 +198,8 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
   const isRecording = useMeetingState(state => state.meeting.recording);
   const layout = useMeetingState(({ broadcast }) => broadcast?.layout);
   const isOn = layout !== undefined;
+  const watch = useMeetingState(({ broadcast }) => broadcast?.watch);
+  const clipboard = useClipboard({ timeout: 3000 });
   const mayBe = useMeetingState(state => state.meeting.livestream);
   return (
     <>
@@ -216,6 +220,16 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
         {isRecording ? t('recording.stop') : t('recording.start')}
       </Menu.Item>
       {isOn && (
+      {isNarrow && watch && (
+        <Menu.Item
+          leftSection={<Copy size={16} />}
+          closeMenuOnClick={false}
+          onClick={() => clipboard.copy(new URL(watch, location.origin).href)}
+          data-testid="copy-watch"
+        >
+          {t(clipboard.copied ? 'broadcast.copied' : 'broadcast.copy')}
+        </Menu.Item>
+      )}
         <>
           <Menu.Divider />
           <Menu.Label>{t('broadcast.layout')}</Menu.Label>

@@ -1,4 +1,5 @@
 import type { Ended, Meeting } from '@huitong/sdk';
+import { useMediaQuery } from '@mantine/hooks';
 import { Suspense, lazy, useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { bridge } from '../embed/bridge';
@@ -53,7 +54,8 @@ interface RoomProps {
   meeting: Meeting;
   /** What one came in with, to tell it to others. */
   password: string | undefined;
-  onEnded: (ended: Ended) => void;
+  /** `wasRecorded`: there is something to be seen of it. */
+  onEnded: (ended: Ended, wasRecorded: boolean) => void;
 }
 
 /** The meeting itself. */
@@ -61,7 +63,7 @@ export function Room({ meeting, password, onEnded }: RoomProps) {
   useWakeLock();
   usePresence(meeting.state.meeting.id);
   const ended = useEffectEvent(onEnded);
-  useEffect(() => live(meeting, why => ended(why)), [meeting]);
+  useEffect(() => live(meeting, (why, wasRecorded) => ended(why, wasRecorded)), [meeting]);
   return (
     <MeetingProvider value={meeting}>
       <Inside password={password} />
@@ -71,11 +73,12 @@ export function Room({ meeting, password, onEnded }: RoomProps) {
 
 function Inside({ password }: { password: string | undefined }) {
   const { t } = useTranslation();
-  const [panel, setPanel] = useState<PanelName | null>(() =>
-    window.matchMedia('(min-width: 1100px)').matches ? 'participants' : null,
-  );
+  // Until somebody has opened or shut one, the participants are beside the stage as long as there is room.
+  const [chosen, setPanel] = useState<PanelName | null>();
+  const isWide = useMediaQuery('(min-width: 1100px)', false, { getInitialValueInEffect: false });
+  const panel = chosen === undefined ? (isWide ? 'participants' : null) : chosen;
   const [dialog, setDialog] = useState<Dialog | null>(null);
-  const toggle = (name: PanelName) => setPanel(open => (open === name ? null : name));
+  const toggle = (name: PanelName) => setPanel(panel === name ? null : name);
   const closePanel = () => setPanel(null);
   const closeDialog = () => setDialog(null);
   useMediaSession();
@@ -130,7 +133,7 @@ function Inside({ password }: { password: string | undefined }) {
 }
 
 /** What goes on as long as the page shows the meeting. */
-function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
+function live(meeting: Meeting, onEnded: (ended: Ended, wasRecorded: boolean) => void): () => void {
   const { tell, clear } = useNotices.getState();
   window.huitong = meeting;
   keepResume(meeting);
@@ -140,10 +143,14 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
     if (!event.persisted) void meeting.leave();
   };
   window.addEventListener('pagehide', goodbye);
+  let wasRecorded = meeting.state.meeting.recording;
   const unbridge = isEmbedded ? bridge(meeting) : () => undefined;
   const undo = [
     followDevices(meeting),
-    meeting.on('change', () => keepResume(meeting)),
+    meeting.on('change', () => {
+      keepResume(meeting);
+      wasRecorded ||= meeting.state.meeting.recording;
+    }),
     meeting.on('notice', notice => {
       // What the host stopped is not sent either, whatever the server does with it.
       if (notice === 'camera_stopped') useLocalMedia.getState().close('camera');
@@ -157,7 +164,7 @@ function live(meeting: Meeting, onEnded: (ended: Ended) => void): () => void {
     meeting.on('ended', ended => {
       forgetResume(meeting);
       unbridge(ended);
-      onEnded(ended);
+      onEnded(ended, wasRecorded);
     }),
   ];
   return () => {

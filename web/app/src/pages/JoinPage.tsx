@@ -76,7 +76,7 @@ export function JoinPage() {
           <Room
             meeting={stage.meeting}
             password={stage.entry.password}
-            onEnded={ended => {
+            onEnded={(ended, wasRecorded) => {
               closeDevices();
               const { me, state } = stage.meeting;
               setStage({
@@ -86,7 +86,7 @@ export function JoinPage() {
                 been: {
                   title: state.meeting.title,
                   ms: Date.now() - stage.since,
-                  hosted: account !== null && me?.role === 'host',
+                  hasRecording: account !== null && me?.role === 'host' && wasRecorded,
                 },
               });
             }}

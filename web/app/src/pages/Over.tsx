@@ -22,7 +22,7 @@ export interface Been {
   /** For how long. */
   ms: number;
   /** One was its host, and finds its recording among one's own. */
-  hosted: boolean;
+  hasRecording: boolean;
 }
 
 interface OverProps {
@@ -61,7 +61,7 @@ export function Over({ ended, been, onAgain }: OverProps) {
               {t('home.back')}
             </Button>
           )}
-          {been.hosted && !isEmbedded && (
+          {been.hasRecording && !isEmbedded && (
             <Button
               component={Link}
               to="/"

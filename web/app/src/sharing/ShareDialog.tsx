@@ -109,12 +109,13 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
           {t('share.whiteboard')}
         </button>
       </div>
-      <Text fz="xs" c="dimmed" mt={-10}>
-        {t('share.office')}
+      {/* Who has no screen to share is not sent to it. */}
+      <Text fz="xs" c="dimmed" mt={-10} data-testid="share-office">
+        {t(canShareScreen() ? 'share.office' : 'share.officePhone')}
       </Text>
       {other !== null && (
         <Alert color="yellow" variant="light" data-testid="share-other">
-          {t('share.other', { name: other })}
+          {t(canShareScreen() ? 'share.other' : 'share.otherPhone', { name: other })}
         </Alert>
       )}
       {problem !== null && (
