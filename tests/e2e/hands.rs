@@ -45,6 +45,16 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
         shows(&mut host, &told("hand"), said)?;
         shows(&mut host, &by_id("hands"), &format!("{}", at + 1))?;
     }
+    // How many there are hides nothing of the sign below it.
+    let covered = host.evaluate(
+        "(([icon, badge]) => {
+           const [a, b] = [icon.getBoundingClientRect(), badge.getBoundingClientRect()];
+           const over = Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left)) *
+             Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+           return over / (a.width * a.height);
+         })(['svg', '[data-testid=hands]'].map(one => document.querySelector(`[data-testid=toggle-participants] ${one}`)))",
+    )?;
+    assert!(covered.as_f64().is_some_and(|share| share < 0.25), "{covered} of the sign is covered");
     host.click_at(&format!("{} [data-testid=notice-accept]", told("hand")))?;
     host.see(&by_id("participants"))?;
     host.click("lower-hands")?;

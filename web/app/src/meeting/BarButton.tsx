@@ -33,7 +33,8 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
     >
       <span className={styles.icon}>
         {icon}
-        {count !== undefined && (
+        {/* Raised hands want to be looked at: they stand in the place of how many are here. */}
+        {count !== undefined && hands === undefined && (
           <span className={styles.count} aria-hidden data-alarming={alarming || undefined}>
             {count}
           </span>

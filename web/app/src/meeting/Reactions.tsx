@@ -4,9 +4,9 @@ import { Hand, Smile } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { BarButton } from './BarButton';
+import { Reaction } from './Reaction';
 import styles from './Reactions.module.css';
 import { attempt, toggleHand } from './controls';
-import { EMOJI } from './talk';
 import { useMe, useMeeting } from './useMeeting';
 
 /** 举手 and reactions under one button: both say something without a word. */
@@ -41,7 +41,7 @@ export function Reactions() {
               }}
               data-testid={`react-${reaction}`}
             >
-              {EMOJI[reaction]}
+              <Reaction of={reaction} />
             </button>
           ))}
         </div>

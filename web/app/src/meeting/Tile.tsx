@@ -6,6 +6,7 @@ import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
 import { Bars } from './Bars';
 import { Face } from './Face';
+import { Reaction } from './Reaction';
 import styles from './Tile.module.css';
 import { useTalk } from './talk';
 import { useMeeting, useMeetingState, useShown } from './useMeeting';
@@ -63,7 +64,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
       )}
       {reaction && (
         <span key={reaction.id} className={styles.reaction} data-testid="reaction">
-          {reaction.emoji}
+          <Reaction of={reaction.reaction} />
         </span>
       )}
       {!isSelf && (

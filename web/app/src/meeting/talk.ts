@@ -7,16 +7,6 @@ export const VIEWERS = 'viewers';
 /** How long a reaction is shown. */
 const REACTION_MS = 4_000;
 
-/** Those who answer in one breath; more at once would hide the pictures. */
-export const EMOJI: Record<Reaction, string> = {
-  clap: '👏',
-  like: '👍',
-  heart: '❤️',
-  laugh: '😂',
-  surprise: '😮',
-  celebrate: '🎉',
-};
-
 interface Talk {
   /** The meeting's id. */
   meeting: string;
@@ -27,7 +17,7 @@ interface Talk {
   /** The newest message that was seen. */
   seen: number;
   /** The last reaction of each, while it is shown. */
-  reactions: Readonly<Record<ParticipantId, { emoji: string; id: number }>>;
+  reactions: Readonly<Record<ParticipantId, { reaction: Reaction; id: number }>>;
   /** What one voted, by poll: the server tells nobody. */
   votes: Readonly<Record<number, readonly number[]>>;
   /** Shown large for oneself alone. */
@@ -60,7 +50,7 @@ export const useTalk = create<Talk>((set, get) => ({
   },
   react: (participant, reaction) => {
     const id = ++lastReaction;
-    set({ reactions: { ...get().reactions, [participant]: { emoji: EMOJI[reaction], id } } });
+    set({ reactions: { ...get().reactions, [participant]: { reaction, id } } });
     setTimeout(() => {
       const { [participant]: shown, ...others } = get().reactions;
       if (shown?.id === id) set({ reactions: others });
