@@ -398,5 +398,7 @@ fn zoned(ms: i64, zone: &str) -> jiff::Zoned {
 
 fn when(start_ms: i64, duration_min: u32, zone: &str) -> String {
     let (start, end) = (zoned(start_ms, zone), zoned(start_ms + i64::from(duration_min) * 60_000, zone));
-    format!("{}–{} ({zone}, UTC{})", start.strftime("%Y-%m-%d %H:%M"), end.strftime("%H:%M"), start.strftime("%:z"))
+    // Of UTC its name says all.
+    let offset = if zone == "UTC" { String::new() } else { format!(", UTC{}", start.strftime("%:z")) };
+    format!("{}–{} ({zone}{offset})", start.strftime("%Y-%m-%d %H:%M"), end.strftime("%H:%M"))
 }

@@ -54,6 +54,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-teal-light-color': '#066649',
     '--mantine-color-yellow-light-color': '#7a4d00',
     '--mantine-color-red-light-color': '#a61e1e',
+    '--mantine-color-red-text': '#c8323c',
     // Of menus' items.
     '--mantine-color-red-6': '#c8323c',
   },
@@ -61,5 +62,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-dimmed': '#9aa5ad',
     '--mantine-color-red-6': '#ff8f8f',
     '--mantine-color-error': '#ff8f8f',
+    // The chosen one of several beside each other.
+    '--sc-color': lake[7],
   },
 });

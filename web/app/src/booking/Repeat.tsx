@@ -64,7 +64,7 @@ export function Repeat({ value, day, onChange }: RepeatProps) {
                 key={one}
                 value={one}
                 size={isFinger ? 'md' : 'xs'}
-                styles={{ root: { display: 'flex' } }}
+                styles={{ root: { display: 'flex' }, ...(isFinger && { label: { paddingInline: 10 } }) }}
               >
                 {weekday(one, 'short')}
               </Chip>

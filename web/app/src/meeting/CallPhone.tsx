@@ -70,7 +70,7 @@ export function CallPhone({ to }: CallPhoneProps) {
   };
 
   return (
-    <Stack gap="md">
+    <Stack gap={dials.length > 0 ? 'md' : 0}>
       <form onSubmit={event => void call(event)}>
         <Stack gap="sm">
           <TextInput

@@ -23,7 +23,7 @@ export function Invite({ password, opened, onClose }: InviteProps) {
   const manages = useManages();
   const { id, number, title, dial_out: mayDial } = useMeetingState(state => state.meeting);
   return (
-    <Sheet opened={opened} onClose={onClose} title={t('invite.title')}>
+    <Sheet opened={opened} onClose={onClose} title={t('home.invite')}>
       {opened && (
         <Suspense>
           <Invitation

@@ -20,6 +20,7 @@ import {
   Radio,
   Settings,
   Share2,
+  Square,
   UserPlus,
   UsersRound,
 } from 'lucide-react';
@@ -197,9 +198,9 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
   const meeting = useMeeting();
   const isRecording = useMeetingState(state => state.meeting.recording);
   const layout = useMeetingState(({ broadcast }) => broadcast?.layout);
-  const isOn = layout !== undefined;
   const watch = useMeetingState(({ broadcast }) => broadcast?.watch);
   const clipboard = useClipboard({ timeout: 3000 });
+  const isOn = layout !== undefined;
   const mayBe = useMeetingState(state => state.meeting.livestream);
   return (
     <>
@@ -213,13 +214,12 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
         </Menu.Item>
       )}
       <Menu.Item
-        leftSection={<Circle size={16} fill={isRecording ? 'currentColor' : 'none'} />}
+        leftSection={isRecording ? <Square size={16} color="#c8323c" fill="#c8323c" /> : <Circle size={16} />}
         onClick={() => void attempt(() => (isRecording ? meeting.stopRecording() : meeting.startRecording()))}
         data-testid="toggle-recording"
       >
         {isRecording ? t('recording.stop') : t('recording.start')}
       </Menu.Item>
-      {isOn && (
       {isNarrow && watch && (
         <Menu.Item
           leftSection={<Copy size={16} />}
@@ -230,6 +230,7 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
           {t(clipboard.copied ? 'broadcast.copied' : 'broadcast.copy')}
         </Menu.Item>
       )}
+      {isOn && (
         <>
           <Menu.Divider />
           <Menu.Label>{t('broadcast.layout')}</Menu.Label>

@@ -57,7 +57,7 @@ export function Participants({ onClose, onWrite }: ParticipantsProps) {
   return (
     <Panel
       name="participants"
-      title={t('meeting.participantsCount', { count: participants.length })}
+      title={t(manages ? 'meeting.manageCount' : 'meeting.participantsCount', { count: participants.length })}
       onClose={onClose}
     >
       {manages && <Door />}

@@ -41,7 +41,7 @@ export function Pushes() {
   };
 
   return (
-    <Stack gap="md">
+    <Stack gap={pushes?.length ? 'md' : 0}>
       <form onSubmit={event => void start(event)}>
         <Stack gap="sm">
           <TextInput

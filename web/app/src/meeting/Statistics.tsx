@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import styles from './Statistics.module.css';
 import type { Sample } from './quality';
 import { useSamples } from './samples';
-import { useMeetingState } from './useMeeting';
+import { useMeeting, useMeetingState } from './useMeeting';
 
 type Measure = 'roundTripMs' | 'lost' | 'sentKbit' | 'receivedKbit' | 'jitterMs';
 
@@ -25,6 +25,7 @@ const GRAPHS: {
 /** 统计信息: what the browser measures of the meeting's media, over the last five minutes and track by track. */
 export function Statistics() {
   const { t, i18n } = useTranslation();
+  const meeting = useMeeting();
   const { history, stats } = useSamples();
   const participants = useMeetingState(state => state.participants);
   const nameOf = (id: string | null) => participants.find(participant => participant.id === id)?.name ?? '–';
@@ -69,15 +70,18 @@ export function Statistics() {
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {stats.publish.tracks.map((track, at) => (
-                    <Table.Tr key={at}>
-                      <Table.Td>{kindOf(track.source)}</Table.Td>
-                      <Table.Td>{size(track.width, track.height)}</Table.Td>
-                      <Table.Td>{track.packets.toLocaleString(i18n.language)}</Table.Td>
-                      <Table.Td>{track.retransmitted.toLocaleString(i18n.language)}</Table.Td>
-                      <Table.Td>{limitOf(t, track.limitedBy)}</Table.Td>
-                    </Table.Tr>
-                  ))}
+                  {stats.publish.tracks
+                    // What is no longer sent has its counters still.
+                    .filter(({ source }) => meeting.track(source) !== null)
+                    .map((track, at) => (
+                      <Table.Tr key={at}>
+                        <Table.Td>{kindOf(track.source)}</Table.Td>
+                        <Table.Td>{size(track.width, track.height)}</Table.Td>
+                        <Table.Td>{track.packets.toLocaleString(i18n.language)}</Table.Td>
+                        <Table.Td>{track.retransmitted.toLocaleString(i18n.language)}</Table.Td>
+                        <Table.Td>{limitOf(t, track.limitedBy)}</Table.Td>
+                      </Table.Tr>
+                    ))}
                 </Table.Tbody>
               </Table>
             </div>

@@ -33,6 +33,9 @@ interface Invited {
   seat?: string | undefined;
 }
 
+/** The ways that send a text, which has a language. */
+const WRITTEN: ReadonlySet<string> = new Set(['copy', 'emails', 'sms']);
+
 interface InvitationProps {
   meeting: Invited;
   /** By mail and short message too. */
@@ -47,21 +50,10 @@ interface InvitationProps {
 export function Invitation({ meeting, maySend = true, phone, room }: InvitationProps) {
   const { t, i18n } = useTranslation();
   const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
+  const [way, setWay] = useState('copy');
   return (
     <Stack gap="sm">
-      <SegmentedControl
-        size="xs"
-        value={tongue}
-        onChange={value => setTongue(value)}
-        data={[
-          { value: 'zh', label: '中文' },
-          { value: 'en', label: 'English' },
-        ]}
-        aria-label={t('invite.language')}
-        style={{ alignSelf: 'flex-start' }}
-        data-testid="invite-language"
-      />
-      <Tabs defaultValue="copy" keepMounted={false}>
+      <Tabs value={way} onChange={value => setWay(value ?? 'copy')} keepMounted={false}>
         <Tabs.List mb="md" grow className={phone ? styles.many : undefined}>
           <Tabs.Tab value="copy">{t('invite.byCopy')}</Tabs.Tab>
           {maySend && (
@@ -88,6 +80,20 @@ export function Invitation({ meeting, maySend = true, phone, room }: InvitationP
             {t('invite.byCode')}
           </Tabs.Tab>
         </Tabs.List>
+        {WRITTEN.has(way) && (
+          <SegmentedControl
+            size="xs"
+            mb="sm"
+            value={tongue}
+            onChange={value => setTongue(value)}
+            data={[
+              { value: 'zh', label: '中文' },
+              { value: 'en', label: 'English' },
+            ]}
+            aria-label={t('invite.language')}
+            data-testid="invite-language"
+          />
+        )}
         <Tabs.Panel value="copy">
           <Words meeting={meeting} tongue={tongue} />
         </Tabs.Panel>

@@ -44,7 +44,7 @@ export function Shown({ participant, what }: ShownProps) {
             onClick={() => void attempt(() => meeting.stopShowing())}
             data-testid="stop-showing"
           >
-            {t('meeting.stopShare')}
+            {t(isOwn ? 'meeting.stopShare' : 'meeting.stopTheirShare')}
           </Button>
         )}
       </footer>
