@@ -272,3 +272,85 @@ async fn script_in_every_field_of_a_meeting_stays_text() -> Result<()> {
     is_untouched(&mut page)?;
     runs_nothing_of_others(&mut page)
 }
+
+// product: S6, C17, C20, C22, B3, B9
+#[tokio::test(flavor = "multi_thread")]
+async fn script_in_what_a_host_looks_for_and_sends_out_stays_text() -> Result<()> {
+    let carrier = r#"[{name="nowhere",address="127.0.0.1:9",caller="+861055550000",prefixes=["+86"]}]"#;
+    let server = Server::start_with(&[("HUITONG_SIP__TRUNKS", carrier), ("HUITONG_SIP__COUNTRY", r#""86""#)])?;
+    let home = format!("http://{}/", server.web);
+    let mut page = Browser::start(0.0, Colour::Red)?;
+    page.login(server.web, "host", "Huitong-2026")?;
+    page.see(&by_id("meeting-item"))?;
+    page.click_at("[data-testid=meeting-more]")?;
+    page.click("meeting-encoder")?;
+    page.fill("encoder-name", IMAGE)?;
+    page.click("encoder-make")?;
+    page.see(&by_id("encoder-token"))?;
+    fits(&mut page, "an encoder")?;
+    page.press("Escape")?;
+    page.miss("[role=dialog]")?;
+    page.fill("meetings-search", SCRIPT)?;
+    page.miss(&by_id("meeting-item"))?;
+    is_untouched(&mut page)?;
+    page.open(&format!("{home}admin#prompts"))?;
+    page.see(&by_id("prompt"))?;
+    page.fill("prompts-search", IMAGE)?;
+    page.miss(&by_id("prompt"))?;
+    is_untouched(&mut page)?;
+
+    // Addresses, and who is called by which name.
+    let mut other = called(&server, "李雷").await?;
+    page.join(server.web, &server.meeting, "韩梅梅", "")?;
+    page.click("more")?;
+    page.click("open-invite")?;
+    page.click("invite-by-mail")?;
+    page.fill("invite-addresses", SCRIPT)?;
+    page.click("invite-send")?;
+    page.see(&by_id("invite-problem"))?;
+    page.click("invite-by-phone")?;
+    page.fill("call-number", "138 1234 5678")?;
+    page.fill("call-name", SCRIPT)?;
+    page.click("call-submit")?;
+    says(&mut page, "dial", SCRIPT)?;
+    fits(&mut page, "a call")?;
+    page.press("Escape")?;
+    page.miss("[role=dialog]")?;
+
+    // To all rooms at once.
+    page.evaluate("window.huitong.openBreakouts(2, true)")?;
+    page.click("more")?;
+    page.click("open-breakout-rooms")?;
+    page.fill("tell-rooms", IMAGE)?;
+    page.click("tell-rooms-send")?;
+    other.next(|message| message["event"]["message"]["text"] == IMAGE).await?;
+    page.click("close-breakouts")?;
+    page.press("Escape")?;
+    page.miss("[role=dialog]")?;
+    page.click("toggle-chat")?;
+    says(&mut page, "chat-message", IMAGE)?;
+
+    // A place the livestream goes to, and a page that is kept.
+    page.click("start-broadcast")?;
+    page.see("[data-testid=broadcast][data-state=live]")?;
+    page.click("more")?;
+    page.click("open-pushes")?;
+    page.fill("push-url", "rtmp://127.0.0.1:9/live/key")?;
+    page.fill("push-name", SCRIPT)?;
+    page.click("push-submit")?;
+    says(&mut page, "push", SCRIPT)?;
+    fits(&mut page, "a push")?;
+    page.press("Escape")?;
+    page.miss("[role=dialog]")?;
+    page.click("share")?;
+    page.fill("share-address", "https://example.com/?<img src=x onerror=window.run=1>")?;
+    // No address of a page; one that is has no such signs in it.
+    page.click("bookmark-add")?;
+    page.see(&by_id("share-problem"))?;
+    page.fill("share-address", "https://example.com/?javascript:window.run=1")?;
+    page.click("bookmark-add")?;
+    says(&mut page, "bookmark", "javascript:window.run=1")?;
+    fits(&mut page, "a bookmark")?;
+    is_untouched(&mut page)?;
+    runs_nothing_of_others(&mut page)
+}

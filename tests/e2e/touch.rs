@@ -31,6 +31,8 @@ fn is_at_hand(page: &mut Browser, ids: &[&str]) -> Result<()> {
 async fn a_host_with_a_telephone_shares_draws_and_mutes_by_touch() -> Result<()> {
     let server = Server::start()?;
     let mut page = Browser::start_on(Devices::Phone)?;
+    // Telephones' browsers share no screens.
+    page.before_each_page("delete MediaDevices.prototype.getDisplayMedia")?;
     page.login(server.web, "host", "Huitong-2026")?;
     page.join(server.web, &server.meeting, "韩梅梅", "")?;
     let join = json!({"type": "join", "name": "李雷", "password": server.password});
@@ -40,6 +42,10 @@ async fn a_host_with_a_telephone_shares_draws_and_mutes_by_touch() -> Result<()>
 
     page.click("more")?;
     page.click("share")?;
+    // Nobody is sent to what he hasn't.
+    page.see(&by_id("share-dialog"))?;
+    page.miss(&by_id("toggle-screen"))?;
+    assert!(!page.text(&by_id("share-office"))?.contains("screen"), "{}", page.text(&by_id("share-office"))?);
     page.click("share-whiteboard")?;
     page.see(&format!("{}[data-state=ready]", by_id("whiteboard")))?;
     let board = by_id("whiteboard");
@@ -58,5 +64,108 @@ async fn a_host_with_a_telephone_shares_draws_and_mutes_by_touch() -> Result<()>
     is_at_hand(&mut page, &["panel-close", "mute-all", "unmute-all"])?;
     page.click("panel-close")?;
     page.miss(&by_id("participants"))?;
-    is_at_hand(&mut page, &["toggle-mic", "more", "board-pen"])
+    is_at_hand(&mut page, &["toggle-mic", "more", "board-pen"])?;
+
+    // A livestream, behind the three dots.
+    page.click("more")?;
+    page.click("start-broadcast")?;
+    page.see("[data-testid=broadcast][data-state=live]")?;
+    page.click("more")?;
+    page.click("copy-watch")?;
+    page.until("navigator.clipboard.readText().then(text => text.includes('/watch/'))")?;
+    page.click("broadcast-layout-gallery")?;
+    page.until("window.huitong.state.broadcast.layout === 'gallery'")?;
+    page.press("Escape")?;
+    page.miss("[role=menu]")?;
+    is_at_hand(&mut page, &["toggle-mic", "dial-in", "more", "leave"])?;
+    page.click("more")?;
+    page.click("stop-broadcast")?;
+    page.miss(&by_id("broadcast"))
+}
+
+// product: C4, C14, C15, C16, C17, C21, C23
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_a_telephone_talks_votes_extends_records_and_ends() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start_on(Devices::Phone)?;
+    page.login(server.web, "concurrent", "Huitong-2026")?;
+    page.click("instant-open")?;
+    page.fill("instant-title", "周会")?;
+    page.choose("book-duration", "15")?;
+    page.click("instant-start")?;
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    let ends = page.evaluate("window.huitong.state.meeting.ends_ms")?.as_i64().unwrap_or_default();
+    let number = page.evaluate("window.huitong.state.meeting.number")?.as_str().unwrap_or_default().to_owned();
+    let mut guest = Client::join(server.web, &number, json!({"type": "join", "name": "李雷"}), None).await?;
+    let guest_id = guest.joined["you"].clone();
+
+    // What passes doesn't push the question aside that waits for an answer.
+    page.see("[data-notice=ends_soon]")?;
+    for text in ["一", "二"] {
+        guest.command(json!({"type": "chat", "to": null, "text": text})).await?;
+    }
+    guest.command(json!({"type": "hand", "up": true})).await?;
+    page.evaluate("window.huitong.startRecording()")?;
+    for kind in ["hand", "recording", "ends_soon"] {
+        page.see(&format!("[data-notice={kind}]"))?;
+    }
+    page.click_at("[data-notice=ends_soon] [data-testid=notice-accept]")?;
+    is_at_hand(&mut page, &["extend-more", "extend", "enlarge"])?;
+    page.click("extend")?;
+    page.until(&format!("window.huitong.state.meeting.ends_ms === {}", ends + 30 * 60_000))?;
+    page.press("Escape")?;
+    page.miss(&by_id("extend"))?;
+
+    page.click("toggle-chat")?;
+    page.see(&by_id("chat-message"))?;
+    page.fill("chat-text", "收到")?;
+    page.click("chat-send")?;
+    guest.next(|message| message["event"]["message"]["text"] == "收到").await?;
+    is_at_hand(&mut page, &["panel-close", "chat-text", "chat-send"])?;
+    page.click("panel-close")?;
+
+    page.click("toggle-participants")?;
+    page.click_at("[data-testid=participant-row][data-name='李雷'] [data-testid=row-more]")?;
+    page.click("row-make-co-host")?;
+    guest
+        .next(|message| {
+            let person = &message["event"]["participant"];
+            person["id"] == guest_id && person["role"] == "co_host"
+        })
+        .await?;
+    page.click("lower-hands")?;
+    page.miss(&by_id("hands"))?;
+    page.click("panel-close")?;
+    page.click("reactions")?;
+    is_at_hand(&mut page, &["react-clap", "react-celebrate", "toggle-hand"])?;
+    page.click("react-heart")?;
+    page.see("[data-testid=reaction] svg")?;
+    page.click("reactions")?;
+    page.click("toggle-hand")?;
+    guest.next(|message| message["event"]["participant"]["hand"] == true).await?;
+
+    page.click("more")?;
+    page.click("open-polls")?;
+    page.click("poll-new")?;
+    page.fill("poll-question", "何时发布？")?;
+    page.fill("poll-choice", "周五")?;
+    page.click_at("[data-testid=poll-choice] >> nth=1")?;
+    page.type_text("周一")?;
+    page.click("poll-start")?;
+    guest.next(|message| message["event"]["poll"]["question"] == "何时发布？").await?;
+    guest.command(json!({"type": "vote", "poll": 1, "choices": [1]})).await?;
+    page.click("poll-close")?;
+    page.see("[data-testid=poll-result][data-votes='1']")?;
+    page.click("panel-close")?;
+
+    // Whoever has recorded finds it, once it is over.
+    page.click("more")?;
+    page.click("toggle-recording")?;
+    page.miss(&by_id("recording"))?;
+    page.click("leave")?;
+    page.click("end-meeting")?;
+    page.see(&format!("{}[data-reason=meeting_ended]", by_id("over")))?;
+    page.click("over-recordings")?;
+    page.see(&by_id("recording-item"))
 }

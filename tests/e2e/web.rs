@@ -289,6 +289,16 @@ fn type_login(page: &mut Browser, name: &str, password: &str) -> Result<()> {
 // product: L1, L2, L3, L4, L5, L6, L7, J5, S7, A6
 #[test]
 fn an_account_is_its_owners() -> Result<()> {
+    own_an_account(Browser::start(0.0, Colour::Blue)?)
+}
+
+// product: L1, L2, L3, L4, L5, L6, L7, J5, S7, A6
+#[test]
+fn an_account_is_its_owners_on_a_telephone_too() -> Result<()> {
+    own_an_account(Browser::start_on(Devices::Phone)?)
+}
+
+fn own_an_account(mut page: Browser) -> Result<()> {
     let mail = MailServer::start()?;
     let server = Server::start_with(&[
         ("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address)),
@@ -298,7 +308,6 @@ fn an_account_is_its_owners() -> Result<()> {
         ("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#),
     ])?;
     let home = format!("http://{}/", server.web);
-    let mut page = Browser::start(0.0, Colour::Blue)?;
     page.open(&home)?;
     is_sound(&mut page, "the start page")?;
     type_login(&mut page, "member", "wrong")?;
@@ -356,27 +365,34 @@ fn an_account_is_its_owners() -> Result<()> {
     page.click("setting-startMuted")?;
     is_sound(&mut page, "the settings")?;
     // Colours and language, kept by this browser.
-    let option = |words: &str| format!("[role=option]:has-text('{words}')");
-    page.click("setting-colours")?;
-    page.click_at(&option("Dark"))?;
+    page.choose("setting-colours", "dark")?;
     page.until("document.documentElement.dataset.mantineColorScheme === 'dark'")?;
-    page.click("setting-language")?;
-    page.click_at(&option("简体中文"))?;
+    page.choose("setting-language", "zh-CN")?;
     page.until("document.querySelector('h1').innerText === '设置'")?;
     page.reload()?;
     page.until("document.querySelector('h1')?.innerText === '设置'")?;
     assert_eq!(page.evaluate("document.documentElement.dataset.mantineColorScheme")?, "dark");
-    page.click("setting-language")?;
-    page.click_at(&option("English"))?;
-    page.click("setting-colours")?;
-    page.click_at(&option("Match system"))?;
+    page.choose("setting-language", "en")?;
+    page.choose("setting-colours", "auto")?;
     page.until("document.documentElement.dataset.mantineColorScheme === 'light'")?;
     page.click("tab-about")?;
     page.see(&by_id("version"))?;
+    page.see(&by_id("version-current"))?;
+    // A page of an earlier build, that has stood open, is a press away from the server's.
+    page.click("tab-meeting")?;
+    page.evaluate(
+        "document.querySelector('script[type=module][src]').setAttribute('src', '/assets/index-earlier.js')",
+    )?;
+    page.click("tab-about")?;
+    page.click("version-update")?;
+    page.see(&by_id("version-current"))?;
     page.see("[data-testid=support-url][href='https://help.example.com/']")?;
+    assert_eq!(page.text(&by_id("support-url"))?, "Contact customer service");
     page.see("[data-testid=support-hotline][href='tel:4008001234']")?;
     is_sound(&mut page, "about")?;
     page.click("account-menu")?;
+    page.see("[data-testid=menu-support][href='https://help.example.com/']")?;
+    page.see("[data-testid=menu-hotline][href='tel:4008001234']")?;
     page.click("logout")?;
 
     // Forgotten: a link by mail, which works once.
@@ -391,22 +407,10 @@ fn an_account_is_its_owners() -> Result<()> {
     let token = text.split("/reset#").nth(1).and_then(|rest| rest.split_whitespace().next()).context("a link")?;
     page.open(&format!("{home}reset#{token}"))?;
     is_sound(&mut page, "a new password")?;
-    page.see(&by_id("version-current"))?;
-    // A page of an earlier build, that has stood open, is a press away from the server's.
-    page.click("tab-meeting")?;
-    page.evaluate(
-        "document.querySelector('script[type=module][src]').setAttribute('src', '/assets/index-earlier.js')",
-    )?;
-    page.click("tab-about")?;
-    page.click("version-update")?;
-    page.see(&by_id("version-current"))?;
     new_password(&mut page, "Fourth-2026")?;
-    assert_eq!(page.text(&by_id("support-url"))?, "Contact customer service");
     page.see(&by_id("reset-done"))?;
     page.open(&home)?;
     type_login(&mut page, "member", "Fourth-2026")?;
-    page.see("[data-testid=menu-support][href='https://help.example.com/']")?;
-    page.see("[data-testid=menu-hotline][href='tel:4008001234']")?;
     page.see(&by_id("account-menu"))?;
     page.miss(&by_id("initial-password"))?;
 
@@ -670,9 +674,33 @@ fn book_in_each_mode(mut page: Browser, is_phone: bool) -> Result<()> {
         item("晨会")
     ))?;
     page.miss(&item("例会"))?;
+    changed_from_elsewhere(&mut page)?;
     segment(&mut page, "meetings-period", "Recordings")?;
     is_sound(&mut page, "recordings")?;
     Ok(())
+}
+
+/// Whoever travels changes a series by the clocks of where it is held, and is told what his own show.
+fn changed_from_elsewhere(page: &mut Browser) -> Result<()> {
+    let starts = "fetch('/api/v1/meetings?period=upcoming').then(answer => answer.json()) \
+                  .then(({ items }) => items.filter(({ title }) => title === '晨会').map(({ start, zone }) => start + zone))";
+    let before = page.evaluate(starts)?;
+    let value = |id: &str| format!("document.querySelector('[data-testid={id}]')?.value");
+    let held = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")?;
+    page.set_zone("Pacific/Auckland")?;
+    page.reload()?;
+    page.click_at(&format!("{} [data-testid=meeting-more]", item("晨会")))?;
+    page.click("meeting-edit")?;
+    page.until(&format!("['8:15 AM', '08:15'].includes({})", value("book-time")))?;
+    page.see(&format!("[data-testid=book-zone][data-zone='{}']", held.as_str().unwrap_or_default()))?;
+    page.see(&by_id("book-here"))?;
+    is_sound(page, "a booking of elsewhere")?;
+    page.click("book-submit")?;
+    page.see(&item("晨会"))?;
+    assert_eq!(page.evaluate(starts)?, before);
+    page.set_zone("")?;
+    page.reload()?;
+    page.see(&item("晨会"))
 }
 
 // product: B4, B6
@@ -700,35 +728,12 @@ fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
     is_sound(&mut viewer, "the livestream")?;
     viewer.until("document.querySelector('video').currentTime > 4")?;
     host.click("leave")?;
-    changed_from_elsewhere(&mut page)?;
     host.click("end-meeting")?;
+    host.see(&by_id("over-recordings"))?;
     viewer.see("[data-state=replay]")?;
     viewer.evaluate("document.querySelector('video').play()")?;
     viewer.until("document.querySelector('video').duration > 2 && document.querySelector('video').currentTime > 1")?;
     viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
-/// Whoever travels changes a series by the clocks of where it is held, and is told what his own show.
-fn changed_from_elsewhere(page: &mut Browser) -> Result<()> {
-    let starts = "fetch('/api/v1/meetings?period=upcoming').then(answer => answer.json()) \
-                  .then(({ items }) => items.filter(({ title }) => title === '晨会').map(({ start, zone }) => start + zone))";
-    let before = page.evaluate(starts)?;
-    let value = |id: &str| format!("document.querySelector('[data-testid={id}]')?.value");
-    let held = page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")?;
-    page.set_zone("Pacific/Auckland")?;
-    page.reload()?;
-    page.click_at(&format!("{} [data-testid=meeting-more]", item("晨会")))?;
-    page.click("meeting-edit")?;
-    page.until(&format!("['8:15 AM', '08:15'].includes({})", value("book-time")))?;
-    page.see(&format!("[data-testid=book-zone][data-zone='{}']", held.as_str().unwrap_or_default()))?;
-    page.see(&by_id("book-here"))?;
-    is_sound(page, "a booking of elsewhere")?;
-    page.click("book-submit")?;
-    page.see(&item("晨会"))?;
-    assert_eq!(page.evaluate(starts)?, before);
-    page.set_zone("")?;
-    page.reload()?;
-    page.see(&item("晨会"))
-}
-
 
     // The film is among the host's recordings.
     host.open(&format!("http://{}/", server.web))?;
@@ -737,5 +742,4 @@ fn changed_from_elsewhere(page: &mut Browser) -> Result<()> {
     let films = host.evaluate("document.querySelectorAll('[data-testid=recording-item]').length")?;
     assert_eq!(films, 1, "and no other one of nothing: {}", host.text("[data-testid=recording-item]")?);
     Ok(())
-    host.see(&by_id("over-recordings"))?;
 }

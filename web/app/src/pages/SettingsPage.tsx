@@ -6,7 +6,7 @@ import {
   Anchor,
   Button,
   Group,
-  Select,
+  NativeSelect,
   Stack,
   Switch,
   Table,
@@ -201,20 +201,19 @@ function MeetingSettings() {
       ))}
       <DesktopReminders />
       <DeviceChoice />
-      <Select
+      {/* The browser's own: others lose their place on a page that is scrolled. */}
+      <NativeSelect
         label={t('preferences.language')}
-        allowDeselect={false}
         value={i18n.language}
         data-testid="setting-language"
-        onChange={value => void setLanguage(value as Language)}
+        onChange={event => void setLanguage(event.currentTarget.value as Language)}
         data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
       />
-      <Select
+      <NativeSelect
         label={t('preferences.colours')}
-        allowDeselect={false}
         value={colorScheme}
         data-testid="setting-colours"
-        onChange={value => setColorScheme(value as 'light' | 'dark' | 'auto')}
+        onChange={event => setColorScheme(event.currentTarget.value as 'light' | 'dark' | 'auto')}
         data={(['light', 'dark', 'auto'] as const).map(value => ({
           value,
           label: t(`preferences.${value}`),
