@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 const require = createRequire(new URL('../../web/package.json', import.meta.url));
 const { chromium, firefox } = require('playwright-core');
 
-const [tone, picture, devices = 'all'] = process.argv.slice(2);
+const [tone, picture, devices = 'all', locale = 'en-US'] = process.argv.slice(2);
 const PATIENCE_MS = 30_000;
 
 const FAKE = [
@@ -38,7 +38,7 @@ const isFirefox = devices === 'firefox';
 const isPhone = devices === 'phone';
 const browser = isFirefox ? await launchFirefox() : await launchChromium();
 const context = await browser.newContext({
-  locale: 'en-US',
+  locale,
   ...(isPhone
     ? { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
     : { viewport: { width: 1440, height: 900 } }),
@@ -200,8 +200,6 @@ async function drag(selector, from, to) {
   await page.mouse.up();
 }
 
-/** The same with a finger. */
-async function swipe(selector, from, to) {
 /** The browser's own protocol, kept open: what it emulates ends with it. */
 const sessions = new WeakMap();
 async function session() {
@@ -209,6 +207,8 @@ async function session() {
   return sessions.get(page);
 }
 
+/** The same with a finger. */
+async function swipe(selector, from, to) {
   const box = await page.locator(selector).boundingBox();
   const session = await context.newCDPSession(page);
   const touch = (type, share) => {
@@ -294,12 +294,12 @@ const calls = {
   newTab,
   showTab,
   size: (width, height) => page.setViewportSize({ width, height }),
-  dark: on => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),
-  offline: on => context.setOffline(on),
   // As if a finger pointed, from now on or no longer.
   finger: async on =>
     (await session()).send('Emulation.setTouchEmulationEnabled', { enabled: on, maxTouchPoints: on ? 5 : 1 }),
   zone: async timezoneId => (await session()).send('Emulation.setTimezoneOverride', { timezoneId }),
+  dark: on => page.emulateMedia({ colorScheme: on ? 'dark' : 'light' }),
+  offline: on => context.setOffline(on),
   screenshot: path => page.screenshot({ path }),
   said: () => said,
   axe,

@@ -16,10 +16,12 @@ fn shoot(page: &mut Browser, scene: &str) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     for ((width, height), size) in SIZES.into_iter().zip(["desk", "phone"]) {
         page.resize(width, height)?;
+        page.set_finger(size == "phone")?;
         // What moves has arrived, and pictures have come.
         page.evaluate("new Promise(done => setTimeout(done, 600))")?;
         keep(page, &folder.join(format!("{scene}.{size}.png")))?;
     }
+    page.set_finger(false)?;
     page.resize(1440, 900)
 }
 
@@ -27,17 +29,15 @@ fn shoot(page: &mut Browser, scene: &str) -> Result<()> {
 #[ignore = "writes docs/screens/film: make pictures"]
 async fn pictures_of_eight_people_who_meet() -> Result<()> {
     let server = Server::start()?;
-    let mut host = somebody("0x2f6f7e", 0.0)?;
-    host.open(&format!("http://{}/", server.web))?;
-    host.evaluate("localStorage.setItem('huitong.language', 'zh-CN')")?;
+    let mut host = somebody("zh-CN", "0x2f6f7e", 0.0)?;
     host.login(server.web, "host", "Huitong-2026")?;
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
     shoot(&mut host, "1-alone")?;
 
     // Two more browsers, four clients without a picture, a telephone.
-    let mut sharer = somebody("0x7a5c86", 0.0)?;
+    let mut sharer = somebody("zh-CN", "0x7a5c86", 0.0)?;
     sharer.join(server.web, &server.meeting, "李雷", &server.password)?;
-    let mut guest = somebody("0x86705c", 0.0)?;
+    let mut guest = somebody("zh-CN", "0x86705c", 0.0)?;
     guest.join(server.web, &server.meeting, "Ada King", &server.password)?;
     let mut others = Vec::new();
     for name in ["林涛", "吴敏", "Jim Green", "سارا کریمی"] {

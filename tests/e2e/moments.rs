@@ -15,7 +15,7 @@ use crate::{
     screens::{Doing, Visitor},
     sharing::write_pages,
     troubles::{door, speak, to_mirror},
-    web::segment,
+    web::{from_row, segment},
 };
 
 #[test]
@@ -43,8 +43,9 @@ fn walk(visitor: &Visitor) -> Result<()> {
     let strait = Strait::to(server.webrtc)?;
     let mut guest = visitor.somebody(&server, "0x7a5c86")?;
     before(visitor, &server, &mut guest)?;
+    bookings(visitor, &server, &mut guest)?;
     // What is lost is counted among what is sent, and silence isn't.
-    let mut host = somebody("0x2f6f7e", 700.0)?;
+    let mut host = somebody(visitor.language, "0x2f6f7e", 700.0)?;
     host.open(&format!("http://{}/", server.web))?;
     speak(&mut host, visitor.language)?;
     called(visitor, &server, &carrier, &mut host)?;
@@ -87,6 +88,44 @@ fn before(visitor: &Visitor, server: &Server, guest: &mut Browser) -> Result<()>
     old.open(&format!("http://{}/", server.web))?;
     old.see(&by_id("old-browser"))?;
     visitor.at(&mut old, "old-browser")
+}
+
+/// A shared room, a day some of which is taken, what is deleted and can be had back, an account that is locked.
+fn bookings(visitor: &Visitor, server: &Server, page: &mut Browser) -> Result<()> {
+    let home = format!("http://{}/", server.web);
+    page.login(server.web, "shared", PASSWORD)?;
+    page.click("book-open")?;
+    page.see(&by_id("room-choice"))?;
+    visitor.at(page, "book-shared")?;
+    page.click("account-menu")?;
+    page.click("logout")?;
+    page.login(server.web, "concurrent", PASSWORD)?;
+    page.click("book-open")?;
+    page.fill("book-title", visitor.say("全员大会", "All hands"))?;
+    page.fill("book-capacity", "150")?;
+    page.click("book-submit")?;
+    page.see(&by_id("invite-text"))?;
+    page.open(&format!("{home}book"))?;
+    page.fill("book-capacity", "100")?;
+    page.click("book-slots")?;
+    page.see(&format!("{}:disabled", by_id("free-slot")))?;
+    visitor.at(page, "free-slots-taken")?;
+    page.open(&home)?;
+    let title = visitor.say("全员大会", "All hands");
+    page.click_at(&format!("[data-testid=meeting-item][data-title='{title}'] [data-testid=meeting-more]"))?;
+    page.click("meeting-delete")?;
+    page.see(&by_id("undo"))?;
+    visitor.at(page, "undo")?;
+    page.click("account-menu")?;
+    page.click("logout")?;
+    for password in ["wrong", "wrong", "wrong", PASSWORD] {
+        page.fill("login-name", "shared")?;
+        page.fill("login-password", password)?;
+        page.click("login-submit")?;
+        page.until("!document.querySelector('[data-testid=login-submit]').disabled")?;
+    }
+    page.see(&by_id("login-problem"))?;
+    visitor.at(page, "account-locked")
 }
 
 /// The host calls others from the meeting.
@@ -152,6 +191,19 @@ fn among_others(
     visitor.at(guest, "document-guest")?;
     host.click("stop-sharing")?;
     guest.miss(&by_id("shown"))?;
+    host.click("share")?;
+    host.click("toggle-screen")?;
+    guest.see("[data-testid=screen-tile] video")?;
+    visitor.at(guest, "screen-guest")?;
+    host.click("stop-sharing")?;
+    guest.miss(&by_id("screen-tile"))?;
+    host.press("p")?;
+    from_row(host, visitor.say("李雷", "Grace Hopper"), "row-chat")?;
+    host.fill("chat-text", visitor.say("会后留一下。", "Please stay after the meeting."))?;
+    host.click("chat-send")?;
+    host.see(&format!("{}[data-private]", by_id("chat-message")))?;
+    visitor.at(host, "chat-private")?;
+    host.click("panel-close")?;
 
     strait.down.lose(250);
     guest.see(&by_id("network-poor"))?;
@@ -195,6 +247,15 @@ fn near_the_end(visitor: &Visitor, server: &Server, host: &mut Browser, guest: &
     host.see("[data-notice=ends_soon]")?;
     host.until("document.querySelector('[data-testid=tile] video')?.readyState > 2")?;
     visitor.at(host, "ends-soon")?;
+    let number = host.evaluate("window.huitong.lock(true).then(() => window.huitong.state.meeting.number)")?;
+    guest.open(&format!("http://{}/j/{}", server.web, number.as_str().unwrap_or_default()))?;
+    to_mirror(guest, visitor.say("李雷", "Grace Hopper"))?;
+    guest.click("prejoin-join")?;
+    guest.see("[data-testid=prejoin-problem][data-code=locked]")?;
+    visitor.at(guest, "locked")?;
+    host.click("leave")?;
+    host.click("end-meeting")?;
+    host.see(&by_id("over"))?;
 
     let booked = tokio::runtime::Runtime::new()?.block_on(async {
         let owner = User::login(server, "concurrent").await?;
@@ -206,7 +267,11 @@ fn near_the_end(visitor: &Visitor, server: &Server, host: &mut Browser, guest: &
     server.bring_end_near(&of("id"), Duration::from_secs(20))?;
     guest.click("prejoin-join")?;
     guest.see(&format!("{}[data-reason=time_up]", by_id("over")))?;
-    visitor.at(guest, "time-up")
+    visitor.at(guest, "time-up")?;
+    host.open(&format!("http://{}/", server.web))?;
+    segment(host, "meetings-period", visitor.say("历史会议", "Past"))?;
+    host.see(&by_id("meeting-item"))?;
+    visitor.at(host, "past")
 }
 
 /// A machine without a camera, without anything, and a browser that gives nothing away.

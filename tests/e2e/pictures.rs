@@ -24,7 +24,7 @@ pub(crate) fn keep(page: &mut Browser, out: &Path) -> Result<()> {
 }
 
 /// Somebody before a wall: a head, shoulders, two colours.
-pub(crate) fn somebody(wall: &str, hz: f32) -> Result<Browser> {
+pub(crate) fn somebody(language: &str, wall: &str, hz: f32) -> Result<Browser> {
     let folder = tempfile::tempdir()?;
     let film = folder.path().join("somebody.y4m");
     let person = "hypot(X-480,Y-200),92)+lt(hypot((X-480)/1.5,Y-560),230)";
@@ -32,7 +32,7 @@ pub(crate) fn somebody(wall: &str, hz: f32) -> Result<Browser> {
         "color=c={wall}:s=960x540:r=30:d=1,format=yuv420p,geq=lum='if(lt({person},70+lum(X,Y)*0.9,lum(X,Y)+Y/12)':cb='cb(X,Y)':cr='cr(X,Y)'"
     );
     ffmpeg(&["-f", "lavfi", "-i", &filter], &film)?;
-    Browser::start_with(hz, &film, folder)
+    Browser::start_reading(language, hz, &film, folder)
 }
 
 #[test]
@@ -41,11 +41,11 @@ fn pictures_of_the_docs() -> Result<()> {
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures");
     std::fs::create_dir_all(&out)?;
     let server = Server::start()?;
-    let mut host = somebody("0x2f6f7e", 700.0)?;
+    let mut host = somebody("en-US", "0x2f6f7e", 700.0)?;
     host.login(server.web, "host", "Huitong-2026")?;
     host.screenshot(&out.join("home.png"))?;
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
-    let mut guest = somebody("0x7a5c86", 0.0)?;
+    let mut guest = somebody("en-US", "0x7a5c86", 0.0)?;
     guest.resize(390, 844)?;
     guest.open(&format!("http://{}/j/{}", server.web, server.meeting))?;
     guest.fill("join-name", "李雷")?;
@@ -77,7 +77,7 @@ fn pictures_of_the_docs() -> Result<()> {
     guest.screenshot(&out.join("meeting-phone-dark.png"))?;
 
     let link = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
-    let mut viewer = somebody("0x333333", 0.0)?;
+    let mut viewer = somebody("en-US", "0x333333", 0.0)?;
     viewer.open(link.as_str().unwrap_or_default())?;
     viewer.see("[data-state=playing]")?;
     viewer.until("document.querySelector('video').currentTime > 4")?;

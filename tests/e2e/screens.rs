@@ -64,16 +64,23 @@ impl Visitor {
         std::fs::create_dir_all(&folder)?;
         for ((width, height), size) in SIZES.into_iter().zip(["desk", "phone"]) {
             page.resize(width, height)?;
+            page.set_finger(size == "phone")?;
             // What moves has arrived, and pictures have come.
             page.evaluate("new Promise(done => setTimeout(done, 600))")?;
             keep(page, &folder.join(format!("{screen}.{}.{size}.png", self.language)))?;
         }
+        page.set_finger(false)?;
         page.resize(1440, 900)
+    }
+
+    /// What is looked at, and whose soundness is another story's: it costs a check nothing.
+    fn glance(&self, page: &mut Browser, screen: &str) -> Result<()> {
+        if matches!(self.doing, Doing::Shoot) { self.shoot(page, screen) } else { Ok(()) }
     }
 
     pub(crate) fn somebody(&self, server: &Server, wall: &str) -> Result<Browser> {
         let mut page = match self.doing {
-            Doing::Shoot => somebody(wall, 0.0)?,
+            Doing::Shoot => somebody(self.language, wall, 0.0)?,
             // Small and slow: what the cameras show is not looked at, and the machine has better things to do.
             Doing::Check(_) => {
                 let folder = tempfile::tempdir()?;
@@ -267,6 +274,9 @@ fn site(visitor: &Visitor, server: &Server, page: &mut Browser) -> Result<()> {
             visitor.at(page, "admin-ladder")?;
         }
     }
+    page.open(&format!("http://{}/book", server.web))?;
+    page.see(&by_id("book-title"))?;
+    visitor.glance(page, "book-dedicated")?;
     page.click("account-menu")?;
     page.see(&by_id("logout"))?;
     visitor.at(page, "account-menu")?;
@@ -337,6 +347,9 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, oth
     host.until("[...document.querySelectorAll('[data-testid=tile] video')].every(v => v.readyState > 2)")?;
     visitor.at(host, "meeting")?;
     visitor.in_the_dark(host, "meeting")?;
+    // The list that he opens himself stays where there is little room, too.
+    host.press("p")?;
+    host.press("p")?;
     let row = format!("[data-testid=participant-row][data-name='{}']", visitor.say("李雷", "Grace Hopper"));
     host.click_at(&format!("{row} [data-testid=row-more]"))?;
     host.see(&by_id("row-rename"))?;
@@ -382,6 +395,9 @@ async fn meeting(visitor: &Visitor, host: &mut Browser, guest: &mut Browser, oth
     host.until("window.huitong.state.polls[0].voters === 5")?;
     visitor.at(host, "poll")?;
     visitor.in_the_dark(host, "poll")?;
+    host.click("poll-close")?;
+    host.see(&by_id("poll-result"))?;
+    visitor.glance(host, "poll-result")?;
     host.click("panel-close")?;
     for (opens, shown, screen) in [
         ("open-scale", "extend", "scale"),

@@ -16,6 +16,9 @@ use crate::{Heard, baresip};
 
 const RATE: u32 = 48_000;
 
+/// What browsers are set to, unless a story is about that.
+const ENGLISH: &str = "en-US";
+
 /// What the camera shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
@@ -97,33 +100,38 @@ impl Browser {
         let (picture, sound) = (folder.path().join("picture.y4m"), folder.path().join("tone.wav"));
         write_picture(&picture, Colour::Blue)?;
         baresip::write_tone(&sound, 700.0, RATE)?;
-        Self::launch(&sound, &picture, devices.as_str(), folder)
+        Self::launch(&sound, &picture, [devices.as_str(), ENGLISH], folder)
     }
 
     /// Starts one whose camera shows this film (Y4M).
     pub fn start_with(hz: f32, picture: &Path, folder: TempDir) -> Result<Self> {
+        Self::start_reading(ENGLISH, hz, picture, folder)
+    }
+
+    /// The same on a machine that is set to another language.
+    pub fn start_reading(language: &str, hz: f32, picture: &Path, folder: TempDir) -> Result<Self> {
         let tone = folder.path().join("tone.wav");
         baresip::write_tone(&tone, hz, RATE)?;
-        Self::launch(&tone, picture, Devices::All.as_str(), folder)
+        Self::launch(&tone, picture, [Devices::All.as_str(), language], folder)
     }
 
     /// Starts one whose microphone hears this recording (WAV at 48 kHz) over and over, and whose camera shows this film.
     pub fn start_hearing(sound: &Path, picture: &Path, folder: TempDir) -> Result<Self> {
-        Self::launch(sound, picture, Devices::All.as_str(), folder)
+        Self::launch(sound, picture, [Devices::All.as_str(), ENGLISH], folder)
     }
 
     /// Firefox, whose microphone hears `hz` and whose camera changes its colour all the time. It has no use for addresses of the machine
     /// alone: the server must be had at another.
     pub fn firefox(hz: u32) -> Result<Self> {
-        Self::launch(Path::new(&hz.to_string()), Path::new(""), "firefox", tempfile::tempdir()?)
+        Self::launch(Path::new(&hz.to_string()), Path::new(""), ["firefox", ENGLISH], tempfile::tempdir()?)
     }
 
-    fn launch(tone: &Path, picture: &Path, kind: &str, folder: TempDir) -> Result<Self> {
+    fn launch(tone: &Path, picture: &Path, kind: [&str; 2], folder: TempDir) -> Result<Self> {
         let bot = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/bot.mjs");
         let mut child = Command::new("node")
             .arg(bot)
             .args([tone, picture])
-            .arg(kind)
+            .args(kind)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -317,14 +325,6 @@ impl Browser {
         self.call("size", &json!([width, height])).map(drop)
     }
 
-    pub fn set_dark(&mut self, on: bool) -> Result<()> {
-        self.call("dark", &json!([on])).map(drop)
-    }
-
-    /// What the page wrote to its console, errors thrown included.
-    pub fn said(&mut self) -> Result<Vec<String>> {
-        Ok(serde_json::from_value(self.call("said", &json!([]))?)?)
-    }
     /// Is pointed at with a finger, as a telephone is.
     pub fn set_finger(&mut self, on: bool) -> Result<()> {
         self.call("finger", &json!([on])).map(drop)
@@ -335,6 +335,14 @@ impl Browser {
         self.call("zone", &json!([zone])).map(drop)
     }
 
+    pub fn set_dark(&mut self, on: bool) -> Result<()> {
+        self.call("dark", &json!([on])).map(drop)
+    }
+
+    /// What the page wrote to its console, errors thrown included.
+    pub fn said(&mut self) -> Result<Vec<String>> {
+        Ok(serde_json::from_value(self.call("said", &json!([]))?)?)
+    }
 
     /// Comes into a meeting by its number.
     pub fn join(&mut self, web: std::net::SocketAddr, number: &str, name: &str, password: &str) -> Result<()> {
