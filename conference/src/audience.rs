@@ -170,6 +170,17 @@ impl Conference {
         Ok((settings, signature))
     }
 
+    /// Where an address leads: a meeting's id to its livestream that is on, else to its last, where there was one. A livestream's own id
+    /// leads to itself.
+    pub fn livestream_at(&self, address: BroadcastId) -> BroadcastId {
+        let meeting = MeetingId::new(address.uuid());
+        let streaming = &self.shared.resources.streaming;
+        let newest = self.shared.registry.newest_livestream(meeting);
+        let on = newest.filter(|id| streaming.origin().is_live(*id));
+        // One that is about to begin takes the place of the film before it when there is something to see.
+        on.or_else(|| streaming.recordings().last_livestream(meeting)).or(newest).unwrap_or(address)
+    }
+
     /// Who may watch a livestream.
     pub async fn watch_access(&self, livestream: BroadcastId) -> Result<WatchAccess, StoreError> {
         let settings = self.settings_of(self.meeting_of(livestream)).await?;

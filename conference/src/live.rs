@@ -526,7 +526,8 @@ impl Live {
         if matches!(&action, Action::Draw { drawing } if !self.whiteboard.has_room_for(drawing)) {
             return Err(Refusal::WhiteboardFull);
         }
-        let livestream = self.registry.unused_livestream(self.id);
+        let recordings = self.streaming.recordings();
+        let livestream = self.registry.unused_livestream(self.id, |id| recordings.is_of(id));
         let decided = self.decide(Command::Act { by, action, livestream });
         // Of a call that is not made.
         self.admission = None;

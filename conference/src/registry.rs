@@ -43,6 +43,8 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Livestreams {
     meetings: HashMap<BroadcastId, MeetingId>,
+    /// Each meeting's last.
+    newest: HashMap<MeetingId, BroadcastId>,
     oldest: VecDeque<BroadcastId>,
 }
 
@@ -103,10 +105,16 @@ impl Registry {
         meetings.values().cloned().collect()
     }
 
-    /// An id no livestream has had. The meeting's first has the meeting's, so that its watch address is known before.
-    pub(crate) fn unused_livestream(&self, of: MeetingId) -> BroadcastId {
+    /// An id no livestream has had, also none of those before the server's start that `is_recorded` knows. The meeting's first has the
+    /// meeting's, so that its files' addresses are known before.
+    pub(crate) fn unused_livestream(
+        &self,
+        of: MeetingId,
+        is_recorded: impl FnOnce(BroadcastId) -> bool,
+    ) -> BroadcastId {
         let first = BroadcastId::new(of.uuid());
-        if self.livestreams().meetings.contains_key(&first) { BroadcastId::new(Uuid::now_v7()) } else { first }
+        let is_used = self.livestreams().meetings.contains_key(&first) || is_recorded(first);
+        if is_used { BroadcastId::new(Uuid::now_v7()) } else { first }
     }
 
     pub(crate) fn note_livestream(&self, id: BroadcastId, of: MeetingId) {
@@ -114,11 +122,20 @@ impl Registry {
         if livestreams.meetings.insert(id, of).is_none() {
             livestreams.oldest.push_back(id);
         }
+        livestreams.newest.insert(of, id);
         if livestreams.oldest.len() > LIVESTREAMS_MAX
             && let Some(oldest) = livestreams.oldest.pop_front()
         {
-            livestreams.meetings.remove(&oldest);
+            let meeting = livestreams.meetings.remove(&oldest);
+            if let Some(meeting) = meeting.filter(|meeting| livestreams.newest.get(meeting) == Some(&oldest)) {
+                livestreams.newest.remove(&meeting);
+            }
         }
+    }
+
+    /// A meeting's last livestream; none of those before the server's start.
+    pub(crate) fn newest_livestream(&self, of: MeetingId) -> Option<BroadcastId> {
+        self.livestreams().newest.get(&of).copied()
     }
 
     /// The meeting of a livestream; none of one from before the server's start.
@@ -167,17 +184,21 @@ mod tests {
     #[test]
     fn the_first_livestream_has_the_meetings_address_and_no_two_have_the_same() {
         let registry = Registry::default();
-        let first = registry.unused_livestream(ID);
+        let unused = |is_recorded: bool| registry.unused_livestream(ID, |_| is_recorded);
+        let first = unused(false);
         assert_eq!(first.uuid(), ID.uuid());
+        assert_ne!(unused(true), first, "its film from before the server's start is not to be another's");
         registry.note_livestream(first, ID);
-        let second = registry.unused_livestream(ID);
+        let second = unused(false);
         assert_ne!(second, first);
         registry.note_livestream(second, ID);
+        assert_eq!(registry.newest_livestream(ID), Some(second));
         assert_eq!((registry.meeting_of(first), registry.meeting_of(second)), (Some(ID), Some(ID)));
         assert_eq!(registry.meeting_of(BroadcastId::from_u128(3)), None);
         for n in 0..2 * LIVESTREAMS_MAX as u128 {
-            registry.note_livestream(BroadcastId::from_u128(n + 10), ID);
+            registry.note_livestream(BroadcastId::from_u128(n + 10), MeetingId::from_u128(n + 10));
         }
-        assert_eq!(registry.livestreams().meetings.len(), LIVESTREAMS_MAX);
+        let livestreams = registry.livestreams();
+        assert_eq!((livestreams.meetings.len(), livestreams.newest.len()), (LIVESTREAMS_MAX, LIVESTREAMS_MAX));
     }
 }

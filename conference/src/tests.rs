@@ -6,7 +6,7 @@ use std::{
 };
 
 use media::AudioCodec;
-use model::{BadBooking, BookingRequest, BroadcastState, LeaveReason, NoCapacity, Options, Role};
+use model::{BadBooking, BookingRequest, BroadcastId, BroadcastState, LeaveReason, NoCapacity, Options, Role};
 use plane::{LegFact, LegMedia, LegSettings, LineCare, PlaneConfig};
 use streaming::StreamingConfig;
 use tokio::sync::mpsc;
@@ -479,9 +479,13 @@ async fn a_livestream_that_cannot_start_is_over_and_may_be_tried_again() {
     for _ in 0..2 {
         host.handle.command(host.participant, Action::StartBroadcast).await.unwrap();
         let starting = next(&mut host, told).await.unwrap();
-        assert_eq!((starting.state, &starting.watch), (BroadcastState::Starting, &format!("/watch/{}", starting.id)));
+        let meeting = house.demo.meeting.id;
+        assert_eq!((starting.state, &starting.watch), (BroadcastState::Starting, &format!("/watch/{meeting}")));
         let door = house.conference.door_by_id(MeetingId::new(starting.id.uuid())).await.unwrap().unwrap();
-        assert_eq!(door.id, house.demo.meeting.id);
+        assert_eq!(door.id, meeting);
+        let address = BroadcastId::new(meeting.uuid());
+        assert_eq!(house.conference.livestream_at(address), starting.id, "the meeting's address leads to it");
+        assert_eq!(house.conference.livestream_at(starting.id), starting.id);
         assert_eq!(notice(&mut host).await, Notice::StudioFailed, "the host is told why");
         assert_eq!(next(&mut host, told).await, None);
         ids.push(starting.id);

@@ -238,6 +238,19 @@ impl Recordings {
         self.shelf.notes(|notes| notes.iter().filter(is_replay).max_by(|a, b| a.seconds.total_cmp(&b.seconds)).cloned())
     }
 
+    /// There is, or is being made, a recording of this livestream.
+    #[must_use]
+    pub fn is_of(&self, livestream: BroadcastId) -> bool {
+        self.shelf.notes(|notes| notes.iter().any(|note| note.broadcast == Some(livestream)))
+    }
+
+    /// A meeting's last livestream of which something is kept, or will be in a moment.
+    #[must_use]
+    pub fn last_livestream(&self, of: MeetingId) -> Option<BroadcastId> {
+        let is_kept = |note: &&Recording| note.meeting == of && note.broadcast.is_some() && !note.removed;
+        self.shelf.notes(|notes| notes.iter().rev().find(is_kept).and_then(|note| note.broadcast))
+    }
+
     /// The film of one that is ready.
     #[must_use]
     pub fn film(&self, recording: &Recording) -> Option<Film> {

@@ -743,3 +743,50 @@ fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
     assert_eq!(films, 1, "and no other one of nothing: {}", host.text("[data-testid=recording-item]")?);
     Ok(())
 }
+
+// product: B1, B5, S8
+#[test]
+fn a_page_left_open_shows_each_livestream_of_its_meeting() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    let id = host.evaluate("window.huitong.state.meeting.id")?;
+    let id = id.as_str().unwrap_or_default();
+    let ask = "method: 'PUT', headers: { 'Content-Type': 'application/json' }";
+    let body = "body: JSON.stringify({ access: 'password', password: '246810' })";
+    host.until(&format!("fetch('/api/v1/meetings/{id}/watch', {{ {ask}, {body} }}).then(answer => answer.ok)"))?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&format!("http://{}/watch/{id}", server.web))?;
+    viewer.fill("watch-password", "246810")?;
+    viewer.click("watch-enter")?;
+    viewer.see("[data-state=waiting]")?;
+    let playlist = format!("fetch('/api/v1/broadcasts/{id}').then(answer => answer.json()).then(one => one.playlist)");
+    let mut playlists = Vec::new();
+    // Stopped and started; then on another day, as far as the server can tell.
+    for is_over in [false, true, false] {
+        host.click("start-broadcast")?;
+        host.see("[data-testid=broadcast][data-state=live]")?;
+        let link = host.evaluate("new URL(document.querySelector('[data-testid=watch-link]').href).pathname")?;
+        assert_eq!(link, format!("/watch/{id}"), "one address for all");
+        viewer.see("[data-state=playing]")?;
+        viewer.until("document.querySelector('video').currentTime > 0.5")?;
+        viewer.see("[data-testid=watch-chat]")?;
+        viewer.until("document.querySelector('[data-testid=watch-viewers]').innerText.startsWith('1 ')")?;
+        playlists.push(viewer.evaluate(&playlist)?.as_str().unwrap_or_default().to_owned());
+        if is_over {
+            host.click("leave")?;
+            host.click("end-meeting")?;
+            viewer.see("[data-state=ended]")?;
+            host.join(server.web, &server.meeting, "韩梅梅", "")?;
+        } else {
+            host.click("stop-broadcast")?;
+            host.miss("[data-testid=broadcast]")?;
+            viewer.see("[data-state=ended]")?;
+        }
+    }
+    playlists.sort_unstable();
+    playlists.dedup();
+    assert_eq!(playlists.len(), 3, "players and proxies must not take one for the other: {playlists:?}");
+    Ok(())
+}

@@ -34,6 +34,9 @@ const PASS: &str = "huitong-watch";
 /// A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
+/// Which sizes there are, and where: what a player asks for first, and once.
+const MULTIVARIANT: &str = "index.m3u8";
+
 /// Header fields of an answer, and what HTTP adds.
 const FIELDS: usize = 12;
 
@@ -125,6 +128,11 @@ async fn media(app: &App, peer: SocketAddr, head: &request::Parts) -> Response {
             (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response()
         }
         Err(Refused::Plainly(status)) => status.into_response(),
+        Err(Refused::Elsewhere(id)) => {
+            let there = [(header::LOCATION, text(format!("/live/{id}/{MULTIVARIANT}")))];
+            (StatusCode::TEMPORARY_REDIRECT, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], there)
+                .into_response()
+        }
         Err(Refused::Because(code)) => Problem::new(code, Language::of(&head.headers)).into_response(),
     };
     let headers = response.headers_mut();
@@ -138,11 +146,20 @@ async fn media(app: &App, peer: SocketAddr, head: &request::Parts) -> Response {
 enum Refused {
     Because(Code),
     Plainly(StatusCode),
+    /// It is another livestream that is on there now.
+    Elsewhere(BroadcastId),
 }
 
 async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<HlsFile, Refused> {
     let (id, name) = media_path(head.uri.path()).ok_or(Refused::Because(Code::NotFound))?;
     let pass = admission(app, id, &head.headers).await.map_err(Refused::Because)?;
+    if name == MULTIVARIANT {
+        // What names its parts never has two meanings, so that proxies can't mix two livestreams up; this alone stands for the meeting.
+        let now = app.conference.livestream_at(id);
+        if now != id && app.origin.is_live(now) {
+            return Err(Refused::Elsewhere(now));
+        }
+    }
     let who = [Some(Who::Network(model::network_of(peer.ip()))), pass.as_deref().and_then(viewer_of).map(Who::Viewer)];
     let waiting = app.tally.enter(who);
     let _waiting = waiting.ok_or(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS))?;

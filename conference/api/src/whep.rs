@@ -35,7 +35,8 @@ async fn begin(
     request: Request,
 ) -> Result<Response, Response> {
     let problem = |code| caller.0.problem(code).into_response();
-    let id: BroadcastId = broadcast.parse().map_err(|_| problem(Code::NotFound))?;
+    let address: BroadcastId = broadcast.parse().map_err(|_| problem(Code::NotFound))?;
+    let id = app.conference.livestream_at(address);
     let wait = app.watching.allow(caller.0.source);
     wait.map_err(|wait| caller.0.problem(Code::TooOften).retry_after(wait).into_response())?;
     let bearer = wish::bearer(request.headers()).map(str::to_owned);

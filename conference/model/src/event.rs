@@ -435,7 +435,7 @@ pub struct BroadcastView {
     pub id: BroadcastId,
     /// How it does.
     pub state: BroadcastState,
-    /// The watch page, from the server's root.
+    /// The meeting's watch page, from the server's root: the same for all its livestreams.
     pub watch: String,
     /// How its picture is put together.
     pub layout: Layout,

@@ -585,7 +585,7 @@ impl Meeting {
         let view = BroadcastView {
             id,
             state: BroadcastState::Starting,
-            watch: format!("/watch/{id}"),
+            watch: format!("/watch/{}", self.view.id),
             layout: Layout::default(),
             pushes: Vec::new(),
         };

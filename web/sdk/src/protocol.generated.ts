@@ -708,7 +708,7 @@ export interface BroadcastView {
   pushes: PushView[];
   state: BroadcastState;
   /**
-   * The watch page, from the server's root.
+   * The meeting's watch page, from the server's root: the same for all its livestreams.
    */
   watch: string;
 }

@@ -220,6 +220,9 @@ export interface BroadcastView {
    * Who made the meeting.
    */
   host?: string | null;
+  /**
+   * Its own, by which its files and its chat are found. A meeting's address leads to another one each time it is live.
+   */
   id: string;
   playlist: string;
   /**

@@ -58,7 +58,7 @@ interface Parts {
 }
 
 export class Chat {
-  private readonly address: string;
+  private address = '';
   private said: readonly Said[] = [];
   private revision = 0;
   private isOn = false;
@@ -69,10 +69,8 @@ export class Chat {
 
   constructor(
     private readonly parts: Parts,
-    id: string,
     private readonly viewer: string,
   ) {
-    this.address = `/live/${encodeURIComponent(id)}/chat`;
     parts.name.value = localStorage.getItem(NAME) ?? '';
     this.askName(!parts.name.value);
     parts.rename.onclick = () => {
@@ -84,6 +82,14 @@ export class Chat {
       void this.send();
     };
     document.addEventListener('visibilitychange', () => this.goOn());
+  }
+
+  /** Each livestream of a meeting has a chat of its own. */
+  setLivestream(id: string): void {
+    const address = `/live/${encodeURIComponent(id)}/chat`;
+    if (address === this.address) return;
+    this.setOn(false);
+    this.address = address;
   }
 
   /** Shown while the livestream is on. */

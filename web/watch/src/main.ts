@@ -8,6 +8,8 @@ import { currentLanguage, otherLanguage, startWords, word } from './words';
 /** `/watch/{id}`: finds the livestream, plays it, and says what there is to say when it can't. */
 
 interface BroadcastInfo {
+  /** Of the livestream that the address leads to now; a meeting's next one has another. */
+  id: string;
   title: string;
   state: string;
   /** Who made the meeting. */
@@ -67,6 +69,10 @@ let captions: HTMLTrackElement | null = null;
 /** Why this viewer is not let in. */
 let barred: Barred | null = null;
 let attended = 0;
+/** Which livestream he attends. */
+let attends = '';
+/** What the player plays. */
+let played = '';
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 const controls = new Controls(
@@ -99,7 +105,6 @@ const chat = new Chat(
     send: element('chat-send') as HTMLButtonElement,
     problem: element('chat-problem'),
   },
-  id,
   attending.viewer,
 );
 
@@ -133,7 +138,8 @@ render();
 async function ask(): Promise<void> {
   clearTimeout(timer);
   known = await fetchKnown();
-  if (known === 'live' && info && (!player || playing === 'broken' || playing === 'ended')) {
+  const isAnother = info?.playlist !== played;
+  if (known === 'live' && info && (!player || isAnother || playing === 'broken' || playing === 'ended')) {
     await start(info.playlist);
   }
   if (known === 'ended' && info?.replay && playing !== 'playing' && playing !== 'buffering') {
@@ -154,7 +160,8 @@ async function fetchKnown(): Promise<Known> {
     if (response.status === 404) return 'missing';
     if (!response.ok) return 'unreachable';
     info = (await response.json()) as BroadcastInfo;
-    if (!(await isAdmitted())) return 'barred';
+    chat.setLivestream(info.id);
+    if (!(await isAdmitted(info.id))) return 'barred';
     if (info.state !== 'live') return info.state === 'ended' ? 'ended' : 'waiting';
     return playing !== 'playing' && (await isOver(info.playlist)) ? 'ended' : 'live';
   } catch {
@@ -163,11 +170,13 @@ async function fetchKnown(): Promise<Known> {
 }
 
 /** Says now and then that somebody watches; where not everyone may, that renews his pass. */
-async function isAdmitted(): Promise<boolean> {
-  if (!barred && performance.now() - attended < ATTEND_MS && attended > 0) return true;
+async function isAdmitted(livestream: string): Promise<boolean> {
+  const isNew = attends !== livestream;
+  if (!barred && !isNew && performance.now() - attended < ATTEND_MS && attended > 0) return true;
   const answer: Attendance | Barred = await attending.attend();
   barred = typeof answer === 'string' ? answer : null;
   attended = barred ? 0 : performance.now();
+  attends = livestream;
   if (typeof answer !== 'string' && info) Object.assign(info, answer);
   return !barred;
 }
@@ -213,6 +222,7 @@ async function start(playlist: string): Promise<void> {
   captions?.remove();
   captions = null;
   replay = null;
+  played = playlist;
   playing = 'loading';
   const { play } = await loadPlayer;
   player = play(video, playlist, now => {

@@ -24,6 +24,7 @@ enum AccessView {
 /// A livestream as its viewers see it.
 #[derive(Serialize, ToSchema)]
 struct BroadcastView {
+    /// Its own, by which its files and its chat are found. A meeting's address leads to another one each time it is live.
     #[schema(value_type = String, format = Uuid)]
     id: BroadcastId,
     title: String,
@@ -59,8 +60,7 @@ async fn broadcast(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<BroadcastView>, Problem> {
-    let id: BroadcastId = caller.id(&id)?;
-    // A livestream has its meeting's id.
+    let id = app.conference.livestream_at(caller.id(&id)?);
     let door = app.conference.door_by_id(MeetingId::new(id.uuid())).await.map_err(|error| caller.failed(&error))?;
     // After a restart, only its recording knows which meeting a livestream was of.
     let recording = app.recordings.replay(id);
@@ -123,7 +123,7 @@ async fn attend(
     Path(id): Path<String>,
     Body(body): Body<AttendBody>,
 ) -> Result<Response, Problem> {
-    let id: BroadcastId = caller.id(&id)?;
+    let id = app.conference.livestream_at(caller.id(&id)?);
     let viewer = u128::from_str_radix(&body.viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
     let account = caller.account(&app).await?;
     let (password, signature) = (body.password.as_deref(), body.signature.as_deref());

@@ -902,7 +902,7 @@ fn what_is_told_reads_as_the_client_protocol_says() {
         "waiting_room": false, "mute_on_entry": false, "spotlight": null, "shown": null, "breakouts": 0, "breakouts_end_ms": null, "self_unmute": true, "recording": false
     });
     assert_eq!(snapshot["meeting"], view);
-    let watch = format!("/watch/{LIVESTREAM}");
+    let watch = format!("/watch/{id}");
     let broadcast = serde_json::json!({
         "id": LIVESTREAM.to_string(), "state": "starting", "layout": "speaker", "watch": watch, "pushes": []
     });
