@@ -39,6 +39,8 @@ const isPhone = devices === 'phone';
 const browser = isFirefox ? await launchFirefox() : await launchChromium();
 const context = await browser.newContext({
   locale,
+  // The server's certificate is its own.
+  ignoreHTTPSErrors: true,
   ...(isPhone
     ? { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }
     : { viewport: { width: 1440, height: 900 } }),

@@ -790,3 +790,31 @@ fn a_page_left_open_shows_each_livestream_of_its_meeting() -> Result<()> {
     assert_eq!(playlists.len(), 3, "players and proxies must not take one for the other: {playlists:?}");
     Ok(())
 }
+
+// product: B1
+#[test]
+fn over_tls_players_ask_by_http_2_and_a_meetings_page_has_its_socket() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    let watch = host.evaluate("new URL(document.querySelector('[data-testid=watch-link]').href).pathname")?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&format!("https://{}{}", server.https, watch.as_str().unwrap_or_default()))?;
+    viewer.see("[data-state=playing]")?;
+    // What was given up on the way has none.
+    let ways = "[...new Set(performance.getEntriesByType('resource').filter(({ name }) => name.includes('/live/')) \
+                .map(({ nextHopProtocol }) => nextHopProtocol).filter(Boolean))].join()";
+    viewer.until(&format!("{ways} !== ''"))?;
+    assert_eq!(viewer.evaluate(ways)?, "h2");
+    // Forms too: who asks is who is at home here, though the host is said otherwise by HTTP/2.
+    viewer.fill("watch-chat-name", "观众甲")?;
+    viewer.fill("watch-chat-text", "听得清楚")?;
+    viewer.click("watch-chat-send")?;
+    viewer.see(".said")?;
+    viewer.open(&format!("https://{}/j/{}", server.https, server.meeting))?;
+    viewer.enter("李雷", &server.password)?;
+    host.see("[data-testid=tile][data-name=李雷]")
+}

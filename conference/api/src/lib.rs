@@ -2,6 +2,7 @@
 //!
 //! Routes are in `docs/reference/api.md`, the WebSocket in `docs/reference/client-protocol.md`.
 
+mod idle;
 mod listen;
 mod live;
 mod origins;
@@ -40,6 +41,7 @@ use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
+use idle::H2;
 use listen::{PATIENCE, bind, guard};
 use live::Front;
 use origins::Origins;
@@ -195,8 +197,9 @@ impl Web {
         tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
         if let Some((address, certificate)) = config.https {
             let mut tls = certificate.server_config();
-            // WebSockets are an upgrade of HTTP/1.1.
-            tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+            // Apple's players play with low latency by HTTP/2 alone. WebSockets are an upgrade of HTTP/1.1: browsers make a connection of
+            // that for them, since we announce no other way (RFC 8441).
+            tls.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
             let tls = RustlsConfig::from_config(Arc::new(tls));
             let listener = bind(address, PATIENCE)?;
             web.https = listener.local_addr().ok();
@@ -205,7 +208,8 @@ impl Web {
             let front = Front::new(app, router.layer(Extension(rest::OverTls)));
             let service = front.into_make_service();
             let server = axum_server::from_tcp_rustls(listener, tls).map_err(|error| WebError::Bind(address, error))?;
-            tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
+            let server = guard(server, PATIENCE).map(|acceptor| PATIENCE.with_idle(acceptor));
+            tokio::spawn(report(server.handle(handle).serve(service)));
         }
         Ok(web)
     }

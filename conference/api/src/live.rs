@@ -99,7 +99,7 @@ where
         Service::<http::Request<B>>::poll_ready(&mut self.rest, context)
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         let is_file = request.method() == Method::GET && media_path(request.uri().path()).is_some();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         match peer.filter(|_| is_file) {
@@ -108,8 +108,20 @@ where
                 let (head, _) = request.into_parts();
                 Either::Left(Box::pin(async move { Ok(media(&app, peer, &head).await) }))
             }
-            None => Either::Right(self.rest.call(request)),
+            None => {
+                name_host(&mut request);
+                Either::Right(self.rest.call(request))
+            }
         }
+    }
+}
+
+/// By HTTP/2 the host is part of the target (RFC 9113 §8.3.1); all of ours look for the field.
+fn name_host<B>(request: &mut http::Request<B>) {
+    if !request.headers().contains_key(header::HOST)
+        && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
+        request.headers_mut().insert(header::HOST, host);
     }
 }
 
