@@ -122,11 +122,12 @@ pub enum StreamingError {
 }
 
 impl Streaming {
-    /// Nothing is started yet. Within a runtime, where there is a storage.
+    /// Nothing is started yet. Within a runtime.
     #[must_use]
     pub fn new(config: StreamingConfig) -> Self {
         let cores = config.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let recordings = Recordings::open(config.recording.clone(), config.studio.clone(), config.storage.clone());
+        tokio::spawn(recordings.keep_swept());
         let of_segments = config.storage.clone().filter(|storage| storage.livestreams);
         let language = config.captions.as_ref().map(|captions| captions.language.as_str());
         let origin = Origin::new(config.dvr.clone(), of_segments, language);

@@ -23,7 +23,7 @@ use crate::{
         boxes::{self, Sample},
         rendition::{AAC_SAMPLES, from_ticks, in_ticks},
     },
-    recordings::Draft,
+    recordings::{Allowance, Draft},
     tracks::{Tracks, Voices},
     vtt::{self, Cue},
     wire::{AccessUnit, Format, Track},
@@ -85,7 +85,7 @@ impl Recorder {
         let failed = Arc::<OnceLock<_>>::default();
         let why = Arc::clone(&failed);
         let write = move || {
-            let mut writer = Writer::new(file, draft.bytes_max());
+            let mut writer = Writer::new(file, draft.allowance());
             let mut captions = Captions { draft: &draft, file: None, last: Duration::ZERO };
             let mut tracks = Tracks::new(&draft);
             let length = run(&mut writer, &mut captions, &mut tracks, &told);
@@ -172,7 +172,7 @@ fn run(
             Entry::Name(names) => tracks.name(names),
             Entry::Voices(voices, since) => {
                 if let Some(at) = writer.time_of(since) {
-                    tracks.voices(&voices, at, &mut writer.bytes_left);
+                    tracks.voices(&voices, at, &mut writer.allowance);
                 }
             }
             Entry::RunEnd => writer.run_ended()?,
@@ -213,7 +213,7 @@ impl Captions<'_> {
 /// Units become fragments in a file. `W` is a file outside of tests.
 struct Writer<W: Output = File> {
     out: W,
-    bytes_left: u64,
+    allowance: Allowance,
     /// Picture and sound.
     tracks: [Option<Strip>; 2],
     is_begun: bool,
@@ -250,9 +250,9 @@ impl Output for File {
 }
 
 impl<W: Output> Writer<W> {
-    fn new(out: W, bytes_left: u64) -> Self {
+    fn new(out: W, allowance: Allowance) -> Self {
         let (tracks, end) = ([None, None], Duration::ZERO);
-        Self { out, bytes_left, tracks, is_begun: false, run: None, end, fragments: 0 }
+        Self { out, allowance, tracks, is_begun: false, run: None, end, fragments: 0 }
     }
 
     fn format(&mut self, format: Format) -> io::Result<()> {
@@ -339,9 +339,7 @@ impl<W: Output> Writer<W> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let left = self.bytes_left.checked_sub(bytes.len() as u64);
-        self.bytes_left =
-            left.ok_or_else(|| io::Error::new(io::ErrorKind::QuotaExceeded, "the recordings' quota is used up"))?;
+        self.allowance.take(bytes.len() as u64)?;
         self.out.write_all(bytes)
     }
 }
@@ -362,9 +360,11 @@ mod tests {
     use std::io::Cursor;
 
     use bytes::Bytes;
+    use model::{AccountId, MeetingId};
     use mp4_atom::{Any, ReadFrom};
 
     use super::*;
+    use crate::{NewRecording, RecordingConfig, Recordings};
 
     impl Output for Vec<u8> {
         fn sync(&mut self) -> io::Result<()> {
@@ -378,8 +378,18 @@ mod tests {
         [Format::Video { width: 1280, height: 720, avcc }, Format::Audio { rate: 48_000, channels: 1, config }]
     }
 
-    fn writer(bytes_max: u64) -> Writer<Vec<u8>> {
-        let mut writer = Writer::new(Vec::new(), bytes_max);
+    /// As many as are wanted, of one server.
+    fn writers<const N: usize>(quota_bytes: u64) -> [Writer<Vec<u8>>; N] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = RecordingConfig { folder: Some(folder.path().to_owned()), quota_bytes, ..Default::default() };
+        let recordings = Recordings::open(config, "/bin/false".into(), None);
+        let (meeting, owner) = (MeetingId::from_u128(1), AccountId::new(uuid::Uuid::nil()));
+        let new = NewRecording { meeting, broadcast: None, owner, title: String::new() };
+        std::array::from_fn(|_| Writer::new(Vec::new(), recordings.draft(new.clone()).unwrap().allowance()))
+    }
+
+    fn writer(quota_bytes: u64) -> Writer<Vec<u8>> {
+        let [mut writer] = writers(quota_bytes);
         formats().into_iter().for_each(|format| writer.format(format).unwrap());
         writer
     }
@@ -464,5 +474,22 @@ mod tests {
         let of = |code| RecordingFailed::of(&io::Error::from_raw_os_error(code));
         assert_eq!([of(28), of(122), of(5)], [RecordingFailed::Full, RecordingFailed::Full, RecordingFailed::Disk]);
         assert!(writer.out.len() <= 20_000 && !fragments(&writer.out).is_empty());
+    }
+
+    #[test]
+    fn two_that_run_at_once_share_the_quota() {
+        let mut both: [_; 2] = writers(20_000);
+        for writer in &mut both {
+            formats().into_iter().for_each(|format| writer.format(format).unwrap());
+        }
+        let mut ended = None;
+        for second in (0..100).step_by(2) {
+            let ticks = second * 25..(second + 2) * 25;
+            let each = both.iter_mut().map(|writer| play(writer, ticks.clone(), Duration::ZERO));
+            ended = ended.or(each.filter_map(Result::err).next());
+        }
+        assert_eq!(ended.map(|error| error.kind()), Some(io::ErrorKind::QuotaExceeded));
+        let [one, other] = both.map(|writer| writer.out.len());
+        assert!(one > 5_000 && other > 5_000 && one + other <= 20_000, "{one} and {other} bytes");
     }
 }

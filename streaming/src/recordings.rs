@@ -16,7 +16,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -52,6 +55,12 @@ impl Default for RecordingConfig {
         Self { folder: None, keep_days: 0, quota_bytes: u64::MAX, tracks: false }
     }
 }
+
+/// How often it is looked for what is too old. Nobody is shown it meanwhile.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// After so much more of a running recording it is looked whether all still fit; each look costs a walk over all notes.
+const SWEEP_BYTES: u64 = 1 << 20;
 
 /// Finished recordings that wait to be told of: more end at once only when a server stops.
 const READY_MAX: usize = 256;
@@ -180,6 +189,8 @@ pub(crate) struct Shelf {
     /// The program that makes a plain file of a fragmented one.
     studio: PathBuf,
     notes: Mutex<Vec<Recording>>,
+    /// Bytes of those that are being recorded.
+    running: AtomicU64,
     ready: mpsc::Sender<Recording>,
     /// Until somebody listens.
     news: Mutex<Option<mpsc::Receiver<Recording>>>,
@@ -195,7 +206,8 @@ impl Recordings {
         let (ready, news) = mpsc::channel(READY_MAX);
         let news = Mutex::new(Some(news));
         let notes = Mutex::new(notes);
-        let shelf = Shelf { config, storage: storage.clone(), errand: Notify::new(), studio, notes, ready, news };
+        let (storage_of_all, errand, running) = (storage.clone(), Notify::new(), AtomicU64::new(0));
+        let shelf = Shelf { config, storage: storage_of_all, errand, studio, notes, running, ready, news };
         let recordings = Self { shelf: Arc::new(shelf) };
         if let Some(storage) = storage {
             tokio::spawn(moving::keep_moving(Arc::clone(&recordings.shelf), storage));
@@ -216,6 +228,18 @@ impl Recordings {
         self.shelf.news.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Removes what becomes too old, for as long as there is a handle.
+    pub(crate) fn keep_swept(&self) -> impl Future<Output = ()> + use<> {
+        let shelf: Weak<Shelf> = Arc::downgrade(&self.shelf);
+        async move {
+            while let Some(shelf) = shelf.upgrade() {
+                shelf.sweep();
+                drop(shelf);
+                tokio::time::sleep(SWEEP_EVERY).await;
+            }
+        }
+    }
+
     /// An account's, newest first.
     #[must_use]
     pub fn of(&self, owner: AccountId) -> Vec<Recording> {
@@ -227,14 +251,17 @@ impl Recordings {
     /// One of an account's, by its id.
     #[must_use]
     pub fn find(&self, owner: AccountId, id: Uuid) -> Option<Recording> {
-        let is_it = |note: &&Recording| note.id == id && note.owner == owner && !note.removed;
+        let oldest = self.shelf.oldest_kept();
+        let is_kept = |note: &Recording| !note.removed && (!note.ready || note.started_ms >= oldest);
+        let is_it = |note: &&Recording| note.id == id && note.owner == owner && is_kept(note);
         self.shelf.notes(|notes| notes.iter().find(is_it).cloned())
     }
 
     /// What can be watched where the livestream was: the longest of its recordings.
     #[must_use]
     pub fn replay(&self, of: BroadcastId) -> Option<Recording> {
-        let is_replay = |note: &&Recording| note.broadcast == Some(of) && note.is_there();
+        let oldest = self.shelf.oldest_kept();
+        let is_replay = |note: &&Recording| note.broadcast == Some(of) && note.is_there() && note.started_ms >= oldest;
         self.shelf.notes(|notes| notes.iter().filter(is_replay).max_by(|a, b| a.seconds.total_cmp(&b.seconds)).cloned())
     }
 
@@ -247,7 +274,10 @@ impl Recordings {
     /// A meeting's last livestream of which something is kept, or will be in a moment.
     #[must_use]
     pub fn last_livestream(&self, of: MeetingId) -> Option<BroadcastId> {
-        let is_kept = |note: &&Recording| note.meeting == of && note.broadcast.is_some() && !note.removed;
+        let oldest = self.shelf.oldest_kept();
+        let is_kept = |note: &&Recording| {
+            note.meeting == of && note.broadcast.is_some() && !note.removed && note.started_ms >= oldest
+        };
         self.shelf.notes(|notes| notes.iter().rev().find(is_kept).and_then(|note| note.broadcast))
     }
 
@@ -359,13 +389,41 @@ impl Draft {
         File::create(file.ok_or_else(|| io::Error::other("no folder"))?)
     }
 
-    pub(crate) fn bytes_max(&self) -> u64 {
-        self.shelf.config.quota_bytes
+    pub(crate) fn allowance(&self) -> Allowance {
+        Allowance { shelf: Arc::clone(&self.shelf), taken: 0 }
     }
 
     /// It ends: the plain file is made, which takes a second for an hour.
     pub(crate) fn finish(self, seconds: f64) {
         self.shelf.finish(self.id, Some(seconds));
+    }
+}
+
+/// What one recording has written of what all that run may write together. Given back when it is dropped: its files are counted then.
+pub(crate) struct Allowance {
+    shelf: Arc<Shelf>,
+    taken: u64,
+}
+
+impl Allowance {
+    /// Room for so many bytes more, or [`io::ErrorKind::QuotaExceeded`].
+    pub(crate) fn take(&mut self, bytes: u64) -> io::Result<()> {
+        let quota = self.shelf.config.quota_bytes;
+        let more = |running: u64| running.checked_add(bytes).filter(|sum| *sum <= quota);
+        let taken = self.shelf.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.map_err(|_| io::Error::new(io::ErrorKind::QuotaExceeded, "the recordings' quota is used up"))?;
+        let before = self.taken / SWEEP_BYTES;
+        self.taken += bytes;
+        if self.taken / SWEEP_BYTES > before {
+            self.shelf.sweep();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Allowance {
+    fn drop(&mut self) {
+        self.shelf.running.fetch_sub(self.taken, Ordering::Relaxed);
     }
 }
 
@@ -471,15 +529,13 @@ impl Shelf {
 
     /// Removes what is too old, then the oldest until the rest fits.
     fn sweep(&self) {
-        let now = jiff::Timestamp::now().as_millisecond();
-        let kept = Duration::from_secs(u64::from(self.config.keep_days) * 24 * 3600).as_millis() as i64;
+        let (oldest, running) = (self.oldest_kept(), self.running.load(Ordering::Relaxed));
         let doomed = self.notes(|notes| {
             let on_disk = |note: &Recording| if note.stored || note.removed { 0 } else { note.bytes_of_all() };
-            let mut total: u64 = notes.iter().map(on_disk).sum();
+            let mut total = running + notes.iter().map(on_disk).sum::<u64>();
             let mut doomed = Vec::new();
             for note in notes.iter().filter(|note| note.is_there()) {
-                let is_old = self.config.keep_days > 0 && now - note.started_ms > kept;
-                if is_old || total > self.config.quota_bytes && !note.stored {
+                if note.started_ms < oldest || total > self.config.quota_bytes && !note.stored {
                     total -= on_disk(note);
                     doomed.push(note.id);
                 }
@@ -487,6 +543,13 @@ impl Shelf {
             doomed
         });
         doomed.into_iter().for_each(|id| self.remove(id));
+    }
+
+    /// What began before it is too old. Milliseconds since 1970, UTC.
+    fn oldest_kept(&self) -> i64 {
+        let kept = Duration::from_secs(u64::from(self.config.keep_days) * 24 * 3_600);
+        let now = jiff::Timestamp::now().as_millisecond();
+        if kept.is_zero() { i64::MIN } else { now - kept.as_millis() as i64 }
     }
 
     fn remove(&self, id: Uuid) {
@@ -548,174 +611,4 @@ fn remux(studio: &Path, from: &Path, to: &Path) -> io::Result<Option<f64>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::TryStreamExt;
-
-    use super::*;
-    use crate::storage;
-
-    fn id<T: From128>(number: u128) -> T {
-        T::from(Uuid::from_u128(number))
-    }
-
-    trait From128 {
-        fn from(uuid: Uuid) -> Self;
-    }
-
-    impl From128 for MeetingId {
-        fn from(uuid: Uuid) -> Self {
-            Self::new(uuid)
-        }
-    }
-
-    impl From128 for AccountId {
-        fn from(uuid: Uuid) -> Self {
-            Self::new(uuid)
-        }
-    }
-
-    impl From128 for BroadcastId {
-        fn from(uuid: Uuid) -> Self {
-            Self::new(uuid)
-        }
-    }
-
-    fn open(folder: &Path, keep_days: u32, quota_bytes: u64) -> Recordings {
-        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days, quota_bytes, tracks: false };
-        // A program that can't remux: the fragments stay.
-        Recordings::open(config, "/bin/false".into(), None)
-    }
-
-    /// With a storage.
-    fn open_with(folder: &Path, quota_bytes: u64, storage: Storage) -> Recordings {
-        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days: 0, quota_bytes, tracks: false };
-        Recordings::open(config, "/bin/false".into(), Some(storage))
-    }
-
-    /// Until the storage has been told of everything.
-    async fn moved(recordings: &Recordings) {
-        while !recordings.shelf.errands().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    async fn read(recordings: &Recordings, note: &Recording) -> Option<Vec<u8>> {
-        match recordings.film(note)? {
-            Film::File(path) => fs::read(path).ok(),
-            Film::Stored(film) => {
-                let bytes = film.bytes;
-                film.read(0..bytes).try_collect::<Vec<_>>().await.ok().map(|pieces| pieces.concat())
-            }
-        }
-    }
-
-    // product: B6
-    #[tokio::test]
-    async fn a_finished_recording_moves_to_the_storage_and_is_removed_there() {
-        let (folder, storage) = (tempfile::tempdir().unwrap(), storage::tests::memory());
-        // The quota is the disk's: what has moved doesn't count.
-        let recordings = open_with(folder.path(), 250, storage.clone());
-        let mut ids = Vec::new();
-        for _ in 0..4 {
-            ids.push(record(&recordings, 100, 1.0));
-            moved(&recordings).await;
-        }
-        assert_eq!(recordings.of(id(3)).len(), 4);
-        assert!(
-            fs::read_dir(folder.path()).unwrap().flatten().all(|entry| entry.path().extension().unwrap() == "json")
-        );
-        // Another server finds them, and one that lost its mind between two steps goes on.
-        let again = open_with(folder.path(), 250, storage.clone());
-        let note = again.find(id(3), ids[0]).unwrap();
-        assert_eq!(read(&again, &note).await, Some(vec![7; 100]));
-        assert!(again.remove(&note));
-        assert!(
-            again.find(id(3), ids[0]).is_none() && again.film(&Recording { removed: true, ..note.clone() }).is_none()
-        );
-        moved(&again).await;
-        assert!(storage.get(&moving::key(&format!("{}.mp4", ids[0])), 0..1).await.is_err());
-        assert!(storage.get(&moving::key(&format!("{}.mp4", ids[1])), 0..1).await.is_ok());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
-    }
-
-    // product: B6
-    #[tokio::test]
-    async fn while_the_storage_is_away_everything_is_as_if_there_were_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let recordings = open_with(folder.path(), 250, storage::tests::away());
-        let [first, second, third] = [100, 100, 100].map(|bytes| record(&recordings, bytes, 1.0));
-        assert!(recordings.find(id(3), first).is_none(), "the disk's quota holds");
-        for number in [second, third] {
-            let note = recordings.find(id(3), number).unwrap();
-            assert_eq!(read(&recordings, &note).await, Some(vec![7; 100]));
-        }
-        // What was removed meanwhile is gone for everyone; the storage is told when it is back.
-        let back = open_with(folder.path(), 250, storage::tests::memory());
-        moved(&back).await;
-        assert_eq!(back.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [third, second]);
-        assert!(!folder.path().join(format!("{first}.json")).exists());
-    }
-
-    fn record(recordings: &Recordings, bytes: usize, seconds: f64) -> Uuid {
-        let new = NewRecording { meeting: id(1), broadcast: Some(id(2)), owner: id(3), title: "例会".to_owned() };
-        let draft = recordings.draft(new).unwrap();
-        io::Write::write_all(&mut draft.create().unwrap(), &vec![7; bytes]).unwrap();
-        let number = draft.id();
-        draft.finish(seconds);
-        number
-    }
-
-    // product: C23, B6
-    #[test]
-    fn a_recording_is_its_owners_and_its_livestreams() {
-        let folder = tempfile::tempdir().unwrap();
-        let recordings = open(folder.path(), 0, u64::MAX);
-        let short = record(&recordings, 100, 5.0);
-        let long = record(&recordings, 200, 50.0);
-        assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [long, short]);
-        assert!(recordings.of(id(4)).is_empty() && recordings.find(id(4), long).is_none());
-        assert_eq!(recordings.replay(id(2)).map(|note| note.id), Some(long));
-        assert!(recordings.replay(id(9)).is_none());
-        let note = recordings.find(id(3), long).unwrap();
-        assert!(matches!(recordings.film(&note), Some(Film::File(file)) if fs::metadata(&file).unwrap().len() == 200));
-        // Another server finds them again.
-        let again = open(folder.path(), 0, u64::MAX);
-        assert_eq!(again.find(id(3), long), Some(note.clone()));
-        assert!(again.remove(&note));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the other one's film and note");
-    }
-
-    #[test]
-    fn the_oldest_give_way() {
-        let folder = tempfile::tempdir().unwrap();
-        let recordings = open(folder.path(), 0, 250);
-        let [_first, second, third] = [100, 100, 100].map(|bytes| record(&recordings, bytes, 1.0));
-        assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [third, second]);
-    }
-
-    #[test]
-    fn the_old_are_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let recordings = open(folder.path(), 7, u64::MAX);
-        let old = record(&recordings, 100, 1.0);
-        let new = record(&recordings, 100, 1.0);
-        let eight_days = 8 * 24 * 3_600_000;
-        recordings.shelf.notes(|notes| {
-            notes.iter_mut().filter(|note| note.id == old).for_each(|note| {
-                note.started_ms -= eight_days;
-            })
-        });
-        assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [new]);
-    }
-
-    #[test]
-    fn nothing_is_recorded_without_a_folder_and_an_empty_one_is_forgotten() {
-        let none = Recordings::open(RecordingConfig::default(), "/bin/false".into(), None);
-        let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
-        assert!(none.draft(new).is_err());
-        let folder = tempfile::tempdir().unwrap();
-        let recordings = open(folder.path(), 0, u64::MAX);
-        record(&recordings, 0, 0.0);
-        assert!(recordings.of(id(3)).is_empty());
-    }
-}
+mod tests;

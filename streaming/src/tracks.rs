@@ -14,7 +14,7 @@ use opus::{Application, Bitrate, Channels};
 
 use crate::{
     ogg::{Ogg, PACKET_SAMPLES},
-    recordings::Draft,
+    recordings::{Allowance, Draft},
 };
 
 /// Voices of one tick on their way from the media worker: half a second of ticks. What doesn't fit is left out.
@@ -70,8 +70,8 @@ impl<'a> Tracks<'a> {
         self.names.extend(names);
     }
 
-    /// What was said at this time of the recording. The bytes that were written are taken from what is left.
-    pub(crate) fn voices(&mut self, voices: &Voices, at: Duration, bytes_left: &mut u64) {
+    /// What was said at this time of the recording.
+    pub(crate) fn voices(&mut self, voices: &Voices, at: Duration, allowance: &mut Allowance) {
         let start = self.place(voices.tick, at + FILM_LATE);
         for (who, frame) in &voices.frames {
             let count = self.files.len();
@@ -85,12 +85,9 @@ impl<'a> Tracks<'a> {
                     .ok()
             });
             let Some(track) = file else { continue };
-            match track.write(start, frame, *bytes_left) {
-                Ok(bytes) => *bytes_left = bytes_left.saturating_sub(bytes),
-                Err(error) => {
-                    tracing::warn!(%error, id = %self.draft.id(), "a voice's file ends");
-                    *file = None;
-                }
+            if let Err(error) = track.write(start, frame, allowance) {
+                tracing::warn!(%error, id = %self.draft.id(), "a voice's file ends");
+                *file = None;
             }
         }
     }
@@ -133,11 +130,11 @@ impl Track {
         Ok(Self { ogg, encoder })
     }
 
-    /// How many bytes it was. Sound that is there already is not written over.
-    fn write(&mut self, start: u64, frame: &Frame, bytes_left: u64) -> io::Result<u64> {
+    /// Sound that is there already is not written over.
+    fn write(&mut self, start: u64, frame: &Frame, allowance: &mut Allowance) -> io::Result<()> {
         let before = self.ogg.written;
         if start + PACKET_SAMPLES / 2 < self.ogg.samples {
-            return Ok(0);
+            return Ok(());
         }
         if self.silence_until(start)? {
             // What it remembers was said long ago.
@@ -146,11 +143,7 @@ impl Track {
         let mut packet = [0; PACKET_MAX];
         let length = self.encoder.encode_float(frame, &mut packet).map_err(io::Error::other)?;
         self.ogg.packet(&packet[..length])?;
-        let bytes = self.ogg.written - before;
-        if bytes > bytes_left {
-            return Err(io::Error::other("the recordings' quota is used up"));
-        }
-        Ok(bytes)
+        allowance.take(self.ogg.written - before)
     }
 
     fn silence_until(&mut self, sample: u64) -> io::Result<bool> {
@@ -184,8 +177,8 @@ mod tests {
 
     const TICK: Duration = Duration::from_millis(20);
 
-    fn draft(folder: &Path) -> Draft {
-        let config = RecordingConfig { folder: Some(folder.to_owned()), tracks: true, ..RecordingConfig::default() };
+    fn draft(folder: &Path, quota_bytes: u64) -> Draft {
+        let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days: 0, quota_bytes, tracks: true };
         let (meeting, owner) = (MeetingId::new(uuid::Uuid::nil()), AccountId::new(uuid::Uuid::nil()));
         let new = NewRecording { meeting, broadcast: None, owner, title: String::new() };
         Recordings::open(config, "/bin/false".into(), None).draft(new).unwrap()
@@ -217,9 +210,9 @@ mod tests {
     #[test]
     fn all_are_as_long_as_the_film_whoever_spoke_when() {
         let folder = tempfile::tempdir().unwrap();
-        let draft = draft(folder.path());
+        let draft = draft(folder.path(), u64::MAX);
         let mut tracks = Tracks::new(&draft);
-        let mut left = u64::MAX;
+        let mut left = draft.allowance();
         // The ticks are 3 ms late one time and early the other, and once a burst of eight comes 160 ms late.
         for tick in 0..500_u64 {
             let late = if (200..208).contains(&tick) { 160 - 20 * (tick - 200) } else { tick % 2 * 3 };
@@ -248,10 +241,11 @@ mod tests {
 
     #[test]
     fn the_quota_and_the_number_of_files_bound_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let draft = draft(folder.path());
+        let [folder, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [draft, unbounded] =
+            [(&folder, 6_000), (&elsewhere, u64::MAX)].map(|(folder, quota)| draft(folder.path(), quota));
         let mut tracks = Tracks::new(&draft);
-        let mut left = 6_000;
+        let mut left = draft.allowance();
         for tick in 0..1_000 {
             tracks.voices(&voices(tick, &[1]), TICK * tick as u32, &mut left);
         }
@@ -264,7 +258,7 @@ mod tests {
         };
         assert!((1_000..8_000).contains(&written()), "{} bytes", written());
         let everybody: Vec<u128> = (2..500).collect();
-        tracks.voices(&voices(1_000, &everybody), TICK * 1_000, &mut u64::MAX.clone());
+        tracks.voices(&voices(1_000, &everybody), TICK * 1_000, &mut unbounded.allowance());
         tracks.finish(Duration::from_secs(21));
         assert_eq!(lengths(folder.path()).len(), TRACKS_MAX);
     }
