@@ -137,10 +137,11 @@ impl Push {
     async fn run(mut self) {
         let target = self.url.masked();
         let mut patience = Patience::new(&WAITS);
+        let mut in_vain = 0;
         loop {
             let found = addresses(&self.url, self.config.private_push).await;
             let (end, live_for) = match found {
-                Ok(addresses) => self.attempt(&addresses).await,
+                Ok(addresses) => self.attempt(&beginning_with(addresses, in_vain)).await,
                 Err(reason @ (PushError::NotPublic | PushError::Url(_))) => {
                     tracing::warn!(target, %reason, "pushed nowhere");
                     self.tell(PushState::NotAllowed);
@@ -155,6 +156,8 @@ impl Push {
                     if live_for >= WELL_AFTER {
                         patience.reset();
                     }
+                    // Where it was live it is sought again.
+                    in_vain += usize::from(live_for.is_zero());
                     let wait = patience.next();
                     tracing::warn!(target, %reason, ?wait, "push failed and is tried again");
                     metrics::counter!("streaming_push_retries_total").increment(1);
@@ -283,9 +286,26 @@ async fn addresses(url: &PushUrl, private: bool) -> Result<Vec<SocketAddr>, Push
     if is_allowed { Ok(found) } else { Err(PushError::NotPublic) }
 }
 
+/// After tries in vain another address comes first: SRT is a way to one address, and a target may be had at one of several alone.
+fn beginning_with(mut addresses: Vec<SocketAddr>, in_vain: usize) -> Vec<SocketAddr> {
+    let first = in_vain % addresses.len().max(1);
+    addresses.rotate_left(first);
+    addresses
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // product: B3
+    #[test]
+    fn each_address_of_a_target_has_its_turn() {
+        let [closed, open] = ["[2001:db8::1]:9".parse().unwrap(), "192.0.2.1:9".parse().unwrap()];
+        let firsts = [0, 1, 2, 3].map(|in_vain| beginning_with(vec![closed, open], in_vain)[0]);
+        assert_eq!(firsts, [closed, open, closed, open]);
+        assert_eq!(beginning_with(vec![closed, open], 1), [open, closed], "and none is left out");
+        assert_eq!(beginning_with(Vec::new(), 3), []);
+    }
 
     // reliability.md A14
     #[tokio::test]
