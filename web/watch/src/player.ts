@@ -1,5 +1,5 @@
 import Hls, { type ErrorData, Events, ErrorTypes } from 'hls.js';
-import { rateOf } from './watching';
+import { Hurry } from './watching';
 
 /** How the picture does. */
 export type Playing = 'loading' | 'playing' | 'buffering' | 'broken' | 'ended' | 'unplayable';
@@ -86,10 +86,11 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
       tell('broken');
     }
   });
+  const hurry = new Hurry();
   const catchUp = () => {
     const { buffered, currentTime } = video;
     const ahead = buffered.length > 0 ? buffered.end(buffered.length - 1) - currentTime : 0;
-    const rate = rateOf(hls.latency, ahead, hls.targetLatency ?? hls.latency);
+    const rate = hurry.rateAt(performance.now() / 1000, hls.latency, ahead, hls.targetLatency ?? hls.latency);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   };
   video.addEventListener('timeupdate', catchUp);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { barredBy } from './attending';
 import { withNews } from './chat';
-import { askAgainAfter, clock, rateOf, viewOf } from './watching';
+import { Hurry, askAgainAfter, clock, viewOf } from './watching';
 import { preferredLanguage } from './words';
 
 // product: B1
@@ -27,23 +27,57 @@ it('goes on playing what plays', () => {
   expect(viewOf('missing', null)).toBe('missing');
 });
 
-it('comes as near as the livestream allows, and never by what it needs to go on', () => {
+/** A minute of a livestream whose parts of 200 ms come so many at once and so late, looked at four times a second. */
+function minute(late: (part: number) => number, together: number) {
+  const hurry = new Hurry();
   const target = 0.642;
-  let [behind, ahead] = [2.2, 2.1];
-  // Looks four times a second; parts of 200 ms come.
-  for (let looks = 0; looks < 240; looks += 1) {
-    const gained = (rateOf(behind, ahead - (looks % 4) * 0.05, target) - 1) / 4;
-    behind -= gained;
-    ahead -= gained;
+  let [edge, at, rate, changes, least] = [2.2, 0, 1, 0, Infinity];
+  for (let step = 0; step < 6_000; step += 1) {
+    const now = 2.2 + step / 100;
+    for (let part = together; ; part += together) {
+      const end = 2.2 + part * 0.2;
+      if (end + 0.1 + late(part) > now) break;
+      edge = Math.max(edge, end);
+    }
+    at += rate / 100;
+    least = Math.min(least, edge - at);
+    if (step % 25 > 0) continue;
+    const next = hurry.rateAt(now, now - at, edge - at, target);
+    if (next !== rate) changes += 1;
+    rate = next;
   }
-  expect(behind).toBeGreaterThan(target);
-  expect(behind).toBeLessThan(0.95);
-  // Who has little fetched waits, and so does who has stalled: he means to be further behind.
-  expect(rateOf(1.2, 0.7, target)).toBe(1);
-  expect(rateOf(0.9, 0.85, target + 0.2)).toBe(1);
-  // Who has gone back is left there.
-  expect(rateOf(6, 5, target)).toBe(1);
-  expect(rateOf(2.6, 2.5, target)).toBe(1.5);
+  return { behind: 62.2 - at, changes, least };
+}
+
+it('comes as near as the livestream allows, and never by what it needs to go on', () => {
+  const { behind, changes, least } = minute(() => 0, 1);
+  expect(behind).toBeGreaterThan(0.642);
+  expect(behind).toBeLessThan(1.1);
+  expect(changes).toBeLessThanOrEqual(4);
+  expect(least).toBeGreaterThan(0.4);
+});
+
+it('neither hurries by fits and starts nor runs dry where parts come in pairs and late', () => {
+  for (const late of [
+    (part: number) => ((part * 7) % 5) * 0.06,
+    (part: number) => (part % 3 === 0 ? 0.3 : 0),
+  ]) {
+    const { behind, changes, least } = minute(late, 2);
+    expect(changes).toBeLessThanOrEqual(4);
+    expect(least).toBeGreaterThan(0);
+    expect(behind).toBeLessThan(1.8);
+  }
+});
+
+it('leaves who has gone back where he is, and who has little fetched', () => {
+  const rate = (behind: number, ahead: number, target = 0.642) =>
+    new Hurry().rateAt(0, behind, ahead, target);
+  expect(rate(1.2, 0.7)).toBe(1);
+  // He has stalled, and means to be further behind.
+  expect(rate(0.9, 0.85, 0.842)).toBe(1);
+  expect(rate(6, 5)).toBe(1);
+  expect(rate(2.6, 2.5)).toBe(1.5);
+  expect(rate(1.4, 1.3)).toBe(1.2);
 });
 
 it('writes times as people read them', () => {

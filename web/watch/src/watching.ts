@@ -38,20 +38,41 @@ export function viewOf(known: Known, playing: Playing | null): View {
 /** Further behind where he means to be, in seconds, a viewer has gone back by himself. */
 const BACK_S = 2;
 
-/** What is fetched ahead stays so much more than the livestream's least: with less, the picture stands at the first hiccup of a network. */
+/** Begins to hurry when what is fetched ahead is so much more than the livestream's least, and stops at that: with less, the picture stands at the first hiccup of a network. */
 const SPARE_S = 0.15;
 
-/** Faster is heard. */
-const RATE_MAX = 1.5;
+/** So late he begins to hurry, and so near he has arrived. Between them he goes on as he did: each change of speed can be heard. */
+const LATE_S = 0.2;
+const ARRIVED_S = 0.05;
+
+/** Parts may come two at once, and late: what counts is the least there was. Three parts' time, or as long as the pattern of a network shows, before he begins. */
+const STOP_WINDOW_S = 0.6;
+const START_WINDOW_S = 1.5;
+
+/** How fast, when more than a second late and else. Faster is heard. */
+const RATES = [1.5, 1.2] as const;
 
 /**
- * How fast to play, so that who begins or has stalled comes as near as the livestream allows, `target` seconds behind it. hls.js does that too,
- * but only with more than a second fetched ahead, and so never comes nearer than that.
+ * Comes as near as the livestream allows, after beginning or stalling. hls.js does that too, but only with more than a second fetched ahead, and so never
+ * comes nearer than that.
  */
-export function rateOf(behind: number, ahead: number, target: number): number {
-  const late = behind - target;
-  if (late < 0.05 || late > BACK_S || ahead < target + SPARE_S) return 1;
-  return Math.min(RATE_MAX, Math.round(40 / (1 + Math.exp(-0.75 * late))) / 20);
+export class Hurry {
+  private seen: { at: number; ahead: number }[] = [];
+  private rate = 1;
+
+  /** How fast to play now: `behind` what happens, with so much fetched `ahead`, to be `target` behind it. All in seconds. */
+  rateAt(now: number, behind: number, ahead: number, target: number): number {
+    this.seen = [...this.seen.filter(({ at }) => now - at < START_WINDOW_S), { at: now, ahead }];
+    const late = behind - target;
+    const isHurried = this.rate !== 1;
+    const [lateEnough, spare, since] = isHurried
+      ? [ARRIVED_S, 0, now - STOP_WINDOW_S]
+      : [LATE_S, SPARE_S, now - START_WINDOW_S];
+    const least = Math.min(...this.seen.filter(({ at }) => at > since).map(seen => seen.ahead));
+    const hurries = late > lateEnough && late <= BACK_S && least >= target + spare;
+    this.rate = hurries ? RATES[late > 1 ? 0 : 1] : 1;
+    return this.rate;
+  }
 }
 
 /** Seconds as people read them: 1:05, 1:02:03. */
