@@ -155,6 +155,8 @@ impl Outlets {
                     self.measure(report.cpu_ms);
                     let lost = skipped + report.pictures_dropped.saturating_sub(self.report.pictures_dropped);
                     if self.burden.is_too_much(lost) && self.stage.borrow().full_hd {
+                    let criticals = report.criticals.saturating_sub(self.report.criticals);
+                    metrics::counter!("streaming_criticals_total").increment(criticals);
                         self.lower("the machine has no time for it");
                     }
                     self.report = report;

@@ -218,6 +218,8 @@ pub struct Report {
 }
 
 /// Why a frame can't be read.
+    /// Mistakes that GStreamer's libraries have told of (GLib's critical messages).
+    pub criticals: u64,
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// It ends too early.

@@ -13,7 +13,9 @@ use streaming::{
     wire::{FromStudio, Report},
 };
 
-use crate::{composer::Composer, encoder::Encoder, fault::Faults, input::Role, layout::Size, sound::Program};
+use crate::{
+    composer::Composer, criticals, encoder::Encoder, fault::Faults, input::Role, layout::Size, sound::Program,
+};
 
 /// An unchanged picture is sent only this often, in ticks: five times a second it costs next to nothing, and every part
 /// has its picture.
@@ -108,6 +110,7 @@ impl Director {
                 next_report = tick + REPORT_TICKS;
                 (report.sound_missed, report.sound_dropped) = (program.missed, program.dropped);
                 (report.pictures_dropped, report.cpu_ms) = (self.encoder.dropped, cpu_ms());
+                report.criticals = criticals::count();
                 pace.review(report.ticks_skipped + report.pictures_dropped);
                 // Numbers can wait for the next report.
                 let _full = self.said.try_send(FromStudio::Report(report));

@@ -330,7 +330,8 @@ fn thin(queue: &gst::Element) -> anyhow::Result<()> {
             queue.upgrade().is_some_and(|queue| queue.property::<u32>("current-level-buffers") >= PICTURES_MAX);
         let pts = info.buffer().and_then(|buffer| buffer.pts());
         let begins_part = pts.is_some_and(|pts| cadence::begins_part(Duration::from_nanos(pts.nseconds())));
-        if is_behind && !begins_part { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+        // "Drop" would make GStreamer free what the bindings have freed already.
+        if is_behind && !begins_part { gst::PadProbeReturn::Handled } else { gst::PadProbeReturn::Ok }
     });
     Ok(())
 }
@@ -380,4 +381,34 @@ fn unit(track: Track, sample: &gst::Sample) -> Option<AccessUnit> {
 
 pub(crate) fn clock_time(time: Duration) -> Option<gst::ClockTime> {
     gst::ClockTime::try_from(time).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::criticals;
+
+    #[test]
+    fn pictures_that_are_left_out_are_left_out_without_a_mistake() {
+        gst::init().unwrap();
+        criticals::watch();
+        let before = criticals::count();
+        // They come all at once, and are taken one after the other.
+        let pipeline = gst::parse::launch(&format!(
+            "videotestsrc num-buffers=60 ! video/x-raw,width=16,height=16,framerate={}/1 \
+             ! queue name=queue ! fakesink name=sink sync=true",
+            cadence::TICKS_PER_SECOND
+        ));
+        let pipeline = pipeline.unwrap().downcast::<gst::Pipeline>().unwrap();
+        thin(&element(&pipeline, "queue").unwrap()).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(20), &ends);
+        let sink: gst::Element = element(&pipeline, "sink").unwrap();
+        let rendered = sink.property::<gst::Structure>("stats").get::<u64>("rendered").unwrap();
+        pipeline.set_state(gst::State::Null).unwrap();
+        assert!(matches!(end.unwrap().view(), gst::MessageView::Eos(_)));
+        assert!((5..40).contains(&rendered), "{rendered} of 60");
+        assert_eq!(criticals::count(), before);
+    }
 }

@@ -388,7 +388,7 @@ fn size_caps(place: Rect) -> gst::Caps {
 pub(crate) mod tests {
     use super::*;
     use crate::{
-        av1,
+        av1, criticals,
         picture::{Colour, Picture},
     };
 
@@ -552,6 +552,8 @@ pub(crate) mod tests {
                         *byte ^= 1 << (state >> 61);
                         flips += 1;
                     }
+        criticals::watch();
+        let criticals = criticals::count();
                 });
             }
             assert!(sender.until_seen(codec, &black, false), "{codec} is seen after {flips} flipped bits");
@@ -576,6 +578,7 @@ pub(crate) mod tests {
             assert!(sender.until_seen(codec, &film, is_bright), "{codec} as the {step}th");
         }
     }
+        assert_eq!(criticals::count(), criticals, "no library has made a mistake of it");
 
     // product: B2
     #[test]

@@ -12,6 +12,7 @@
 
 mod av1;
 mod composer;
+mod criticals;
 mod director;
 mod encoder;
 mod fault;
@@ -61,6 +62,7 @@ const CUES_QUEUE: usize = 64;
 fn main() -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    criticals::watch();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [remux, from, to] = &arguments[..]
         && remux == "--remux"
