@@ -16,6 +16,8 @@ pub(crate) struct Livestream {
     pub(crate) published: Option<BroadcastId>,
     recording: Option<Recorded>,
     pushed: BTreeSet<u32>,
+    /// Tracks that nothing here decodes, each told once.
+    undecodable: BTreeSet<(ParticipantId, bool)>,
     /// How people are called, where recordings keep each voice by itself.
     names: BTreeMap<ParticipantId, String>,
 }
@@ -33,6 +35,7 @@ impl Livestream {
             published: None,
             recording: None,
             pushed: BTreeSet::new(),
+            undecodable: BTreeSet::new(),
             names: BTreeMap::new(),
         })
     }
@@ -81,6 +84,11 @@ impl Livestream {
                 self.broadcast.push(*id, url.clone());
             }
         }
+    }
+
+    /// Viewers don't see this track; true where that is new.
+    pub(crate) fn is_undecodable(&mut self, whose: ParticipantId, kind: TrackKind) -> bool {
+        self.undecodable.insert((whose, kind == TrackKind::Screen))
     }
 
     /// Shows the meeting as it is now, if that is another picture than before.

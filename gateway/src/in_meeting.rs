@@ -295,7 +295,9 @@ impl Caller {
             | Notice::NoRoomOnAir
             | Notice::StudioFailed
             | Notice::RecordingFull
-            | Notice::RecordingFailed => None,
+            | Notice::RecordingFailed
+            | Notice::VideoNotOnAir
+            | Notice::SomeVideoNotOnAir => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
+    process::Stdio,
     time::Duration,
 };
 
@@ -18,6 +19,9 @@ use crate::config::Config;
 
 /// How long anything on this machine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the studio may: where GStreamer has not been used yet, it looks at all its plugins first.
+const STUDIO_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let config = Config::load(file)?;
@@ -61,6 +65,7 @@ impl Doctor {
             let said = captions.0.probe().await.map(|()| "the recogniser takes calls".to_owned());
             self.say("captions", said.map_err(|error| error.to_string()));
         }
+        self.say("studio", decoders(config).await);
         let metrics = get(here(config.metrics.bind), "/metrics").await;
         self.say("metrics", metrics.as_ref().map(|_| "can be read".to_owned()).map_err(Clone::clone));
         for trunk in &config.sip.trunks {
@@ -89,6 +94,25 @@ impl Doctor {
             }
         }
     }
+}
+
+/// Whether the studio starts, and has something for each codec that browsers send.
+async fn decoders(config: &Config) -> Result<String, String> {
+    let program = config.studio_program().map_err(|error| error.to_string())?;
+    let mut asking = tokio::process::Command::new(&program);
+    asking.arg("--missing-decoders").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let said = match timeout(STUDIO_PATIENCE, asking.output()).await {
+        Ok(Ok(said)) if said.status.success() => String::from_utf8_lossy(&said.stdout).trim().replace('\n', ", "),
+        Ok(Ok(said)) => return Err(format!("{} ends with {}", program.display(), said.status)),
+        Ok(Err(error)) => return Err(format!("{}: {error}", program.display())),
+        Err(_) => return Err(format!("{} doesn't answer", program.display())),
+    };
+    if said.is_empty() {
+        return Ok("all that browsers send is shown in livestreams".to_owned());
+    }
+    Err(format!(
+        "no decoder of {said}: who sends that is an avatar in livestreams and recordings; GStreamer lacks plugins"
+    ))
 }
 
 /// Where a socket bound to all addresses is reached from this machine.

@@ -284,7 +284,7 @@ impl Config {
         })
     }
 
-    fn studio_program(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn studio_program(&self) -> anyhow::Result<PathBuf> {
         if let Some(program) = &self.studio.program {
             return Ok(program.clone());
         }

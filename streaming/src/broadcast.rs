@@ -63,6 +63,8 @@ pub enum BroadcastFact {
     Live,
     /// A decoder needs a key frame of this track to begin or to go on.
     KeyframeWanted(ParticipantId, TrackKind),
+    /// Nothing here decodes what this track is coded as: viewers see an avatar. Said again when the track is shown again.
+    Undecodable(ParticipantId, TrackKind),
     /// The studio died, and another one is started. Viewers see the last picture meanwhile.
     Restarting,
     /// It is no longer recorded.

@@ -149,14 +149,17 @@ impl Outlets {
                         self.tell(BroadcastFact::KeyframeWanted(participant, kind));
                     }
                 }
+                Ok(FromStudio::Undecodable(participant, kind)) => {
+                    self.tell(BroadcastFact::Undecodable(participant, kind));
+                }
                 Ok(FromStudio::Report(report)) => {
                     let skipped = report.ticks_skipped.saturating_sub(self.report.ticks_skipped);
                     metrics::counter!("streaming_ticks_skipped_total").increment(skipped);
+                    let criticals = report.criticals.saturating_sub(self.report.criticals);
+                    metrics::counter!("streaming_criticals_total").increment(criticals);
                     self.measure(report.cpu_ms);
                     let lost = skipped + report.pictures_dropped.saturating_sub(self.report.pictures_dropped);
                     if self.burden.is_too_much(lost) && self.stage.borrow().full_hd {
-                    let criticals = report.criticals.saturating_sub(self.report.criticals);
-                    metrics::counter!("streaming_criticals_total").increment(criticals);
                         self.lower("the machine has no time for it");
                     }
                     self.report = report;

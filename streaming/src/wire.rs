@@ -15,6 +15,7 @@
 //!                  20 report   JSON of Report
 //!                  21 started  microseconds since 1970 (64)
 //!                  22 encoder  name of GStreamer's element, as text
+//!                  23 undecodable  participant (128) | kind (8)
 //!
 //! to a pusher      32 target   where its name leads to, as text with spaces between | newline | address with its key
 //!                  16, 17, 18, as the studio said them
@@ -99,6 +100,8 @@ pub enum FromStudio {
     Started(SystemTime),
     /// What codes its pictures: the name of GStreamer's element. The first word.
     Encoder(String),
+    /// Nothing here decodes what this track is coded as: an avatar is shown. Once for each time the track is shown.
+    Undecodable(ParticipantId, TrackKind),
 }
 
 /// A track of the broadcast.
@@ -215,11 +218,11 @@ pub struct Report {
     pub pictures_dropped: u64,
     /// Processor time used, in milliseconds.
     pub cpu_ms: u64,
+    /// Mistakes that GStreamer's libraries have told of (GLib's critical messages).
+    pub criticals: u64,
 }
 
 /// Why a frame can't be read.
-    /// Mistakes that GStreamer's libraries have told of (GLib's critical messages).
-    pub criticals: u64,
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// It ends too early.
@@ -317,6 +320,7 @@ impl FromStudio {
     const REPORT: u8 = 20;
     const STARTED: u8 = 21;
     const ENCODER: u8 = 22;
+    const UNDECODABLE: u8 = 23;
 
     /// Appends the message to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -338,10 +342,8 @@ impl FromStudio {
                 out.put_u64(u64::try_from(unit.pts.as_nanos()).unwrap_or(u64::MAX));
                 out.extend_from_slice(&unit.data);
             }),
-            Self::KeyframeWanted(participant, kind) => frame(Self::KEYFRAME_WANTED, out, |out| {
-                out.extend_from_slice(participant.uuid().as_bytes());
-                out.push(kind_number(*kind));
-            }),
+            Self::KeyframeWanted(participant, kind) => track_frame(Self::KEYFRAME_WANTED, (*participant, *kind), out),
+            Self::Undecodable(participant, kind) => track_frame(Self::UNDECODABLE, (*participant, *kind), out),
             Self::Report(report) => frame(Self::REPORT, out, |out| {
                 serde_json::to_writer(out, report).expect("a report is plain data");
             }),
@@ -373,8 +375,10 @@ impl FromStudio {
                 let pts = Duration::from_nanos(frame.try_get_u64().map_err(short)?);
                 Ok(Self::Unit(AccessUnit { track, pts, keyframe, data: frame }))
             }
-            Self::KEYFRAME_WANTED => {
-                Ok(Self::KeyframeWanted(read_participant(tag, &mut frame)?, read_kind(tag, &mut frame)?))
+            Self::KEYFRAME_WANTED | Self::UNDECODABLE => {
+                let (participant, kind) = (read_participant(tag, &mut frame)?, read_kind(tag, &mut frame)?);
+                let is_wish = tag == Self::KEYFRAME_WANTED;
+                Ok(if is_wish { Self::KeyframeWanted(participant, kind) } else { Self::Undecodable(participant, kind) })
             }
             Self::REPORT => Ok(Self::Report(serde_json::from_slice(&frame)?)),
             Self::STARTED => {
@@ -422,6 +426,7 @@ impl ToPusher {
             FromStudio::Format(_, format) => Ok(Self::Format(format)),
             FromStudio::Unit(unit) => Ok(Self::Unit(unit)),
             FromStudio::KeyframeWanted(..)
+            | FromStudio::Undecodable(..)
             | FromStudio::Report(_)
             | FromStudio::Started(_)
             | FromStudio::Encoder(_) => Err(WireError::Tag(tag)),
@@ -561,6 +566,13 @@ fn kind_number(kind: TrackKind) -> u8 {
     }
 }
 
+fn track_frame(tag: u8, (participant, kind): (ParticipantId, TrackKind), out: &mut Vec<u8>) {
+    frame(tag, out, |out| {
+        out.extend_from_slice(participant.uuid().as_bytes());
+        out.push(kind_number(kind));
+    });
+}
+
 fn codec_number(codec: VideoCodec) -> u8 {
     match codec {
         VideoCodec::Vp8 => 0,
@@ -638,6 +650,7 @@ mod tests {
             FromStudio::Format(Track::Audio, Format::Audio { rate: 48_000, channels: 1, config: data.clone() }),
             FromStudio::Unit(AccessUnit { track: Track::Audio, pts: Duration::from_millis(40), keyframe: true, data }),
             FromStudio::KeyframeWanted(who(), TrackKind::Camera),
+            FromStudio::Undecodable(who(), TrackKind::Screen),
             FromStudio::Report(Report { ticks: 5, ..Report::default() }),
             FromStudio::Encoder("x264enc".to_owned()),
         ];

@@ -99,6 +99,7 @@ fn the_doctor_finds_a_server_well_and_says_what_is_not() -> Result<()> {
     let said = String::from_utf8_lossy(&well.stdout).into_owned();
     assert!(well.status.success(), "{said}{}", String::from_utf8_lossy(&well.stderr));
     assert!(said.contains("keys and voice get through") && said.contains("ready at"), "{said}");
+    assert!(said.contains("all that browsers send is shown in livestreams"), "{said}");
     server.interrupt()?;
     let ill = server.command(&["doctor"])?;
     let said = String::from_utf8_lossy(&ill.stdout).into_owned();

@@ -138,6 +138,8 @@ pub enum Command {
     RecordingFailed,
     /// Hosts are to know.
     TellManagers(Notice),
+    /// The studio can't decode his pictures.
+    NotOnAir(ParticipantId),
     /// Time has passed.
     Tick,
     /// The server stops.

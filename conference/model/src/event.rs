@@ -189,6 +189,10 @@ pub enum Notice {
     RecordingFull,
     /// It is no longer recorded: what comes can't be written. To hosts.
     RecordingFailed,
+    /// Viewers don't see his video: the server can't decode what his browser sends.
+    VideoNotOnAir,
+    /// Viewers don't see somebody's video, for the same reason. To hosts.
+    SomeVideoNotOnAir,
 }
 
 /// What one participant is told and the others are not.

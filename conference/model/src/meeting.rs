@@ -150,6 +150,7 @@ impl Meeting {
             Command::Network(id, poor) => Ok(self.change(id, |person| person.network_poor = poor)),
             Command::RecordingFailed => Ok(self.change_meeting(|meeting| meeting.recording = false)),
             Command::TellManagers(notice) => Ok(self.tell_managers(notice)),
+            Command::NotOnAir(whose) => Ok(self.not_on_air(whose)),
             Command::Tick => Ok(self.tick(now)),
             Command::Stop => Ok(self.close(EndReason::ServerStopping)),
         }
@@ -632,6 +633,17 @@ impl Meeting {
     fn tell_managers(&self, notice: Notice) -> Vec<Effect> {
         let managers = self.seats.values().filter(|seat| seat.person.role.manages());
         managers.map(|seat| Effect::Notify(seat.person.id, notice)).collect()
+    }
+
+    /// He is told, and so are all others who manage the meeting.
+    fn not_on_air(&self, whose: ParticipantId) -> Vec<Effect> {
+        if !self.seats.contains_key(&whose) {
+            return Vec::new();
+        }
+        let mut effects = self.tell_managers(Notice::SomeVideoNotOnAir);
+        effects.retain(|effect| !matches!(effect, Effect::Notify(manager, _) if *manager == whose));
+        effects.push(Effect::Notify(whose, Notice::VideoNotOnAir));
+        effects
     }
 
     fn tell_changed(&mut self, id: ParticipantId) -> Effect {

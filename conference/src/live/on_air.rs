@@ -119,6 +119,11 @@ impl Live {
     pub(super) fn take_broadcast_fact(&mut self, fact: Option<BroadcastFact>) {
         match fact.unwrap_or(BroadcastFact::Ended) {
             BroadcastFact::KeyframeWanted(participant, kind) => self.media.request_keyframe(participant, kind),
+            BroadcastFact::Undecodable(participant, kind) => {
+                if self.livestream.as_mut().is_some_and(|livestream| livestream.is_undecodable(participant, kind)) {
+                    self.try_decide(Command::NotOnAir(participant));
+                }
+            }
             BroadcastFact::RecordingFailed(why) => self.recording_failed(why),
             BroadcastFact::Pushed(id, state) => self.try_decide(Command::Pushed(id, state)),
             fact @ (BroadcastFact::Ended | BroadcastFact::Failed(_)) => {

@@ -74,6 +74,7 @@ fn main() -> anyhow::Result<()> {
         [push, name, authority] if push == "--push" && name == "--authority" => {
             return push::push(Some(authority.as_ref()));
         }
+        [decoders] if decoders == "--missing-decoders" => return tell_missing_decoders(),
         [ingest] if ingest == "--ingest" => return ingest::ingest(None),
         [ingest, name, encoder] if ingest == "--ingest" && name == "--encoder" => return ingest::ingest(Some(encoder)),
         _ => {}
@@ -110,6 +111,16 @@ fn main() -> anyhow::Result<()> {
     director.join().map_err(|_| anyhow::anyhow!("the director panicked"))??;
     writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
     read
+}
+
+/// The codecs of participants' pictures that can't be shown, one a line: for who installs this.
+fn tell_missing_decoders() -> anyhow::Result<()> {
+    gstreamer::init()?;
+    let mut out = io::stdout().lock();
+    for codec in input::missing_decoders() {
+        writeln!(out, "{codec}")?;
+    }
+    Ok(())
 }
 
 /// What the arguments say: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`, `--low` for the small

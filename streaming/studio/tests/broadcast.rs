@@ -15,7 +15,7 @@ use harness::{
     Camera, Parts, Target, Voice, assert_colour, follow, is_colour, length, picture_times, pictures, pictures_of,
     pitch, probe, processor_time, save, sound, sound_of,
 };
-use media::TrackKind;
+use media::{Codec, MediaPacket, TrackKind, VideoCodec};
 use model::{AccountId, BroadcastId, Layout, MeetingId, ParticipantId, PushState, PushUrl};
 use streaming::{
     BroadcastFact, Film, NewRecording, Origin, OriginError, Recording, RecordingConfig, RecordingFailed, Recordings,
@@ -491,6 +491,73 @@ async fn a_broadcast_without_anybody_shows_its_title_and_silence() {
     let bright = frames.last().unwrap().iter().filter(|pixel| pixel[1] > 120).count();
     assert!((20..2_000).contains(&bright), "{bright} bright pixels");
     assert!(sound(folder.path()).iter().all(|sample| sample.abs() < 0.001));
+}
+
+// product: B2
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_what_nothing_decodes_is_an_avatar_and_that_is_told_once() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    // A GStreamer that has everything but what decodes AV1.
+    let plugins = folder.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    let all = Command::new("pkg-config").args(["--variable=pluginsdir", "gstreamer-1.0"]).output().unwrap();
+    for plugin in std::fs::read_dir(String::from_utf8(all.stdout).unwrap().trim()).unwrap().flatten() {
+        let name = plugin.file_name();
+        if !["libgstdav1d.so", "libgstaom.so"].iter().any(|without| name == **without) {
+            std::os::unix::fs::symlink(plugin.path(), plugins.join(name)).unwrap();
+        }
+    }
+    let studio = folder.path().join("studio");
+    let real = env!("CARGO_BIN_EXE_huitong-studio");
+    let (path, registry) = (plugins.display(), folder.path().join("registry"));
+    let script = format!(
+        "#!/bin/sh\nexport GST_PLUGIN_SYSTEM_PATH_1_0={path} GST_REGISTRY={}\nexec {real} \"$@\"\n",
+        registry.display()
+    );
+    std::fs::write(&studio, script).unwrap();
+    std::fs::set_permissions(&studio, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let missing = Command::new(&studio).arg("--missing-decoders").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&missing.stdout), format!("{}\n", VideoCodec::Av1));
+
+    let streaming = Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() });
+    let (broadcast, mut facts) = streaming.start(broadcast_id(), "例会".to_owned()).await.unwrap();
+    let voice = Voice::start(broadcast.feed(), 440.0);
+    let mut scene = scene(TileKind::Video(TrackKind::Camera));
+    scene.tiles.truncate(1);
+    broadcast.show(scene);
+    let feed = broadcast.feed();
+    let mut packets = tokio::time::interval(Duration::from_millis(40));
+    let (mut told, mut seq, mut live) = (0, 0_u64, None);
+    // Three seconds of it.
+    while live.is_none_or(|live: Instant| live.elapsed() < Duration::from_secs(3)) {
+        tokio::select! {
+            _ = packets.tick() => {
+                seq += 1;
+                let codec = Codec::Video(VideoCodec::Av1);
+                let (timestamp, payload) = (seq as u32 * 3_600, Arc::from([0x08, 0x0a]));
+                let packet = MediaPacket { codec, seq, timestamp, marker: true, level: None, payload };
+                feed.video(participant(1), TrackKind::Camera, None, &packet);
+            }
+            fact = facts.recv() => match fact.unwrap() {
+                BroadcastFact::Undecodable(who, TrackKind::Camera) => {
+                    assert_eq!(who, participant(1));
+                    told += 1;
+                }
+                BroadcastFact::Live => live = Some(Instant::now()),
+                BroadcastFact::KeyframeWanted(..) => {}
+                other => panic!("{other:?}"),
+            },
+        }
+    }
+    drop(voice);
+    broadcast.stop().await;
+    assert_eq!(told, 1);
+    let folder = tempfile::tempdir().unwrap();
+    save(&streaming.origin(), broadcast_id(), folder.path()).await;
+    let last = pictures(folder.path()).pop().unwrap();
+    assert_colour(&last, (10, 10), CARD);
+    assert!((0..160 * 90).any(|at| is_colour(&last, (at % 160, at / 160), WHITE)), "his letter stands on it");
 }
 
 #[tokio::test]

@@ -636,7 +636,9 @@ export type Notice =
   | 'no_room_on_air'
   | 'studio_failed'
   | 'recording_full'
-  | 'recording_failed';
+  | 'recording_failed'
+  | 'video_not_on_air'
+  | 'some_video_not_on_air';
 /**
  * What one participant is told and the others are not.
  */

@@ -803,6 +803,19 @@ fn a_livestream_is_started_once_and_its_state_is_told() {
     assert_eq!(meeting.handle(Command::Broadcast(id, None), NOW), Ok(vec![]));
 }
 
+// product: B2
+#[test]
+fn whose_video_viewers_dont_see_is_told_to_him_and_to_hosts() {
+    let (mut meeting, [host, guest, _]) = three();
+    let told = meeting.handle(Command::NotOnAir(guest), NOW).unwrap();
+    let some = Notice::SomeVideoNotOnAir;
+    assert_eq!(told, [Effect::Notify(host, some), Effect::Notify(guest, Notice::VideoNotOnAir)]);
+    let told = meeting.handle(Command::NotOnAir(host), NOW).unwrap();
+    assert_eq!(told, [Effect::Notify(host, Notice::VideoNotOnAir)], "once");
+    act(&mut meeting, guest, Action::Leave).unwrap();
+    assert_eq!(meeting.handle(Command::NotOnAir(guest), NOW), Ok(vec![]));
+}
+
 // product: B3
 #[test]
 fn the_host_pushes_the_livestream_and_nobody_sees_the_key() {
