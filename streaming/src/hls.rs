@@ -46,8 +46,8 @@ pub(crate) struct Packager {
     started: Option<SystemTime>,
     run: Option<RunStart>,
     finished: bool,
-    /// Counts what has changed.
-    revision: u64,
+    /// Counts what has changed of each rendition.
+    revisions: [u64; 4],
     multivariant: OnceLock<Text>,
     /// What each rendition is, or was before its studio went.
     formats: [Option<Format>; 4],
@@ -106,7 +106,7 @@ impl Packager {
             started: None,
             run: None,
             finished: false,
-            revision: 0,
+            revisions: [0; 4],
             multivariant: OnceLock::new(),
             formats: Default::default(),
             playlists: Default::default(),
@@ -165,9 +165,10 @@ impl Packager {
         if !is_new && !is_copied {
             return false;
         }
-        self.changed();
-        self.news[track.index()] |= is_new;
-        self.news[Track::FullHd.index()] |= is_copied;
+        let mut of = [false; 4];
+        of[track.index()] = is_new;
+        of[Track::FullHd.index()] |= is_copied;
+        self.changed(of);
         // Until then all wait for the same.
         if !was_playable {
             self.news = [true; 4];
@@ -249,10 +250,12 @@ impl Packager {
         self.finished
     }
 
-    /// Differs whenever what is published differs, also from what another server published under the same name.
-    pub(crate) fn revision(&self) -> String {
+    /// Differs whenever a track's playlist differs, also from what another server published under the same name; without a track,
+    /// whenever any does.
+    pub(crate) fn revision(&self, of: Option<Track>) -> String {
+        let revision = of.map_or_else(|| self.revisions.iter().sum::<u64>(), |track| self.revisions[track.index()]);
         let began = self.first.and_then(|first| first.duration_since(SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
-        format!("{:x}-{:x}", began.as_millis(), self.revision)
+        format!("{:x}-{revision:x}", began.as_millis())
     }
 
     pub(crate) fn multivariant(&self) -> Text {
@@ -342,16 +345,23 @@ impl Packager {
     }
 
     fn all_changed(&mut self) {
-        self.changed();
-        self.news = [true; 4];
+        self.changed([true; 4]);
     }
 
-    fn changed(&mut self) {
-        if let Some(captions) = &mut self.captions {
-            captions.follow(&self.renditions[Track::Video.index()]);
+    /// These have something new. What a playlist says of the others is as new as itself (RFC 8216bis §4.4.5.4): it is not written and
+    /// packed anew for them.
+    fn changed(&mut self, of: [bool; 4]) {
+        for index in (0..of.len()).filter(|index| of[*index]) {
+            self.news[index] = true;
+            self.revisions[index] += 1;
+            self.playlists[index] = Playlist::default();
         }
-        self.revision += 1;
-        (self.playlists, self.captions_playlist) = Default::default();
+        if of[Track::Video.index()] {
+            if let Some(captions) = &mut self.captions {
+                captions.follow(&self.renditions[Track::Video.index()]);
+            }
+            self.captions_playlist = OnceLock::new();
+        }
     }
 }
 

@@ -323,9 +323,9 @@ impl Request {
 
     /// None while it is to be waited for.
     fn answer(&self, packager: &Packager) -> Option<Result<Answer, OriginError>> {
-        let playlist = |text: Text, cache: CacheFor| {
+        let playlist = |of: Option<Track>, text: Text, cache: CacheFor| {
             let content_type = "application/vnd.apple.mpegurl";
-            let (body, etag) = (text.plain(), packager.revision());
+            let (body, etag) = (text.plain(), packager.revision(of));
             Some(Ok(Answer::File(HlsFile { content_type, body, packed: Some(Packed(text)), etag, cache })))
         };
         match self {
@@ -336,10 +336,13 @@ impl Request {
                 Stored::Missing => Some(Err(OriginError::NotFound)),
             },
             _ if !packager.is_playable() => packager.is_finished().then_some(Err(OriginError::NotFound)),
-            Self::Multivariant => playlist(packager.multivariant(), CacheFor::Nothing),
+            Self::Multivariant => playlist(None, packager.multivariant(), CacheFor::Nothing),
             Self::Captions { from } => match packager.reach(Track::Video, from.unwrap_or_default(), None) {
                 Reach::There => match packager.captions() {
-                    Some(text) => playlist(text, if from.is_some() { CACHE_RELOAD } else { CacheFor::Nothing }),
+                    Some(text) => {
+                        let cache = if from.is_some() { CACHE_RELOAD } else { CacheFor::Nothing };
+                        playlist(Some(Track::Video), text, cache)
+                    }
                     None => Some(Err(OriginError::NotFound)),
                 },
                 Reach::Coming => None,
@@ -352,7 +355,7 @@ impl Request {
                 let cache = if from.is_some() { CACHE_RELOAD } else { CacheFor::Nothing };
                 match packager.reach(*track, msn, part) {
                     Reach::There => match packager.playlist(*track, *skip) {
-                        Some(text) => playlist(text, cache),
+                        Some(text) => playlist(Some(*track), text, cache),
                         None => Some(Err(OriginError::NotFound)),
                     },
                     Reach::Coming => None,

@@ -205,7 +205,7 @@ mod tests {
         let looks = AtomicUsize::new(0);
         let mut waiting = pin!(shelf.wait(For::Playlist(Track::Audio), |packager| {
             looks.fetch_add(1, Ordering::Relaxed);
-            (packager.revision().len() > 100).then_some(())
+            (packager.revision(None).len() > 100).then_some(())
         }));
         let mut look = async || {
             all_are_told().await;

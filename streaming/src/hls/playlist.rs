@@ -46,7 +46,6 @@ pub(super) const CAPTIONS: &str = "captions";
 pub(super) fn multivariant([video, _, low, full_hd]: [Option<&Format>; 4], captions: Option<&str>) -> Bytes {
     let mut out = "#EXTM3U\n\
          #EXT-X-VERSION:9\n\
-         #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"program\",NAME=\"Program\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"1\",URI=\"audio.m3u8\"\n"
         .to_owned();
     let mut subtitles = String::new();
@@ -138,6 +137,10 @@ fn write_media(out: &mut String, of: &Rendition, others: &[&Rendition], ended: b
         seconds(&PART_HOLD_BACK),
     )?;
     writeln!(out, "#EXT-X-PART-INF:PART-TARGET={:.3}", seconds(&PART_TARGET))?;
+    // A promise about all that are named here, and so not one that the multivariant playlist can make once for all.
+    if of.listed().all(|segment| segment.independent) {
+        writeln!(out, "#EXT-X-INDEPENDENT-SEGMENTS")?;
+    }
     let first = of.listed().next().map_or(0, |segment| segment.msn);
     writeln!(out, "#EXT-X-MEDIA-SEQUENCE:{first}")?;
     writeln!(out, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", of.discontinuity_sequence())?;

@@ -79,6 +79,8 @@ pub(super) struct Segment {
     /// Which initialization segment precedes it.
     pub(super) edition: u32,
     pub(super) discontinuity: bool,
+    /// Decoding can begin with it: not so where its studio gave no key frame in time.
+    pub(super) independent: bool,
     /// By the broadcast's time.
     pub(super) start: Duration,
     pub(super) wall: SystemTime,
@@ -417,9 +419,10 @@ impl Rendition {
         self.open.clear();
         if !self.segment_open {
             let discontinuity = self.segments.back().is_some_and(|last| last.run != self.run);
-            let (msn, run, edition) = (self.next_msn, self.run, self.edition);
+            let (msn, run, edition, independent) = (self.next_msn, self.run, self.edition, part.independent);
             let (parts, place) = (Vec::new(), Place::Open);
-            self.segments.push_back(Segment { msn, run, edition, discontinuity, start, wall, parts, place });
+            let segment = Segment { msn, run, edition, discontinuity, independent, start, wall, parts, place };
+            self.segments.push_back(segment);
             self.next_msn += 1;
             self.segment_open = true;
         }

@@ -700,3 +700,44 @@ fn a_largest_picture_that_stops_in_the_middle_goes_on_at_the_next_key_frame() {
         (90..130).map(|tick| (tick, full_hd.copies(&unit(Track::Video, tick)).len())).filter(|of| of.1 > 0).collect();
     assert_eq!(copied[..2], [(120, 1), (121, 1)]);
 }
+
+// RFC 8216bis §4.4.2.2
+#[test]
+fn a_segment_without_a_key_frame_is_not_promised_to_have_one() {
+    const PROMISE: &str = "#EXT-X-INDEPENDENT-SEGMENTS\n";
+    let mut studio = Studio::new();
+    studio.run(150);
+    let promises = |studio: &Studio, track| {
+        let text = studio.packager.playlist(track, false).unwrap().plain();
+        String::from_utf8_lossy(&text).contains(PROMISE)
+    };
+    assert!(promises(&studio, Track::Video) && promises(&studio, Track::Audio));
+    // The encoder owes one: its segment is cut when it would be too long.
+    for _ in 0..150 {
+        studio.segment = Some(cadence::segment_at(cadence::time_of(studio.tick)));
+        studio.run(1);
+    }
+    assert!(!promises(&studio, Track::Video) && promises(&studio, Track::Audio));
+    // They have left the playlist.
+    studio.run(u64::from(cadence::TICKS_PER_SECOND) * 60);
+    assert!(promises(&studio, Track::Video));
+}
+
+#[test]
+fn a_playlist_is_packed_anew_when_it_has_something_new_itself() {
+    let mut studio = Studio::new();
+    studio.run(150);
+    let of = |studio: &Studio, track| studio.packager.playlist(track, false).unwrap().brotli().as_ptr();
+    let etag = |studio: &Studio, track| studio.packager.revision(Some(track));
+    let before = [Track::Video, Track::Audio].map(|track| (of(&studio, track), etag(&studio, track)));
+    let any = studio.packager.revision(None);
+    for tick in 150..170 {
+        let (pts, data) = (cadence::time_of(tick), Bytes::from_static(&[1; 100]));
+        let unit = AccessUnit { track: Track::Video, pts, keyframe: false, data };
+        studio.packager.handle_unit(unit, studio.wall + pts);
+    }
+    let after = [Track::Video, Track::Audio].map(|track| (of(&studio, track), etag(&studio, track)));
+    assert!(before[0].0 != after[0].0 && before[0].1 != after[0].1);
+    assert_eq!(before[1], after[1]);
+    assert_ne!(studio.packager.revision(None), any);
+}
