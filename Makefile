@@ -57,7 +57,7 @@ unit: setup-test web ## units, pure harnesses, the web client's own tests
 E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
 # Their stories take little of a machine and bear a busy one, as those of browsers do not; pages without sound and pictures are
 # among the servers'.
-TELEPHONES := calls carriers dial_out doctor encryption guessing keypad names phone sip spray strangers transfer
+TELEPHONES := calls carriers dial_out doctor encryption guessing keypad names phone redirects sip spray strangers transfer
 SERVERS := access admin api authorization limits lines operation reminder sign_on spoken upkeep
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
