@@ -693,14 +693,14 @@ fn feed_studio(
     if height > 0 {
         studio.select(track.best(track.enough(height), now));
     }
-    if let Some(forwarded) = studio.rewrite(layer, packet, now) {
+    studio.take(layer, packet, now, |packet, forwarded| {
         let payload = match forwarded.ids {
             Some(ids) => forward::with_ids(packet.codec, &packet.payload, ids),
             None => packet.payload.clone(),
         };
         let (seq, timestamp) = (forwarded.seq, forwarded.timestamp);
         feed.video(participant, kind, lead, &MediaPacket { seq, timestamp, payload, ..packet.clone() });
-    }
+    });
     studio.waits_for_keyframe().filter(|waits| waited != Some(*waits))
 }
 

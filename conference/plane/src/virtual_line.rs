@@ -81,21 +81,21 @@ struct Film {
 }
 
 impl Seen {
-    /// A picture can be decoded where it is whole and the one before was, or where it needs no other; not before that.
+    /// A picture can be decoded where it is whole and the one before of its layer was, or where it needs no other; not before that.
     fn film(&self) -> Film {
         let usual = Duration::from_millis(33);
-        let (mut shown, mut before): (Vec<Instant>, Option<(u64, usize)>) = (Vec::new(), None);
+        let (mut shown, mut before): (Vec<Instant>, [Option<usize>; 3]) = (Vec::new(), [None; 3]);
         let times: Vec<u64> = self.published.keys().copied().collect();
         for (at, ms) in times.iter().enumerate() {
             let whole = |layer: &usize| self.pictures.get(&(*ms, *layer)).is_some_and(|(n, _)| *n >= LAYERS[*layer].0);
-            let follows = |layer: usize| {
-                let is_next = at.checked_sub(1).is_some_and(|at| before == Some((times[at], layer)));
-                is_next || self.published[ms][layer] || before.is_none()
+            let follows = |layer: &usize| {
+                before[*layer] == at.checked_sub(1) || self.published[ms][*layer] || shown.is_empty()
             };
-            let Some(layer) = (0..3).filter(whole).rfind(|layer| follows(*layer)) else { continue };
-            let came = self.pictures[&(*ms, layer)].1;
+            let decoded: Vec<usize> = (0..3).filter(whole).filter(follows).collect();
+            decoded.iter().for_each(|layer| before[*layer] = Some(at));
+            let Some(largest) = decoded.last() else { continue };
+            let came = self.pictures[&(*ms, *largest)].1;
             shown.push(shown.last().map_or(came, |last| came.max(*last)));
-            before = Some((*ms, layer));
         }
         let gaps: Vec<Duration> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let is_frozen = |gap: &&Duration| **gap > (3 * usual).max(usual + Duration::from_millis(150));
@@ -292,9 +292,17 @@ impl World {
     }
 
     fn run(&mut self, ms: u64) -> Seen {
+        self.run_with(ms, |_, _| {})
+    }
+
+    /// The same, and before each millisecond something happens.
+    fn run_with(&mut self, ms: u64, mut happens: impl FnMut(&mut Self, u64)) -> Seen {
         self.seen = Seen::default();
         self.published.clear();
-        (0..ms).for_each(|_| self.step());
+        for ms in 0..ms {
+            happens(self, ms);
+            self.step();
+        }
         // What was sent last is still on its way, or sent again.
         let ends = self.now.duration_since(self.start).as_millis() as u64 - LAST.as_millis() as u64;
         let published = self.published.range(..ends).map(|(ms, keys)| (*ms, *keys)).collect();
@@ -409,5 +417,25 @@ fn loss_on_the_way_in_is_repaired() {
         assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
         assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
         assert!((680..=740).contains(&seen.voices), "about one in twenty is missing: {}", seen.voices);
+    }
+}
+
+#[test]
+fn a_picture_that_becomes_smaller_and_larger_goes_on_where_packets_of_its_key_frames_are_lost() {
+    for luck in 1..=16 {
+        let mut world = World::new(None);
+        world.show(720);
+        world.until(2, 6_000);
+        world.run(3_000);
+        (world.random, world.loss) = (luck, 50);
+        let seen = world.run_with(15_000, |world, ms| {
+            if ms.is_multiple_of(1_000) {
+                world.show(if ms.is_multiple_of(2_000) { 360 } else { 720 });
+            }
+        });
+        let film = seen.film();
+        println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
+        assert!(seen.layers[1] > 200 && seen.layers[2] > 500, "both are seen: {:?}", seen.layers);
+        assert!(film.longest < Duration::from_millis(300), "{film:?}");
     }
 }

@@ -2,6 +2,7 @@
 //! free of the WebRTC library's types.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,6 +17,10 @@ use crate::{Layer, SourceId, picture};
 const GAP_MAX: u64 = 100;
 /// See [`GAP_MAX`].
 const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Packets that are held while a key frame is waited for: where its first one was lost, or overtaken, it is sent again about a round
+/// trip later, and what has come since can be shown only then. A large picture is a hundred packets.
+const HELD_MAX: usize = 128;
 
 /// Streams begin here: below 65,536, so that the rollover counter starts at zero, and above zero, so that a packet from
 /// before the first can be told.
@@ -48,6 +53,8 @@ pub struct Rewriter {
     first_in: u64,
     last_in: u64,
     last: Option<Last>,
+    /// Of the wanted layer, while its key frame has not come: the latest, in the order they came.
+    held: VecDeque<MediaPacket>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,11 +70,15 @@ impl Rewriter {
             self.source = source;
             self.layer = None;
             self.wanted = Some(Layer::default());
+            self.held = VecDeque::new();
         }
     }
 
     /// Another layer of the source is wanted, or none for now. What was sent goes on until the other's key frame is there.
     pub fn select(&mut self, layer: Option<Layer>) {
+        if layer != self.wanted {
+            self.held = VecDeque::new();
+        }
         self.wanted = layer;
         if layer.is_none() {
             self.layer = None;
@@ -80,8 +91,38 @@ impl Rewriter {
         self.wanted.filter(|_| self.source.is_some() && self.layer != self.wanted)
     }
 
+    /// Takes a packet of the source's layer; `send` gets it, if it is sent, and after it those that were waiting for it.
+    pub fn take(
+        &mut self,
+        layer: Layer,
+        packet: &MediaPacket,
+        now: Instant,
+        mut send: impl FnMut(&MediaPacket, Forwarded),
+    ) {
+        let forwarded = self.rewrite(layer, packet, now);
+        if self.waits_for_keyframe() == Some(layer) {
+            if self.held.len() == HELD_MAX {
+                self.held.pop_front();
+            }
+            self.held.push_back(packet.clone());
+        }
+        let Some(forwarded) = forwarded else { return };
+        send(packet, forwarded);
+        if self.held.is_empty() || self.waits_for_keyframe().is_some() {
+            return;
+        }
+        let follows = |held: &MediaPacket| (packet.seq + 1..=packet.seq + GAP_MAX).contains(&held.seq);
+        let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().filter(follows).collect();
+        held.sort_by_key(|held| held.seq);
+        for held in &held {
+            if let Some(forwarded) = self.rewrite(layer, held, now) {
+                send(held, forwarded);
+            }
+        }
+    }
+
     /// How to send a packet of the source's layer, if at all.
-    pub fn rewrite(&mut self, layer: Layer, packet: &MediaPacket, now: Instant) -> Option<Forwarded> {
+    fn rewrite(&mut self, layer: Layer, packet: &MediaPacket, now: Instant) -> Option<Forwarded> {
         self.source?;
         let wanted = self.wanted?;
         let is_other = self.layer != Some(layer);
@@ -211,6 +252,45 @@ mod tests {
         let switched = slot.rewrite(Q, &picture(501, 0, true, 10), now).unwrap();
         assert_eq!(switched.seq, first.seq + 1);
         assert_eq!(switched.ids, Some(Ids { picture_id: 102, tl0_pic_idx: 8 }));
+    }
+
+    #[test]
+    fn what_overtook_the_first_packet_of_a_key_frame_is_sent_behind_it() {
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_millis(40));
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let mut sent = Vec::new();
+        let mut take = |slot: &mut Rewriter, layer, seq, key, at| {
+            let picture = picture(seq, (seq / 3 * 3000) as u32, key, seq as u16);
+            slot.take(layer, &picture, at, |packet, forwarded| sent.push((packet.seq, forwarded.seq)));
+        };
+        // One that came before the key frame, then all of it but its first packet, and the next picture; twice, as networks do.
+        for seq in [8, 10, 12, 11, 11] {
+            take(&mut slot, Q, seq, false, now);
+        }
+        take(&mut slot, Q, 9, true, later);
+        take(&mut slot, Q, 13, false, later);
+        assert_eq!(slot.held.capacity(), 0, "nothing is kept any more");
+        slot.select(Some(H));
+        for seq in [502, 503] {
+            take(&mut slot, H, seq, false, later);
+        }
+        take(&mut slot, Q, 14, false, later);
+        take(&mut slot, H, 501, true, later);
+        let numbers = [9, 10, 11, 11, 12, 13, 14, 501, 502, 503];
+        let expected = [0, 1, 2, 2, 3, 4, 5, 6, 7, 8].map(|ahead| FIRST_SEQ + ahead);
+        assert_eq!(sent, numbers.into_iter().zip(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_a_source_without_a_key_frame_little_is_held_and_of_the_one_before_nothing() {
+        let now = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        (0..1_000).for_each(|seq| slot.take(Q, &picture(seq, 0, false, 0), now, |_, _| {}));
+        assert_eq!(slot.held.len(), HELD_MAX);
+        slot.assign(Some(B));
+        slot.take(Q, &picture(900, 0, true, 0), now, |packet, _| assert_eq!(packet.seq, 900));
     }
 
     #[test]

@@ -684,10 +684,13 @@ impl Peer {
         if !out_slot.is_agreed {
             return;
         }
-        let Some(forwarded) = out_slot.rewriter.rewrite(layer, packet, now) else { return };
-        self.voice_packets += u64::from(out_slot.audio);
-        let (codec, marker, level, payload) = (packet.codec, packet.marker, packet.level, Arc::clone(&packet.payload));
-        egress.send(slot, Outgoing { codec, forwarded, marker, level, payload }, now, out);
+        let (voice_packets, is_audio) = (&mut self.voice_packets, out_slot.audio);
+        out_slot.rewriter.take(layer, packet, now, |packet, forwarded| {
+            *voice_packets += u64::from(is_audio);
+            let MediaPacket { codec, marker, level, .. } = *packet;
+            let payload = Arc::clone(&packet.payload);
+            egress.send(slot, Outgoing { codec, forwarded, marker, level, payload }, now, out);
+        });
     }
 
     /// True when the publisher is asked now.

@@ -70,6 +70,9 @@ impl History {
         }
         let Outgoing { codec, forwarded: Forwarded { seq, timestamp, ids }, marker, level, payload } = packet;
         let at = kept.partition_point(|before| before.seq < seq);
+        if kept.get(at).is_some_and(|known| known.seq == seq) {
+            return;
+        }
         kept.insert(at, Kept { payload, seq, timestamp, at: now, ids, codec, level, marker });
     }
 
@@ -126,6 +129,15 @@ mod tests {
         assert_eq!(history.age(at(900)), Some(Duration::from_millis(300)));
         history.forget(at(1_100));
         assert!(history.get(65_534_u64 as u16).is_none() && history.get(65_535).is_some());
+    }
+
+    #[test]
+    fn what_comes_twice_is_kept_once() {
+        let (began, mut history) = (Instant::now(), History::default());
+        for seq in [7, 9, 8, 9, 7] {
+            history.keep(packet(seq), Stamp::new(began, began));
+        }
+        assert_eq!(history.0.iter().map(|kept| kept.seq).collect::<Vec<_>>(), [7, 8, 9]);
     }
 
     #[test]
