@@ -15,6 +15,10 @@ use crate::{Layer, SourceId, picture};
 /// A jump in a source's numbers, or a silence, longer than this is closed up: the receiver would take it for a great
 /// loss, and beyond 32,768 could no longer decrypt (the rollover counter of RFC 3711 §3.3.1 is guessed).
 const GAP_MAX: u64 = 100;
+/// A voice that comes so many numbers behind the newest, or a picture's packet that is further behind than a second of the largest
+/// picture, is not late: its source numbers anew (RFC 3550 §8.2), as by a new connection. Less would take what is sent again for that.
+const BACK_MAX: u64 = GAP_MAX;
+const BACK_MAX_PICTURE: u64 = 1_000;
 /// See [`GAP_MAX`].
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -130,7 +134,8 @@ impl Rewriter {
             return None;
         }
         let paused = self.last.is_some_and(|last| now.saturating_duration_since(last.at) > PAUSE_MAX);
-        let jumped = packet.seq > self.last_in + GAP_MAX;
+        let back_max = if matches!(packet.codec, Codec::Audio(_)) { BACK_MAX } else { BACK_MAX_PICTURE };
+        let jumped = packet.seq > self.last_in + GAP_MAX || packet.seq + back_max < self.last_in;
         if is_other || jumped {
             // What refers to pictures the receiver has not got can't be shown.
             if !starts_keyframe(packet) {
@@ -326,6 +331,30 @@ mod tests {
         assert_eq!(slot.waits_for_keyframe(), Some(Q));
         let after = slot.rewrite(Q, &picture(10 + GAP_MAX + 2, 93_000, true, 81), now).unwrap();
         assert_eq!(after.seq, first.seq + 1);
+    }
+
+    #[test]
+    fn a_source_that_numbers_anew_goes_on_at_once_with_a_picture_at_its_next_key_frame() {
+        let now = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let first = slot.rewrite(Q, &voice(70_000, 5), now).unwrap();
+        assert_eq!(slot.rewrite(Q, &voice(69_950, 4), now), None, "from before the first");
+        let anew = slot.rewrite(Q, &voice(9, 700), now + Duration::from_millis(20)).unwrap();
+        assert_eq!((anew.seq, anew.timestamp), (first.seq + 1, first.timestamp + 960));
+        let next = slot.rewrite(Q, &voice(10, 1_660), now + Duration::from_millis(40)).unwrap();
+        assert_eq!((next.seq, next.timestamp), (anew.seq + 1, anew.timestamp + 960));
+
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        slot.rewrite(Q, &picture(8_000, 0, true, 50), now).unwrap();
+        let last = slot.rewrite(Q, &picture(8_090, 3000, false, 51), now).unwrap();
+        let late = slot.rewrite(Q, &picture(8_001, 0, false, 50), now).unwrap();
+        assert_eq!(late.seq, last.seq - 89, "sent again");
+        assert_eq!(slot.rewrite(Q, &picture(300, 0, false, 9), now), None);
+        assert_eq!(slot.waits_for_keyframe(), Some(Q));
+        assert_eq!(slot.rewrite(Q, &picture(301, 3000, true, 10), now).unwrap().seq, last.seq + 1);
+        assert_eq!(slot.rewrite(Q, &picture(302, 6000, false, 11), now).unwrap().seq, last.seq + 2);
     }
 
     #[test]

@@ -478,6 +478,19 @@ fn who_is_another_source_with_each_packet_is_heard_as_few_and_the_others_notice_
     assert!(taken <= 64 && dropped > 3_800, "{taken} taken, {dropped} dropped");
 }
 
+// RFC 3550 §8.2
+#[test]
+fn who_is_another_source_once_is_heard_without_a_pause() {
+    let mut world = World::new();
+    world.run(5_000);
+    world.clients[0].change_source(0, 7_777);
+    let away = (1..5_000).find(|_| world.run(1)[1][0] > 0);
+    println!("he is not heard for {away:?} ms");
+    assert!(away.is_some_and(|ms| ms <= 40), "{away:?}");
+    let [_, first, second] = world.run(1_000);
+    assert!(first[0] >= 49 && second[0] >= 49, "{first:?} {second:?}");
+}
+
 // trap: A10
 #[test]
 fn who_floods_with_reports_gets_little_again_and_the_others_notice_nothing() {
