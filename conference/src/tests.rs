@@ -60,6 +60,7 @@ impl House {
             rtp_bind: LOOPBACK,
             rtp_announced: vec![LOOPBACK],
             care: LineCare::default(),
+            loudest: plane::LOUDEST,
             webrtc_bind: SocketAddr::new(LOOPBACK, 0),
             webrtc_announced: vec![LOOPBACK],
         });

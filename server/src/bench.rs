@@ -80,6 +80,7 @@ fn loopback_plane(rtp_ports: RangeInclusive<u16>) -> Result<Plane, PlaneError> {
         rtp_bind: loopback,
         rtp_announced: vec![loopback],
         care: LineCare::default(),
+        loudest: plane::LOUDEST,
         webrtc_bind: SocketAddr::new(loopback, 0),
         webrtc_announced: vec![loopback],
     })

@@ -409,6 +409,8 @@ pub(crate) struct Media {
     pub(crate) mute_music: bool,
     /// What a telephone gives back of what it is sent is not mixed.
     pub(crate) echo_guard: bool,
+    /// Voices that a browser is sent at once.
+    pub(crate) loudest: Loudest,
     /// Address and port of the first worker's WebRTC socket; the next worker has the next port.
     pub(crate) webrtc: SocketAddr,
     /// The addresses others reach this machine at; found out where empty.
@@ -513,6 +515,20 @@ impl TryFrom<String> for PortRange {
     }
 }
 
+/// How many at once; browsers of ours have room for six.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "usize")]
+pub(crate) struct Loudest(pub(crate) usize);
+
+impl TryFrom<usize> for Loudest {
+    type Error = String;
+
+    fn try_from(voices: usize) -> Result<Self, String> {
+        let is_fit = (1..=6).contains(&voices);
+        is_fit.then_some(Self(voices)).ok_or_else(|| format!("{voices} voices at once: from 1 to 6 can be forwarded"))
+    }
+}
+
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 impl Default for Mail {
@@ -572,6 +588,7 @@ impl Default for Media {
             denoise: true,
             mute_music: true,
             echo_guard: false,
+            loudest: Loudest(5),
             webrtc: SocketAddr::new(ANY, 7000),
             announced: Vec::new(),
             stun: None,
@@ -692,6 +709,10 @@ mod tests {
     fn a_bad_value_is_refused_with_file_and_line() {
         let message = refused("[media]\nrtp_ports = \"20000\"\n");
         assert!(message.starts_with("huitong.toml:2:") && message.contains("first-last"), "{message}");
+        for loudest in [0, 7] {
+            let message = refused(&format!("[media]\nloudest = {loudest}\n"));
+            assert!(message.starts_with("huitong.toml:2:") && message.contains("from 1 to 6"), "{message}");
+        }
     }
 
     #[test]

@@ -63,6 +63,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             mute_music: config.media.mute_music,
             echo_guard: config.media.echo_guard,
         },
+        loudest: config.media.loudest.0,
         rtp_announced: announced.clone(),
         webrtc_bind: config.media.webrtc,
         webrtc_announced: announced.clone(),

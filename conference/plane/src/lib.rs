@@ -66,6 +66,9 @@ use worker::WorkerHandle;
 /// `plane_facts_dropped`) rather than holding a media thread up.
 const FACTS_MAX: usize = 1024;
 
+/// Voices that a browser is sent at once, usually: more are noise to the ear, and each costs every receiver 60 kbit/s.
+pub const LOUDEST: usize = 5;
+
 /// Where media is received and what is announced to peers.
 #[derive(Debug, Clone)]
 pub struct PlaneConfig {
@@ -79,6 +82,8 @@ pub struct PlaneConfig {
     pub rtp_announced: Vec<IpAddr>,
     /// What is done for telephones' lines in meetings.
     pub care: LineCare,
+    /// Voices that a browser is sent at once, from 1: [`LOUDEST`] where nobody says otherwise. Telephones hear a mix.
+    pub loudest: usize,
     /// Address and port of the first worker's WebRTC socket, over UDP and TCP; the next worker has the port above. Port 0 lets the
     /// system choose. Where it is all addresses, of the other family too.
     pub webrtc_bind: SocketAddr,

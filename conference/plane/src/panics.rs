@@ -18,6 +18,7 @@ async fn a_meeting_that_panics_is_closed_and_no_other_notices() {
         rtp_bind: here,
         rtp_announced: vec![here],
         care: mixer::LineCare::default(),
+        loudest: crate::LOUDEST,
         webrtc_bind: SocketAddr::new(here, 0),
         webrtc_announced: vec![here],
     };

@@ -26,9 +26,6 @@ use crate::{
     worker::PeerRole,
 };
 
-/// Voices that are forwarded at once: more than five are noise to the ear, and each costs every receiver 60 kbit/s.
-const VOICES: usize = 5;
-
 /// How often it is looked who still waits for a key frame: the request, or the key frame, may have been lost.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -54,6 +51,8 @@ pub(crate) struct Room {
     members_ever: u64,
     numbers: HashMap<u64, ParticipantId>,
     care: LineCare,
+    /// Voices that a browser is sent at once.
+    voices: usize,
     /// Pictures somebody waits for the key frame of.
     wanting: BTreeSet<(SourceId, Layer)>,
     /// A layer of a picture has begun to come.
@@ -165,7 +164,8 @@ impl Member {
 }
 
 impl Room {
-    pub(crate) fn new(id: MeetingId, facts: mpsc::Sender<MeetingFact>, care: LineCare) -> Self {
+    /// Its browsers are sent so many `voices` at once.
+    pub(crate) fn new(id: MeetingId, facts: mpsc::Sender<MeetingFact>, care: LineCare, voices: usize) -> Self {
         Self {
             id,
             facts,
@@ -179,6 +179,7 @@ impl Room {
             members_ever: 0,
             numbers: HashMap::new(),
             care,
+            voices,
             wanting: BTreeSet::new(),
             layers_changed: false,
             looked: Instant::now(),
@@ -620,7 +621,7 @@ impl Room {
                 changes.push(MeetingFact::Speaking { part: *number, speaking, active: part.active });
             }
             // Whose voice is forwarded already changes nothing by beginning or ceasing to speak.
-            self.stale |= part.speakers.choose_loudest(VOICES, &mut part.loudest);
+            self.stale |= part.speakers.choose_loudest(self.voices, &mut part.loudest);
             for seated in part.loudest.iter().filter_map(|seat| part.seats.get(*seat)) {
                 if let Some(member) = self.members.get_mut(&seated.participant) {
                     member.spoke = Some(now);

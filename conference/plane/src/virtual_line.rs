@@ -114,7 +114,7 @@ impl World {
         let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
         // What becomes of it is not told to anybody.
         let (facts, _) = mpsc::channel(1);
-        let mut room = Room::new(MeetingId::new(Uuid::from_u128(1)), facts, mixer::LineCare::default());
+        let mut room = Room::new(MeetingId::new(Uuid::from_u128(1)), facts, mixer::LineCare::default(), crate::LOUDEST);
         let people = [1, 2].map(|n| ParticipantId::new(Uuid::from_u128(n)));
         let (mut publisher, offer) = LoadClient::publisher(&identity, address(2), 3, start).unwrap();
         let (publishing, answer) = sfu.publish(&offer, start).unwrap();

@@ -27,7 +27,7 @@ use thread_priority::{
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::{
-    LegFact, LegId, PlaneConfig, PlaneError,
+    LOUDEST, LegFact, LegId, PlaneConfig, PlaneError,
     alarm::Alarm,
     command::{Command, LegAddress, LegCommand, LegReport, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
@@ -126,8 +126,9 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
         handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
     for (index, (poll, alarm, sockets, sfu, commands)) in workers.into_iter().enumerate() {
         let routes = Arc::clone(&routes);
-        let care = config.care;
-        let run = move || Worker { care, ..Worker::new(index, (poll, alarm), sockets, sfu, commands, routes) }.run();
+        let PlaneConfig { care, loudest, .. } = *config;
+        let run =
+            move || Worker { care, loudest, ..Worker::new(index, (poll, alarm), sockets, sfu, commands, routes) }.run();
         thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
     }
     Ok(handles)
@@ -152,6 +153,8 @@ struct Worker {
     rooms: HashMap<MeetingId, Box<Room>>,
     /// Of telephones in meetings.
     care: LineCare,
+    /// Voices that a browser is sent at once.
+    loudest: usize,
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
     legs: Legs,
     lobby: Mixer,
@@ -183,6 +186,7 @@ impl Worker {
             routes,
             rooms: HashMap::new(),
             care: LineCare::default(),
+            loudest: LOUDEST,
             peers: HashMap::new(),
             legs: Legs::new(),
             lobby: Mixer::new(),
@@ -259,7 +263,7 @@ impl Worker {
                 Err(TryRecvError::Empty) => return std::ops::ControlFlow::Continue(()),
                 Ok(Command::OpenMeeting { id, facts }) => {
                     self.phases.add(id, |other| self.rooms.get(&other).map_or(0, |room| room.len()));
-                    self.rooms.insert(id, Box::new(Room::new(id, facts, self.care)));
+                    self.rooms.insert(id, Box::new(Room::new(id, facts, self.care, self.loudest)));
                 }
                 Ok(Command::Meeting { id, command }) => {
                     self.guarded(id, |worker| worker.meeting_command(id, command, now));

@@ -26,6 +26,7 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
         rtp_bind: HERE,
         rtp_announced: vec![HERE],
         care: LineCare::default(),
+        loudest: plane::LOUDEST,
         webrtc_bind: SocketAddr::new(HERE, 0),
         webrtc_announced: vec![HERE],
     };

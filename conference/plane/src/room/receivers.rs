@@ -9,7 +9,7 @@ use media::TrackKind;
 use model::ParticipantId;
 use sfu::{Sfu, allocate::Want};
 
-use super::{Member, Room, VOICES};
+use super::{Member, Room};
 use crate::{
     MeetingFact, SlotAssigned, slots,
     stage::Stage,
@@ -42,7 +42,7 @@ impl Room {
                 let voices = if member.watches {
                     vec![Stage::source()]
                 } else {
-                    voices.iter().filter(own).take(VOICES).map(|voice| voice.source).collect()
+                    voices.iter().filter(own).take(self.voices).map(|voice| voice.source).collect()
                 };
                 (*participant, voices, pictures)
             })
@@ -116,7 +116,7 @@ impl Room {
             (!is_loud(member), member.muted, std::cmp::Reverse(member.spoke), member.number)
         });
         // One's own is not sent back: everyone may get so many.
-        members.truncate(VOICES + 1);
+        members.truncate(self.voices + 1);
         members.into_iter().map(|(id, member)| member.wanted(*id, TrackKind::Audio, 0)).collect()
     }
 
@@ -203,7 +203,12 @@ mod tests {
 
     /// Seven who speak and show themselves.
     fn room() -> Room {
-        let mut room = Room::new(MeetingId::from_u128(1), mpsc::channel(100).0, LineCare::default());
+        room_of(crate::LOUDEST)
+    }
+
+    /// The same where so many voices are forwarded.
+    fn room_of(voices: usize) -> Room {
+        let mut room = Room::new(MeetingId::from_u128(1), mpsc::channel(100).0, LineCare::default(), voices);
         for number in 1..=7 {
             room.hear(who(number)).unwrap();
             show(&mut room, number, TrackKind::Camera);
@@ -295,10 +300,18 @@ mod tests {
     }
 
     #[test]
-    fn of_seven_voices_everybody_gets_the_five_loudest_and_never_his_own() {
+    fn of_seven_voices_everybody_gets_the_loudest_as_many_as_are_forwarded_and_never_his_own() {
+        check_voices(1, &[7], &[1]);
+        check_voices(3, &[5, 6, 7], &[1, 5, 6]);
+        // The first of the others in his own place.
+        check_voices(5, &[2, 3, 5, 6, 7], &[1, 2, 3, 5, 6]);
+    }
+
+    /// Whom one hears who is silent, and whom who is the loudest.
+    fn check_voices(forwarded: usize, silent: &[u128], loudest: &[u128]) {
         let mut sfu = Sfu::new(SfuConfig { candidates: vec![([10, 0, 0, 1], 1).into()] }).unwrap();
         let identity = LoadIdentity::generate().unwrap();
-        let (mut room, now) = (room(), Instant::now());
+        let (mut room, now) = (room_of(forwarded), Instant::now());
         for number in [1, 7] {
             let (_, offer) = LoadClient::subscriber(&identity, ([10, 0, 0, 2], 2).into(), 8, 3, now).unwrap();
             let (peer, _, slots) = sfu.subscribe(&offer, now).unwrap();
@@ -306,7 +319,7 @@ mod tests {
             room.connected(who(number), PeerRole::Subscriber);
         }
         room.set_shown(who(1), vec![tile(4, 10), tile(2, 30)]);
-        speak(&mut room, &[7, 6, 5, 3, 2]);
+        speak(&mut room, &[7, 6, 5, 3, 2][..forwarded]);
         room.assign_slots(&mut sfu);
         let slots = |room: &mut Room, number, kind: TrackKind| -> Vec<u128> {
             let sources: Vec<(SourceId, u128)> =
@@ -317,8 +330,8 @@ mod tests {
             owners.sort_unstable();
             owners
         };
-        assert_eq!(slots(&mut room, 1, TrackKind::Audio), [2, 3, 5, 6, 7]);
-        assert_eq!(slots(&mut room, 7, TrackKind::Audio), [1, 2, 3, 5, 6], "the first of the others in his own place");
+        assert_eq!(slots(&mut room, 1, TrackKind::Audio), silent);
+        assert_eq!(slots(&mut room, 7, TrackKind::Audio), loudest);
         assert_eq!(slots(&mut room, 1, TrackKind::Camera), [2, 4], "what his page shows");
         assert_eq!(slots(&mut room, 7, TrackKind::Camera), [1, 2, 3], "as many as he has slots");
     }
