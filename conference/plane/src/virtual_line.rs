@@ -34,6 +34,9 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
 
+/// Makes one: for so many voices and pictures.
+type Viewer = fn(&LoadIdentity, SocketAddr, usize, usize, Instant) -> Result<(LoadClient, String), sfu::SfuError>;
+
 /// A publisher with a voice and a picture in three layers, and a viewer behind a line.
 struct World {
     start: Instant,
@@ -109,6 +112,18 @@ impl Seen {
 
 impl World {
     fn new(width: Option<u64>) -> Self {
+        Self::of(width, LoadClient::subscriber, str::to_owned)
+    }
+
+    /// The viewer does not report when packets arrive.
+    fn without_arrivals() -> Self {
+        let is_other = |line: &&str| !line.contains("transport-wide-cc");
+        Self::of(None, LoadClient::light_subscriber, |offer| {
+            offer.lines().filter(is_other).map(|line| format!("{line}\r\n")).collect()
+        })
+    }
+
+    fn of(width: Option<u64>, viewer: Viewer, offered: impl Fn(&str) -> String) -> Self {
         let start = Instant::now();
         let identity = LoadIdentity::generate().unwrap();
         let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
@@ -120,8 +135,8 @@ impl World {
         let (publishing, answer) = sfu.publish(&offer, start).unwrap();
         publisher.answer(&answer).unwrap();
         room.set_publisher(people[0], publishing).unwrap();
-        let (mut viewer, offer) = LoadClient::subscriber(&identity, address(3), 2, 2, start).unwrap();
-        let (viewing, answer, slots) = sfu.subscribe(&offer, start).unwrap();
+        let (mut viewer, offer) = viewer(&identity, address(3), 2, 2, start).unwrap();
+        let (viewing, answer, slots) = sfu.subscribe(&offered(&offer), start).unwrap();
         viewer.answer(&answer).unwrap();
         room.set_subscriber(people[1], viewing, slots);
         Self {
@@ -309,6 +324,17 @@ impl World {
         Seen { published, ..std::mem::take(&mut self.seen) }
     }
 
+    /// The viewer says what his line carries (REMB, draft-alvestrand-rmcat-remb-03).
+    fn say_bound(&mut self, bitrate: u32) {
+        let exponent = 14;
+        let rate = 1 << 24 | exponent << 18 | bitrate >> exponent;
+        let mut report = vec![0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0];
+        report.extend(*b"REMB");
+        report.extend(rate.to_be_bytes());
+        self.clients[1].say(&report);
+        self.drain(1);
+    }
+
     /// How many milliseconds it takes until this layer comes.
     fn until(&mut self, layer: usize, ms_max: u64) -> u64 {
         self.seen = Seen::default();
@@ -438,4 +464,36 @@ fn a_picture_that_becomes_smaller_and_larger_goes_on_where_packets_of_its_key_fr
         assert!(seen.layers[1] > 200 && seen.layers[2] > 500, "both are seen: {:?}", seen.layers);
         assert!(film.longest < Duration::from_millis(300), "{film:?}");
     }
+}
+
+#[test]
+fn who_reports_nothing_but_losses_is_sent_what_his_line_carries() {
+    let mut world = World::without_arrivals();
+    world.show(720);
+    world.until(2, 1_000);
+    world.width = Some(300_000);
+    let took = world.until(0, 10_000);
+    world.run(2_000);
+    let seen = world.run(10_000);
+    println!("the small layer came after {took} ms; layers {:?}, {} voices", seen.layers, seen.voices);
+    assert!(seen.layers[0] >= 240 && seen.voices >= 480, "{seen:?}");
+    world.width = None;
+    let back = world.until(2, 120_000);
+    println!("the largest layer came back after {back} ms");
+}
+
+#[test]
+fn who_says_what_his_line_carries_is_sent_that() {
+    let mut world = World::without_arrivals();
+    world.show(720);
+    world.until(2, 1_000);
+    world.say_bound(300_000);
+    let took = world.until(0, 2_000);
+    world.run(500);
+    let seen = world.run(5_000);
+    println!("the small layer came after {took} ms; layers {:?}, {} voices", seen.layers, seen.voices);
+    assert!(took < 500 && seen.layers[0] >= 140 && seen.layers[1..] == [0, 0] && seen.voices >= 249, "{seen:?}");
+    world.say_bound(5_000_000);
+    let back = world.until(2, 2_000);
+    println!("the largest layer came back after {back} ms");
 }

@@ -4,9 +4,11 @@
 //! only when more came at once than the line takes. Pure but for the ciphers; bytes and time in, bytes out.
 
 mod agreed;
+mod bound;
 pub(crate) mod congestion;
 pub(crate) mod header;
 mod history;
+mod losses;
 pub(crate) mod reports;
 
 use std::{
@@ -20,6 +22,7 @@ use media::{AudioLevel, Codec, SeenNumbers, VideoCodec};
 
 use crate::{LinePassed, Outbox, Remote, forward::Forwarded, picture, srtp::Srtp};
 pub(crate) use agreed::{PayloadType, StreamConfig};
+use bound::Bound;
 use congestion::{Estimator, Reported};
 use header::{HEADER_BYTES_MAX, Header};
 use history::{History, Stamp};
@@ -116,6 +119,8 @@ struct Stream {
     bytes: u32,
     /// As he last reported it, in seconds, and when.
     jitter: Option<(f64, Instant)>,
+    /// As he last reported it: the highest number that had come, and how many had not.
+    heard: Option<(u32, i32)>,
 }
 
 /// A packet that is remembered until it is reported.
@@ -164,8 +169,9 @@ pub(crate) struct Egress {
     remembered: VecDeque<Remembered>,
     /// Where his clock's 24 bits were last.
     reference: Option<i64>,
-    /// None where he doesn't report when packets arrive.
+    /// None where he doesn't report when packets arrive; then what he says counts.
     estimator: Option<Estimator>,
+    bound: Bound,
     told: f64,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
@@ -214,6 +220,7 @@ impl Egress {
             packets: 0,
             bytes: 0,
             jitter: None,
+            heard: None,
         };
         Self {
             srtp,
@@ -224,7 +231,8 @@ impl Egress {
             remembered: VecDeque::new(),
             reference: None,
             estimator: reports.then(|| Estimator::new(ESTIMATE_AT_FIRST)),
-            told: ESTIMATE_AT_FIRST,
+            bound: Bound::default(),
+            told: if reports { ESTIMATE_AT_FIRST } else { 0.0 },
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             debt: 0.0,
@@ -247,9 +255,9 @@ impl Egress {
         }
     }
 
-    /// What his line is taken to carry; none where it can't be known.
+    /// What his line is taken to carry; none where it isn't known.
     pub(crate) fn estimate(&self) -> Option<u64> {
-        self.estimator.as_ref().map(|estimator| estimator.rate() as u64)
+        Some(self.rate()).filter(|rate| rate.is_finite()).map(|rate| rate as u64)
     }
 
     pub(crate) fn round_trip(&self) -> Option<Duration> {
@@ -363,10 +371,12 @@ impl Egress {
         }
         for report in reports::read(&compound) {
             match report {
-                Report::Received { ssrc, last_report, since, jitter } => {
+                Report::Received { ssrc, last_report, since, jitter, highest, lost } => {
                     self.received(ssrc, last_report, since, now);
                     self.note_jitter(ssrc, jitter, now);
+                    self.note_loss(ssrc, highest, lost, now);
                 }
+                Report::Bound { bitrate } => self.bound.say(bitrate),
                 Report::Missing { ssrc, seqs } => self.resend(ssrc, &seqs, now, out),
                 Report::Keyframe { ssrc } => {
                     let of_slot = |stream: &Stream| stream.config.ssrc == ssrc;
@@ -378,7 +388,7 @@ impl Egress {
             }
         }
         let rate = self.rate();
-        if self.estimator.is_some() && (rate - self.told).abs() > TOLD_CHANGE * self.told {
+        if rate.is_finite() && (rate - self.told).abs() > TOLD_CHANGE * self.told {
             self.told = rate;
             said(Said::Estimate(rate as u64));
         }
@@ -396,7 +406,7 @@ impl Egress {
     }
 
     fn rate(&self) -> f64 {
-        self.estimator.as_ref().map_or(f64::INFINITY, Estimator::rate)
+        self.estimator.as_ref().map_or_else(|| self.bound.rate(), Estimator::rate)
     }
 
     /// Bits per second at which pictures leave.
@@ -405,9 +415,6 @@ impl Egress {
     }
 
     fn may_leave(&mut self, now: Instant) -> bool {
-        if self.estimator.is_none() {
-            return true;
-        }
         self.settle(now);
         self.debt <= BURST_S * self.pace() / 8.0
     }
@@ -427,13 +434,13 @@ impl Egress {
 
     /// Bits per second that are sent in all where more is wanted to be known.
     fn filling(&self) -> f64 {
-        self.minimum.min(self.estimator.as_ref().map_or(f64::INFINITY, Estimator::trial))
+        self.minimum.min(self.estimator.as_ref().map_or_else(|| self.bound.trial(), Estimator::trial))
     }
 
     /// Something is sent only to find out whether the line carries it.
     fn fills(&self) -> bool {
-        let calm = |estimator: &Estimator| !estimator.is_overused();
-        self.minimum > 0.0 && self.estimator.as_ref().is_some_and(calm) && self.waiting.is_empty()
+        let is_calm = self.estimator.as_ref().is_none_or(|estimator| !estimator.is_overused());
+        self.filling() > 0.0 && is_calm && self.waiting.is_empty()
     }
 
     fn fill(&mut self, now: Instant, out: &mut Outbox) {
@@ -554,6 +561,21 @@ impl Egress {
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.config.ssrc == ssrc) {
             stream.jitter = Some((f64::from(jitter) / f64::from(stream.config.clock_rate), now));
         }
+    }
+
+    /// What is lost of a stream counts where nothing better is reported.
+    fn note_loss(&mut self, ssrc: u32, highest: u32, lost: i32, now: Instant) {
+        let Some(stream) = self.streams.iter_mut().find(|stream| stream.config.ssrc == ssrc) else { return };
+        let Some((before, lost_before)) = stream.heard.replace((highest, lost)) else { return };
+        let all = highest.wrapping_sub(before);
+        if self.estimator.is_some() || all > u16::MAX.into() {
+            return;
+        }
+        let (all, lost) = (u64::from(all), u64::try_from(lost.saturating_sub(lost_before)).unwrap_or_default());
+        let lost = lost.min(all);
+        self.passed.missed += lost;
+        self.passed.arrived += all - lost;
+        self.bound.report(lost, all, self.passed.bytes, now);
     }
 
     fn arrived(&mut self, arrivals: &Arrivals, now: Instant) {

@@ -155,7 +155,7 @@ pub enum SfuEvent {
     Estimate {
         /// Whose.
         peer: PeerKey,
-        /// Bits per second; none where his client gives no feedback to know it by.
+        /// Bits per second; none while his client has given no feedback to know it by.
         bitrate: Option<u64>,
     },
 }

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::losses::Losses;
+
 /// Packets sent within this are one group: they queue for each other.
 const BURST: Duration = Duration::from_millis(5);
 /// A group that arrives in one go after waiting somewhere is no longer than this.
@@ -34,7 +36,7 @@ const OVERUSE_MS: f64 = 10.0;
 /// Of what has lately arrived so much is sent after a queue grew.
 const BACK_OFF: f64 = 0.85;
 /// Growth a second while it is not known what the line carries.
-const GROWTH: f64 = 1.08;
+pub(super) const GROWTH: f64 = 1.08;
 /// No more than so many times what arrives is believed, and a little.
 const BEYOND: f64 = 1.5;
 const BEYOND_BPS: f64 = 10_000.0;
@@ -51,14 +53,8 @@ const ARRIVED: Duration = Duration::from_millis(400);
 const ARRIVED_MAX: usize = 4_096;
 
 /// Below this is no line.
-const LEAST_BPS: f64 = 10_000.0;
-const MOST_BPS: f64 = 100_000_000.0;
-
-/// Loss that says nothing, and loss beyond which less is sent.
-const LOSS_LOW: f64 = 0.02;
-const LOSS_HIGH: f64 = 0.10;
-const LOSS_OVER: Duration = Duration::from_millis(500);
-const LOSS_PACKETS: u64 = 20;
+pub(super) const LEAST_BPS: f64 = 10_000.0;
+pub(super) const MOST_BPS: f64 = 100_000_000.0;
 
 /// For so long, and a round trip, a queue is the probe's own and drains by itself.
 const PROBE_QUEUES: Duration = Duration::from_millis(300);
@@ -99,8 +95,6 @@ enum Use {
 #[derive(Debug)]
 pub(crate) struct Estimator {
     rate: f64,
-    /// What losses allow.
-    lossless: f64,
     /// The group that is arriving, and the one before.
     group: Option<Group>,
     before: Option<Group>,
@@ -111,8 +105,7 @@ pub(crate) struct Estimator {
     changed: Option<Instant>,
     decreased: Option<Instant>,
     round_trip: Duration,
-    losses: (u64, u64),
-    losses_since: Option<Instant>,
+    losses: Losses,
     probe: Probe,
     probed: Option<Instant>,
 }
@@ -121,7 +114,6 @@ impl Estimator {
     pub(crate) fn new(first: f64) -> Self {
         Self {
             rate: first,
-            lossless: MOST_BPS,
             group: None,
             before: None,
             trend: Trend::default(),
@@ -130,8 +122,7 @@ impl Estimator {
             changed: None,
             decreased: None,
             round_trip: Duration::from_millis(100),
-            losses: (0, 0),
-            losses_since: None,
+            losses: Losses::default(),
             probe: Probe::default(),
             probed: None,
         }
@@ -139,7 +130,7 @@ impl Estimator {
 
     /// Bits per second.
     pub(crate) fn rate(&self) -> f64 {
-        self.rate.min(self.lossless).clamp(LEAST_BPS, MOST_BPS)
+        self.rate.min(self.losses.allowed()).clamp(LEAST_BPS, MOST_BPS)
     }
 
     /// What may be sent only to find out what the line carries, in bits per second: not what is known to fill it.
@@ -165,8 +156,7 @@ impl Estimator {
     /// Takes a report about packets in the order they were sent.
     pub(crate) fn report(&mut self, packets: &[Reported], now: Instant) {
         for packet in packets {
-            self.losses.0 += u64::from(packet.arrived_us.is_none());
-            self.losses.1 += 1;
+            self.losses.count(packet.arrived_us.is_none().into(), 1);
             let Some(arrived_us) = packet.arrived_us else { continue };
             self.arrived.push_back((arrived_us, packet.bytes));
             self.delay(packet.sent, arrived_us);
@@ -177,7 +167,7 @@ impl Estimator {
         while self.arrived.len() > ARRIVED_MAX || self.arrived.front().is_some_and(is_old) {
             self.arrived.pop_front();
         }
-        self.look_at_losses(now);
+        self.losses.look(self.rate, f64::INFINITY, now);
         let queues = |at| now.saturating_duration_since(at) < PROBE_QUEUES + self.round_trip;
         match self.trend.found {
             Use::Over if self.probed.is_some_and(queues) => {}
@@ -266,24 +256,6 @@ impl Estimator {
             self.changed = Some(now);
             if self.capacity.is_some_and(|(mean, deviation)| found > mean + 3.0 * deviation) {
                 self.capacity = None;
-            }
-        }
-    }
-
-    fn look_at_losses(&mut self, now: Instant) {
-        let since = *self.losses_since.get_or_insert(now);
-        let (lost, all) = self.losses;
-        if now.saturating_duration_since(since) < LOSS_OVER || all < LOSS_PACKETS {
-            return;
-        }
-        (self.losses, self.losses_since) = ((0, 0), Some(now));
-        let share = lost as f64 / all as f64;
-        if share > LOSS_HIGH {
-            self.lossless = (self.rate() * (1.0 - 0.5 * share)).max(LEAST_BPS);
-        } else if share < LOSS_LOW && self.lossless < MOST_BPS {
-            self.lossless *= GROWTH;
-            if self.lossless > 2.0 * self.rate {
-                self.lossless = MOST_BPS;
             }
         }
     }

@@ -11,6 +11,7 @@ const NACK: u8 = 1;
 const TRANSPORT_WIDE: u8 = 15;
 const PICTURE_LOSS: u8 = 1;
 const FULL_INTRA: u8 = 4;
+const OF_APPLICATION: u8 = 15;
 
 /// Packets that one feedback may be about. Ten bytes could say it of 65,535, and each is looked up.
 const STATUSES_MAX: usize = 4_096;
@@ -22,12 +23,15 @@ const NACKS_MAX: usize = 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Report {
     /// The stream arrives. The round trip, where he says when he heard from us: the time he last did, in 1/65,536 s of the clock that
-    /// our own reports tell, and how long ago that was. How unevenly it arrives, in the stream's clock.
-    Received { ssrc: u32, last_report: u32, since: u32, jitter: u32 },
+    /// our own reports tell, and how long ago that was. How unevenly it arrives, in the stream's clock. The highest number that
+    /// has come, extended, and how many packets have not in all.
+    Received { ssrc: u32, last_report: u32, since: u32, jitter: u32, highest: u32, lost: i32 },
     /// These did not arrive (RFC 4585 §6.2.1).
     Missing { ssrc: u32, seqs: Vec<u16> },
     /// He can't go on without a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
     Keyframe { ssrc: u32 },
+    /// His line carries so many bits per second (REMB, draft-alvestrand-rmcat-remb-03).
+    Bound { bitrate: u64 },
     /// When what was numbered for the whole transport arrived.
     Arrivals(Arrivals),
 }
@@ -60,6 +64,7 @@ pub(crate) fn read(mut compound: &[u8]) -> Vec<Report> {
             (OF_TRANSPORT, NACK) => reports.extend(nack(body)),
             (OF_TRANSPORT, TRANSPORT_WIDE) => reports.extend(arrivals(body).map(Report::Arrivals)),
             (OF_PAYLOAD, PICTURE_LOSS) => reports.extend(word(body, 4).map(|ssrc| Report::Keyframe { ssrc })),
+            (OF_PAYLOAD, OF_APPLICATION) => reports.extend(bound(body)),
             (OF_PAYLOAD, FULL_INTRA) => reports.extend(word(body, 8).map(|ssrc| Report::Keyframe { ssrc })),
             _ => {}
         }
@@ -82,11 +87,28 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 /// ```
 fn blocks(blocks: Option<&[u8]>, count: u8, reports: &mut Vec<Report>) {
     for block in blocks.unwrap_or_default().chunks_exact(24).take(count.into()) {
-        let words = [0, 12, 16, 20].map(|at| word(block, at));
-        if let [Some(ssrc), Some(jitter), Some(last_report), Some(since)] = words {
-            reports.push(Report::Received { ssrc, last_report, since, jitter });
+        let words = [0, 4, 8, 12, 16, 20].map(|at| word(block, at));
+        if let [Some(ssrc), Some(lost), Some(highest), Some(jitter), Some(last_report), Some(since)] = words {
+            // 24 bits with a sign: what came twice counts against what did not come.
+            let lost = (lost << 8).cast_signed() >> 8;
+            reports.push(Report::Received { ssrc, last_report, since, jitter, highest, lost });
         }
     }
+}
+
+/// ```text
+/// |                  SSRC of packet sender                        |
+/// |                  SSRC of media source (0)                     |
+/// |  Unique identifier 'R' 'E' 'M' 'B'                            |
+/// |  Num SSRC     | BR Exp    |  BR Mantissa                      |
+/// ```
+fn bound(body: &[u8]) -> Option<Report> {
+    if body.get(8..12)? != b"REMB" {
+        return None;
+    }
+    let rate = word(body, 12)?;
+    let (exponent, mantissa) = (rate >> 18 & 0x3f, u64::from(rate & 0x3_ffff));
+    Some(Report::Bound { bitrate: mantissa.saturating_mul(1 << exponent) })
 }
 
 fn nack(body: &[u8]) -> Option<Report> {
@@ -232,16 +254,22 @@ mod tests {
     #[test]
     fn what_browsers_report_is_read() {
         let mut compound = vec![0x81, RECEIVER, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9];
-        compound.extend([0; 8]);
+        compound.extend([77, 0xff, 0xff, 0xfd, 0, 1, 0, 3]);
         compound.extend([0, 0, 1, 1, 0, 1, 0, 2, 0, 0, 0x80, 0]);
         compound.extend([0x81, OF_TRANSPORT, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 0, 5]);
         compound.extend([0x81, OF_PAYLOAD, 0, 2, 0, 0, 0, 1, 0, 0, 0, 9]);
         compound.extend([0x84, OF_PAYLOAD, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 3, 0, 0, 0]);
+        compound.extend([0x8f, OF_PAYLOAD, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0]);
+        compound.extend(*b"REMB");
+        compound.extend([1, 1 << 2 | 2, 0x49, 0xf0, 0, 0, 0, 9]);
+        // Another application's.
+        compound.extend([0x8f, OF_PAYLOAD, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'A', 0, 0, 0, 1]);
         let expected = [
-            Report::Received { ssrc: 9, last_report: 0x10002, since: 0x8000, jitter: 257 },
+            Report::Received { ssrc: 9, last_report: 0x10002, since: 0x8000, jitter: 257, highest: 0x10003, lost: -3 },
             Report::Missing { ssrc: 9, seqs: vec![0xffff, 0, 2] },
             Report::Keyframe { ssrc: 9 },
             Report::Keyframe { ssrc: 8 },
+            Report::Bound { bitrate: 0x2_49f0 << 1 },
         ];
         assert_eq!(read(&compound), expected);
     }
@@ -287,6 +315,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_bound_is_read_as_it_was_written(mantissa in 0_u64..1 << 18, exponent in 0_u8..64, others in 0_usize..5) {
+            let mut report = vec![0x8f, OF_PAYLOAD, 0, 4 + others as u8, 0, 0, 0, 1, 0, 0, 0, 0];
+            report.extend(*b"REMB");
+            report.extend([others as u8, exponent << 2 | (mantissa >> 16) as u8, (mantissa >> 8) as u8, mantissa as u8]);
+            report.extend(vec![7; 4 * others]);
+            let bitrate = u128::from(mantissa) << exponent;
+            let expected = Report::Bound { bitrate: u64::try_from(bitrate).unwrap_or(u64::MAX) };
+            prop_assert_eq!(read(&report), [expected]);
+            for cut in 0..16 {
+                prop_assert_eq!(read(&report[..cut]), []);
+            }
+        }
+
         #[test]
         fn whatever_comes_is_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 200_u8..208, count in 0_u8..32) {
             let mut bytes = bytes;

@@ -36,8 +36,23 @@ struct Stream {
     line: Option<usize>,
     /// Extended; none before the first packet.
     highest: Option<u64>,
+    first: u64,
+    came: u64,
+    /// How many there should have been, and how many came, when it was last reported.
+    told: (u64, u64),
     /// Of its latest report: the middle of the time of day, and when it came.
     reported: Option<(u32, Instant)>,
+}
+
+impl Stream {
+    /// As a report says it: the share since the last one in 256ths, and how many in all (RFC 3550 §6.4.1).
+    fn lost(&mut self, highest: u64) -> u32 {
+        let now = (highest + 1 - self.first, self.came);
+        let before = std::mem::replace(&mut self.told, now);
+        let share = (now.0 - before.0).saturating_sub(now.1 - before.1) * 256 / (now.0 - before.0).max(1);
+        let lost = now.0 as i64 - now.1 as i64;
+        (share.min(255) as u32) << 24 | lost as u32 & 0x00ff_ffff
+    }
 }
 
 /// A connection once it stands.
@@ -131,7 +146,11 @@ impl Link {
         }
         let bits = u16::from_be_bytes([head[2], head[3]]);
         let index = stream.highest.map_or_else(|| bits.into(), |highest| extend(highest, bits));
+        if stream.highest.is_none() {
+            stream.first = index;
+        }
         stream.highest = Some(stream.highest.map_or(index, |highest| highest.max(index)));
+        stream.came += 1;
         let line = stream.line?;
         if self.agreed.resent.contains(&(head[1] & 0x7f)) {
             return None;
@@ -187,15 +206,18 @@ impl Link {
 
     /// A receiver's report (RFC 3550 §6.4.2) on each stream.
     fn say_received(&mut self, now: Instant) {
-        let streams: Vec<_> =
-            self.streams.iter().filter_map(|(ssrc, s)| Some((*ssrc, s.highest?, s.reported))).collect();
+        let of = |(ssrc, stream): (&u32, &mut Stream)| {
+            let highest = stream.highest?;
+            Some((*ssrc, stream.lost(highest), highest, stream.reported))
+        };
+        let streams: Vec<_> = self.streams.iter_mut().filter_map(of).collect();
         for streams in streams.chunks(31) {
             let mut out = vec![0x80 | streams.len() as u8, 201, 0, 1 + 6 * streams.len() as u8];
             out.extend(SSRC.to_be_bytes());
-            for (ssrc, highest, reported) in streams {
+            for (ssrc, lost, highest, reported) in streams {
                 let since = |at: Instant| (now.saturating_duration_since(at).as_secs_f64() * 65_536.0) as u32;
                 let (last, since) = reported.map_or((0, 0), |(last, at)| (last, since(at)));
-                for word in [*ssrc, 0, *highest as u32, 0, last, since] {
+                for word in [*ssrc, *lost, *highest as u32, 0, last, since] {
                     out.extend(word.to_be_bytes());
                 }
             }
