@@ -55,7 +55,7 @@ pub(crate) struct Room {
     voices: usize,
     /// Pictures somebody waits for the key frame of.
     wanting: BTreeSet<(SourceId, Layer)>,
-    /// A layer of a picture has begun to come.
+    /// A layer of a picture has begun to come, or comes no more.
     layers_changed: bool,
     /// When it was looked who waits.
     looked: Instant,
@@ -511,14 +511,14 @@ impl Room {
         now: Instant,
     ) {
         let Some(member) = self.members.get_mut(&participant) else { return };
-        let (begins, layer_begins) = member.tracks[kind as usize].hear(layer, &packet, now);
+        let (begins, layers_change) = member.tracks[kind as usize].hear(layer, &packet, now);
         if begins {
             self.stale = true;
             let fact = MeetingFact::Published { participant, kind, active: true };
             if self.facts.try_send(fact).is_err() {
                 metrics::counter!("plane_facts_dropped", "of" => "meeting").increment(1);
             }
-        } else if layer_begins && kind != TrackKind::Audio {
+        } else if layers_change && kind != TrackKind::Audio {
             self.layers_changed = true;
         }
         let source = member.source(kind);

@@ -11,10 +11,21 @@ use crate::quality::{Holes, Passed, TrackQuality};
 /// a frozen picture.
 const TRACK_IDLE: Duration = Duration::from_secs(2);
 
-/// A layer that doesn't come while others do is off after this: browsers stop the large ones when they have no room to send.
-/// Shorter would take a busy computer's pause between pictures for an end, longer would leave those who watch it without a
-/// picture.
+/// A layer that doesn't come while another has had so many pictures, for at least so long, is off: browsers stop the large ones
+/// when they have no room to send. Less would take a busy computer's pause between pictures for an end, more would leave those
+/// who watch it without a picture.
+const PICTURES_WITHOUT: u64 = 4;
+const WITHOUT: Duration = Duration::from_millis(300);
+
+/// The same where hardly anything else comes either.
 const LAYER_IDLE: Duration = Duration::from_millis(1_500);
+
+/// A layer that was off is sent on when it has come for so long, and twice as long after each further time it was off soon after the one
+/// before, up to so many times that: where there is just no room for it, it comes and goes. Sooner, the picture would become larger and
+/// smaller and cost a key frame each time; later, it stays small on a line that has become wide.
+const STEADY: Duration = Duration::from_millis(1_500);
+const STEADY_DOUBLED_MAX: u32 = 3;
+const SOON: Duration = Duration::from_secs(30);
 
 /// A layer's rate is measured over so many spans of this: long enough that a key frame, ten times a usual picture, doesn't
 /// look like a faster camera, short enough to follow one.
@@ -44,6 +55,16 @@ pub(crate) struct Track {
 struct Incoming {
     began: Option<Instant>,
     heard: Option<Instant>,
+    /// Of its latest picture, and how many there have been.
+    timestamp: Option<u32>,
+    pictures: u64,
+    /// How many each layer had had when its latest packet came.
+    pictures_then: [u64; LAYERS],
+    /// It comes.
+    is_on: bool,
+    /// How often it was off, each time soon after the one before, and when that was last.
+    stops: u32,
+    stopped: Option<Instant>,
     height: Option<u32>,
     holes: Holes,
     /// Bytes of the latest spans, by span number.
@@ -57,20 +78,29 @@ impl Track {
         self.heard.is_some()
     }
 
-    /// Takes a packet; says whether the track, and whether this layer of it, begins with it.
+    /// Takes a packet; says whether the track begins with it, and whether other layers can be sent on than before.
     pub(crate) fn hear(&mut self, layer: Layer, packet: &MediaPacket, now: Instant) -> (bool, bool) {
         let begins = self.heard.replace(now).is_none();
         let incoming = &mut self.layers[layer.index()];
-        let layer_begins = incoming.heard.is_none_or(|at| now.saturating_duration_since(at) > LAYER_IDLE);
+        let is_late = incoming.heard.is_some_and(|at| now.saturating_duration_since(at) > LAYER_IDLE);
+        let layer_begins = !std::mem::replace(&mut incoming.is_on, true) || is_late;
+        let mut layers_change = layer_begins && incoming.is_offered(now);
         let bytes = packet.payload.len() as u64 + OVERHEAD_BYTES;
         incoming.count(bytes, layer_begins, now);
+        incoming.pictures += u64::from(incoming.timestamp.replace(packet.timestamp) != Some(packet.timestamp));
         self.passed.came += 1;
         self.passed.missed += incoming.holes.arrived(packet.seq);
         self.passed.bytes = Some(self.passed.bytes.unwrap_or_default() + bytes);
         if let Some((_, height)) = forward::picture_size(packet) {
             incoming.height = Some(height.into());
         }
-        (begins, layer_begins)
+        let pictures: [u64; LAYERS] = std::array::from_fn(|index| self.layers[index].pictures);
+        self.layers[layer.index()].pictures_then = pictures;
+        for other in self.layers.iter_mut().filter(|other| other.is_missed(pictures[layer.index()], layer, now)) {
+            other.stop(now);
+            layers_change = true;
+        }
+        (begins, layers_change)
     }
 
     /// True when it has just ended.
@@ -87,7 +117,7 @@ impl Track {
         let latest = self.heard;
         Layer::ALL.map(|layer| {
             let incoming = &self.layers[layer.index()];
-            let heard = incoming.heard?;
+            let heard = incoming.heard.filter(|_| incoming.is_on && incoming.is_offered(now))?;
             let behind = latest.is_some_and(|latest| latest.saturating_duration_since(heard) > LAYER_IDLE);
             (!behind).then(|| incoming.rate(now))
         })
@@ -130,6 +160,27 @@ impl Track {
 }
 
 impl Incoming {
+    /// It has come for as long as it must, considering how often it was off.
+    fn is_offered(&self, now: Instant) -> bool {
+        let Some(stopped) = self.stopped else { return true };
+        let is_soon = now.saturating_duration_since(stopped) < SOON;
+        let doubled = if is_soon { (self.stops - 1).min(STEADY_DOUBLED_MAX) } else { 0 };
+        let steady = STEADY * 2u32.pow(doubled);
+        self.began.is_some_and(|began| now.saturating_duration_since(began) >= steady)
+    }
+
+    /// The `other` layer, which has had so many `pictures`, goes on without it.
+    fn is_missed(&self, pictures: u64, other: Layer, now: Instant) -> bool {
+        let is_quiet = self.heard.is_some_and(|at| now.saturating_duration_since(at) >= WITHOUT);
+        self.is_on && is_quiet && pictures - self.pictures_then[other.index()] >= PICTURES_WITHOUT
+    }
+
+    fn stop(&mut self, now: Instant) {
+        let is_soon = self.stopped.replace(now).is_some_and(|at| now.saturating_duration_since(at) < SOON);
+        self.stops = if is_soon { self.stops + 1 } else { 1 };
+        self.is_on = false;
+    }
+
     fn count(&mut self, bytes: u64, begins: bool, now: Instant) {
         self.heard = Some(now);
         let began = match self.began.filter(|_| !begins) {
@@ -172,8 +223,56 @@ mod tests {
     const F: Layer = Layer::new(2);
 
     fn packet(bytes: usize) -> MediaPacket {
+        picture(bytes, 0)
+    }
+
+    fn picture(bytes: usize, timestamp: u32) -> MediaPacket {
         let codec = Codec::Video(VideoCodec::Vp8);
-        MediaPacket { codec, seq: 1, timestamp: 0, marker: true, level: None, payload: vec![0; bytes].into() }
+        MediaPacket { codec, seq: 1, timestamp, marker: true, level: None, payload: vec![0; bytes].into() }
+    }
+
+    /// Pictures each 40 ms from the first to the second moment, of the small layer, and of the large one where that `comes`; when it could
+    /// be sent on, and when not any more.
+    fn run(track: &mut Track, start: Instant, ms: std::ops::Range<u64>, comes: impl Fn(u64) -> bool) -> Vec<(u64, bool)> {
+        let mut changes = Vec::new();
+        let mut was_offered = track.rates(start + Duration::from_millis(ms.start))[F.index()].is_some();
+        for ms in ms.step_by(40) {
+            let now = start + Duration::from_millis(ms);
+            let mut is_told = track.hear(Q, &picture(190, ms as u32 * 90), now).1;
+            if comes(ms) {
+                is_told |= track.hear(F, &picture(900, ms as u32 * 90), now).1;
+            }
+            let is_offered = track.rates(now)[F.index()].is_some();
+            if was_offered != is_offered {
+                changes.push((ms, is_offered));
+                assert!(is_told || is_offered, "{ms}: those who watch it wait for another");
+            }
+            was_offered = is_offered;
+        }
+        changes
+    }
+
+    #[test]
+    fn a_layer_that_is_missed_is_off_soon_and_one_that_comes_and_goes_stays_off() {
+        let (start, mut track) = (Instant::now(), Track::default());
+        // It comes for 400 ms of each two seconds.
+        let changes = run(&mut track, start, 0..30_000, |ms| ms % 2_000 < 400);
+        assert_eq!(changes, [(0, true), (680, false)]);
+        // Then for good.
+        let changes = run(&mut track, start, 30_000..60_000, |_| true);
+        assert_eq!(changes, [(42_000, true)]);
+        // Once more after a long time it is believed sooner.
+        let changes = run(&mut track, start, 60_000..80_000, |ms| ms < 70_000 || ms > 71_000);
+        assert_eq!(changes, [(70_280, false), (72_560, true)]);
+    }
+
+    #[test]
+    fn a_pause_of_a_busy_computer_and_one_of_all_layers_is_no_end() {
+        let (start, mut track) = (Instant::now(), Track::default());
+        run(&mut track, start, 0..2_000, |_| true);
+        assert_eq!(run(&mut track, start, 2_000..6_000, |ms| ms % 280 < 40), []);
+        // No network for a second.
+        assert_eq!(run(&mut track, start, 7_000..9_000, |_| true), []);
     }
 
     #[test]

@@ -56,6 +56,9 @@ struct World {
     loss: u64,
     random: u64,
     key: [bool; 3],
+    /// When the middle layer is sent, by the time.
+    sends_middle: fn(u64) -> bool,
+    keys_asked: usize,
     /// Pictures that were sent, by media time, and of which layers they need no other.
     published: BTreeMap<u64, [bool; 3]>,
     estimates: Vec<u64>,
@@ -154,6 +157,8 @@ impl World {
             loss: 0,
             random: 1,
             key: [true; 3],
+            sends_middle: |_| true,
+            keys_asked: 0,
             published: BTreeMap::new(),
             estimates: Vec::new(),
             seen: Seen::default(),
@@ -201,7 +206,10 @@ impl World {
         }
         for event in events {
             match event {
-                LoadEvent::KeyframeWanted(layer) => self.key[layer.index()] = true,
+                LoadEvent::KeyframeWanted(layer) => {
+                    self.key[layer.index()] = true;
+                    self.keys_asked += 1;
+                }
                 LoadEvent::Packet { line, delay, .. } if line < 2 => {
                     self.seen.voices += 1;
                     self.seen.slowest_voice = self.seen.slowest_voice.max(delay);
@@ -274,6 +282,9 @@ impl World {
         }
         self.published.insert(ms, self.key);
         for (layer, (packets, bytes)) in Layer::ALL.into_iter().zip(LAYERS) {
+            if layer.index() == 1 && !(self.sends_middle)(ms) {
+                continue;
+            }
             let key = std::mem::take(&mut self.key[layer.index()]);
             for packet in 0..packets {
                 self.clients[0].send(of(1, layer, bytes, key, packet == 0, packet + 1 == packets), self.now);
@@ -496,4 +507,23 @@ fn who_says_what_his_line_carries_is_sent_that() {
     world.say_bound(5_000_000);
     let back = world.until(2, 2_000);
     println!("the largest layer came back after {back} ms");
+}
+
+#[test]
+fn a_layer_that_comes_and_goes_is_left_at_once_and_for_long() {
+    let mut world = World::new(None);
+    world.show(360);
+    world.until(1, 6_000);
+    world.run(3_000);
+    // As browsers do over a line that has no room for it.
+    world.sends_middle = |ms| ms % 2_000 < 400;
+    world.keys_asked = 0;
+    let seen = world.run(20_000);
+    let film = seen.film();
+    println!("layers {:?}; {film:?} of {}; {} key frames", seen.layers, seen.published.len(), world.keys_asked);
+    assert!(film.longest < Duration::from_millis(500), "{film:?}");
+    assert!(world.keys_asked <= 4, "{} key frames in 20 s", world.keys_asked);
+    world.sends_middle = |_| true;
+    let back = world.until(1, 14_000);
+    println!("the middle layer came back after {back} ms");
 }
