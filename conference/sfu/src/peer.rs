@@ -65,7 +65,7 @@ impl Identity {
             .set_ice_lite(true)
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_opus(true, codecs != Codecs::Sent)
+            .enable_opus(true, true)
             .enable_vp8(true)
             .enable_h264(true)
             .enable_vp9(true)
@@ -779,7 +779,8 @@ fn red_of(rtc: &Rtc) -> Red {
 }
 
 fn payload_type(codec: Codec, params: &PayloadParams) -> PayloadType {
-    PayloadType { codec, number: *params.pt(), resent: params.resend().map(|resent| *resent) }
+    let (resent, red) = (params.resend().map(|resent| *resent), params.red().map(|red| *red));
+    PayloadType { codec, number: *params.pt(), resent, red }
 }
 
 /// How each codec is sent on an m-line for which these payload types were agreed on.

@@ -53,16 +53,29 @@ impl Red {
     }
 }
 
+/// Puts a payload behind an earlier one of its stream, in the form of RFC 2198 §3; nothing, and false, where the earlier one is too large for
+/// that, or too long ago. `offset` is in the stream's clock.
+pub(crate) fn write(payload_type: u8, offset: u32, earlier: &[u8], payload: &[u8], out: &mut Vec<u8>) -> bool {
+    if offset >= 1 << 14 || earlier.len() >= 1 << 10 {
+        return false;
+    }
+    let [_, b, c, d] = (offset << 10 | earlier.len() as u32).to_be_bytes();
+    out.extend([0x80 | payload_type, b, c, d, payload_type]);
+    out.extend(earlier);
+    out.extend(payload);
+    true
+}
+
 /// A part of a payload.
-struct Block<'a> {
-    payload_type: u8,
+pub(crate) struct Block<'a> {
+    pub(crate) payload_type: u8,
     /// How much earlier it is than the packet.
-    offset: u32,
-    payload: &'a [u8],
+    pub(crate) offset: u32,
+    pub(crate) payload: &'a [u8],
 }
 
 /// The oldest first, the primary one last; none of what is not written so (RFC 2198 §3).
-fn blocks(payload: &[u8]) -> Option<Vec<Block<'_>>> {
+pub(crate) fn blocks(payload: &[u8]) -> Option<Vec<Block<'_>>> {
     let (mut headers, mut rest) = (Vec::new(), payload);
     let primary = loop {
         let [first, after @ ..] = rest else { return None };

@@ -109,10 +109,12 @@ describe('codecs', () => {
       'video/rtx',
     ]);
     const audio = ['audio/red', 'audio/opus', 'audio/PCMU'].map(type => codec(type, 48_000));
-    expect(wantedCodecs('send', 'audio', audio).map(({ mimeType }) => mimeType)).toEqual([
-      'audio/opus',
-      'audio/red',
-    ]);
+    for (const direction of ['send', 'receive'] as const) {
+      expect(wantedCodecs(direction, 'audio', audio).map(({ mimeType }) => mimeType)).toEqual([
+        'audio/opus',
+        'audio/red',
+      ]);
+    }
   });
 
   it('are, of what is received, one profile of each, with VP8 first', () => {

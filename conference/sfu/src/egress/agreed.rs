@@ -26,6 +26,8 @@ pub(crate) struct PayloadType {
     pub(crate) number: u8,
     /// Of its retransmissions.
     pub(crate) resent: Option<u8>,
+    /// Of it with the ones before it once more (RFC 2198).
+    pub(crate) red: Option<u8>,
 }
 
 impl StreamConfig {

@@ -2,7 +2,10 @@ use media::{AudioCodec, VideoCodec};
 use str0m::crypto::dtls::SrtpProfile;
 
 use super::{header::Extensions, *};
-use crate::srtp::Keys;
+use crate::{
+    red,
+    srtp::{Keys, Opener},
+};
 
 const VOICE: Codec = Codec::Audio(AudioCodec::Opus);
 const PICTURE: Codec = Codec::Video(VideoCodec::Vp8);
@@ -17,7 +20,7 @@ fn egress(now: Instant) -> Egress {
         mid: ssrc.to_string(),
         is_audio: codec == VOICE,
         ssrc,
-        payload_types: vec![PayloadType { codec, number: 96, resent: None }],
+        payload_types: vec![PayloadType { codec, number: 96, resent: None, red: Some(63).filter(|_| codec == VOICE) }],
         resent_ssrc: None,
         clock_rate,
         extensions: Extensions { transport: Some(1), ..Extensions::default() },
@@ -30,6 +33,76 @@ fn egress(now: Instant) -> Egress {
 fn packet(codec: Codec, seq: u64, bytes: usize) -> Outgoing {
     let forwarded = Forwarded { seq, timestamp: 0, ids: None };
     Outgoing { codec, forwarded, marker: false, level: None, payload: vec![0; bytes].into() }
+}
+
+/// Payloads of voices that have left, as what payload type.
+fn voices(out: &mut Outbox, opener: &mut Opener) -> Vec<(u8, Vec<u8>)> {
+    const HEADER: usize = 20;
+    let datagrams = out.transmits.drain(..).flat_map(|transmit| {
+        transmit.bytes.chunks(transmit.segment).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    });
+    let media = datagrams.filter(|datagram| !(192..=223).contains(&datagram[1]));
+    let open = |datagram: Vec<u8>| {
+        let (seq, mut payload) = (u16::from_be_bytes([datagram[2], datagram[3]]), Vec::new());
+        assert!(opener.open(1, seq.into(), HEADER, &datagram, &mut payload));
+        (datagram[1] & 0x7f, payload)
+    };
+    media.map(open).collect()
+}
+
+/// What he reports of the voice: the highest number that has come, and how many have not.
+fn report(highest: u32, lost: u32) -> Vec<u8> {
+    let mut report = vec![0x81, 201, 0, 7];
+    for word in [9, 1, lost, highest, 0, 0, 0] {
+        report.extend(word.to_be_bytes());
+    }
+    report
+}
+
+// RFC 2198
+#[test]
+fn a_voice_comes_twice_while_some_of_it_is_lost_and_not_for_long_after() {
+    let start = Instant::now();
+    let (mut egress, mut out) = (egress(start), Outbox::default());
+    let provider = str0m::crypto::from_feature_flags();
+    let keys = Keys { profile: SrtpProfile::AEAD_AES_128_GCM, material: vec![7; 56], is_client: false };
+    let (mut opener, mut his) = (Opener::new(&provider, &keys).unwrap(), Srtp::new(&provider, &keys).unwrap());
+    let (mut next, mut clock) = (0, 0);
+    // Packets of which each says its number and its time; whether each was there with the one before.
+    let mut speak = |egress: &mut Egress, at: Duration, bytes: usize, skipped: u32| {
+        next += 1;
+        clock += 960 + skipped;
+        let mut voice = packet(VOICE, next, bytes);
+        voice.payload = vec![next as u8; bytes].into();
+        voice.forwarded.timestamp = clock;
+        egress.send(0, voice, start + at, &mut out);
+        let [(payload_type, payload)] = &voices(&mut out, &mut opener)[..] else { panic!("one packet for each") };
+        if *payload_type == 96 {
+            assert_eq!(*payload, vec![next as u8; bytes]);
+            return false;
+        }
+        let blocks = red::blocks(payload).unwrap();
+        let told: Vec<_> = blocks.iter().map(|block| (block.payload_type, block.offset, block.payload[0])).collect();
+        assert_eq!((*payload_type, told), (63, vec![(96, 960 + skipped, next as u8 - 1), (96, 0, next as u8)]));
+        true
+    };
+    let mut hear = |egress: &mut Egress, at: Duration, highest, lost| {
+        let report = his.protect_report(&report(highest, lost)).unwrap();
+        assert!(egress.reported(&report, start + at, &mut Outbox::default(), |_| {}));
+    };
+    let seconds = Duration::from_secs;
+    hear(&mut egress, seconds(0), 0, 0);
+    assert!(!speak(&mut egress, seconds(1), 80, 0));
+    hear(&mut egress, seconds(1), 100, 2);
+    assert!(!speak(&mut egress, seconds(1), 80, 0), "one in fifty is left to the decoder");
+    hear(&mut egress, seconds(2), 200, 7);
+    assert!(speak(&mut egress, seconds(2), 80, 0));
+    assert!(!speak(&mut egress, seconds(3), 80, 1 << 14), "the one before is from too long ago to be said");
+    assert!(speak(&mut egress, seconds(4), 1_100, 0));
+    assert!(!speak(&mut egress, seconds(4), 80, 0), "the one before is too large");
+    hear(&mut egress, seconds(5), 300, 7);
+    assert!(speak(&mut egress, seconds(11), 80, 0));
+    assert!(!speak(&mut egress, seconds(12), 80, 0));
 }
 
 /// How many packets of which stream have left.
