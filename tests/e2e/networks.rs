@@ -8,10 +8,16 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use sfu::load::{LoadClient, LoadEvent, LoadIdentity};
-use tests::{Browser, Client, Colour, Server, free_everywhere};
+use tests::{Baresip, Browser, Client, Codec, Colour, Server, User, free_everywhere};
 
 const HOST: f32 = 700.0;
 const GUEST: f32 = 1_100.0;
+const OTHER_HOST: f32 = 1_500.0;
+const OTHER_GUEST: f32 = 1_900.0;
+const PHONE: f32 = 900.0;
+
+/// Louder than this a tone is heard.
+const HEARD: f32 = 0.03;
 
 /// The page's connections, for [`WAYS`].
 const KEEP: &str = "const set = RTCPeerConnection.prototype.setRemoteDescription;
@@ -119,4 +125,53 @@ fn connect(socket: &UdpSocket, own: SocketAddr, media: &mut LoadClient) -> Resul
         media.wake(Instant::now());
     }
     bail!("no way by IPv6")
+}
+
+/// He hears these and none of those.
+fn hears(page: &mut Browser, these: &[f32], those: &[f32]) -> Result<()> {
+    these.iter().try_for_each(|hz| page.wait_to_hear(*hz))?;
+    let heard = page.hear(2)?;
+    let across: Vec<_> = those.iter().map(|hz| heard.tone(*hz, 2.0)).collect();
+    anyhow::ensure!(across.iter().all(|level| *level < HEARD / 3.0), "{those:?} are heard across: {across:?}");
+    Ok(())
+}
+
+// Each meeting's media is on a thread of its own, and a telephone comes to its meeting's from another.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_meetings_on_two_media_threads_hear_and_see_themselves_alone() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_MEDIA__WORKERS", "2")])?;
+    let user = User::login(&server, "concurrent").await?;
+    let booked = user.post("/meetings", json!({"title": "即时"})).await?;
+    let number = booked.body["number"].as_str().with_context(|| booked.body.to_string())?.to_owned();
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        let password = &server.password;
+        let join = |hz, colour, number: &str, name: &str, password: &str| -> Result<Browser> {
+            let mut page = Browser::start(hz, colour)?;
+            page.join(server.web, number, name, password)?;
+            Ok(page)
+        };
+        let mut host = join(HOST, Colour::Red, &server.meeting, "韩梅梅", password)?;
+        let mut other_host = join(OTHER_HOST, Colour::Blue, &number, "林涛", "")?;
+        let mut guest = join(GUEST, Colour::Green, &server.meeting, "李雷", password)?;
+        let mut other_guest = join(OTHER_GUEST, Colour::Green, &number, "吴敏", "")?;
+        // Both threads have three each: his leg is opened on the first, and goes to the second.
+        let mut phone = Baresip::start("13812345678", Codec::Opus, PHONE)?;
+        phone.dial(&number, server.sip, "udp")?;
+        phone.press("2")?;
+        phone.wait_to_hear(OTHER_HOST, Duration::from_secs(40))?;
+        phone.wait_to_hear(OTHER_GUEST, Duration::from_secs(40))?;
+        let heard = phone.listen(2.0)?;
+        let across = [HOST, GUEST].map(|hz| heard.tone(hz, 2.0));
+        assert!(across.iter().all(|level| *level < HEARD / 3.0), "{across:?}");
+        hears(&mut host, &[GUEST], &[OTHER_HOST, OTHER_GUEST, PHONE])?;
+        hears(&mut guest, &[HOST], &[OTHER_HOST, OTHER_GUEST, PHONE])?;
+        hears(&mut other_host, &[OTHER_GUEST, PHONE], &[HOST, GUEST])?;
+        hears(&mut other_guest, &[OTHER_HOST, PHONE], &[HOST, GUEST])?;
+        host.see_colour("[data-testid=tile][data-name=李雷] video", Colour::Green)?;
+        guest.see_colour("[data-testid=tile][data-name=韩梅梅] video", Colour::Red)?;
+        other_host.see_colour("[data-testid=tile][data-name=吴敏] video", Colour::Green)?;
+        other_guest.see_colour("[data-testid=tile][data-name=林涛] video", Colour::Blue)?;
+        Ok(())
+    })
+    .await?
 }

@@ -65,6 +65,10 @@ impl Legs {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn get(&self, id: LegId) -> Option<&LegSlot> {
         self.slots.get(&id)
     }

@@ -37,7 +37,7 @@ use std::{
     ops::RangeInclusive,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -151,7 +151,6 @@ struct Shared {
     announced: Vec<IpAddr>,
     identity: Arc<DtlsIdentity>,
     next_leg: AtomicU64,
-    next_worker: AtomicUsize,
     /// Where each open leg lives, for [`MeetingMedia::seat_leg`].
     legs: Mutex<HashMap<LegId, Arc<LegAddress>>>,
 }
@@ -173,7 +172,6 @@ impl Plane {
             announced: config.rtp_announced,
             identity: Arc::new(DtlsIdentity::new()?),
             next_leg: AtomicU64::new(1),
-            next_worker: AtomicUsize::new(0),
             legs: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -191,7 +189,7 @@ impl Plane {
         &self.shared.identity
     }
 
-    /// Makes room for a meeting's media on the next worker in turn.
+    /// Makes room for a meeting's media on the worker with the fewest people.
     pub async fn open_meeting(&self, id: MeetingId) -> Result<(MeetingMedia, mpsc::Receiver<MeetingFact>), PlaneError> {
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let worker = self.pick_worker();
@@ -231,8 +229,12 @@ impl Plane {
         self.shared.ports.iter().find(|ports| ports.is_ipv4() == peer.is_ipv4())
     }
 
+    /// The one with the fewest people.
     fn pick_worker(&self) -> usize {
-        self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % self.shared.workers.len()
+        let fewest = self.shared.workers.iter().enumerate().min_by_key(|(_, worker)| worker.load());
+        let Some((index, worker)) = fewest else { return 0 };
+        worker.expect_one();
+        index
     }
 
     fn worker(&self, index: usize) -> &WorkerHandle {
@@ -242,5 +244,51 @@ impl Plane {
     fn legs(&self) -> std::sync::MutexGuard<'_, HashMap<LegId, Arc<LegAddress>>> {
         // A map of handles is whole between any two operations, whoever panicked.
         self.shared.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::ParticipantId;
+    use tokio::{sync::Notify, time};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_next_goes_to_the_worker_with_the_fewest() {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let config = PlaneConfig {
+            workers: 2,
+            rtp_ports: 42_602..=42_699,
+            rtp_bind: here,
+            rtp_announced: vec![here],
+            care: LineCare::default(),
+            loudest: LOUDEST,
+            webrtc_bind: SocketAddr::new(here, 0),
+            webrtc_announced: vec![here],
+        };
+        let plane = Plane::start(config).unwrap();
+        let (meeting, _facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
+        for number in 1..=6 {
+            meeting.begin_bringing(ParticipantId::from_u128(number), Arc::new(Notify::new())).await.unwrap();
+        }
+        let full = async {
+            while plane.worker(0).load() != 7 {
+                time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        time::timeout(Duration::from_secs(10), full).await.expect("it counts its people");
+        let mut legs = Vec::new();
+        for _ in 0..5 {
+            legs.push(plane.open_leg(here).await.unwrap());
+        }
+        assert!(plane.legs().values().all(|leg| leg.worker() == 1), "all are where nobody is");
+        for _ in 0..12 {
+            legs.push(plane.open_leg(here).await.unwrap());
+        }
+        let first = plane.legs().values().filter(|leg| leg.worker() == 0).count();
+        assert!((3..=6).contains(&first), "then by turns: {first} of twelve");
     }
 }

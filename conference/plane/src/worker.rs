@@ -8,7 +8,10 @@ use std::{
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -55,6 +58,7 @@ pub(crate) struct WorkerHandle {
     queue: mpsc::Sender<Command>,
     waker: Arc<Waker>,
     pub(crate) webrtc: SocketAddr,
+    load: Arc<AtomicUsize>,
 }
 
 impl WorkerHandle {
@@ -68,6 +72,16 @@ impl WorkerHandle {
     /// The same for what has time until the next tick, or is followed by what hasn't.
     pub(crate) async fn send_unhurried(&self, command: Command) -> Result<(), PlaneError> {
         self.queue.send(command).await.map_err(|_| PlaneError::WorkerGone)
+    }
+
+    /// How many meetings, members of them and telephones it has.
+    pub(crate) fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// One more comes to it, until it has counted anew.
+    pub(crate) fn expect_one(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Never waits; see [`COMMANDS_MAX`].
@@ -118,17 +132,20 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
         let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(PlaneError::Worker)?);
         let alarm = Alarm::new(poll.registry(), ALARM).map_err(PlaneError::Worker)?;
         let (queue, commands) = mpsc::channel(COMMANDS_MAX);
-        handles.push(WorkerHandle { index, queue, waker, webrtc: sockets.local() });
+        let load = Arc::new(AtomicUsize::new(0));
+        handles.push(WorkerHandle { index, queue, waker, webrtc: sockets.local(), load: Arc::clone(&load) });
         let sfu = Sfu::new(SfuConfig { candidates: sockets.candidates() })?;
-        workers.push((poll, alarm, sockets, sfu, commands));
+        workers.push((poll, alarm, sockets, sfu, commands, load));
     }
     let routes: Arc<[(mpsc::Sender<Command>, Arc<Waker>)]> =
         handles.iter().map(|handle| (handle.queue.clone(), Arc::clone(&handle.waker))).collect();
-    for (index, (poll, alarm, sockets, sfu, commands)) in workers.into_iter().enumerate() {
+    for (index, (poll, alarm, sockets, sfu, commands, load)) in workers.into_iter().enumerate() {
         let routes = Arc::clone(&routes);
         let PlaneConfig { care, loudest, .. } = *config;
-        let run =
-            move || Worker { care, loudest, ..Worker::new(index, (poll, alarm), sockets, sfu, commands, routes) }.run();
+        let run = move || {
+            let worker = Worker::new(index, (poll, alarm), sockets, sfu, commands, routes);
+            Worker { care, loudest, load, ..worker }.run();
+        };
         thread::Builder::new().name(format!("media-{index}")).spawn(run).map_err(PlaneError::Worker)?;
     }
     Ok(handles)
@@ -165,6 +182,8 @@ struct Worker {
     phases: Phases,
     /// What the turns of this tick took so far.
     ticked: Duration,
+    /// See [`WorkerHandle::load`].
+    load: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -194,6 +213,7 @@ impl Worker {
             dropped: SfuStats::default(),
             phases: Phases::new(Instant::now()),
             ticked: Duration::ZERO,
+            load: Arc::default(),
         }
     }
 
@@ -688,6 +708,8 @@ impl Worker {
         self.ticked += now.elapsed();
         if turn.ends_round {
             self.count_dropped();
+            let members: usize = self.rooms.values().map(|room| 1 + room.len()).sum();
+            self.load.store(members + self.legs.len(), Ordering::Relaxed);
             self.sockets.look(now);
             metrics::histogram!("plane_tick_seconds").record(std::mem::take(&mut self.ticked).as_secs_f64());
         }
