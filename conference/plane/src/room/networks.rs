@@ -36,7 +36,7 @@ impl Room {
                 round_trip_ms: look.round_trip_ms,
                 up,
                 down,
-                estimate: look.estimate,
+                estimate: subscriber.and_then(Subscriber::estimate),
                 tracks: TrackKind::ALL
                     .into_iter()
                     .flat_map(|kind| member.tracks[kind as usize].quality(kind, now))

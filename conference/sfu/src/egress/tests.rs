@@ -38,9 +38,10 @@ fn packet(codec: Codec, seq: u64, bytes: usize) -> Outgoing {
 /// Payloads of voices that have left, as what payload type.
 fn voices(out: &mut Outbox, opener: &mut Opener) -> Vec<(u8, Vec<u8>)> {
     const HEADER: usize = 20;
-    let datagrams = out.transmits.drain(..).flat_map(|transmit| {
-        transmit.bytes.chunks(transmit.segment).map(<[u8]>::to_vec).collect::<Vec<_>>()
-    });
+    let datagrams = out
+        .transmits
+        .drain(..)
+        .flat_map(|transmit| transmit.bytes.chunks(transmit.segment).map(<[u8]>::to_vec).collect::<Vec<_>>());
     let media = datagrams.filter(|datagram| !(192..=223).contains(&datagram[1]));
     let open = |datagram: Vec<u8>| {
         let (seq, mut payload) = (u16::from_be_bytes([datagram[2], datagram[3]]), Vec::new());
