@@ -101,6 +101,11 @@ pub(crate) struct Holes {
 }
 
 impl Holes {
+    /// It is older than the newest: it was overtaken, or sent again.
+    pub(crate) fn is_late(&self, seq: u64) -> bool {
+        self.highest.is_some_and(|highest| seq < highest && highest - seq <= JUMP_MAX)
+    }
+
     /// A packet has come; how many are missing right before it.
     pub(crate) fn arrived(&mut self, seq: u64) -> u64 {
         let Some(highest) = self.highest else {

@@ -472,6 +472,7 @@ impl Room {
     fn request_keyframes(&mut self, sfu: &mut Sfu, now: Instant) {
         if now.saturating_duration_since(self.looked) >= LOOK_INTERVAL {
             self.looked = now;
+            self.tell_followed(sfu);
             let subscribers = self.members.values().filter_map(|member| member.subscriber.as_ref());
             for subscriber in subscribers {
                 for (slot, source) in subscriber.assigned.iter().enumerate() {

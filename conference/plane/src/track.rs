@@ -11,7 +11,7 @@ use crate::quality::{Holes, Passed, TrackQuality};
 /// a frozen picture.
 const TRACK_IDLE: Duration = Duration::from_secs(2);
 
-/// A layer that doesn't come while another has had so many pictures, for at least so long, is off: browsers stop the large ones
+/// A layer that doesn't come while a smaller one has had so many pictures, for at least so long, is off: browsers stop the large ones
 /// when they have no room to send. Less would take a busy computer's pause between pictures for an end, more would leave those
 /// who watch it without a picture.
 const PICTURES_WITHOUT: u64 = 4;
@@ -82,23 +82,30 @@ impl Track {
     pub(crate) fn hear(&mut self, layer: Layer, packet: &MediaPacket, now: Instant) -> (bool, bool) {
         let begins = self.heard.replace(now).is_none();
         let incoming = &mut self.layers[layer.index()];
+        let bytes = packet.payload.len() as u64 + OVERHEAD_BYTES;
+        self.passed.came += 1;
+        self.passed.bytes = Some(self.passed.bytes.unwrap_or_default() + bytes);
+        // What is sent again of a layer that was off since is no sign of it.
+        if incoming.holes.is_late(packet.seq) {
+            return (begins, false);
+        }
         let is_late = incoming.heard.is_some_and(|at| now.saturating_duration_since(at) > LAYER_IDLE);
         let layer_begins = !std::mem::replace(&mut incoming.is_on, true) || is_late;
         let mut layers_change = layer_begins && incoming.is_offered(now);
-        let bytes = packet.payload.len() as u64 + OVERHEAD_BYTES;
         incoming.count(bytes, layer_begins, now);
         incoming.pictures += u64::from(incoming.timestamp.replace(packet.timestamp) != Some(packet.timestamp));
-        self.passed.came += 1;
         self.passed.missed += incoming.holes.arrived(packet.seq);
-        self.passed.bytes = Some(self.passed.bytes.unwrap_or_default() + bytes);
         if let Some((_, height)) = forward::picture_size(packet) {
             incoming.height = Some(height.into());
         }
         let pictures: [u64; LAYERS] = std::array::from_fn(|index| self.layers[index].pictures);
         self.layers[layer.index()].pictures_then = pictures;
-        for other in self.layers.iter_mut().filter(|other| other.is_missed(pictures[layer.index()], layer, now)) {
-            other.stop(now);
-            layers_change = true;
+        // The smaller ones have fewer pictures where little is left for them, and go on.
+        for larger in &mut self.layers[layer.index() + 1..] {
+            if larger.is_missed(pictures[layer.index()], layer, now) {
+                larger.stop(now);
+                layers_change = true;
+            }
         }
         (begins, layers_change)
     }
@@ -169,10 +176,10 @@ impl Incoming {
         self.began.is_some_and(|began| now.saturating_duration_since(began) >= steady)
     }
 
-    /// The `other` layer, which has had so many `pictures`, goes on without it.
-    fn is_missed(&self, pictures: u64, other: Layer, now: Instant) -> bool {
+    /// A `smaller` layer, which has had so many `pictures`, goes on without it.
+    fn is_missed(&self, pictures: u64, smaller: Layer, now: Instant) -> bool {
         let is_quiet = self.heard.is_some_and(|at| now.saturating_duration_since(at) >= WITHOUT);
-        self.is_on && is_quiet && pictures - self.pictures_then[other.index()] >= PICTURES_WITHOUT
+        self.is_on && is_quiet && pictures - self.pictures_then[smaller.index()] >= PICTURES_WITHOUT
     }
 
     fn stop(&mut self, now: Instant) {
@@ -233,7 +240,12 @@ mod tests {
 
     /// Pictures each 40 ms from the first to the second moment, of the small layer, and of the large one where that `comes`; when it could
     /// be sent on, and when not any more.
-    fn run(track: &mut Track, start: Instant, ms: std::ops::Range<u64>, comes: impl Fn(u64) -> bool) -> Vec<(u64, bool)> {
+    fn run(
+        track: &mut Track,
+        start: Instant,
+        ms: std::ops::Range<u64>,
+        comes: impl Fn(u64) -> bool,
+    ) -> Vec<(u64, bool)> {
         let mut changes = Vec::new();
         let mut was_offered = track.rates(start + Duration::from_millis(ms.start))[F.index()].is_some();
         for ms in ms.step_by(40) {
@@ -264,6 +276,33 @@ mod tests {
         // Once more after a long time it is believed sooner.
         let changes = run(&mut track, start, 60_000..80_000, |ms| ms < 70_000 || ms > 71_000);
         assert_eq!(changes, [(70_280, false), (72_560, true)]);
+    }
+
+    #[test]
+    fn a_small_layer_with_few_pictures_is_on() {
+        let (start, mut track) = (Instant::now(), Track::default());
+        for ms in (0..5_000).step_by(40) {
+            let now = start + Duration::from_millis(ms);
+            track.hear(F, &picture(900, ms as u32 * 90), now);
+            if ms % 400 == 0 {
+                track.hear(Q, &picture(190, ms as u32 * 90), now);
+            }
+            assert!(track.rates(now).iter().flatten().count() == 2 || ms == 0, "{ms}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_again_of_a_layer_is_no_sign_of_it() {
+        let (start, mut track) = (Instant::now(), Track::default());
+        for ms in (0..1_960).step_by(40) {
+            let (now, timestamp, seq) = (start + Duration::from_millis(ms), ms as u32 * 90, ms / 40);
+            track.hear(Q, &MediaPacket { seq, ..picture(190, timestamp) }, now);
+            // Of the large one what was lost comes late, once it is off.
+            let seq = if ms < 1_000 { 100 + seq * 2 } else { 101 + (seq - 25) * 2 };
+            track.hear(F, &MediaPacket { seq, ..picture(900, timestamp) }, now);
+        }
+        let rates = track.rates(start + Duration::from_secs(2));
+        assert!(rates[Q.index()].is_some() && rates[F.index()].is_none(), "{rates:?}");
     }
 
     #[test]

@@ -59,6 +59,8 @@ struct World {
     /// When the middle layer is sent, by the time.
     sends_middle: fn(u64) -> bool,
     keys_asked: usize,
+    /// Datagrams of the publisher's, those that have a packet of the largest layer.
+    large_sent: usize,
     /// Pictures that were sent, by media time, and of which layers they need no other.
     published: BTreeMap<u64, [bool; 3]>,
     estimates: Vec<u64>,
@@ -94,9 +96,8 @@ impl Seen {
         let times: Vec<u64> = self.published.keys().copied().collect();
         for (at, ms) in times.iter().enumerate() {
             let whole = |layer: &usize| self.pictures.get(&(*ms, *layer)).is_some_and(|(n, _)| *n >= LAYERS[*layer].0);
-            let follows = |layer: &usize| {
-                before[*layer] == at.checked_sub(1) || self.published[ms][*layer] || shown.is_empty()
-            };
+            let follows =
+                |layer: &usize| before[*layer] == at.checked_sub(1) || self.published[ms][*layer] || shown.is_empty();
             let decoded: Vec<usize> = (0..3).filter(whole).filter(follows).collect();
             decoded.iter().for_each(|layer| before[*layer] = Some(at));
             let Some(largest) = decoded.last() else { continue };
@@ -159,6 +160,7 @@ impl World {
             key: [true; 3],
             sends_middle: |_| true,
             keys_asked: 0,
+            large_sent: 0,
             published: BTreeMap::new(),
             estimates: Vec::new(),
             seen: Seen::default(),
@@ -179,6 +181,7 @@ impl World {
     fn post(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let mut arrives = self.now + WAY;
         if from == address(2) {
+            self.large_sent += usize::from(bytes.len() > LAYERS[2].1);
             // Knuth's MMIX: the same luck each time.
             self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             if (self.random >> 33) % 1_000 < self.loss {
@@ -482,6 +485,7 @@ fn who_reports_nothing_but_losses_is_sent_what_his_line_carries() {
     let mut world = World::without_arrivals();
     world.show(720);
     world.until(2, 1_000);
+    world.run(2_000);
     world.width = Some(300_000);
     let took = world.until(0, 10_000);
     world.run(2_000);
@@ -498,6 +502,7 @@ fn who_says_what_his_line_carries_is_sent_that() {
     let mut world = World::without_arrivals();
     world.show(720);
     world.until(2, 1_000);
+    world.run(2_000);
     world.say_bound(300_000);
     let took = world.until(0, 2_000);
     world.run(500);
@@ -515,6 +520,10 @@ fn a_layer_that_comes_and_goes_is_left_at_once_and_for_long() {
     world.show(360);
     world.until(1, 6_000);
     world.run(3_000);
+    // It is shown when it stops for the first time.
+    while !world.now.duration_since(world.start).as_millis().is_multiple_of(2_000) {
+        world.step();
+    }
     // As browsers do over a line that has no room for it.
     world.sends_middle = |ms| ms % 2_000 < 400;
     world.keys_asked = 0;
@@ -526,4 +535,19 @@ fn a_layer_that_comes_and_goes_is_left_at_once_and_for_long() {
     world.sends_middle = |_| true;
     let back = world.until(1, 14_000);
     println!("the middle layer came back after {back} ms");
+}
+
+#[test]
+fn of_a_layer_that_nobody_is_sent_nothing_is_asked_for_again() {
+    let mut world = World::new(None);
+    world.show(180);
+    world.until(0, 6_000);
+    world.run(2_000);
+    (world.loss, world.large_sent) = (50, 0);
+    let seen = world.run(10_000);
+    let film = seen.film();
+    let sent = world.large_sent;
+    println!("{sent} packets of the largest layer; layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
+    assert!(film.decoded * 100 >= seen.published.len() * 98, "what is seen is repaired: {film:?}");
+    assert!(sent <= LAYERS[2].0 * (10_000 / 33 + 2), "{sent} packets of the largest layer");
 }

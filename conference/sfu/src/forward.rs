@@ -89,6 +89,12 @@ impl Rewriter {
         }
     }
 
+    /// It carries this layer, or is to.
+    #[must_use]
+    pub fn follows(&self, layer: Layer) -> bool {
+        self.layer == Some(layer) || self.wanted == Some(layer)
+    }
+
     /// It has a source, and the key frame of this layer has not come.
     #[must_use]
     pub fn waits_for_keyframe(&self) -> Option<Layer> {

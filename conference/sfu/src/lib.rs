@@ -3,11 +3,12 @@
 //! A participant has two peers, one that publishes and one that subscribes; both are offered by the browser and never
 //! renegotiated. What is published comes out as [`SfuEvent::Media`]; what is subscribed is written into *slots*, which
 //! `plane` assigns. Bytes and time in, bytes out. The WebRTC library is known in `peer` alone, which leaves to it what publishers
-//! send, and of subscribers the connection; its ciphers in `srtp` and its handshake in `handshake`. What subscribers are sent is
+//! send, and of subscribers the connection; its names of codecs in `codecs`, its ciphers in `srtp` and its handshake in `handshake`. What subscribers are sent is
 //! `egress`; that, [`forward`] and [`allocate`] know nothing of it.
 
 pub mod allocate;
 mod asked;
+mod codecs;
 mod egress;
 pub mod forward;
 mod guard;
@@ -582,6 +583,19 @@ impl Sfu {
                     sfu.schedule(*key, now);
                 }
             });
+        }
+    }
+
+    /// Whether somebody has this layer in his slot, or is to have it.
+    #[must_use]
+    pub fn is_followed(&self, to: &[(PeerKey, usize)], layer: Layer) -> bool {
+        to.iter().any(|(key, slot)| self.peers.get(key).is_some_and(|peer| peer.follows(*slot, layer)))
+    }
+
+    /// Of the other layers of a publisher's picture nothing that was lost is asked for again: it would take what his line has left.
+    pub fn set_followed(&mut self, key: PeerKey, kind: TrackKind, followed: [bool; LAYERS]) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.set_followed(kind, followed);
         }
     }
 

@@ -103,6 +103,11 @@ impl Missing {
         }
     }
 
+    /// Nobody needs what is missing of this stream.
+    pub(crate) fn forget(&mut self, ssrc: u32) {
+        self.streams.retain(|stream| stream.ssrc != ssrc);
+    }
+
     fn answered(&mut self, took: Duration) {
         let took = took.max(ROUND_TRIP_MIN);
         self.round_trip = Some(match self.round_trip {
@@ -192,6 +197,20 @@ mod tests {
         }
         assert_eq!(missing.ask(start + ms(2)), []);
         assert_eq!(missing.next(), None);
+    }
+
+    #[test]
+    fn what_nobody_needs_is_not_asked_for_and_what_was_skipped_is_no_loss() {
+        let (start, mut missing) = (Instant::now(), Missing::default());
+        for ssrc in [1, 2] {
+            missing.came(ssrc, 1, start);
+            missing.came(ssrc, 3, start);
+        }
+        missing.forget(2);
+        assert_eq!(missing.ask(start + ms(2)), request(&[2]));
+        missing.came(2, 50, start + ms(3));
+        missing.came(2, 51, start + ms(3));
+        assert_eq!(missing.ask(start + ms(20)), []);
     }
 
     #[test]

@@ -8,13 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind, VideoCodec};
+use media::{AudioLevel, Codec, MediaPacket, TrackKind};
 use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
-    format::{Codec as WireCodec, PayloadParams},
-    media::{KeyframeRequestKind, Mid, Pt, Rid},
+    media::{KeyframeRequestKind, Mid, Rid},
     net::{Protocol, Receive, TcpType, Transmit},
     rtp::{Extension, RtpPacket, Ssrc},
 };
@@ -22,6 +21,7 @@ use str0m::{
 use crate::{
     Delivery, LAYERS, Layer, LinePassed, Outbox, PeerKey, Remote, SfuError, SfuEvent, Slot, SourceId, Transport,
     asked::Asked,
+    codecs::{codecs_of, payload_types, red_of},
     egress::{Egress, Outgoing, PayloadType, Said, StreamConfig, header::Extensions},
     forward::Rewriter,
     guard::{Guard, Why},
@@ -84,15 +84,6 @@ enum Codecs {
     Sent,
 }
 
-/// Codecs as the library calls them, and as we do.
-const CODECS: [(WireCodec, Codec); 5] = [
-    (WireCodec::Opus, Codec::Audio(AudioCodec::Opus)),
-    (WireCodec::Vp8, Codec::Video(VideoCodec::Vp8)),
-    (WireCodec::H264, Codec::Video(VideoCodec::H264)),
-    (WireCodec::Vp9, Codec::Video(VideoCodec::Vp9)),
-    (WireCodec::Av1, Codec::Video(VideoCodec::Av1)),
-];
-
 /// The peer is no more: its browser left, or the library gave up.
 #[derive(Debug)]
 pub(crate) struct Gone;
@@ -113,6 +104,8 @@ pub(crate) struct Peer {
     tracks: HashMap<Mid, Track>,
     sources: HashMap<Ssrc, (TrackKind, Layer)>,
     codecs: Vec<PayloadType>,
+    /// Layers that nobody is sent, by track.
+    unfollowed: [[bool; LAYERS]; 3],
     ingress: Option<Ingress>,
     repair: Option<Repair>,
     red: Red,
@@ -346,6 +339,7 @@ impl Peer {
             tracks: HashMap::new(),
             sources: HashMap::new(),
             codecs: known,
+            unfollowed: [[false; LAYERS]; 3],
             ingress: None,
             repair: None,
             red,
@@ -621,7 +615,11 @@ impl Peer {
             return None;
         }
         if let Some(repair) = self.repair.as_mut().filter(|_| agreed.resent.is_some()) {
-            repair.came(*packet.header.ssrc, *packet.seq_no, now);
+            if self.unfollowed[kind as usize][layer.index()] {
+                repair.passed_by(*packet.header.ssrc);
+            } else {
+                repair.came(*packet.header.ssrc, *packet.seq_no, now);
+            }
         }
         let level = packet.header.ext_vals.audio_level.map(|level| AudioLevel::from_minus_dbov(level.unsigned_abs()));
         let packet = MediaPacket {
@@ -691,6 +689,16 @@ impl Peer {
             let payload = Arc::clone(&packet.payload);
             egress.send(slot, Outgoing { codec, forwarded, marker, level, payload }, now, out);
         });
+    }
+
+    /// Somebody is sent this layer of what is in the slot, or is to be.
+    pub(crate) fn follows(&self, slot: usize, layer: Layer) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.rewriter.follows(layer))
+    }
+
+    /// Of a publisher: which layers of a track somebody is sent.
+    pub(crate) fn set_followed(&mut self, kind: TrackKind, followed: [bool; LAYERS]) {
+        self.unfollowed[kind as usize] = followed.map(|followed| !followed);
     }
 
     /// True when the publisher is asked now.
@@ -763,37 +771,4 @@ fn with_dtx(answer: &str) -> String {
 fn one_way(offer: &str) -> String {
     let line = |line: &str| if line.trim_end() == "a=sendrecv" { "a=sendonly" } else { line.trim_end() }.to_owned();
     offer.lines().map(|text| line(text) + "\r\n").collect()
-}
-
-/// Which payload type is which codec.
-fn codecs_of(rtc: &Rtc) -> Vec<PayloadType> {
-    let ours = |codec: WireCodec| CODECS.iter().find(|(wire, _)| *wire == codec).map(|(_, ours)| *ours);
-    let all = rtc.codec_config().params().iter();
-    all.filter_map(|params| Some(payload_type(ours(params.spec().codec)?, params))).collect()
-}
-
-/// What was agreed on about the redundancy of voices.
-fn red_of(rtc: &Rtc) -> Red {
-    let opus = rtc.codec_config().params().iter().find(|params| params.spec().codec == WireCodec::Opus);
-    opus.map_or_else(Red::default, |opus| Red::new(opus.red().map(|number| *number), *opus.pt()))
-}
-
-fn payload_type(codec: Codec, params: &PayloadParams) -> PayloadType {
-    let (resent, red) = (params.resend().map(|resent| *resent), params.red().map(|red| *red));
-    PayloadType { codec, number: *params.pt(), resent, red }
-}
-
-/// How each codec is sent on an m-line for which these payload types were agreed on.
-fn payload_types(rtc: &Rtc, is_audio: bool, agreed: &[Pt]) -> Vec<PayloadType> {
-    let of_codec = |(wire, codec): &(WireCodec, Codec)| {
-        let fits = |params: &&PayloadParams| {
-            let spec = params.spec();
-            // Pictures of H.264 come in pieces (RFC 6184 §6.3); which profile they have, their own parameters tell.
-            let is_whole = spec.codec == WireCodec::H264 && spec.format.packetization_mode != Some(1);
-            spec.codec == *wire && agreed.contains(&params.pt()) && !is_whole
-        };
-        Some(payload_type(*codec, rtc.codec_config().params().iter().find(fits)?))
-    };
-    let of_kind = CODECS.iter().filter(|(_, codec)| matches!(codec, Codec::Audio(_)) == is_audio);
-    of_kind.filter_map(of_codec).collect()
 }

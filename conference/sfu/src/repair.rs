@@ -45,6 +45,11 @@ impl Repair {
         self.missing.came(ssrc, seq, now);
     }
 
+    /// It was a packet of his that nobody is sent: what is missing before it is not worth his line.
+    pub(crate) fn passed_by(&mut self, ssrc: u32) {
+        self.missing.forget(ssrc);
+    }
+
     /// When there is something to ask for.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.missing.next()

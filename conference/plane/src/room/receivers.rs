@@ -7,7 +7,7 @@ use std::{
 
 use media::TrackKind;
 use model::ParticipantId;
-use sfu::{Sfu, allocate::Want};
+use sfu::{Layer, Sfu, allocate::Want};
 
 use super::{Member, Room};
 use crate::{
@@ -90,6 +90,7 @@ impl Room {
             (subscriber.is_due(now) || (all && subscriber.connected)).then_some(*id)
         };
         let due: Vec<_> = self.members.iter_mut().filter_map(is_due).collect();
+        let mut others_followed = false;
         for participant in due {
             let Some(member) = self.members.get_mut(&participant) else { continue };
             let Some(mut subscriber) = member.subscriber.take() else { continue };
@@ -99,9 +100,28 @@ impl Room {
                 Want { rates: track.rates(now), enough: track.enough(wanted.height), now: None }
             };
             let needed = subscriber.allocate(want, sfu, now);
+            others_followed |= !needed.is_empty();
             self.wanting.extend(needed);
             if let Some(member) = self.members.get_mut(&participant) {
                 member.subscriber = Some(subscriber);
+            }
+        }
+        if others_followed {
+            self.tell_followed(sfu);
+        }
+    }
+
+    /// Tells the publishers' connections which layers of their pictures anybody is sent.
+    pub(super) fn tell_followed(&self, sfu: &mut Sfu) {
+        for member in self.members.values() {
+            let Some(publisher) = member.publisher else { continue };
+            for kind in [TrackKind::Camera, TrackKind::Screen] {
+                let source = member.source(kind);
+                let to = self.routes.get(&source).map(Vec::as_slice).unwrap_or_default();
+                let studio = self.feed_tracks.get(&source);
+                let followed = Layer::ALL
+                    .map(|layer| sfu.is_followed(to, layer) || studio.is_some_and(|track| track.follows(layer)));
+                sfu.set_followed(publisher, kind, followed);
             }
         }
     }
@@ -189,7 +209,7 @@ mod tests {
     use mixer::LineCare;
     use model::MeetingId;
     use sfu::{
-        Layer, SfuConfig, SourceId,
+        SfuConfig, SourceId,
         load::{LoadClient, LoadIdentity},
     };
     use tokio::sync::mpsc;
