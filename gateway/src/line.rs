@@ -44,6 +44,8 @@ pub(crate) struct Line {
     pub(crate) version: u64,
     /// Who sends, from his side.
     pub(crate) direction: Direction,
+    /// What he has said of that and is not done yet, and whether he was on hold before.
+    change: Option<(Change, bool)>,
     pub(crate) keys: Keys,
     /// Of the meeting, to him.
     pub(crate) volume_db: i32,
@@ -102,6 +104,15 @@ impl Keys {
     }
 }
 
+/// A new description of his sound.
+#[derive(Debug, Clone)]
+enum Change {
+    /// Empty where he waits for one of ours.
+    Offer(Vec<u8>),
+    /// To ours.
+    Answer(Vec<u8>),
+}
+
 /// What a script waits for.
 #[derive(Debug)]
 pub(crate) enum Happening {
@@ -139,6 +150,7 @@ impl Line {
             session,
             version: 1,
             direction,
+            change: None,
             keys: Keys::default(),
             volume_db: 0,
             name: None,
@@ -170,27 +182,28 @@ impl Line {
         }
     }
 
-    /// The next key or end of a prompt; an error is the end of the call.
+    /// The next key or end of a prompt; an error is the end of the call. Who waits for something else too may let go of it at any time:
+    /// what was begun is done the next time.
     pub(crate) async fn next(&mut self) -> Result<Happening, EndCause> {
         loop {
+            if let Some((change, was_on_hold)) = self.change.clone() {
+                match change {
+                    Change::Offer(offer) => self.reoffered(&offer).await,
+                    Change::Answer(answer) => drop(self.settle(&answer, true).await),
+                }
+                self.change = None;
+                if self.on_hold() != was_on_hold {
+                    return Ok(Happening::Held(!was_on_hold));
+                }
+            }
             tokio::select! {
                 signal = self.signals.recv() => match signal {
-                    Some(Signal::Reoffered(offer)) => {
-                        let before = self.on_hold();
-                        self.reoffered(&offer).await;
-                        if self.on_hold() != before {
-                            return Ok(Happening::Held(!before));
-                        }
-                    }
+                    Some(Signal::Reoffered(offer)) => self.change = Some((Change::Offer(offer), self.on_hold())),
                     Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
                         return Ok(Happening::Digit(key));
                     }
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
-                        let before = self.on_hold();
-                        self.settle(&answer, true).await;
-                        if self.on_hold() != before {
-                            return Ok(Happening::Held(!before));
-                        }
+                        self.change = Some((Change::Answer(answer), self.on_hold()));
                     }
                     Some(Signal::Referred(referral)) if self.seated => {
                         return Ok(Happening::Referred(*referral));
