@@ -7,6 +7,7 @@ mod camera;
 mod chromium;
 pub(in crate::bench) mod player;
 mod starving;
+mod together;
 
 use std::{
     io::{BufRead, BufReader},
@@ -66,6 +67,9 @@ pub(crate) struct Stream {
     /// How long people come and go; as long as the rest where not set.
     #[arg(long)]
     churn: Option<u64>,
+    /// Afterwards as many livestreams at once as the machine takes, each of the same cameras.
+    #[arg(long)]
+    together: bool,
     /// A picture of 1080 lines as well, however few cores there are. ffmpeg makes none.
     #[arg(long)]
     full_hd: bool,
@@ -83,24 +87,25 @@ pub(super) fn run(stream: &Stream) -> anyhow::Result<()> {
         16 => 4,
         other => bail!("{other} tiles: 1, 4, 9 or 16"),
     };
-    let film = Film::new((1280 / side) / 32 * 32, (1280 / side) / 32 * 18);
+    let make = || Film::new((1280 / side) / 32 * 32, (1280 / side) / 32 * 18);
+    let (film, again) = (make(), stream.together.then(make));
     let folder = tempfile::tempdir()?;
     film.clip(10, &folder.path().join("clip.ivf"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let figures = runtime.block_on(measure(stream, film, folder.path()))?;
+    let figures = runtime.block_on(measure(stream, (film, again), folder.path()))?;
     runtime.shutdown_background();
     println!("{figures:#}");
     Ok(())
 }
 
-async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<Value> {
+async fn measure(stream: &Stream, (film, again): (Film, Option<Film>), folder: &Path) -> anyhow::Result<Value> {
     let studio = std::env::current_exe()?.with_file_name("huitong-studio");
     let site = Site::start(folder, &studio, stream.full_hd).await?;
     let playing = if stream.no_browser { Err(anyhow::anyhow!("not asked for")) } else { Watching::open(&site) };
     let pressed_ms = now_ms();
     let (broadcast, mut facts) = site.streaming.start(site.broadcast, "bench".to_owned()).await?;
     let participants: Vec<ParticipantId> = (0..stream.tiles).map(|number| participant(number as u128)).collect();
-    let camera = Camera::start(film, participants.clone(), broadcast.feed())?;
+    let camera = Camera::start(film, participants.clone(), vec![broadcast.feed()])?;
     broadcast.show(scene(&participants));
     // The camera sends key frames of its own accord.
     let (live, is_live) = tokio::sync::oneshot::channel();
@@ -159,6 +164,10 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     drop(camera);
     broadcast.stop().await;
     drop(rival);
+    let together = match again {
+        Some(film) => Some(together::measure(&site, film, participants, seconds).await?),
+        None => None,
+    };
     site.web.stop(Duration::from_millis(200)).await;
     site.conference.drain().await;
     site.conference.close().await;
@@ -191,7 +200,7 @@ async fn measure(stream: &Stream, film: Film, folder: &Path) -> anyhow::Result<V
     let lines = if stream.full_hd { "1080p" } else { "720p" };
     figures[format!("cpu_cores_{name}_{lines}")] = json!(cores[0] + cores[1]);
     figures[format!("ffmpeg_ratio_{name}")] = json!(own_each / rivals_each);
-    for more in [Some(viewer), starved].into_iter().flatten() {
+    for more in [Some(viewer), starved, together].into_iter().flatten() {
         if let (Value::Object(figures), Value::Object(more)) = (&mut figures, more) {
             figures.extend(more);
         }

@@ -158,7 +158,7 @@ pub(super) struct Camera {
 }
 
 impl Camera {
-    pub(super) fn start(film: Film, participants: Vec<ParticipantId>, feed: Feed) -> anyhow::Result<Self> {
+    pub(super) fn start(film: Film, participants: Vec<ParticipantId>, feeds: Vec<Feed>) -> anyhow::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(200)))?;
         let to = format!("rtp://{}?pkt_size=1200", socket.local_addr()?);
@@ -185,7 +185,7 @@ impl Camera {
             }
         };
         let rough = Arc::new(AtomicBool::new(false));
-        let (stopped, spent, packets) = (Arc::clone(&stop), Arc::clone(&delays), feed.clone());
+        let (stopped, spent, packets) = (Arc::clone(&stop), Arc::clone(&delays), feeds.clone());
         let (roughly, begun) = (Arc::clone(&rough), Instant::now());
         let sending = move || {
             let (mut bytes, mut extender) = ([0; 2_048], SeqExtender::default());
@@ -207,17 +207,20 @@ impl Camera {
                     level: None,
                     payload: Arc::from(rtp.payload),
                 };
+                let send = |who: ParticipantId, packet: &MediaPacket| {
+                    packets.iter().for_each(|feed| feed.video(who, TrackKind::Camera, None, packet));
+                };
                 let stalls = begun.elapsed().as_secs() % 4 < 2;
                 let last = participants.len() - 1;
                 for (index, who) in participants.iter().enumerate() {
                     noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     let is_hit = roughly.load(Ordering::Acquire) && noise >> 16 < u32::from(u16::MAX) / ONE_IN;
                     match index % 4 {
-                        _ if index == last => packets.video(*who, TrackKind::Camera, None, &packet),
+                        _ if index == last => send(*who, &packet),
                         0 if is_hit => {}
-                        1 if is_hit => packets.video(*who, TrackKind::Camera, None, &garbled(&packet)),
+                        1 if is_hit => send(*who, &garbled(&packet)),
                         2 if stalls && roughly.load(Ordering::Acquire) => {}
-                        _ => packets.video(*who, TrackKind::Camera, None, &packet),
+                        _ => send(*who, &packet),
                     }
                 }
             }
@@ -234,7 +237,7 @@ impl Camera {
                     let at = (number as usize * FRAME_SAMPLES + index) as f32 / SAMPLE_RATE as f32;
                     *value = 0.2 * (std::f32::consts::TAU * 440.0 * at).sin();
                 }
-                feed.program(&frame);
+                feeds.iter().for_each(|feed| feed.program(&frame));
                 thread::park_timeout((start + media::TICK * (number + 1)).saturating_duration_since(Instant::now()));
             }
         };
