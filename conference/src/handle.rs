@@ -8,7 +8,7 @@ use std::sync::{
 use media::{MediaPacket, TrackKind};
 use model::{
     AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, Participant, ParticipantId,
-    PhoneNumber, Refusal, Snapshot, WaitReason, Whisper,
+    PhoneNumber, Refusal, Snapshot, ViewerAction, WaitReason, Whisper,
 };
 use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
 use streaming::StreamingError;
@@ -207,12 +207,11 @@ pub(crate) enum Request {
         number: String,
         answer: oneshot::Sender<Result<(PhoneNumber, Option<Admission>), Refusal>>,
     },
-    /// Somebody who watches this livestream writes.
-    ViewerSays {
+    /// Somebody who watches this livestream does something.
+    Viewer {
         livestream: BroadcastId,
-        from: ParticipantId,
-        name: String,
-        text: String,
+        who: ParticipantId,
+        action: ViewerAction,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
     /// Somebody wants to watch this livestream by WebRTC.

@@ -36,6 +36,7 @@ mod stays;
 #[cfg(test)]
 mod tests;
 mod viewer_chat;
+mod viewer_paces;
 mod whiteboard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -77,7 +78,7 @@ pub use store::{
     Answer, AuditEntry, Bookmark, Call, CallKind, EncoderToken, Occurrence, Page, Period, Registration, Room, Site,
     WatchSettings, Webhook,
 };
-pub use viewer_chat::{ViewerChat, ViewerRefused};
+pub use viewer_chat::{QuestionNews, ViewerNews, ViewerRefused};
 pub use whiteboard::Drawings;
 
 use calling::Calling;

@@ -309,11 +309,11 @@ impl Live {
                 // Who asked may have gone.
                 let _ = answer.send(self.decide(Command::Known { by, account, name, avatar }));
             }
-            Request::ViewerSays { livestream, from, name, text, answer } => {
+            Request::Viewer { livestream, who, action, answer } => {
                 let is_on = self.broadcast == Some(livestream);
-                let said = is_on.then_some(Command::ViewerSays { from, name, text }).ok_or(Refusal::NotLive);
+                let command = is_on.then_some(Command::Viewer(who, action)).ok_or(Refusal::NotLive);
                 // Who asked may have gone.
-                let _ = answer.send(said.and_then(|said| self.decide(said)));
+                let _ = answer.send(command.and_then(|command| self.decide(command)));
             }
             Request::Admit { number, answer } => {
                 // Who asked may have gone: then nobody is called.
@@ -584,6 +584,11 @@ impl Live {
                     self.remove_media(participant, reason);
                     self.count_seats();
                     tracing::info!(%participant, ?reason, "participant left");
+                }
+                Effect::HandLowered(viewer) => {
+                    if let Some(livestream) = self.broadcast {
+                        self.viewer_chats.lower(livestream, viewer);
+                    }
                 }
                 Effect::Dial(dial, number) => self.dial(dial, number),
                 Effect::StopDial(dial) => drop(self.dials.remove(&dial)),

@@ -1,34 +1,32 @@
-//! What a livestream's viewers write and read (B4). They ask for it again and again, as players do for playlists, so
-//! that a viewer costs nothing between two questions.
+//! What a livestream's viewers do and read (B4). They ask for news again and again, as players do for playlists, so
+//! that a viewer costs nothing between two questions; the answer is the same for all, and has what is new alone. What may be done
+//! at all is the meeting's to decide.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use model::{BroadcastId, Event, Message, Pace, Paces, ParticipantId, Refusal, network_of};
+use model::{
+    BroadcastId, Event, Message, ParticipantId, Poll, Question, ReactionSum, Refusal, ViewerAction, ViewersMay,
+    network_of,
+};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::{Conference, handle::Request};
+use crate::{Conference, handle::Request, viewer_paces::ViewerPaces};
 
-/// Messages and removals of one livestream that are handed out; older ones are forgotten.
+/// Messages, removals and lowered hands of one livestream that are handed out; older ones are forgotten.
 const KEPT_MAX: usize = 200;
 
-/// How much may be written: by one viewer, from one network, in one livestream. The last is what a meeting's people and
-/// the viewers themselves can still read.
-const VIEWER: Pace = Pace { at_once: 3.0, per_second: 0.5 };
-const NETWORK: Pace = Pace { at_once: 20.0, per_second: 2.0 };
-const LIVESTREAM: Pace = Pace { at_once: 30.0, per_second: 5.0 };
-
-/// Why a viewer's message isn't there.
+/// Why a viewer's wish is not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ViewerRefused {
-    /// He, his network or all together write too much; so long nothing is taken.
-    #[error("too much is written")]
+    /// He, his network or all together do too much; so long nothing is taken.
+    #[error("too much is done at once")]
     TooFast(Duration),
     /// The meeting doesn't take it.
     #[error(transparent)]
@@ -37,50 +35,149 @@ pub enum ViewerRefused {
 
 /// What a viewer has not read yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ViewerChat {
+pub struct ViewerNews {
     /// To be asked with the next time.
     pub revision: u64,
     /// The oldest first.
     pub messages: Vec<Message>,
-    /// Of earlier ones, by their ids.
+    /// Earlier messages and questions that are there no more, by their ids.
     pub removed: Vec<u64>,
+    /// The oldest first.
+    pub questions: Vec<QuestionNews>,
+    /// Those that are open to viewers, as they are now.
+    pub polls: Vec<Poll>,
+    /// How often viewers have reacted since the livestream began; empty where that is known.
+    pub reactions: Vec<ReactionSum>,
+    /// What viewers may do; none where it is known.
+    pub may: Option<ViewersMay>,
+    /// Viewers whose hands a host has taken down.
+    pub lowered: Vec<ParticipantId>,
 }
 
-/// The chats of this node's livestreams, and who may write how much.
+/// What is new of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QuestionNews {
+    /// All of it.
+    Asked(Question),
+    /// Of a known one: how many want it answered, and whether it is.
+    Changed {
+        /// Which.
+        id: u64,
+        /// [`Question::votes`].
+        votes: u32,
+        /// [`Question::answered`].
+        answered: bool,
+    },
+}
+
+/// What is told to the viewers of this node's livestreams, and who of them may do how much.
 #[derive(Default)]
 pub(crate) struct ViewerChats {
-    chats: Mutex<HashMap<BroadcastId, Chat>>,
-    writing: Mutex<Writing>,
+    chats: Mutex<HashMap<BroadcastId, Told>>,
+    paces: Mutex<ViewerPaces>,
 }
 
+/// Each with the revision it came by. Bounded as the meeting bounds it.
 #[derive(Default)]
-struct Chat {
+struct Told {
     revision: u64,
-    /// With the revision each came by.
     said: VecDeque<(u64, Message)>,
     removed: VecDeque<(u64, u64)>,
+    questions: BTreeMap<u64, Asked>,
+    polls: BTreeMap<u32, (u64, Poll)>,
+    reactions: (u64, Vec<ReactionSum>),
+    may: (u64, ViewersMay),
+    lowered: VecDeque<(u64, ParticipantId)>,
 }
 
-impl Chat {
-    fn say(&mut self, message: Message) {
+struct Asked {
+    asked: u64,
+    changed: u64,
+    question: Question,
+}
+
+impl Told {
+    fn next(&mut self) -> u64 {
         self.revision += 1;
-        push(&mut self.said, (self.revision, message));
+        self.revision
     }
 
-    fn remove(&mut self, id: u64) {
-        let before = self.said.len();
-        self.said.retain(|(_, message)| message.id != id);
-        if self.said.len() < before {
-            self.revision += 1;
-            push(&mut self.removed, (self.revision, id));
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Chat { message } if message.livestream.is_some() => {
+                let revision = self.next();
+                push(&mut self.said, (revision, message.clone()));
+            }
+            Event::ChatRemoved { id } => {
+                let before = self.said.len();
+                self.said.retain(|(_, message)| message.id != *id);
+                if self.said.len() < before {
+                    self.remove(*id);
+                }
+            }
+            Event::QuestionChanged { question } => {
+                let changed = self.next();
+                let asked = self.questions.get(&question.id).map_or(changed, |known| known.asked);
+                self.questions.insert(question.id, Asked { asked, changed, question: question.clone() });
+            }
+            Event::QuestionVotes { votes } => {
+                let changed = self.next();
+                for sum in votes {
+                    if let Some(known) = self.questions.get_mut(&sum.id) {
+                        (known.changed, known.question.votes) = (changed, sum.votes);
+                    }
+                }
+            }
+            Event::QuestionRemoved { id } => {
+                if self.questions.remove(id).is_some() {
+                    self.remove(*id);
+                }
+            }
+            Event::PollChanged { poll } if poll.viewers => {
+                let revision = self.next();
+                self.polls.insert(poll.id, (revision, poll.clone()));
+            }
+            Event::ViewersReacted { sums } => {
+                self.reactions.0 = self.next();
+                for ReactionSum { reaction, count } in sums {
+                    match self.reactions.1.iter_mut().find(|sum| sum.reaction == *reaction) {
+                        Some(sum) => sum.count = sum.count.saturating_add(*count),
+                        None => self.reactions.1.push(ReactionSum { reaction: *reaction, count: *count }),
+                    }
+                }
+            }
+            Event::MeetingChanged { meeting } if meeting.viewers_may != self.may.1 => {
+                self.may = (self.next(), meeting.viewers_may);
+            }
+            _ => {}
         }
     }
 
-    /// What was said and taken back after a revision.
-    fn since(&self, known: u64) -> ViewerChat {
-        let messages = self.said.iter().filter(|(revision, _)| *revision > known).map(|(_, message)| message.clone());
-        let removed = self.removed.iter().filter(|(revision, _)| *revision > known).map(|(_, id)| *id);
-        ViewerChat { revision: self.revision, messages: messages.collect(), removed: removed.collect() }
+    fn remove(&mut self, id: u64) {
+        let revision = self.next();
+        push(&mut self.removed, (revision, id));
+    }
+
+    /// What came after a revision.
+    fn since(&self, known: u64) -> ViewerNews {
+        let questions = self.questions.values().filter(|one| one.changed > known).map(|one| match &one.question {
+            question if one.asked > known => QuestionNews::Asked(question.clone()),
+            Question { id, votes, answered, .. } => {
+                QuestionNews::Changed { id: *id, votes: *votes, answered: *answered }
+            }
+        });
+        let polls = self.polls.values().filter(|(revision, _)| *revision > known).map(|(_, poll)| poll.clone());
+        let reactions = if self.reactions.0 > known { self.reactions.1.clone() } else { Vec::new() };
+        ViewerNews {
+            revision: self.revision,
+            messages: after(&self.said, known),
+            removed: after(&self.removed, known),
+            questions: questions.collect(),
+            polls: polls.collect(),
+            reactions,
+            may: (self.may.0 > known).then_some(self.may.1),
+            lowered: after(&self.lowered, known),
+        }
     }
 }
 
@@ -91,53 +188,71 @@ fn push<T>(all: &mut VecDeque<T>, one: T) {
     all.push_back(one);
 }
 
+fn after<T: Clone>(all: &VecDeque<(u64, T)>, known: u64) -> Vec<T> {
+    all.iter().filter(|(revision, _)| *revision > known).map(|(_, one)| one.clone()).collect()
+}
+
 impl ViewerChats {
-    /// Takes from what a meeting tells its people what is of its livestream's chat.
+    /// A livestream begins: what its viewers may do, and the polls of the meeting.
+    pub(crate) fn begin(&self, livestream: BroadcastId, may: ViewersMay, polls: Vec<Poll>) {
+        let mut told = Told { may: (1, may), revision: 1, ..Told::default() };
+        for poll in polls.into_iter().filter(|poll| poll.open) {
+            told.note(&Event::PollChanged { poll });
+        }
+        lock(&self.chats).insert(livestream, told);
+    }
+
+    /// Takes from what a meeting tells its people what is of its livestream's viewers.
     pub(crate) fn note(&self, livestream: BroadcastId, event: &Event) {
-        match event {
-            Event::Chat { message } if message.livestream.is_some() => {
-                lock(&self.chats).entry(livestream).or_default().say(message.clone());
-            }
-            Event::ChatRemoved { id } => {
-                if let Some(chat) = lock(&self.chats).get_mut(&livestream) {
-                    chat.remove(*id);
-                }
-            }
-            _ => {}
+        if let Some(told) = lock(&self.chats).get_mut(&livestream) {
+            told.note(event);
         }
     }
 
-    /// The livestream is over, and its replay shows no chat.
+    /// A host has taken a viewer's hand down.
+    pub(crate) fn lower(&self, livestream: BroadcastId, viewer: ParticipantId) {
+        if let Some(told) = lock(&self.chats).get_mut(&livestream) {
+            let revision = told.next();
+            push(&mut told.lowered, (revision, viewer));
+        }
+    }
+
+    /// The livestream is over, and its replay shows nothing of this.
     pub(crate) fn forget(&self, livestream: BroadcastId) {
         lock(&self.chats).remove(&livestream);
+    }
+
+    fn since(&self, livestream: BroadcastId, known: u64) -> ViewerNews {
+        lock(&self.chats).get(&livestream).map(|told| told.since(known)).unwrap_or_default()
     }
 }
 
 impl Conference {
-    /// What was written in a livestream's chat after a revision; zero for all of it that is kept.
-    pub fn viewer_chat(&self, livestream: BroadcastId, known: u64) -> ViewerChat {
-        lock(&self.viewer_chats().chats).get(&livestream).map(|chat| chat.since(known)).unwrap_or_default()
+    /// What a livestream's viewers are told since a revision; zero for all of it that is kept.
+    pub fn viewer_news(&self, livestream: BroadcastId, known: u64) -> ViewerNews {
+        self.viewer_chats().since(livestream, known)
     }
 
-    /// A viewer writes: the id his messages have, by which his page knows them.
-    pub async fn viewer_says(
+    /// A viewer does something: the id others know him by, by which his page knows what is his.
+    pub async fn viewer_does(
         &self,
         livestream: BroadcastId,
         viewer: u128,
-        name: String,
-        text: String,
+        action: ViewerAction,
         source: IpAddr,
     ) -> Result<ParticipantId, ViewerRefused> {
         let registry = &self.shared.registry;
         let way = registry.meeting_of(livestream).and_then(|id| registry.known(id)).ok_or(Refusal::NotLive)?;
-        lock(&self.viewer_chats().writing).take(livestream, viewer, network_of(source), Instant::now())?;
-        let from = known_as(livestream, viewer);
+        let taken =
+            lock(&self.viewer_chats().paces).take(&action, livestream, viewer, network_of(source), Instant::now());
+        taken.map_err(ViewerRefused::TooFast)?;
+        let who = known_as(livestream, viewer);
         let (answer, answered) = oneshot::channel();
         // A meeting that has enough to do with its own people is not asked by more.
-        let sent = way.requests.try_send(Request::ViewerSays { livestream, from, name, text, answer });
+        let sent = way.requests.try_send(Request::Viewer { livestream, who, action, answer });
         sent.map_err(|_| ViewerRefused::TooFast(Duration::from_secs(1)))?;
         answered.await.map_err(|_| Refusal::NotLive)??;
-        Ok(from)
+        Ok(who)
     }
 
     fn viewer_chats(&self) -> &ViewerChats {
@@ -152,39 +267,6 @@ fn known_as(livestream: BroadcastId, viewer: u128) -> ParticipantId {
     ParticipantId::new(id)
 }
 
-/// What has been written of late.
-struct Writing {
-    viewers: Paces<(BroadcastId, u128)>,
-    networks: Paces<IpAddr>,
-    livestreams: Paces<BroadcastId>,
-}
-
-impl Default for Writing {
-    fn default() -> Self {
-        Self { viewers: Paces::new(VIEWER), networks: Paces::new(NETWORK), livestreams: Paces::new(LIVESTREAM) }
-    }
-}
-
-impl Writing {
-    /// Counts a message, unless it is one too many: then nothing is counted, so that trying doesn't prolong it.
-    fn take(
-        &mut self,
-        livestream: BroadcastId,
-        viewer: u128,
-        network: IpAddr,
-        now: Instant,
-    ) -> Result<(), ViewerRefused> {
-        let viewer = (livestream, viewer);
-        let of_all = self.networks.wait(&network, now).max(self.livestreams.wait(&livestream, now));
-        let wait = self.viewers.wait(&viewer, now).max(of_all);
-        if !wait.is_zero() {
-            return Err(ViewerRefused::TooFast(wait));
-        }
-        let counted = self.viewers.take(viewer, now).and_then(|()| self.networks.take(network, now));
-        counted.and_then(|()| self.livestreams.take(livestream, now)).map_err(ViewerRefused::TooFast)
-    }
-}
-
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     // Maps are whole between any two operations, whoever panicked.
     of.lock().unwrap_or_else(PoisonError::into_inner)
@@ -192,7 +274,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use model::ChatSide;
+    use model::{ChatSide, QuestionVotes, Reaction};
 
     use super::*;
 
@@ -216,24 +298,38 @@ mod tests {
         }
     }
 
+    fn question(id: u64, votes: u32, answered: bool) -> Question {
+        let (from, name, text) = (ParticipantId::from_u128(7), "a".to_owned(), "b".to_owned());
+        Question { id, from, name, text, votes, answered, at_ms: 0 }
+    }
+
+    fn poll(id: u32, viewers: bool, open: bool) -> Poll {
+        Poll { id, question: "c".to_owned(), choices: Vec::new(), multiple: false, viewers, open, voters: 0 }
+    }
+
+    fn begun(polls: Vec<Poll>) -> ViewerChats {
+        let chats = ViewerChats::default();
+        chats.begin(LIVESTREAM_ID, ViewersMay::default(), polls);
+        chats
+    }
+
     // product: B4
     #[test]
     fn viewers_read_what_is_theirs_and_what_is_new() {
-        let conference = ViewerChats::default();
+        let conference = begun(Vec::new());
         let read = |known| {
-            let all = lock(&conference.chats);
-            let chat = all.get(&LIVESTREAM_ID).map(|chat| chat.since(known)).unwrap_or_default();
-            (chat.revision, chat.messages.iter().map(|message| message.id).collect::<Vec<_>>(), chat.removed)
+            let news = conference.since(LIVESTREAM_ID, known);
+            (news.revision, news.messages.iter().map(|message| message.id).collect::<Vec<_>>(), news.removed)
         };
         conference.note(LIVESTREAM_ID, &said(1, None));
-        assert_eq!(read(0), (0, vec![], vec![]), "what the meeting says to itself is not for viewers");
+        assert_eq!(read(0), (1, vec![], vec![]), "what the meeting says to itself is not for viewers");
         conference.note(LIVESTREAM_ID, &said(2, Some(ChatSide::Viewer)));
         conference.note(LIVESTREAM_ID, &said(3, Some(ChatSide::Host)));
-        assert_eq!(read(0), (2, vec![2, 3], vec![]));
-        assert_eq!(read(1), (2, vec![3], vec![]));
+        assert_eq!(read(0), (3, vec![2, 3], vec![]));
+        assert_eq!(read(2), (3, vec![3], vec![]));
         conference.note(LIVESTREAM_ID, &Event::ChatRemoved { id: 1 });
         conference.note(LIVESTREAM_ID, &Event::ChatRemoved { id: 2 });
-        assert_eq!(read(2), (3, vec![], vec![2]));
+        assert_eq!(read(3), (4, vec![], vec![2]));
         assert_eq!(read(0).1, [3]);
         for id in 10..10 + 2 * KEPT_MAX as u64 {
             conference.note(LIVESTREAM_ID, &said(id, Some(ChatSide::Viewer)));
@@ -245,21 +341,42 @@ mod tests {
 
     // product: B4
     #[test]
-    fn nobody_writes_all_the_time_and_no_crowd_does() {
-        let (mut paces, start) = (Writing::default(), Instant::now());
-        let network = |n: u8| IpAddr::from([10, 0, 0, n]);
-        for _ in 0..3 {
-            paces.take(LIVESTREAM_ID, 1, network(1), start).unwrap();
-        }
-        let two = Duration::from_secs(2);
-        assert_eq!(paces.take(LIVESTREAM_ID, 1, network(1), start), Err(ViewerRefused::TooFast(two)));
-        paces.take(LIVESTREAM_ID, 1, network(1), start + two).unwrap();
-        // One network with ever new viewers; and many networks.
-        let mut paces = Writing::default();
-        let taken = (0..100).filter(|viewer| paces.take(LIVESTREAM_ID, *viewer, network(1), start).is_ok()).count();
-        assert_eq!(taken, 20);
-        let many = (0..250).filter(|n| paces.take(LIVESTREAM_ID, 1_000 + u128::from(*n), network(*n), start).is_ok());
-        assert_eq!(many.count(), 10);
+    fn of_a_question_that_is_known_only_the_votes_are_told_again() {
+        let conference = begun(Vec::new());
+        conference.note(LIVESTREAM_ID, &Event::QuestionChanged { question: question(5, 1, false) });
+        let first = conference.since(LIVESTREAM_ID, 0);
+        assert_eq!(first.questions, [QuestionNews::Asked(question(5, 1, false))]);
+        let votes = vec![QuestionVotes { id: 5, votes: 40 }, QuestionVotes { id: 6, votes: 1 }];
+        conference.note(LIVESTREAM_ID, &Event::QuestionVotes { votes });
+        let next = conference.since(LIVESTREAM_ID, first.revision);
+        assert_eq!(next.questions, [QuestionNews::Changed { id: 5, votes: 40, answered: false }]);
+        assert_eq!(conference.since(LIVESTREAM_ID, 0).questions, [QuestionNews::Asked(question(5, 40, false))]);
+        conference.note(LIVESTREAM_ID, &Event::QuestionChanged { question: question(5, 40, true) });
+        let answered = conference.since(LIVESTREAM_ID, next.revision);
+        assert_eq!(answered.questions, [QuestionNews::Changed { id: 5, votes: 40, answered: true }]);
+        conference.note(LIVESTREAM_ID, &Event::QuestionRemoved { id: 5 });
+        let gone = conference.since(LIVESTREAM_ID, answered.revision);
+        assert_eq!((gone.questions, gone.removed), (vec![], vec![5]));
+    }
+
+    // product: B4
+    #[test]
+    fn polls_reactions_hands_and_what_is_allowed_are_told_once() {
+        let conference = begun(vec![poll(1, false, true), poll(2, true, true), poll(3, true, false)]);
+        let first = conference.since(LIVESTREAM_ID, 0);
+        assert_eq!((first.polls, first.may), (vec![poll(2, true, true)], Some(ViewersMay::default())));
+        let clap = |count| vec![ReactionSum { reaction: Reaction::Clap, count }];
+        conference.note(LIVESTREAM_ID, &Event::ViewersReacted { sums: clap(3) });
+        conference.note(LIVESTREAM_ID, &Event::ViewersReacted { sums: clap(4) });
+        conference.note(LIVESTREAM_ID, &Event::PollChanged { poll: poll(1, false, false) });
+        conference.note(LIVESTREAM_ID, &Event::PollChanged { poll: poll(2, true, false) });
+        let him = ParticipantId::from_u128(9);
+        conference.lower(LIVESTREAM_ID, him);
+        let next = conference.since(LIVESTREAM_ID, first.revision);
+        assert_eq!((next.reactions, next.polls, next.lowered), (clap(7), vec![poll(2, true, false)], vec![him]));
+        assert_eq!(next.may, None);
+        let last = conference.since(LIVESTREAM_ID, next.revision);
+        assert_eq!(last, ViewerNews { revision: next.revision, ..ViewerNews::default() }, "nothing is new");
         assert_ne!(known_as(LIVESTREAM_ID, 1), known_as(LIVESTREAM_ID, 2));
     }
 }

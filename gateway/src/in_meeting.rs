@@ -98,7 +98,10 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                         let more = people.len() > std::mem::replace(&mut caller.waiting, people.len());
                         more.then(|| line.clip(Prompt::SomeoneWaiting))
                     }
-                    Whisper::Chat { .. } | Whisper::Drawn { .. } | Whisper::WhiteboardLong { .. } => None,
+                    Whisper::Chat { .. }
+                    | Whisper::Drawn { .. }
+                    | Whisper::WhiteboardLong { .. }
+                    | Whisper::ViewerHands { .. } => None,
                 },
                 Some(SeatEvent::Speaking { .. } | SeatEvent::MediaLost | SeatEvent::Slots(_)) => None,
                 Some(SeatEvent::Ended(reason)) => return reason.into(),
@@ -249,9 +252,14 @@ impl Caller {
                 (poll.open && !known).then(|| line.clip(Prompt::PollOpen))
             }
             Event::DialChanged { dial } => self.dialed(dial).then(|| line.clip(Prompt::DialFailed)),
-            Event::Reacted { .. } | Event::Chat { .. } | Event::ChatRemoved { .. } | Event::BroadcastChanged { .. } => {
-                None
-            }
+            Event::Reacted { .. }
+            | Event::Chat { .. }
+            | Event::ChatRemoved { .. }
+            | Event::QuestionChanged { .. }
+            | Event::QuestionRemoved { .. }
+            | Event::QuestionVotes { .. }
+            | Event::ViewersReacted { .. }
+            | Event::BroadcastChanged { .. } => None,
         }
     }
 

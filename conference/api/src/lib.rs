@@ -30,7 +30,7 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 pub use conference::SipInfo;
@@ -275,12 +275,13 @@ fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// A livestream's files, its chat and its recording, behind the gate.
+/// A livestream's files, what its viewers do and its recording, behind the gate.
 fn live_routes(app: &App) -> Router<App> {
     Router::new()
         .route("/live/{broadcast}/replay.mp4", get(rest::recordings::replay))
         .route("/live/{broadcast}/replay.vtt", get(rest::recordings::replay_captions))
         .route("/live/{broadcast}/chat", get(viewer_chat::read).post(viewer_chat::write))
+        .route("/live/{broadcast}/actions", post(viewer_chat::take))
         .layer(middleware::from_fn_with_state(app.clone(), live::gate))
         .route("/live/{broadcast}/{file}", get(live::file).options(live::preflight))
 }

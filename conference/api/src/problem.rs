@@ -87,6 +87,7 @@ problems! {
     BadPrompt = "bad_prompt", BAD_REQUEST, "语音文件不可用，请使用30秒以内的WAV或Ogg Opus文件", "That can't be used as a prompt; hand in a WAV or Ogg Opus file of at most 30 seconds";
     StillRecording = "still_recording", CONFLICT, "正在录制，请先停止录制", "It is still being recorded; stop that first";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
+    NoSuchQuestion = "no_such_question", NOT_FOUND, "没有这个提问，或已回答", "There is no such question, or it is answered";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You don’t have permission to do that";
     NoSelfUnmute = "no_self_unmute", FORBIDDEN, "主持人未允许自我解除静音，可举手请求", "The host hasn’t allowed you to unmute yourself; raise your hand to ask";
@@ -176,7 +177,8 @@ impl From<Refusal> for Code {
             Refusal::DialledOften => Self::DialledOften,
             Refusal::NoSuchPoll => Self::NoSuchPoll,
             Refusal::NoSuchRoom => Self::NoSuchRoom,
-            Refusal::TooManyPolls => Self::TooMany,
+            Refusal::TooManyPolls | Refusal::TooMany => Self::TooMany,
+            Refusal::NoSuchQuestion => Self::NoSuchQuestion,
             Refusal::BadDuration => Self::BadDuration,
             Refusal::BadCapacity => Self::BadCapacity,
             Refusal::NoPorts(_) => Self::NoPorts,

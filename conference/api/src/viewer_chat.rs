@@ -1,4 +1,4 @@
-//! A livestream's chat, for its viewers (B4). It stands beside the livestream's files, whose pass it is behind.
+//! What a livestream's viewers read and do (B4). It stands beside the livestream's files, whose pass it is behind.
 
 use axum::{
     Json,
@@ -6,8 +6,8 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use conference::{ViewerChat, ViewerRefused};
-use model::{BroadcastId, ChatSide, Message, ParticipantId};
+use conference::{QuestionNews, ViewerNews, ViewerRefused};
+use model::{BroadcastId, ChatSide, Message, ParticipantId, Poll, Question, ReactionSum, ViewerAction, ViewersMay};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -24,11 +24,22 @@ pub(crate) struct Since {
     since: u64,
 }
 
+/// What has nothing new is left out: thousands ask every two seconds.
 #[derive(Serialize)]
-struct ChatView {
+struct NewsView {
     revision: u64,
     messages: Vec<MessageView>,
     removed: Vec<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    questions: Vec<QuestionView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    polls: Vec<Poll>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<ReactionSum>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may: Option<ViewersMay>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lowered: Vec<ParticipantId>,
 }
 
 #[derive(Serialize)]
@@ -49,7 +60,23 @@ impl From<Message> for MessageView {
     }
 }
 
-/// What was written since the reader asked last.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum QuestionView {
+    Asked(Question),
+    Changed { id: u64, votes: u32, answered: bool },
+}
+
+impl From<QuestionNews> for QuestionView {
+    fn from(news: QuestionNews) -> Self {
+        match news {
+            QuestionNews::Asked(question) => Self::Asked(question),
+            QuestionNews::Changed { id, votes, answered } => Self::Changed { id, votes, answered },
+        }
+    }
+}
+
+/// What is new since the reader asked last.
 pub(crate) async fn read(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -57,9 +84,12 @@ pub(crate) async fn read(
     Params(Since { since }): Params<Since>,
 ) -> Result<Response, Problem> {
     let id: BroadcastId = caller.id(&id)?;
-    let ViewerChat { revision, messages, removed } = app.conference.viewer_chat(id, since);
+    let ViewerNews { revision, messages, removed, questions, polls, reactions, may, lowered } =
+        app.conference.viewer_news(id, since);
     let messages = messages.into_iter().map(MessageView::from).collect();
-    let mut response = Json(ChatView { revision, messages, removed }).into_response();
+    let questions = questions.into_iter().map(QuestionView::from).collect();
+    let news = NewsView { revision, messages, removed, questions, polls, reactions, may, lowered };
+    let mut response = Json(news).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
@@ -74,7 +104,7 @@ pub(crate) struct Words {
     text: String,
 }
 
-/// By what the reader knows his own messages.
+/// By what the reader knows what is his own.
 #[derive(Serialize)]
 pub(crate) struct Known {
     from: ParticipantId,
@@ -86,10 +116,32 @@ pub(crate) async fn write(
     caller: Caller,
     Body(Words { viewer, name, text }): Body<Words>,
 ) -> Result<Json<Known>, Problem> {
-    let id: BroadcastId = caller.id(&id)?;
-    let viewer = u128::from_str_radix(&viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
-    let said = app.conference.viewer_says(id, viewer, name, text, caller.source).await;
-    let from = said.map_err(|refused| match refused {
+    act(&app, &caller, &id, &viewer, ViewerAction::Say { name, text }).await
+}
+
+/// What a viewer does besides.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deed {
+    /// As his page says it to `…/viewers`.
+    viewer: String,
+    action: ViewerAction,
+}
+
+pub(crate) async fn take(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Body(Deed { viewer, action }): Body<Deed>,
+) -> Result<Json<Known>, Problem> {
+    act(&app, &caller, &id, &viewer, action).await
+}
+
+async fn act(app: &App, caller: &Caller, id: &str, viewer: &str, action: ViewerAction) -> Result<Json<Known>, Problem> {
+    let id: BroadcastId = caller.id(id)?;
+    let viewer = u128::from_str_radix(viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
+    let done = app.conference.viewer_does(id, viewer, action, caller.source).await;
+    let from = done.map_err(|refused| match refused {
         ViewerRefused::TooFast(wait) => caller.problem(Code::TooFast).retry_after(wait),
         ViewerRefused::Meeting(refusal) => caller.problem(refusal.into()),
     })?;

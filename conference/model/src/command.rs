@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::{
     AccountId, BroadcastId, BroadcastState, DialState, FileKind, HandedFile, Layout, LineTrouble, MeetingId,
-    MeetingNumber, Notice, Options, ParticipantId, PushState, PushUrl, Reaction, Via, Vouched,
+    MeetingNumber, Notice, Options, ParticipantId, PushState, PushUrl, Reaction, Via, ViewerAction, ViewersMay,
+    Vouched,
 };
 
 /// What was agreed on when the meeting was booked.
@@ -93,15 +94,8 @@ pub enum Command {
     Lost(ParticipantId),
     /// What became of the broadcast.
     Broadcast(BroadcastId, Option<BroadcastState>),
-    /// Somebody who watches the livestream writes (B4).
-    ViewerSays {
-        /// Who, the same each time; nobody's seat.
-        from: ParticipantId,
-        /// What he calls himself.
-        name: String,
-        /// What.
-        text: String,
-    },
+    /// Somebody who watches the livestream does something (B4): who, the same each time and nobody's seat, and what.
+    Viewer(ParticipantId, ViewerAction),
     /// What became of a push.
     Pushed(u32, PushState),
     /// What became of a telephone that was called.
@@ -257,7 +251,7 @@ pub enum Action {
         /// Up.
         up: bool,
     },
-    /// C17: the hands of all are down.
+    /// C17: the hands of all are down, those of viewers too.
     LowerHands,
     /// C17.
     React {
@@ -347,6 +341,28 @@ pub enum Action {
         /// What.
         text: String,
     },
+    /// B4: what the livestream's viewers may do.
+    AllowViewers {
+        /// All of it.
+        may: ViewersMay,
+    },
+    /// B4: a viewer's question is answered, or not yet.
+    AnswerQuestion {
+        /// Which.
+        question: u64,
+        /// Or not yet.
+        answered: bool,
+    },
+    /// B4: takes a viewer's question away.
+    RemoveQuestion {
+        /// Which.
+        question: u64,
+    },
+    /// B4: takes a viewer's hand down.
+    LowerViewerHand {
+        /// Whose.
+        viewer: ParticipantId,
+    },
     /// Takes back what somebody said to all, or to the livestream's viewers.
     RemoveChat {
         /// Which message.
@@ -360,6 +376,9 @@ pub enum Action {
         choices: Vec<String>,
         /// More than one may be chosen.
         multiple: bool,
+        /// The livestream's viewers vote too (B4).
+        #[serde(default)]
+        viewers: bool,
     },
     /// C17: takes the place of an earlier vote.
     Vote {
@@ -480,6 +499,8 @@ impl Action {
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),
             Self::RemoveChat { .. } => ("remove_chat", None),
+            Self::RemoveQuestion { .. } => ("remove_question", None),
+            Self::AllowViewers { .. } => ("allow_viewers", None),
             Self::StartPush { .. } => ("start_push", None),
             Self::StopPush { .. } => ("stop_push", None),
             Self::StartRecording => ("start_recording", None),
@@ -597,6 +618,12 @@ pub enum Refusal {
     /// Twenty polls.
     #[error("there are too many polls")]
     TooManyPolls,
+    /// No viewer has asked that, or it is answered.
+    #[error("there is no such open question")]
+    NoSuchQuestion,
+    /// Viewers' questions, votes or hands.
+    #[error("there are too many already")]
+    TooMany,
     /// Not in half hours, or more than 24 in all.
     #[error("a meeting is extended by half hours, to at most 24 hours")]
     BadDuration,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, PushUrl, PushView, Refusal,
-    ShownView, ViaKind,
+    BroadcastId, MeetingId, MeetingNumber, Participant, ParticipantId, PhoneNumber, PushUrl, PushView, Question,
+    QuestionVotes, ReactionSum, Refusal, ShownView, ViaKind, ViewerHand, ViewersMay,
 };
 
 /// What is to be carried out, in order.
@@ -39,6 +39,8 @@ pub enum Effect {
     Extend(i64),
     /// Write down that it holds so many, if it can: [`Command::Enlarged`](crate::Command::Enlarged) follows.
     Enlarge(usize),
+    /// A host has taken this viewer's hand down: his page is to know.
+    HandLowered(ParticipantId),
     /// Call this telephone: [`Command::Dialed`](crate::Command::Dialed) follows, again and again.
     Dial(u32, PhoneNumber),
     /// Call it no longer.
@@ -115,6 +117,26 @@ pub enum Event {
     ChatRemoved {
         /// Which message.
         id: u64,
+    },
+    /// A viewer asks something, or it is answered (B4).
+    QuestionChanged {
+        /// As it is now.
+        question: Question,
+    },
+    /// A viewer's question is there no more.
+    QuestionRemoved {
+        /// Which.
+        id: u64,
+    },
+    /// How many viewers want what answered, once a second.
+    QuestionVotes {
+        /// Those that have changed.
+        votes: Vec<QuestionVotes>,
+    },
+    /// Viewers have reacted, once a second (B4).
+    ViewersReacted {
+        /// How, and how often since the last time.
+        sums: Vec<ReactionSum>,
     },
     /// The livestream is not as before.
     BroadcastChanged {
@@ -217,6 +239,11 @@ pub enum Whisper {
     WhiteboardLong {
         /// All up to this number.
         upto: u64,
+    },
+    /// To hosts: viewers whose hands are up (B4).
+    ViewerHands {
+        /// In order of raising.
+        hands: Vec<ViewerHand>,
     },
     /// Said to him alone, or by him to one.
     Chat {
@@ -325,6 +352,9 @@ pub struct Poll {
     pub choices: Vec<Choice>,
     /// More than one may be chosen.
     pub multiple: bool,
+    /// The livestream's viewers vote too (B4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub viewers: bool,
     /// Votes are taken.
     pub open: bool,
     /// Who has voted.
@@ -383,6 +413,8 @@ pub struct MeetingView {
     pub self_unmute: bool,
     /// What is seen and said is being recorded (C23): everyone is to know.
     pub recording: bool,
+    /// What its livestream's viewers may do (B4).
+    pub viewers_may: ViewersMay,
 }
 
 /// A telephone a host has called, as participants see it.
@@ -487,6 +519,10 @@ pub struct Snapshot {
     pub polls: Vec<Poll>,
     /// Everyone at the door, for hosts.
     pub waiting: Vec<WaitingPerson>,
+    /// What viewers ask, the oldest first.
+    pub questions: Vec<Question>,
+    /// Viewers whose hands are up, for hosts.
+    pub viewer_hands: Vec<ViewerHand>,
     /// Telephones that were called, the newest last.
     pub dials: Vec<DialView>,
     /// The livestream.

@@ -21,6 +21,7 @@ mod recurrence;
 mod shown;
 mod text;
 mod tries;
+mod viewers;
 mod watch;
 
 pub use account::{AccountRole, Actor, BookingMode, Object, Permission, authorize};
@@ -47,4 +48,5 @@ pub use recurrence::{BadRecurrence, OCCURRENCES_MAX, starts};
 pub use shown::{BadPage, FileKind, Shown, ShownView, check_page};
 pub use text::{InvalidText, WeakPassword, check_login_password, check_name, check_password, check_title};
 pub use tries::{EarlyTries, Guesses, Reached, Vouched, network_of};
+pub use viewers::{Question, QuestionVotes, ReactionSum, ViewerAction, ViewerHand, ViewersMay};
 pub use watch::{UnknownAccess, WatchAccess};

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     AccountId, Action, BroadcastId, BroadcastState, BroadcastView, Command, DialState, Effect, EndReason, Event, Join,
     Layout, LeaveReason, LineTrouble, MeetingView, Notice, Participant, ParticipantId, PhoneNumber, Refusal, Role,
-    Rules, Snapshot, Via, ViaKind, Vouched, check_name, network_of,
+    Rules, Snapshot, Via, ViaKind, ViewersMay, Vouched, check_name, network_of,
     tries::{Source, Tries},
 };
 
@@ -22,6 +22,7 @@ mod lobby;
 mod polls;
 mod pushes;
 mod showing;
+mod viewers;
 
 /// How long a lost participant's seat is kept (J6).
 const SEAT_KEPT: Duration = Duration::from_secs(60);
@@ -42,6 +43,7 @@ pub struct Meeting {
     lobby: lobby::Lobby,
     chat: chat::Chat,
     polls: polls::Polls,
+    viewers: viewers::Viewers,
     dials: dials::Dials,
     clock: clock::Clock,
     /// The host has been here.
@@ -100,6 +102,7 @@ impl Meeting {
             breakouts_end_ms: None,
             self_unmute: true,
             recording: false,
+            viewers_may: ViewersMay::default(),
         };
         Self {
             rules,
@@ -114,6 +117,7 @@ impl Meeting {
             lobby: lobby::Lobby::default(),
             chat: chat::Chat::default(),
             polls: polls::Polls::default(),
+            viewers: viewers::Viewers::default(),
             dials: dials::Dials::default(),
             clock: clock::Clock::default(),
             started: false,
@@ -135,7 +139,7 @@ impl Meeting {
             Command::Enlarged(capacity) => Ok(self.change_meeting(|meeting| meeting.capacity = capacity)),
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
-            Command::ViewerSays { from, name, text } => self.viewer_says(from, &name, &text, now),
+            Command::Viewer(who, action) => self.viewer(who, action, now),
             Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
             Command::HostPin(owner, pin) => {
@@ -160,8 +164,10 @@ impl Meeting {
     #[must_use]
     pub fn snapshot_for(&self, participant: ParticipantId) -> Snapshot {
         let manages = self.participant(participant).is_some_and(|person| person.role.manages());
-        let waiting = if manages { self.lobby.people() } else { Vec::new() };
-        Snapshot { chat: self.chat.of(participant, self.room_of(participant)), waiting, ..self.snapshot() }
+        let (waiting, viewer_hands) =
+            if manages { (self.lobby.people(), self.viewers.hands()) } else { Default::default() };
+        let (chat, questions) = (self.chat.of(participant, self.room_of(participant)), self.viewers.questions());
+        Snapshot { chat, questions, waiting, viewer_hands, ..self.snapshot() }
     }
 
     /// The state as anyone may see it.
@@ -176,6 +182,8 @@ impl Meeting {
             chat: Vec::new(),
             polls: self.polls.all(),
             waiting: Vec::new(),
+            questions: Vec::new(),
+            viewer_hands: Vec::new(),
             dials: self.dials.all(),
             broadcast: self.broadcast.clone(),
         }
@@ -432,6 +440,7 @@ impl Meeting {
             effects.extend(self.tell_managers(Notice::DoorClosed));
         }
         effects.extend(self.tell_votes());
+        effects.extend(self.tell_of_viewers(now));
         effects.extend(self.look_at_breakouts(now));
         effects.extend(self.look_at_the_clock(now));
         effects
@@ -575,6 +584,7 @@ impl Meeting {
             let notice = if role == Role::Host { Notice::MadeHost } else { Notice::MadeCoHost };
             effects.push(Effect::Notify(id, notice));
             effects.extend(self.whisper_waiting(id));
+            effects.extend(self.whisper_hands_up(id));
         }
         effects
     }

@@ -1,6 +1,6 @@
 //! A meeting's livestream and recording: when their studio runs, and what becomes of it.
 
-use model::{BroadcastId, Command, Notice};
+use model::{BroadcastId, Command, Notice, Snapshot};
 use streaming::{BroadcastFact, NewRecording, RecordingFailed, StreamingError};
 use tracing::Instrument;
 
@@ -30,6 +30,10 @@ impl Live {
         if let Some(over) = before.filter(|before| wanted != Some(*before)) {
             self.viewer_chats.forget(over);
             self.viewers.end_all();
+        }
+        if let Some(begun) = wanted.filter(|wanted| before != Some(*wanted)) {
+            let Snapshot { meeting, polls, .. } = self.meeting.snapshot();
+            self.viewer_chats.begin(begun, meeting.viewers_may, polls);
         }
     }
 

@@ -17,6 +17,7 @@ import type {
   Role,
   ServerMessage,
   TrackKind,
+  ViewersMay,
   WaitReason,
   Whisper,
 } from './protocol';
@@ -312,6 +313,26 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'remove_chat', message });
   }
 
+  /** What viewers of the livestream may do; hosts. */
+  allowViewers(may: ViewersMay): Promise<void> {
+    return this.command({ type: 'allow_viewers', may });
+  }
+
+  /** A viewer's question is answered, or not yet; hosts. */
+  answerQuestion(question: number, answered: boolean): Promise<void> {
+    return this.command({ type: 'answer_question', question, answered });
+  }
+
+  /** Takes a viewer's question away; hosts. */
+  removeQuestion(question: number): Promise<void> {
+    return this.command({ type: 'remove_question', question });
+  }
+
+  /** Takes a viewer's hand down; hosts. */
+  lowerViewerHand(viewer: ParticipantId): Promise<void> {
+    return this.command({ type: 'lower_viewer_hand', viewer });
+  }
+
   react(reaction: Reaction): Promise<void> {
     return this.command({ type: 'react', reaction });
   }
@@ -321,8 +342,9 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'spotlight', participant });
   }
 
-  startPoll(question: string, choices: string[], multiple: boolean): Promise<void> {
-    return this.command({ type: 'start_poll', question, choices, multiple });
+  /** Asks all; `viewers`: who watches the livestream too. */
+  startPoll(question: string, choices: string[], multiple: boolean, viewers = false): Promise<void> {
+    return this.command({ type: 'start_poll', question, choices, multiple, viewers });
   }
 
   closePoll(poll: number): Promise<void> {
@@ -608,6 +630,8 @@ export class Meeting extends Emitter<MeetingEvents> {
     switch (whisper.type) {
       case 'waiting':
         return this.#set({ waiting: whisper.people });
+      case 'viewer_hands':
+        return this.#set({ viewerHands: whisper.hands });
       case 'chat':
         return this.#set({ chat: withMessage(this.#state.chat, whisper.message) });
       case 'drawn': {

@@ -265,6 +265,32 @@ export type Action =
       type: 'tell_viewers';
     }
   | {
+      may: ViewersMay;
+      type: 'allow_viewers';
+    }
+  | {
+      /**
+       * Or not yet.
+       */
+      answered: boolean;
+      /**
+       * Which.
+       */
+      question: number;
+      type: 'answer_question';
+    }
+  | {
+      /**
+       * Which.
+       */
+      question: number;
+      type: 'remove_question';
+    }
+  | {
+      type: 'lower_viewer_hand';
+      viewer: ParticipantId;
+    }
+  | {
       /**
        * Which message.
        */
@@ -285,6 +311,10 @@ export type Action =
        */
       question: string;
       type: 'start_poll';
+      /**
+       * The livestream's viewers vote too (B4).
+       */
+      viewers?: boolean;
     }
   | {
       /**
@@ -425,12 +455,20 @@ export type ServerMessage =
        * All that were asked.
        */
       polls: Poll[];
+      /**
+       * What viewers ask, the oldest first.
+       */
+      questions: Question[];
       resume: string;
       /**
        * Events after this number are not in it.
        */
       seq: number;
       type: 'joined';
+      /**
+       * Viewers whose hands are up, for hosts.
+       */
+      viewer_hands: ViewerHand[];
       /**
        * Everyone at the door, for hosts.
        */
@@ -592,6 +630,31 @@ export type Event =
       type: 'chat_removed';
     }
   | {
+      question: Question;
+      type: 'question_changed';
+    }
+  | {
+      /**
+       * Which.
+       */
+      id: number;
+      type: 'question_removed';
+    }
+  | {
+      type: 'question_votes';
+      /**
+       * Those that have changed.
+       */
+      votes: QuestionVotes[];
+    }
+  | {
+      /**
+       * How, and how often since the last time.
+       */
+      sums: ReactionSum[];
+      type: 'viewers_reacted';
+    }
+  | {
       /**
        * As it is now.
        */
@@ -670,6 +733,13 @@ export type Whisper =
       upto: number;
     }
   | {
+      /**
+       * In order of raising.
+       */
+      hands: ViewerHand[];
+      type: 'viewer_hands';
+    }
+  | {
       message: Message;
       type: 'chat';
     };
@@ -679,6 +749,27 @@ export type Whisper =
 export type EndReason =
   'removed' | 'meeting_ended' | 'time_up' | 'left' | 'replaced' | 'server_stopping' | 'too_slow';
 
+/**
+ * What a livestream's viewers may do; hosts say so.
+ */
+export interface ViewersMay {
+  /**
+   * Write in its chat.
+   */
+  chat: boolean;
+  /**
+   * Raise their hands.
+   */
+  hands: boolean;
+  /**
+   * Ask, and vote for questions.
+   */
+  questions: boolean;
+  /**
+   * React.
+   */
+  reactions: boolean;
+}
 /**
  * One picture of the page.
  */
@@ -891,6 +982,7 @@ export interface MeetingView {
    * The topic.
    */
   title: string;
+  viewers_may: ViewersMay;
   /**
    * Who comes waits to be admitted.
    */
@@ -992,6 +1084,10 @@ export interface Poll {
    */
   question: string;
   /**
+   * The livestream's viewers vote too (B4).
+   */
+  viewers?: boolean;
+  /**
    * Who has voted.
    */
   voters: number;
@@ -1008,6 +1104,69 @@ export interface Choice {
    * Who gave it.
    */
   votes: number;
+}
+/**
+ * Something a viewer asks.
+ */
+export interface Question {
+  /**
+   * A host has said that it is.
+   */
+  answered: boolean;
+  /**
+   * When, milliseconds since 1970, UTC.
+   */
+  at_ms: number;
+  from: ParticipantId;
+  /**
+   * Grows in this meeting; no message of its chat has it.
+   */
+  id: number;
+  /**
+   * What he calls himself.
+   */
+  name: string;
+  /**
+   * What.
+   */
+  text: string;
+  /**
+   * Viewers who want it answered, who asks among them.
+   */
+  votes: number;
+}
+/**
+ * How many want a question answered by now.
+ */
+export interface QuestionVotes {
+  /**
+   * Which.
+   */
+  id: number;
+  /**
+   * [`Question::votes`].
+   */
+  votes: number;
+}
+/**
+ * Viewers who reacted alike.
+ */
+export interface ReactionSum {
+  /**
+   * How often.
+   */
+  count: number;
+  reaction: Reaction;
+}
+/**
+ * A viewer's raised hand, as hosts see it.
+ */
+export interface ViewerHand {
+  /**
+   * What he calls himself.
+   */
+  name: string;
+  viewer: ParticipantId;
 }
 /**
  * Somebody at the door, as hosts see him.

@@ -28,6 +28,14 @@ export type HandedFile = wire.HandedFile;
 export type ShownView = wire.ShownView;
 export type Shown = wire.Shown;
 export type Poll = wire.Poll;
+/** What a viewer of the livestream asks. */
+export type Question = wire.Question;
+/** A viewer's raised hand. */
+export type ViewerHand = wire.ViewerHand;
+/** What viewers may do. */
+export type ViewersMay = wire.ViewersMay;
+/** Viewers who reacted alike. */
+export type ReactionSum = wire.ReactionSum;
 export type Command = wire.Action;
 export type LeaveReason = wire.LeaveReason;
 export type MeetingEvent = wire.Event;

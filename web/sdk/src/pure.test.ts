@@ -43,19 +43,41 @@ const joined: Joined = {
     locked: false,
     self_unmute: true,
     recording: false,
+    viewers_may: { chat: true, questions: true, reactions: true, hands: true },
     shown: null,
   },
   seq: 7,
   participants: [person('a')],
   chat: [],
   polls: [],
+  questions: [],
   waiting: [],
+  viewer_hands: [],
   dials: [],
   broadcast: null,
 };
 
 describe('the roster', () => {
   const roster = rosterOf(joined);
+
+  // product: B4
+  it('follows what viewers ask, and how many want it answered', () => {
+    const question = (id: number) => {
+      return { id, from: 'v', name: '观众', text: '几点？', votes: 1, answered: false, at_ms: 0 };
+    };
+    const asked = [8, 9].reduce(
+      (known, seq) => applyEvent(known, seq, { type: 'question_changed', question: question(seq) }) ?? known,
+      roster,
+    );
+    const votes = [{ id: 9, votes: 40 }];
+    const voted = applyEvent(asked, 10, { type: 'question_votes', votes });
+    expect(voted?.questions.map(({ id, votes }) => [id, votes])).toEqual([
+      [8, 1],
+      [9, 40],
+    ]);
+    const removed = voted && applyEvent(voted, 11, { type: 'question_removed', id: 8 });
+    expect(removed?.questions.map(({ id }) => id)).toEqual([9]);
+  });
 
   it('follows who comes, changes and goes', () => {
     const phone = person('b', { via: 'phone', number: '138****5678' });

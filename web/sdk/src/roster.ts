@@ -8,6 +8,8 @@ import type {
   Participant,
   ParticipantId,
   Poll,
+  Question,
+  ViewerHand,
   WaitingPerson,
 } from './protocol';
 
@@ -21,6 +23,10 @@ export interface Roster {
   /** What was said to all and to oneself, the oldest first. */
   readonly chat: readonly ChatMessage[];
   readonly polls: readonly Poll[];
+  /** What viewers of the livestream ask. */
+  readonly questions: readonly Question[];
+  /** Viewers whose hands are up; hosts alone know. */
+  readonly viewerHands: readonly ViewerHand[];
   /** At the door; hosts alone know. */
   readonly waiting: readonly WaitingPerson[];
   /** Telephones that were called, the newest last. */
@@ -30,8 +36,9 @@ export interface Roster {
 
 /** The state one comes into. */
 export function rosterOf(joined: Joined): Roster {
-  const { you, seq, meeting, participants, chat, polls, waiting, dials, broadcast } = joined;
-  return { you, seq, meeting, participants, chat, polls, waiting, dials, broadcast };
+  const { you, seq, meeting, participants, chat, polls, questions, waiting, dials, broadcast } = joined;
+  const viewerHands = joined.viewer_hands;
+  return { you, seq, meeting, participants, chat, polls, questions, viewerHands, waiting, dials, broadcast };
 }
 
 /**
@@ -81,6 +88,15 @@ function changes(roster: Roster, event: MeetingEvent): Partial<Roster> {
       return { chat: withMessage(roster.chat, event.message) };
     case 'chat_removed':
       return { chat: roster.chat.filter(({ id }) => id !== event.id) };
+    case 'question_changed':
+      return { questions: withOne(roster.questions, event.question) };
+    case 'question_removed':
+      return { questions: roster.questions.filter(({ id }) => id !== event.id) };
+    case 'question_votes': {
+      const votes = new Map(event.votes.map(({ id, votes }) => [id, votes]));
+      const counted = (one: Question) => ({ ...one, votes: votes.get(one.id) ?? one.votes });
+      return { questions: roster.questions.map(counted) };
+    }
     case 'poll_changed':
       return { polls: withOne(roster.polls, event.poll) };
     case 'dial_changed':

@@ -81,8 +81,10 @@ impl Meeting {
             Action::Hand { up } => Ok(self.change(by, |person| person.hand = up)),
             Action::LowerHands => {
                 manager()?;
+                let mut effects = self.lower_viewers_hands();
                 let all = self.all();
-                Ok(all.into_iter().flat_map(|id| self.change(id, |person| person.hand = false)).collect())
+                effects.extend(all.into_iter().flat_map(|id| self.change(id, |person| person.hand = false)));
+                Ok(effects)
             }
             Action::React { reaction } => Ok(vec![self.tell(Event::Reacted { participant: by, reaction })]),
             Action::Spotlight { participant } => {
@@ -144,6 +146,22 @@ impl Meeting {
                 manager()?;
                 self.tell_viewers(by, &text, now)
             }
+            Action::AllowViewers { may } => {
+                manager()?;
+                Ok(self.allow_viewers(may))
+            }
+            Action::AnswerQuestion { question, answered } => {
+                manager()?;
+                self.answer_question(question, answered)
+            }
+            Action::RemoveQuestion { question } => {
+                manager()?;
+                self.remove_question(question)
+            }
+            Action::LowerViewerHand { viewer } => {
+                manager()?;
+                Ok(self.lower_viewers_hand(viewer))
+            }
             Action::RemoveChat { message } => {
                 manager()?;
                 self.remove_chat(message)
@@ -173,9 +191,9 @@ impl Meeting {
                 self.may_touch(by, participant)?;
                 self.move_to(participant, room)
             }
-            Action::StartPoll { question, choices, multiple } => {
+            Action::StartPoll { question, choices, multiple, viewers } => {
                 manager()?;
-                let poll = self.polls.start(&question, &choices, multiple)?;
+                let poll = self.polls.start(&question, &choices, multiple, viewers)?;
                 Ok(vec![self.tell(Event::PollChanged { poll })])
             }
             Action::Vote { poll, choices } => {

@@ -12,7 +12,7 @@ const TEXT_MAX: usize = 2_000;
 const KEPT_MAX: usize = 1_000;
 
 /// The longest message of a livestream's chat, in characters: many read along.
-const VIEWERS_TEXT_MAX: usize = 300;
+pub(super) const VIEWERS_TEXT_MAX: usize = 300;
 
 /// Messages of a livestream's chat that are kept, beside the meeting's own: its viewers can't make those be forgotten.
 const VIEWERS_KEPT_MAX: usize = 200;
@@ -37,7 +37,7 @@ impl Chat {
         read
     }
 
-    fn next_id(&mut self) -> u64 {
+    pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }
@@ -68,7 +68,7 @@ impl Chat {
 }
 
 /// What is left of what somebody wrote; refused where it is nothing or too much.
-fn check_text(text: &str, most: usize) -> Result<String, Refusal> {
+pub(super) fn check_text(text: &str, most: usize) -> Result<String, Refusal> {
     let text: String = text.trim().chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     if text.is_empty() || text.chars().count() > most { Err(Refusal::BadText) } else { Ok(text) }
 }

@@ -8,6 +8,13 @@ use crate::{Choice, ParticipantId, Poll, Refusal};
 /// In one meeting.
 const POLLS_MAX: usize = 20;
 
+/// Voters of one poll, 2 MB, beyond which no viewer's vote is taken: few livestreams have so many. The meeting's own people
+/// always vote.
+const VOTERS_MAX: usize = 50_000;
+
+/// Answers of one poll.
+const CHOICES_MAX: usize = 10;
+
 /// Of a question or an answer, in characters.
 const TEXT_MAX: usize = 200;
 
@@ -19,7 +26,8 @@ pub(super) struct Polls {
 #[derive(Debug)]
 struct Asked {
     view: Poll,
-    votes: BTreeMap<ParticipantId, Vec<usize>>,
+    /// A bit for each answer that was chosen.
+    votes: BTreeMap<ParticipantId, u16>,
     /// Votes came that were not told.
     untold: bool,
 }
@@ -29,7 +37,13 @@ impl Polls {
         self.polls.iter().map(|asked| asked.view.clone()).collect()
     }
 
-    pub(super) fn start(&mut self, question: &str, choices: &[String], multiple: bool) -> Result<Poll, Refusal> {
+    pub(super) fn start(
+        &mut self,
+        question: &str,
+        choices: &[String],
+        multiple: bool,
+        viewers: bool,
+    ) -> Result<Poll, Refusal> {
         let check = |text: &str| {
             let text = text.trim();
             let fits = !text.is_empty() && text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control);
@@ -38,7 +52,7 @@ impl Polls {
         if self.polls.len() >= POLLS_MAX {
             return Err(Refusal::TooManyPolls);
         }
-        if !(2..=10).contains(&choices.len()) {
+        if !(2..=CHOICES_MAX).contains(&choices.len()) {
             return Err(Refusal::BadText);
         }
         let choice = |text: &String| Ok(Choice { text: check(text)?, votes: 0 });
@@ -47,6 +61,7 @@ impl Polls {
             question: check(question)?,
             choices: choices.iter().map(choice).collect::<Result<_, _>>()?,
             multiple,
+            viewers,
             open: true,
             voters: 0,
         };
@@ -64,9 +79,18 @@ impl Polls {
         if !exist || choices.len() > most {
             return Err(Refusal::NoSuchPoll);
         }
-        asked.votes.insert(by, choices);
+        asked.votes.insert(by, choices.iter().fold(0, |chosen, choice| chosen | 1 << choice));
         asked.untold = true;
         Ok(())
+    }
+
+    pub(super) fn vote_of_viewer(&mut self, by: ParticipantId, poll: u32, choices: Vec<usize>) -> Result<(), Refusal> {
+        let theirs = self.polls.iter().find(|asked| asked.view.id == poll && asked.view.viewers);
+        let votes = &theirs.ok_or(Refusal::NoSuchPoll)?.votes;
+        if votes.len() >= VOTERS_MAX && !votes.contains_key(&by) {
+            return Err(Refusal::TooMany);
+        }
+        self.vote(by, poll, choices)
     }
 
     /// None where it was closed before.
@@ -82,7 +106,7 @@ impl Asked {
         self.untold = false;
         self.view.voters = self.votes.len() as u32;
         for (index, choice) in self.view.choices.iter_mut().enumerate() {
-            choice.votes = self.votes.values().filter(|chosen| chosen.contains(&index)).count() as u32;
+            choice.votes = self.votes.values().filter(|chosen| *chosen & (1 << index) != 0).count() as u32;
         }
     }
 }

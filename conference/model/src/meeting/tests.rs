@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{ChatSide, MeetingId, Message, Options, PushState, PushUrl, Reaction, WaitReason, WaitingPerson, Whisper};
+use crate::{
+    ChatSide, MeetingId, Message, Options, PushState, PushUrl, Reaction, ViewerAction, WaitReason, WaitingPerson,
+    Whisper,
+};
 
 const OWNER: AccountId = account(1);
 const PASSWORD: &str = "135790";
@@ -568,7 +571,7 @@ fn viewers_of_a_livestream_write_and_hosts_take_back() {
     let viewer = ParticipantId::from_u128(77);
     let says = |meeting: &mut Meeting, text: &str| {
         let (name, text) = ("观众甲".to_owned(), text.to_owned());
-        meeting.handle(Command::ViewerSays { from: viewer, name, text }, NOW)
+        meeting.handle(Command::Viewer(viewer, ViewerAction::Say { name, text }), NOW)
     };
     assert_eq!(says(&mut meeting, "hi"), Err(Refusal::NotLive));
     act(&mut meeting, host, Action::StartBroadcast).unwrap();
@@ -578,8 +581,8 @@ fn viewers_of_a_livestream_write_and_hosts_take_back() {
     for bad in ["", " ", &"x".repeat(301)] {
         assert_eq!(says(&mut meeting, bad), Err(Refusal::BadText));
     }
-    let nameless = Command::ViewerSays { from: viewer, name: "\u{202e}".to_owned(), text: "x".to_owned() };
-    assert_eq!(meeting.handle(nameless, NOW), Err(Refusal::BadName));
+    let nameless = ViewerAction::Say { name: "\u{202e}".to_owned(), text: "x".to_owned() };
+    assert_eq!(meeting.handle(Command::Viewer(viewer, nameless), NOW), Err(Refusal::BadName));
     let tell = Action::TellViewers { text: "欢迎".to_owned() };
     assert_eq!(act(&mut meeting, guest, tell.clone()), Err(Refusal::NotAllowed));
     act(&mut meeting, host, tell).unwrap();
@@ -701,6 +704,7 @@ fn a_poll_is_asked_answered_and_closed() {
         question: "几点?".to_owned(),
         choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
         multiple: false,
+        viewers: false,
     };
     assert_eq!(act(&mut meeting, guest, ask(&["1", "2"])), Err(Refusal::NotAllowed));
     assert_eq!(act(&mut meeting, host, ask(&["1"])), Err(Refusal::BadText));
@@ -912,7 +916,8 @@ fn what_is_told_reads_as_the_client_protocol_says() {
     let view = serde_json::json!({
         "id": id, "number": "123456789", "title": "周会", "capacity": 5, "ends_ms": null, "scalable": true,
         "livestream": true, "dial_out": true, "host_video": true, "participant_video": true, "locked": false, "share_locked": false,
-        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "shown": null, "breakouts": 0, "breakouts_end_ms": null, "self_unmute": true, "recording": false
+        "waiting_room": false, "mute_on_entry": false, "spotlight": null, "shown": null, "breakouts": 0, "breakouts_end_ms": null, "self_unmute": true, "recording": false,
+        "viewers_may": {"chat": true, "questions": true, "reactions": true, "hands": true}
     });
     assert_eq!(snapshot["meeting"], view);
     let watch = format!("/watch/{id}");
@@ -1047,7 +1052,13 @@ fn follow(seen: &mut Snapshot, event: Event) {
         Event::ParticipantLeft { id, .. } => seen.participants.retain(|known| known.id != id),
         Event::MeetingChanged { meeting } => seen.meeting = meeting,
         Event::BroadcastChanged { broadcast } => seen.broadcast = broadcast,
-        Event::Reacted { .. } | Event::Chat { .. } | Event::ChatRemoved { .. } => {}
+        Event::Reacted { .. }
+        | Event::Chat { .. }
+        | Event::ChatRemoved { .. }
+        | Event::QuestionChanged { .. }
+        | Event::QuestionRemoved { .. }
+        | Event::QuestionVotes { .. }
+        | Event::ViewersReacted { .. } => {}
         Event::DialChanged { dial } => match seen.dials.iter_mut().find(|known| known.id == dial.id) {
             Some(known) => *known = dial,
             None => seen.dials.push(dial),
@@ -1229,3 +1240,6 @@ mod dials;
 
 #[path = "showing_tests.rs"]
 mod showing;
+
+#[path = "viewers_tests.rs"]
+mod viewers;
