@@ -46,6 +46,7 @@ mod soak;
 mod spoken;
 mod spray;
 mod strangers;
+mod taking_part;
 mod touch;
 mod transfer;
 mod troubles;

@@ -1,5 +1,5 @@
 import { ATTEND_MS, type Access, type Attendance, Attending, type Barred } from './attending';
-import { Chat } from './chat';
+import { Beside } from './beside';
 import { Controls } from './controls';
 import type { Player, Playing } from './player';
 import { type Known, type View, askAgainAfter, viewOf } from './watching';
@@ -91,19 +91,25 @@ const controls = new Controls(
   () => player,
 );
 
-const chat = new Chat(
+const beside = new Beside(
   {
     main: element('main'),
-    chat: element('chat'),
-    title: element('chat-title'),
-    list: element('said'),
-    empty: element('chat-empty'),
+    frame: element('chat'),
+    tabs: element('tabs'),
+    said: element('said'),
+    chatEmpty: element('chat-empty'),
+    questions: element('questions'),
+    questionsEmpty: element('questions-empty'),
+    polls: element('polls'),
     form: element('writing') as HTMLFormElement,
     name: element('chat-name') as HTMLInputElement,
     rename: element('chat-rename') as HTMLButtonElement,
     text: element('chat-text') as HTMLInputElement,
     send: element('chat-send') as HTMLButtonElement,
     problem: element('chat-problem'),
+    signs: element('signs'),
+    hand: element('hand') as HTMLButtonElement,
+    rising: element('rising'),
   },
   attending.viewer,
 );
@@ -274,8 +280,8 @@ function render(): void {
   renderAbout(now);
   renderLatency();
   controls.render();
-  chat.setOn(known === 'live' && now !== 'replay' && now !== 'ended');
-  chat.render();
+  beside.setOn(known === 'live' && now !== 'replay' && now !== 'ended');
+  beside.render();
 }
 
 /** Who invites, how many watch, and when it begins. */

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { barredBy } from './attending';
 import { withNews } from './chat';
+import { asked } from './questions';
+import { rising } from './signs';
 import { Hurry, askAgainAfter, clock, viewOf } from './watching';
 import { preferredLanguage } from './words';
 
@@ -109,4 +111,37 @@ it('shows what is written once, and no longer what was taken back', () => {
   expect(then.map(({ id }) => id)).toEqual([3, 4]);
   const many = Array.from({ length: 300 }, (_, id) => said(id + 10));
   expect(withNews(then, { revision: 9, messages: many, removed: [] })).toHaveLength(200);
+});
+
+// product: B4
+it('shows what most want answered first, and what is answered last', () => {
+  const question = (id: number, votes: number) => {
+    const [from, name, text] = ['v', 'a', 'b'];
+    return { id, from, name, text, at_ms: 0, votes, answered: false };
+  };
+  const news = { revision: 1, messages: [], removed: [] };
+  const first = asked([], { ...news, questions: [question(1, 1), question(2, 3), question(3, 1)] });
+  expect(first.map(({ id }) => id)).toEqual([2, 1, 3]);
+  const changed = [
+    { id: 3, votes: 9, answered: false },
+    { id: 2, votes: 3, answered: true },
+    // One that was never told whole is none.
+    { id: 7, votes: 9, answered: false },
+  ];
+  const then = asked(first, { ...news, removed: [1], questions: changed });
+  expect(then.map(({ id, votes }) => [id, votes])).toEqual([
+    [3, 9],
+    [2, 3],
+  ]);
+});
+
+// product: B4
+it('lets some of thousands of reactions rise, of each kind at least one', () => {
+  const clap = (count: number) => ({ reaction: 'clap' as const, count });
+  const heart = { reaction: 'heart' as const, count: 3 };
+  expect(rising([clap(5)], [clap(7), heart])).toEqual(['clap', 'heart', 'clap', 'heart', 'heart']);
+  expect(rising([clap(5)], [clap(5)])).toEqual([]);
+  const many = rising([], [clap(5_000), heart]);
+  expect(many.length).toBeLessThanOrEqual(12);
+  expect(new Set(many)).toEqual(new Set(['clap', 'heart']));
 });

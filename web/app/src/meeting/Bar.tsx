@@ -110,7 +110,11 @@ function ShareButton({ onOpen }: { onOpen: () => void }) {
 function ChatButton({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }) {
   const { t } = useTranslation();
   const seen = useTalk(state => state.seen);
-  const fresh = useMeetingState(({ chat, you }) => unread(chat, seen, you));
+  // What viewers of the livestream ask is read there too, and whose hands are up.
+  const fresh = useMeetingState(
+    ({ chat, questions, viewerHands, you }) =>
+      unread(chat, seen, you) + unread(questions, seen, you) + viewerHands.length,
+  );
   return (
     <BarButton
       icon={<MessageSquare size={22} />}

@@ -1,11 +1,12 @@
 import type { ChatMessage, HandedFile, Participant } from '@huitong/sdk';
-import { ActionIcon, NativeSelect, Text, Textarea } from '@mantine/core';
+import { ActionIcon, NativeSelect, SegmentedControl, Text, Textarea } from '@mantine/core';
 import { Paperclip, SendHorizontal, Trash2 } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ChooseFile } from '../parts/ChooseFile';
 import { sizeIn } from '../numbers';
 import { rest } from '../rest';
+import { Audience } from './Audience';
 import styles from './Chat.module.css';
 import { Face } from './Face';
 import { Panel } from './Panel';
@@ -22,8 +23,40 @@ const VIEWERS_LENGTH_MAX = 300;
 /** Further from the end than this, somebody is reading what was said before. */
 const AT_END_PX = 60;
 
-/** 聊天: to all and to one; what was said before one came is there too (C1, C21). */
+/** 聊天: to all and to one, and beside it what the livestream's viewers ask. */
 export function Chat({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation();
+  const { side, turnTo } = useTalk();
+  const open = useMeetingState(({ questions }) => questions.filter(({ answered }) => !answered).length);
+  const hands = useMeetingState(state => state.viewerHands.length);
+  const hasAudience = useMeetingState(state => state.broadcast !== null || state.questions.length > 0);
+  const waiting = open + hands;
+  return (
+    <Panel name="chat" title={t('chat.title')} onClose={onClose}>
+      {hasAudience && (
+        <SegmentedControl
+          mx="md"
+          mb="xs"
+          size="xs"
+          value={side}
+          onChange={turnTo}
+          data={[
+            { value: 'chat', label: t('chat.title') },
+            {
+              value: 'viewers',
+              label: waiting > 0 ? `${t('viewers.title')} ${waiting}` : t('viewers.title'),
+            },
+          ]}
+          data-testid="chat-side"
+        />
+      )}
+      {hasAudience && side === 'viewers' ? <Audience /> : <Messages />}
+    </Panel>
+  );
+}
+
+/** What was said before one came is there too (C1, C21). */
+function Messages() {
   const { t } = useTranslation();
   const chat = useMeetingState(state => state.chat);
   const see = useTalk(state => state.see);
@@ -41,7 +74,7 @@ export function Chat({ onClose }: { onClose: () => void }) {
     isAtEnd.current = scrollHeight - scrollTop - clientHeight < AT_END_PX;
   };
   return (
-    <Panel name="chat" title={t('chat.title')} onClose={onClose}>
+    <>
       <ul
         className={styles.list}
         ref={list}
@@ -61,7 +94,7 @@ export function Chat({ onClose }: { onClose: () => void }) {
         ))}
       </ul>
       <Writing />
-    </Panel>
+    </>
   );
 }
 

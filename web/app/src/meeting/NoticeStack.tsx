@@ -9,6 +9,7 @@ import type { Dialog } from './Room';
 import styles from './Room.module.css';
 import { attempt, toggleCamera, toggleHand, toggleMicrophone } from './controls';
 import { type Told, inPlace, useNotices } from './notices';
+import { useTalk } from './talk';
 import { namesText, saidText } from './words';
 import { TOLD_MIN, useEnd } from './useEnd';
 import { useIsHost, useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
@@ -116,6 +117,14 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
         };
       case 'hand':
         return { label: t('chat.reply'), act: () => onPanel('participants') };
+      case 'viewer_hand':
+        return {
+          label: t('chat.reply'),
+          act: () => {
+            useTalk.getState().turnTo('viewers');
+            onPanel('chat');
+          },
+        };
       case 'poll':
         return { label: t('polls.vote'), act: () => onPanel('polls') };
       case 'said':
@@ -129,7 +138,7 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
 /** What needs no notice once its panel is open. */
 const SHOWN_BY: Record<PanelName, readonly Told['kind'][]> = {
   participants: ['knock', 'hand'],
-  chat: ['said'],
+  chat: ['said', 'viewer_hand'],
   polls: ['poll'],
 };
 
@@ -145,6 +154,9 @@ function useNews(panel: PanelName | null): void {
   const hands = participants.filter(({ id, hand }) => manages && hand && id !== you);
   useCrowd('knock', waiting, panel === 'participants');
   useCrowd('hand', hands, panel === 'participants');
+  const viewerHands = useMeetingState(state => state.viewerHands);
+  const raised = viewerHands.map(({ viewer, name }) => ({ id: viewer, name }));
+  useCrowd('viewer_hand', manages ? raised : [], panel === 'chat');
   useHelpAsked(manages ? participants.filter(person => person.asks_help) : []);
   const troubled = useMeetingState(({ participants }) => participants.find(person => person.line_trouble));
   // What was there when one came in is no news.
@@ -187,7 +199,7 @@ function useNews(panel: PanelName | null): void {
 
 /** Tells of some who want something, all in one notice, anew for each who joins them, and no longer once none is left. */
 function useCrowd(
-  kind: 'knock' | 'hand',
+  kind: 'knock' | 'hand' | 'viewer_hand',
   crowd: readonly { id: string; name: string }[],
   isSeen: boolean,
 ): void {
@@ -273,6 +285,7 @@ function useNoticeText(): (told: Told) => string {
       case 'knock':
       case 'help':
       case 'hand':
+      case 'viewer_hand':
         return t(`notice.${told.kind}`, { names: namesText(t, told.names) });
       case 'ends_soon':
         return t(isScalable ? 'notice.extend' : 'notice.ends_soon', { count: left ?? TOLD_MIN });

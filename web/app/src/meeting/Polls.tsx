@@ -53,13 +53,15 @@ function NewPoll({ onDone }: { onDone: () => void }) {
   const [question, setQuestion] = useState('');
   const [choices, setChoices] = useState(['', '']);
   const [isMultiple, setMultiple] = useState(false);
+  const [asksViewers, setAsksViewers] = useState(false);
+  const isLive = useMeetingState(state => state.broadcast !== null);
   const given = choices.map(choice => choice.trim()).filter(Boolean);
   const isReady = question.trim() !== '' && given.length >= CHOICES_MIN;
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     void attempt(async () => {
-      await meeting.startPoll(question.trim(), given, isMultiple);
+      await meeting.startPoll(question.trim(), given, isMultiple, isLive && asksViewers);
       onDone();
     });
   };
@@ -117,6 +119,15 @@ function NewPoll({ onDone }: { onDone: () => void }) {
             onChange={event => setMultiple(event.currentTarget.checked)}
           />
         </Group>
+        {isLive && (
+          <Checkbox
+            size="xs"
+            label={t('polls.viewers')}
+            checked={asksViewers}
+            onChange={event => setAsksViewers(event.currentTarget.checked)}
+            data-testid="poll-viewers"
+          />
+        )}
         <Group grow>
           <Button variant="default" onClick={onDone}>
             {t('polls.cancel')}

@@ -22,6 +22,7 @@ import { Breakouts } from './Breakouts';
 import { Scale } from './Scale';
 import { ShortcutHelp, useShortcuts } from './Shortcuts';
 import { Stage } from './Stage';
+import { ViewersReacted } from './ViewersReacted';
 import { Voices } from './Voices';
 import { attempt, followDevices } from './controls';
 import { useNotices } from './notices';
@@ -105,6 +106,7 @@ function Inside({ password }: { password: string | undefined }) {
         {panel === 'polls' && <Polls onClose={closePanel} />}
         <Connection password={password} />
         <Voices />
+        <ViewersReacted />
         <NoticeStack panel={panel} onPanel={setPanel} onDialog={setDialog} />
       </main>
       <Bar panel={panel} onPanel={toggle} onDialog={setDialog} onFloat={float} />
@@ -160,6 +162,7 @@ function live(meeting: Meeting, onEnded: (ended: Ended, wasRecorded: boolean) =>
     }),
     meeting.on('event', event => {
       if (event.type === 'reacted') useTalk.getState().react(event.participant, event.reaction);
+      if (event.type === 'viewers_reacted') useTalk.getState().viewersReact(event.sums);
     }),
     meeting.on('ended', ended => {
       forgetResume(meeting);

@@ -32,7 +32,7 @@ const ENDS: Partial<Record<Told['kind'], readonly Told['kind'][]>> = {
 
 export type Told =
   | { kind: Notice | 'recording' | 'not_recording' | 'sound_muted' }
-  | { kind: 'knock' | 'hand'; names: string[] }
+  | { kind: 'knock' | 'hand' | 'viewer_hand'; names: string[] }
   | { kind: 'help'; names: string[]; room: number }
   | { kind: 'announced'; from: string; text: string }
   | { kind: 'poll'; text: string }

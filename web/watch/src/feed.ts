@@ -1,0 +1,173 @@
+import type { Word } from './words';
+
+/** What is new for viewers, asked for again and again, and what they do: the server's side of all that stands beside the picture. */
+
+export interface Said {
+  id: number;
+  from: string;
+  name: string;
+  text: string;
+  at_ms: number;
+  /** Of the meeting, and not a viewer. */
+  host: boolean;
+}
+
+export interface Question {
+  id: number;
+  from: string;
+  name: string;
+  text: string;
+  at_ms: number;
+  votes: number;
+  answered: boolean;
+}
+
+/** Of a known question only what has changed is told. */
+export type QuestionNews = Question | Pick<Question, 'id' | 'votes' | 'answered'>;
+
+export interface Poll {
+  id: number;
+  question: string;
+  choices: readonly { text: string; votes: number }[];
+  multiple: boolean;
+  open: boolean;
+  voters: number;
+}
+
+export const REACTIONS = {
+  clap: '👏',
+  like: '👍',
+  heart: '❤️',
+  laugh: '😂',
+  surprise: '😮',
+  celebrate: '🎉',
+} as const;
+export type Reaction = keyof typeof REACTIONS;
+
+/** How often something was said without words since the livestream began. */
+export type Sums = readonly { reaction: Reaction; count: number }[];
+
+/** What viewers may do. */
+export interface May {
+  chat: boolean;
+  questions: boolean;
+  reactions: boolean;
+  hands: boolean;
+}
+
+export interface News {
+  revision: number;
+  messages: readonly Said[];
+  /** Messages and questions that are there no more. */
+  removed: readonly number[];
+  questions?: readonly QuestionNews[];
+  polls?: readonly Poll[];
+  reactions?: Sums;
+  may?: May;
+  /** Whose hands a host has taken down. */
+  lowered?: readonly string[];
+}
+
+export type Action =
+  | { type: 'ask'; name: string; text: string }
+  | { type: 'vote_for'; question: number; on: boolean }
+  | { type: 'vote'; poll: number; choices: readonly number[] }
+  | { type: 'react'; reaction: Reaction }
+  | { type: 'raise_hand'; name: string }
+  | { type: 'lower_hand' };
+
+/** How often it is looked for something new: as far behind as the picture is. */
+const ASK_MS = 2_000;
+
+const REFUSALS: Record<string, Word> = {
+  too_fast: 'tooFast',
+  bad_name: 'badName',
+  bad_text: 'badText',
+  not_live: 'chatOver',
+  too_many: 'tooMany',
+  not_allowed: 'notAllowed',
+  no_such_poll: 'pollOver',
+  no_such_question: 'questionOver',
+};
+
+/** Why something isn't done, in a word of the page's. */
+export class Refused extends Error {
+  constructor(readonly word: Word) {
+    super(word);
+  }
+}
+
+export class Feed {
+  private readonly address: string;
+  private revision = 0;
+  private isOn = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  /** What others know this viewer by, once he has done something. */
+  me: string | null;
+
+  constructor(
+    id: string,
+    private readonly viewer: string,
+    /** `isNew`: what was told before is void. */
+    private readonly tell: (news: News, isNew: boolean) => void,
+  ) {
+    this.address = `/live/${encodeURIComponent(id)}`;
+    this.me = sessionStorage.getItem(this.address);
+    document.addEventListener('visibilitychange', () => this.goOn());
+  }
+
+  /** While the livestream is on. */
+  setOn(isOn: boolean): void {
+    if (isOn === this.isOn) return;
+    this.isOn = isOn;
+    this.revision = 0;
+    this.goOn();
+  }
+
+  say(name: string, text: string): Promise<void> {
+    return this.post('chat', { name, text });
+  }
+
+  act(action: Action): Promise<void> {
+    return this.post('actions', { action });
+  }
+
+  async ask(): Promise<void> {
+    clearTimeout(this.timer);
+    try {
+      const response = await fetch(`${this.address}/chat?since=${this.revision}`);
+      if (response.ok && this.isOn) this.take((await response.json()) as News);
+    } catch {
+      // The picture says that the server is out of reach.
+    }
+    clearTimeout(this.timer);
+    if (this.isOn) this.timer = setTimeout(() => this.goOn(), ASK_MS);
+  }
+
+  private goOn(): void {
+    clearTimeout(this.timer);
+    // Who doesn't look doesn't read.
+    if (this.isOn && document.visibilityState === 'visible') void this.ask();
+  }
+
+  private take(news: News): void {
+    // Begun anew: another livestream, or the same one of a server that was restarted.
+    const isNew = news.revision < this.revision || this.revision === 0;
+    this.revision = news.revision;
+    this.tell(news, isNew);
+  }
+
+  private async post(path: string, body: object): Promise<void> {
+    const response = await fetch(`${this.address}/${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ viewer: this.viewer, ...body }),
+    });
+    const { from, code } = (await response.json()) as { from?: string; code?: string };
+    if (!response.ok) throw new Refused(REFUSALS[code ?? ''] ?? 'notSent');
+    if (from) {
+      this.me = from;
+      sessionStorage.setItem(this.address, from);
+    }
+  }
+}
