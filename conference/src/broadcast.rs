@@ -176,6 +176,7 @@ mod tests {
             network_poor: false,
             hand: false,
             connected: true,
+            from_audience: false,
             asks_help: false,
             room: None,
         }

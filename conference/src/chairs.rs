@@ -76,6 +76,15 @@ impl Chairs {
         (secret, receiver)
     }
 
+    /// Nobody listens yet: who comes with the secret does ([`Self::place`]).
+    pub(crate) fn reserve(&mut self, participant: ParticipantId, via: ViaKind) -> String {
+        let (secret, _) = self.place(participant, via);
+        if let Some(chair) = self.chairs.get_mut(&participant) {
+            chair.events = None;
+        }
+        secret
+    }
+
     /// Whether he is shown who speaks: telling five hundred telephones that would keep them busy for nothing.
     pub(crate) fn sees(&self, participant: ParticipantId) -> bool {
         self.chairs.get(&participant).is_some_and(|chair| chair.via == ViaKind::Web)

@@ -214,6 +214,12 @@ pub(crate) enum Request {
         action: ViewerAction,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },
+    /// A viewer of this livestream comes who was called up: the secret of his seat.
+    ComeUp {
+        livestream: BroadcastId,
+        join: Join,
+        answer: oneshot::Sender<Result<String, Refusal>>,
+    },
     /// Somebody wants to watch this livestream by WebRTC.
     Watch {
         livestream: BroadcastId,

@@ -426,6 +426,7 @@ impl Conference {
                 resume: None,
                 source: request.source,
                 vouched: request.via.vouched().clone(),
+                viewer: None,
             };
             let (answer, answered) = oneshot::channel();
             let (resume, since, waits) = (request.resume.clone(), request.since, request.waits.clone());

@@ -319,6 +319,11 @@ impl Live {
                 // Who asked may have gone: then nobody is called.
                 let _ = answer.send(self.admit(&number));
             }
+            Request::ComeUp { livestream, join, answer } => {
+                let is_on = self.broadcast == Some(livestream);
+                // Who asked may have gone.
+                let _ = answer.send(if is_on { self.keep_seat(join) } else { Err(Refusal::NotLive) });
+            }
             Request::People { answer } => {
                 // Who asked may have gone.
                 let _ = answer.send((self.meeting.snapshot().participants, self.media.clone()));
@@ -369,6 +374,16 @@ impl Live {
             self.pending.insert(participant, pending);
         }
         self.carry_out(effects);
+    }
+
+    /// A seat for somebody who comes to it by its secret.
+    fn keep_seat(&mut self, join: Join) -> Result<String, Refusal> {
+        let participant = join.participant;
+        self.decide(Command::ComeUp(join))?;
+        self.seats_ever += 1;
+        let secret = self.chairs.reserve(participant, ViaKind::Web);
+        self.count_seats();
+        Ok(secret)
     }
 
     /// The others were told before they listen: for them it is in the snapshot.
@@ -588,6 +603,11 @@ impl Live {
                 Effect::HandLowered(viewer) => {
                     if let Some(livestream) = self.broadcast {
                         self.viewer_chats.lower(livestream, viewer);
+                    }
+                }
+                Effect::CalledUp(viewer) => {
+                    if let Some(livestream) = self.broadcast {
+                        self.viewer_chats.call(livestream, viewer);
                     }
                 }
                 Effect::Dial(dial, number) => self.dial(dial, number),

@@ -10,8 +10,8 @@ use std::{
 };
 
 use model::{
-    BroadcastId, Event, Message, ParticipantId, Poll, Question, ReactionSum, Refusal, ViewerAction, ViewersMay,
-    network_of,
+    BroadcastId, Event, Join, MeetingId, Message, ParticipantId, Poll, Question, ReactionSum, Refusal, Via,
+    ViewerAction, ViewersMay, Vouched, network_of,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -52,6 +52,8 @@ pub struct ViewerNews {
     pub may: Option<ViewersMay>,
     /// Viewers whose hands a host has taken down.
     pub lowered: Vec<ParticipantId>,
+    /// Viewers whom a host has called up.
+    pub called: Vec<ParticipantId>,
 }
 
 /// What is new of a question.
@@ -88,6 +90,7 @@ struct Told {
     reactions: (u64, Vec<ReactionSum>),
     may: (u64, ViewersMay),
     lowered: VecDeque<(u64, ParticipantId)>,
+    called: VecDeque<(u64, ParticipantId)>,
 }
 
 struct Asked {
@@ -177,6 +180,7 @@ impl Told {
             reactions,
             may: (self.may.0 > known).then_some(self.may.1),
             lowered: after(&self.lowered, known),
+            called: after(&self.called, known),
         }
     }
 }
@@ -217,6 +221,14 @@ impl ViewerChats {
         }
     }
 
+    /// A host calls a viewer up.
+    pub(crate) fn call(&self, livestream: BroadcastId, viewer: ParticipantId) {
+        if let Some(told) = lock(&self.chats).get_mut(&livestream) {
+            let revision = told.next();
+            push(&mut told.called, (revision, viewer));
+        }
+    }
+
     /// The livestream is over, and its replay shows nothing of this.
     pub(crate) fn forget(&self, livestream: BroadcastId) {
         lock(&self.chats).remove(&livestream);
@@ -253,6 +265,37 @@ impl Conference {
         sent.map_err(|_| ViewerRefused::TooFast(Duration::from_secs(1)))?;
         answered.await.map_err(|_| Refusal::NotLive)??;
         Ok(who)
+    }
+
+    /// A viewer whom a host has called up comes: his meeting, and the secret of the seat that is kept for him for a minute.
+    pub async fn viewer_comes_up(
+        &self,
+        livestream: BroadcastId,
+        viewer: u128,
+        name: String,
+        source: IpAddr,
+    ) -> Result<(MeetingId, String), Refusal> {
+        let registry = &self.shared.registry;
+        let meeting = registry.meeting_of(livestream).ok_or(Refusal::NotLive)?;
+        let way = registry.known(meeting).ok_or(Refusal::NotLive)?;
+        let join = Join {
+            participant: ParticipantId::new(Uuid::now_v7()),
+            name: Some(name),
+            via: Via::Web,
+            account: None,
+            avatar: None,
+            password: None,
+            dial: None,
+            resume: None,
+            source,
+            vouched: Vouched::Nobody,
+            viewer: Some(known_as(livestream, viewer)),
+        };
+        let (answer, answered) = oneshot::channel();
+        let sent = way.requests.send(Request::ComeUp { livestream, join, answer }).await;
+        sent.map_err(|_| Refusal::NotLive)?;
+        let secret = answered.await.map_err(|_| Refusal::NotLive)??;
+        Ok((meeting, secret))
     }
 
     fn viewer_chats(&self) -> &ViewerChats {
@@ -372,9 +415,10 @@ mod tests {
         conference.note(LIVESTREAM_ID, &Event::PollChanged { poll: poll(2, true, false) });
         let him = ParticipantId::from_u128(9);
         conference.lower(LIVESTREAM_ID, him);
+        conference.call(LIVESTREAM_ID, him);
         let next = conference.since(LIVESTREAM_ID, first.revision);
         assert_eq!((next.reactions, next.polls, next.lowered), (clap(7), vec![poll(2, true, false)], vec![him]));
-        assert_eq!(next.may, None);
+        assert_eq!((next.may, next.called), (None, vec![him]));
         let last = conference.since(LIVESTREAM_ID, next.revision);
         assert_eq!(last, ViewerNews { revision: next.revision, ..ViewerNews::default() }, "nothing is new");
         assert_ne!(known_as(LIVESTREAM_ID, 1), known_as(LIVESTREAM_ID, 2));

@@ -63,8 +63,17 @@ impl Viewer<'_> {
 
 const SCRIPT: &str = "<img src=x onerror='window.ran = 1'><script>window.ran = 2</script>";
 
-const FILES: [&str; 7] =
-    ["chat", "index.m3u8", "video.m3u8", "audio.m3u8", "video-init-0.mp4", "video-0.m4s", "replay.mp4"];
+const FILES: [&str; 9] = [
+    "chat",
+    "actions",
+    "stage",
+    "index.m3u8",
+    "video.m3u8",
+    "audio.m3u8",
+    "video-init-0.mp4",
+    "video-0.m4s",
+    "replay.mp4",
+];
 
 // product: B4, B5, reliability: A13
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,11 @@ use crate::web::is_sound;
 
 const PASSWORD: &str = "Huitong-2026";
 
+const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
+
+/// What the viewer's microphone hears.
+const VIEWER_HZ: f32 = 900.0;
+
 /// A host who is live and has his chat open, and the watch page's address.
 fn live(server: &Server) -> Result<(Browser, String)> {
     let mut host = Browser::start(700.0, Colour::Red)?;
@@ -130,6 +135,62 @@ async fn viewers_ask_vote_react_and_raise_their_hands() -> Result<()> {
         assert_eq!(over, Err("not_live".to_owned()));
         viewer.see("[data-testid=watch-state][data-state=ended]")?;
         viewer.miss(&by_id("watch-chat"))
+    })
+    .await?
+}
+
+// product: B4
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_called_up_is_heard_in_the_meeting_and_is_a_viewer_again() -> Result<()> {
+    let server = Server::start()?;
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        let runtime = tokio::runtime::Handle::current();
+        let (mut host, watch) = live(&server)?;
+        let mut viewer = Browser::start(VIEWER_HZ, Colour::Green)?;
+        viewer.open(&watch)?;
+        viewer.see("[data-testid=watch-state][data-state=playing]")?;
+        // The livestream's picture is there without the meeting's code.
+        let loaded = "performance.getEntriesByType('resource').some(({ name }) => /stage-.*\\.js/.test(name))";
+        assert_eq!(viewer.evaluate(loaded)?, false);
+        // Nobody else comes in, by whatever address; whom the host calls up does.
+        host.click("more")?;
+        host.click("toggle-lock")?;
+        let stage = format!("{}/stage", watch.replace("/watch/", "/live/"));
+        let uncalled = http().post(stage).json(&json!({"viewer": "cafe", "name": "乙"}));
+        let refused: Value = runtime.block_on(async { uncalled.send().await?.json().await })?;
+        assert_eq!(refused["code"], "not_called");
+        viewer.fill("watch-chat-name", "观众甲")?;
+        viewer.click("watch-hand")?;
+        host.click_at("[data-notice=viewer_hand] [data-testid=notice-accept]")?;
+        host.click("viewer-call-up")?;
+        viewer.see("[data-testid=watch-call][open]")?;
+        is_sound(&mut viewer, "the host's call")?;
+        viewer.click("watch-call-camera")?;
+        viewer.click("watch-call-yes")?;
+        viewer.see("[data-testid=watch-state][data-state=stage]")?;
+        host.wait_to_hear(VIEWER_HZ)?;
+        host.see_colour("[data-testid=tile][data-name=观众甲] video", Colour::Green)?;
+        viewer.wait_to_hear(700.0)?;
+        viewer.see_colour("[data-testid=stage-picture]", Colour::Red)?;
+        assert_eq!(viewer.evaluate(&format!("{VIDEO}.paused || !{VIDEO}.currentSrc"))?, true, "nothing is heard twice");
+        viewer.resize(360, 740)?;
+        is_sound(&mut viewer, "the stage on a telephone")?;
+        assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360);
+        viewer.resize(1440, 900)?;
+
+        // Sent back, he sees the livestream again; called once more, he says no.
+        host.click("toggle-participants")?;
+        host.click_at("[data-testid=participant-row][data-name=观众甲] [data-testid=row-more]")?;
+        host.click("row-send-back")?;
+        host.miss("[data-testid=participant-row][data-name=观众甲]")?;
+        viewer.see("[data-testid=watch-state][data-state=playing]")?;
+        viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+        viewer.click("watch-hand")?;
+        host.click("toggle-chat")?;
+        host.click("viewer-call-up")?;
+        viewer.click("watch-call-no")?;
+        host.miss(&by_id("viewer-hand"))?;
+        viewer.miss("[data-testid=watch-call][open]")
     })
     .await?
 }

@@ -342,6 +342,7 @@ fn join(number: u128) -> Join {
         resume: None,
         source: US.ip(),
         vouched: Vouched::Nobody,
+        viewer: None,
     }
 }
 

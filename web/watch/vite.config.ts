@@ -1,9 +1,10 @@
-import { defineConfig } from 'vite';
+import { defaultClientConditions, defineConfig } from 'vite';
 
 const server = process.env['HUITONG_SERVER'] ?? 'http://localhost:8080';
 
 // Built after the app, into the same folder: the server answers `/watch/{id}` with `watch.html`.
 export default defineConfig({
+  resolve: { conditions: ['huitong-source', ...defaultClientConditions] },
   build: {
     outDir: '../dist',
     emptyOutDir: false,

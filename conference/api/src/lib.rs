@@ -282,6 +282,7 @@ fn live_routes(app: &App) -> Router<App> {
         .route("/live/{broadcast}/replay.vtt", get(rest::recordings::replay_captions))
         .route("/live/{broadcast}/chat", get(viewer_chat::read).post(viewer_chat::write))
         .route("/live/{broadcast}/actions", post(viewer_chat::take))
+        .route("/live/{broadcast}/stage", post(viewer_chat::come_up))
         .layer(middleware::from_fn_with_state(app.clone(), live::gate))
         .route("/live/{broadcast}/{file}", get(live::file).options(live::preflight))
 }

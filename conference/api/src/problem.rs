@@ -88,6 +88,7 @@ problems! {
     StillRecording = "still_recording", CONFLICT, "正在录制，请先停止录制", "It is still being recorded; stop that first";
     NoSuchPoll = "no_such_poll", NOT_FOUND, "投票已结束，或没有这个选项", "There is no such open poll, or no such choice";
     NoSuchQuestion = "no_such_question", NOT_FOUND, "没有这个提问，或已回答", "There is no such question, or it is answered";
+    NotCalled = "not_called", FORBIDDEN, "主持人没有邀请您上台，或邀请已过期", "No host has called you up, or not of late";
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "There is no such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You don’t have permission to do that";
     NoSelfUnmute = "no_self_unmute", FORBIDDEN, "主持人未允许自我解除静音，可举手请求", "The host hasn’t allowed you to unmute yourself; raise your hand to ask";
@@ -178,6 +179,7 @@ impl From<Refusal> for Code {
             Refusal::NoSuchPoll => Self::NoSuchPoll,
             Refusal::NoSuchRoom => Self::NoSuchRoom,
             Refusal::TooManyPolls | Refusal::TooMany => Self::TooMany,
+            Refusal::NotCalled => Self::NotCalled,
             Refusal::NoSuchQuestion => Self::NoSuchQuestion,
             Refusal::BadDuration => Self::BadDuration,
             Refusal::BadCapacity => Self::BadCapacity,

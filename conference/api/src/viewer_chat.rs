@@ -7,7 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use conference::{QuestionNews, ViewerNews, ViewerRefused};
-use model::{BroadcastId, ChatSide, Message, ParticipantId, Poll, Question, ReactionSum, ViewerAction, ViewersMay};
+use model::{
+    BroadcastId, ChatSide, MeetingId, Message, ParticipantId, Poll, Question, ReactionSum, ViewerAction, ViewersMay,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,6 +42,8 @@ struct NewsView {
     may: Option<ViewersMay>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lowered: Vec<ParticipantId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    called: Vec<ParticipantId>,
 }
 
 #[derive(Serialize)]
@@ -84,11 +88,11 @@ pub(crate) async fn read(
     Params(Since { since }): Params<Since>,
 ) -> Result<Response, Problem> {
     let id: BroadcastId = caller.id(&id)?;
-    let ViewerNews { revision, messages, removed, questions, polls, reactions, may, lowered } =
+    let ViewerNews { revision, messages, removed, questions, polls, reactions, may, lowered, called } =
         app.conference.viewer_news(id, since);
     let messages = messages.into_iter().map(MessageView::from).collect();
     let questions = questions.into_iter().map(QuestionView::from).collect();
-    let news = NewsView { revision, messages, removed, questions, polls, reactions, may, lowered };
+    let news = NewsView { revision, messages, removed, questions, polls, reactions, may, lowered, called };
     let mut response = Json(news).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
@@ -135,6 +139,38 @@ pub(crate) async fn take(
     Body(Deed { viewer, action }): Body<Deed>,
 ) -> Result<Json<Known>, Problem> {
     act(&app, &caller, &id, &viewer, action).await
+}
+
+/// Who was called up, and comes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Comer {
+    /// As his page says it to `…/viewers`.
+    viewer: String,
+    name: String,
+}
+
+/// The meeting, and by what its seat is his: as `resume` of the client protocol's `join`.
+#[derive(Serialize)]
+pub(crate) struct KeptSeat {
+    meeting: MeetingId,
+    resume: String,
+}
+
+pub(crate) async fn come_up(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Body(Comer { viewer, name }): Body<Comer>,
+) -> Result<Response, Problem> {
+    let id: BroadcastId = caller.id(&id)?;
+    let viewer = u128::from_str_radix(&viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
+    app.joins.allow(caller.source).map_err(|wait| caller.problem(Code::TooOften).retry_after(wait))?;
+    let come = app.conference.viewer_comes_up(id, viewer, name, caller.source).await;
+    let (meeting, resume) = come.map_err(|refusal| caller.problem(refusal.into()))?;
+    let mut response = Json(KeptSeat { meeting, resume }).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 async fn act(app: &App, caller: &Caller, id: &str, viewer: &str, action: ViewerAction) -> Result<Json<Known>, Problem> {

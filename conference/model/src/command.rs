@@ -67,6 +67,8 @@ pub struct Join {
     pub source: IpAddr,
     /// Who stands for a caller's number.
     pub vouched: Vouched,
+    /// The viewer of the livestream he was until a host called him up (B4).
+    pub viewer: Option<ParticipantId>,
 }
 
 /// What can be asked of a meeting.
@@ -96,6 +98,8 @@ pub enum Command {
     Broadcast(BroadcastId, Option<BroadcastState>),
     /// Somebody who watches the livestream does something (B4): who, the same each time and nobody's seat, and what.
     Viewer(ParticipantId, ViewerAction),
+    /// A viewer whom a host has called up comes (B4): to the seat that is kept for him for a minute, as a lost one's is.
+    ComeUp(Join),
     /// What became of a push.
     Pushed(u32, PushState),
     /// What became of a telephone that was called.
@@ -363,6 +367,16 @@ pub enum Action {
         /// Whose.
         viewer: ParticipantId,
     },
+    /// B4: a viewer whose hand is up may come into the meeting, past its lock and its door, for a minute.
+    CallUp {
+        /// Whom.
+        viewer: ParticipantId,
+    },
+    /// B4: somebody who was called up is a viewer again.
+    SendBack {
+        /// Whom.
+        participant: ParticipantId,
+    },
     /// Takes back what somebody said to all, or to the livestream's viewers.
     RemoveChat {
         /// Which message.
@@ -499,6 +513,8 @@ impl Action {
             Self::StartBroadcast => ("start_broadcast", None),
             Self::StopBroadcast => ("stop_broadcast", None),
             Self::RemoveChat { .. } => ("remove_chat", None),
+            Self::CallUp { viewer } => ("call_up", Some(*viewer)),
+            Self::SendBack { participant } => ("send_back", Some(*participant)),
             Self::RemoveQuestion { .. } => ("remove_question", None),
             Self::AllowViewers { .. } => ("allow_viewers", None),
             Self::StartPush { .. } => ("start_push", None),
@@ -621,6 +637,9 @@ pub enum Refusal {
     /// No viewer has asked that, or it is answered.
     #[error("there is no such open question")]
     NoSuchQuestion,
+    /// No host has called him up, or not of late (B4).
+    #[error("no host has called you up")]
+    NotCalled,
     /// Viewers' questions, votes or hands.
     #[error("there are too many already")]
     TooMany,

@@ -41,6 +41,8 @@ pub enum Effect {
     Enlarge(usize),
     /// A host has taken this viewer's hand down: his page is to know.
     HandLowered(ParticipantId),
+    /// A host calls this viewer up: his page is to know.
+    CalledUp(ParticipantId),
     /// Call this telephone: [`Command::Dialed`](crate::Command::Dialed) follows, again and again.
     Dial(u32, PhoneNumber),
     /// Call it no longer.

@@ -61,12 +61,14 @@ struct Seat {
     via: Via,
     source: IpAddr,
     vouched: Vouched,
+    /// The viewer he was until he was called up.
+    viewer: Option<ParticipantId>,
     lost_at: Option<Duration>,
     /// The host asked him to unmute himself: he may, whatever `self_unmute` says.
     asked: bool,
 }
 
-/// Who can't come back: by the secret of his seat, and by account, telephone number, or name and network.
+/// Who can't come back: by the secret of his seat or by what he was known by as a viewer, and by account, telephone number, or name and network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Ban {
     Seat(ParticipantId),
@@ -140,6 +142,7 @@ impl Meeting {
             Command::Lost(participant) => Ok(self.lost(participant, now)),
             Command::Broadcast(id, state) => Ok(self.broadcast_is(id, state)),
             Command::Viewer(who, action) => self.viewer(who, action, now),
+            Command::ComeUp(join) => self.come_up(join, now),
             Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
             Command::HostPin(owner, pin) => {
@@ -377,7 +380,8 @@ impl Meeting {
             }
         }
         let via = join.via.kind();
-        let is_host = is_owner || (self.adrift && via == ViaKind::Web);
+        // Who was called up is a guest: the role waits for somebody who came by himself.
+        let is_host = is_owner || (self.adrift && via == ViaKind::Web && join.viewer.is_none());
         self.adrift &= !is_host;
         let starts = is_host && !self.started;
         self.started |= is_host;
@@ -396,6 +400,7 @@ impl Meeting {
             network_poor: false,
             hand: false,
             connected: true,
+            from_audience: join.viewer.is_some(),
             asks_help: false,
             room: None,
         };
@@ -407,6 +412,7 @@ impl Meeting {
             via: join.via,
             source: join.source,
             vouched: join.vouched,
+            viewer: join.viewer,
             lost_at: None,
             asked: false,
         };
@@ -481,7 +487,8 @@ impl Meeting {
     /// C16: to a browser, for a telephone has few of the host's keys. Who is there before who is lost, a co-host before
     /// others, who has an account before who hasn't, who came first before who came later.
     fn pass_role_on(&mut self) -> Vec<Effect> {
-        let browsers = self.seats.values().filter(|seat| seat.person.via == ViaKind::Web);
+        let may_lead = |seat: &&Seat| seat.person.via == ViaKind::Web && seat.viewer.is_none();
+        let browsers = self.seats.values().filter(may_lead);
         let heir = browsers.min_by_key(|seat| {
             (seat.lost_at.is_some(), seat.person.role == Role::Member, seat.account.is_none(), seat.order)
         });
@@ -498,6 +505,7 @@ impl Meeting {
     fn remove(&mut self, id: ParticipantId) -> Vec<Effect> {
         if let Some(seat) = self.seats.get(&id) {
             self.banned.insert(Ban::Seat(id));
+            self.banned.extend(seat.viewer.map(Ban::Seat));
             self.banned.extend(Ban::of_person(&seat.via, seat.account, seat.source, &seat.person.name));
         }
         self.leave(id, LeaveReason::Removed)

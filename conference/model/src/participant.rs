@@ -127,6 +127,9 @@ pub struct Participant {
     pub hand: bool,
     /// False while his network is gone and his seat is kept.
     pub connected: bool,
+    /// He watched the livestream until a host called him up (B4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_audience: bool,
     /// He asks a host to come to his breakout room (C17).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks_help: bool,

@@ -115,4 +115,7 @@ pub struct ViewerHand {
     pub viewer: ParticipantId,
     /// What he calls himself.
     pub name: String,
+    /// A host has called him up, and he has not come yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub called: bool,
 }

@@ -328,6 +328,16 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'remove_question', question });
   }
 
+  /** Lets a viewer whose hand is up come into the meeting; hosts. */
+  callUp(viewer: ParticipantId): Promise<void> {
+    return this.command({ type: 'call_up', viewer });
+  }
+
+  /** Makes somebody who was called up a viewer again; hosts. */
+  sendBack(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'send_back', participant });
+  }
+
   /** Takes a viewer's hand down; hosts. */
   lowerViewerHand(viewer: ParticipantId): Promise<void> {
     return this.command({ type: 'lower_viewer_hand', viewer });

@@ -291,6 +291,14 @@ export type Action =
       viewer: ParticipantId;
     }
   | {
+      type: 'call_up';
+      viewer: ParticipantId;
+    }
+  | {
+      participant: ParticipantId;
+      type: 'send_back';
+    }
+  | {
       /**
        * Which message.
        */
@@ -1020,6 +1028,10 @@ export interface Participant {
    */
   connected: boolean;
   /**
+   * He watched the livestream until a host called him up (B4).
+   */
+  from_audience?: boolean;
+  /**
    * His hand is up.
    */
   hand: boolean;
@@ -1162,6 +1174,10 @@ export interface ReactionSum {
  * A viewer's raised hand, as hosts see it.
  */
 export interface ViewerHand {
+  /**
+   * A host has called him up, and he has not come yet.
+   */
+  called?: boolean;
   /**
    * What he calls himself.
    */

@@ -1,3 +1,4 @@
+import { Call } from './call';
 import { Chat } from './chat';
 import { type Action, Feed, type May, type News, Refused } from './feed';
 import { Polls } from './polls';
@@ -33,10 +34,22 @@ interface Parts {
   signs: HTMLElement;
   hand: HTMLButtonElement;
   rising: HTMLElement;
+  call: {
+    dialog: HTMLDialogElement;
+    title: HTMLElement;
+    words: HTMLElement;
+    camera: HTMLInputElement;
+    cameraWord: HTMLElement;
+    problem: HTMLElement;
+    no: HTMLButtonElement;
+    yes: HTMLButtonElement;
+    frame: HTMLElement;
+  };
 }
 
 export class Beside {
-  readonly feed: Feed;
+  private readonly feed: Feed;
+  readonly call: Call;
   private readonly chat: Chat;
   private readonly questions: Questions;
   private readonly polls: Polls;
@@ -48,20 +61,19 @@ export class Beside {
 
   constructor(
     private readonly parts: Parts,
-    id: string,
     viewer: string,
+    onStage: (isOn: boolean) => void,
   ) {
-    this.feed = new Feed(id, viewer, (news, isNew) => this.take(news, isNew));
+    this.feed = new Feed(viewer, (news, isNew) => this.take(news, isNew));
     const me = () => this.feed.me;
     const act = (action: Action) => this.done(() => this.feed.act(action));
     this.chat = new Chat({ list: parts.said, empty: parts.chatEmpty }, me);
     this.questions = new Questions(
       { list: parts.questions, empty: parts.questionsEmpty },
       me,
-      `huitong.votes.${id}`,
       (question, on) => act({ type: 'vote_for', question, on }),
     );
-    this.polls = new Polls(parts.polls, `huitong.polls.${id}`, (poll, choices) =>
+    this.polls = new Polls(parts.polls, (poll, choices) =>
       act({ type: 'vote', poll, choices }),
     );
     this.signs = new Signs(
@@ -72,6 +84,20 @@ export class Beside {
         if (!up) return act({ type: 'lower_hand' });
         const name = this.named();
         return name !== null && (await act({ type: 'raise_hand', name })) && this.keepName(name);
+      },
+    );
+    this.call = new Call(
+      parts.call,
+      this.feed,
+      () => parts.name.value.trim(),
+      () => {
+        // Who doesn't come has taken his hand down.
+        this.signs.lower();
+        void act({ type: 'lower_hand' });
+      },
+      isOn => {
+        this.signs.lower();
+        onStage(isOn);
       },
     );
     parts.name.value = localStorage.getItem(NAME) ?? '';
@@ -86,6 +112,14 @@ export class Beside {
     };
     for (const tab of TABS) this.button(tab).onclick = () => this.show(tab);
     parts.tabs.onkeydown = event => this.key(event);
+  }
+
+  /** What was said, asked and voted belongs to one livestream. */
+  setLivestream(id: string): void {
+    if (!this.feed.setLivestream(id)) return;
+    this.setOn(false);
+    this.questions.begin(`huitong.votes.${id}`);
+    this.polls.begin(`huitong.polls.${id}`);
   }
 
   /** Shown while the livestream is on. */
@@ -137,7 +171,8 @@ export class Beside {
     this.chat.render();
     this.questions.render();
     this.polls.render();
-    this.signs.render(this.may);
+    this.signs.render({ ...this.may, hands: this.may.hands && !this.call.isOn });
+    this.call.render();
   }
 
   private clear(): void {
@@ -153,6 +188,8 @@ export class Beside {
     this.questions.take(news);
     this.polls.take(news);
     this.signs.take(news, isNew);
+    const { me } = this.feed;
+    if (!isNew && me && news.called?.includes(me)) this.call.ask();
     this.render();
   }
 

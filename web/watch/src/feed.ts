@@ -66,6 +66,14 @@ export interface News {
   may?: May;
   /** Whose hands a host has taken down. */
   lowered?: readonly string[];
+  /** Whom a host calls up. */
+  called?: readonly string[];
+}
+
+/** What lets one into the meeting: a seat that is kept for a minute. */
+export interface Seat {
+  meeting: string;
+  resume: string;
 }
 
 export type Action =
@@ -75,6 +83,10 @@ export type Action =
   | { type: 'react'; reaction: Reaction }
   | { type: 'raise_hand'; name: string }
   | { type: 'lower_hand' };
+
+interface Known {
+  from: string;
+}
 
 /** How often it is looked for something new: as far behind as the picture is. */
 const ASK_MS = 2_000;
@@ -88,6 +100,9 @@ const REFUSALS: Record<string, Word> = {
   not_allowed: 'notAllowed',
   no_such_poll: 'pollOver',
   no_such_question: 'questionOver',
+  not_called: 'callOver',
+  full: 'meetingFull',
+  removed: 'removed',
 };
 
 /** Why something isn't done, in a word of the page's. */
@@ -98,22 +113,28 @@ export class Refused extends Error {
 }
 
 export class Feed {
-  private readonly address: string;
+  private address = '';
   private revision = 0;
   private isOn = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** What others know this viewer by, once he has done something. */
-  me: string | null;
+  me: string | null = null;
 
   constructor(
-    id: string,
     private readonly viewer: string,
     /** `isNew`: what was told before is void. */
     private readonly tell: (news: News, isNew: boolean) => void,
   ) {
-    this.address = `/live/${encodeURIComponent(id)}`;
-    this.me = sessionStorage.getItem(this.address);
     document.addEventListener('visibilitychange', () => this.goOn());
+  }
+
+  /** Each livestream of a meeting has its own. Before it is on; whether it is another. */
+  setLivestream(id: string): boolean {
+    const address = `/live/${encodeURIComponent(id)}`;
+    if (address === this.address) return false;
+    this.address = address;
+    this.me = sessionStorage.getItem(address);
+    return true;
   }
 
   /** While the livestream is on. */
@@ -124,12 +145,17 @@ export class Feed {
     this.goOn();
   }
 
-  say(name: string, text: string): Promise<void> {
-    return this.post('chat', { name, text });
+  async say(name: string, text: string): Promise<void> {
+    this.know(await this.post<Known>('chat', { name, text }));
   }
 
-  act(action: Action): Promise<void> {
-    return this.post('actions', { action });
+  async act(action: Action): Promise<void> {
+    this.know(await this.post<Known>('actions', { action }));
+  }
+
+  /** Takes a host's call. */
+  comeUp(name: string): Promise<Seat> {
+    return this.post<Seat>('stage', { name });
   }
 
   async ask(): Promise<void> {
@@ -157,17 +183,19 @@ export class Feed {
     this.tell(news, isNew);
   }
 
-  private async post(path: string, body: object): Promise<void> {
+  private know({ from }: Known): void {
+    this.me = from;
+    sessionStorage.setItem(this.address, from);
+  }
+
+  private async post<Answer>(path: string, body: object): Promise<Answer> {
     const response = await fetch(`${this.address}/${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ viewer: this.viewer, ...body }),
     });
-    const { from, code } = (await response.json()) as { from?: string; code?: string };
-    if (!response.ok) throw new Refused(REFUSALS[code ?? ''] ?? 'notSent');
-    if (from) {
-      this.me = from;
-      sessionStorage.setItem(this.address, from);
-    }
+    const answer = (await response.json()) as Answer & { code?: string };
+    if (!response.ok) throw new Refused(REFUSALS[answer.code ?? ''] ?? 'notSent');
+    return answer;
   }
 }

@@ -73,6 +73,8 @@ let attended = 0;
 let attends = '';
 /** What the player plays. */
 let played = '';
+/** Before he was called up. */
+let wasMuted = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 const controls = new Controls(
@@ -110,8 +112,25 @@ const beside = new Beside(
     signs: element('signs'),
     hand: element('hand') as HTMLButtonElement,
     rising: element('rising'),
+    call: {
+      dialog: element('call') as HTMLDialogElement,
+      title: element('call-title'),
+      words: element('call-words'),
+      camera: element('call-camera') as HTMLInputElement,
+      cameraWord: element('call-camera-word'),
+      problem: element('call-problem'),
+      no: element('call-no') as HTMLButtonElement,
+      yes: element('call-yes') as HTMLButtonElement,
+      frame: element('stage'),
+    },
   },
   attending.viewer,
+  isOn => {
+    // He would hear himself a second later.
+    if (isOn) stop();
+    else goOn();
+    render();
+  },
 );
 
 startWords();
@@ -145,10 +164,21 @@ async function ask(): Promise<void> {
   clearTimeout(timer);
   known = await fetchKnown();
   const isAnother = info?.playlist !== played;
-  if (known === 'live' && info && (!player || isAnother || playing === 'broken' || playing === 'ended')) {
+  if (
+    known === 'live' &&
+    info &&
+    !beside.call.isOn &&
+    (!player || isAnother || playing === 'broken' || playing === 'ended')
+  ) {
     await start(info.playlist);
   }
-  if (known === 'ended' && info?.replay && playing !== 'playing' && playing !== 'buffering') {
+  if (
+    known === 'ended' &&
+    info?.replay &&
+    !beside.call.isOn &&
+    playing !== 'playing' &&
+    playing !== 'buffering'
+  ) {
     showReplay(info.replay, info.replay_captions);
   }
   render();
@@ -166,7 +196,7 @@ async function fetchKnown(): Promise<Known> {
     if (response.status === 404) return 'missing';
     if (!response.ok) return 'unreachable';
     info = (await response.json()) as BroadcastInfo;
-    chat.setLivestream(info.id);
+    beside.setLivestream(info.id);
     if (!(await isAdmitted(info.id))) return 'barred';
     if (info.state !== 'live') return info.state === 'ended' ? 'ended' : 'waiting';
     return playing !== 'playing' && (await isOver(info.playlist)) ? 'ended' : 'live';
@@ -222,6 +252,20 @@ function showReplay(film: string, said?: string): void {
   video.muted = false;
 }
 
+function stop(): void {
+  wasMuted = video.muted;
+  video.muted = true;
+  video.pause();
+  parts.unmute.hidden = true;
+  player?.destroy();
+  [player, playing] = [null, null];
+}
+
+function goOn(): void {
+  video.muted = wasMuted;
+  void ask();
+}
+
 async function start(playlist: string): Promise<void> {
   player?.destroy();
   if (replay) video.removeAttribute('src');
@@ -252,6 +296,7 @@ async function playAloud(): Promise<void> {
 }
 
 function view(): View {
+  if (beside.call.isOn) return 'stage';
   return replay ? 'replay' : viewOf(known, playing);
 }
 
@@ -263,7 +308,7 @@ function render(): void {
   parts.language.textContent = word('other');
   parts.unmute.textContent = word('unmute');
   parts.retry.textContent = word('retry');
-  const isPlaying = now === 'playing' || now === 'replay';
+  const isPlaying = now === 'playing' || now === 'replay' || now === 'stage';
   parts.player.dataset['state'] = now;
   parts.state.style.visibility = isPlaying ? 'hidden' : 'visible';
   parts.state.toggleAttribute('data-over-picture', video.readyState >= 2 && now !== 'ended');

@@ -7,13 +7,18 @@ import { currentLanguage, word } from './words';
 export class Polls {
   private all: readonly Poll[] = [];
   /** What one has chosen, by poll; the server tells nobody. */
-  private readonly votes: Map<number, readonly number[]>;
+  private votes = new Map<number, readonly number[]>();
+  /** Where it is kept. */
+  private kept = '';
 
   constructor(
     private readonly list: HTMLElement,
-    private readonly kept: string,
     private readonly vote: (poll: number, choices: readonly number[]) => Promise<boolean>,
-  ) {
+  ) {}
+
+  /** Of another livestream, where one's votes are kept by this name. */
+  begin(kept: string): void {
+    this.kept = kept;
     this.votes = new Map(JSON.parse(sessionStorage.getItem(kept) ?? '[]') as [number, number[]][]);
   }
 

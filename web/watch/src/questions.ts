@@ -21,14 +21,19 @@ export function asked(questions: readonly Question[], news: News): readonly Ques
 export class Questions {
   private all: readonly Question[] = [];
   /** Those one wants answered; the server tells nobody. */
-  private readonly voted: Set<number>;
+  private voted = new Set<number>();
+  /** Where they are kept. */
+  private kept = '';
 
   constructor(
     private readonly parts: { list: HTMLElement; empty: HTMLElement },
     private readonly me: () => string | null,
-    private readonly kept: string,
     private readonly vote: (question: number, on: boolean) => Promise<boolean>,
-  ) {
+  ) {}
+
+  /** Of another livestream, where one's votes are kept by this name. */
+  begin(kept: string): void {
+    this.kept = kept;
     this.voted = new Set(JSON.parse(sessionStorage.getItem(kept) ?? '[]') as number[]);
   }
 

@@ -98,7 +98,8 @@ export class Signs {
     this.show();
   }
 
-  private lower(): void {
+  /** The hand is down, whoever took it. */
+  lower(): void {
     clearInterval(this.timer);
     if (!this.isUp) return;
     this.isUp = false;

@@ -12,6 +12,7 @@ export type View =
   | 'resuming'
   | 'ended'
   | 'replay'
+  | 'stage'
   | 'missing'
   | 'barred'
   | 'unreachable'
@@ -87,6 +88,7 @@ export function clock(seconds: number): string {
 export function askAgainAfter(view: View): number {
   switch (view) {
     case 'playing':
+    case 'stage':
       return 10_000;
     case 'ended':
     case 'barred':

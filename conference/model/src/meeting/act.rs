@@ -162,6 +162,16 @@ impl Meeting {
                 manager()?;
                 Ok(self.lower_viewers_hand(viewer))
             }
+            Action::CallUp { viewer } => {
+                manager()?;
+                self.call_up(viewer, now)
+            }
+            Action::SendBack { participant } => {
+                manager()?;
+                let seat = self.seats.get(&participant).ok_or(Refusal::NoSuchParticipant)?;
+                allowed(seat.viewer.is_some())?;
+                Ok(self.leave(participant, LeaveReason::Left))
+            }
             Action::RemoveChat { message } => {
                 manager()?;
                 self.remove_chat(message)

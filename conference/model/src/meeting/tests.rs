@@ -58,6 +58,7 @@ fn web(n: u128, account: Option<AccountId>) -> Join {
         resume: None,
         source: IpAddr::from([10, 0, 0, n as u8]),
         vouched: Vouched::Nobody,
+        viewer: None,
     }
 }
 

@@ -18,6 +18,9 @@ const HANDS_MAX: usize = 100;
 /// How long a hand is up unless it is raised again: pages are closed without a word. Three times of what pages take.
 const HAND_KEPT: Duration = Duration::from_secs(60);
 
+/// How long who was called up may come: as long as he needs to find his microphone, and no longer than his host waits for him.
+const CALL_KEPT: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Default)]
 pub(super) struct Viewers {
     questions: Vec<Asked>,
@@ -43,6 +46,13 @@ struct Asked {
 struct Hand {
     who: ViewerHand,
     raised_at: Duration,
+    called_at: Option<Duration>,
+}
+
+impl Hand {
+    fn is_called(&self, now: Duration) -> bool {
+        self.called_at.is_some_and(|at| now.saturating_sub(at) < CALL_KEPT)
+    }
 }
 
 impl Viewers {
@@ -179,7 +189,8 @@ impl Meeting {
         if viewers.hands.len() >= HANDS_MAX {
             return Err(Refusal::TooMany);
         }
-        viewers.hands.push(Hand { who: ViewerHand { viewer, name }, raised_at: now });
+        let who = ViewerHand { viewer, name, called: false };
+        viewers.hands.push(Hand { who, raised_at: now, called_at: None });
         viewers.hands_untold = true;
         Ok(Vec::new())
     }
@@ -216,12 +227,48 @@ impl Meeting {
         self.viewers.lower_all().into_iter().map(Effect::HandLowered).collect()
     }
 
+    pub(super) fn call_up(&mut self, viewer: ParticipantId, now: Duration) -> Outcome {
+        if self.banned.contains(&Ban::Seat(viewer)) {
+            return Err(Refusal::Removed);
+        }
+        let hand = self.viewers.hands.iter_mut().find(|hand| hand.who.viewer == viewer);
+        let hand = hand.ok_or(Refusal::NoSuchParticipant)?;
+        hand.called_at = Some(now);
+        self.viewers.hands_untold |= !std::mem::replace(&mut hand.who.called, true);
+        Ok(vec![Effect::CalledUp(viewer)])
+    }
+
+    /// The host's call is his key: lock, password and door are for who comes uncalled. The ports are not.
+    pub(super) fn come_up(&mut self, join: Join, now: Duration) -> Outcome {
+        let viewer = join.viewer.ok_or(Refusal::NotAllowed)?;
+        let name = check_name(join.name.as_deref().unwrap_or_default()).map_err(|_| Refusal::BadName)?;
+        let hand = self.viewers.hands.iter().find(|hand| hand.who.viewer == viewer);
+        if self.broadcast.is_none() || !hand.is_some_and(|hand| hand.is_called(now)) {
+            return Err(Refusal::NotCalled);
+        }
+        if Ban::of_person(&join.via, None, join.source, &name).is_some_and(|ban| self.banned.contains(&ban)) {
+            return Err(Refusal::Removed);
+        }
+        if self.seats.len() >= self.view.capacity {
+            return Err(Refusal::Full);
+        }
+        self.viewers.lower(viewer);
+        let id = join.participant;
+        let mut effects = self.sit_down(join, name, false);
+        effects.extend(self.lost(id, now));
+        Ok(effects)
+    }
+
     /// What came since the last tick.
     pub(super) fn tell_of_viewers(&mut self, now: Duration) -> Vec<Effect> {
         let (viewers, is_on) = (&mut self.viewers, self.broadcast.is_some());
         let before = viewers.hands.len();
         viewers.hands.retain(|hand| is_on && now.saturating_sub(hand.raised_at) < HAND_KEPT);
         viewers.hands_untold |= viewers.hands.len() < before;
+        for hand in &mut viewers.hands {
+            let is_called = hand.is_called(now);
+            viewers.hands_untold |= std::mem::replace(&mut hand.who.called, is_called) != is_called;
+        }
         let mut votes = Vec::new();
         for asked in viewers.questions.iter_mut().filter(|asked| asked.untold) {
             asked.untold = false;

@@ -114,7 +114,7 @@ fn a_viewers_hand_is_seen_by_hosts_until_it_is_lowered_or_he_is_gone() {
     assert_eq!(told(&tick(&mut meeting, 1)), [(host, vec![viewer(1), viewer(2)])], "hosts alone");
     assert_eq!(told(&tick(&mut meeting, 2)), []);
     assert_eq!(meeting.snapshot_for(guest).viewer_hands, []);
-    let first = ViewerHand { viewer: viewer(1), name: "观众1".to_owned() };
+    let first = ViewerHand { viewer: viewer(1), name: "观众1".to_owned(), called: false };
     assert_eq!(meeting.snapshot_for(host).viewer_hands[0], first);
     let promoted = act(&mut meeting, host, Action::MakeCoHost { participant: guest, on: true }).unwrap();
     assert_eq!(told(&promoted), [(guest, vec![viewer(1), viewer(2)])]);
@@ -196,4 +196,85 @@ fn viewers_vote_in_the_polls_that_are_theirs() {
     assert!(poll.viewers);
     assert_eq!((poll.voters, poll.choices[0].votes, poll.choices[1].votes), (50_000, 1, 49_999));
     act(&mut meeting, guest, Action::Vote { poll: 2, choices: vec![0] }).unwrap();
+}
+
+/// A viewer at the door of the stage.
+fn comes(n: u128) -> Command {
+    let join = web(50 + n, None);
+    Command::ComeUp(Join { name: Some(format!("观众{n}")), viewer: Some(viewer(n)), password: None, ..join })
+}
+
+fn raise(n: u128) -> ViewerAction {
+    ViewerAction::RaiseHand { name: format!("观众{n}") }
+}
+
+// product: B4
+#[test]
+fn who_is_called_up_comes_past_lock_password_and_door_for_a_minute() {
+    let (mut meeting, [host, guest, _]) = live();
+    let call = |n| Action::CallUp { viewer: viewer(n) };
+    assert_eq!(act(&mut meeting, host, call(1)), Err(Refusal::NoSuchParticipant), "whose hand is down");
+    does(&mut meeting, 1, raise(1)).unwrap();
+    assert_eq!(meeting.handle(comes(1), NOW), Err(Refusal::NotCalled));
+    assert_eq!(act(&mut meeting, guest, call(1)), Err(Refusal::NotAllowed));
+    act(&mut meeting, host, Action::Lock { on: true }).unwrap();
+    act(&mut meeting, host, Action::WaitingRoom { on: true }).unwrap();
+    assert_eq!(act(&mut meeting, host, call(1)), Ok(vec![Effect::CalledUp(viewer(1))]));
+    assert!(meeting.snapshot_for(host).viewer_hands[0].called);
+    meeting.handle(Command::Viewer(viewer(1), raise(1)), Duration::from_secs(30)).unwrap();
+    tick(&mut meeting, 60);
+    assert!(!meeting.snapshot_for(host).viewer_hands[0].called, "he may be called again");
+    assert_eq!(meeting.handle(comes(1), Duration::from_secs(60)), Err(Refusal::NotCalled));
+
+    act(&mut meeting, host, call(1)).unwrap();
+    assert_eq!(meeting.handle(comes(2), NOW), Err(Refusal::NotCalled), "another one");
+    meeting.handle(comes(1), Duration::from_secs(1)).unwrap();
+    let seen = meeting.participant(seat(51)).unwrap();
+    assert!(seen.from_audience && !seen.connected && seen.role == Role::Member, "{seen:?}");
+    assert_eq!(meeting.snapshot_for(host).viewer_hands, []);
+    assert_eq!(meeting.handle(comes(1), NOW), Err(Refusal::NotCalled), "once");
+    // By the seat's secret he sits down, and is like others.
+    let again = Join { resume: Some(seat(51)), password: None, ..web(99, None) };
+    assert_eq!(join(&mut meeting, again), seat(51));
+    assert!(meeting.participant(seat(51)).unwrap().connected);
+    // Who doesn't come has no seat after a minute.
+    does(&mut meeting, 2, raise(2)).unwrap();
+    act(&mut meeting, host, call(2)).unwrap();
+    meeting.handle(comes(2), NOW).unwrap();
+    let third = Command::ComeUp(Join { viewer: Some(viewer(3)), password: None, ..web(53, None) });
+    does(&mut meeting, 3, raise(3)).unwrap();
+    act(&mut meeting, host, call(3)).unwrap();
+    assert_eq!(meeting.handle(third, NOW), Err(Refusal::Full), "ports are ports");
+    tick(&mut meeting, 60);
+    assert_eq!(meeting.participant(seat(52)), None);
+}
+
+// product: B4
+#[test]
+fn who_was_called_up_is_sent_back_or_removed_and_never_leads() {
+    let (mut meeting, [host, guest, caller]) = live();
+    for n in [1, 2] {
+        does(&mut meeting, n, raise(n)).unwrap();
+        act(&mut meeting, host, Action::CallUp { viewer: viewer(n) }).unwrap();
+    }
+    meeting.handle(comes(1), NOW).unwrap();
+    let back = |participant| Action::SendBack { participant };
+    assert_eq!(act(&mut meeting, guest, back(seat(51))), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, back(guest)), Err(Refusal::NotAllowed), "he was no viewer");
+    let effects = act(&mut meeting, host, back(seat(51))).unwrap();
+    assert_eq!(effects[0], Effect::Dismiss(seat(51), EndReason::Left));
+    does(&mut meeting, 1, raise(1)).unwrap();
+    act(&mut meeting, host, Action::CallUp { viewer: viewer(1) }).unwrap();
+    meeting.handle(comes(1), NOW).unwrap();
+    act(&mut meeting, host, Action::Remove { participant: seat(51) }).unwrap();
+    does(&mut meeting, 1, raise(1)).unwrap();
+    assert_eq!(act(&mut meeting, host, Action::CallUp { viewer: viewer(1) }), Err(Refusal::Removed));
+    // The hosts go: the role is not his, and not where only callers stay either.
+    act(&mut meeting, guest, Action::Leave).unwrap();
+    meeting.handle(comes(2), NOW).unwrap();
+    act(&mut meeting, host, Action::Leave).unwrap();
+    assert_eq!(meeting.participant(seat(52)).unwrap().role, Role::Member);
+    assert!(meeting.participant(caller).is_some());
+    let late = join(&mut meeting, web(9, None));
+    assert_eq!(meeting.participant(late).unwrap().role, Role::Host, "it waited for a browser that came by itself");
 }

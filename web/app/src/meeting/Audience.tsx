@@ -1,5 +1,5 @@
 import type { Question, ViewersMay } from '@huitong/sdk';
-import { ActionIcon, Checkbox, Text } from '@mantine/core';
+import { ActionIcon, Button, Checkbox, Text } from '@mantine/core';
 import { Check, Hand, HandGrab, RotateCcw, Trash2 } from 'lucide-react';
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -107,12 +107,22 @@ function Hands() {
         {title}
       </Text>
       <ul className={styles.raised} tabIndex={0} aria-label={title}>
-        {hands.map(({ viewer, name }) => (
+        {hands.map(({ viewer, name, called }) => (
           <li key={viewer} data-testid="viewer-hand" data-name={name}>
             <Hand size={16} color="var(--hand)" aria-hidden />
             <span className={styles.name}>
               <Written text={name} />
             </span>
+            <Button
+              size="compact-xs"
+              variant="light"
+              disabled={called === true}
+              aria-label={`${t(called ? 'viewers.called' : 'viewers.callUp')}: ${name}`}
+              onClick={() => void attempt(() => meeting.callUp(viewer))}
+              data-testid="viewer-call-up"
+            >
+              {t(called ? 'viewers.called' : 'viewers.callUp')}
+            </Button>
             <ActionIcon
               variant="subtle"
               color="gray"

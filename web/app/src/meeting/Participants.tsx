@@ -13,6 +13,7 @@ import {
   Pin,
   RadioTower,
   Star,
+  Undo2,
   UserCog,
   UserX,
   Video,
@@ -131,6 +132,7 @@ function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
     on_hold,
     line_trouble,
     network_poor,
+    from_audience,
   } = participant;
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
@@ -142,6 +144,7 @@ function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
   const details = [
     role === 'host' && t('meeting.host'),
     role === 'co_host' && t('meeting.coHost'),
+    from_audience && t('viewers.fromAudience'),
     number !== name && number,
     !connected && t('meeting.lost'),
     connected && network_poor && t('quality.poor'),
@@ -289,6 +292,15 @@ function RowMenu({
               {role === 'co_host' ? t('meeting.unmakeCoHost') : t('meeting.makeCoHost')}
             </Menu.Item>
           </>
+        )}
+        {mayControl && participant.from_audience && (
+          <Menu.Item
+            leftSection={<Undo2 size={16} />}
+            onClick={() => void attempt(() => meeting.sendBack(id))}
+            data-testid="row-send-back"
+          >
+            {t('viewers.sendBack')}
+          </Menu.Item>
         )}
         {mayControl && (
           <Menu.Item
