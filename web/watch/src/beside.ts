@@ -73,9 +73,7 @@ export class Beside {
       me,
       (question, on) => act({ type: 'vote_for', question, on }),
     );
-    this.polls = new Polls(parts.polls, (poll, choices) =>
-      act({ type: 'vote', poll, choices }),
-    );
+    this.polls = new Polls(parts.polls, (poll, choices) => act({ type: 'vote', poll, choices }));
     this.signs = new Signs(
       { row: parts.signs, hand: parts.hand, rising: parts.rising },
       me,

@@ -1,5 +1,6 @@
 import type { Source, TrackKind } from '@huitong/sdk';
 import { Badge, Group, Stack, Table, Text, Title } from '@mantine/core';
+import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import styles from './Statistics.module.css';
 import type { Sample } from './quality';
@@ -138,7 +139,7 @@ export function Statistics() {
 const valueOf = (sample: Sample, measure: Measure): number =>
   sample[measure] * (measure === 'lost' ? 100 : 1);
 
-function limitOf(t: ReturnType<typeof useTranslation>['t'], limit: string): string {
+function limitOf(t: TFunction, limit: string): string {
   if (limit === 'cpu') return t('quality.cpu');
   return limit === 'bandwidth' ? t('quality.bandwidth') : t('quality.unlimited');
 }
