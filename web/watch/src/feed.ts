@@ -34,15 +34,8 @@ export interface Poll {
   voters: number;
 }
 
-export const REACTIONS = {
-  clap: '👏',
-  like: '👍',
-  heart: '❤️',
-  laugh: '😂',
-  surprise: '😮',
-  celebrate: '🎉',
-} as const;
-export type Reaction = keyof typeof REACTIONS;
+export const REACTIONS = ['clap', 'like', 'heart', 'laugh', 'surprise', 'celebrate'] as const;
+export type Reaction = (typeof REACTIONS)[number];
 
 /** How often something was said without words since the livestream began. */
 export type Sums = readonly { reaction: Reaction; count: number }[];

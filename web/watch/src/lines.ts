@@ -1,5 +1,7 @@
 import { currentLanguage } from './words';
 
+const SVG = 'http://www.w3.org/2000/svg';
+
 /** Pieces that what people write is shown in. What somebody wrote is text and nothing else. */
 
 export function made<Tag extends keyof HTMLElementTagNameMap>(
@@ -11,6 +13,16 @@ export function made<Tag extends keyof HTMLElementTagNameMap>(
   element.className = className;
   element.textContent = text;
   return element;
+}
+
+/** One of the drawings that the meeting's page shows too: not every system has letters for them. */
+export function drawn(name: string): SVGSVGElement {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('aria-hidden', 'true');
+  const use = document.createElementNS(SVG, 'use');
+  use.setAttribute('href', `/reactions.svg#${name}`);
+  svg.append(use);
+  return svg;
 }
 
 /** Who wrote it and when, above what he wrote. */

@@ -1,5 +1,5 @@
 import { type May, type News, REACTIONS, type Reaction, type Sums } from './feed';
-import { made } from './lines';
+import { drawn, made } from './lines';
 import { word } from './words';
 
 /** What viewers say without words: reactions, which rise over the picture, and the raised hand. */
@@ -45,8 +45,9 @@ export class Signs {
     private readonly react: (reaction: Reaction) => Promise<boolean>,
     private readonly raise: (up: boolean) => Promise<boolean>,
   ) {
-    this.buttons = (Object.keys(REACTIONS) as Reaction[]).map(reaction => {
-      const button = made('button', 'sign', REACTIONS[reaction]);
+    this.buttons = REACTIONS.map(reaction => {
+      const button = made('button', 'sign', '');
+      button.append(drawn(reaction));
       button.type = 'button';
       button.dataset['testid'] = `watch-react-${reaction}`;
       button.onclick = () => void this.react(reaction);
@@ -75,17 +76,16 @@ export class Signs {
     const { row, hand } = this.parts;
     row.setAttribute('aria-label', word('signs'));
     row.hidden = !may.reactions && !may.hands;
-    Object.keys(REACTIONS).forEach((reaction, at) => {
+    REACTIONS.forEach((reaction, at) => {
       const button = this.buttons[at];
       if (!button) return;
       button.hidden = !may.reactions;
-      button.title = word(reaction as Reaction);
-      button.setAttribute('aria-label', word(reaction as Reaction));
+      button.title = word(reaction);
+      button.setAttribute('aria-label', word(reaction));
     });
     if (!may.hands) this.lower();
     hand.hidden = !may.hands;
-    hand.setAttribute('aria-pressed', `${this.isUp}`);
-    hand.textContent = `✋ ${word(this.isUp ? 'handDown' : 'handUp')}`;
+    this.show();
   }
 
   private async toggle(): Promise<void> {
@@ -109,12 +109,13 @@ export class Signs {
   private show(): void {
     const { hand } = this.parts;
     hand.setAttribute('aria-pressed', `${this.isUp}`);
-    hand.textContent = `✋ ${word(this.isUp ? 'handDown' : 'handUp')}`;
+    hand.replaceChildren(drawn('hand'), word(this.isUp ? 'handDown' : 'handUp'));
   }
 
   private rise(reactions: readonly Reaction[]): void {
     reactions.forEach((reaction, at) => {
-      const one = made('span', 'riser', REACTIONS[reaction]);
+      const one = made('span', 'riser', '');
+      one.append(drawn(reaction));
       one.dataset['testid'] = 'watch-riser';
       one.style.left = `${4 + ((at * 37 + Math.random() * 20) % 88)}%`;
       one.style.animationDelay = `${at * 90}ms`;
