@@ -132,7 +132,8 @@ impl Told {
                 }
             }
             Event::QuestionRemoved { id } => {
-                if self.questions.remove(id).is_some() {
+                let was_known = self.questions.remove(id).is_some();
+                if was_known {
                     self.remove(*id);
                 }
             }

@@ -486,7 +486,7 @@ mod tests {
         for second in (0..100).step_by(2) {
             let ticks = second * 25..(second + 2) * 25;
             let each = both.iter_mut().map(|writer| play(writer, ticks.clone(), Duration::ZERO));
-            ended = ended.or(each.filter_map(Result::err).next());
+            ended = ended.or_else(|| each.filter_map(Result::err).next());
         }
         assert_eq!(ended.map(|error| error.kind()), Some(io::ErrorKind::QuotaExceeded));
         let [one, other] = both.map(|writer| writer.out.len());

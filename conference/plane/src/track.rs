@@ -274,7 +274,7 @@ mod tests {
         let changes = run(&mut track, start, 30_000..60_000, |_| true);
         assert_eq!(changes, [(42_000, true)]);
         // Once more after a long time it is believed sooner.
-        let changes = run(&mut track, start, 60_000..80_000, |ms| ms < 70_000 || ms > 71_000);
+        let changes = run(&mut track, start, 60_000..80_000, |ms| !(70_000..=71_000).contains(&ms));
         assert_eq!(changes, [(70_280, false), (72_560, true)]);
     }
 
