@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::mpsc::{self, Receiver},
     time::Duration,
 };
@@ -376,7 +376,7 @@ pub(crate) struct MailServer {
 
 impl MailServer {
     pub(crate) fn start() -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, tests::free_everywhere()?));
         let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
         let mut child = std::process::Command::new(python)
             .args([

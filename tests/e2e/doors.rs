@@ -112,11 +112,11 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
     page.see(&by_id("toggle-recording"))?;
     page.miss(&by_id("start-broadcast"))?;
     page.press("Escape")?;
-    // What was recorded is among his own meetings.
+    // Nothing was recorded.
     page.click("leave")?;
     page.click("end-meeting")?;
-    page.click("over-recordings")?;
-    page.until("document.querySelector('[data-testid=meetings-period] input[value=recordings]')?.checked")?;
+    page.see(&by_id("over"))?;
+    page.miss(&by_id("over-recordings"))?;
     Ok(())
 }
 

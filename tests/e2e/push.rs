@@ -49,7 +49,7 @@ fn shows_the_host(film: &Path) -> Result<()> {
 
 /// ffmpeg waits for somebody who sends by SRT.
 fn listen_by_srt(film: &Path) -> Result<(Child, String)> {
-    let port = std::net::UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = tests::free_everywhere()?;
     let url = format!("srt://127.0.0.1:{port}");
     let child = Command::new("ffmpeg")
         .args([

@@ -244,8 +244,8 @@ fn what_is_sent_fits_the_senders_line(strait: &Strait, guest: &mut Browser) -> R
         "over the host's narrow line came {pictures} pictures; {lost} of {} packets of sound were lost",
         lost + came
     );
-    // The film is noise, of which little fits: half of the pictures where the browser has time to code them.
-    assert!(pictures >= 15.0, "{pictures} pictures");
+    // The film is noise, of which little fits: 14 to 26 of the 50 came, where a standing picture has one or two.
+    assert!(pictures >= 8.0, "{pictures} pictures");
     assert!(came > 100.0 && lost <= 0.02 * came, "{lost} lost, {came} came, {pictures} pictures");
     until(guest, "the larger picture once it is wide", PATIENCE, |s| s.width as usize == WIDTH / 2)?;
     Ok(())
@@ -305,7 +305,6 @@ fn what_is_on_another_page_is_not_sent(show: &mut Show) -> Result<()> {
         sitters.push(Sitter::new(client));
     }
     guest.resize(390, 844)?;
-    guest.click("panel-close")?;
     guest.click_at("[aria-label='Next page']")?;
     guest.miss("[data-testid=tile][data-name=韩梅梅]")?;
     guest.until(&format!("{PICTURES}.then(([slots]) => slots === 0)"))?;

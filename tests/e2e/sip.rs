@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tests::{Baresip, Codec, Pjsua, RawPhone, Reply, Server, silence, tag};
+use tests::{Baresip, Codec, Pjsua, RawPhone, Reply, Server, free_everywhere, silence, tag};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,9 +68,8 @@ fn a_call_whose_connection_is_gone_is_hung_up_by_a_new_one() -> Result<()> {
 // product: P1
 #[test]
 fn a_telephone_that_speaks_ipv6_alone_is_heard_and_hears() -> Result<()> {
-    // A port that is free for the one is hardly ever taken for the other.
-    let sip = SocketAddr::from((Ipv6Addr::LOCALHOST, UdpSocket::bind("[::1]:0")?.local_addr()?.port()));
-    let web = format!("0.0.0.0:{}", UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port());
+    let sip = SocketAddr::from((Ipv6Addr::LOCALHOST, free_everywhere()?));
+    let web = format!("0.0.0.0:{}", free_everywhere()?);
     let _server = Server::start_with(&[
         ("HUITONG_SIP__UDP", &format!("[\"0.0.0.0:{0}\", \"[::]:{0}\"]", sip.port())),
         ("HUITONG_MEDIA__WEBRTC", &web),

@@ -35,9 +35,12 @@ use tones::ToneReader;
 /// A leg that has sent nothing at all for this long is told as dead: its sound has no way to us.
 const NO_MEDIA_FIRST: Duration = Duration::from_secs(10);
 
-/// The same for one that was heard before, and now sends not even reports (which come each 2.5 to 7.5 s, RFC 3550 §6.2). Shorter would
-/// hang up on phones that send nothing while they are muted, behind carriers that pass on no reports.
+/// The same for one that was heard before and sends no reports. Shorter would hang up on phones that send nothing while they are muted, behind
+/// carriers that pass on no reports.
 const NO_MEDIA: Duration = Duration::from_secs(60);
+
+/// Who sends reports (each 2.5 to 7.5 s, RFC 3550 §6.2, though some take longer) is dead when two of them are missing; not before this.
+const NO_REPORTS: Duration = Duration::from_secs(12);
 
 /// Packets sent before anything has come: a second. More would make us shoot at whomever a stranger names (reliability: A10).
 const UNHEARD_MAX: u32 = 50;
@@ -198,6 +201,9 @@ pub struct Leg {
     their_ssrc: Option<Ssrc>,
     events: VecDeque<LegEvent>,
     last_packet: Instant,
+    /// When his last report came, or the leg began, and the longest time between two.
+    reported: Instant,
+    report_gap: Option<Duration>,
     heard: bool,
     told_no_media: bool,
     next_seq: u16,
@@ -231,6 +237,8 @@ impl Leg {
             their_ssrc: None,
             events: VecDeque::new(),
             last_packet: now,
+            reported: now,
+            report_gap: None,
             heard: false,
             told_no_media: false,
             next_seq: ssrc.0.rotate_left(11) as u16,
@@ -255,6 +263,7 @@ impl Leg {
         (self.latch, self.protection) = (other.latch, other.protection);
         self.protection.begin_stream();
         (self.answered, self.unheard, self.heard) = (other.answered, other.unheard, other.heard);
+        (self.reported, self.report_gap) = (other.reported, other.report_gap);
         self
     }
 
@@ -404,6 +413,15 @@ impl Leg {
         }
     }
 
+    /// How long nothing may come.
+    fn patience(&self) -> Duration {
+        match self.report_gap {
+            Some(gap) => (gap * 5 / 2).clamp(NO_REPORTS, NO_MEDIA),
+            None if self.heard => NO_MEDIA,
+            None => NO_MEDIA_FIRST,
+        }
+    }
+
     /// A packet that says how silence sounds. In the jitter buffer it is known by being shorter than any sound.
     fn take_noise(&mut self, seq: u64, packet: &RtpPacket<'_>, now: Instant) {
         let payload = packet.payload.get(..NOISE_BYTES_MAX).unwrap_or(packet.payload);
@@ -440,6 +458,8 @@ impl Leg {
         };
         if self.reports.read(datagram, now) {
             // Who is muted or suppresses silence sends no sound, and is there.
+            let gap = now.saturating_duration_since(std::mem::replace(&mut self.reported, now));
+            self.report_gap = self.report_gap.max(Some(gap));
             self.note_life(now);
         } else {
             self.stats.dropped_nonsense += 1;
@@ -460,8 +480,7 @@ impl Leg {
     /// Gives what plays in this tick; call it once in 20 ms.
     pub fn pull(&mut self, now: Instant) -> Pulled<'_> {
         // Whose silence is comfort noise may say so once and no more (RFC 3389 §4).
-        let patience = if self.heard { NO_MEDIA } else { NO_MEDIA_FIRST };
-        if !self.told_no_media && !self.noise && now.saturating_duration_since(self.last_packet) >= patience {
+        if !self.told_no_media && !self.noise && now.saturating_duration_since(self.last_packet) >= self.patience() {
             self.told_no_media = true;
             self.tell(LegEvent::NoMedia);
         }
@@ -805,6 +824,29 @@ mod tests {
         assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
         leg.handle_rtcp("192.0.2.1:4001".parse().unwrap(), &mut report.clone(), start + Duration::from_secs(71));
         assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
+    }
+
+    // product: J6; a telephone whose battery is empty
+    #[test]
+    fn who_reports_is_missed_as_soon_as_two_reports_are() {
+        let start = Instant::now();
+        for (every, dead_after) in [(2, 12), (5, 13), (20, 50), (40, 60)] {
+            let mut leg = Leg::new(config(), Ssrc(1), start);
+            let at = |seconds| start + Duration::from_secs(seconds);
+            let last = 3 * every;
+            for seconds in 0..=last {
+                leg.handle_rtp(config().remote, &mut packet(8, seconds as u16, 160, &[0; 160]), at(seconds));
+                if seconds > 0 && seconds % every == 0 {
+                    leg.handle_rtcp("192.0.2.1:4001".parse().unwrap(), &mut [0x80, 201, 0, 1, 0, 0, 0, 9], at(seconds));
+                }
+                leg.pull(at(seconds));
+            }
+            assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
+            leg.pull(at(last + dead_after - 1));
+            assert_eq!(events(&mut leg), [], "{every}");
+            leg.pull(at(last + dead_after));
+            assert_eq!(events(&mut leg), [LegEvent::NoMedia], "{every}");
+        }
     }
 
     // product: P2
