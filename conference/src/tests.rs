@@ -104,18 +104,8 @@ impl House {
     async fn call(&self) -> (LegMedia, mpsc::Receiver<LegFact>) {
         let (leg, facts) = self.plane.open_leg(LOOPBACK).await.unwrap();
         let settings = LegSettings {
-            codec: AudioCodec::Pcma,
-            payload_type: 8,
             telephone_event: Some(101),
-            remote: SocketAddr::new(LOOPBACK, 9),
-            signalling: LOOPBACK,
-            srtp: None,
-            comfort_noise: None,
-            rtcp_mux: false,
-            rtcp: None,
-            sends: true,
-            second_event: None,
-            others: Vec::new(),
+            ..LegSettings::new(AudioCodec::Pcma, 8, SocketAddr::new(LOOPBACK, 9))
         };
         leg.start(settings).await.unwrap();
         (leg, facts)

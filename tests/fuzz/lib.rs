@@ -370,20 +370,7 @@ fn leg() -> Leg {
 }
 
 fn leg_config() -> LegConfig {
-    LegConfig {
-        codec: AudioCodec::Pcma,
-        payload_type: 8,
-        telephone_event: Some(101),
-        comfort_noise: Some(13),
-        rtcp_mux: false,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
-        remote: THEM,
-        signalling: THEM.ip(),
-        srtp: None,
-    }
+    LegConfig { telephone_event: Some(101), comfort_noise: Some(13), ..LegConfig::new(AudioCodec::Pcma, 8, THEM) }
 }
 
 /// All that comes; how many keys were heard.

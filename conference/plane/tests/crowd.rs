@@ -36,18 +36,8 @@ async fn two_thousand_calls_end_at_once_and_their_ports_are_free() {
     for n in 0..CALLERS {
         let (leg, facts) = plane.open_leg(HERE).await.unwrap();
         let settings = LegSettings {
-            codec: AudioCodec::Pcma,
-            payload_type: 8,
             telephone_event: Some(101),
-            remote: SocketAddr::new(HERE, 9),
-            signalling: HERE,
-            srtp: None,
-            comfort_noise: None,
-            rtcp_mux: false,
-            rtcp: None,
-            sends: true,
-            second_event: None,
-            others: Vec::new(),
+            ..LegSettings::new(AudioCodec::Pcma, 8, SocketAddr::new(HERE, 9))
         };
         leg.start(settings).await.unwrap();
         meeting.seat_leg(ParticipantId::from_u128(n), leg.id()).await.unwrap();

@@ -17,18 +17,9 @@ use network::{Dice, TICK_US, packet, remote};
 fn call(start: Instant, encrypted: bool) -> (Leg, Leg) {
     let (suite, ours, theirs) = (SrtpSuite::AesCm128HmacSha1Tag80, SrtpKey([1; 30]), SrtpKey([2; 30]));
     let config = |ours, theirs| LegConfig {
-        codec: AudioCodec::Pcma,
-        payload_type: 8,
         telephone_event: Some(101),
-        remote: remote(),
-        signalling: remote().ip(),
         srtp: encrypted.then_some(Keying::Sdes(SrtpKeys { suite, ours, theirs })),
-        comfort_noise: None,
-        rtcp_mux: false,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
+        ..LegConfig::new(AudioCodec::Pcma, 8, remote())
     };
     (Leg::new(config(theirs, ours), Ssrc(2), start), Leg::new(config(ours, theirs), Ssrc(1), start))
 }

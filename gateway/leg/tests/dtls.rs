@@ -43,18 +43,10 @@ fn settings(own: &Arc<DtlsIdentity>, theirs: &DtlsIdentity, active: bool) -> Dtl
 
 fn config(remote: SocketAddr, dtls: DtlsSettings, rtcp_mux: bool) -> LegConfig {
     LegConfig {
-        codec: AudioCodec::Pcma,
-        payload_type: 8,
         telephone_event: Some(101),
-        remote,
-        signalling: remote.ip(),
         srtp: Some(Keying::Dtls(dtls)),
-        comfort_noise: None,
         rtcp_mux,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
+        ..LegConfig::new(AudioCodec::Pcma, 8, remote)
     }
 }
 

@@ -71,20 +71,7 @@ impl Telephone {
 }
 
 fn config(remote: SocketAddr, keying: Keying) -> LegConfig {
-    LegConfig {
-        codec: AudioCodec::Pcma,
-        payload_type: 8,
-        telephone_event: None,
-        remote,
-        signalling: remote.ip(),
-        srtp: Some(keying),
-        comfort_noise: None,
-        rtcp_mux: true,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
-    }
+    LegConfig { srtp: Some(keying), rtcp_mux: true, ..LegConfig::new(AudioCodec::Pcma, 8, remote) }
 }
 
 fn is_heard(from: &mut Leg, to: &mut Leg, at: SocketAddr) -> bool {

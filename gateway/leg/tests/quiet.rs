@@ -14,20 +14,7 @@ const COMFORT_NOISE: u8 = 13;
 /// Speech for a second, then silence; packets of each payload type in each second, and the bytes of the last noise.
 fn sent(codec: AudioCodec, comfort_noise: Option<u8>) -> (Vec<[usize; 2]>, Vec<u8>) {
     let remote = SocketAddr::from(([192, 0, 2, 1], 4000));
-    let config = LegConfig {
-        codec,
-        payload_type: 9,
-        telephone_event: Some(101),
-        remote,
-        signalling: remote.ip(),
-        srtp: None,
-        comfort_noise,
-        rtcp_mux: false,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
-    };
+    let config = LegConfig { telephone_event: Some(101), comfort_noise, ..LegConfig::new(codec, 9, remote) };
     let start = Instant::now();
     let mut leg = Leg::new(config, Ssrc(1), start);
     // Who has been heard is sent whatever there is.

@@ -151,20 +151,7 @@ impl Run {
         for index in 0..options.callers {
             let meeting = index % options.meetings;
             let remote = SocketAddr::from(([127, 0, 0, 1], 1024 + (index % 60_000) as u16));
-            let config = LegConfig {
-                codec,
-                payload_type: payload_type(codec),
-                telephone_event: Some(101),
-                remote,
-                signalling: remote.ip(),
-                srtp: None,
-                comfort_noise: None,
-                rtcp_mux: false,
-                rtcp: None,
-                sends: true,
-                second_event: None,
-                others: Vec::new(),
-            };
+            let config = LegConfig { telephone_event: Some(101), ..LegConfig::new(codec, payload_type(codec), remote) };
             let room = &mut meetings[meeting];
             let seat =
                 room.mixer.add(SeatConfig { input: Some(codec), output: Some(codec), voice: true, apart: false })?;

@@ -103,20 +103,7 @@ fn sound_kib(legs: usize) -> anyhow::Result<f64> {
     let plane = super::loopback_plane(30_000..=49_999)?;
     let greeting = Prompts::load()?.greeting(Language::ZhCn);
     let remote = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
-    let settings = LegSettings {
-        codec: AudioCodec::Pcmu,
-        payload_type: 0,
-        telephone_event: Some(101),
-        remote,
-        signalling: remote.ip(),
-        srtp: None,
-        comfort_noise: None,
-        rtcp_mux: false,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
-    };
+    let settings = LegSettings { telephone_event: Some(101), ..LegSettings::new(AudioCodec::Pcmu, 0, remote) };
     runtime.block_on(async {
         let open = async || {
             let (leg, facts) = plane.open_leg(remote.ip()).await?;

@@ -94,20 +94,7 @@ pub(crate) fn remote() -> SocketAddr {
 
 /// Sound has payload type 8 and keys 101, whatever the codec.
 pub(crate) fn leg(codec: AudioCodec, telephone_event: Option<u8>, start: Instant) -> Leg {
-    let config = LegConfig {
-        codec,
-        payload_type: 8,
-        telephone_event,
-        remote: remote(),
-        signalling: remote().ip(),
-        srtp: None,
-        comfort_noise: None,
-        rtcp_mux: false,
-        rtcp: None,
-        sends: true,
-        second_event: None,
-        others: Vec::new(),
-    };
+    let config = LegConfig { telephone_event, ..LegConfig::new(codec, 8, remote()) };
     Leg::new(config, Ssrc(1), start)
 }
 
