@@ -588,7 +588,7 @@ impl Default for Media {
             denoise: true,
             mute_music: true,
             echo_guard: false,
-            loudest: Loudest(5),
+            loudest: Loudest(plane::LOUDEST),
             webrtc: SocketAddr::new(ANY, 7000),
             announced: Vec::new(),
             stun: None,

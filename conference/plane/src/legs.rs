@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use leg::{Component, Leg, LegEvent, Pulled};
+use leg::{Component, Leg, LegConfig, LegEvent, Pulled};
 use mixer::{Incoming, Mixer, Recording, SeatKey};
 use model::MeetingId;
 use rustc_hash::FxBuildHasher;
@@ -50,7 +50,7 @@ pub(crate) struct Legs {
     /// Legs whose packets made us panic; the worker closes them.
     broken: Vec<LegId>,
     /// Legs that are spoken to in another codec; the worker changes to it.
-    otherwise: Vec<LegId>,
+    otherwise: Vec<(LegId, LegConfig)>,
 }
 
 impl Legs {
@@ -104,7 +104,7 @@ impl Legs {
     }
 
     /// See [`Leg::wants`].
-    pub(crate) fn take_otherwise(&mut self) -> Vec<LegId> {
+    pub(crate) fn take_otherwise(&mut self) -> Vec<(LegId, LegConfig)> {
         std::mem::take(&mut self.otherwise)
     }
 
@@ -147,8 +147,8 @@ impl Legs {
         if let Some(percent) = leg.take_reported_loss() {
             mixer.set_loss(seat, percent);
         }
-        if leg.wants().is_some() {
-            self.otherwise.push(id);
+        if let Some(config) = leg.wants() {
+            self.otherwise.push((id, config));
         }
         let (incoming, level) = match leg.pull(now) {
             Pulled::Packet(payload, level) => (Incoming::Packet(payload), level),

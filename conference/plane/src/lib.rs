@@ -248,6 +248,24 @@ impl Plane {
 }
 
 #[cfg(test)]
+impl PlaneConfig {
+    /// Of this machine alone.
+    fn local(workers: usize, rtp_ports: RangeInclusive<u16>) -> Self {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self {
+            workers,
+            rtp_ports,
+            rtp_bind: here,
+            rtp_announced: vec![here],
+            care: LineCare::default(),
+            loudest: LOUDEST,
+            webrtc_bind: SocketAddr::new(here, 0),
+            webrtc_announced: vec![here],
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
@@ -259,17 +277,7 @@ mod tests {
     #[tokio::test]
     async fn who_comes_next_goes_to_the_worker_with_the_fewest() {
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let config = PlaneConfig {
-            workers: 2,
-            rtp_ports: 42_602..=42_699,
-            rtp_bind: here,
-            rtp_announced: vec![here],
-            care: LineCare::default(),
-            loudest: LOUDEST,
-            webrtc_bind: SocketAddr::new(here, 0),
-            webrtc_announced: vec![here],
-        };
-        let plane = Plane::start(config).unwrap();
+        let plane = Plane::start(PlaneConfig::local(2, 42_602..=42_699)).unwrap();
         let (meeting, _facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
         for number in 1..=6 {
             meeting.begin_bringing(ParticipantId::from_u128(number), Arc::new(Notify::new())).await.unwrap();

@@ -1,7 +1,5 @@
 //! A meeting whose media panics is closed, and no other notices.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
 use model::MeetingId;
 
 use crate::{
@@ -11,18 +9,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_meeting_that_panics_is_closed_and_no_other_notices() {
-    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let config = PlaneConfig {
-        workers: 1,
-        rtp_ports: 42_600..=42_601,
-        rtp_bind: here,
-        rtp_announced: vec![here],
-        care: mixer::LineCare::default(),
-        loudest: crate::LOUDEST,
-        webrtc_bind: SocketAddr::new(here, 0),
-        webrtc_announced: vec![here],
-    };
-    let plane = Plane::start(config).unwrap();
+    let plane = Plane::start(PlaneConfig::local(1, 42_600..=42_601)).unwrap();
     let (bad, mut facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
     let (good, _facts) = plane.open_meeting(MeetingId::from_u128(2)).await.unwrap();
     plane.worker(0).tell(Command::Meeting { id: MeetingId::from_u128(1), command: MeetingCommand::Panic });

@@ -692,11 +692,8 @@ impl Worker {
             // Where one is closed the next stands in its place.
             next += usize::from(self.guarded(id, ticks));
         }
-        for id in self.legs.take_otherwise() {
-            let wanted = self.legs.get(id).and_then(|slot| slot.leg.as_ref()?.wants());
-            if let Some(config) = wanted
-                && let Err(error) = self.begin_leg(id, config, now)
-            {
+        for (id, config) in self.legs.take_otherwise() {
+            if let Err(error) = self.begin_leg(id, config, now) {
                 tracing::error!(leg = ?id, %error, "leg can't change its codec");
             }
         }
