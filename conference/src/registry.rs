@@ -143,6 +143,12 @@ impl Registry {
         self.livestreams().meetings.get(&id).copied()
     }
 
+    /// The meeting of a livestream, and the way to it, where it is live.
+    pub(crate) fn live(&self, livestream: BroadcastId) -> Option<(MeetingId, Way)> {
+        let meeting = self.meeting_of(livestream)?;
+        Some((meeting, self.known(meeting)?))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<MeetingId, Way>> {
         // A map of ways is whole between any two operations, whoever panicked.
         self.meetings.lock().unwrap_or_else(PoisonError::into_inner)

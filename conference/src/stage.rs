@@ -82,8 +82,7 @@ impl Drop for StageViewers {
 impl Conference {
     /// A place to watch a livestream from, while there is one. Who may is asked elsewhere: [`Conference::admit_viewer`].
     pub async fn watch_stage(&self, livestream: BroadcastId) -> Result<StageSeat, Refusal> {
-        let meeting = self.shared.registry.meeting_of(livestream).ok_or(Refusal::NotLive)?;
-        let way = self.shared.registry.known(meeting).ok_or(Refusal::NotLive)?;
+        let (_, way) = self.shared.registry.live(livestream).ok_or(Refusal::NotLive)?;
         let (answer, answered) = oneshot::channel();
         let sent = way.requests.send(Request::Watch { livestream, answer }).await;
         sent.map_err(|_| Refusal::NotLive)?;

@@ -209,25 +209,27 @@ impl ViewerChats {
 
     /// Takes from what a meeting tells its people what is of its livestream's viewers.
     pub(crate) fn note(&self, livestream: BroadcastId, event: &Event) {
-        if let Some(told) = lock(&self.chats).get_mut(&livestream) {
-            told.note(event);
-        }
+        self.tell(livestream, |told| told.note(event));
     }
 
     /// A host has taken a viewer's hand down.
     pub(crate) fn lower(&self, livestream: BroadcastId, viewer: ParticipantId) {
-        if let Some(told) = lock(&self.chats).get_mut(&livestream) {
+        self.tell(livestream, |told| {
             let revision = told.next();
             push(&mut told.lowered, (revision, viewer));
-        }
+        });
     }
 
     /// A host calls a viewer up.
     pub(crate) fn call(&self, livestream: BroadcastId, viewer: ParticipantId) {
-        if let Some(told) = lock(&self.chats).get_mut(&livestream) {
+        self.tell(livestream, |told| {
             let revision = told.next();
             push(&mut told.called, (revision, viewer));
-        }
+        });
+    }
+
+    fn tell(&self, livestream: BroadcastId, tell: impl FnOnce(&mut Told)) {
+        lock(&self.chats).get_mut(&livestream).map(tell);
     }
 
     /// The livestream is over, and its replay shows nothing of this.
@@ -254,8 +256,7 @@ impl Conference {
         action: ViewerAction,
         source: IpAddr,
     ) -> Result<ParticipantId, ViewerRefused> {
-        let registry = &self.shared.registry;
-        let way = registry.meeting_of(livestream).and_then(|id| registry.known(id)).ok_or(Refusal::NotLive)?;
+        let (_, way) = self.shared.registry.live(livestream).ok_or(Refusal::NotLive)?;
         let taken =
             lock(&self.viewer_chats().paces).take(&action, livestream, viewer, network_of(source), Instant::now());
         taken.map_err(ViewerRefused::TooFast)?;
@@ -276,9 +277,7 @@ impl Conference {
         name: String,
         source: IpAddr,
     ) -> Result<(MeetingId, String), Refusal> {
-        let registry = &self.shared.registry;
-        let meeting = registry.meeting_of(livestream).ok_or(Refusal::NotLive)?;
-        let way = registry.known(meeting).ok_or(Refusal::NotLive)?;
+        let (meeting, way) = self.shared.registry.live(livestream).ok_or(Refusal::NotLive)?;
         let join = Join {
             participant: ParticipantId::new(Uuid::now_v7()),
             name: Some(name),

@@ -41,7 +41,7 @@ pub use broadcast::{Broadcast, BroadcastFact};
 pub use captions::{CaptionsConfig, CaptionsError};
 pub use feed::Feed;
 pub use ingest::{IngestError, IngestInput, IngestOutput};
-pub use origin::{CacheFor, Coding, HlsFile, Origin, OriginError};
+pub use origin::{CacheFor, Coding, HlsFile, MULTIVARIANT, Origin, OriginError};
 pub use recording::RecordingFailed;
 pub use recordings::{Film, NewRecording, RecordedTrack, Recording, RecordingConfig, Recordings, StoredFilm};
 pub use scene::{Scene, Tile, TileKind};

@@ -22,6 +22,9 @@ use crate::{
     wire::Track,
 };
 
+/// Which sizes of a livestream there are, and where (RFC 8216 §4.1): what a player asks for first, and once.
+pub const MULTIVARIANT: &str = "index.m3u8";
+
 /// How long a request for something to come is kept waiting: three target durations. A studio's restart fits in.
 const WAIT_MAX: Duration = Duration::from_secs(6);
 
@@ -283,7 +286,7 @@ enum Request {
 impl Request {
     fn parse(file: &str, query: Option<&str>) -> Result<Self, OriginError> {
         let track = match file {
-            "index.m3u8" => return Ok(Self::Multivariant),
+            MULTIVARIANT => return Ok(Self::Multivariant),
             "video.m3u8" => Track::Video,
             "audio.m3u8" => Track::Audio,
             "low.m3u8" => Track::Low,

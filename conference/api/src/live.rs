@@ -18,7 +18,7 @@ use axum::{
 use conference::{PASS_LASTS, viewer_of};
 use futures_util::future::{BoxFuture, Either};
 use model::BroadcastId;
-use streaming::{CacheFor, Coding, HlsFile, OriginError};
+use streaming::{CacheFor, Coding, HlsFile, MULTIVARIANT, OriginError};
 use tower_service::Service;
 
 use crate::{
@@ -33,9 +33,6 @@ const PASS: &str = "huitong-watch";
 
 /// A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
-
-/// Which sizes there are, and where: what a player asks for first, and once.
-const MULTIVARIANT: &str = "index.m3u8";
 
 /// Header fields of an answer, and what HTTP adds.
 const FIELDS: usize = 12;

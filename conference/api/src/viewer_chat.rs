@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::{HeaderValue, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use conference::{QuestionNews, ViewerNews, ViewerRefused};
@@ -93,9 +93,7 @@ pub(crate) async fn read(
     let messages = messages.into_iter().map(MessageView::from).collect();
     let questions = questions.into_iter().map(QuestionView::from).collect();
     let news = NewsView { revision, messages, removed, questions, polls, reactions, may, lowered, called };
-    let mut response = Json(news).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(news)).into_response())
 }
 
 /// A viewer's words.
@@ -164,22 +162,25 @@ pub(crate) async fn come_up(
     Body(Comer { viewer, name }): Body<Comer>,
 ) -> Result<Response, Problem> {
     let id: BroadcastId = caller.id(&id)?;
-    let viewer = u128::from_str_radix(&viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
+    let viewer = drawn(&caller, &viewer)?;
     app.joins.allow(caller.source).map_err(|wait| caller.problem(Code::TooOften).retry_after(wait))?;
     let come = app.conference.viewer_comes_up(id, viewer, name, caller.source).await;
     let (meeting, resume) = come.map_err(|refusal| caller.problem(refusal.into()))?;
-    let mut response = Json(KeptSeat { meeting, resume }).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(KeptSeat { meeting, resume })).into_response())
 }
 
 async fn act(app: &App, caller: &Caller, id: &str, viewer: &str, action: ViewerAction) -> Result<Json<Known>, Problem> {
     let id: BroadcastId = caller.id(id)?;
-    let viewer = u128::from_str_radix(viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
+    let viewer = drawn(caller, viewer)?;
     let done = app.conference.viewer_does(id, viewer, action, caller.source).await;
     let from = done.map_err(|refused| match refused {
         ViewerRefused::TooFast(wait) => caller.problem(Code::TooFast).retry_after(wait),
         ViewerRefused::Meeting(refusal) => caller.problem(refusal.into()),
     })?;
     Ok(Json(Known { from }))
+}
+
+/// The number that a viewer's page has drawn.
+fn drawn(caller: &Caller, viewer: &str) -> Result<u128, Problem> {
+    u128::from_str_radix(viewer, 16).map_err(|_| caller.problem(Code::BadMessage))
 }

@@ -66,7 +66,8 @@ async fn broadcast(
     let recording = app.recordings.replay(id);
     let title = door.map(|door| door.title).or_else(|| recording.as_ref().map(|recording| recording.title.clone()));
     let title = title.ok_or_else(|| caller.problem(Code::NotFound))?;
-    let live = app.origin.is_live(id) || recording.is_none() && app.origin.get(id, "index.m3u8", None).await.is_ok();
+    let live = app.origin.is_live(id)
+        || recording.is_none() && app.origin.get(id, streaming::MULTIVARIANT, None).await.is_ok();
     let access = app.conference.watch_access(id).await.map_err(|error| caller.failed(&error))?;
     let (host, start) = app.conference.watch_about(id).await.map_err(|error| caller.failed(&error))?;
     let viewers = app.conference.viewers(id);
@@ -135,11 +136,10 @@ async fn attend(
     let viewers = if known { app.conference.note_viewer(id, viewer) } else { app.conference.viewers(id) };
     let pass_seconds = pass.as_ref().map(|_| PASS_LASTS.as_secs());
     let view = AttendView { viewers: viewers.live, viewers_peak: viewers.peak, pass_seconds };
-    let mut response = Json(view).into_response();
+    let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response();
     if let Some(pass) = pass {
         response.headers_mut().insert(header::SET_COOKIE, live::pass_cookie(id, &pass, caller.tls));
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
