@@ -1,4 +1,4 @@
-import { Call } from './call';
+import { Call, type CallParts } from './call';
 import { Chat } from './chat';
 import { type Action, Feed, type May, type News, Refused } from './feed';
 import { Polls } from './polls';
@@ -34,17 +34,7 @@ interface Parts {
   signs: HTMLElement;
   hand: HTMLButtonElement;
   rising: HTMLElement;
-  call: {
-    dialog: HTMLDialogElement;
-    title: HTMLElement;
-    words: HTMLElement;
-    camera: HTMLInputElement;
-    cameraWord: HTMLElement;
-    problem: HTMLElement;
-    no: HTMLButtonElement;
-    yes: HTMLButtonElement;
-    frame: HTMLElement;
-  };
+  call: CallParts;
 }
 
 export class Beside {

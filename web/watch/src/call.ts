@@ -1,11 +1,10 @@
-import type { Feed } from './feed';
-import { Refused } from './feed';
+import { type Feed, Refused } from './feed';
 import type { Own, Stage } from './stage';
 import { type Word, word } from './words';
 
 /** The host's call: whoever takes it comes into the meeting, and is a viewer again when he is back. */
 
-interface Parts {
+export interface CallParts {
   dialog: HTMLDialogElement;
   title: HTMLElement;
   words: HTMLElement;
@@ -23,7 +22,7 @@ export class Call {
   private isComing = false;
 
   constructor(
-    private readonly parts: Parts,
+    private readonly parts: CallParts,
     private readonly feed: Feed,
     private readonly name: () => string,
     private readonly onNo: () => void,

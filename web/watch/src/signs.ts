@@ -46,7 +46,7 @@ export class Signs {
     private readonly raise: (up: boolean) => Promise<boolean>,
   ) {
     this.buttons = REACTIONS.map(reaction => {
-      const button = made('button', 'sign', '');
+      const button = made('button', 'sign');
       button.append(drawn(reaction));
       button.type = 'button';
       button.dataset['testid'] = `watch-react-${reaction}`;
@@ -114,7 +114,7 @@ export class Signs {
 
   private rise(reactions: readonly Reaction[]): void {
     reactions.forEach((reaction, at) => {
-      const one = made('span', 'riser', '');
+      const one = made('span', 'riser');
       one.append(drawn(reaction));
       one.dataset['testid'] = 'watch-riser';
       one.style.left = `${4 + ((at * 37 + Math.random() * 20) % 88)}%`;
