@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::json;
-use tests::{Browser, Colour, Server, by_id};
+use tests::{Browser, Colour, PASSWORD, Server, by_id};
 
 use crate::web::is_sound;
 
@@ -16,8 +16,6 @@ const SHIFT: &str = "new Promise(done => {
     new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum))));
 })";
-
-const PASSWORD: &str = "Huitong-2026";
 
 // reliability: A8
 #[test]

@@ -3,14 +3,12 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use tests::{Browser, Colour, RawPhone, Server, by_id, tag};
+use tests::{Browser, Colour, PASSWORD, RawPhone, Server, by_id, tag};
 
 use crate::{
     calls::tone,
     web::{is_sound_everywhere, segment},
 };
-
-const PASSWORD: &str = "Huitong-2026";
 
 // product: A1, P3, P8, P9
 #[test]

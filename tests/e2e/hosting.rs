@@ -2,11 +2,9 @@
 
 use anyhow::Result;
 use serde_json::json;
-use tests::{Browser, Client, Colour, Server, by_id};
+use tests::{Browser, Client, Colour, PASSWORD, Server, by_id};
 
 use crate::{troubles::reads, web::from_row};
-
-const PASSWORD: &str = "Huitong-2026";
 
 fn notice(kind: &str) -> String {
     format!("[data-notice={kind}]")

@@ -9,15 +9,13 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Browser, Client, RawPhone, Server, Sitter, by_id, tag};
+use tests::{Browser, Client, PASSWORD, RawPhone, Server, Sitter, by_id, tag};
 
 use crate::{
     pictures::{ffmpeg, keep, somebody},
     troubles::SIZES,
     web::{segment, unsound},
 };
-
-const PASSWORD: &str = "Huitong-2026";
 
 /// What is done with each screen.
 pub(crate) enum Doing {

@@ -4,11 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
-use tests::{Browser, Client, Colour, Server, by_id, http};
+use tests::{Browser, Client, Colour, PASSWORD, Server, by_id, http};
 
 use crate::{pictures::ffmpeg, web::is_sound};
-
-const PASSWORD: &str = "Huitong-2026";
 
 /// A document with a page in each of these colours, as fractions of red, green and blue.
 fn write_pdf(path: &Path, colours: &[&str]) -> Result<()> {

@@ -4,25 +4,13 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{Browser, Colour, Server, by_id, http};
 
-use crate::web::is_sound;
-
-const PASSWORD: &str = "Huitong-2026";
-
-const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
+use crate::{
+    watching::{VIDEO, live},
+    web::{begin_poll, is_sound},
+};
 
 /// What the viewer's microphone hears.
 const VIEWER_HZ: f32 = 900.0;
-
-/// A host who is live and has his chat open, and the watch page's address.
-fn live(server: &Server) -> Result<(Browser, String)> {
-    let mut host = Browser::start(700.0, Colour::Red)?;
-    host.login(server.web, "host", PASSWORD)?;
-    host.join(server.web, &server.meeting, "韩梅梅", "")?;
-    host.click("start-broadcast")?;
-    host.see("[data-testid=broadcast][data-state=live]")?;
-    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
-    Ok((host, watch.as_str().unwrap_or_default().to_owned()))
-}
 
 /// What a viewer without a browser is answered: the problem's code where it is one.
 async fn does(address: &str, viewer: &str, action: Value) -> Result<std::result::Result<Value, String>> {
@@ -101,12 +89,7 @@ async fn viewers_ask_vote_react_and_raise_their_hands() -> Result<()> {
         viewer.see("[data-testid=watch-hand][aria-pressed=false]")?;
 
         // A poll for viewers too, of which a telephone shows both states.
-        host.click("more")?;
-        host.click("open-polls")?;
-        host.click("poll-new")?;
-        host.fill("poll-question", "何时发布？")?;
-        host.fill("poll-choice", "周五")?;
-        host.evaluate("document.querySelectorAll('[data-testid=poll-choice]')[1].focus()")?;
+        begin_poll(&mut host)?;
         host.type_text("周一")?;
         host.click("poll-viewers")?;
         host.click("poll-start")?;

@@ -1,16 +1,14 @@
 //! The watch page in a viewer's hands: before it begins, on a telephone, going back, choosing, and without scripts' help.
 
 use anyhow::{Context, Result};
-use tests::{Browser, Colour, Server, by_id};
+use tests::{Browser, Colour, PASSWORD, Server, by_id};
 
 use crate::web::is_sound;
 
-const PASSWORD: &str = "Huitong-2026";
-
-const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
+pub(crate) const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
 
 /// A host who is live, and the watch page's address.
-fn live(server: &Server) -> Result<(Browser, String)> {
+pub(crate) fn live(server: &Server) -> Result<(Browser, String)> {
     let mut host = Browser::start(700.0, Colour::Red)?;
     host.login(server.web, "host", PASSWORD)?;
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
