@@ -161,7 +161,7 @@ pub(crate) struct Look {
     pub(crate) estimate: Option<u64>,
     /// Packets of pictures that were held back because his browser reports nothing.
     pub(crate) withheld: u64,
-    /// His page shows pictures.
+    /// His page shows pictures that would be larger, or there at all, on a wider line.
     pub(crate) wants_pictures: bool,
 }
 

@@ -99,6 +99,8 @@ pub(crate) struct Subscriber {
     falls_from: u64,
     /// Bits per second of all that is sent.
     sent: u64,
+    /// Not all that is wanted fits.
+    wants_more: bool,
     /// When more was last tried than is sent, and how much.
     tried: Option<(Instant, u64)>,
     filled: Option<Filled>,
@@ -140,6 +142,7 @@ impl Subscriber {
             narrowed: None,
             falls_from: 0,
             sent: 0,
+            wants_more: false,
             tried: None,
             filled: None,
             cap: None,
@@ -178,6 +181,11 @@ impl Subscriber {
     pub(crate) fn layer_of(&self, wanted: &Wanted) -> Option<Layer> {
         let slot = self.assigned.iter().position(|source| *source == Some(wanted.source))?;
         self.layers.get(slot).copied().flatten()
+    }
+
+    /// A wider line would carry more of what is wanted.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.wants_more && !self.order.is_empty()
     }
 
     /// What the line carries, in bits per second; none while it is not known.
@@ -239,11 +247,12 @@ impl Subscriber {
         let recovers = self.narrowed.is_some_and(|at| now.saturating_duration_since(at) < RECOVERY);
         self.filled = self.filled.filter(|filled| self.sent < filled.rate);
         let is_forbidden = self.filled.is_some_and(|filled| filled.forbids(given.next + voices, now));
-        let wants_more = given.next > given.sum && !recovers && !is_forbidden;
-        if wants_more {
+        self.wants_more = given.next > given.sum;
+        let tries_more = self.wants_more && !recovers && !is_forbidden;
+        if tries_more {
             self.tried = Some((now, given.next + voices));
         }
-        let told = if wants_more { given.next + voices } else { 0 };
+        let told = if tries_more { given.next + voices } else { 0 };
         if told.abs_diff(self.told) > self.told / CHANGE {
             self.told = told;
             sfu.set_minimum(self.peer, told, now);

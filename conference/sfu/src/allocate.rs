@@ -58,8 +58,9 @@ pub fn allocate(budget: Option<u64>, wants: &[Want]) -> Allocation {
     let steps: Vec<_> = wants.iter().map(Want::steps).collect();
     let mut left = budget.unwrap_or(u64::MAX);
     let mut layers: Vec<Option<Layer>> = vec![None; wants.len()];
+    let first = steps.iter().position(|steps| !steps.is_empty());
     for (index, want) in wants.iter().enumerate() {
-        let room = if index == 0 { left.saturating_mul(FIRST) } else { left };
+        let room = if first == Some(index) { left.saturating_mul(FIRST) } else { left };
         let Some(smallest) = steps[index].first().copied().filter(|layer| want.cost(*layer) <= room) else { continue };
         left = left.saturating_sub(want.rate(smallest).unwrap_or_default());
         layers[index] = Some(smallest);
@@ -131,6 +132,8 @@ mod tests {
         let large = Want { rates: [None, None, Some(1_500)], enough: Q, now: None };
         assert_eq!(allocate(None, &[large]).layers, [Some(F)], "there is no smaller one");
         assert_eq!(allocate(None, &[Want::default()]).layers, [None], "nothing is sent");
+        let given = allocate(Some(100), &[Want::default(), camera(F), camera(F)]);
+        assert_eq!(given.layers, [None, Some(Q), None], "the first that is sent");
     }
 
     proptest! {
@@ -144,7 +147,7 @@ mod tests {
                 .map(|(rates, enough)| Want { rates, enough: Layer::new(enough), now: None })
                 .collect();
             let given = allocate(Some(budget), &wants);
-            let first = given.layers.first().copied().flatten().and_then(|layer| wants[0].rates[layer.index()]);
+            let first = wants.iter().position(|want| !want.steps().is_empty()).and_then(|index| wants[index].rate(given.layers[index]?));
             prop_assert!(given.sum <= budget || Some(given.sum) == first && given.sum <= FIRST * budget);
             for (want, layer) in wants.iter().zip(&given.layers) {
                 prop_assert!(layer.is_none_or(|layer| want.rates[layer.index()].is_some()));

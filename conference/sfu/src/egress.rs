@@ -39,6 +39,10 @@ const RESENT_SHARE: f64 = 0.15;
 /// Over about so long.
 const RESENT_OVER: f64 = 1.0;
 
+/// Who asks again for what was sent again less than a round trip ago, or this, or this where that takes longer, has not waited for it: browsers
+/// ask each tenth of a second, which takes longer on a full line.
+const RESENT_AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
+
 /// Packets remembered until it is reported when they arrived, and how long: nobody talks over a line that takes longer.
 const REMEMBERED: usize = 2_048;
 const REMEMBERED_FOR: Duration = Duration::from_secs(2);
@@ -46,8 +50,12 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(2);
 /// Pictures leave this much faster than the line is thought to carry on average, as browsers have it: what is faster would queue
 /// on the line, what is slower would come late.
 const PACE: f64 = 2.5;
+/// The same of what it was found to carry when it was last full: beyond that the line's own queue grows, which loses what ours keeps.
+const PACE_KNOWN: f64 = 0.85;
 /// So much of it may leave at once.
 const BURST_S: f64 = 0.040;
+/// What left when the line was thought to be wider stands in its queue no longer than about so long: the rest of it is lost.
+const DEBT_S: f64 = 0.3;
 /// Pictures wait no longer than about so long, whatever the line is thought to carry, and no more packets than so many.
 const WAIT_S: f64 = 1.0;
 const WAITING_MAX: usize = 1_024;
@@ -61,6 +69,8 @@ const PROBES_AT_FIRST: [f64; 2] = [3.0, 6.0];
 const PROBE_BEYOND: f64 = 1.25;
 const PROBE_STEP: f64 = 2.5;
 const PROBE_AGAIN: Duration = Duration::from_secs(2);
+/// The same where nothing more is wanted now than is known to be carried.
+const PROBE_HOPED: Duration = Duration::from_secs(10);
 
 /// Bytes of a packet that is sent only to find out what the line carries: what one byte can say.
 const BLANK_BYTES: usize = 240;
@@ -81,7 +91,7 @@ const JITTER_FRESH: Duration = Duration::from_secs(8);
 /// line twice as much sound would lose what it is to save.
 const DOUBLED_LOSS: u64 = 50;
 const DOUBLED_FOR: Duration = Duration::from_secs(10);
-const DOUBLED_BPS: f64 = 250_000.0;
+const DOUBLED_BPS: f64 = 400_000.0;
 
 /// How often streams are reported on (RFC 3550 §6.2): pictures are matched to voices by it.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -100,6 +110,8 @@ pub(crate) struct Outgoing {
     pub(crate) marker: bool,
     pub(crate) level: Option<AudioLevel>,
     pub(crate) payload: Arc<[u8]>,
+    /// It begins a picture that needs no other.
+    pub(crate) begins_keyframe: bool,
 }
 
 /// What a subscriber's reports come to.
@@ -157,6 +169,8 @@ pub(crate) struct Egress {
     remembered: VecDeque<Remembered>,
     /// Where his clock's 24 bits were last.
     reference: Option<i64>,
+    /// Something can be sent that he needs not: without retransmissions (RFC 4588) nothing can.
+    can_pad: bool,
     /// None where he doesn't report when packets arrive; then what he says counts.
     estimator: Option<Estimator>,
     bound: Bound,
@@ -200,6 +214,7 @@ impl Egress {
             srtp,
             route,
             name,
+            can_pad: streams.iter().any(|stream| stream.resent(None).is_some()),
             streams: streams.into_iter().map(Stream::new).collect(),
             number: 1,
             remembered: VecDeque::new(),
@@ -259,10 +274,15 @@ impl Egress {
 
     /// Sends a packet, or lets it wait where it is of a picture and the line is full.
     pub(crate) fn send(&mut self, slot: usize, packet: Outgoing, now: Instant, out: &mut Outbox) {
-        let Some(stream) = self.streams.get(slot) else { return };
+        let Some(stream) = self.streams.get_mut(slot) else { return };
         if stream.config.is_audio {
             self.emit(slot, &packet, As::Itself, now, out);
-        } else if self.withholds(now) {
+            return;
+        }
+        if packet.begins_keyframe {
+            self.begin_keyframe(slot, &packet.forwarded);
+        }
+        if self.withholds(now) {
             self.passed.withheld += 1;
         } else if self.waiting.is_empty() && self.may_leave(now) {
             self.emit(slot, &packet, As::Itself, now, out);
@@ -272,6 +292,21 @@ impl Egress {
             self.waiting_bytes += packet.payload.len();
             self.waiting.push_back(Waiting { slot, packet, is_resent: false });
         }
+    }
+
+    /// What of the slot's earlier pictures still waits would only delay one that needs none of them.
+    fn begin_keyframe(&mut self, slot: usize, first: &Forwarded) {
+        let Some(stream) = self.streams.get_mut(slot) else { return };
+        if stream.keyframe.is_some_and(|(_, timestamp)| timestamp == first.timestamp) {
+            return;
+        }
+        stream.keyframe = Some((first.seq, first.timestamp));
+        let bytes = &mut self.waiting_bytes;
+        self.waiting.retain(|waiting| {
+            let is_over = waiting.slot == slot;
+            *bytes -= if is_over { waiting.packet.payload.len() } else { 0 };
+            !is_over
+        });
     }
 
     /// He doesn't report, and the next try is not due.
@@ -303,7 +338,7 @@ impl Egress {
             let paid = (self.filling_debt * 8.0 / self.filling()).clamp(0.001, 0.1);
             at = at.min(self.settled + Duration::from_secs_f64(paid));
         }
-        if self.wants_probe() {
+        if self.wants_probe(self.settled) {
             let due = self.probed.map_or(self.settled, |at| at + self.probe_interval());
             at = at.min(due);
         }
@@ -385,7 +420,9 @@ impl Egress {
 
     /// Bits per second at which pictures leave.
     fn pace(&self) -> f64 {
-        (PACE * self.rate()).max(self.waiting_bytes as f64 * 8.0 / WAIT_S)
+        let known = self.estimator.as_ref().and_then(Estimator::capacity).unwrap_or(f64::INFINITY);
+        let rate = self.rate();
+        (PACE * rate).min((PACE_KNOWN * known).max(rate)).max(self.waiting_bytes as f64 * 8.0 / WAIT_S)
     }
 
     fn may_leave(&mut self, now: Instant) -> bool {
@@ -400,7 +437,8 @@ impl Egress {
             return;
         }
         self.settled = now;
-        self.debt = (self.debt - seconds * self.pace() / 8.0).max(0.0);
+        let pace = self.pace() / 8.0;
+        self.debt = (self.debt.min(DEBT_S * pace) - seconds * pace).max(0.0);
         self.filling_debt = (self.filling_debt - seconds * self.filling() / 8.0).max(0.0);
         let left = (1.0 - seconds / RESENT_OVER).max(0.0);
         self.lately = (self.lately.0 * left, self.lately.1 * left);
@@ -414,7 +452,7 @@ impl Egress {
     /// Something is sent only to find out whether the line carries it.
     fn fills(&self) -> bool {
         let is_calm = self.estimator.as_ref().is_none_or(|estimator| !estimator.is_overused());
-        self.filling() > 0.0 && is_calm && self.waiting.is_empty()
+        self.can_pad && self.filling() > 0.0 && is_calm && self.waiting.is_empty()
     }
 
     fn fill(&mut self, now: Instant, out: &mut Outbox) {
@@ -433,11 +471,13 @@ impl Egress {
         }
     }
 
-    fn wants_probe(&self) -> bool {
+    fn wants_probe(&self, now: Instant) -> bool {
         let Some(estimator) = &self.estimator else { return false };
-        self.probing.is_none()
+        let is_wanted = self.first_probe().is_some() || self.minimum > estimator.rate();
+        self.can_pad
+            && self.probing.is_none()
             && !estimator.is_overused()
-            && (self.first_probe().is_some() || self.minimum > estimator.rate())
+            && (is_wanted || estimator.hoped(now).is_some())
     }
 
     /// How fast the next of the first probes is; none where they have been, or were too fast.
@@ -449,20 +489,28 @@ impl Egress {
     }
 
     fn probe_interval(&self) -> Duration {
-        if self.first_probe().is_some() { Duration::from_millis(50) } else { PROBE_AGAIN }
+        match self.first_probe() {
+            Some(_) => Duration::from_millis(50),
+            None if self.minimum > self.rate() => PROBE_AGAIN,
+            None => PROBE_HOPED,
+        }
     }
 
     fn probe(&mut self, now: Instant, out: &mut Outbox) {
         let due = self.probed.is_none_or(|at| now.saturating_duration_since(at) >= self.probe_interval());
-        if due && self.wants_probe() {
-            let first = self.first_probe();
+        if due && self.wants_probe(now) {
+            let (first, known) = (self.first_probe(), self.rate());
             self.first_probes += usize::from(first.is_some());
-            let wanted = (PROBE_BEYOND * self.minimum).min(PROBE_STEP * self.rate());
-            let rate = first.unwrap_or(wanted);
             self.probes = self.probes.wrapping_add(1).max(1);
+            let mut wanted = PROBE_BEYOND * self.minimum;
             if let Some(estimator) = &mut self.estimator {
+                if let Some(hoped) = estimator.hoped(now).filter(|_| self.minimum <= known) {
+                    wanted = hoped;
+                    estimator.tries_hoped();
+                }
                 estimator.probes(now);
             }
+            let rate = first.unwrap_or(wanted.min(PROBE_STEP * known));
             self.probed = Some(now);
             self.probing = Some(Probing { number: self.probes, rate, began: now, bytes: 0, packets: 0 });
         }
@@ -486,7 +534,8 @@ impl Egress {
             None => {
                 let forwarded = Forwarded { seq: 0, timestamp: 0, ids: None };
                 let codec = Codec::Video(VideoCodec::Vp8);
-                let packet = Outgoing { codec, forwarded, marker: false, level: None, payload: Arc::default() };
+                let payload = Arc::default();
+                let packet = Outgoing { codec, forwarded, marker: false, level: None, payload, begins_keyframe: false };
                 self.emit(slot, &packet, As::Blank(BLANK_BYTES), now, out);
             }
         }
@@ -497,13 +546,23 @@ impl Egress {
         let of_slot = |stream: &Stream| stream.config.ssrc == ssrc && stream.config.resent_ssrc.is_some();
         let Some(slot) = self.streams.iter().position(of_slot) else { return };
         self.settle(now);
+        let stamp = Stamp::new(self.began, now);
+        let takes = self.round_trip.unwrap_or_default().clamp(RESENT_AGAIN.0, RESENT_AGAIN.1);
         for seq in seqs {
-            let (sent, resent) = self.lately;
-            if resent > RESENT_SHARE * (sent + resent) {
-                return;
+            let stream = &mut self.streams[slot];
+            let (first, keyframe) = stream.keyframe.unzip();
+            let Some(asked) = stream.kept.asked(*seq) else { continue };
+            if asked.is_underway(takes, stamp) || first.is_some_and(|first| asked.seq() < first) {
+                continue;
             }
-            let Some(packet) = self.streams[slot].kept.get(*seq) else { continue };
-            self.lately.1 += packet.payload.len() as f64;
+            let (sent, resent) = self.lately;
+            let is_needed = keyframe == Some(asked.timestamp()) && !asked.is_resent();
+            if !is_needed && resent > RESENT_SHARE * (sent + resent) {
+                self.passed.refused += 1;
+                continue;
+            }
+            self.lately.1 += asked.bytes() as f64;
+            let packet = asked.take(stamp);
             if self.may_leave(now) {
                 self.emit(slot, &packet, As::Resent, now, out);
             } else if self.waiting.len() < WAITING_MAX {

@@ -192,6 +192,8 @@ pub struct LinePassed {
     pub bytes: u64,
     /// Packets of pictures that were held back because he reports nothing.
     pub withheld: u64,
+    /// Packets that were asked for again and not sent: what is sent again is no more than a part of all.
+    pub refused: u64,
     /// How unevenly the voices come, the worst of them (RFC 3550 §6.4.1).
     pub jitter: Duration,
     /// To his browser and back, as far as that is known.

@@ -23,7 +23,7 @@ use crate::{
     asked::Asked,
     codecs::{codecs_of, payload_types, red_of},
     egress::{Egress, Outgoing, PayloadType, Said, StreamConfig, header::Extensions},
-    forward::Rewriter,
+    forward::{Rewriter, starts_keyframe},
     guard::{Guard, Why},
     handshake::{self, Kept, KeysOf, keeping_keys},
     ingress::{Ingress, source},
@@ -687,7 +687,8 @@ impl Peer {
             *voice_packets += u64::from(is_audio);
             let MediaPacket { codec, marker, level, .. } = *packet;
             let payload = Arc::clone(&packet.payload);
-            egress.send(slot, Outgoing { codec, forwarded, marker, level, payload }, now, out);
+            let begins_keyframe = !is_audio && starts_keyframe(packet);
+            egress.send(slot, Outgoing { codec, forwarded, marker, level, payload, begins_keyframe }, now, out);
         });
     }
 

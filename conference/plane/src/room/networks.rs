@@ -80,7 +80,7 @@ impl Member {
             round_trip_ms: line.round_trip.map(|time| time.as_secs_f64() * 1e3),
             estimate: subscriber.and_then(Subscriber::estimate),
             withheld: line.withheld,
-            wants_pictures: subscriber.is_some_and(|subscriber| !subscriber.order.is_empty()),
+            wants_pictures: subscriber.is_some_and(Subscriber::wants_more),
         }
     }
 }

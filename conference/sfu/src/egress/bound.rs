@@ -43,7 +43,7 @@ impl Bound {
         let (before, at) = *self.looked.get_or_insert((sent, now));
         let seconds = now.saturating_duration_since(at).as_secs_f64();
         let rate = (sent - before) as f64 * 8.0 / seconds.max(0.001);
-        if let Some(is_lower) = self.losses.look(self.said.unwrap_or(f64::INFINITY), rate, now) {
+        if let Some(is_lower) = self.losses.look(self.said.unwrap_or(f64::INFINITY), rate, 0.0, now) {
             self.looked = Some((sent, now));
             self.has_lost |= is_lower;
             self.is_falling = is_lower;

@@ -49,12 +49,22 @@ const KNOWN_FILLED: f64 = 0.9;
 /// What arrived is measured over so long.
 const ARRIVED: Duration = Duration::from_millis(400);
 
+/// A burst lasts so long, and has so many packets: fewer are as fast as they happen to come.
+const BURST_ARRIVED: Duration = Duration::from_millis(100);
+const BURST_PACKETS: usize = 8;
+
 /// Of no more packets: what a receiver says of his clock need not be so.
 const ARRIVED_MAX: usize = 4_096;
 
 /// Below this is no line.
 pub(super) const LEAST_BPS: f64 = 10_000.0;
 pub(super) const MOST_BPS: f64 = 100_000_000.0;
+
+/// Over a line that carries less than two thirds of what it did, though no queue has grown for so long, it is tried whether it does again: where
+/// little is sent nothing else would tell. Each time in vain that much less is hoped for.
+const HOPED_AFTER: Duration = Duration::from_secs(5);
+const HOPED_SHARE: f64 = 0.67;
+const HOPED_LESS: f64 = 0.8;
 
 /// For so long, and a round trip, a queue is the probe's own and drains by itself.
 const PROBE_QUEUES: Duration = Duration::from_millis(300);
@@ -104,6 +114,8 @@ pub(crate) struct Estimator {
     capacity: Option<(f64, f64)>,
     changed: Option<Instant>,
     decreased: Option<Instant>,
+    /// What was carried before a queue last began to grow.
+    hoped: f64,
     round_trip: Duration,
     losses: Losses,
     probe: Probe,
@@ -121,6 +133,7 @@ impl Estimator {
             capacity: None,
             changed: None,
             decreased: None,
+            hoped: 0.0,
             round_trip: Duration::from_millis(100),
             losses: Losses::default(),
             probe: Probe::default(),
@@ -137,6 +150,22 @@ impl Estimator {
     pub(crate) fn trial(&self) -> f64 {
         let known = self.capacity.map_or(f64::INFINITY, |(mean, _)| KNOWN_FILLED * mean);
         self.rate().min(known)
+    }
+
+    /// What the line was found to carry when it was last full, in bits per second.
+    pub(crate) fn capacity(&self) -> Option<f64> {
+        self.capacity.map(|(mean, _)| mean)
+    }
+
+    /// What it may carry again, in bits per second, where that is worth a try.
+    pub(crate) fn hoped(&self, now: Instant) -> Option<f64> {
+        let is_quiet = self.decreased.is_some_and(|at| now.saturating_duration_since(at) > HOPED_AFTER);
+        Some(self.hoped).filter(|hoped| is_quiet && self.rate() < HOPED_SHARE * hoped)
+    }
+
+    /// It is tried.
+    pub(crate) fn tries_hoped(&mut self) {
+        self.hoped *= HOPED_LESS;
     }
 
     /// A queue grows.
@@ -167,7 +196,9 @@ impl Estimator {
         while self.arrived.len() > ARRIVED_MAX || self.arrived.front().is_some_and(is_old) {
             self.arrived.pop_front();
         }
-        self.losses.look(self.rate, f64::INFINITY, now);
+        // What arrives is carried, whatever got lost of what was beyond it.
+        let arrives = self.arrives().map_or(0.0, |arrives| BACK_OFF * arrives);
+        self.losses.look(self.rate, f64::INFINITY, arrives, now);
         let queues = |at| now.saturating_duration_since(at) < PROBE_QUEUES + self.round_trip;
         match self.trend.found {
             Use::Over if self.probed.is_some_and(queues) => {}
@@ -180,16 +211,21 @@ impl Estimator {
         }
     }
 
-    /// Bits per second that lately arrived; none while too little has.
+    /// Bits per second that lately arrived, or that of a burst where that is more: what is sent in bursts fills a line while one lasts, and the
+    /// time before it says nothing of the line. None while too little has arrived.
     fn arrives(&self) -> Option<f64> {
-        let ((first, _), (last, _)) = self.arrived.front().zip(self.arrived.back())?;
-        let us = last - first;
-        if us < ARRIVED.as_micros() as i64 / 4 {
-            return None;
-        }
-        // What arrived with the first took time before it.
-        let bytes: usize = self.arrived.iter().skip(1).map(|(_, bytes)| bytes).sum();
-        Some(bytes as f64 * 8e6 / us as f64)
+        let (last, _) = *self.arrived.back()?;
+        let rate = |within: Duration, packets: usize| {
+            let from = self.arrived.partition_point(|(at, _)| last - *at > within.as_micros() as i64);
+            let (first, _) = *self.arrived.get(from)?;
+            let us = last - first;
+            // What arrived with the first took time before it.
+            let bytes: usize = self.arrived.range(from + 1..).map(|(_, bytes)| bytes).sum();
+            let is_enough = us >= within.as_micros() as i64 / 4 && self.arrived.len() - from >= packets;
+            is_enough.then_some(bytes as f64 * 8e6 / us as f64)
+        };
+        let (whole, burst) = (rate(ARRIVED, 0)?, rate(BURST_ARRIVED, BURST_PACKETS));
+        Some(burst.map_or(whole, |burst| burst.max(whole)))
     }
 
     fn delay(&mut self, sent: Instant, arrived_us: i64) {
@@ -215,6 +251,9 @@ impl Estimator {
         // What was taken back works after a round trip; only much too much is taken back sooner.
         if self.decreased.is_some_and(recently) && arrives > self.rate / 2.0 {
             return;
+        }
+        if self.decreased.is_none_or(|at| now.saturating_duration_since(at) > HOPED_AFTER) {
+            self.hoped = self.rate;
         }
         if let Some((mean, deviation)) = self.capacity
             && (mean - deviation..=mean + 3.0 * deviation).contains(&arrives)
@@ -500,6 +539,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_line_carried_is_hoped_for_again_a_few_times() {
+        let mut line = Line::new(3e6);
+        line.send(20_000, |rate| rate);
+        let now = |line: &Line| line.start + Duration::from_millis(line.now_ms);
+        line.bps = 300_000.0;
+        line.send(5_000, |rate| rate);
+        assert_eq!(line.estimator.hoped(now(&line)), None, "queues grow");
+        line.bps = 3e6;
+        line.send(8_000, |_| 100_000.0);
+        let mut hoped = Vec::new();
+        while let Some(rate) = line.estimator.hoped(now(&line)) {
+            hoped.push(rate);
+            line.estimator.tries_hoped();
+        }
+        assert!(hoped[0] > 1_500_000.0 && (3..12).contains(&hoped.len()), "{hoped:?}");
+    }
+
+    #[test]
     fn a_clock_that_leaps_costs_no_memory() {
         let start = Instant::now();
         let mut estimator = Estimator::new(1_000_000.0);
@@ -520,12 +577,16 @@ mod tests {
             for number in from..from + 1_000 {
                 let sent = start + Duration::from_millis(number);
                 let arrived_us = (number % share != 0).then_some(number as i64 * 1_000);
-                estimator.report(&[Reported { sent, arrived_us, bytes: 1_000, probe: 0 }], sent);
+                estimator.report(&[Reported { sent, arrived_us, bytes: 100, probe: 0 }], sent);
             }
             estimator.rate()
         };
         assert!(told(20, 0) >= 1_000_000.0);
         assert!(told(4, 1_000) < 1_000_000.0);
+        // 600 kbit/s arrive.
+        for from in 2..20 {
+            assert!(told(4, from * 1_000) > 500_000.0, "what arrives is carried");
+        }
     }
 
     #[test]

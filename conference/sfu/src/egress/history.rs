@@ -48,13 +48,51 @@ struct Kept {
     codec: Codec,
     level: Option<AudioLevel>,
     marker: bool,
+    /// It has been sent more than once; `at` is when last.
+    is_resent: bool,
 }
 
 impl Kept {
     fn outgoing(&self) -> Outgoing {
         let forwarded = Forwarded { seq: self.seq, timestamp: self.timestamp, ids: self.ids };
         let (codec, marker, level) = (self.codec, self.marker, self.level);
-        Outgoing { codec, forwarded, marker, level, payload: Arc::clone(&self.payload) }
+        Outgoing { codec, forwarded, marker, level, payload: Arc::clone(&self.payload), begins_keyframe: false }
+    }
+}
+
+/// What is kept of a packet that is asked for.
+pub(super) struct Asked<'a> {
+    kept: &'a mut Kept,
+}
+
+impl Asked<'_> {
+    /// Extended.
+    pub(super) fn seq(&self) -> u64 {
+        self.kept.seq
+    }
+
+    /// Of its picture.
+    pub(super) fn timestamp(&self) -> u32 {
+        self.kept.timestamp
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.kept.payload.len()
+    }
+
+    pub(super) fn is_resent(&self) -> bool {
+        self.kept.is_resent
+    }
+
+    /// It was sent again less than so long ago, and is on its way.
+    pub(super) fn is_underway(&self, takes: Duration, now: Stamp) -> bool {
+        self.kept.is_resent && self.kept.at.age(now) < takes
+    }
+
+    /// To be sent again now.
+    pub(super) fn take(self, now: Stamp) -> Outgoing {
+        (self.kept.is_resent, self.kept.at) = (true, now);
+        self.kept.outgoing()
     }
 }
 
@@ -68,12 +106,12 @@ impl History {
         if kept.len() == kept.capacity() {
             kept.reserve_exact(KEPT_STEP);
         }
-        let Outgoing { codec, forwarded: Forwarded { seq, timestamp, ids }, marker, level, payload } = packet;
+        let Outgoing { codec, forwarded: Forwarded { seq, timestamp, ids }, marker, level, payload, .. } = packet;
         let at = kept.partition_point(|before| before.seq < seq);
         if kept.get(at).is_some_and(|known| known.seq == seq) {
             return;
         }
-        kept.insert(at, Kept { payload, seq, timestamp, at: now, ids, codec, level, marker });
+        kept.insert(at, Kept { payload, seq, timestamp, at: now, ids, codec, level, marker, is_resent: false });
     }
 
     /// What is too old to be sent again.
@@ -93,11 +131,11 @@ impl History {
     }
 
     /// The latest whose number ends so (RFC 3550 §5.1).
-    pub(super) fn get(&self, seq: u16) -> Option<Outgoing> {
+    pub(super) fn asked(&mut self, seq: u16) -> Option<Asked<'_>> {
         let last = self.0.back()?.seq;
         let wanted = last.checked_sub((last as u16).wrapping_sub(seq).into())?;
         let at = self.0.partition_point(|before| before.seq < wanted);
-        self.0.get(at).filter(|kept| kept.seq == wanted).map(Kept::outgoing)
+        self.0.get_mut(at).filter(|kept| kept.seq == wanted).map(|kept| Asked { kept })
     }
 }
 
@@ -110,7 +148,7 @@ mod tests {
     fn packet(seq: u64) -> Outgoing {
         let forwarded = Forwarded { seq, timestamp: 0, ids: None };
         let codec = Codec::Video(VideoCodec::Vp8);
-        Outgoing { codec, forwarded, marker: false, level: None, payload: [seq as u8].into() }
+        Outgoing { codec, forwarded, marker: false, level: None, payload: [seq as u8].into(), begins_keyframe: false }
     }
 
     #[test]
@@ -123,12 +161,24 @@ mod tests {
             history.keep(packet(seq), at(index as u64 * 200));
         }
         for seq in 65_534..=65_537_u64 {
-            assert_eq!(history.get(seq as u16).map(|packet| packet.forwarded.seq), Some(seq));
+            assert_eq!(history.asked(seq as u16).map(|packet| packet.seq()), Some(seq));
         }
-        assert!(history.get(2).is_none() && history.get(60_000).is_none());
+        assert!(history.asked(2).is_none() && history.asked(60_000).is_none());
         assert_eq!(history.age(at(900)), Some(Duration::from_millis(300)));
         history.forget(at(1_100));
-        assert!(history.get(65_534_u64 as u16).is_none() && history.get(65_535).is_some());
+        assert!(history.asked(65_534_u64 as u16).is_none() && history.asked(65_535).is_some());
+    }
+
+    #[test]
+    fn what_is_sent_again_is_underway_for_as_long_as_that_takes() {
+        let (began, takes) = (Instant::now(), Duration::from_millis(100));
+        let at = |ms: u64| Stamp::new(began, began + Duration::from_millis(ms));
+        let mut history = History::default();
+        history.keep(packet(7), at(0));
+        let is_underway = |history: &mut History, ms| history.asked(7).unwrap().is_underway(takes, at(ms));
+        assert!(!is_underway(&mut history, 50), "the first may be lost sooner than that");
+        history.asked(7).unwrap().take(at(50));
+        assert!(is_underway(&mut history, 149) && !is_underway(&mut history, 150));
     }
 
     #[test]

@@ -38,9 +38,9 @@ impl Losses {
         self.all += all;
     }
 
-    /// Where enough was counted, looks what comes of it for a line that is `known` to carry so much otherwise, and over which so
-    /// much was `sent`. Says whether it allows less than before.
-    pub(super) fn look(&mut self, known: f64, sent: f64, now: Instant) -> Option<bool> {
+    /// Where enough was counted, looks what comes of it for a line that is `known` to carry so much otherwise, over which so
+    /// much was `sent`, and which carries at `least` so much. Says whether it allows less than before.
+    pub(super) fn look(&mut self, known: f64, sent: f64, least: f64, now: Instant) -> Option<bool> {
         let since = *self.since.get_or_insert(now);
         if now.saturating_duration_since(since) < LOSS_OVER || self.all < LOSS_PACKETS {
             return None;
@@ -49,7 +49,7 @@ impl Losses {
         (self.lost, self.all, self.since) = (0, 0, Some(now));
         if share > LOSS_HIGH {
             let rate = known.min(sent).min(self.allowed).clamp(LEAST_BPS, MOST_BPS);
-            self.allowed = (rate * (1.0 - 0.5 * share)).max(LEAST_BPS);
+            self.allowed = (rate * (1.0 - 0.5 * share)).max(least.min(rate)).max(LEAST_BPS);
             return Some(true);
         }
         if share < LOSS_LOW && self.allowed < MOST_BPS {

@@ -17,6 +17,8 @@ pub(super) struct Stream {
     /// that comes twice, for whatever reason, or too late to know, the second is not sent.
     pub(super) used: SeenNumbers,
     pub(super) kept: History,
+    /// Of the latest picture that needs no other: the number it begins with, and its timestamp.
+    pub(super) keyframe: Option<(u64, u32)>,
     /// The latest timestamp, and when it was sent.
     pub(super) last: Option<(u32, Instant)>,
     pub(super) reported: Option<Instant>,
@@ -40,6 +42,7 @@ impl Stream {
             resent_seq: 1,
             used: SeenNumbers::default(),
             kept: History::default(),
+            keyframe: None,
             last: None,
             reported: None,
             packets: 0,

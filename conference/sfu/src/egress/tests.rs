@@ -10,6 +10,7 @@ use crate::{
 const VOICE: Codec = Codec::Audio(AudioCodec::Opus);
 const PICTURE: Codec = Codec::Video(VideoCodec::Vp8);
 const PICTURE_SSRC: u32 = 2;
+const RESENT_SSRC: u32 = 3;
 const BYTES: usize = 1_100;
 
 /// One to whom a voice and a picture are sent, and who has reported nothing yet.
@@ -20,8 +21,13 @@ fn egress(now: Instant) -> Egress {
         mid: ssrc.to_string(),
         is_audio: codec == VOICE,
         ssrc,
-        payload_types: vec![PayloadType { codec, number: 96, resent: None, red: Some(63).filter(|_| codec == VOICE) }],
-        resent_ssrc: None,
+        payload_types: vec![PayloadType {
+            codec,
+            number: 96,
+            resent: Some(97).filter(|_| codec == PICTURE),
+            red: Some(63).filter(|_| codec == VOICE),
+        }],
+        resent_ssrc: Some(RESENT_SSRC).filter(|_| codec == PICTURE),
         clock_rate,
         extensions: Extensions { transport: Some(1), ..Extensions::default() },
     };
@@ -32,7 +38,7 @@ fn egress(now: Instant) -> Egress {
 
 fn packet(codec: Codec, seq: u64, bytes: usize) -> Outgoing {
     let forwarded = Forwarded { seq, timestamp: 0, ids: None };
-    Outgoing { codec, forwarded, marker: false, level: None, payload: vec![0; bytes].into() }
+    Outgoing { codec, forwarded, marker: false, level: None, payload: vec![0; bytes].into(), begins_keyframe: false }
 }
 
 /// Payloads of voices that have left, as what payload type.
@@ -104,6 +110,48 @@ fn a_voice_comes_twice_while_some_of_it_is_lost_and_not_for_long_after() {
     hear(&mut egress, seconds(5), 300, 7);
     assert!(speak(&mut egress, seconds(11), 80, 0));
     assert!(!speak(&mut egress, seconds(12), 80, 0));
+}
+
+/// He asks for these packets of the picture again (RFC 4585 §6.2.1).
+fn missing(seqs: std::ops::Range<u16>) -> Vec<u8> {
+    let words: Vec<u32> = seqs.map(|seq| u32::from(seq) << 16).collect();
+    let mut report = vec![0x81, 205, 0, words.len() as u8 + 2];
+    for word in [9, PICTURE_SSRC].into_iter().chain(words) {
+        report.extend(word.to_be_bytes());
+    }
+    report
+}
+
+// RFC 4588
+#[test]
+fn a_lost_key_frame_comes_again_whole_and_once_and_what_is_before_it_not_at_all() {
+    let start = Instant::now();
+    let (mut egress, mut out) = (egress(start), Outbox::default());
+    let keys = Keys { profile: SrtpProfile::AEAD_AES_128_GCM, material: vec![7; 56], is_client: false };
+    let mut his = Srtp::new(&str0m::crypto::from_feature_flags(), &keys).unwrap();
+    // A picture, and one that needs no other, of twenty packets.
+    for seq in 100..130_u64 {
+        let mut packet = packet(PICTURE, seq, BYTES);
+        packet.forwarded.timestamp = u32::from(seq >= 110) * 3_000;
+        packet.begins_keyframe = seq == 110;
+        egress.send(1, packet, start, &mut out);
+    }
+    let mut resent = |egress: &mut Egress, ms: u64, seqs| {
+        let (now, asked) = (start + Duration::from_millis(ms), his.protect_report(&missing(seqs)).unwrap());
+        assert!(egress.reported(&asked, now, &mut out, |_| {}));
+        // They leave at the pace of the line.
+        (0..100).for_each(|later| egress.wake(now + Duration::from_millis(later), &mut out));
+        let datagrams = out.transmits.drain(..).flat_map(|transmit| {
+            transmit.bytes.chunks(transmit.segment).map(|datagram| datagram[..12].to_vec()).collect::<Vec<_>>()
+        });
+        datagrams.filter(|head| head[8..12] == RESENT_SSRC.to_be_bytes()).count()
+    };
+    resent(&mut egress, 300, 0..0);
+    assert_eq!(resent(&mut egress, 301, 100..110), 0, "the next needs none of it");
+    assert_eq!(resent(&mut egress, 400, 110..130), 20, "more than a part of all, since nothing goes on without it");
+    assert_eq!(resent(&mut egress, 440, 110..130), 0, "it is on its way");
+    assert!(resent(&mut egress, 700, 110..130) < 20, "again, as far as there is room for it");
+    assert!(egress.passed(start).refused > 0);
 }
 
 /// How many packets of which stream have left.
