@@ -55,10 +55,10 @@ unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cargo test --locked --workspace --lib --bins --test allocations --test attack --test broadcast --test crowd --test dtls --test line --test lines --test malformed --test openssl --test quiet --test speech --test subscriber
 
 E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
-# Their stories take little of a machine and bear a busy one, as those of browsers do not; pages without sound and pictures are
-# among the servers'.
+# Their stories take little of a machine and bear a busy one, as those of browsers do not; pages of which neither sound nor pictures
+# are measured are among the servers'.
 TELEPHONES := calls carriers dial_out doctor encryption guessing keypad names phone redirects sip spray strangers transfer
-SERVERS := access admin api authorization limits lines operation reminder sign_on spoken upkeep
+SERVERS := access admin api authorization chat doors embed hands hosting keyboard limits lines operation reminder sign_on spoken touch upkeep
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests
