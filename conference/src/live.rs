@@ -592,6 +592,9 @@ impl Live {
                 Effect::Tell(seq, event) => self.tell_all(seq, event),
                 Effect::Notify(participant, notice) => self.chairs.tell(participant, SeatEvent::Notice(notice)),
                 Effect::SetMuted(participant, muted) => self.media.set_muted(participant, muted),
+                Effect::SetPictures { participant, camera, screen } => {
+                    self.media.set_pictures(participant, camera, screen);
+                }
                 Effect::LetMusic(participant) => self.media.let_music(participant),
                 Effect::SetRoom(participant, room) => self.media.set_part(participant, room.unwrap_or(0)),
                 Effect::Dismiss(participant, reason) => {

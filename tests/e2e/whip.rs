@@ -120,6 +120,18 @@ async fn an_encoder_is_a_participant_and_viewers_see_him_within_half_a_second() 
     let seen: Value = http().get(format!("http://{web}/api/v1/broadcasts/{id}")).send().await?.json().await?;
     assert_eq!(seen["viewers"], 1);
 
+    // Whose camera is stopped is seen by nobody, though an encoder goes on sending; it is shown again without being asked.
+    for (command, lines) in [("stop_camera", ["still", "paint blue"]), ("ask_camera", ["see blue", "paint red"])] {
+        host.command(json!({"type": command, "participant": encoder})).await?;
+        aiortc = tokio::task::spawn_blocking(move || -> Result<Aiortc> {
+            for line in lines {
+                aiortc.ask(line)?;
+            }
+            Ok(aiortc)
+        })
+        .await??;
+    }
+
     // Muted like any other, and heard again without being asked; a new password shows viewers the door.
     host.command(json!({"type": "mute", "participant": encoder})).await?;
     let mut phone = tokio::task::spawn_blocking(move || -> Result<Baresip> {

@@ -1,7 +1,7 @@
 """An encoder that speaks WHIP and a viewer that speaks WHEP, both of somebody else's making (aiortc), driven by lines on stdin, answered
 by a line each on stdout: `whip URL TOKEN CODEC HZ COLOUR`, `whep URL TOKEN`, `hear HZ...` (how loud each tone was in the last second
 the viewer heard), `see COLOUR` (waits until the viewer sees it), `change COLOUR` (what the encoder shows; milliseconds until the
-viewer saw it), `end whip|whep` (the status of DELETE), `gone whip|whep` (waits until the server has ended the connection)."""
+viewer saw it), `paint COLOUR` (the same, whoever sees it), `still` (waits until no picture has come to the viewer for a second), `end whip|whep` (the status of DELETE), `gone whip|whep` (waits until the server has ended the connection)."""
 
 import asyncio
 import fractions
@@ -136,6 +136,15 @@ class Viewer(Session):
                 self.looked.clear()
                 await self.looked.wait()
 
+    async def still(self):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                self.looked.clear()
+                try:
+                    await asyncio.wait_for(self.looked.wait(), 1)
+                except TimeoutError:
+                    return
+
     async def hear(self, tones):
         self.samples = []
         async with asyncio.timeout(PATIENCE):
@@ -174,6 +183,14 @@ class Client:
     async def see(self, colour):
         await self.viewer.see(colour)
         return "seen"
+
+    async def still(self):
+        await self.viewer.still()
+        return "still"
+
+    async def paint(self, colour):
+        self.picture.colour = colour
+        return "painted"
 
     async def change(self, colour):
         self.picture.colour, before = colour, time.monotonic()

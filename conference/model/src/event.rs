@@ -31,6 +31,15 @@ pub enum Effect {
     Whisper(ParticipantId, Whisper),
     /// His sound counts, or doesn't.
     SetMuted(ParticipantId, bool),
+    /// Of his pictures these go to the others, and no others whatever he sends.
+    SetPictures {
+        /// Whose.
+        participant: ParticipantId,
+        /// His camera does.
+        camera: bool,
+        /// His screen does.
+        screen: bool,
+    },
     /// Music from his telephone is wanted from now on.
     LetMusic(ParticipantId),
     /// Take his seat away.

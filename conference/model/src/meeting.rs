@@ -419,6 +419,7 @@ impl Meeting {
         self.seats.insert(join.participant, seat);
         effects.push(Effect::Seated { participant: join.participant, again: false });
         effects.push(Effect::SetMuted(join.participant, person.muted));
+        effects.push(set_pictures(&person));
         effects.push(self.tell(Event::ParticipantJoined { participant: person }));
         if starts {
             effects.extend(self.host_is_here());
@@ -645,7 +646,12 @@ impl Meeting {
         let Some(seat) = self.seats.get_mut(&id) else { return Vec::new() };
         let before = seat.person.clone();
         change(&mut seat.person);
-        if seat.person == before { Vec::new() } else { vec![self.tell_changed(id)] }
+        if seat.person == before {
+            return Vec::new();
+        }
+        let shown = |person: &Participant| (person.camera, person.screen);
+        let pictures = (shown(&seat.person) != shown(&before)).then(|| set_pictures(&seat.person));
+        pictures.into_iter().chain([self.tell_changed(id)]).collect()
     }
 
     fn tell_managers(&self, notice: Notice) -> Vec<Effect> {
@@ -703,6 +709,11 @@ impl Meeting {
     fn all(&self) -> Vec<ParticipantId> {
         self.seats.keys().copied().collect()
     }
+}
+
+/// What goes to the others is what all see that he shows.
+fn set_pictures(person: &Participant) -> Effect {
+    Effect::SetPictures { participant: person.id, camera: person.camera, screen: person.screen }
 }
 
 /// Whether somebody has given the secret: takes as long for a wrong one as for the right one.

@@ -214,6 +214,11 @@ pub(crate) enum MeetingCommand {
         participant: ParticipantId,
         muted: bool,
     },
+    SetPictures {
+        participant: ParticipantId,
+        camera: bool,
+        screen: bool,
+    },
     LetMusic {
         participant: ParticipantId,
     },

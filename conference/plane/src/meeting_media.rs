@@ -85,6 +85,11 @@ impl MeetingMedia {
         self.tell(MeetingCommand::SetMuted { participant, muted });
     }
 
+    /// A camera or a screen that is not shown goes to nobody and into no livestream, whatever he sends. Until it is said, both are.
+    pub fn set_pictures(&self, participant: ParticipantId, camera: bool, screen: bool) {
+        self.tell(MeetingCommand::SetPictures { participant, camera, screen });
+    }
+
     /// Music from his telephone is mixed like speech from now on.
     pub fn let_music(&self, participant: ParticipantId) {
         self.tell(MeetingCommand::LetMusic { participant });

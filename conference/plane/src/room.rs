@@ -31,6 +31,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 mod networks;
 mod receivers;
+mod senders;
 
 pub(crate) struct Room {
     id: MeetingId,
@@ -114,6 +115,8 @@ pub(crate) struct Member {
     tap: Option<JitterBuffer>,
     level: Option<AudioLevel>,
     tracks: [Track; 3],
+    /// Of his tracks, those that go to nobody, whatever he sends.
+    hidden: [bool; 3],
     /// The pictures on his page; none while he hasn't said.
     shown: Option<Vec<Shown>>,
     spoke: Option<Instant>,
@@ -218,30 +221,6 @@ impl Room {
             numbers.insert(*ever, participant);
             Box::new(Member { number: *ever, ..Member::default() })
         })
-    }
-
-    /// Returns his earlier connection.
-    pub(crate) fn set_publisher(
-        &mut self,
-        participant: ParticipantId,
-        peer: PeerKey,
-    ) -> Result<Option<PeerKey>, PlaneError> {
-        let member = self.member(participant);
-        let earlier = member.publisher.replace(peer);
-        self.hear(participant)?;
-        Ok(earlier)
-    }
-
-    /// His sound comes by a connection that numbers its packets anew.
-    pub(crate) fn hear(&mut self, participant: ParticipantId) -> Result<(), PlaneError> {
-        let member = self.member(participant);
-        member.reception.new_stream();
-        member.tap = Some(JitterBuffer::new(AudioCodec::Opus));
-        if member.seat.is_none() {
-            self.add_input(participant, AudioCodec::Opus, None)?;
-        }
-        self.stale = true;
-        Ok(())
     }
 
     fn add_input(
@@ -512,6 +491,9 @@ impl Room {
         now: Instant,
     ) {
         let Some(member) = self.members.get_mut(&participant) else { return };
+        if member.hidden[kind as usize] {
+            return;
+        }
         let (begins, layers_change) = member.tracks[kind as usize].hear(layer, &packet, now);
         if begins {
             self.stale = true;

@@ -112,11 +112,14 @@ impl Track {
 
     /// True when it has just ended.
     pub(crate) fn look_for_end(&mut self, now: Instant) -> bool {
-        let ended = self.heard.is_some_and(|at| now.saturating_duration_since(at) > TRACK_IDLE);
-        if ended {
-            *self = Self { passed: self.passed, ..Self::default() };
-        }
-        ended
+        self.heard.is_some_and(|at| now.saturating_duration_since(at) > TRACK_IDLE) && self.end()
+    }
+
+    /// It comes no more, or to nobody; true where it did.
+    pub(crate) fn end(&mut self) -> bool {
+        let was_on = self.is_on();
+        *self = Self { passed: self.passed, ..Self::default() };
+        was_on
     }
 
     /// Bits per second of each layer that is sent.

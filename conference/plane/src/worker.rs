@@ -331,6 +331,9 @@ impl Worker {
                 let _ = reply.send(peer.and_then(|peer| Ok(self.sfu.restart(peer, &offer, now)?)));
             }
             MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),
+            MeetingCommand::SetPictures { participant, camera, screen } => {
+                room.set_pictures(participant, camera, screen);
+            }
             MeetingCommand::LetMusic { participant } => room.let_music(participant),
             MeetingCommand::SetPart { participant, part } => match room.set_part(participant, part) {
                 Ok(moved) => {

@@ -89,6 +89,13 @@ impl Rewriter {
         }
     }
 
+    /// The source comes by another connection from now on, whose numbers have nothing to do with those before: even where they follow them
+    /// closely, or seem to be late.
+    pub fn renew(&mut self) {
+        self.layer = None;
+        self.held = VecDeque::new();
+    }
+
     /// It carries this layer, or is to.
     #[must_use]
     pub fn follows(&self, layer: Layer) -> bool {
@@ -361,6 +368,25 @@ mod tests {
         assert_eq!(slot.waits_for_keyframe(), Some(Q));
         assert_eq!(slot.rewrite(Q, &picture(301, 3000, true, 10), now).unwrap().seq, last.seq + 1);
         assert_eq!(slot.rewrite(Q, &picture(302, 6000, false, 11), now).unwrap().seq, last.seq + 2);
+    }
+
+    #[test]
+    fn by_another_connection_numbers_just_below_are_no_late_ones() {
+        let now = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let voice_before = slot.rewrite(Q, &voice(70_000, 5), now).unwrap();
+        slot.renew();
+        assert_eq!(slot.rewrite(Q, &voice(69_990, 5), now).unwrap().seq, voice_before.seq + 1);
+
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let before = slot.rewrite(Q, &picture(8_000, 0, true, 50), now).unwrap();
+        slot.renew();
+        assert_eq!((slot.waits_for_keyframe(), slot.follows(Q)), (Some(Q), true));
+        assert_eq!(slot.rewrite(Q, &picture(8_001, 3000, false, 51), now), None, "it refers to what was never sent");
+        assert_eq!(slot.rewrite(Q, &picture(7_500, 3000, true, 9), now).unwrap().seq, before.seq + 1);
+        assert_eq!(slot.rewrite(Q, &picture(7_501, 6000, false, 10), now).unwrap().seq, before.seq + 2);
     }
 
     #[test]

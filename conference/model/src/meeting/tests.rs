@@ -492,9 +492,11 @@ fn who_comes_in_is_muted_where_that_was_booked() {
 #[test]
 fn the_host_stops_a_camera_and_asks_for_one() {
     let (mut meeting, [host, guest, caller]) = three();
-    act(&mut meeting, guest, Action::Camera { on: true }).unwrap();
+    let pictures = |camera| Effect::SetPictures { participant: guest, camera, screen: false };
+    assert!(act(&mut meeting, guest, Action::Camera { on: true }).unwrap().contains(&pictures(true)));
     let effects = act(&mut meeting, host, Action::StopCamera { participant: guest }).unwrap();
     assert!(effects.contains(&Effect::Notify(guest, Notice::CameraStopped)));
+    assert!(effects.contains(&pictures(false)), "whatever his browser does");
     assert!(!meeting.participant(guest).unwrap().camera);
     let effects = act(&mut meeting, host, Action::AskCamera { participant: guest }).unwrap();
     assert_eq!(effects, [Effect::Notify(guest, Notice::AskedToShow)]);
@@ -509,6 +511,7 @@ fn when_sharing_is_locked_only_the_host_shares() {
     act(&mut meeting, guest, Action::Screen { on: true }).unwrap();
     let effects = act(&mut meeting, host, Action::LockShare { on: true }).unwrap();
     assert!(effects.contains(&Effect::Notify(guest, Notice::ShareStopped)));
+    assert!(effects.contains(&Effect::SetPictures { participant: guest, camera: false, screen: false }));
     assert_eq!(act(&mut meeting, guest, Action::Screen { on: true }), Err(Refusal::ShareLocked));
     act(&mut meeting, host, Action::Screen { on: true }).unwrap();
     act(&mut meeting, host, Action::LockShare { on: false }).unwrap();
@@ -985,6 +988,7 @@ proptest! {
         let mut now = Duration::ZERO;
         let mut seen = meeting.snapshot();
         let mut sound: BTreeMap<ParticipantId, bool> = BTreeMap::new();
+        let mut pictures = BTreeMap::new();
         let mut had_host = false;
         for (command, seconds) in commands {
             now += Duration::from_secs(seconds);
@@ -1000,6 +1004,9 @@ proptest! {
                         follow(&mut seen, event);
                     }
                     Effect::SetMuted(id, muted) => { sound.insert(id, muted); }
+                    Effect::SetPictures { participant, camera, screen } => {
+                        pictures.insert(participant, (camera, screen));
+                    }
                     Effect::Dismiss(id, _) => { sound.remove(&id); }
                     _ => {}
                 }
@@ -1019,6 +1026,7 @@ proptest! {
             prop_assert_eq!(had_host && has_browser && meeting.hosts().is_empty(), false, "the role never lapses");
             for person in &seen.participants {
                 prop_assert_eq!(sound.get(&person.id), Some(&person.muted), "media follows the roster");
+                prop_assert_eq!(pictures.get(&person.id), Some(&(person.camera, person.screen)));
                 let was_muted = |known: &&Participant| known.id == person.id && known.muted;
                 if !person.muted && before.participants.iter().any(|known| was_muted(&known)) {
                     prop_assert!(may_have_opened(&before, person, &asked), "{:?} unmuted {:?}", asked, person);

@@ -1,0 +1,115 @@
+//! What participants send of themselves: by which connection, and which of their pictures go to others.
+
+use leg::JitterBuffer;
+use media::{AudioCodec, TrackKind};
+use model::ParticipantId;
+use sfu::PeerKey;
+
+use super::Room;
+use crate::{MeetingFact, PlaneError};
+
+impl Room {
+    /// Returns his earlier connection.
+    pub(crate) fn set_publisher(
+        &mut self,
+        participant: ParticipantId,
+        peer: PeerKey,
+    ) -> Result<Option<PeerKey>, PlaneError> {
+        let member = self.member(participant);
+        let earlier = member.publisher.replace(peer);
+        self.hear(participant)?;
+        Ok(earlier)
+    }
+
+    /// His sound comes by a connection that numbers its packets anew.
+    pub(crate) fn hear(&mut self, participant: ParticipantId) -> Result<(), PlaneError> {
+        let member = self.member(participant);
+        member.reception.new_stream();
+        member.tap = Some(JitterBuffer::new(AudioCodec::Opus));
+        if member.seat.is_none() {
+            self.add_input(participant, AudioCodec::Opus, None)?;
+        }
+        self.stale = true;
+        Ok(())
+    }
+
+    /// Of his camera and his screen, what is not shown goes to nobody.
+    pub(crate) fn set_pictures(&mut self, participant: ParticipantId, camera: bool, screen: bool) {
+        for (kind, is_shown) in [(TrackKind::Camera, camera), (TrackKind::Screen, screen)] {
+            let member = self.member(participant);
+            member.hidden[kind as usize] = !is_shown;
+            let source = member.source(kind);
+            if is_shown || !member.tracks[kind as usize].end() {
+                continue;
+            }
+            self.pending.remove(&source);
+            // What is missed until it is shown again can't be referred to.
+            if let Some(track) = self.feed_tracks.get_mut(&source) {
+                track.renew();
+            }
+            self.stale = true;
+            self.tell(MeetingFact::Published { participant, kind, active: false });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use media::{Codec, MediaPacket, VideoCodec};
+    use mixer::LineCare;
+    use model::MeetingId;
+    use sfu::Layer;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    const WHO: ParticipantId = ParticipantId::from_u128(1);
+
+    /// His camera and his screen come, and somebody is sent both.
+    fn room() -> (Room, mpsc::Receiver<MeetingFact>) {
+        let (facts, told) = mpsc::channel(100);
+        let mut room = Room::new(MeetingId::from_u128(1), facts, LineCare::default(), crate::LOUDEST);
+        for kind in [TrackKind::Camera, TrackKind::Screen] {
+            let source = room.member(WHO).source(kind);
+            room.routes.insert(source, Vec::new());
+            send(&mut room, kind, 1);
+            assert_eq!(waiting(&mut room, kind), 1);
+        }
+        (room, told)
+    }
+
+    fn send(room: &mut Room, kind: TrackKind, seq: u64) {
+        let codec = Codec::Video(VideoCodec::Vp8);
+        let payload = [0x10, 0, 0].into();
+        let packet = MediaPacket { codec, seq, timestamp: 0, marker: true, level: None, payload };
+        room.media(WHO, (kind, Layer::default()), packet, Instant::now());
+    }
+
+    /// Packets that are about to be sent on.
+    fn waiting(room: &mut Room, kind: TrackKind) -> usize {
+        let source = room.member(WHO).source(kind);
+        room.pending.get(&source).map_or(0, Vec::len)
+    }
+
+    // product: C2, C13
+    #[test]
+    fn what_is_not_shown_goes_to_nobody_whatever_he_sends() {
+        let (mut room, mut told) = room();
+        room.set_pictures(WHO, false, true);
+        send(&mut room, TrackKind::Camera, 2);
+        send(&mut room, TrackKind::Screen, 2);
+        assert_eq!([TrackKind::Camera, TrackKind::Screen].map(|kind| waiting(&mut room, kind)), [0, 2]);
+        let member = room.member(WHO);
+        assert!(!member.is_on(TrackKind::Camera) && member.is_on(TrackKind::Screen), "it gives its slots up");
+        room.set_pictures(WHO, true, false);
+        send(&mut room, TrackKind::Camera, 3);
+        send(&mut room, TrackKind::Screen, 3);
+        assert_eq!([TrackKind::Camera, TrackKind::Screen].map(|kind| waiting(&mut room, kind)), [1, 0]);
+        let told: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+        let is = |kind, active| MeetingFact::Published { participant: WHO, kind, active };
+        let (camera, screen) = (TrackKind::Camera, TrackKind::Screen);
+        assert_eq!(told, [is(camera, true), is(screen, true), is(camera, false), is(screen, false), is(camera, true)]);
+    }
+}
