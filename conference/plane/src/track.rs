@@ -122,6 +122,11 @@ impl Track {
         was_on
     }
 
+    /// What comes from now on comes by another connection.
+    pub(crate) fn renew(&mut self) {
+        *self = Self { heard: self.heard, passed: self.passed, ..Self::default() };
+    }
+
     /// Bits per second of each layer that is sent.
     pub(crate) fn rates(&self, now: Instant) -> [Option<u64>; LAYERS] {
         let latest = self.heard;
@@ -336,6 +341,20 @@ mod tests {
         assert!(!track.look_for_end(start + Duration::from_secs(6)));
         assert!(track.look_for_end(start + Duration::from_secs(8)));
         assert!(!track.is_on());
+    }
+
+    #[test]
+    fn another_connection_s_numbers_are_not_late_and_the_picture_stays_until_it_comes() {
+        let (start, mut track) = (Instant::now(), Track::default());
+        let at = |ms| start + Duration::from_millis(ms);
+        track.hear(Q, &MediaPacket { seq: 5_000, ..picture(190, 0) }, at(0));
+        let heard = track.passed().came;
+        track.renew();
+        assert!(track.is_on() && track.rates(at(100)) == [None; LAYERS]);
+        let (begins, layers_change) = track.hear(Q, &MediaPacket { seq: 4_900, ..picture(190, 90) }, at(200));
+        assert_eq!((begins, layers_change), (false, true));
+        assert!(track.rates(at(200))[Q.index()].is_some());
+        assert_eq!((track.passed().came, track.passed().missed), (heard + 1, 0));
     }
 
     #[test]

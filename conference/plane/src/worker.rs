@@ -379,6 +379,7 @@ impl Worker {
         let (peer, answer) = answered?;
         let room = self.rooms.get_mut(&id).ok_or(PlaneError::NoMeeting(id))?;
         let earlier = room.set_publisher(participant, peer)?;
+        room.begin_anew(participant, &mut self.sfu);
         self.peers.insert(peer, (id, participant, PeerRole::Publisher));
         if let Some(earlier) = earlier {
             self.peers.remove(&earlier);

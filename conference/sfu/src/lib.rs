@@ -563,6 +563,15 @@ impl Sfu {
         }
     }
 
+    /// What is in these slots comes by another connection from now on. Pictures begin with a key frame.
+    pub fn renew(&mut self, to: &[(PeerKey, usize)]) {
+        for (peer, slot) in to {
+            if let Some(peer) = self.peers.get_mut(peer) {
+                peer.renew(*slot);
+            }
+        }
+    }
+
     /// Looks whether a subscriber's line carries so many bits per second; none, when nobody wants to know.
     pub fn set_minimum(&mut self, key: PeerKey, minimum: u64, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&key) {

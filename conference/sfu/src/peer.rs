@@ -666,6 +666,12 @@ impl Peer {
         }
     }
 
+    pub(crate) fn renew(&mut self, slot: usize) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.rewriter.renew();
+        }
+    }
+
     pub(crate) fn set_minimum(&mut self, minimum: u64) {
         if let Some(egress) = &mut self.egress {
             egress.set_minimum(minimum);

@@ -3,10 +3,10 @@
 use leg::JitterBuffer;
 use media::{AudioCodec, TrackKind};
 use model::ParticipantId;
-use sfu::PeerKey;
+use sfu::{PeerKey, Sfu};
 
 use super::Room;
-use crate::{MeetingFact, PlaneError};
+use crate::{MeetingFact, PlaneError, track::Track};
 
 impl Room {
     /// Returns his earlier connection.
@@ -31,6 +31,22 @@ impl Room {
         }
         self.stale = true;
         Ok(())
+    }
+
+    /// All he sends comes by a connection that numbers its packets anew, and maybe just below those of the one before, where they would be
+    /// taken for late ones.
+    pub(crate) fn begin_anew(&mut self, participant: ParticipantId, sfu: &mut Sfu) {
+        let member = self.member(participant);
+        member.tracks.iter_mut().for_each(Track::renew);
+        for source in TrackKind::ALL.map(|kind| member.source(kind)) {
+            self.pending.remove(&source);
+            if let Some(track) = self.feed_tracks.get_mut(&source) {
+                track.renew();
+            }
+            if let Some(to) = self.routes.get(&source) {
+                sfu.renew(to);
+            }
+        }
     }
 
     /// Of his camera and his screen, what is not shown goes to nobody.
@@ -60,7 +76,7 @@ mod tests {
     use media::{Codec, MediaPacket, VideoCodec};
     use mixer::LineCare;
     use model::MeetingId;
-    use sfu::Layer;
+    use sfu::{Layer, SfuConfig};
     use tokio::sync::mpsc;
 
     use super::*;
@@ -111,5 +127,14 @@ mod tests {
         let is = |kind, active| MeetingFact::Published { participant: WHO, kind, active };
         let (camera, screen) = (TrackKind::Camera, TrackKind::Screen);
         assert_eq!(told, [is(camera, true), is(screen, true), is(camera, false), is(screen, false), is(camera, true)]);
+    }
+
+    #[test]
+    fn of_the_connection_before_nothing_is_sent_on() {
+        let (mut room, _told) = room();
+        let mut sfu = Sfu::new(SfuConfig { candidates: vec![([10, 0, 0, 1], 1).into()] }).unwrap();
+        room.begin_anew(WHO, &mut sfu);
+        assert_eq!(waiting(&mut room, TrackKind::Camera), 0);
+        assert!(room.member(WHO).is_on(TrackKind::Camera), "it keeps its slots for a moment");
     }
 }
