@@ -517,6 +517,10 @@ impl Room {
                 }
             }
             TrackKind::Camera | TrackKind::Screen => {
+                if forward::starts_keyframe(&packet) {
+                    // Whoever waited for one has it.
+                    self.wanting.remove(&(source, layer));
+                }
                 if let Some(feed) = self.feed.as_ref().filter(|_| member.part == MAIN) {
                     let studio = self.feed_tracks.entry(source).or_default();
                     let track = &member.tracks[kind as usize];

@@ -23,6 +23,7 @@ mod red;
 mod repair;
 mod srtp;
 mod stun;
+mod under_way;
 mod ways;
 
 use std::{
@@ -41,7 +42,7 @@ use ways::Ways;
 /// A peer that has not connected by then never will: its browser has gone.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Key frames of one layer are asked for no more often: each costs the sender as much as half a second of pictures.
+/// Key frames of one track are asked for no more often: each costs the sender as much as half a second of pictures.
 pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Datagrams in one call of the system; Linux takes no more (UDP_MAX_SEGMENTS).
@@ -610,8 +611,8 @@ impl Sfu {
         }
     }
 
-    /// Asks a publisher for a key frame; false when that was done less than half a second ago, or twice of that track in
-    /// a second, or he sends none.
+    /// Asks a publisher for a key frame; false when that was done less than half a second ago of any layer of that track, with which this
+    /// one's comes too where he is a browser, or he sends none.
     pub fn request_keyframe(&mut self, key: PeerKey, kind: TrackKind, layer: Layer, now: Instant) -> bool {
         let Some(peer) = self.peers.get_mut(&key) else { return false };
         let asked = peer.request_keyframe(kind, layer, now);

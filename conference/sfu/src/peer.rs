@@ -32,6 +32,7 @@ use crate::{
     repair::Repair,
     srtp::Srtp,
     stun,
+    under_way::UnderWay,
 };
 
 /// Sources of one publisher that are told apart: six, and what they were before. One that changes its SSRC (RFC 3550 §8)
@@ -141,6 +142,7 @@ struct OutSlot {
     /// Something can be sent on it.
     is_agreed: bool,
     rewriter: Rewriter,
+    under_way: UnderWay,
 }
 
 /// What a publisher's m-line carries.
@@ -275,7 +277,8 @@ impl Peer {
                 extensions,
             });
             let is_agreed = ssrc.is_some();
-            peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter: Rewriter::default() });
+            let (rewriter, under_way) = (Rewriter::default(), UnderWay::default());
+            peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter, under_way });
         }
         let provider = Arc::clone(&identity.provider);
         peer.subscription = Some(Subscription {
@@ -474,11 +477,12 @@ impl Peer {
         mut tell: impl FnMut(SfuEvent),
     ) -> bool {
         let Some(egress) = &mut self.egress else { return false };
-        let is_his = egress.reported(datagram, now, out, |said| {
-            tell(match said {
-                Said::Keyframe(slot) => SfuEvent::KeyframeWanted { peer: key, slot },
-                Said::Estimate(bitrate) => SfuEvent::Estimate { peer: key, bitrate: Some(bitrate) },
-            });
+        let (line, round_trip) = (egress.estimate(), egress.round_trip());
+        let comes = |slot: &OutSlot| slot.under_way.is_any(line, round_trip, now);
+        let is_his = egress.reported(datagram, now, out, |said| match said {
+            Said::Keyframe(slot) if self.slots.get(slot).is_some_and(comes) => {}
+            Said::Keyframe(slot) => tell(SfuEvent::KeyframeWanted { peer: key, slot }),
+            Said::Estimate(bitrate) => tell(SfuEvent::Estimate { peer: key, bitrate: Some(bitrate) }),
         });
         if let Some(subscription) = &mut self.subscription
             && let Some(route) = subscription.granted.take_if(|(_, granted)| is_his && *granted == from)
@@ -689,8 +693,13 @@ impl Peer {
             return;
         }
         let (voice_packets, is_audio) = (&mut self.voice_packets, out_slot.audio);
+        let under_way = &mut out_slot.under_way;
         out_slot.rewriter.take(layer, packet, now, |packet, forwarded| {
-            *voice_packets += u64::from(is_audio);
+            if is_audio {
+                *voice_packets += 1;
+            } else {
+                under_way.sent(packet, now);
+            }
             let MediaPacket { codec, marker, level, .. } = *packet;
             let payload = Arc::clone(&packet.payload);
             let begins_keyframe = !is_audio && starts_keyframe(packet);
@@ -710,7 +719,7 @@ impl Peer {
 
     /// True when the publisher is asked now.
     pub(crate) fn request_keyframe(&mut self, kind: TrackKind, layer: Layer, now: Instant) -> bool {
-        if !self.asked.may(kind, layer, now) {
+        if !self.asked.may(kind, now) {
             return false;
         }
         let Some((mid, track)) = self.tracks.iter().find(|(_, track)| track.kind == kind) else { return false };
@@ -718,7 +727,7 @@ impl Peer {
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_rx_by_mid(mid, rid) else { return false };
         stream.request_keyframe(KeyframeRequestKind::Pli);
-        self.asked.note(kind, layer, now);
+        self.asked.note(kind, now);
         true
     }
 

@@ -65,6 +65,10 @@ struct World {
     gaps: u64,
     /// The publisher's packets have numbers so much lower than at first.
     lower: u64,
+    /// The publisher's pictures need no other ones.
+    key: bool,
+    /// Key frames of the picture that those who receive it were granted to want.
+    granted: u64,
     /// Datagrams that were sent to [`STRANGER`].
     to_stranger: u64,
     /// Packets of the publisher's voice that were taken for his.
@@ -119,6 +123,8 @@ impl World {
             newest: [[None; 2]; 3],
             gaps: 0,
             lower: 0,
+            key: true,
+            granted: 0,
             to_stranger: 0,
             taken: 0,
             overheard: VecDeque::new(),
@@ -203,7 +209,7 @@ impl World {
             layer: Layer::default(),
             bytes,
             media_ms: ms,
-            key: true,
+            key: self.key,
             first: number == 0,
             last: number == PACKETS - 1,
         };
@@ -262,7 +268,8 @@ impl World {
                     if kind == TrackKind::Audio { &mut voices } else { &mut pictures }.push((layer, packet));
                 }
                 SfuEvent::Disconnected(key, _) => panic!("{key:?} is lost"),
-                SfuEvent::KeyframeWanted { .. } => {
+                SfuEvent::KeyframeWanted { slot, .. } => {
+                    self.granted += u64::from(slot == 1);
                     self.sfu.request_keyframe(self.keys[0], TrackKind::Camera, Layer::default(), now);
                 }
                 SfuEvent::Connected(_) | SfuEvent::Estimate { .. } => {}
@@ -430,6 +437,33 @@ fn key_frames_are_asked_for_twice_a_second_however_many_want_one() {
         world.step();
     }
     assert!((7..=9).contains(&world.keys_wanted), "{} in four seconds", world.keys_wanted);
+}
+
+#[test]
+fn a_key_frame_that_is_under_way_is_not_asked_for_again() {
+    let mut world = World::new();
+    world.let_in(false);
+    world.key = false;
+    world.run(1_500);
+    // As browsers do, again and again until it is there.
+    let mut asks = |times: u64| {
+        world.granted = 0;
+        for _ in 0..times {
+            world.bad().client.flood(1);
+            world.run(33);
+        }
+        let granted = world.granted;
+        world.key = true;
+        world.run(33);
+        world.key = false;
+        granted
+    };
+    assert_eq!([asks(2), asks(4)], [2, 0], "after one has begun to come");
+    world.run(1_000);
+    world.bad().client.flood(1);
+    world.granted = 0;
+    world.run(33);
+    assert_eq!(world.granted, 1, "it must have been lost");
 }
 
 #[test]

@@ -137,4 +137,13 @@ mod tests {
         assert_eq!(waiting(&mut room, TrackKind::Camera), 0);
         assert!(room.member(WHO).is_on(TrackKind::Camera), "it keeps its slots for a moment");
     }
+
+    #[test]
+    fn a_key_frame_that_has_come_is_not_asked_for_any_more() {
+        let (mut room, _told) = room();
+        let source = room.member(WHO).source(TrackKind::Camera);
+        room.wanting = [0, 1].map(|layer| (source, Layer::new(layer))).into();
+        send(&mut room, TrackKind::Camera, 2);
+        assert_eq!(room.wanting, [(source, Layer::new(1))].into(), "of the other layer none has");
+    }
 }
