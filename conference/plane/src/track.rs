@@ -27,10 +27,14 @@ const STEADY: Duration = Duration::from_millis(1_500);
 const STEADY_DOUBLED_MAX: u32 = 3;
 const SOON: Duration = Duration::from_secs(30);
 
-/// A layer's rate is measured over so many spans of this: long enough that a key frame, ten times a usual picture, doesn't
-/// look like a faster camera, short enough to follow one.
+/// A layer's rate is measured over so many spans of this: short enough to follow a camera that becomes faster.
 const SPAN: Duration = Duration::from_millis(500);
 const SPANS: usize = 4;
+
+/// What comes once in a while is measured over so many: a key frame, ten times a usual picture, and all of a source that has one size, since
+/// another slide on a shared screen is as large. Shorter, a small picture would look twice as dear after each key frame, and a slide like a film,
+/// and where the line is narrow they would be paused for it; longer, a film that begins on a screen would fill the line for as long.
+const SPANS_LONG: usize = 10;
 
 /// What a packet takes on the line beside its payload: IP, UDP, RTP with extensions, and the authentication tag.
 const OVERHEAD_BYTES: u64 = 60;
@@ -67,8 +71,11 @@ struct Incoming {
     stopped: Option<Instant>,
     height: Option<u32>,
     holes: Holes,
-    /// Bytes of the latest spans, by span number.
-    spans: [u64; SPANS],
+    /// Of the key frame that came last.
+    key: Option<u32>,
+    /// Bytes of the latest spans, by span number: of key frames, and of all else.
+    keys: [u64; SPANS_LONG],
+    spans: [u64; SPANS_LONG],
     span: u64,
 }
 
@@ -92,7 +99,10 @@ impl Track {
         let is_late = incoming.heard.is_some_and(|at| now.saturating_duration_since(at) > LAYER_IDLE);
         let layer_begins = !std::mem::replace(&mut incoming.is_on, true) || is_late;
         let mut layers_change = layer_begins && incoming.is_offered(now);
-        incoming.count(bytes, layer_begins, now);
+        if forward::starts_keyframe(packet) {
+            incoming.key = Some(packet.timestamp);
+        }
+        incoming.count(bytes, incoming.key == Some(packet.timestamp), layer_begins, now);
         incoming.pictures += u64::from(incoming.timestamp.replace(packet.timestamp) != Some(packet.timestamp));
         self.passed.missed += incoming.holes.arrived(packet.seq);
         if let Some((_, height)) = forward::picture_size(packet) {
@@ -130,11 +140,13 @@ impl Track {
     /// Bits per second of each layer that is sent.
     pub(crate) fn rates(&self, now: Instant) -> [Option<u64>; LAYERS] {
         let latest = self.heard;
+        let is_alone = self.layers.iter().filter(|incoming| incoming.began.is_some()).count() == 1;
+        let over = if is_alone { SPANS_LONG } else { SPANS };
         Layer::ALL.map(|layer| {
             let incoming = &self.layers[layer.index()];
             let heard = incoming.heard.filter(|_| incoming.is_on && incoming.is_offered(now))?;
             let behind = latest.is_some_and(|latest| latest.saturating_duration_since(heard) > LAYER_IDLE);
-            (!behind).then(|| incoming.rate(now))
+            (!behind).then(|| incoming.rate(over, now))
         })
     }
 
@@ -196,36 +208,42 @@ impl Incoming {
         self.is_on = false;
     }
 
-    fn count(&mut self, bytes: u64, begins: bool, now: Instant) {
+    fn count(&mut self, bytes: u64, is_key: bool, begins: bool, now: Instant) {
         self.heard = Some(now);
         let began = match self.began.filter(|_| !begins) {
             Some(began) => began,
             None => {
-                (self.spans, self.span) = ([0; SPANS], 0);
+                (self.keys, self.spans, self.span) = ([0; SPANS_LONG], [0; SPANS_LONG], 0);
                 *self.began.insert(now)
             }
         };
         let span = (now.saturating_duration_since(began).as_millis() / SPAN.as_millis()) as u64;
         // What lies between was silent.
-        for silent in self.span + 1..=span.min(self.span + SPANS as u64) {
-            self.spans[silent as usize % SPANS] = 0;
-        }
-        if span > self.span + SPANS as u64 {
-            self.spans = [0; SPANS];
+        for silent in (self.span + 1..=span).rev().take(SPANS_LONG) {
+            (self.keys[place(silent)], self.spans[place(silent)]) = (0, 0);
         }
         self.span = span;
-        self.spans[span as usize % SPANS] += bytes;
+        let spans = if is_key { &mut self.keys } else { &mut self.spans };
+        spans[place(span)] += bytes;
     }
 
-    fn rate(&self, now: Instant) -> u64 {
+    /// Over so many spans; what key frames take is spread over the longest time.
+    fn rate(&self, over: usize, now: Instant) -> u64 {
         let Some(began) = self.began else { return 0 };
         let elapsed = now.saturating_duration_since(began);
         // The spans reach back to the beginning of the oldest of them.
-        let whole = SPAN * (SPANS as u32 - 1);
+        let whole = SPAN * (over as u32 - 1);
         let into = Duration::from_millis((elapsed.as_millis() % SPAN.as_millis()) as u64);
         let measured = elapsed.min(whole + into).max(SPAN / 2);
-        (self.spans.iter().sum::<u64>() as f64 * 8.0 / measured.as_secs_f64()) as u64
+        let latest = (0..=self.span).rev().take(over).map(|span| self.spans[place(span)]);
+        let keys = self.keys.iter().sum::<u64>() as f64 / (SPAN * SPANS_LONG as u32).as_secs_f64();
+        ((latest.sum::<u64>() as f64 / measured.as_secs_f64() + keys) * 8.0) as u64
     }
+}
+
+/// Of a span among those that are kept.
+fn place(span: u64) -> usize {
+    span as usize % SPANS_LONG
 }
 
 #[cfg(test)]
@@ -341,6 +359,50 @@ mod tests {
         assert!(!track.look_for_end(start + Duration::from_secs(6)));
         assert!(track.look_for_end(start + Duration::from_secs(8)));
         assert!(!track.is_on());
+    }
+
+    /// Pictures each 50 ms for six seconds, of a source in so many layers; of the small one each takes what it is said to, from the key frame
+    /// on where that is one. Its rate in kbit/s each 50 ms.
+    fn rates_of(layers: usize, bytes: impl Fn(u64) -> (usize, bool)) -> Vec<u64> {
+        let (start, mut track) = (Instant::now(), Track::default());
+        let at = |ms: u64| {
+            let now = start + Duration::from_millis(ms);
+            let (bytes, is_key) = bytes(ms);
+            let mut payload = vec![0; bytes - OVERHEAD_BYTES as usize];
+            payload[0] = if is_key { 0x10 } else { 0 };
+            track.hear(Q, &MediaPacket { payload: payload.into(), ..picture(0, ms as u32 * 90) }, now);
+            if layers > 1 {
+                track.hear(F, &picture(900, ms as u32 * 90), now);
+            }
+            track.rates(now)[Q.index()].unwrap_or_default() / 1_000
+        };
+        (0..12_000).step_by(50).map(at).collect()
+    }
+
+    #[test]
+    fn a_key_frame_makes_a_small_layer_look_no_dearer_than_it_is() {
+        // 100 kbit/s, and key frames of 96 kbit, the first and two for somebody who lost a picture.
+        let rates = rates_of(2, |ms| if [0, 3_000, 4_000].contains(&ms) { (12_000, true) } else { (625, false) });
+        let dearest = rates[40..].iter().max().unwrap();
+        assert!(*dearest < 165, "{rates:?}");
+        // An encoder that sends one each second takes twice as much, and all of it counts.
+        let rates = rates_of(2, |ms| if ms % 1_000 == 0 { (12_500, true) } else { (625, false) });
+        assert!(rates[100..].iter().all(|rate| (180..220).contains(rate)), "{rates:?}");
+    }
+
+    #[test]
+    fn a_slide_is_no_film_and_a_film_is_found_out() {
+        // 20 kbit/s, and a slide of 2.4 Mbit in six seconds.
+        let slide = |ms| if ms == 6_000 { (300_000, false) } else { (125, false) };
+        let rates = rates_of(1, slide);
+        assert!(rates.iter().all(|rate| *rate < 600), "{rates:?}");
+        assert!(rates[225..].iter().all(|rate| *rate < 30), "it is over: {rates:?}");
+        // The same where there are other sizes to give instead.
+        assert!(rates_of(2, slide).iter().any(|rate| *rate > 1_000));
+        let rates = rates_of(1, |ms| if ms >= 6_000 { (12_500, false) } else { (125, false) });
+        assert!(rates[160] > 700 && rates[220] > 1_900, "2 Mbit/s: {rates:?}");
+        // What is one from the beginning is known at once.
+        assert!(rates_of(1, |_| (12_500, false))[10] > 1_800);
     }
 
     #[test]
