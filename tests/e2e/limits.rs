@@ -103,5 +103,6 @@ async fn what_a_browser_says_of_its_pictures_is_told_to_the_operator() -> Result
     let networks = operator.get(&format!("/meetings/{}/networks", door["id"].as_str().context("an id")?)).await?;
     let his = &networks["items"][0];
     assert_eq!([&his["freezes"], &his["frozen_ms"]], [5, 2_100], "{networks}");
+    assert_eq!([&his["pauses"], &his["paused_ms"]], [0, 0], "nobody shows anything: {networks}");
     tokio::task::block_in_place(|| server.until_counted("plane_freezes", "", 5))
 }

@@ -53,7 +53,7 @@ pub use leg::{
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
 pub use mixer::{LineCare, PlayId, Recording};
-pub use quality::{Freezes, PictureQuality, Quality, TrackQuality, WayQuality};
+pub use quality::{Freezes, Pauses, PictureQuality, Quality, TrackQuality, WayQuality};
 pub use receiver::{Received, Receiver, stamp, stamp_of};
 pub use socket::{listening, of_family};
 pub use subscriber::Shown;

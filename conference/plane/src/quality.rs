@@ -1,10 +1,13 @@
 //! How the network does between us and each participant: counted with every packet, judged every two seconds.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use media::TrackKind;
 use model::ParticipantId;
-use sfu::Layer;
+use sfu::{Layer, SourceId};
 
 /// How often it is judged: a hundred packets of a voice. Less would be luck, more would tell people late.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -71,6 +74,15 @@ pub struct Freezes {
     pub ms: u64,
 }
 
+/// Pictures of somebody's page that came to us and for which his line had no room, since he came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pauses {
+    /// How often one was left out.
+    pub count: u32,
+    /// How long in all, in milliseconds; two at once count twice.
+    pub ms: u64,
+}
+
 /// Everything about one participant's network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quality {
@@ -92,6 +104,44 @@ pub struct Quality {
     pub pictures: Vec<PictureQuality>,
     /// As his browser says.
     pub freezes: Freezes,
+    /// What he was not sent.
+    pub pauses: Pauses,
+}
+
+/// Which pictures somebody's line has no room for, and which it had none for.
+#[derive(Debug, Default)]
+pub(crate) struct Paused {
+    since: BTreeMap<SourceId, Instant>,
+    past: Pauses,
+}
+
+impl Paused {
+    /// It has no room for these, and for all others there is, or nobody wants them.
+    pub(crate) fn look(&mut self, paused: &[SourceId], now: Instant) {
+        let past = &mut self.past;
+        self.since.retain(|source, since| {
+            let goes_on = paused.contains(source);
+            past.ms += if goes_on { 0 } else { lasted(*since, now) };
+            goes_on
+        });
+        for source in paused {
+            self.since.entry(*source).or_insert_with(|| {
+                past.count += 1;
+                metrics::counter!("plane_picture_pauses").increment(1);
+                now
+            });
+        }
+    }
+
+    /// So far.
+    pub(crate) fn pauses(&self, now: Instant) -> Pauses {
+        let ms = self.since.values().map(|since| lasted(*since, now)).sum::<u64>();
+        Pauses { ms: self.past.ms + ms, ..self.past }
+    }
+}
+
+fn lasted(since: Instant, now: Instant) -> u64 {
+    now.saturating_duration_since(since).as_millis() as u64
 }
 
 /// Packets of one stream as they come: what is missing at first, though it may be sent again.
@@ -317,6 +367,20 @@ mod tests {
             (look.up.came, look.down.came) = (0, 0);
             (look.round_trip_ms, look.up_jitter_ms) = (Some(700.0), 500.0);
         });
+    }
+
+    #[test]
+    fn a_picture_that_is_left_out_counts_once_and_for_as_long_as_it_is() {
+        let (start, mut paused) = (Instant::now(), Paused::default());
+        let at = |ms| start + Duration::from_millis(ms);
+        let [one, other] = [1, 2].map(SourceId::from);
+        for (ms, left_out) in [(0, &[][..]), (1_000, &[one]), (1_500, &[one, other]), (2_000, &[other])] {
+            paused.look(left_out, at(ms));
+        }
+        assert_eq!(paused.pauses(at(3_000)), Pauses { count: 2, ms: 1_000 + 1_500 });
+        paused.look(&[], at(3_000));
+        paused.look(&[one], at(9_000));
+        assert_eq!(paused.pauses(at(9_250)), Pauses { count: 3, ms: 2_750 });
     }
 
     #[test]

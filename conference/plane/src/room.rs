@@ -18,7 +18,7 @@ use crate::{
     brought::Bringer,
     command::LineFindings,
     legs::Legs,
-    quality::{self, Freezes, Look, Network, Passed, PictureQuality, Quality},
+    quality::{self, Freezes, Look, Network, Passed, Paused, PictureQuality, Quality},
     reception::Reception,
     stage::Stage,
     subscriber::{Shown, Subscriber, Wanted},
@@ -124,6 +124,7 @@ pub(crate) struct Member {
     reception: Reception,
     network: Network,
     freezes: Freezes,
+    paused: Paused,
     /// Of his telephone.
     line: LineFindings,
 }

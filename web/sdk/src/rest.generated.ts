@@ -730,6 +730,11 @@ export interface NetworkView {
   frozen_ms: number;
   name: string;
   participant: string;
+  paused_ms: number;
+  /**
+   * How often a picture was left out for which his line had no room, and for how long in all, in milliseconds; two at once count twice.
+   */
+  pauses: number;
   /**
    * The pictures on his page.
    */

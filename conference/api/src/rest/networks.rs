@@ -33,6 +33,9 @@ struct NetworkView {
     /// How often pictures stood still at his, as his browser says, and for how long in all, in milliseconds.
     freezes: u32,
     frozen_ms: u64,
+    /// How often a picture was left out for which his line had no room, and for how long in all, in milliseconds; two at once count twice.
+    pauses: u32,
+    paused_ms: u64,
 }
 
 /// One way between a participant and the server.
@@ -98,6 +101,8 @@ fn view((participant, quality): (Participant, Quality)) -> NetworkView {
             .collect(),
         freezes: quality.freezes.count,
         frozen_ms: quality.freezes.ms,
+        pauses: quality.pauses.count,
+        paused_ms: quality.pauses.ms,
     }
 }
 

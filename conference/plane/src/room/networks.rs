@@ -16,6 +16,9 @@ impl Room {
             if let Some(subscriber) = member.subscriber.as_ref().filter(|subscriber| subscriber.connected) {
                 subscriber.order.iter().for_each(|wanted| quality::measure_picture(subscriber.layer_of(wanted)));
             }
+            if !look.wants_pictures {
+                member.paused.look(&[], now);
+            }
         }
         changed.into_iter().for_each(|change| self.tell(change));
     }
@@ -43,6 +46,7 @@ impl Room {
                     .collect(),
                 pictures: subscriber.map(|s| s.order.iter().map(picture).collect()).unwrap_or_default(),
                 freezes: member.freezes,
+                pauses: member.paused.pauses(now),
             }
         };
         self.members.iter().map(|(participant, member)| of(participant, member)).collect()

@@ -7,7 +7,7 @@ use std::{
 
 use media::TrackKind;
 use model::ParticipantId;
-use sfu::{Layer, Sfu, allocate::Want};
+use sfu::{Layer, Sfu, SourceId, allocate::Want};
 
 use super::{Member, Room};
 use crate::{
@@ -102,13 +102,27 @@ impl Room {
             let needed = subscriber.allocate(want, sfu, now);
             others_followed |= !needed.is_empty();
             self.wanting.extend(needed);
+            let left_out = self.left_out(&subscriber, now);
             if let Some(member) = self.members.get_mut(&participant) {
+                member.paused.look(&left_out, now);
                 member.subscriber = Some(subscriber);
             }
         }
         if others_followed {
             self.tell_followed(sfu);
         }
+    }
+
+    /// Pictures that come and have a slot, and no room on the line.
+    fn left_out(&self, subscriber: &Subscriber, now: Instant) -> Vec<SourceId> {
+        let comes = |wanted: &Wanted| {
+            let owner = self.members.get(&wanted.owner);
+            owner.is_some_and(|owner| owner.tracks[wanted.kind as usize].rates(now).iter().any(Option::is_some))
+        };
+        let is_left_out = |wanted: &&Wanted| {
+            subscriber.assigned.contains(&Some(wanted.source)) && subscriber.layer_of(wanted).is_none() && comes(wanted)
+        };
+        subscriber.order.iter().filter(is_left_out).map(|wanted| wanted.source).collect()
     }
 
     /// Tells the publishers' connections which layers of their pictures anybody is sent.
@@ -209,7 +223,7 @@ mod tests {
     use mixer::LineCare;
     use model::MeetingId;
     use sfu::{
-        SfuConfig, SourceId,
+        SfuConfig,
         load::{LoadClient, LoadIdentity},
     };
     use tokio::sync::mpsc;
@@ -325,6 +339,34 @@ mod tests {
         check_voices(3, &[5, 6, 7], &[1, 5, 6]);
         // The first of the others in his own place.
         check_voices(5, &[2, 3, 5, 6, 7], &[1, 2, 3, 5, 6]);
+    }
+
+    #[test]
+    fn a_picture_without_room_on_the_line_is_counted_until_there_is() {
+        let mut sfu = Sfu::new(SfuConfig { candidates: vec![([10, 0, 0, 1], 1).into()] }).unwrap();
+        let (mut room, now) = (room(), Instant::now());
+        let at = |ms| now + Duration::from_millis(ms);
+        let (_, offer) =
+            LoadClient::subscriber(&LoadIdentity::generate().unwrap(), ([10, 0, 0, 2], 2).into(), 8, 3, now).unwrap();
+        let (peer, _, slots) = sfu.subscribe(&offer, now).unwrap();
+        room.set_subscriber(who(1), peer, slots);
+        room.connected(who(1), PeerRole::Subscriber);
+        room.set_shown(who(1), vec![tile(4, 10), tile(2, 30)]);
+        room.assign_slots(&mut sfu);
+        let carries = |room: &mut Room, sfu: &mut Sfu, bitrate, ms| {
+            room.set_estimate(who(1), Some(bitrate), at(ms));
+            room.allocate(sfu, at(ms));
+            let pauses =
+                room.quality(at(ms + 500)).into_iter().find(|quality| quality.participant == who(1)).unwrap().pauses;
+            (pauses.count, pauses.ms)
+        };
+        assert_eq!(carries(&mut room, &mut sfu, 10_000_000, 0), (0, 0));
+        assert_eq!(carries(&mut room, &mut sfu, 10_000, 500), (2, 1_000));
+        assert_eq!(carries(&mut room, &mut sfu, 10_000_000, 4_000), (2, 7_000), "it has become wide");
+        assert_eq!(carries(&mut room, &mut sfu, 10_000, 8_000), (4, 8_000));
+        room.set_shown(who(1), vec![tile(4, 10)]);
+        room.assign_slots(&mut sfu);
+        assert_eq!(carries(&mut room, &mut sfu, 10_000, 8_500), (4, 8_500), "the other is not wanted any more");
     }
 
     /// Whom one hears who is silent, and whom who is the loudest.
