@@ -27,6 +27,26 @@ const LAST: Duration = Duration::from_millis(300);
 /// Packets of a picture and bytes of each, by layer: 110, 400 and 1,200 kbit/s at 30 pictures a second.
 const LAYERS: [(usize, usize); 3] = [(1, 458), (2, 833), (5, 1_000)];
 
+/// What the camera shows.
+#[derive(Debug, Clone, Copy)]
+struct Scene {
+    /// Between two pictures, in milliseconds.
+    every: u64,
+    /// A picture has so many times the packets above.
+    times: usize,
+    /// One that needs no other has so many times those of another.
+    key_times: usize,
+    /// Whoever asks for one gets one of all layers, as browsers have it; somebody else asks each so many milliseconds.
+    keys_all: bool,
+    asked_every: u64,
+}
+
+/// Somebody in front of his camera.
+const CALM: Scene = Scene { every: 33, times: 1, key_times: 1, keys_all: false, asked_every: u64::MAX };
+
+/// Noise, of which each picture is another: 10 pictures a second that take as much, and key frames several times a usual one.
+const NOISE: Scene = Scene { every: 100, times: 3, key_times: 5, keys_all: true, asked_every: 4_000 };
+
 /// IP and UDP.
 const HEADERS: usize = 28;
 
@@ -55,16 +75,25 @@ struct World {
     /// Of what the publisher sends, so many in a thousand are lost.
     loss: u64,
     random: u64,
+    scene: Scene,
     key: [bool; 3],
     /// When the middle layer is sent, by the time.
     sends_middle: fn(u64) -> bool,
     keys_asked: usize,
     /// Datagrams of the publisher's, those that have a packet of the largest layer.
     large_sent: usize,
-    /// Pictures that were sent, by media time, and of which layers they need no other.
-    published: BTreeMap<u64, [bool; 3]>,
+    /// Pictures that were sent, by media time.
+    published: BTreeMap<u64, [Published; 3]>,
     estimates: Vec<u64>,
     seen: Seen,
+}
+
+/// One layer of a picture.
+#[derive(Debug, Clone, Copy, Default)]
+struct Published {
+    /// It needs no other.
+    key: bool,
+    packets: usize,
 }
 
 /// What the viewer got since it was last looked.
@@ -76,7 +105,9 @@ struct Seen {
     /// How many packets of which picture, and layer, have come, and when the latest did.
     pictures: BTreeMap<(u64, usize), (usize, Instant)>,
     /// Of those that were sent: by media time.
-    published: BTreeMap<u64, [bool; 3]>,
+    published: BTreeMap<u64, [Published; 3]>,
+    /// Between two of them.
+    every: Duration,
 }
 
 /// What somebody sees of pictures that came so.
@@ -91,13 +122,15 @@ struct Film {
 impl Seen {
     /// A picture can be decoded where it is whole and the one before of its layer was, or where it needs no other; not before that.
     fn film(&self) -> Film {
-        let usual = Duration::from_millis(33);
+        let usual = self.every;
         let (mut shown, mut before): (Vec<Instant>, [Option<usize>; 3]) = (Vec::new(), [None; 3]);
         let times: Vec<u64> = self.published.keys().copied().collect();
         for (at, ms) in times.iter().enumerate() {
-            let whole = |layer: &usize| self.pictures.get(&(*ms, *layer)).is_some_and(|(n, _)| *n >= LAYERS[*layer].0);
-            let follows =
-                |layer: &usize| before[*layer] == at.checked_sub(1) || self.published[ms][*layer] || shown.is_empty();
+            let sent = &self.published[ms];
+            let whole = |layer: &usize| {
+                self.pictures.get(&(*ms, *layer)).is_some_and(|(n, _)| *n >= sent[*layer].packets.max(1))
+            };
+            let follows = |layer: &usize| before[*layer] == at.checked_sub(1) || sent[*layer].key || shown.is_empty();
             let decoded: Vec<usize> = (0..3).filter(whole).filter(follows).collect();
             decoded.iter().for_each(|layer| before[*layer] = Some(at));
             let Some(largest) = decoded.last() else { continue };
@@ -157,6 +190,7 @@ impl World {
             free: start,
             loss: 0,
             random: 1,
+            scene: CALM,
             key: [true; 3],
             sends_middle: |_| true,
             keys_asked: 0,
@@ -209,6 +243,10 @@ impl World {
         }
         for event in events {
             match event {
+                LoadEvent::KeyframeWanted(_) if self.scene.keys_all => {
+                    self.key = [true; 3];
+                    self.keys_asked += 1;
+                }
                 LoadEvent::KeyframeWanted(layer) => {
                     self.key[layer.index()] = true;
                     self.keys_asked += 1;
@@ -280,15 +318,21 @@ impl World {
             self.clients[0].wake(self.now);
             self.drain(0);
         }
-        if !ms.is_multiple_of(33) {
+        let scene = self.scene;
+        if !ms.is_multiple_of(scene.every) {
             return;
         }
-        self.published.insert(ms, self.key);
+        if ms % scene.asked_every < scene.every && ms >= scene.asked_every {
+            self.key = [true; 3];
+        }
+        let picture = self.published.entry(ms).or_default();
         for (layer, (packets, bytes)) in Layer::ALL.into_iter().zip(LAYERS) {
             if layer.index() == 1 && !(self.sends_middle)(ms) {
                 continue;
             }
             let key = std::mem::take(&mut self.key[layer.index()]);
+            let packets = packets * scene.times * if key { scene.key_times } else { 1 };
+            picture[layer.index()] = Published { key, packets };
             for packet in 0..packets {
                 self.clients[0].send(of(1, layer, bytes, key, packet == 0, packet + 1 == packets), self.now);
             }
@@ -334,8 +378,8 @@ impl World {
         }
         // What was sent last is still on its way, or sent again.
         let ends = self.now.duration_since(self.start).as_millis() as u64 - LAST.as_millis() as u64;
-        let published = self.published.range(..ends).map(|(ms, keys)| (*ms, *keys)).collect();
-        Seen { published, ..std::mem::take(&mut self.seen) }
+        let published = self.published.range(..ends).map(|(ms, picture)| (*ms, *picture)).collect();
+        Seen { published, every: Duration::from_millis(self.scene.every), ..std::mem::take(&mut self.seen) }
     }
 
     /// The viewer says what his line carries (REMB, draft-alvestrand-rmcat-remb-03).
@@ -550,4 +594,47 @@ fn of_a_layer_that_nobody_is_sent_nothing_is_asked_for_again() {
     // One in twenty would be missing.
     assert!(seen.layers[0] * 100 >= seen.published.len() * 98, "what is seen is repaired: {seen:?}");
     assert!(sent <= LAYERS[2].0 * (10_000 / 33 + 2), "{sent} packets of the largest layer");
+}
+
+/// Noise in the largest layer that is shown at this height, and a line that becomes narrow at this moment of it or that.
+fn noise_over(width: u64, height: u32, layer: usize) -> impl Iterator<Item = World> {
+    (0..16).map(move |late| {
+        let mut world = World::new(None);
+        world.scene = NOISE;
+        world.show(height);
+        world.until(layer, 6_000);
+        world.run(3_000 + 70 * late);
+        world.width = Some(width);
+        world.estimates.clear();
+        world
+    })
+}
+
+#[test]
+fn noise_over_a_line_that_becomes_narrow_does_not_freeze() {
+    for mut world in noise_over(1_000_000, 720, 2) {
+        world.run(3_000);
+        world.estimates.clear();
+        let seen = world.run(12_000);
+        let (film, all) = (seen.film(), seen.published.len());
+        let (least, most) = (world.estimates.iter().min(), world.estimates.iter().max());
+        println!("{least:?} to {most:?} bit/s; layers {:?}; {film:?} of {all}", seen.layers);
+        assert!(film.frozen < Duration::from_secs(1) && film.decoded * 100 >= all * 98, "{film:?} of {all}");
+        assert!(seen.layers[0] < 90 && seen.layers[2] == 0, "half the picture fits, and stays: {:?}", seen.layers);
+        assert!(least > Some(&600_000) && most < Some(&1_200_000), "{:?}", world.estimates);
+    }
+}
+
+#[test]
+fn noise_over_a_very_narrow_line_is_seen_small() {
+    for mut world in noise_over(300_000, 360, 1) {
+        let took = world.until(0, 3_000);
+        let seen = world.run(5_000);
+        let (film, all) = (seen.film(), seen.published.len());
+        let (least, most) = (world.estimates.iter().min(), world.estimates.iter().max());
+        println!("after {took} ms; {least:?} to {most:?} bit/s; layers {:?}; {film:?} of {all}", seen.layers);
+        assert!(took < 1_000, "{took} ms");
+        assert!(film.frozen < Duration::from_millis(600) && film.decoded * 100 >= all * 90, "{film:?} of {all}");
+        assert!(seen.voices >= 247, "{} voices", seen.voices);
+    }
 }

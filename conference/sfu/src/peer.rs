@@ -695,14 +695,14 @@ impl Peer {
         let (voice_packets, is_audio) = (&mut self.voice_packets, out_slot.audio);
         let under_way = &mut out_slot.under_way;
         out_slot.rewriter.take(layer, packet, now, |packet, forwarded| {
+            let begins_keyframe = !is_audio && starts_keyframe(packet);
             if is_audio {
                 *voice_packets += 1;
             } else {
-                under_way.sent(packet, now);
+                under_way.sent(packet, begins_keyframe, now);
             }
             let MediaPacket { codec, marker, level, .. } = *packet;
             let payload = Arc::clone(&packet.payload);
-            let begins_keyframe = !is_audio && starts_keyframe(packet);
             egress.send(slot, Outgoing { codec, forwarded, marker, level, payload, begins_keyframe }, now, out);
         });
     }

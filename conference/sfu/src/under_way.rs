@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use media::MediaPacket;
 
-use crate::forward;
-
 /// A key frame takes as long as his line needs for it so many times, since other pictures go beside it; and then it is to be decoded. Less
 /// would have another one made while it comes, which takes as long again; more would leave him without where it got lost.
 const BESIDE: f64 = 2.0;
@@ -29,12 +27,12 @@ struct KeyFrame {
 }
 
 impl UnderWay {
-    /// A packet of a picture has been sent, or waits to be.
-    pub(crate) fn sent(&mut self, packet: &MediaPacket, now: Instant) {
+    /// A packet of a picture, or that with which a key frame begins, has been sent, or waits to be.
+    pub(crate) fn sent(&mut self, packet: &MediaPacket, begins_keyframe: bool, now: Instant) {
         let bytes = packet.payload.len();
         match &mut self.latest {
             Some(latest) if latest.timestamp == packet.timestamp => latest.bytes += bytes,
-            _ if forward::starts_keyframe(packet) => {
+            _ if begins_keyframe => {
                 self.latest = Some(KeyFrame { timestamp: packet.timestamp, began: now, bytes });
             }
             _ => {}
@@ -57,11 +55,9 @@ mod tests {
 
     use super::*;
 
-    fn packet(bytes: usize, timestamp: u32, starts: bool) -> MediaPacket {
+    fn packet(bytes: usize, timestamp: u32) -> MediaPacket {
         let codec = Codec::Video(VideoCodec::Vp8);
-        let mut payload = vec![0; bytes];
-        payload[0] = if starts { 0x10 } else { 0 };
-        MediaPacket { codec, seq: 1, timestamp, marker: false, level: None, payload: payload.into() }
+        MediaPacket { codec, seq: 1, timestamp, marker: false, level: None, payload: vec![0; bytes].into() }
     }
 
     #[test]
@@ -69,11 +65,11 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut under_way = UnderWay::default();
-        under_way.sent(&packet(1_000, 0, false), start);
+        under_way.sent(&packet(1_000, 0), false, start);
         assert!(!under_way.is_any(Some(300_000), None, start), "none has been sent");
-        under_way.sent(&packet(1_000, 3_000, true), start);
-        (0..11).for_each(|_| under_way.sent(&packet(1_000, 3_000, false), start));
-        under_way.sent(&packet(9_000, 6_000, false), at(33));
+        under_way.sent(&packet(1_000, 3_000), true, start);
+        (0..11).for_each(|_| under_way.sent(&packet(1_000, 3_000), false, start));
+        under_way.sent(&packet(9_000, 6_000), false, at(33));
         let check = |line, round_trip_ms: Option<u64>, until| {
             let is_any = |ms| under_way.is_any(line, round_trip_ms.map(Duration::from_millis), at(ms));
             assert!(is_any(until - 1) && !is_any(until), "{line:?} {round_trip_ms:?} {until}");
@@ -84,7 +80,7 @@ mod tests {
         check(Some(20_000_000), Some(50), 210);
         check(Some(100_000), Some(50), 1_000);
         check(None, Some(50), 200);
-        under_way.sent(&packet(1_000, 9_000, true), at(5_000));
+        under_way.sent(&packet(1_000, 9_000), true, at(5_000));
         assert!(under_way.is_any(Some(300_000), None, at(5_100)), "the next one");
     }
 }
