@@ -56,11 +56,11 @@ impl Livestream {
         Ok(())
     }
 
-    /// Records, or doesn't. What is said after the livestream's end is not the public's: it becomes a recording of its
-    /// own, as what was said before its beginning is.
+    /// Records, or doesn't. What is said after a livestream's end or before its beginning is not the public's: each becomes
+    /// a recording of its own, so that the livestream's is what was seen at its address, from its beginning.
     pub(crate) fn record(&mut self, wanted: Option<NewRecording>) -> Result<(), StreamingError> {
         match wanted {
-            Some(new) if self.recording.is_none() || (self.published.is_none() && self.recording != Some(None)) => {
+            Some(new) if self.recording != Some(self.published) => {
                 self.recording = Some(self.published);
                 self.broadcast.record(NewRecording { broadcast: self.published, ..new })?;
             }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
-use tests::{Baresip, Browser, Codec, Colour, Heard, Recogniser, S3, Server, User, http};
+use tests::{Baresip, Browser, Client, Codec, Colour, Heard, Recogniser, S3, Server, User, http};
 
 use crate::web::{is_sound, segment};
 
@@ -421,4 +421,48 @@ fn what_was_recorded_and_never_live_is_played_in_the_page() -> Result<()> {
     is_sound(&mut host, "a recording that is played")?;
     host.press("Escape")?;
     host.miss("[data-testid=recording-film]")
+}
+
+// product: B6, S8
+#[tokio::test(flavor = "multi_thread")]
+async fn a_livestream_that_begins_while_it_is_recorded_is_seen_again_at_its_address() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let door = user.get(&format!("/meetings/by-number/{}", server.meeting)).await?;
+    let id = door["id"].as_str().context("an id")?.to_owned();
+    host.command(json!({"type": "start_recording"})).await?;
+    let to_be = |state: &'static str| move |message: &Value| message["event"]["broadcast"]["state"] == state;
+    server.wait_for_file(".part.mp4", 2_000)?;
+    host.command(json!({"type": "start_broadcast"})).await?;
+    host.next(to_be("live")).await?;
+    let live = format!("http://{}/live/{id}", server.web);
+    // Four seconds of it.
+    let later = http().get(format!("{live}/video.m3u8?_HLS_msn=2")).send().await?;
+    assert_eq!(later.status(), 200);
+    host.command(json!({"type": "stop_broadcast"})).await?;
+    host.command(json!({"type": "stop_recording"})).await?;
+    let ready = async || -> Result<Vec<Value>> {
+        let films = user.get("/recordings").await?["items"].as_array().cloned().unwrap_or_default();
+        Ok(films.into_iter().filter(|film| film["state"] == "ready").collect())
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let films = loop {
+        let films = ready().await?;
+        // What was said before the livestream is a film too, and not the public's.
+        if films.len() >= 2 && films.iter().any(|film| film["watch"].is_string()) {
+            break films;
+        }
+        assert!(Instant::now() < deadline, "{films:?}\n{}", server.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let public: Vec<&Value> = films.iter().filter(|film| film["watch"].is_string()).collect();
+    let [film] = public[..] else { panic!("one is the livestream's: {films:?}") };
+    assert_eq!(film["watch"], format!("/watch/{id}"));
+    let seconds = film["seconds"].as_f64().unwrap_or_default();
+    assert!(seconds > 2.0, "{seconds} s of the livestream are in its film");
+    let told: Value = http().get(format!("http://{}/api/v1/broadcasts/{id}", server.web)).send().await?.json().await?;
+    assert_eq!((&told["state"], &told["replay"]), (&"ended".into(), &format!("/live/{id}/replay.mp4").into()));
+    Ok(())
 }
