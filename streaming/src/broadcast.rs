@@ -250,8 +250,9 @@ impl Life {
             tracing::warn!(reason, ?wait, "studio died, starting another");
             metrics::counter!("streaming_studio_restarts_total").increment(1);
             tokio::select! {
-                () = sleep(*wait) => {}
+                biased;
                 () = self.stop.cancelled() => break BroadcastFact::Ended,
+                () = sleep(*wait) => {}
             }
             self.queues.clear();
             let wished = self.config.encoder.as_deref();

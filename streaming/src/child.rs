@@ -20,7 +20,7 @@ use tokio::{
     },
     process::{Child, Command},
     sync::watch,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{codec::FramedRead, codec::LengthDelimitedCodec, sync::CancellationToken};
 
@@ -106,7 +106,7 @@ impl Studio {
         let Spawned { process, from, to } = spawn(&config.studio, &arguments).await.map_err(failed)?;
         Ok(Self {
             process,
-            from: StudioReader { frames: from, patience: START_MAX },
+            from: StudioReader { frames: from, patience: START_MAX, since: Instant::now() },
             to: StudioWriter { socket: to, pending: Vec::with_capacity(WRITE_LEN) },
         })
     }
@@ -132,6 +132,8 @@ impl Studio {
 pub(crate) struct StudioReader {
     frames: FramedRead<OwnedReadHalf, LengthDelimitedCodec>,
     patience: Duration,
+    /// The last word, or the start.
+    since: Instant,
 }
 
 /// Why no more is heard of a studio.
@@ -148,9 +150,11 @@ pub(crate) enum Hangup {
 }
 
 impl StudioReader {
+    /// Who asks may give up and ask again: silence is counted from the last word.
     pub(crate) async fn next(&mut self) -> Result<FromStudio, Hangup> {
-        let frame = timeout(self.patience, self.frames.next()).await.map_err(|_| Hangup::Silent(self.patience))?;
-        self.patience = SILENCE_MAX;
+        let frame = timeout_at(self.since + self.patience, self.frames.next()).await;
+        let frame = frame.map_err(|_| Hangup::Silent(self.patience))?;
+        (self.patience, self.since) = (SILENCE_MAX, Instant::now());
         Ok(FromStudio::read(Bytes::from(frame.ok_or(Hangup::Closed)??))?)
     }
 }
@@ -188,6 +192,7 @@ impl StudioWriter {
             {
                 self.video(&packet);
             }
+            // A studio that reads no more says no more either: its reader finds that out, also after `stop`.
             self.socket.write_all(&self.pending).await?;
             self.pending.clear();
         }
