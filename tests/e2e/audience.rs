@@ -16,11 +16,15 @@ struct Viewer<'a> {
 impl Viewer<'_> {
     /// The problem's code, or the pass.
     async fn attend(&self, body: Value) -> Result<std::result::Result<String, String>> {
+        self.renew(body, "").await
+    }
+
+    /// The same of who has a pass.
+    async fn renew(&self, body: Value, pass: &str) -> Result<std::result::Result<String, String>> {
         let url = format!("http://{}/api/v1/broadcasts/{}/viewers", self.server.web, self.livestream);
-        let mut request = http().post(url).json(&body);
-        if let Some(session) = self.session {
-            request = request.header("cookie", session);
-        }
+        let request = http().post(url).json(&body);
+        let cookies = self.session.into_iter().chain(Some(pass).filter(|pass| !pass.is_empty()));
+        let request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
         let answer = request.send().await?;
         let cookie = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().map(str::to_owned)).transpose()?;
         let (status, body) = (answer.status(), answer.json::<Value>().await?);
@@ -31,6 +35,9 @@ impl Viewer<'_> {
         if !cookie.is_empty() {
             assert!(cookie.contains(&format!("; Path=/live/{}; Max-Age=300; HttpOnly; SameSite=Lax", self.livestream)));
             assert_eq!(body["pass_seconds"], 300);
+            // And where it is renewed.
+            let there = format!("; Path=/api/v1/broadcasts/{}/viewers; Max-Age=300; HttpOnly", self.livestream);
+            assert!(given.len() == 2 && given[1].contains(&there), "{given:?}");
         }
         Ok(Ok(cookie.split(';').next().unwrap_or_default().to_owned()))
     }
@@ -201,11 +208,20 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     assert_eq!(member.status("video.m3u8", "").await?, 200);
     // Guessing ends after some tries.
     set(json!({"access": "password", "password": "97531"})).await?;
+    let watching = member.attend(json!({"viewer": me, "password": "97531"})).await?.expect("the right password");
     let mut codes = Vec::new();
     for _ in 0..4 {
         codes.push(member.attend(wrong.clone()).await?.expect_err("a wrong password"));
     }
     assert_eq!(codes.last().map(String::as_str), Some("too_many_tries"), "{codes:?}");
+    // Who was in before goes on watching, and nobody else comes in by the right one: not by another's pass either.
+    let right = json!({"viewer": me, "password": "97531"});
+    let renewed = member.renew(right.clone(), &watching).await?.expect("a pass is renewed");
+    assert_eq!(member.status("video.m3u8", &renewed).await?, 200);
+    let of_another = json!({"viewer": "beef", "password": "97531"});
+    for (body, pass) in [(right, ""), (of_another, renewed.as_str()), (wrong, &renewed)] {
+        assert_eq!(member.renew(body, pass).await?, Err("too_many_tries".to_owned()));
+    }
     let log = server.log();
     for secret in [&again, &pass, signature, "246810", "97531"] {
         let secret = secret.trim_start_matches("huitong-watch=");

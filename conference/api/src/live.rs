@@ -28,7 +28,7 @@ use crate::{
     tally::Who,
 };
 
-/// The cookie with a viewer's pass. It is sent with the files of its own livestream and nothing else.
+/// The cookie with a viewer's pass. It is sent with the files of its own livestream, to renew it, and with nothing else.
 const PASS: &str = "huitong-watch";
 
 /// A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
@@ -37,11 +37,19 @@ const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 /// Header fields of an answer, and what HTTP adds.
 const FIELDS: usize = 12;
 
-pub(crate) fn pass_cookie(broadcast: BroadcastId, pass: &str, tls: bool) -> HeaderValue {
+/// For its files, and for who asks at this address for another pass.
+pub(crate) fn pass_cookies(broadcast: BroadcastId, address: BroadcastId, pass: &str, tls: bool) -> [HeaderValue; 2] {
     let secure = if tls { "; Secure" } else { "" };
     let lasts = PASS_LASTS.as_secs();
-    let text = format!("{PASS}={pass}; Path=/live/{broadcast}; Max-Age={lasts}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::from_str(&text).expect("passes are hexadecimal and dots")
+    [format!("/live/{broadcast}"), format!("/api/v1/broadcasts/{address}/viewers")].map(|path| {
+        let text = format!("{PASS}={pass}; Path={path}; Max-Age={lasts}; HttpOnly; SameSite=Lax{secure}");
+        HeaderValue::from_str(&text).expect("passes are hexadecimal and dots")
+    })
+}
+
+/// What was given by [`pass_cookies`].
+pub(crate) fn shown_pass(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, &[PASS])
 }
 
 /// Lets in who may watch, before anything is looked for: who may not learns nothing of what is there.
@@ -183,7 +191,7 @@ async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<HlsF
 
 /// The pass of who may watch.
 async fn admission(app: &App, id: BroadcastId, headers: &HeaderMap) -> Result<Option<String>, Code> {
-    let pass = cookie(headers, &[PASS]);
+    let pass = shown_pass(headers);
     match app.conference.may_watch(id, pass.as_deref()).await {
         Ok(true) => Ok(pass),
         Ok(false) => Err(Code::NoPass),

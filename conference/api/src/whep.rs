@@ -42,7 +42,12 @@ async fn begin(
     let bearer = wish::bearer(request.headers()).map(str::to_owned);
     let account = caller.0.account(&app).await.map_err(IntoResponse::into_response)?;
     // Whatever it is that lets somebody in here, the token is that.
-    let shown = Credentials { password: bearer.as_deref(), signature: bearer.as_deref(), account: account.as_ref() };
+    let shown = Credentials {
+        password: bearer.as_deref(),
+        signature: bearer.as_deref(),
+        account: account.as_ref(),
+        pass: None,
+    };
     let epoch = app.conference.watch_epoch(id).await;
     let epoch = epoch.map_err(|error| caller.0.failed(&error).into_response())?;
     let admitted = app.conference.admit_viewer(id, 0, shown, caller.0.source).await;

@@ -115,20 +115,24 @@ struct AttendView {
     pass_seconds: Option<u64>,
 }
 
-/// Says that a viewer is there, and gives him a pass, as a cookie, where one is needed. To be repeated every 20 seconds.
+/// Says that a viewer is there, and gives him a pass, as a cookie, where one is needed. To be repeated every 20 seconds, with that
+/// cookie: who shows it and says the right password is let in however many wrong ones others of his network have said.
 #[utoipa::path(post, path = "/broadcasts/{id}/viewers", request_body = AttendBody,
     params(("id" = String, Path, format = Uuid)), responses((status = 200, body = AttendView), Problem))]
 async fn attend(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
     Body(body): Body<AttendBody>,
 ) -> Result<Response, Problem> {
-    let id = app.conference.livestream_at(caller.id(&id)?);
+    let address = caller.id(&id)?;
+    let id = app.conference.livestream_at(address);
     let viewer = u128::from_str_radix(&body.viewer, 16).map_err(|_| caller.problem(Code::BadMessage))?;
     let account = caller.account(&app).await?;
     let (password, signature) = (body.password.as_deref(), body.signature.as_deref());
-    let admission = Credentials { password, signature, account: account.as_ref() };
+    let shown = live::shown_pass(&headers);
+    let admission = Credentials { password, signature, account: account.as_ref(), pass: shown.as_deref() };
     let admitted = app.conference.admit_viewer(id, viewer, admission, caller.source).await;
     let pass = admitted.map_err(|refused| watch_problem(&caller, refused))?;
     // Only livestreams there are have viewers.
@@ -138,7 +142,9 @@ async fn attend(
     let view = AttendView { viewers: viewers.live, viewers_peak: viewers.peak, pass_seconds };
     let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response();
     if let Some(pass) = pass {
-        response.headers_mut().insert(header::SET_COOKIE, live::pass_cookie(id, &pass, caller.tls));
+        for cookie in live::pass_cookies(id, address, &pass, caller.tls) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
     Ok(response)
 }
