@@ -149,6 +149,13 @@ impl Conference {
         Ok((settings, signature))
     }
 
+    /// What a meeting's watch address needs after its `#` so that whoever has it may watch; none where that isn't asked for. For
+    /// who may hand it out.
+    pub async fn watch_signature(&self, of: MeetingId) -> Result<Option<String>, StoreError> {
+        let settings = self.settings_of(of).await?.filter(|settings| settings.access == WatchAccess::Link);
+        Ok(settings.map(|settings| link_signature(&settings, of)))
+    }
+
     /// Sets who may watch. All links and passes given before are void, unless nothing but the password was asked for
     /// again.
     pub async fn set_watch_settings(

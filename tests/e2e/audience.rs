@@ -239,7 +239,8 @@ async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Re
     assert_eq!(booked.status, 201, "{}", booked.body);
     let text = |of: &str| booked.body[of].as_str().map(str::to_owned).context("a booking");
     let (id, number, web) = (text("id")?, text("number")?, server.web);
-    let (address, link) = tokio::task::spawn_blocking(move || -> Result<(String, String)> {
+    let card = format!("[data-number='{number}']");
+    let (mut owner, address, link) = tokio::task::spawn_blocking(move || -> Result<(Browser, String, String)> {
         let mut owner = Browser::start_on(Devices::NoCamera)?;
         owner.login(web, "host", PASSWORD)?;
         let open = |owner: &mut Browser| -> Result<()> {
@@ -271,11 +272,23 @@ async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Re
         owner.click("audience-save")?;
         // It is away while it is made.
         owner.until(&format!("document.querySelector('[data-testid=audience-address]') && {read}.includes('#')"))?;
-        Ok((address, owner.evaluate(read)?.as_str().context("an address")?.to_owned()))
+        let link = owner.evaluate(read)?.as_str().context("an address")?.to_owned();
+        Ok((owner, address, link))
     })
     .await??;
     assert!(address.contains(&id) && !address.contains('#'), "{address}");
     let settings = user.get(&format!("/meetings/{id}/watch")).await?;
-    assert_eq!((&settings["access"], &settings["link"]), (&"link".into(), &link.into()));
-    Ok(())
+    assert_eq!((&settings["access"], &settings["link"]), (&"link".into(), &link.as_str().into()));
+    assert_eq!(user.get(&format!("/meetings/{id}")).await?["watch"], link);
+
+    // The same address stands wherever he finds one: at the booking, and in the meeting while it is on.
+    tokio::task::spawn_blocking(move || -> Result<()> {
+        owner.press("Escape")?;
+        owner.see(&format!("{card} a[href='{link}']"))?;
+        owner.click_at(&format!("{card} [data-testid=meeting-start]"))?;
+        owner.enter("韩梅梅", "")?;
+        owner.click("start-broadcast")?;
+        owner.see(&format!("[data-testid=watch-link][href='{link}']"))
+    })
+    .await?
 }

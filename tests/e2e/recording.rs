@@ -423,7 +423,7 @@ fn what_was_recorded_and_never_live_is_played_in_the_page() -> Result<()> {
     host.miss("[data-testid=recording-film]")
 }
 
-// product: B6, S8
+// product: B5, B6, S8
 #[tokio::test(flavor = "multi_thread")]
 async fn a_livestream_that_begins_while_it_is_recorded_is_seen_again_at_its_address() -> Result<()> {
     let server = Server::start()?;
@@ -464,5 +464,15 @@ async fn a_livestream_that_begins_while_it_is_recorded_is_seen_again_at_its_addr
     assert!(seconds > 2.0, "{seconds} s of the livestream are in its film");
     let told: Value = http().get(format!("http://{}/api/v1/broadcasts/{id}", server.web)).send().await?.json().await?;
     assert_eq!((&told["state"], &told["replay"]), (&"ended".into(), &format!("/live/{id}/replay.mp4").into()));
+
+    // Where a link is needed, its owner is told all of it here too.
+    let set = json!({"access": "link"});
+    let settings = user.ask(reqwest::Method::PUT, &format!("/meetings/{id}/watch"), set, &[]).await?.body;
+    let films = ready().await?;
+    let address = films.iter().find_map(|film| film["watch"].as_str()).context("an address")?;
+    assert!(
+        address.contains('#') && settings["link"].as_str().is_some_and(|link| link.ends_with(address)),
+        "{address}"
+    );
     Ok(())
 }

@@ -706,7 +706,7 @@ export interface MeetingView {
   state: string;
   title: string;
   /**
-   * Where its livestream will be, where it is to have one.
+   * Where its livestream will be, where it is to have one: with the signature, where access is by link.
    */
   watch?: string | null;
   zone: string;
@@ -986,7 +986,7 @@ export interface RecordingView {
    */
   tracks?: RecordedTrackView[];
   /**
-   * Where the public can see it.
+   * Where its audience can see it: with the signature, where access is by link.
    */
   watch?: string | null;
 }

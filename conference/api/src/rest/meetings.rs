@@ -71,7 +71,7 @@ struct MeetingView {
     dial: Dial,
     /// For invitations.
     link: String,
-    /// Where its livestream will be, where it is to have one.
+    /// Where its livestream will be, where it is to have one: with the signature, where access is by link.
     watch: Option<String>,
 }
 
@@ -83,13 +83,22 @@ struct Dial {
     one_touch: String,
 }
 
-fn view(app: &App, caller: &Caller, meeting: MeetingInfo, held: Option<Occurrence>) -> MeetingView {
+async fn view(
+    app: &App,
+    caller: &Caller,
+    meeting: MeetingInfo,
+    held: Option<Occurrence>,
+) -> Result<MeetingView, Problem> {
     let digits = meeting.number.digits();
     let password = meeting.password.as_deref().map(|password| format!(",,{password}#")).unwrap_or_default();
     let start = held.as_ref().map_or(meeting.start_ms, |held| held.start_ms);
     let base = app.base(caller);
-    MeetingView {
-        watch: meeting.options.livestream.then(|| format!("{base}/watch/{}", meeting.id)),
+    let watch = match meeting.options.livestream {
+        true => Some(format!("{base}{}", watch::handed_out(app, caller, meeting.id, meeting.id).await?)),
+        false => None,
+    };
+    Ok(MeetingView {
+        watch,
         id: meeting.id,
         number: meeting.number,
         title: meeting.title,
@@ -108,7 +117,7 @@ fn view(app: &App, caller: &Caller, meeting: MeetingInfo, held: Option<Occurrenc
         personal: meeting.personal,
         dial: Dial { sip: app.sip.address(&digits), one_touch: format!("{digits}#{password}") },
         link: format!("{base}/j/{digits}"),
-    }
+    })
 }
 
 pub(super) fn book_problem(caller: &Caller, refused: BookRefused) -> Problem {
@@ -240,13 +249,18 @@ async fn list(
         limit: piece.limit(),
     };
     let found = app.conference.agenda(&account, &page).await.map_err(|error| caller.failed(&error))?;
-    let items = found.into_iter().map(|(meeting, held)| view(&app, &caller, meeting, Some(held))).collect();
+    let mut items = Vec::with_capacity(found.len());
+    for (meeting, held) in found {
+        items.push(view(&app, &caller, meeting, Some(held)).await?);
+    }
     let cursor = |item: &MeetingView| format!("{} {}", item.start.map_or(0, jiff::Timestamp::as_millisecond), item.id);
     let mut items = Items::piece(items, piece.limit(), cursor);
     if page.after.is_none() && !is_past && search.is_empty() {
         let own = app.conference.personal_meeting(&account, tongue(&caller, None)).await;
         let own = own.map_err(|refused| book_problem(&caller, refused))?;
-        items.items.splice(0..0, own.map(|meeting| view(&app, &caller, meeting, None)));
+        if let Some(meeting) = own {
+            items.items.insert(0, view(&app, &caller, meeting, None).await?);
+        }
     }
     Ok(Json(items))
 }
@@ -308,7 +322,7 @@ async fn book(State(app): State<App>, caller: Caller, Body(body): Body<BookBody>
     let booked = app.conference.book(&account, body.into()).await;
     let booked = booked.map_err(|refused| book_problem(&caller, refused))?;
     let version = booked.version;
-    Ok(with_version(StatusCode::CREATED, version, view(&app, &caller, booked, None)))
+    Ok(with_version(StatusCode::CREATED, version, view(&app, &caller, booked, None).await?))
 }
 
 /// One booking.
@@ -319,7 +333,7 @@ async fn one(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> 
     let found = app.conference.booking(&account, caller.id(&id)?).await;
     let found = found.map_err(|refused| book_problem(&caller, refused))?;
     let version = found.version;
-    Ok(with_version(StatusCode::OK, version, view(&app, &caller, found, None)))
+    Ok(with_version(StatusCode::OK, version, view(&app, &caller, found, None).await?))
 }
 
 /// Writes a booking anew; start and duration of shared and concurrent ones stay.
@@ -336,7 +350,7 @@ async fn change(
     let changed = app.conference.rebook(&account, caller.id(&id)?, if_match(&headers), body.into()).await;
     let changed = changed.map_err(|refused| book_problem(&caller, refused))?;
     let version = changed.version;
-    Ok(with_version(StatusCode::OK, version, view(&app, &caller, changed, None)))
+    Ok(with_version(StatusCode::OK, version, view(&app, &caller, changed, None).await?))
 }
 
 /// Deletes a booking; who was invited is told.
@@ -423,7 +437,7 @@ async fn occurrence(
     let original = occurrence_ms(&caller, &occurrence)?;
     let found = app.conference.occurrence(&account, caller.id(&id)?, original).await;
     let (meeting, held) = found.map_err(|refused| book_problem(&caller, refused))?;
-    Ok(Json(view(&app, &caller, meeting, Some(held))))
+    Ok(Json(view(&app, &caller, meeting, Some(held)).await?))
 }
 
 /// Changes one time of a series; the others stay, and who was invited is told.

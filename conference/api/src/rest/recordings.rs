@@ -40,7 +40,7 @@ struct RecordingView {
     /// Each voice by itself, where the server keeps them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tracks: Vec<RecordedTrackView>,
-    /// Where the public can see it.
+    /// Where its audience can see it: with the signature, where access is by link.
     #[serde(skip_serializing_if = "Option::is_none")]
     watch: Option<String>,
 }
@@ -54,14 +54,18 @@ struct RecordedTrackView {
     file: String,
 }
 
-impl From<Recording> for RecordingView {
-    fn from(recording: Recording) -> Self {
+impl RecordingView {
+    async fn new(app: &App, caller: &Caller, recording: Recording) -> Result<Self, Problem> {
+        let watch = match recording.broadcast {
+            Some(id) => Some(watch::handed_out(app, caller, id, recording.meeting).await?),
+            None => None,
+        };
         let track = |(index, track): (usize, &streaming::RecordedTrack)| RecordedTrackView {
             name: track.name.clone(),
             bytes: track.bytes,
             file: format!("/api/v1/recordings/{}/tracks/{}", recording.id, index + 1),
         };
-        Self {
+        Ok(Self {
             tracks: recording.tracks.iter().enumerate().map(track).collect(),
             id: recording.id.to_string(),
             meeting: recording.meeting,
@@ -72,8 +76,8 @@ impl From<Recording> for RecordingView {
             bytes: recording.bytes,
             file: format!("/api/v1/recordings/{}/file", recording.id),
             captions: (recording.captions_bytes > 0).then(|| format!("/api/v1/recordings/{}/captions", recording.id)),
-            watch: recording.broadcast.map(|id| format!("/watch/{id}")),
-        }
+            watch,
+        })
     }
 }
 
@@ -81,7 +85,10 @@ impl From<Recording> for RecordingView {
 #[utoipa::path(get, path = "/recordings", responses((status = 200, body = Items<RecordingView>), Problem))]
 async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Items<RecordingView>>, Problem> {
     let account = caller.logged_in(&app).await?;
-    let items = app.recordings.of(account.id).into_iter().map(RecordingView::from).collect();
+    let mut items = Vec::new();
+    for recording in app.recordings.of(account.id) {
+        items.push(RecordingView::new(&app, &caller, recording).await?);
+    }
     Ok(Json(Items::all(items)))
 }
 

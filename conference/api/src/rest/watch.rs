@@ -162,6 +162,17 @@ pub(crate) fn watch_problem(caller: &Caller, refused: WatchRefused) -> Problem {
     }
 }
 
+/// The path of a watch page as its meeting's owner hands it out: `address` is the meeting's or one livestream's of it.
+pub(super) async fn handed_out(
+    app: &App,
+    caller: &Caller,
+    address: impl std::fmt::Display,
+    of: MeetingId,
+) -> Result<String, Problem> {
+    let signature = app.conference.watch_signature(of).await.map_err(|error| caller.failed(&error))?;
+    Ok(format!("/watch/{address}{}", signature.map(|signature| format!("#{signature}")).unwrap_or_default()))
+}
+
 /// Who may watch a meeting's livestream and its recording.
 #[derive(Serialize, ToSchema)]
 struct SettingsView {

@@ -12,6 +12,7 @@ import { useEnd } from './useEnd';
 import styles from './Head.module.css';
 import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
+import { useWatchAddress } from './useWatchAddress';
 import { Written } from '../parts/Written';
 
 interface HeadProps {
@@ -103,8 +104,8 @@ function RecordingBadge() {
 function BroadcastBadge() {
   const { t } = useTranslation();
   const broadcast = useMeetingState(state => state.broadcast);
-  if (!broadcast) return null;
-  const address = new URL(broadcast.watch, location.origin).href;
+  const address = useWatchAddress();
+  if (!broadcast || !address) return null;
   return (
     <div className={styles.broadcast} data-testid="broadcast" data-state={broadcast.state}>
       <span className={styles.live} data-state={broadcast.state}>

@@ -34,6 +34,7 @@ import { attempt } from './controls';
 import { canFloat } from './usePictureInPicture';
 import { useSharing } from './useSharing';
 import { useIsHost, useManages, useMayShare, useMeeting, useMeetingState } from './useMeeting';
+import { useWatchAddress } from './useWatchAddress';
 
 interface MoreProps {
   isNarrow: boolean;
@@ -198,7 +199,7 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
   const meeting = useMeeting();
   const isRecording = useMeetingState(state => state.meeting.recording);
   const layout = useMeetingState(({ broadcast }) => broadcast?.layout);
-  const watch = useMeetingState(({ broadcast }) => broadcast?.watch);
+  const watch = useWatchAddress();
   const clipboard = useClipboard({ timeout: 3000 });
   const isOn = layout !== undefined;
   const mayBe = useMeetingState(state => state.meeting.livestream);
@@ -224,7 +225,7 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
         <Menu.Item
           leftSection={<Copy size={16} />}
           closeMenuOnClick={false}
-          onClick={() => clipboard.copy(new URL(watch, location.origin).href)}
+          onClick={() => clipboard.copy(watch)}
           data-testid="copy-watch"
         >
           {t(clipboard.copied ? 'broadcast.copied' : 'broadcast.copy')}

@@ -69,7 +69,7 @@ function Meetings({
 }: MeetingListProps & { period: Period; search: string }) {
   const { t } = useTranslation();
   const times = useTimes();
-  const { meetings, hasMore, more, problem, deletion, remove, undo } = useMeetings(period, search);
+  const { meetings, hasMore, more, problem, deletion, remove, undo, reload } = useMeetings(period, search);
   const [watched, setWatched] = useState<OwnMeeting | null>(null);
   const [encoded, setEncoded] = useState<OwnMeeting | null>(null);
   if (!meetings && problem === null) return <Loader size="sm" mx="auto" display="block" my="xl" />;
@@ -127,7 +127,14 @@ function Meetings({
           </Button>
         </Paper>
       )}
-      <Audience meeting={watched} onClose={() => setWatched(null)} />
+      <Audience
+        meeting={watched}
+        onClose={() => {
+          setWatched(null);
+          // Who may watch is part of the address.
+          reload();
+        }}
+      />
       <Encoder meeting={encoded} onClose={() => setEncoded(null)} />
     </>
   );
