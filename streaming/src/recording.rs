@@ -47,6 +47,14 @@ pub(crate) struct Recorder {
     failed: Arc<OnceLock<RecordingFailed>>,
 }
 
+/// What a file is begun with.
+struct Beginning {
+    draft: Draft,
+    file: File,
+    formats: Vec<Format>,
+    names: BTreeMap<ParticipantId, String>,
+}
+
 enum Entry {
     Format(Format),
     Unit(AccessUnit),
@@ -85,20 +93,41 @@ impl Recorder {
         let failed = Arc::<OnceLock<_>>::default();
         let why = Arc::clone(&failed);
         let write = move || {
-            let mut writer = Writer::new(file, draft.allowance());
-            let mut captions = Captions { draft: &draft, file: None, last: Duration::ZERO };
-            let mut tracks = Tracks::new(&draft);
-            let length = run(&mut writer, &mut captions, &mut tracks, &told);
-            if let Err(error) = length {
-                tracing::error!(%error, id = %draft.id(), "recording can't go on");
-                why.get_or_init(|| RecordingFailed::of(&error));
-            }
+            let mut next = Beginning { draft, file, formats: Vec::new(), names: BTreeMap::new() };
+            let (last, seconds) = loop {
+                let Beginning { draft, file, formats, names } = next;
+                let mut writer = Writer::new(file, draft.allowance());
+                let mut captions = Captions { draft: &draft, file: None, last: Duration::ZERO };
+                let mut tracks = Tracks::new(&draft);
+                tracks.name(names);
+                let begun = formats.into_iter().try_for_each(|format| writer.format(&format).map(|_| ()));
+                let ended = begun.and_then(|()| run(&mut writer, &mut captions, &mut tracks, &told));
+                let another = ended.and_then(|other| {
+                    let Some(other) = other else { return Ok(None) };
+                    tracing::info!(id = %draft.id(), "the studio codes otherwise than before: the recording goes on in another file");
+                    let (formats, names) = (writer.formats_with(other), tracks.names());
+                    let draft = draft.another()?;
+                    Ok(Some(Beginning { file: draft.create()?, draft, formats, names }))
+                });
+                let another = another.unwrap_or_else(|error: io::Error| {
+                    tracing::error!(%error, id = %draft.id(), "recording can't go on");
+                    why.get_or_init(|| RecordingFailed::of(&error));
+                    None
+                });
+                let seconds = writer.end.as_secs_f64();
+                tracks.finish(writer.end);
+                drop(writer);
+                let Some(another) = another else { break (draft, seconds) };
+                next = another;
+                // What comes meanwhile doesn't wait until the plain file is made.
+                let finish = move || draft.finish(seconds);
+                if let Err(error) = thread::Builder::new().name("recordings".to_owned()).spawn(finish) {
+                    tracing::error!(%error, "a recording is finished when the server is started again");
+                }
+            };
             // Waiting for room in a recording that nobody drains would be in vain.
             drop(told);
-            let seconds = writer.end.as_secs_f64();
-            tracks.finish(writer.end);
-            drop(writer);
-            draft.finish(seconds);
+            last.finish(seconds);
         };
         thread::Builder::new().name("recorder".to_owned()).spawn(write)?;
         Ok(Self { entries, broken: false, failed })
@@ -153,16 +182,22 @@ impl Recorder {
     }
 }
 
+/// Until the recording's end; or until something is coded otherwise than this file has it, and as what.
 fn run(
     writer: &mut Writer,
     captions: &mut Captions<'_>,
     tracks: &mut Tracks<'_>,
     told: &Receiver<Entry>,
-) -> io::Result<()> {
+) -> io::Result<Option<Format>> {
     let begun = Instant::now();
     while let Ok(entry) = told.recv() {
         match entry {
-            Entry::Format(format) => writer.format(format)?,
+            Entry::Format(format) => {
+                if !writer.format(&format)? {
+                    writer.run_ended()?;
+                    return Ok(Some(format));
+                }
+            }
             Entry::Unit(unit) => writer.unit(unit, begun.elapsed())?,
             Entry::Cue(cue) => {
                 if let (Some(start), Some(end)) = (writer.time_of(cue.start), writer.time_of(cue.end)) {
@@ -178,7 +213,8 @@ fn run(
             Entry::RunEnd => writer.run_ended()?,
         }
     }
-    writer.run_ended()
+    writer.run_ended()?;
+    Ok(None)
 }
 
 /// What was said, beside the film. A disk that doesn't take it costs the captions alone.
@@ -255,20 +291,26 @@ impl<W: Output> Writer<W> {
         Self { out, allowance, tracks, is_begun: false, run: None, end, fragments: 0 }
     }
 
-    fn format(&mut self, format: Format) -> io::Result<()> {
-        let index = usize::from(matches!(format, Format::Audio { .. }));
-        match &self.tracks[index] {
-            // Studios of one program are all alike.
-            Some(strip) if strip.format == format => return Ok(()),
-            Some(_) => return Err(io::Error::other("the coding has changed")),
-            None => self.tracks[index] = Some(Strip { format, held: None, samples: Vec::new() }),
+    /// False where the file is coded otherwise: after a studio that died of its encoder comes one with another.
+    fn format(&mut self, format: &Format) -> io::Result<bool> {
+        let track = &mut self.tracks[index_of(format)];
+        match track {
+            Some(strip) => return Ok(strip.format == *format),
+            None => *track = Some(Strip { format: format.clone(), held: None, samples: Vec::new() }),
         }
         if let [Some(picture), Some(sound)] = &self.tracks {
             let init = boxes::init_segment(&[&picture.format, &sound.format]);
             self.write(&init)?;
             self.is_begun = true;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Its formats with one of them changed.
+    fn formats_with(&self, other: Format) -> Vec<Format> {
+        let kept = self.tracks.iter().flatten().map(|strip| &strip.format);
+        let kept = kept.filter(|format| index_of(format) != index_of(&other)).cloned();
+        kept.chain([other.clone()]).collect()
     }
 
     /// `elapsed` is the time since the recording began: only what a studio's death has cost is taken from it.
@@ -351,6 +393,10 @@ impl Strip {
     }
 }
 
+fn index_of(format: &Format) -> usize {
+    usize::from(matches!(format, Format::Audio { .. }))
+}
+
 fn track_index(track: Track) -> usize {
     usize::from(track == Track::Audio)
 }
@@ -390,7 +436,7 @@ mod tests {
 
     fn writer(quota_bytes: u64) -> Writer<Vec<u8>> {
         let [mut writer] = writers(quota_bytes);
-        formats().into_iter().for_each(|format| writer.format(format).unwrap());
+        formats().iter().for_each(|format| assert!(writer.format(format).unwrap()));
         writer
     }
 
@@ -457,11 +503,46 @@ mod tests {
         let mut writer = writer(u64::MAX);
         play(&mut writer, 0..100, Duration::from_secs(4)).unwrap();
         writer.run_ended().unwrap();
-        formats().into_iter().for_each(|format| writer.format(format).unwrap());
+        formats().iter().for_each(|format| assert!(writer.format(format).unwrap()));
         play(&mut writer, 0..100, Duration::from_secs(6)).unwrap();
         writer.run_ended().unwrap();
         let starts: Vec<u64> = fragments(&writer.out).iter().filter(|of| of.0 == 1).map(|of| of.1).collect();
         assert!(starts.contains(&(6 * 90_000)), "{starts:?}");
+    }
+
+    // product: B6
+    #[test]
+    fn a_studio_that_codes_otherwise_ends_the_file_and_not_the_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = RecordingConfig { folder: Some(folder.path().to_owned()), ..Default::default() };
+        let recordings = Recordings::open(config, "/bin/false".into(), None);
+        let mut told = recordings.ready().unwrap();
+        let (meeting, owner) = (MeetingId::from_u128(1), AccountId::new(uuid::Uuid::nil()));
+        let new = NewRecording { meeting, broadcast: None, owner, title: "例会".to_owned() };
+        let mut recorder = Recorder::start(recordings.draft(new).unwrap()).unwrap();
+        let [picture, sound] = formats();
+        let Format::Video { width, height, avcc } = picture.clone() else { unreachable!("a picture") };
+        let other = Format::Video { width, height, avcc: [&avcc[..], &[7]].concat().into() };
+        // The second is as the first; the third codes its pictures otherwise, and its sound as before.
+        for picture in [&picture, &picture, &other] {
+            [picture, &sound].into_iter().for_each(|format| recorder.format(format.clone()).unwrap());
+            for tick in 0..100 {
+                let pts = Duration::from_millis(40) * tick;
+                for track in [Track::Audio, Track::Video] {
+                    let keyframe = tick.is_multiple_of(50);
+                    let unit = AccessUnit { track, pts, keyframe, data: Bytes::from_static(&[9; 100]) };
+                    recorder.unit(unit).unwrap();
+                }
+            }
+            recorder.run_ended().unwrap();
+        }
+        drop(recorder);
+        let mut films = [told.blocking_recv().unwrap(), told.blocking_recv().unwrap()];
+        films.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        let [both, last] = films.map(|film| (film.title, film.seconds));
+        assert!(both.1 > 7.9 && (3.9..4.1).contains(&last.1), "{} and {} s", both.1, last.1);
+        assert_eq!((both.0.as_str(), last.0.as_str()), ("例会", "例会"));
+        assert!(told.try_recv().is_err(), "there are two");
     }
 
     #[test]
@@ -480,7 +561,7 @@ mod tests {
     fn two_that_run_at_once_share_the_quota() {
         let mut both: [_; 2] = writers(20_000);
         for writer in &mut both {
-            formats().into_iter().for_each(|format| writer.format(format).unwrap());
+            formats().iter().for_each(|format| assert!(writer.format(format).unwrap()));
         }
         let mut ended = None;
         for second in (0..100).step_by(2) {

@@ -364,6 +364,14 @@ impl Draft {
         self.id
     }
 
+    /// Another one of the same.
+    pub(crate) fn another(&self) -> io::Result<Self> {
+        let note = self.shelf.notes(|notes| notes.iter().find(|note| note.id == self.id).cloned());
+        let note = note.ok_or_else(|| io::Error::other("the recording is gone"))?;
+        let Recording { meeting, broadcast, owner, title, .. } = note;
+        Recordings { shelf: Arc::clone(&self.shelf) }.draft(NewRecording { meeting, broadcast, owner, title })
+    }
+
     pub(crate) fn create(&self) -> io::Result<File> {
         let path = self.shelf.path(self.id, "part.mp4").ok_or_else(|| io::Error::other("no folder"))?;
         File::create_new(path)

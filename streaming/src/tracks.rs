@@ -70,6 +70,11 @@ impl<'a> Tracks<'a> {
         self.names.extend(names);
     }
 
+    /// What it was told of that.
+    pub(crate) fn names(&self) -> BTreeMap<ParticipantId, String> {
+        self.names.clone()
+    }
+
     /// What was said at this time of the recording.
     pub(crate) fn voices(&mut self, voices: &Voices, at: Duration, allowance: &mut Allowance) {
         let start = self.place(voices.tick, at + FILM_LATE);
