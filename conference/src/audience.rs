@@ -15,7 +15,7 @@ use model::{BroadcastId, MeetingId, Permission, WatchAccess, check_password, net
 use sha2::{Digest, Sha256};
 use store::{StoreError, WatchSettings};
 
-use crate::{Account, BookRefused, Conference, lockout::Lockout, login::sha256, now_ms};
+use crate::{Account, BookRefused, Conference, lockout::Lockout, login::sha256, now_ms, occurrence::as_held_next};
 
 /// How long a pass is good (reliability: A13). Shorter ones would be renewed more often than a phone in a pocket can.
 pub const PASS_LASTS: Duration = Duration::from_secs(300);
@@ -86,11 +86,54 @@ pub struct Viewers {
     pub peak: usize,
 }
 
+/// What the watch page says of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchAbout {
+    /// Of the time that is next, where there are several.
+    pub title: String,
+    /// Who made it.
+    pub host: Option<String>,
+    /// When it is planned to begin next, where it has a time. Milliseconds since 1970, UTC.
+    pub start_ms: Option<i64>,
+}
+
 #[derive(Default)]
 pub(crate) struct Audience {
-    settings: Mutex<HashMap<MeetingId, (Option<WatchSettings>, Instant)>>,
+    settings: Lately<Option<WatchSettings>>,
+    abouts: Lately<Option<WatchAbout>>,
     tries: Mutex<Lockout>,
     counts: Mutex<Counts>,
+}
+
+/// What the database said of meetings lately.
+struct Lately<T>(Mutex<HashMap<MeetingId, (T, Instant)>>);
+
+impl<T> Default for Lately<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Lately<T> {
+    /// None where the database is to be asked.
+    fn known(&self, of: MeetingId, now: Instant) -> Option<T> {
+        let mut known = lock(&self.0);
+        let (said, read) = known.get_mut(&of)?;
+        if now.saturating_duration_since(*read) < BELIEVED {
+            return Some(said.clone());
+        }
+        // One asks, and the thousands who come meanwhile believe what is known for as long again.
+        *read = now;
+        None
+    }
+
+    fn remember(&self, of: MeetingId, said: T, now: Instant) {
+        let mut known = lock(&self.0);
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(of, (said, now));
+    }
 }
 
 #[derive(Default)]
@@ -174,7 +217,7 @@ impl Conference {
         };
         let settings = WatchSettings { access, password, signing_key: new_key() };
         self.store().set_watch_settings(of, &settings).await?;
-        self.audience().remember(of, Some(settings.clone()));
+        self.audience().settings.remember(of, Some(settings.clone()), Instant::now());
         let signature = link_signature(&settings, of);
         Ok((settings, signature))
     }
@@ -196,13 +239,27 @@ impl Conference {
         Ok(settings.map(|settings| settings.access).unwrap_or_default())
     }
 
-    /// Who made a livestream's meeting, and when it is planned to begin where it has a time: for the watch page.
-    pub async fn watch_about(&self, livestream: BroadcastId) -> Result<(Option<String>, Option<i64>), StoreError> {
-        let Some(meeting) = self.store().meeting(self.meeting_of(livestream)).await? else { return Ok((None, None)) };
+    /// What the watch page says of a livestream's meeting, or of the meeting itself; none where there is none any more. Every viewer asks,
+    /// most of all while they wait.
+    pub async fn watch_about(&self, livestream: BroadcastId) -> Result<Option<WatchAbout>, StoreError> {
+        let of = self.meeting_of(livestream);
+        if let Some(about) = self.audience().abouts.known(of, Instant::now()) {
+            return Ok(about);
+        }
+        let about = match self.store().meeting(of).await? {
+            Some(meeting) => Some(self.about(meeting).await?),
+            None => None,
+        };
+        self.audience().abouts.remember(of, about.clone(), Instant::now());
+        Ok(about)
+    }
+
+    async fn about(&self, meeting: store::Meeting) -> Result<WatchAbout, StoreError> {
         let host = self.store().account(meeting.owner).await?.map(|owner| owner.display_name);
         let now = now_ms();
         let starts = self.store().occurrences(meeting.id).await?.into_iter().map(|occurrence| occurrence.start_ms);
-        Ok((host, starts.filter(|start| *start > now).min()))
+        let start_ms = starts.filter(|start| *start > now).min();
+        Ok(WatchAbout { title: as_held_next(self.store(), meeting).await?.title, host, start_ms })
     }
 
     /// Lets a viewer in, or says why not: the pass he shows from now on, for [`PASS_LASTS`]. None where everyone may
@@ -283,15 +340,11 @@ impl Conference {
     }
 
     async fn settings_of(&self, meeting: MeetingId) -> Result<Option<WatchSettings>, StoreError> {
-        if let Some((settings, read)) = lock(&self.audience().settings).get_mut(&meeting) {
-            if read.elapsed() < BELIEVED {
-                return Ok(settings.clone());
-            }
-            // One asks, and the thousands who come meanwhile believe what is known for as long again.
-            *read = Instant::now();
+        if let Some(settings) = self.audience().settings.known(meeting, Instant::now()) {
+            return Ok(settings);
         }
         let settings = self.store().watch_settings(meeting).await?;
-        self.audience().remember(meeting, settings.clone());
+        self.audience().settings.remember(meeting, settings.clone(), Instant::now());
         Ok(settings)
     }
 
@@ -313,16 +366,6 @@ impl Conference {
 
     fn audience(&self) -> &Audience {
         &self.shared.audience
-    }
-}
-
-impl Audience {
-    fn remember(&self, meeting: MeetingId, settings: Option<WatchSettings>) {
-        let mut known = lock(&self.settings);
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
-        }
-        known.insert(meeting, (settings, Instant::now()));
     }
 }
 
@@ -398,6 +441,21 @@ mod tests {
         for forged in ["", ".", "..", "0.0.0", "zz.1.2", &good[1..], &good.to_uppercase(), &format!("{good}.")] {
             assert!(!is_good(&key, meeting, forged, now), "{forged}");
         }
+    }
+
+    #[test]
+    fn one_asks_the_database_and_the_others_believe_what_it_said() {
+        let (lately, start, of) = (Lately::default(), Instant::now(), MeetingId::from_u128(1));
+        assert_eq!(lately.known(of, start), None);
+        lately.remember(of, 1, start);
+        assert_eq!(lately.known(of, start + BELIEVED / 2), Some(1));
+        assert_eq!(lately.known(MeetingId::from_u128(2), start), None);
+        assert_eq!(lately.known(of, start + BELIEVED), None);
+        assert_eq!(lately.known(of, start + BELIEVED), Some(1), "another one asks already");
+        lately.remember(of, 2, start + BELIEVED);
+        assert_eq!(lately.known(of, start + BELIEVED), Some(2));
+        (0..2 * REMEMBERED_MAX as u128).for_each(|n| lately.remember(MeetingId::from_u128(n), 3, start));
+        assert!(lock(&lately.0).len() <= REMEMBERED_MAX);
     }
 
     // product: B4

@@ -42,8 +42,7 @@ mod whiteboard;
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use model::{
-    BroadcastId, Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched,
-    WaitReason,
+    Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched, WaitReason,
 };
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
@@ -53,7 +52,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
-pub use audience::{Credentials, PASS_LASTS, Viewers, WatchRefused, viewer_of};
+pub use audience::{Credentials, PASS_LASTS, Viewers, WatchAbout, WatchRefused, viewer_of};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use bookmarks::BookmarkRefused;
 pub use calling::Admission;
@@ -353,13 +352,6 @@ impl Conference {
     /// What the number leads to.
     pub async fn find(&self, number: MeetingNumber) -> Result<Option<Door>, StoreError> {
         let Some(meeting) = self.store().meeting_by_number(number).await? else { return Ok(None) };
-        Ok(Some(self.door(as_held_next(self.store(), meeting).await?)))
-    }
-
-    /// The same by id, of the meeting or of a livestream of it: for the watch page.
-    pub async fn door_by_id(&self, id: MeetingId) -> Result<Option<Door>, StoreError> {
-        let id = self.shared.registry.meeting_of(BroadcastId::new(id.uuid())).unwrap_or(id);
-        let Some(meeting) = self.store().meeting(id).await? else { return Ok(None) };
         Ok(Some(self.door(as_held_next(self.store(), meeting).await?)))
     }
 

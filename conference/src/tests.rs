@@ -472,8 +472,8 @@ async fn a_livestream_that_cannot_start_is_over_and_may_be_tried_again() {
         let starting = next(&mut host, told).await.unwrap();
         let meeting = house.demo.meeting.id;
         assert_eq!((starting.state, &starting.watch), (BroadcastState::Starting, &format!("/watch/{meeting}")));
-        let door = house.conference.door_by_id(MeetingId::new(starting.id.uuid())).await.unwrap().unwrap();
-        assert_eq!(door.id, meeting);
+        let about = house.conference.watch_about(starting.id).await.unwrap().unwrap();
+        assert_eq!(about.title, house.demo.meeting.title);
         let address = BroadcastId::new(meeting.uuid());
         assert_eq!(house.conference.livestream_at(address), starting.id, "the meeting's address leads to it");
         assert_eq!(house.conference.livestream_at(starting.id), starting.id);

@@ -182,9 +182,14 @@ async function ask(): Promise<void> {
     showReplay(info.replay, info.replay_captions);
   }
   render();
-  timer = setTimeout(() => void ask(), askAgainAfter(view()));
+  timer = setTimeout(() => void ask(), askAgainAfter(view(), untilStart()));
   // Typing is not to be taken away by asking again.
   if (!parts.entry.hidden && document.activeElement === document.body) parts.password.focus();
+}
+
+/** Milliseconds. */
+function untilStart(): number | undefined {
+  return info?.start ? new Date(info.start).getTime() - Date.now() : undefined;
 }
 
 async function fetchKnown(): Promise<Known> {

@@ -11,6 +11,11 @@ it('waits for a livestream to begin and asks often enough to play it within thre
   expect(viewOf('unknown', null)).toBe('loading');
   expect(viewOf('waiting', null)).toBe('waiting');
   expect(askAgainAfter('waiting')).toBeLessThanOrEqual(1_000);
+  expect(askAgainAfter('waiting', 60_000)).toBeLessThanOrEqual(1_000);
+  expect(askAgainAfter('waiting', -60_000)).toBeLessThanOrEqual(1_000);
+  // Long before its start, thousands don't ask at once.
+  expect([0, 1].map(chance => askAgainAfter('waiting', 600_000, chance))).toEqual([5_000, 10_000]);
+  expect(askAgainAfter('loading', 600_000)).toBeLessThanOrEqual(1_000);
 });
 
 it('tells an interruption from the end', () => {

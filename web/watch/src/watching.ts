@@ -84,9 +84,15 @@ export function clock(seconds: number): string {
   return hours ? `${hours}:${`${minutes}`.padStart(2, '0')}:${last}` : `${minutes}:${last}`;
 }
 
-/** Milliseconds until the server is asked again. */
-export function askAgainAfter(view: View): number {
+/** So near its start a livestream may be on at any moment. Before that, thousands who wait ask less often, and not all at once. */
+const SOON_MS = 120_000;
+const EARLY_MS = 10_000;
+
+/** Milliseconds until the server is asked again; so long before the planned start, where it is known. */
+export function askAgainAfter(view: View, untilStart?: number, chance = Math.random()): number {
   switch (view) {
+    case 'waiting':
+      return (untilStart ?? 0) > SOON_MS ? EARLY_MS * (0.5 + chance / 2) : 1_000;
     case 'playing':
     case 'stage':
       return 10_000;

@@ -1,6 +1,6 @@
 //! A livestream's audience: who may watch (B5), and each viewer's word that he is there (B4).
 
-use conference::{Credentials, PASS_LASTS, WatchRefused, WatchSettings};
+use conference::{Credentials, PASS_LASTS, WatchAbout, WatchRefused, WatchSettings};
 use model::WatchAccess;
 
 use super::*;
@@ -61,21 +61,23 @@ async fn broadcast(
     Path(id): Path<String>,
 ) -> Result<Json<BroadcastView>, Problem> {
     let id = app.conference.livestream_at(caller.id(&id)?);
-    let door = app.conference.door_by_id(MeetingId::new(id.uuid())).await.map_err(|error| caller.failed(&error))?;
-    // After a restart, only its recording knows which meeting a livestream was of.
+    let about = app.conference.watch_about(id).await.map_err(|error| caller.failed(&error))?;
+    // That may be all that is left of a meeting.
     let recording = app.recordings.replay(id);
-    let title = door.map(|door| door.title).or_else(|| recording.as_ref().map(|recording| recording.title.clone()));
-    let title = title.ok_or_else(|| caller.problem(Code::NotFound))?;
+    let of_film = || {
+        let title = recording.as_ref()?.title.clone();
+        Some(WatchAbout { title, host: None, start_ms: None })
+    };
+    let about = about.or_else(of_film).ok_or_else(|| caller.problem(Code::NotFound))?;
     let live = app.origin.is_live(id)
         || recording.is_none() && app.origin.get(id, streaming::MULTIVARIANT, None).await.is_ok();
     let access = app.conference.watch_access(id).await.map_err(|error| caller.failed(&error))?;
-    let (host, start) = app.conference.watch_about(id).await.map_err(|error| caller.failed(&error))?;
     let viewers = app.conference.viewers(id);
     Ok(Json(BroadcastView {
         id,
-        title,
-        host,
-        start: start.map(time),
+        title: about.title,
+        host: about.host,
+        start: about.start_ms.map(time),
         state: match recording {
             _ if live => "live",
             Some(_) => "ended",
