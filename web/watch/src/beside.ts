@@ -54,7 +54,11 @@ export class Beside {
     viewer: string,
     onStage: (isOn: boolean) => void,
   ) {
-    this.feed = new Feed(viewer, (news, isNew) => this.take(news, isNew));
+    this.feed = new Feed(
+      viewer,
+      (news, isNew) => this.take(news, isNew),
+      () => this.signs.isHandUp,
+    );
     const me = () => this.feed.me;
     const act = (action: Action) => this.done(() => this.feed.act(action));
     this.chat = new Chat({ list: parts.said, empty: parts.chatEmpty }, me);

@@ -4,6 +4,10 @@ import { type Word, word } from './words';
 
 /** The host's call: whoever takes it comes into the meeting, and is a viewer again when he is back. */
 
+/** As a door bell has it: the second is the lower. */
+const RING_HZ = [880, 660];
+const TONE_S = 0.25;
+
 export interface CallParts {
   dialog: HTMLDialogElement;
   title: HTMLElement;
@@ -41,11 +45,17 @@ export class Call {
     return this.stage !== null;
   }
 
+  /** He is called, and has said neither yes nor no. */
+  get isAsked(): boolean {
+    return this.parts.dialog.open;
+  }
+
   ask(): void {
     if (this.stage || this.isComing || this.parts.dialog.open) return;
     this.problem = null;
     this.render();
     this.parts.dialog.showModal();
+    if (document.visibilityState === 'hidden') ring();
   }
 
   render(): void {
@@ -87,6 +97,20 @@ export class Call {
     this.parts.frame.hidden = true;
     this.onStage(false);
   }
+}
+
+/** Two tones, for who looks at another page. A browser that lets the page make no sound leaves it at the title. */
+function ring(): void {
+  const audio = new AudioContext();
+  const volume = new GainNode(audio, { gain: 0.15 });
+  volume.connect(audio.destination);
+  RING_HZ.forEach((frequency, at) => {
+    const tone = new OscillatorNode(audio, { frequency });
+    tone.connect(volume);
+    tone.start(audio.currentTime + at * TONE_S);
+    tone.stop(audio.currentTime + (at + 1) * TONE_S);
+    if (at === RING_HZ.length - 1) tone.onended = () => void audio.close();
+  });
 }
 
 /** The microphone, and the camera where it is wanted; who has no camera comes without. */

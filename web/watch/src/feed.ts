@@ -117,6 +117,8 @@ export class Feed {
     private readonly viewer: string,
     /** `isNew`: what was told before is void. */
     private readonly tell: (news: News, isNew: boolean) => void,
+    /** He waits for something of it though he doesn't look. */
+    private readonly isAwaited: () => boolean,
   ) {
     document.addEventListener('visibilitychange', () => this.goOn());
   }
@@ -165,8 +167,8 @@ export class Feed {
 
   private goOn(): void {
     clearTimeout(this.timer);
-    // Who doesn't look doesn't read.
-    if (this.isOn && document.visibilityState === 'visible') void this.ask();
+    // Who doesn't look doesn't read; but whose hand is up may be called, or his hand taken down.
+    if (this.isOn && (document.visibilityState === 'visible' || this.isAwaited())) void this.ask();
   }
 
   private take(news: News): void {

@@ -153,7 +153,10 @@ parts.unmute.onclick = () => {
 video.onvolumechange = () => {
   if (!video.muted) parts.unmute.hidden = true;
 };
-setInterval(renderLatency, 500);
+setInterval(() => {
+  renderTitle();
+  renderLatency();
+}, 500);
 // The player's code is on its way while the server is asked; the page doesn't wait for either to appear.
 const loadPlayer = import('./player');
 void ask();
@@ -308,7 +311,7 @@ function view(): View {
 function render(): void {
   const now = view();
   document.documentElement.lang = currentLanguage();
-  document.title = info?.title ?? word('brand');
+  renderTitle();
   parts.title.textContent = info?.title ?? word('brand');
   parts.language.textContent = word('other');
   parts.unmute.textContent = word('unmute');
@@ -332,6 +335,12 @@ function render(): void {
   controls.render();
   beside.setOn(known === 'live' && now !== 'replay' && now !== 'ended');
   beside.render();
+}
+
+/** Who looks at another page reads here that he is called up. */
+function renderTitle(): void {
+  const title = info?.title ?? word('brand');
+  document.title = beside.call.isAsked ? `${word('called')} · ${title}` : title;
 }
 
 /** Who invites, how many watch, and when it begins. */

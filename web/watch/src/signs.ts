@@ -57,6 +57,10 @@ export class Signs {
     parts.hand.onclick = () => void this.toggle();
   }
 
+  get isHandUp(): boolean {
+    return this.isUp;
+  }
+
   clear(): void {
     this.sums = [];
     this.lower();
