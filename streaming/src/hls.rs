@@ -96,10 +96,11 @@ impl std::fmt::Debug for Stored {
 
 impl Packager {
     /// `window` is how far back players may go; what is older than a minute of it has to be on the disk. `captions` is the
-    /// language of those there will be.
-    pub(crate) fn new(window: Duration, captions: Option<String>) -> Self {
+    /// language of those there will be. `mark`, which no other packager under the same address has or had, is in the names of all
+    /// files but playlists: caches may hold one that was there before the server was started anew.
+    pub(crate) fn new(window: Duration, captions: Option<String>, mark: &str) -> Self {
         Self {
-            renditions: Track::ALL.map(|track| Rendition::new(track, window)),
+            renditions: Track::ALL.map(|track| Rendition::new(track, window, mark)),
             full_hd: FullHd::default(),
             captions: captions.map(Captions::new),
             first: None,
@@ -302,7 +303,7 @@ impl Packager {
     }
 
     fn find(&self, name: &str) -> Option<Stored> {
-        let (track, rest) = name.split_once('-')?;
+        let (track, rest) = self.unmarked(name)?;
         if let Some(msn) = rest.strip_suffix(".vtt").filter(|_| track == playlist::CAPTIONS) {
             return self.captions.as_ref()?.get(msn.parse().ok()?).map(Stored::There);
         }
@@ -321,8 +322,14 @@ impl Packager {
         rendition.part(part).map(Stored::There)
     }
 
-    fn segment_named(&mut self, name: &str) -> Option<(&mut Rendition, u64)> {
+    /// Of which track a file is, and which of its files.
+    fn unmarked<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
         let (track, rest) = name.split_once('-')?;
+        Some((track, rest.strip_prefix(self.rendition(Track::Video).mark())?.strip_prefix('-')?))
+    }
+
+    fn segment_named(&mut self, name: &str) -> Option<(&mut Rendition, u64)> {
+        let (track, rest) = self.unmarked(name)?;
         let msn = rest.strip_suffix(".m4s")?.parse().ok()?;
         Some((self.renditions.iter_mut().find(|of| playlist::name(of.track()) == track)?, msn))
     }

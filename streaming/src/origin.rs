@@ -198,7 +198,9 @@ impl Origin {
         if shelves.broadcasts.contains_key(&id) {
             return None;
         }
-        let packager = Packager::new(self.dvr.window, self.captions.as_deref().map(str::to_owned));
+        // Of its random bits, enough that no two servers in a row draw the same.
+        let mark = format!("{:06x}", uuid::Uuid::now_v7().as_u128() & 0xff_ffff);
+        let packager = Packager::new(self.dvr.window, self.captions.as_deref().map(str::to_owned), &mark);
         let shelf = Arc::new(Shelf::new(packager));
         shelves.broadcasts.insert(id, Entry::Filled(Arc::clone(&shelf)));
         Some(shelf)
@@ -430,24 +432,39 @@ mod tests {
         assert_eq!((shelves.broadcasts.len(), shelves.gone.len()), (GONE_MAX, GONE_MAX));
     }
 
+    #[tokio::test]
+    async fn no_server_gives_a_file_the_name_of_another_that_caches_may_hold() {
+        let names = || {
+            let shelf = Origin::new(DvrConfig::default(), None, None).open(id()).unwrap();
+            shelf.change(|packager| {
+                handle_formats(packager);
+                handle_seconds(packager, 0..4);
+                packager.take_whole().into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+            })
+        };
+        let (before, after) = (names(), names());
+        assert!(!before.is_empty() && before.iter().all(|name| !after.contains(name)), "{before:?} {after:?}");
+    }
+
     // product: B6
     #[tokio::test(flavor = "multi_thread")]
     async fn what_has_left_memory_comes_from_the_disk_or_from_the_storage() {
-        let name = "video-0.m4s";
         for storage in [None, Some(memory())] {
             let folder = tempfile::tempdir().unwrap();
             let dvr = DvrConfig { folder: Some(folder.path().join("live")), window: Duration::from_secs(600) };
             let origin = Origin::new(dvr, storage.clone(), None);
             let shelf = origin.open(id()).unwrap();
             let spool = origin.spool(id(), &shelf).unwrap();
-            let file = spool::folder_of(&folder.path().join("live"), id()).join(name);
-            let key = spool::key(id(), name);
             shelf.change(|packager| {
                 handle_formats(packager);
                 handle_seconds(packager, 0..4);
             });
             let whole = shelf.change(Packager::take_whole);
-            let first = whole.iter().find(|(whole, _)| whole == name).unwrap().1.clone();
+            let is_first = |name: &str| name.starts_with("video-") && name.ends_with("-0.m4s");
+            let (name, first) = whole.iter().find(|(name, _)| is_first(name)).unwrap().clone();
+            let name = name.as_str();
+            let file = spool::folder_of(&folder.path().join("live"), id()).join(name);
+            let key = spool::key(id(), name);
             let last = whole.last().unwrap().0.clone();
             whole.into_iter().for_each(|(name, bytes)| spool.keep(name, bytes));
             let is_kept = async || match &storage {
@@ -473,7 +490,7 @@ mod tests {
 
     /// Fourteen seconds of a livestream.
     fn filled() -> Packager {
-        let mut packager = Packager::new(Duration::ZERO, None);
+        let mut packager = Packager::new(Duration::ZERO, None, "m");
         handle_formats(&mut packager);
         handle_seconds(&mut packager, 0..14);
         packager
@@ -506,11 +523,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_request_is_too_strange(
-            file in "((video|audio|captions|index)[-.](p|init-)?[0-9]{0,25}(.m4s|.mp4|.vtt|.m3u8)?)|.*",
+            file in "((video|audio|captions|index)[-.](m-)?(p|init-)?[0-9]{0,25}(.m4s|.mp4|.vtt|.m3u8)?)|.*",
             query in "(_HLS_(msn|part|skip)=[0-9YES]{0,25}&?){0,4}|.*",
         ) {
             if let Ok(request) = Request::parse(&file, Some(&query)) {
-                let answer = request.answer(&Packager::new(Duration::ZERO, None));
+                let answer = request.answer(&Packager::new(Duration::ZERO, None, "m"));
                 proptest::prop_assert!(!matches!(answer, Some(Ok(_))), "nothing is there yet");
             }
         }

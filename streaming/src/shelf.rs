@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_one_track_is_not_woken_by_another() {
-        let shelf = Shelf::new(Packager::new(Duration::ZERO, None));
+        let shelf = Shelf::new(Packager::new(Duration::ZERO, None, "m"));
         shelf.change(|packager| {
             let avcc = Bytes::from_static(&[1; 8]);
             packager.handle_format(Track::Video, Format::Video { width: 1280, height: 720, avcc });
@@ -225,7 +225,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_asked_for_a_part_is_answered_before_those_who_wait_for_a_playlist() {
-        let shelf = Arc::new(Shelf::new(Packager::new(Duration::ZERO, None)));
+        let shelf = Arc::new(Shelf::new(Packager::new(Duration::ZERO, None, "m")));
         let told = Arc::new(Mutex::new(Vec::new()));
         for number in 0..2_000 {
             let what = if number % 2 == 0 { For::Playlist(Track::Video) } else { For::Part(Track::Video) };
@@ -246,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_ushers_where_there_is_no_shelf() {
-        let shelf = Shelf::new(Packager::new(Duration::ZERO, None));
+        let shelf = Shelf::new(Packager::new(Duration::ZERO, None, "m"));
         let waiting = Arc::downgrade(&shelf.waiting);
         drop(shelf);
         all_are_told().await;

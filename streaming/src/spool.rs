@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn spool_of(folder: &Path, storage: Storage) -> Spool {
-        let shelf = Arc::new(Shelf::new(Packager::new(Duration::ZERO, None)));
+        let shelf = Arc::new(Shelf::new(Packager::new(Duration::ZERO, None, "m")));
         Spool::start(folder.to_owned(), shelf, Some((storage, id()))).unwrap()
     }
 

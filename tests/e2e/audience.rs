@@ -26,7 +26,9 @@ impl Viewer<'_> {
         let cookies = self.session.into_iter().chain(Some(pass).filter(|pass| !pass.is_empty()));
         let request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
         let answer = request.send().await?;
-        let cookie = answer.headers().get("set-cookie").map(|cookie| cookie.to_str().map(str::to_owned)).transpose()?;
+        let given = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().map(str::to_owned));
+        let given = given.collect::<std::result::Result<Vec<_>, _>>()?;
+        let cookie = given.first().cloned();
         let (status, body) = (answer.status(), answer.json::<Value>().await?);
         if status != StatusCode::OK {
             return Ok(Err(body["code"].as_str().unwrap_or_default().to_owned()));
@@ -57,6 +59,14 @@ impl Viewer<'_> {
         let text = http().get(url).header("cookie", cookie).send().await?.text().await?;
         let first = text.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")).context("a playlist")?;
         Ok(first.parse::<u64>()? + text.matches("#EXTINF").count() as u64)
+    }
+
+    /// The name of what precedes the segments.
+    async fn init(&self, cookie: &str) -> Result<String> {
+        let url = format!("http://{}/live/{}/video.m3u8", self.server.web, self.livestream);
+        let text = http().get(url).header("cookie", cookie).send().await?.text().await?;
+        let name = text.split_once("#EXT-X-MAP:URI=\"").and_then(|(_, rest)| rest.split_once('"'));
+        Ok(name.context("a playlist")?.0.to_owned())
     }
 
     async fn status(&self, file: &str, cookie: &str) -> Result<u16> {
@@ -118,7 +128,7 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     assert_eq!(viewer.attend(wrong.clone()).await?, Err("wrong_watch_password".to_owned()));
     let pass = viewer.attend(json!({"viewer": me, "password": "246810"})).await?.expect("the right password");
     assert_eq!(viewer.status("index.m3u8", &pass).await?, 200);
-    assert_eq!(viewer.status("video-init-0.mp4", &pass).await?, 200);
+    assert_eq!(viewer.status(&viewer.init(&pass).await?, &pass).await?, 200);
     let again = viewer.attend(json!({"viewer": me, "password": "246810"})).await?.expect("a pass is renewed");
     // Nobody waits for what is far away, and one viewer for so much at once.
     let next = viewer.next_segment(&pass).await?;

@@ -103,7 +103,13 @@ fn write_captions(out: &mut String, picture: &Rendition, ended: bool) -> Result 
             writeln!(out, "#EXT-X-DISCONTINUITY")?;
         }
         writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", Wall(segment.wall))?;
-        writeln!(out, "#EXTINF:{:.5},\n{CAPTIONS}-{}.vtt", segment.duration().as_secs_f64(), segment.msn)?;
+        writeln!(
+            out,
+            "#EXTINF:{:.5},\n{CAPTIONS}-{}-{}.vtt",
+            segment.duration().as_secs_f64(),
+            picture.mark(),
+            segment.msn
+        )?;
     }
     if ended { writeln!(out, "#EXT-X-ENDLIST") } else { Ok(()) }
 }
@@ -150,27 +156,27 @@ fn write_media(out: &mut String, of: &Rendition, others: &[&Rendition], ended: b
         writeln!(out, "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")?;
     }
     let with_parts = if ended { usize::MAX } else { older_than(of, PARTS_LISTED) };
-    let mut edition = None;
+    let (mut edition, files) = (None, format!("{}-{}", name(of.track()), of.mark()));
     for (index, segment) in of.listed().enumerate().skip(skipped) {
         if segment.discontinuity {
             writeln!(out, "#EXT-X-DISCONTINUITY")?;
         }
         if edition.replace(segment.edition) != Some(segment.edition) {
-            writeln!(out, "#EXT-X-MAP:URI=\"{}-init-{}.mp4\"", name(of.track()), segment.edition)?;
+            writeln!(out, "#EXT-X-MAP:URI=\"{files}-init-{}.mp4\"", segment.edition)?;
         }
         writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", Wall(segment.wall))?;
         if index >= with_parts {
-            write_parts(out, of.track(), segment)?;
+            write_parts(out, &files, segment)?;
         }
         if segment.is_whole() {
-            writeln!(out, "#EXTINF:{:.5},\n{}-{}.m4s", seconds(&segment.duration()), name(of.track()), segment.msn)?;
+            writeln!(out, "#EXTINF:{:.5},\n{files}-{}.m4s", seconds(&segment.duration()), segment.msn)?;
         }
     }
     if ended {
         return writeln!(out, "#EXT-X-ENDLIST");
     }
     // Always there: hls.js reloads without end where it is missing.
-    writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}-p{}.m4s\"", name(of.track()), of.next_part())?;
+    writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{files}-p{}.m4s\"", of.next_part())?;
     for other in others {
         match other.position() {
             (msn, parts @ 1..) => write_report(out, other.track(), msn, parts - 1)?,
@@ -184,11 +190,11 @@ fn write_media(out: &mut String, of: &Rendition, others: &[&Rendition], ended: b
     Ok(())
 }
 
-fn write_parts(out: &mut String, track: Track, segment: &Segment) -> Result {
+fn write_parts(out: &mut String, files: &str, segment: &Segment) -> Result {
     for part in &segment.parts {
         let independent = if part.independent { ",INDEPENDENT=YES" } else { "" };
-        let (duration, name, number) = (part.duration.as_secs_f64(), name(track), part.number);
-        writeln!(out, "#EXT-X-PART:DURATION={duration:.5},URI=\"{name}-p{number}.m4s\"{independent}")?;
+        let (duration, number) = (part.duration.as_secs_f64(), part.number);
+        writeln!(out, "#EXT-X-PART:DURATION={duration:.5},URI=\"{files}-p{number}.m4s\"{independent}")?;
     }
     Ok(())
 }

@@ -31,6 +31,8 @@ const SEGMENT_MAX: Duration = Duration::from_millis(2400);
 #[derive(Debug)]
 pub(super) struct Rendition {
     track: Track,
+    /// In the names of its files.
+    mark: String,
     format: Option<Format>,
     /// It has a format, or had one: an unused one stays empty.
     used: bool,
@@ -128,13 +130,14 @@ impl Segment {
 }
 
 impl Rendition {
-    pub(super) fn new(track: Track, window: Duration) -> Self {
+    pub(super) fn new(track: Track, window: Duration, mark: &str) -> Self {
         let listed_max = (window.as_secs() / cadence::SEGMENT.as_secs()) as usize;
         Self {
             listed_max: listed_max.max(IN_MEMORY),
             whole: Vec::new(),
             expired: Vec::new(),
             track,
+            mark: mark.to_owned(),
             format: None,
             used: false,
             run: 0,
@@ -267,6 +270,10 @@ impl Rendition {
         self.track
     }
 
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
     /// This run has something to play.
     pub(super) fn run_has_parts(&self) -> bool {
         self.segments.back().is_some_and(|segment| segment.run == self.run)
@@ -347,7 +354,7 @@ impl Rendition {
     }
 
     fn name_of(&self, msn: u64) -> String {
-        format!("{}-{msn}.m4s", super::playlist::name(self.track))
+        format!("{}-{}-{msn}.m4s", super::playlist::name(self.track), self.mark)
     }
 
     pub(super) fn part(&self, number: u64) -> Option<Bytes> {

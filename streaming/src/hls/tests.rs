@@ -24,14 +24,15 @@ struct Studio {
 impl Studio {
     fn new() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
-        let mut studio = Self { packager: Packager::new(Duration::ZERO, None), wall, tick: 0, sound: 0, segment: None };
+        let mut studio =
+            Self { packager: Packager::new(Duration::ZERO, None, "m"), wall, tick: 0, sound: 0, segment: None };
         studio.say_formats();
         studio
     }
 
     fn with_captions() -> Self {
         let mut studio = Self::new();
-        studio.packager = Packager::new(Duration::ZERO, Some("zh-CN".to_owned()));
+        studio.packager = Packager::new(Duration::ZERO, Some("zh-CN".to_owned()), "m");
         studio.say_formats();
         studio
     }
@@ -47,7 +48,7 @@ impl Studio {
     }
 
     fn captions(&self, msn: u64) -> String {
-        String::from_utf8(self.bytes(&format!("captions-{msn}.vtt")).to_vec()).unwrap()
+        String::from_utf8(self.bytes(&format!("captions-m-{msn}.vtt")).to_vec()).unwrap()
     }
 
     fn say_formats(&mut self) {
@@ -289,17 +290,21 @@ fn files_are_found_by_their_names_only() {
         "",
         "video",
         "video-",
-        "video-x.m4s",
-        "video-p.m4s",
-        "video-p-1.m4s",
-        "video-init-7.mp4",
-        "text-0.m4s",
-        "video-999.m4s",
+        "video-0.m4s",
+        "video-n-0.m4s",
+        "video-m-",
+        "video-init-0.mp4",
+        "video-m-x.m4s",
+        "video-m-p.m4s",
+        "video-m-p-1.m4s",
+        "video-m-init-7.mp4",
+        "text-m-0.m4s",
+        "video-m-999.m4s",
     ] {
         assert_eq!(studio.packager.file(name), Stored::Missing, "{name}");
     }
-    let parts: Vec<u8> = (0..3).flat_map(|part| studio.bytes(&format!("video-p{part}.m4s"))).collect();
-    assert_eq!(studio.bytes("video-0.m4s"), parts, "a segment is its parts");
+    let parts: Vec<u8> = (0..3).flat_map(|part| studio.bytes(&format!("video-m-p{part}.m4s"))).collect();
+    assert_eq!(studio.bytes("video-m-0.m4s"), parts, "a segment is its parts");
 }
 
 // RFC 8216bis §6.2.5.1
@@ -335,13 +340,13 @@ fn a_dead_studio_leaves_a_discontinuity_and_time_goes_on() {
         let name = playlist::name(track);
         assert_eq!(read.discontinuities.len(), 1, "{text}");
         let (before, after) = text.split_once("#EXT-X-DISCONTINUITY\n").unwrap();
-        assert!(before.contains(&format!("#EXT-X-MAP:URI=\"{name}-init-0.mp4\"")));
-        assert!(after.starts_with(&format!("#EXT-X-MAP:URI=\"{name}-init-1.mp4\"")), "{after}");
-        studio.bytes(&format!("{name}-init-0.mp4"));
-        studio.bytes(&format!("{name}-init-1.mp4"));
+        assert!(before.contains(&format!("#EXT-X-MAP:URI=\"{name}-m-init-0.mp4\"")));
+        assert!(after.starts_with(&format!("#EXT-X-MAP:URI=\"{name}-m-init-1.mp4\"")), "{after}");
+        studio.bytes(&format!("{name}-m-init-0.mp4"));
+        studio.bytes(&format!("{name}-m-init-1.mp4"));
     }
     let first = read(&studio.text(Track::Video)).discontinuities[0];
-    let fragment = fragments(&studio.bytes(&format!("video-{first}.m4s")))[0].0;
+    let fragment = fragments(&studio.bytes(&format!("video-m-{first}.m4s")))[0].0;
     let gap = fragment as f64 / 90_000.0 - 117.0 / 30.0;
     assert!((gap - 0.7).abs() < 0.05, "{gap} s after the end");
 
@@ -349,7 +354,7 @@ fn a_dead_studio_leaves_a_discontinuity_and_time_goes_on() {
     studio.run(2_000);
     let text = studio.text(Track::Video);
     assert!(text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:1\n") && read(&text).discontinuities.is_empty(), "{text}");
-    assert_eq!(studio.packager.file("video-init-0.mp4"), Stored::Missing);
+    assert_eq!(studio.packager.file("video-m-init-0.mp4"), Stored::Missing);
 }
 
 #[test]
@@ -360,7 +365,7 @@ fn the_clock_on_the_wall_may_go_back() {
     studio.die(Duration::ZERO);
     studio.run(100);
     let first = read(&studio.text(Track::Video)).discontinuities[0];
-    let start = fragments(&studio.bytes(&format!("video-{first}.m4s")))[0].0 as f64 / 90_000.0;
+    let start = fragments(&studio.bytes(&format!("video-m-{first}.m4s")))[0].0 as f64 / 90_000.0;
     assert!((3.33..3.43).contains(&start), "{start} s, where 3.33 s were there before");
 }
 
@@ -382,7 +387,7 @@ fn the_end_is_said_and_everything_before_it_is_there() {
 fn memory_is_bounded() {
     let mut studio = Studio::new();
     studio.run(30 * 600);
-    let kept = (0..400).filter(|msn| matches!(studio.packager.file(&format!("video-{msn}.m4s")), Stored::There(_)));
+    let kept = (0..400).filter(|msn| matches!(studio.packager.file(&format!("video-m-{msn}.m4s")), Stored::There(_)));
     assert!(kept.count() <= rendition::IN_MEMORY + 3);
 }
 
@@ -439,10 +444,10 @@ fn init_segments_describe_their_tracks() {
         assert_eq!(track.mdia.mdhd.timescale, timescale);
         track.mdia.minf.stbl.stsd.codecs[0].clone()
     };
-    let Codec::Avc1(avc1) = check("video-init-0.mp4", 90_000) else { panic!("video is AVC") };
+    let Codec::Avc1(avc1) = check("video-m-init-0.mp4", 90_000) else { panic!("video is AVC") };
     assert_eq!((avc1.visual.width, avc1.visual.height), (1280, 720));
     assert_eq!((avc1.avcc.avc_profile_indication, avc1.avcc.avc_level_indication), (0x4d, 0x1f));
-    let Codec::Mp4a(mp4a) = check("audio-init-0.mp4", 48_000) else { panic!("audio is AAC") };
+    let Codec::Mp4a(mp4a) = check("audio-m-init-0.mp4", 48_000) else { panic!("audio is AAC") };
     assert_eq!((mp4a.audio.channel_count, mp4a.audio.sample_size), (1, 16));
     let decoder = &mp4a.esds.es_desc.dec_config;
     assert_eq!((decoder.object_type_indication, decoder.dec_specific.as_ref().unwrap().profile), (0x40, 2));
@@ -452,7 +457,7 @@ fn init_segments_describe_their_tracks() {
 fn parts_hold_their_samples() {
     let mut studio = Studio::new();
     studio.run(100);
-    let mut bytes = Cursor::new(studio.bytes("video-p1.m4s"));
+    let mut bytes = Cursor::new(studio.bytes("video-m-p1.m4s"));
     let Any::Moof(moof) = Any::read_from(&mut bytes).unwrap() else { panic!("moof") };
     let moof_len = bytes.position();
     let Any::Mdat(mdat) = Any::read_from(&mut bytes).unwrap() else { panic!("mdat") };
@@ -463,7 +468,7 @@ fn parts_hold_their_samples() {
     assert_eq!(trun.samples.len(), 6);
     assert!(trun.samples.iter().all(|entry| entry.duration == Some(3_000) && entry.size == Some(2_000)));
     assert_eq!(mdat.data.len(), 12_000);
-    let first = Any::decode(&mut Cursor::new(studio.bytes("video-p0.m4s"))).unwrap();
+    let first = Any::decode(&mut Cursor::new(studio.bytes("video-m-p0.m4s"))).unwrap();
     let Any::Moof(first) = first else { panic!("moof") };
     let flags: Vec<_> = first.traf[0].trun[0].samples.iter().take(2).map(|entry| entry.flags.unwrap()).collect();
     assert_eq!(flags, [0x0200_0000, 0x0101_0000]);
@@ -536,7 +541,7 @@ fn renditions_are_cut_at_the_same_times_and_tell_of_each_other() {
 #[test]
 fn viewers_go_back_to_what_is_on_the_disk_and_no_further() {
     let mut studio = Studio::new();
-    studio.packager = Packager::new(Duration::from_secs(120), None);
+    studio.packager = Packager::new(Duration::from_secs(120), None, "m");
     studio.say_formats();
     let mut disk = std::collections::BTreeMap::new();
     let keep = |studio: &mut Studio, disk: &mut std::collections::BTreeMap<String, Bytes>| {
@@ -618,10 +623,10 @@ fn what_is_said_comes_with_the_segment_that_is_open_then() {
     for name in of(&text, "captions-") {
         assert!(matches!(studio.packager.file(&name), Stored::There(_)), "{name}");
     }
-    assert_eq!(studio.packager.file("captions-0.vtt"), Stored::Missing);
-    assert_eq!(studio.packager.file("captions-99999999999999999999.vtt"), Stored::Missing);
+    assert_eq!(studio.packager.file("captions-m-0.vtt"), Stored::Missing);
+    assert_eq!(studio.packager.file("captions-m-99999999999999999999.vtt"), Stored::Missing);
     assert!(Studio::new().packager.captions().is_none());
-    assert_eq!(Studio::new().packager.file("captions-0.vtt"), Stored::Missing);
+    assert_eq!(Studio::new().packager.file("captions-m-0.vtt"), Stored::Missing);
 }
 
 // product: B8
@@ -662,24 +667,24 @@ fn the_largest_picture_goes_on_with_the_next_lower_one_when_it_ends() {
     assert!(multivariant(&studio).contains("RESOLUTION=1920x1080"));
     // It ends with its segment, as the studio has it.
     studio.run(20);
-    assert!(!studio.text(Track::FullHd).contains("high-init-1.mp4"), "it may be late");
+    assert!(!studio.text(Track::FullHd).contains("high-m-init-1.mp4"), "it may be late");
     studio.run(280);
     let (text, video) = (studio.text(Track::FullHd), studio.text(Track::Video));
     assert!(!multivariant(&studio).contains("1920x1080") && !text.contains("#EXT-X-DISCONTINUITY\n"), "{text}");
-    assert!(text.find("high-init-1.mp4").unwrap() < text.find("high-5.m4s").unwrap(), "{text}");
-    assert!(text.find("high-init-1.mp4").unwrap() > text.find("high-4.m4s").unwrap(), "{text}");
+    assert!(text.find("high-m-init-1.mp4").unwrap() < text.find("high-m-5.m4s").unwrap(), "{text}");
+    assert!(text.find("high-m-init-1.mp4").unwrap() > text.find("high-m-4.m4s").unwrap(), "{text}");
     let lengths = |text: &str| -> Vec<String> {
         text.lines().filter(|line| line.starts_with("#EXTINF")).map(str::to_owned).collect()
     };
     assert_eq!(lengths(&text), lengths(&video));
-    let (own, copied) = (studio.bytes("high-4.m4s").len(), studio.bytes("high-5.m4s").len());
+    let (own, copied) = (studio.bytes("high-m-4.m4s").len(), studio.bytes("high-m-5.m4s").len());
     assert!(own > 60 * 4_000 && copied < 60 * 2_100, "{own} {copied}");
     // What comes late of it is of no use, and the next studio, which makes none, goes on with the copies.
     both(&mut studio, 3);
     studio.die(Duration::from_secs(1));
     studio.run(300);
     check_rules(&studio.text(Track::FullHd));
-    assert!(studio.text(Track::FullHd).contains("high-init-2.mp4") && studio.packager.is_running());
+    assert!(studio.text(Track::FullHd).contains("high-m-init-2.mp4") && studio.packager.is_running());
 }
 
 // product: B2

@@ -12,8 +12,8 @@ use std::{
 };
 
 use harness::{
-    Camera, Parts, Target, Voice, assert_colour, follow, is_colour, length, picture_times, pictures, pictures_of,
-    pitch, probe, processor_time, save, sound, sound_of,
+    Camera, Parts, Target, Voice, assert_colour, attribute, follow, is_colour, length, picture_times, pictures,
+    pictures_of, pitch, probe, processor_time, save, sound, sound_of,
 };
 use media::{Codec, MediaPacket, TrackKind, VideoCodec};
 use model::{AccountId, BroadcastId, Layout, MeetingId, ParticipantId, PushState, PushUrl};
@@ -207,8 +207,7 @@ async fn a_broadcast_is_seen_and_heard_survives_a_crash_and_ends() {
     let level = each.iter().filter(|ahead| ahead.abs() <= 0.045).count();
     assert!(level >= 2, "sound is {each:?} s before the picture");
 
-    let came: Vec<Instant> =
-        (0..12).filter_map(|part| parts.came.get(&format!("video-p{part}.m4s")).copied()).collect();
+    let came: Vec<Instant> = (0..12).filter_map(|part| parts.came_of(&format!("-p{part}.m4s"))).collect();
     let gaps = came.windows(2).map(|pair| pair[1] - pair[0]);
     println!(
         "live after {:?}, parts at most {:?} apart, sound {each:.3?} s ahead, crash noticed after {:?}, live again after {:?}, \
@@ -636,7 +635,12 @@ async fn a_large_picture_gives_way_to_another_broadcast_without_a_gap() {
     }
     text("high.m3u8", Some(&format!("_HLS_msn={}", msn + 2))).await;
     assert!(!text("index.m3u8", None).await.contains("1920x1080"), "newcomers are not offered it");
-    let init = async |id| origin.get(id, "video-init-0.mp4", None).await.unwrap().body;
+    let init = async |id| {
+        let playlist = origin.get(id, "video.m3u8", None).await.unwrap().body;
+        let playlist = std::str::from_utf8(&playlist).unwrap();
+        let map = playlist.lines().find(|line| line.starts_with("#EXT-X-MAP")).unwrap();
+        origin.get(id, &attribute(map, "URI").unwrap(), None).await.unwrap().body
+    };
     assert_eq!(init(broadcast_id()).await, init(others[0].0).await, "a recording goes on over a restart");
     for (_, (other, _)) in others {
         other.stop().await;
@@ -660,7 +664,7 @@ async fn a_large_picture_gives_way_to_another_broadcast_without_a_gap() {
     let mut films: Vec<Vec<u8>> = Vec::new();
     for line in playlist.lines() {
         if line.starts_with("#EXT-X-MAP") {
-            films.push(std::fs::read(folder.path().join(harness::attribute(line, "URI").unwrap())).unwrap());
+            films.push(std::fs::read(folder.path().join(attribute(line, "URI").unwrap())).unwrap());
         } else if line.ends_with(".m4s") {
             films.last_mut().unwrap().extend(std::fs::read(folder.path().join(line)).unwrap());
         }

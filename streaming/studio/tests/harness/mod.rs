@@ -183,6 +183,13 @@ pub(crate) struct Parts {
     pub(crate) playlist: String,
 }
 
+impl Parts {
+    /// When the one came whose name ends so.
+    pub(crate) fn came_of(&self, ending: &str) -> Option<Instant> {
+        self.came.iter().find(|(name, _)| name.ends_with(ending)).map(|(_, at)| *at)
+    }
+}
+
 /// The sequence number and the part that come after a playlist.
 pub(crate) fn next_part(playlist: &str) -> (u64, u64) {
     let first: u64 =
