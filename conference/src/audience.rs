@@ -29,6 +29,9 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Who has said nothing for so long has gone: two of his words and a slow network.
 const GONE_AFTER: Duration = Duration::from_secs(50);
 
+/// So seldom it is looked who has gone: a count may be late by it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Viewers of one livestream that are told apart; more are not counted.
 const VIEWERS_MAX: usize = 100_000;
 
@@ -146,6 +149,8 @@ struct Counts {
 struct Count {
     seen: HashMap<u128, Instant>,
     peak: usize,
+    /// When it was last looked who has gone.
+    looked: Option<Instant>,
 }
 
 impl Counts {
@@ -175,7 +180,12 @@ impl Counts {
 }
 
 impl Count {
+    /// Among thousands who each say a word, looking at all with every word would be most of what the server does.
     fn forget_gone(&mut self, now: Instant) {
+        if self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
         self.seen.retain(|_, at| now.saturating_duration_since(*at) < GONE_AFTER);
     }
 }
@@ -468,7 +478,10 @@ mod tests {
         assert_eq!(counts.note(a, 1, start), Viewers { live: 2, peak: 2 });
         assert_eq!(counts.of(b, start), Viewers::default());
         counts.note(a, 1, start + GONE_AFTER / 2);
-        assert_eq!(counts.of(a, start + GONE_AFTER), Viewers { live: 1, peak: 2 });
+        let just_before = start + GONE_AFTER - LOOK_EVERY / 2;
+        assert_eq!(counts.of(a, just_before), Viewers { live: 2, peak: 2 });
+        assert_eq!(counts.of(a, start + GONE_AFTER), Viewers { live: 2, peak: 2 }, "not looked for again so soon");
+        assert_eq!(counts.of(a, just_before + LOOK_EVERY), Viewers { live: 1, peak: 2 });
         for n in 0..2 * COUNTED_MAX as u128 {
             counts.note(BroadcastId::from_u128(n), 1, start);
         }
