@@ -108,8 +108,9 @@ impl Livestream {
         }
     }
 
-    pub(crate) async fn stop(self) {
-        self.broadcast.stop().await;
+    /// Stopped at once; the future is done when its last segments are written.
+    pub(crate) fn stop(self) -> impl Future<Output = ()> + use<> {
+        self.broadcast.stop()
     }
 }
 

@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use crate::{
     Feed, NewRecording, Origin, Recordings, Scene, StreamingConfig, StreamingError,
-    budget::Place,
+    budget::{Place, Room},
     captions,
     child::{Hangup, Studio},
     feed::FeedQueues,
@@ -85,6 +85,8 @@ pub struct Broadcast {
     orders: mpsc::Sender<Order>,
     origin: Origin,
     recordings: Recordings,
+    /// Another one may start as soon as this one is stopped, while its studio hands out the last of what it has.
+    room: Room,
     stop: DropGuard,
     life: JoinHandle<()>,
 }
@@ -95,7 +97,7 @@ impl Broadcast {
         config: Arc<StreamingConfig>,
         origin: Origin,
         recordings: Recordings,
-        place: Place,
+        (place, room): (Place, Room),
     ) -> Result<(Self, mpsc::Receiver<BroadcastFact>), StreamingError> {
         let rungs = place.rungs();
         let studio = Studio::spawn(&config, rungs, config.encoder.as_deref()).await?;
@@ -125,7 +127,8 @@ impl Broadcast {
             studio_pid: Arc::clone(&studio_pid),
         };
         let life = tokio::spawn(life.run(studio).instrument(tracing::info_span!("broadcast")));
-        Ok((Self { feed, stage, studio_pid, orders, origin, recordings, stop: stop.drop_guard(), life }, told))
+        let stop = stop.drop_guard();
+        Ok((Self { feed, stage, studio_pid, orders, origin, recordings, room, stop, life }, told))
     }
 
     /// Lets players have it under this id from now on, and nothing of what was before.
@@ -197,11 +200,15 @@ impl Broadcast {
         Some(self.studio_pid.load(Ordering::Acquire)).filter(|pid| *pid != 0)
     }
 
-    /// Ends it: when this returns, the playlists are closed and what was said before has been published.
-    pub async fn stop(self) {
-        drop(self.stop);
-        if self.life.await.is_err() {
-            tracing::error!("a broadcast ended by a panic");
+    /// Ends it, whether or not the future is awaited: when that is done, the playlists are closed and what was said before has been
+    /// published.
+    pub fn stop(self) -> impl Future<Output = ()> + use<> {
+        let Self { stop, room, life, .. } = self;
+        drop((stop, room));
+        async move {
+            if life.await.is_err() {
+                tracing::error!("a broadcast ended by a panic");
+            }
         }
     }
 }

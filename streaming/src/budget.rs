@@ -73,8 +73,8 @@ impl Budget {
         Self(Arc::new(Mutex::new(Ledger { cores, full_hd, entries: BTreeMap::new(), next: 0 })))
     }
 
-    /// Room for one more, or how many there are already.
-    pub(crate) fn take(&self) -> Result<Place, StreamingError> {
+    /// Room for one more, which is taken as long as the second of the two is kept; or how many there are already.
+    pub(crate) fn take(&self) -> Result<(Place, Room), StreamingError> {
         let mut ledger = self.lock();
         while ledger.free() < LARGE + LOW && ledger.lower_one() {}
         let free = ledger.free();
@@ -89,7 +89,15 @@ impl Budget {
         let cost = LARGE + if low { LOW } else { 0.0 } + if full_hd { FULL_HD } else { 0.0 };
         let room = self.enter(&mut ledger, Entry { cost, full_hd: full_hd.then(|| lowered.clone()) });
         metrics::gauge!("streaming_broadcasts").increment(1);
-        Ok(Place { room, rungs: Rungs { low, full_hd }, lowered, seconds: 0, cost: None })
+        let place = Place {
+            budget: self.clone(),
+            number: room.number,
+            rungs: Rungs { low, full_hd },
+            lowered,
+            seconds: 0,
+            cost: None,
+        };
+        Ok((place, room))
     }
 
     /// Room for one encoder more; none where there isn't any. One may always come, however small the machine.
@@ -107,6 +115,13 @@ impl Budget {
         ledger.next += 1;
         ledger.entries.insert(number, entry);
         Room { budget: self.clone(), number }
+    }
+
+    /// Of an entry that is still there.
+    fn change(&self, number: u64, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.lock().entries.get_mut(&number) {
+            change(entry);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -138,9 +153,10 @@ impl Entry {
     }
 }
 
-/// A running broadcast's part of the budget, given back when dropped.
+/// What a broadcast makes of its room, for as long as its studio lives: which may be a moment longer than it has that.
 pub(crate) struct Place {
-    room: Room,
+    budget: Budget,
+    number: u64,
     rungs: Rungs,
     lowered: CancellationToken,
     seconds: u32,
@@ -160,7 +176,7 @@ impl Place {
 
     /// It leaves its largest picture by itself.
     pub(crate) fn lower(&mut self) {
-        self.room.change(Entry::lower);
+        self.budget.change(self.number, Entry::lower);
         (self.seconds, self.cost) = (0, None);
     }
 
@@ -172,7 +188,7 @@ impl Place {
         }
         let cost = self.cost.map_or(cores, |cost| cost + (cores - cost) / 10.0);
         self.cost = Some(cost);
-        self.room.change(|entry| entry.cost = cost * HEADROOM);
+        self.budget.change(self.number, |entry| entry.cost = cost * HEADROOM);
         metrics::histogram!("streaming_studio_cores").record(cores);
     }
 }
@@ -181,14 +197,6 @@ impl Place {
 pub(crate) struct Room {
     budget: Budget,
     number: u64,
-}
-
-impl Room {
-    fn change(&self, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.budget.lock().entries.get_mut(&self.number) {
-            change(entry);
-        }
-    }
 }
 
 impl Drop for Room {
@@ -227,22 +235,22 @@ mod tests {
     #[test]
     fn three_on_two_cores_and_the_one_too_many_is_refused() {
         let budget = Budget::new(2, true);
-        let mut running: Vec<Place> = (0..3).map(|_| budget.take().unwrap()).collect();
-        assert!(running.iter().all(|place| place.rungs().low));
+        let mut running: Vec<(Place, Room)> = (0..3).map(|_| budget.take().unwrap()).collect();
+        assert!(running.iter().all(|(place, _)| place.rungs().low));
         assert!(matches!(budget.take(), Err(StreamingError::Busy(3))));
         running.pop();
-        assert!(budget.take().is_ok_and(|place| place.rungs().low));
+        assert!(budget.take().is_ok_and(|(place, _)| place.rungs().low));
 
         // They take less than was thought.
-        for place in &mut running {
+        for (place, _) in &mut running {
             (0..60).for_each(|_| place.measured(0.3));
         }
         let third = budget.take().unwrap();
         let fourth = budget.take().unwrap();
-        assert!(third.rungs().low && !fourth.rungs().low, "what is left is not enough for the small picture");
+        assert!(third.0.rungs().low && !fourth.0.rungs().low, "what is left is not enough for the small picture");
         assert!(budget.take().is_err());
         // And more: none is ended for it.
-        running.iter_mut().for_each(|place| (0..60).for_each(|_| place.measured(0.9)));
+        running.iter_mut().for_each(|(place, _)| (0..60).for_each(|_| place.measured(0.9)));
         drop((third, fourth));
         assert!(matches!(budget.take(), Err(StreamingError::Busy(2))));
     }
@@ -250,30 +258,34 @@ mod tests {
     #[test]
     fn the_smallest_machine_carries_one() {
         let budget = Budget::new(0, true);
-        let place = budget.take().unwrap();
+        let (place, room) = budget.take().unwrap();
         assert!(!place.rungs().low && budget.take().is_err());
+        // Its studio has yet to end.
+        drop(room);
+        assert!(budget.take().is_ok());
+        drop(place);
     }
 
     // product: B2
     #[tokio::test]
     async fn the_largest_picture_is_made_where_there_is_room_and_gives_way_to_another_broadcast() {
-        assert!(!Budget::new(2, true).take().unwrap().rungs().full_hd, "two cores are for others too");
-        assert!(!Budget::new(64, false).take().unwrap().rungs().full_hd, "the operator doesn't want it");
+        assert!(!Budget::new(2, true).take().unwrap().0.rungs().full_hd, "two cores are for others too");
+        assert!(!Budget::new(64, false).take().unwrap().0.rungs().full_hd, "the operator doesn't want it");
         let budget = Budget::new(3, true);
-        let mut first = budget.take().unwrap();
+        let (mut first, _room) = budget.take().unwrap();
         assert!(first.rungs().full_hd);
-        let others: Vec<Place> = (0..2).map(|_| budget.take().unwrap()).collect();
-        assert!(others.iter().all(|place| place.rungs() == Rungs { low: true, full_hd: false }));
+        let others: Vec<(Place, Room)> = (0..2).map(|_| budget.take().unwrap()).collect();
+        assert!(others.iter().all(|(place, _)| place.rungs() == Rungs { low: true, full_hd: false }));
         assert!(first.rungs().full_hd, "there was room for all");
         let fourth = budget.take().unwrap();
         first.lowered().await;
-        assert_eq!((first.rungs(), fourth.rungs()), (Rungs { low: true, full_hd: false }, others[0].rungs()));
+        assert_eq!((first.rungs(), fourth.0.rungs()), (Rungs { low: true, full_hd: false }, others[0].0.rungs()));
         // Measured with its large picture, it counts as that no more.
         first.lower();
         (0..SETTLE).for_each(|_| first.measured(1.2));
         assert!(matches!(budget.take(), Err(StreamingError::Busy(4))));
         drop((others, fourth));
-        assert!(budget.take().unwrap().rungs().full_hd, "there is room again, for a new one");
+        assert!(budget.take().unwrap().0.rungs().full_hd, "there is room again, for a new one");
     }
 
     #[test]

@@ -164,8 +164,8 @@ impl Streaming {
         &self,
         title: String,
     ) -> Result<(Broadcast, mpsc::Receiver<BroadcastFact>), StreamingError> {
-        let place = self.budget.take()?;
-        Broadcast::start(title, Arc::clone(&self.config), self.origin(), self.recordings(), place).await
+        let room = self.budget.take()?;
+        Broadcast::start(title, Arc::clone(&self.config), self.origin(), self.recordings(), room).await
     }
 }
 

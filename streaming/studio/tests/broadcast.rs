@@ -566,6 +566,25 @@ async fn who_sends_what_nothing_decodes_is_an_avatar_and_that_is_told_once() {
     assert!((0..160 * 90).any(|at| is_colour(&last, (at % 160, at / 160), WHITE)), "his letter stands on it");
 }
 
+// product: B1
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_broadcast_leaves_its_room_to_the_next_at_once() {
+    let _alone = ALONE.lock().await;
+    let studio = PathBuf::from(env!("CARGO_BIN_EXE_huitong-studio"));
+    // Room for one.
+    let streaming = Streaming::new(StreamingConfig { studio, cores: Some(1), ..StreamingConfig::default() });
+    let (first, mut facts) = streaming.start(broadcast_id(), "例会".to_owned()).await.unwrap();
+    assert_eq!(timeout(Duration::from_secs(20), facts.recv()).await.unwrap(), Some(BroadcastFact::Live));
+    let refused = streaming.start_unpublished(String::new()).await;
+    assert!(matches!(refused, Err(StreamingError::Busy(1))), "{refused:?}");
+    let ending = first.stop();
+    let (second, _facts) = streaming.start_unpublished("例会".to_owned()).await.expect("there is room again");
+    assert!(streaming.start_unpublished(String::new()).await.is_err(), "for one");
+    ending.await;
+    assert!(streaming.start_unpublished(String::new()).await.is_err(), "its end gives nothing back twice");
+    second.stop().await;
+}
+
 #[tokio::test]
 async fn without_a_studio_there_is_an_error_and_no_broadcast() {
     let streaming = Streaming::new(StreamingConfig { studio: "/nonexistent".into(), ..StreamingConfig::default() });
