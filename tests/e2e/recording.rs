@@ -465,6 +465,18 @@ async fn a_livestream_that_begins_while_it_is_recorded_is_seen_again_at_its_addr
     let told: Value = http().get(format!("http://{}/api/v1/broadcasts/{id}", server.web)).send().await?.json().await?;
     assert_eq!((&told["state"], &told["replay"]), (&"ended".into(), &format!("/live/{id}/replay.mp4").into()));
 
+    // It may give way to a longer one at the same address; by its own it is the same for ever.
+    let get = async |address: &str, range: &'static str| -> Result<(u16, Option<String>)> {
+        let request = http().get(format!("http://{}{address}", server.web)).header("cookie", &user.cookie);
+        let answer = request.header("range", range).send().await?;
+        let cache = answer.headers().get("cache-control").map(|cache| cache.to_str().map(str::to_owned)).transpose()?;
+        Ok((answer.status().as_u16(), cache))
+    };
+    let replay = format!("/live/{id}/replay.mp4");
+    assert_eq!(get(&replay, "bytes=0-7").await?, (206, Some("private, no-cache".to_owned())));
+    assert_ne!(get(&replay, "bytes=99999999-").await?.1.as_deref(), Some("private, no-cache"));
+    let own = film["file"].as_str().context("a file")?;
+
     // Where a link is needed, its owner is told all of it here too.
     let set = json!({"access": "link"});
     let settings = user.ask(reqwest::Method::PUT, &format!("/meetings/{id}/watch"), set, &[]).await?.body;

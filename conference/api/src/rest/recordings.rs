@@ -155,7 +155,7 @@ async fn attached(
     ending: &str,
     request: Request,
 ) -> Result<Response, Problem> {
-    let served = serve(film, recording, kind, request).await;
+    let served = serve(film, recording, kind, "private, max-age=3600", request).await;
     let mut response = served.ok_or_else(|| caller.problem(Code::NotFound))?;
     let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.{ending}\"", recording.id));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name.expect("an id is ASCII"));
@@ -186,7 +186,8 @@ async fn replayed(
     let language = Language::of(request.headers());
     let recording = broadcast.parse::<BroadcastId>().ok().and_then(|id| app.recordings.replay(id));
     let response = match recording {
-        Some(recording) => serve(of(&recording), &recording, kind, request).await,
+        // Another recording of the same livestream may take its place, and who may watch may change.
+        Some(recording) => serve(of(&recording), &recording, kind, "private, no-cache", request).await,
         None => None,
     };
     response.unwrap_or_else(|| Problem::new(Code::NotFound, language).into_response())
@@ -198,7 +199,13 @@ async fn own(app: &App, caller: &Caller, id: &str) -> Result<Recording, Problem>
 }
 
 /// With ranges and conditions (RFC 9110 §13, §14), as players and downloads that go on need them.
-async fn serve(film: Option<Film>, recording: &Recording, kind: &str, request: Request) -> Option<Response> {
+async fn serve(
+    film: Option<Film>,
+    recording: &Recording,
+    kind: &str,
+    cache: &'static str,
+    request: Request,
+) -> Option<Response> {
     let mut response = match film? {
         Film::File(file) => {
             let served = ServeFile::new_with_mime(file, &kind.parse().ok()?).try_call(request).await;
@@ -206,6 +213,8 @@ async fn serve(film: Option<Film>, recording: &Recording, kind: &str, request: R
         }
         Film::Stored(film) => stored::serve(film, kind, &recording.id.to_string(), request.headers()).await?,
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+    if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    }
     Some(response)
 }
