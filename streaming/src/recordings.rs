@@ -205,9 +205,14 @@ impl Recordings {
         let broken: Vec<Uuid> = notes.iter().filter(|note| !note.ready).map(|note| note.id).collect();
         let (ready, news) = mpsc::channel(READY_MAX);
         let news = Mutex::new(Some(news));
+        let finished: Vec<Uuid> = notes.iter().filter(|note| note.ready).map(|note| note.id).collect();
         let notes = Mutex::new(notes);
         let (storage_of_all, errand, running) = (storage.clone(), Notify::new(), AtomicU64::new(0));
         let shelf = Shelf { config, storage: storage_of_all, errand, studio, notes, running, ready, news };
+        // Its note was written, and then the server died.
+        for part in finished.into_iter().filter_map(|id| shelf.path(id, "part.mp4")) {
+            let _none = fs::remove_file(part);
+        }
         let recordings = Self { shelf: Arc::new(shelf) };
         if let Some(storage) = storage {
             tokio::spawn(moving::keep_moving(Arc::clone(&recordings.shelf), storage));
@@ -509,7 +514,6 @@ impl Shelf {
                 }
             }
         }
-        let _gone = fs::remove_file(part);
         let bytes = fs::metadata(&whole).map_or(0, |data| data.len());
         let captions = self.path(id, "vtt").and_then(|path| fs::metadata(path).ok()).map_or(0, |data| data.len());
         let note = self.notes(|notes| {
@@ -523,8 +527,10 @@ impl Shelf {
             Some(note.clone())
         });
         if let Some(note) = note {
-            if let Err(error) = self.write_note(&note) {
-                tracing::error!(%id, %error, "a recording's note can't be written");
+            match self.write_note(&note) {
+                // Not before: the next server makes the film once more, and knows its length by that.
+                Ok(()) => drop(fs::remove_file(part)),
+                Err(error) => tracing::error!(%id, %error, "a recording's note can't be written"),
             }
             tracing::info!(%id, seconds = note.seconds, bytes, "recording ready");
             if self.ready.try_send(note).is_err() {

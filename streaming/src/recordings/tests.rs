@@ -196,3 +196,41 @@ fn nothing_is_recorded_without_a_folder_and_an_empty_one_is_forgotten() {
     record(&recordings, 0, 0.0);
     assert!(recordings.of(id(3)).is_empty());
 }
+
+/// A program that makes a plain file and says how long it is.
+fn remuxing(folder: &Path) -> PathBuf {
+    let program = folder.join("studio.sh");
+    fs::write(&program, "#!/bin/sh\ncp \"$2\" \"$3\" && echo 12.5\n").unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    program
+}
+
+// product: B6
+#[test]
+fn whoever_dies_while_a_film_is_finished_leaves_enough_to_finish_it() {
+    let (folder, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let studio = remuxing(programs.path());
+    let open = || {
+        let config = RecordingConfig { folder: Some(folder.path().to_owned()), ..RecordingConfig::default() };
+        Recordings::open(config, studio.clone(), None)
+    };
+    let recordings = open();
+    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
+    let draft = recordings.draft(new).unwrap();
+    let number = draft.id();
+    io::Write::write_all(&mut draft.create().unwrap(), &[7; 100]).unwrap();
+    // A disk that takes no note just then.
+    let in_the_way = folder.path().join(format!("{number}.json.new"));
+    fs::create_dir(&in_the_way).unwrap();
+    draft.finish(12.0);
+    fs::remove_dir(in_the_way).unwrap();
+    let again = open();
+    let mended = again.ready().unwrap().blocking_recv().unwrap();
+    assert_eq!((mended.id, mended.seconds, mended.bytes), (number, 12.5, 100));
+    // Its note is written, and what it was made of is gone, also where that was all that was left to do.
+    let part = folder.path().join(format!("{number}.part.mp4"));
+    assert!(!part.exists());
+    fs::write(&part, [7; 100]).unwrap();
+    assert_eq!(open().find(id(3), number), Some(mended));
+    assert!(!part.exists());
+}
