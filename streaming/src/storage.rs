@@ -159,6 +159,16 @@ impl Storage {
         self.seen(sent.await)
     }
 
+    /// It is there.
+    pub(crate) async fn has(&self, name: &str) -> Result<bool, StorageError> {
+        let found = match self.store.head(&self.key(name)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+        self.seen(found)
+    }
+
     /// A part of what is there.
     pub(crate) async fn get(&self, name: &str, range: Range<u64>) -> Result<Bytes, StorageError> {
         self.seen(self.store.get_range(&self.key(name), range).await.map_err(Into::into))

@@ -234,3 +234,26 @@ fn whoever_dies_while_a_film_is_finished_leaves_enough_to_finish_it() {
     assert_eq!(open().find(id(3), number), Some(mended));
     assert!(!part.exists());
 }
+
+// product: B6
+#[tokio::test]
+async fn a_film_that_is_nowhere_is_not_said_to_be_stored_and_keeps_no_other_from_it() {
+    let (folder, storage) = (tempfile::tempdir().unwrap(), storage::tests::memory());
+    let without = open(folder.path(), 0, u64::MAX);
+    let [lost, known, there] = [100, 200, 300].map(|bytes| record(&without, bytes, 1.0));
+    let film = |id: Uuid| folder.path().join(format!("{id}.mp4"));
+    fs::remove_file(film(lost)).unwrap();
+    // A server moved this one, and died before its note said so.
+    storage.put(&moving::key(&format!("{known}.mp4")), &film(known)).await.unwrap();
+    fs::remove_file(film(known)).unwrap();
+    let recordings = open_with(folder.path(), u64::MAX, storage);
+    while recordings.shelf.errands().len() > 1 {
+        tokio::task::yield_now().await;
+    }
+    let stored = |id: Uuid| recordings.shelf.notes(|notes| notes.iter().any(|note| note.id == id && note.stored));
+    assert_eq!([lost, known, there].map(stored), [false, true, true]);
+    // It can be removed as any other.
+    let note = recordings.find(id(3), lost).unwrap();
+    assert!(recordings.remove(&note));
+    moved(&recordings).await;
+}
