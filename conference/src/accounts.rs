@@ -445,6 +445,11 @@ impl Conference {
         self.store().site(id).await?.ok_or(AccountRefused::Missing)
     }
 
+    /// By which clocks an account lives: its site's zone, IANA.
+    pub async fn zone_of(&self, of: &Account) -> Result<Option<String>, StoreError> {
+        Ok(self.store().site(of.site_id).await?.map(|site| site.zone))
+    }
+
     /// The sites one may look at.
     pub async fn sites(&self, by: &Account, after: Option<SiteId>, limit: u32) -> Result<Vec<Site>, AccountRefused> {
         if by.may(Permission::Read, Object::Sites) {

@@ -476,6 +476,12 @@ async fn a_livestream_that_begins_while_it_is_recorded_is_seen_again_at_its_addr
     assert_eq!(get(&replay, "bytes=0-7").await?, (206, Some("private, no-cache".to_owned())));
     assert_ne!(get(&replay, "bytes=99999999-").await?.1.as_deref(), Some("private, no-cache"));
     let own = film["file"].as_str().context("a file")?;
+    let request = http().head(format!("http://{}{own}", server.web)).header("cookie", &user.cookie);
+    let named = request.send().await?.headers()["content-disposition"].to_str()?.to_owned();
+    let day = film["start"].as_str().and_then(|start| start.parse::<jiff::Timestamp>().ok()).context("a start")?;
+    let day = day.to_zoned(jiff::tz::TimeZone::get("Asia/Shanghai")?).date();
+    assert!(named.ends_with(&format!("%20{day}.mp4")), "it is kept by its topic and day: {named}");
+    assert_eq!(get(own, "bytes=0-7").await?, (206, Some("private, max-age=3600".to_owned())));
 
     // Where a link is needed, its owner is told all of it here too.
     let set = json!({"access": "link"});

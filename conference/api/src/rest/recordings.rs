@@ -114,7 +114,7 @@ async fn file(
 ) -> Result<Response, Problem> {
     let recording = own(&app, &caller, &id).await?;
     let film = app.recordings.film(&recording);
-    attached(&caller, &recording, film, MP4, "mp4", request).await
+    attached(&app, &caller, &recording, film, (MP4, "", "mp4"), request).await
 }
 
 /// What was said in it, as WebVTT.
@@ -128,7 +128,7 @@ async fn captions(
 ) -> Result<Response, Problem> {
     let recording = own(&app, &caller, &id).await?;
     let captions = app.recordings.captions(&recording);
-    attached(&caller, &recording, captions, VTT, "vtt", request).await
+    attached(&app, &caller, &recording, captions, (VTT, "", "vtt"), request).await
 }
 
 /// One voice of it by itself, by its number among its tracks.
@@ -143,23 +143,46 @@ async fn track(
 ) -> Result<Response, Problem> {
     let recording = own(&app, &caller, &id).await?;
     let number: usize = number.parse().map_err(|_| caller.problem(Code::NotFound))?;
-    let track = number.checked_sub(1).and_then(|index| app.recordings.track(&recording, index));
-    attached(&caller, &recording, track, OGG, &format!("{number}.ogg"), request).await
+    let index = number.checked_sub(1).ok_or_else(|| caller.problem(Code::NotFound))?;
+    let whose = recording.tracks.get(index).map_or("", |track| track.name.as_str());
+    let track = app.recordings.track(&recording, index);
+    attached(&app, &caller, &recording, track, (OGG, whose, "ogg"), request).await
 }
 
+/// As a file of its own, called by what it is of: media type, whose voice it is if it is one's, and the name's ending.
 async fn attached(
+    app: &App,
     caller: &Caller,
     recording: &Recording,
     film: Option<Film>,
-    kind: &str,
-    ending: &str,
+    (kind, whose, ending): (&str, &str, &str),
     request: Request,
 ) -> Result<Response, Problem> {
+    let account = caller.logged_in(app).await?;
+    let zone = app.conference.zone_of(&account).await.map_err(|error| caller.failed(&error))?;
     let served = serve(film, recording, kind, "private, max-age=3600", request).await;
     let mut response = served.ok_or_else(|| caller.problem(Code::NotFound))?;
-    let name = HeaderValue::from_str(&format!("attachment; filename=\"{}.{ending}\"", recording.id));
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name.expect("an id is ASCII"));
+    let zone = zone.and_then(|zone| jiff::tz::TimeZone::get(&zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
+    let day = time(recording.started_ms).to_zoned(zone).date().to_string();
+    let words = [recording.title.as_str(), &day, whose].into_iter().filter(|word| !word.is_empty());
+    let name = format!("{}.{ending}", words.collect::<Vec<_>>().join(" "));
+    let plain = format!("{}.{ending}", recording.id);
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition(&plain, &name));
     Ok(response)
+}
+
+/// To be kept under this name, or a plain one by who doesn't read it (RFC 6266 §4.1, appendix D).
+fn disposition(plain: &str, name: &str) -> HeaderValue {
+    let mut text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''");
+    for byte in name.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' => text.push(byte.into()),
+            // Systems that keep files take no slash in a name, and some none of the others.
+            b'/' | b'\\' | b':' | b'*' | b'?' | b'"' | b'<' | b'>' | b'|' | 0..32 => text.push('_'),
+            other => text += &format!("%{other:02X}"),
+        }
+    }
+    HeaderValue::from_str(&text).expect("it is ASCII")
 }
 
 /// What the livestream's viewers see when it is over.
@@ -217,4 +240,22 @@ async fn serve(
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     }
     Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 8187 §3.2
+    #[test]
+    fn a_files_name_is_written_in_letters_that_fields_take() {
+        let check = |name: &str, expected: &str| {
+            let field = disposition("7.mp4", name);
+            let (plain, encoded) = field.to_str().unwrap().split_once("; filename*=UTF-8''").unwrap();
+            assert_eq!((plain, encoded), ("attachment; filename=\"7.mp4\"", expected), "{name}");
+        };
+        check("plan-1_b.mp4", "plan-1_b.mp4");
+        check("例会 2026-11-29.mp4", "%E4%BE%8B%E4%BC%9A%202026-11-29.mp4");
+        check("../a\\b\"; c\r\n%.mp4", ".._a_b_%3B%20c__%25.mp4");
+    }
 }
