@@ -92,7 +92,13 @@ impl Livestream {
     }
 
     /// Shows the meeting as it is now, if that is another picture than before.
-    pub(crate) fn show(&mut self, meeting: &Snapshot, speaking: &[ParticipantId], active: Option<ParticipantId>) {
+    pub(crate) fn show(
+        &mut self,
+        meeting: &Snapshot,
+        layout: Layout,
+        speaking: &[ParticipantId],
+        active: Option<ParticipantId>,
+    ) {
         if self.broadcast.feed().wants_tracks() {
             let names = meeting.participants.iter().map(|person| (person.id, person.name.clone())).collect();
             if self.names != names {
@@ -100,7 +106,6 @@ impl Livestream {
                 self.names = names;
             }
         }
-        let layout = meeting.broadcast.as_ref().map(|broadcast| broadcast.layout).unwrap_or_default();
         let scene = scene(layout, &meeting.participants, speaking, active);
         if scene != self.shown {
             self.shown = scene.clone();

@@ -749,7 +749,7 @@ impl Live {
             let snapshot = self.meeting.snapshot();
             // Who the host put in the spotlight is large for the audience too.
             let active = snapshot.meeting.spotlight.or(self.active);
-            livestream.show(&snapshot, &self.speaking, active);
+            livestream.show(&snapshot, self.meeting.layout(), &self.speaking, active);
         }
     }
 }

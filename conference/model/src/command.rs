@@ -449,7 +449,7 @@ pub enum Action {
         /// Which.
         push: u32,
     },
-    /// B2, while there is a livestream.
+    /// B2: of the livestream and of a recording, those that run and those to come.
     Layout {
         /// How its picture is put together.
         layout: Layout,

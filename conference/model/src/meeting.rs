@@ -36,6 +36,8 @@ pub struct Meeting {
     seats_ever: u64,
     seq: u64,
     broadcast: Option<BroadcastView>,
+    /// What was chosen last: for a recording, and for the next livestream.
+    layout: Layout,
     /// Targets it was pushed to in its life.
     pushes_ever: u32,
     tries: Tries,
@@ -113,6 +115,7 @@ impl Meeting {
             seats_ever: 0,
             seq: 0,
             broadcast: None,
+            layout: Layout::default(),
             pushes_ever: 0,
             tries: Tries::default(),
             banned: BTreeSet::new(),
@@ -598,6 +601,12 @@ impl Meeting {
         effects
     }
 
+    /// How the meeting is seen in livestreams and recordings.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
     fn start_broadcast(&mut self, id: BroadcastId) -> Vec<Effect> {
         if self.broadcast.is_some() {
             return Vec::new();
@@ -606,7 +615,7 @@ impl Meeting {
             id,
             state: BroadcastState::Starting,
             watch: format!("/watch/{}", self.view.id),
-            layout: Layout::default(),
+            layout: self.layout,
             pushes: Vec::new(),
         };
         self.broadcast = Some(view.clone());

@@ -268,6 +268,7 @@ impl Meeting {
             }
             Action::Layout { layout } => {
                 manager()?;
+                self.layout = layout;
                 Ok(self.change_broadcast(|view| view.layout = layout))
             }
             Action::ClaimHost { pin } => self.claim_host(by, &pin, now),

@@ -881,7 +881,6 @@ fn the_host_records_and_everyone_is_told() {
 fn the_host_chooses_the_livestreams_layout_and_all_are_told() {
     let (mut meeting, [host, guest, _]) = three();
     let gallery = Action::Layout { layout: Layout::Gallery };
-    assert_eq!(act(&mut meeting, host, gallery.clone()), Ok(vec![]), "there is no livestream");
     act(&mut meeting, host, Action::StartBroadcast).unwrap();
     assert_eq!(meeting.snapshot().broadcast.unwrap().layout, Layout::Speaker);
     assert_eq!(act(&mut meeting, guest, gallery.clone()), Err(Refusal::NotAllowed));
@@ -889,6 +888,16 @@ fn the_host_chooses_the_livestreams_layout_and_all_are_told() {
     let [Effect::Tell(_, Event::BroadcastChanged { broadcast: Some(view) })] = &told[..] else { panic!("{told:?}") };
     assert_eq!(view.layout, Layout::Gallery);
     assert_eq!(act(&mut meeting, host, gallery), Ok(vec![]), "nothing has changed");
+
+    // It is the next one's too, and a recording's without any.
+    act(&mut meeting, host, Action::StopBroadcast).unwrap();
+    assert_eq!(meeting.layout(), Layout::Gallery);
+    assert_eq!(act(&mut meeting, host, Action::Layout { layout: Layout::PictureInPicture }), Ok(vec![]));
+    act(&mut meeting, host, Action::StartBroadcast).unwrap();
+    assert_eq!(
+        (meeting.layout(), meeting.snapshot().broadcast.unwrap().layout),
+        (Layout::PictureInPicture, meeting.layout())
+    );
 }
 
 #[test]
