@@ -188,10 +188,12 @@ impl PhoneNumber {
         WITHHELD.iter().any(|word| self.0.trim().eq_ignore_ascii_case(word))
     }
 
-    /// First three and last four of a long number, one at either end of a short one: `138****5678`, `1**3`.
+    /// First three and last four of a long number, one at either end of a short one: `138****5678`, `1**3`. In front of it stands
+    /// the country code where there is one: `+86138****5678`.
     #[must_use]
     pub fn masked(&self) -> String {
-        let chars: Vec<char> = self.0.chars().collect();
+        let (country, rest) = self.0.split_at(country_code(&self.0));
+        let chars: Vec<char> = rest.chars().collect();
         let (head, tail) = match chars.len() {
             0..=2 => (0, 0),
             3..=6 => (1, 1),
@@ -199,8 +201,27 @@ impl PhoneNumber {
             _ => (3, 4),
         };
         let stars = "*".repeat((chars.len() - head - tail).clamp(2, 4));
-        chars[..head].iter().copied().chain(stars.chars()).chain(chars[chars.len() - tail..].iter().copied()).collect()
+        let own = chars[..head].iter().copied().chain(stars.chars()).chain(chars[chars.len() - tail..].iter().copied());
+        country.chars().chain(own).collect()
     }
+}
+
+/// How much of a number is its country code with the `+` or `00` before it (ITU-T E.164 §6.2.1: one to three digits); nothing
+/// where none is written or too little follows.
+fn country_code(number: &str) -> usize {
+    let prefix = if number.starts_with('+') { 1 } else { 2 * usize::from(number.starts_with("00")) };
+    let digits = &number.as_bytes()[prefix..];
+    let [first, second, ..] = digits else { return 0 };
+    // All of three digits but those of the first zones that were given out.
+    let length = match (first, second) {
+        (b'1' | b'7', _) => 1,
+        (b'2', b'0' | b'7') | (b'3', b'0'..=b'4' | b'6' | b'9') | (b'4', b'0' | b'1' | b'3'..=b'9') => 2,
+        (b'5', b'1'..=b'8') | (b'6', b'0'..=b'6') | (b'8', b'1' | b'2' | b'4' | b'6') => 2,
+        (b'9', b'0'..=b'5' | b'8') => 2,
+        _ => 3,
+    };
+    let is_one = prefix > 0 && digits.iter().all(u8::is_ascii_digit) && digits.len() >= length + 7;
+    if is_one { prefix + length } else { 0 }
 }
 
 impl fmt::Display for PhoneNumber {
@@ -243,7 +264,14 @@ mod tests {
             assert_eq!(format!("{:?}", PhoneNumber::new(raw)), masked);
         };
         check("13812345678", "138****5678");
-        check("+8613812345678", "+86****5678");
+        check("+8613812345678", "+86138****5678");
+        check("008613812345678", "0086138****5678");
+        check("+12025550123", "+120****23");
+        check("+442079460000", "+4420****00");
+        check("+85223456789", "+85223****89");
+        check("+86138", "+****8");
+        check("+", "**");
+        check("+张三张三张三张三张三", "+张三****张三张三");
         check("1001", "1**1");
         check("anonymous", "an****us");
         check("张", "**");

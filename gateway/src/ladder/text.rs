@@ -112,7 +112,7 @@ mod tests {
     fn numbers_are_masked_wherever_they_stand() {
         let check = |text: &str, expected: &str| assert_eq!(masked(text), expected);
         check("From: <sip:13812345678@192.0.2.1:5060>;tag=a", "From: <sip:138****5678@192.0.2.1:5060>;tag=a");
-        check("To: \"+8613812345678\" <tel:+8613812345678>", "To: \"+861****5678\" <tel:+86****5678>");
+        check("To: \"+8613812345678\" <tel:+8613812345678>", "To: \"+861****5678\" <tel:+86138****5678>");
         check("SIP:%2B8613812345678;phone-context=x@h", "SIP:%2B****5678;phone-context=x@h");
         check("INVITE sips:8001@h SIP/2.0\r\nVia: h:8001", "INVITE sips:8**1@h SIP/2.0\r\nVia: h:8001");
         check("sip:alice@h sip:192.0.2.1:5060 sip:h", "sip:alice@h sip:192.0.2.1:5060 sip:h");
