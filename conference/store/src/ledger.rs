@@ -254,9 +254,10 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let ports = lock(&mut transaction, meeting.site).await?;
         let row = running(&mut transaction, meeting.id, now_ms).await?;
-        let span = Span { from_ms: row.taken.span.from_ms, until_ms };
-        if until_ms > row.taken.span.until_ms {
-            check_apart(&mut transaction, &row, ports, row.taken.demand, span).await?;
+        // What it has had so far is its own, whoever shared the site with a smaller one then.
+        let added = Span { from_ms: row.taken.span.until_ms, until_ms };
+        if added.until_ms > added.from_ms {
+            check_apart(&mut transaction, &row, ports, row.taken.demand, added).await?;
         }
         let query = sqlx::query("UPDATE occurrences SET until_ms = $3 WHERE meeting_id = $1 AND original_ms = $2");
         let query = query.bind(meeting.id.to_string()).bind(row.original_ms).bind(until_ms);

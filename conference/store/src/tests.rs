@@ -245,6 +245,21 @@ async fn a_running_meeting_is_extended_and_enlarged_as_far_as_there_is_room() {
     }
 }
 
+// product: C14, S4
+#[tokio::test]
+async fn an_extension_asks_for_the_added_time_alone() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        let running = meeting(3);
+        let (from_ms, until_ms) = (10 * HOUR, 12 * HOUR);
+        store.book(&running, Demand::Ports(50), &[(from_ms, Span { from_ms, until_ms })]).await.unwrap();
+        store.book(&meeting(4), Demand::Ports(50), &times(&[10])).await.unwrap();
+        let now = 11 * HOUR + 1;
+        store.set_ports(&running, now, 100).await.unwrap();
+        store.set_end(&running, now, until_ms + HOUR / 2).await.unwrap();
+    }
+}
+
 // product: S5, S6
 #[tokio::test]
 async fn one_time_or_all_can_be_moved_and_cancelled() {
