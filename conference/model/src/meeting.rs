@@ -449,6 +449,7 @@ impl Meeting {
         if self.tries.has_closed() {
             effects.extend(self.tell_managers(Notice::DoorClosed));
         }
+        effects.extend(self.look_at_the_door());
         effects.extend(self.tell_votes());
         effects.extend(self.tell_of_viewers(now));
         effects.extend(self.look_at_breakouts(now));

@@ -127,7 +127,9 @@ impl Meeting {
             }
             Action::WaitingRoom { on } => {
                 manager()?;
-                Ok(self.change_meeting(|meeting| meeting.waiting_room = on))
+                let mut effects = self.change_meeting(|meeting| meeting.waiting_room = on);
+                effects.extend(self.look_at_the_door());
+                Ok(effects)
             }
             Action::Admit { participant } => {
                 manager()?;

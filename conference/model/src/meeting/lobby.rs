@@ -75,15 +75,24 @@ impl Meeting {
         if self.rules.options.recording {
             effects.extend(self.record(true, Effect::StartRecording));
         }
+        effects.extend(self.look_at_the_door());
         if self.view.waiting_room {
-            for (id, waiting) in &mut self.lobby.waiting {
-                if std::mem::replace(&mut waiting.why, WaitReason::Admission) == WaitReason::Host {
-                    effects.push(Effect::Waits(*id, WaitReason::Admission));
-                }
-            }
             effects.extend(self.tell_waiting());
-        } else {
-            effects.extend(self.admit_all());
+        }
+        effects
+    }
+
+    /// Where nobody has to wait any more, those who do come in, in order. Who finds no seat waits until there is one, or until a
+    /// host has made room: none of them waits for the host to come.
+    pub(super) fn look_at_the_door(&mut self) -> Vec<Effect> {
+        let must_wait = self.must_wait();
+        let is_open = must_wait.is_none() && !self.view.locked;
+        let mut effects = if is_open { self.admit_all() } else { Vec::new() };
+        let why = must_wait.unwrap_or(WaitReason::Admission);
+        for (id, waiting) in &mut self.lobby.waiting {
+            if std::mem::replace(&mut waiting.why, why) != why {
+                effects.push(Effect::Waits(*id, why));
+            }
         }
         effects
     }

@@ -1256,6 +1256,9 @@ fn a_crowd_of_callers_is_dismissed_each_once() {
 #[path = "dials_tests.rs"]
 mod dials;
 
+#[path = "door_tests.rs"]
+mod door;
+
 #[path = "showing_tests.rs"]
 mod showing;
 
