@@ -45,6 +45,15 @@ pub enum SeatEvent {
     Ended(EndReason),
 }
 
+/// What who waits at the door is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtDoor {
+    /// What he waits for.
+    Waits(WaitReason),
+    /// What a host has to say.
+    Told(String),
+}
+
 /// Somebody is in.
 pub struct Seat {
     /// Who he is there.
@@ -186,7 +195,7 @@ pub(crate) enum Request {
         resume: Option<String>,
         since: Option<u64>,
         leg: Option<LegId>,
-        waits: Option<mpsc::Sender<WaitReason>>,
+        waits: Option<mpsc::Sender<AtDoor>>,
         answer: oneshot::Sender<Result<Seat, Refusal>>,
     },
     Act {

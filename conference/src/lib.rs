@@ -42,7 +42,7 @@ mod whiteboard;
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use model::{
-    Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched, WaitReason,
+    Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched,
 };
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
@@ -61,7 +61,7 @@ pub use demo::DemoSite;
 pub use dial::{Callee, DialOut, Dialer};
 pub use encoder::{EncoderRefused, TokenRefused};
 pub use files::{FileDraft, FileRefused};
-pub use handle::{MediaRefused, MeetingHandle, Seat, SeatEvent};
+pub use handle::{AtDoor, MediaRefused, MeetingHandle, Seat, SeatEvent};
 pub use invitation::{InviteRefused, Invitee, Reach, SipInfo, Tongue};
 pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
@@ -210,8 +210,8 @@ pub struct JoinRequest {
     pub since: Option<u64>,
     /// Where he comes from.
     pub source: IpAddr,
-    /// Is told what he has to wait for at the door. Dropping the join is giving up.
-    pub waits: Option<mpsc::Sender<WaitReason>>,
+    /// Is told what he has to wait for at the door, and what hosts say. Dropping the join is giving up.
+    pub waits: Option<mpsc::Sender<AtDoor>>,
 }
 
 /// Why the core could not begin.

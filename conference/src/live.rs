@@ -13,7 +13,7 @@ use std::{
 use futures_util::FutureExt;
 use model::{
     AccountId, Action, BroadcastId, BroadcastState, Command, DialState, Effect, EndReason, Event, Join, Meeting,
-    MeetingId, NoCapacity, ParticipantId, PhoneNumber, PushUrl, Refusal, ViaKind, WaitReason, Whisper,
+    MeetingId, NoCapacity, ParticipantId, PhoneNumber, PushUrl, Refusal, ViaKind, Whisper,
 };
 use plane::{LegId, MeetingFact, MeetingMedia, Plane};
 use serde_json::json;
@@ -31,7 +31,7 @@ use crate::{
     chairs::Chairs,
     dial::{Callee, DialOut, DialerSlot, SipSlot, extension_in},
     files::Files,
-    handle::{MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
+    handle::{AtDoor, MeetingHandle, Request, Seat, SeatEvent, SeatOwner},
     now_ms,
     outbox::{Happened, News},
     records::Records,
@@ -110,7 +110,7 @@ struct Pending {
     via: ViaKind,
     since: Option<u64>,
     leg: Option<LegId>,
-    waits: Option<mpsc::Sender<WaitReason>>,
+    waits: Option<mpsc::Sender<AtDoor>>,
     answer: oneshot::Sender<Result<Seat, Refusal>>,
 }
 
@@ -574,11 +574,8 @@ impl Live {
         for effect in effects {
             match effect {
                 Effect::Seated { participant, again } => self.seated.push((participant, again)),
-                Effect::Waits(participant, why) => {
-                    if let Some(waits) = self.pending.get(&participant).and_then(|pending| pending.waits.as_ref()) {
-                        let _ = waits.try_send(why);
-                    }
-                }
+                Effect::Waits(participant, why) => self.tell_at_door(participant, AtDoor::Waits(why)),
+                Effect::TellAtDoor(participant, text) => self.tell_at_door(participant, AtDoor::Told(text)),
                 Effect::TurnAway(participant, refusal) => {
                     if let Some(pending) = self.pending.remove(&participant) {
                         let _ = pending.answer.send(Err(refusal));
@@ -636,6 +633,13 @@ impl Live {
                 Effect::StopRecording => self.want(self.broadcast, false),
                 Effect::Close => self.closed = true,
             }
+        }
+    }
+
+    fn tell_at_door(&self, participant: ParticipantId, news: AtDoor) {
+        if let Some(waits) = self.pending.get(&participant).and_then(|pending| pending.waits.as_ref()) {
+            // Who does not listen is told no more than there is room for.
+            let _ = waits.try_send(news);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use conference::{Door, JoinRequest, Seat};
+use conference::{AtDoor, Door, JoinRequest, Seat};
 use model::{MeetingId, MeetingNumber, PhoneNumber, Refusal, WaitReason};
 use sipconf::{Announce, Keypad, KeypadCommand, Language, Prompt};
 
@@ -247,7 +247,9 @@ async fn knock(
                     Err(refusal) => Knocked::Refused(refusal),
                 });
             }
-            Some(why) = told.recv() => {
+            Some(news) = told.recv() => {
+                // What hosts write to who waits is read by browsers.
+                let AtDoor::Waits(why) = news else { continue };
                 tracing::info!(?why, "caller waits");
                 let prompt = match why {
                     WaitReason::Host => Prompt::WaitingForHost,

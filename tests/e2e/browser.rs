@@ -84,6 +84,13 @@ fn two_browsers_and_a_caller_see_and_hear_each_other() -> Result<()> {
     host.see(&by_id("row-make-host"))?;
     host.press("Escape")?;
 
+    // His hand is lowered as any other.
+    phone.press("*9")?;
+    guest.see(&format!("{caller}[data-hand=true]"))?;
+    host.click_at(&format!("{row} [data-testid=row-more]"))?;
+    host.click("row-lower-hand")?;
+    guest.see(&format!("{caller}[data-hand=false]"))?;
+
     host.click_at(&format!("{row} [data-testid=row-remove]"))?;
     host.click("confirm")?;
     guest.miss(row)?;

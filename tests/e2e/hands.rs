@@ -5,6 +5,8 @@ use reqwest::Method;
 use serde_json::json;
 use tests::{Browser, Client, Colour, Server, User, by_id, http};
 
+use crate::web::from_row;
+
 /// A picture of one pixel.
 const DOT: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
@@ -57,8 +59,25 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     assert!(covered.as_f64().is_some_and(|share| share < 0.25), "{covered} of the sign is covered");
     host.click_at(&format!("{} [data-testid=notice-accept]", told("hand")))?;
     host.see(&by_id("participants"))?;
+    // One hand from the list, one from the picture, and those that are left.
+    from_row(&mut host, "Ada", "row-lower-hand")?;
+    shows(&mut host, &by_id("hands"), "2")?;
+    host.click_at("[data-testid=tile][data-name=Mary] [data-testid=tile-lower-hand]")?;
+    shows(&mut host, &by_id("hands"), "1")?;
+    host.see("[data-testid=tile][data-name=Grace][data-hand=true]")?;
     host.click("lower-hands")?;
     host.miss(&by_id("hands"))?;
+    // The same for what they share.
+    for stop in ["row", "tile"] {
+        people[0].command(json!({"type": "screen", "on": true})).await?;
+        host.see(&by_id("screen-tile"))?;
+        match stop {
+            "row" => from_row(&mut host, "Ada", "row-stop-screen")?,
+            _ => host.click("tile-stop-screen")?,
+        }
+        people[0].next(|message| message["notice"] == "share_stopped").await?;
+        host.miss(&by_id("screen-tile"))?;
+    }
     host.click("panel-close")?;
 
     // A file by its name; what is for the host alone says so.
@@ -83,5 +102,19 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     shows(&mut host, &told("knock"), "Waiting to be let in: Jim")?;
     drop(jim);
     host.miss(&told("knock"))?;
+
+    // Who waits reads what the host says to all of them, and comes in when nobody has to wait any more.
+    let mut guest = Browser::start(0.0, Colour::Green)?;
+    guest.open(&format!("http://{}/j/{}", server.web, server.meeting))?;
+    guest.to_mirror("Lucy", &server.password)?;
+    guest.click("prejoin-join")?;
+    guest.see(&format!("{}[data-reason=admission]", by_id("prejoin-waiting")))?;
+    host.click("toggle-participants")?;
+    host.fill("tell-waiting", "Five more minutes")?;
+    host.click("tell-waiting-send")?;
+    shows(&mut guest, &by_id("prejoin-told"), "Five more minutes")?;
+    host.click("more")?;
+    host.click("toggle-waiting-room")?;
+    guest.see(&by_id("room"))?;
     Ok(())
 }

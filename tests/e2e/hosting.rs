@@ -119,6 +119,12 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
         host.see(&format!("[data-testid=waiting-row][data-name='{name}']"))?;
         others.push(other);
     }
+    // Who waits reads what the host has to say.
+    host.fill("tell-waiting", "Five more minutes")?;
+    host.click("tell-waiting-send")?;
+    for other in &mut others {
+        other.next(|message| message["type"] == "told" && message["text"] == "Five more minutes").await?;
+    }
     host.click("admit-all")?;
     host.miss(&by_id("door"))?;
     for name in ["Ada King", "Mary Somerville"] {

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use conference::{
-    Account, Action, EndReason, Event, Freezes, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via,
+    Account, Action, AtDoor, EndReason, Event, Freezes, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via,
 };
 use model::{Bucket, MeetingId, Pace, ParticipantId, Refusal, WaitReason, Whisper};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -125,6 +125,10 @@ enum ServerMessage<'a> {
     /// At the door.
     Waiting {
         reason: WaitReason,
+    },
+    /// At the door: what a host has to say.
+    Told {
+        text: &'a str,
     },
     Answer {
         id: u64,
@@ -337,7 +341,8 @@ impl Client {
                     }
                 }
                 heard = door(&mut knocking) => match heard {
-                    Heard::Waits(reason) => self.say(&ServerMessage::Waiting { reason }).await?,
+                    Heard::AtDoor(AtDoor::Waits(reason)) => self.say(&ServerMessage::Waiting { reason }).await?,
+                    Heard::AtDoor(AtDoor::Told(text)) => self.say(&ServerMessage::Told { text: &text }).await?,
                     Heard::Answer(answer) => {
                         knocking = None;
                         match *answer {
@@ -534,18 +539,18 @@ impl Client {
 struct Knocking {
     /// With a refusal, when the meeting opens where he may know it.
     answer: Pin<Box<dyn Future<Output = Result<Seat, (Refusal, Option<i64>)>> + Send>>,
-    told: mpsc::Receiver<WaitReason>,
+    told: mpsc::Receiver<AtDoor>,
 }
 
 enum Heard {
-    Waits(WaitReason),
+    AtDoor(AtDoor),
     Answer(Box<Result<Seat, (Refusal, Option<i64>)>>),
 }
 
 async fn door(knocking: &mut Option<Knocking>) -> Heard {
     let Some(Knocking { answer, told }) = knocking else { return std::future::pending().await };
     tokio::select! {
-        Some(why) = told.recv() => Heard::Waits(why),
+        Some(news) = told.recv() => Heard::AtDoor(news),
         joined = answer => Heard::Answer(Box::new(joined)),
     }
 }

@@ -187,6 +187,11 @@ pub enum Action {
         /// Whose.
         participant: ParticipantId,
     },
+    /// C13: what he shares of his screen.
+    StopScreen {
+        /// Whose.
+        participant: ParticipantId,
+    },
     /// C18.
     Camera {
         /// Shown.
@@ -255,6 +260,11 @@ pub enum Action {
         /// Up.
         up: bool,
     },
+    /// C17: his hand is down.
+    LowerHand {
+        /// Whose.
+        participant: ParticipantId,
+    },
     /// C17: the hands of all are down, those of viewers too.
     LowerHands,
     /// C17.
@@ -283,6 +293,11 @@ pub enum Action {
     Deny {
         /// Whom.
         participant: ParticipantId,
+    },
+    /// C17: something to read for everybody who waits at the door.
+    TellWaiting {
+        /// At most 300 characters.
+        text: String,
     },
     /// C13.
     Lock {
@@ -484,6 +499,7 @@ impl Action {
             Self::Mute { participant } => ("mute", Some(*participant)),
             Self::Unmute { participant } => ("unmute", Some(*participant)),
             Self::StopCamera { participant } => ("stop_camera", Some(*participant)),
+            Self::StopScreen { participant } => ("stop_screen", Some(*participant)),
             Self::Remove { participant } => ("remove", Some(*participant)),
             Self::Rename { participant, .. } => ("rename", Some(*participant)),
             Self::MakeHost { participant } => ("make_host", Some(*participant)),

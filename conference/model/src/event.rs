@@ -21,6 +21,8 @@ pub enum Effect {
     },
     /// Whoever asked to come in waits at the door.
     Waits(ParticipantId, WaitReason),
+    /// What a host has to say to who waits at the door.
+    TellAtDoor(ParticipantId, String),
     /// Who waited does not come in.
     TurnAway(ParticipantId, Refusal),
     /// Tell all, with its number.

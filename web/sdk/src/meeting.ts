@@ -59,6 +59,8 @@ export interface JoinOptions {
   server?: string;
   /** Hears that one waits at the door, and for what. */
   onWaiting?: (reason: WaitReason) => void;
+  /** Hears what a host says to all who wait at the door. */
+  onTold?: (text: string) => void;
   /** Gives up: one is not coming any more. */
   signal?: AbortSignal;
 }
@@ -264,6 +266,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.command({ type: 'stop_camera', participant });
   }
 
+  /** Stops what somebody shares of his screen. */
+  stopScreen(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'stop_screen', participant });
+  }
+
   /** Asks somebody to show himself. */
   askCamera(participant: ParticipantId): Promise<void> {
     return this.command({ type: 'ask_camera', participant });
@@ -277,6 +284,11 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Keeps the door shut. */
   deny(participant: ParticipantId): Promise<void> {
     return this.command({ type: 'deny', participant });
+  }
+
+  /** Something to read for all who wait at the door. */
+  tellWaiting(text: string): Promise<void> {
+    return this.command({ type: 'tell_waiting', text });
   }
 
   admitAll(): Promise<void> {
@@ -404,6 +416,11 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Makes room for more participants (扩容). */
   enlarge(by: number): Promise<void> {
     return this.command({ type: 'enlarge', by });
+  }
+
+  /** Lowers somebody's hand. */
+  lowerHand(participant: ParticipantId): Promise<void> {
+    return this.command({ type: 'lower_hand', participant });
   }
 
   /** Lowers every hand. */
@@ -626,6 +643,9 @@ export class Meeting extends Emitter<MeetingEvents> {
         break;
       case 'waiting':
         this.#atDoor?.(message.reason);
+        break;
+      case 'told':
+        this.#options.onTold?.(message.text);
         break;
       case 'whisper':
         this.#listen(message.whisper);

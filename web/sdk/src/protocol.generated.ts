@@ -82,6 +82,10 @@ export type Action =
       type: 'ask_camera';
     }
   | {
+      participant: ParticipantId;
+      type: 'stop_screen';
+    }
+  | {
       /**
        * Shown.
        */
@@ -158,6 +162,10 @@ export type Action =
       up: boolean;
     }
   | {
+      participant: ParticipantId;
+      type: 'lower_hand';
+    }
+  | {
       type: 'lower_hands';
     }
   | {
@@ -188,6 +196,13 @@ export type Action =
   | {
       participant: ParticipantId;
       type: 'deny';
+    }
+  | {
+      /**
+       * At most 300 characters.
+       */
+      text: string;
+      type: 'tell_waiting';
     }
   | {
       /**
@@ -486,6 +501,10 @@ export type ServerMessage =
   | {
       reason: WaitReason;
       type: 'waiting';
+    }
+  | {
+      text: string;
+      type: 'told';
     }
   | {
       id: number;

@@ -67,6 +67,14 @@ impl Meeting {
                 }
                 Ok(effects)
             }
+            Action::StopScreen { participant } => {
+                self.may_touch(by, participant)?;
+                let mut effects = self.change(participant, |person| person.screen = false);
+                if !effects.is_empty() && participant != by {
+                    effects.push(Effect::Notify(participant, Notice::ShareStopped));
+                }
+                Ok(effects)
+            }
             Action::AskCamera { participant } => {
                 manager()?;
                 let person = self.exists(participant)?;
@@ -79,6 +87,11 @@ impl Meeting {
                 Ok(asks.then_some(Effect::Notify(participant, Notice::AskedToShow)).into_iter().collect())
             }
             Action::Hand { up } => Ok(self.change(by, |person| person.hand = up)),
+            Action::LowerHand { participant } => {
+                manager()?;
+                self.exists(participant)?;
+                Ok(self.change(participant, |person| person.hand = false))
+            }
             Action::LowerHands => {
                 manager()?;
                 let mut effects = self.lower_viewers_hands();
@@ -142,6 +155,10 @@ impl Meeting {
             Action::Deny { participant } => {
                 manager()?;
                 self.deny(participant)
+            }
+            Action::TellWaiting { text } => {
+                manager()?;
+                self.tell_who_waits(&text)
             }
             Action::Chat { to, text } => self.say(by, to, &text, now),
             Action::TellViewers { text } => {

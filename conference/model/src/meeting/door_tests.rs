@@ -46,6 +46,53 @@ fn who_finds_no_seat_when_the_host_has_come_no_longer_waits_for_him() {
     assert_eq!(people(&meeting), 2);
 }
 
+// product: C17
+#[test]
+fn who_waits_reads_what_a_host_has_to_say() {
+    let options = Options { waiting_room: true, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    let host = join(&mut meeting, web(1, Some(OWNER)));
+    for n in 2..=3 {
+        effects_of(&mut meeting, web(n, None));
+    }
+    act(&mut meeting, host, Action::Admit { participant: seat(2) }).unwrap();
+    let say = |text: &str| Action::TellWaiting { text: text.to_owned() };
+    let told = act(&mut meeting, host, say(" 五分钟后开始 ")).unwrap();
+    assert_eq!(told, [Effect::TellAtDoor(seat(3), "五分钟后开始".to_owned())]);
+    assert_eq!(act(&mut meeting, seat(2), say("请进")), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, say(&"长".repeat(301))), Err(Refusal::BadText));
+}
+
+// product: C17
+#[test]
+fn a_host_lowers_one_hand_and_the_others_stay_up() {
+    let (mut meeting, [host, guest, caller]) = three();
+    for who in [guest, caller] {
+        act(&mut meeting, who, Action::Hand { up: true }).unwrap();
+    }
+    assert_eq!(act(&mut meeting, guest, Action::LowerHand { participant: caller }), Err(Refusal::NotAllowed));
+    assert_eq!(act(&mut meeting, host, Action::LowerHand { participant: caller }).unwrap().len(), 1);
+    assert_eq!(act(&mut meeting, host, Action::LowerHand { participant: caller }), Ok(vec![]));
+    let hands: Vec<_> = meeting.snapshot().participants.iter().map(|person| person.hand).collect();
+    assert_eq!(hands, [false, true, false]);
+    let gone = Action::LowerHand { participant: seat(9) };
+    assert_eq!(act(&mut meeting, host, gone), Err(Refusal::NoSuchParticipant));
+}
+
+// product: C13
+#[test]
+fn a_host_stops_one_shared_screen_and_its_owner_may_share_again() {
+    let (mut meeting, [host, guest, _]) = three();
+    let other = join(&mut meeting, web(4, None));
+    act(&mut meeting, guest, Action::Screen { on: true }).unwrap();
+    assert_eq!(act(&mut meeting, other, Action::StopScreen { participant: guest }), Err(Refusal::NotAllowed));
+    let effects = act(&mut meeting, host, Action::StopScreen { participant: guest }).unwrap();
+    assert_eq!(effects.last(), Some(&Effect::Notify(guest, Notice::ShareStopped)));
+    assert!(!meeting.participant(guest).unwrap().screen);
+    assert_eq!(act(&mut meeting, host, Action::StopScreen { participant: guest }), Ok(vec![]), "it is over");
+    act(&mut meeting, guest, Action::Screen { on: true }).unwrap();
+}
+
 fn effects_of_tick(meeting: &mut Meeting) -> Vec<Effect> {
     meeting.handle(Command::Tick, NOW).unwrap()
 }

@@ -6,6 +6,9 @@ use crate::{WaitReason, WaitingPerson, Whisper};
 /// Who may wait at once: more is no meeting's queue.
 const WAITING_MAX: usize = 500;
 
+/// The longest thing that is said to who waits, in characters.
+const TEXT_MAX: usize = 300;
+
 #[derive(Debug, Default)]
 pub(super) struct Lobby {
     /// In order of coming: seats are numbered by their time.
@@ -124,6 +127,12 @@ impl Meeting {
         let mut effects = vec![Effect::TurnAway(id, Refusal::Denied)];
         effects.extend(self.tell_waiting());
         Ok(effects)
+    }
+
+    /// C17: by browsers it is read; callers have their music.
+    pub(super) fn tell_who_waits(&self, text: &str) -> Outcome {
+        let text = chat::check_text(text, TEXT_MAX)?;
+        Ok(self.lobby.waiting.keys().map(|id| Effect::TellAtDoor(*id, text.clone())).collect())
     }
 
     fn let_in(&mut self, id: ParticipantId) -> Vec<Effect> {

@@ -1,19 +1,9 @@
-import {
-  Badge,
-  Button,
-  Checkbox,
-  Divider,
-  Group,
-  NumberInput,
-  Select,
-  Stack,
-  Text,
-  Textarea,
-} from '@mantine/core';
-import { LifeBuoy, Megaphone, Shuffle, Undo2 } from 'lucide-react';
-import { type SubmitEvent, useState } from 'react';
+import { Badge, Button, Checkbox, Divider, Group, NumberInput, Select, Stack, Text } from '@mantine/core';
+import { LifeBuoy, Shuffle, Undo2 } from 'lucide-react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Sheet } from '../parts/Sheet';
+import { Announce } from './Announce';
 import { attempt } from './controls';
 import { useBreakoutsLeft } from './useBreakoutsLeft';
 import { useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
@@ -171,47 +161,14 @@ function Assign({ rooms }: { rooms: number }) {
 function TellRooms() {
   const { t } = useTranslation();
   const meeting = useMeeting();
-  const [text, setText] = useState('');
-  const [isSent, setSent] = useState(false);
-  const send = (event: SubmitEvent) => {
-    event.preventDefault();
-    void attempt(async () => {
-      await meeting.tellRooms(text.trim());
-      setText('');
-      setSent(true);
-    });
-  };
   return (
-    <form onSubmit={send}>
-      <Textarea
-        label={t('breakouts.tell')}
-        autosize
-        minRows={1}
-        maxRows={4}
-        maxLength={TEXT_MAX}
-        value={text}
-        onChange={event => {
-          setText(event.currentTarget.value);
-          setSent(false);
-        }}
-        data-testid="tell-rooms"
-      />
-      <Group justify="space-between" mt={8} mih={30}>
-        <Text fz="sm" c="dimmed" role="status">
-          {isSent && t('breakouts.told')}
-        </Text>
-        <Button
-          type="submit"
-          size="xs"
-          variant="light"
-          leftSection={<Megaphone size={15} />}
-          disabled={!text.trim()}
-          data-testid="tell-rooms-send"
-        >
-          {t('breakouts.tellDo')}
-        </Button>
-      </Group>
-    </form>
+    <Announce
+      label={t('breakouts.tell')}
+      action={t('breakouts.tellDo')}
+      most={TEXT_MAX}
+      testid="tell-rooms"
+      onSend={text => meeting.tellRooms(text)}
+    />
   );
 }
 

@@ -8,6 +8,7 @@ import {
   MessageSquare,
   Mic,
   MicOff,
+  MonitorX,
   PenLine,
   Phone,
   Pin,
@@ -21,6 +22,7 @@ import {
 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Announce } from './Announce';
 import { Face } from './Face';
 import { Panel } from './Panel';
 import styles from './Participants.module.css';
@@ -41,6 +43,9 @@ interface ParticipantsProps {
 
 /** So few are found by looking. */
 const SEARCHED_MIN = 4;
+
+/** Characters of what is said to who waits. */
+const WAITING_TEXT_MAX = 300;
 
 /** 管理参会者: who is here, and for the host what to do about it. */
 export function Participants({ onClose, onWrite }: ParticipantsProps) {
@@ -221,7 +226,7 @@ function RowMenu({
   const manages = useManages();
   const isSpotlit = useMeetingState(state => state.meeting.spotlight) === participant.id;
   const { pinned, pin } = useTalk();
-  const { id, name, via, role, camera } = participant;
+  const { id, name, via, role, camera, screen, hand } = participant;
   const isSelf = id === meeting.you;
   const isPinned = pinned === id;
   return (
@@ -272,6 +277,24 @@ function RowMenu({
             data-testid="row-camera"
           >
             {camera ? t('meeting.stopTheirVideo') : t('meeting.askVideo')}
+          </Menu.Item>
+        )}
+        {mayControl && screen && (
+          <Menu.Item
+            leftSection={<MonitorX size={16} />}
+            onClick={() => void attempt(() => meeting.stopScreen(id))}
+            data-testid="row-stop-screen"
+          >
+            {t('meeting.stopTheirShare')}
+          </Menu.Item>
+        )}
+        {manages && !isSelf && hand && (
+          <Menu.Item
+            leftSection={<HandGrab size={16} />}
+            onClick={() => void attempt(() => meeting.lowerHand(id))}
+            data-testid="row-lower-hand"
+          >
+            {t('meeting.lowerHand')}
           </Menu.Item>
         )}
         {/* Of telephones too, whose keys are a host's then (P5); a machine leads nobody. */}
@@ -364,6 +387,15 @@ function Door() {
           </Button>
         </div>
       ))}
+      <div className={styles.tellDoor}>
+        <Announce
+          label={t('meeting.tellWaiting')}
+          action={t('meeting.tellWaitingDo')}
+          most={WAITING_TEXT_MAX}
+          testid="tell-waiting"
+          onSend={text => meeting.tellWaiting(text)}
+        />
+      </div>
     </section>
   );
 }

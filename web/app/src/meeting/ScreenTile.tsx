@@ -1,10 +1,11 @@
 import type { Participant } from '@huitong/sdk';
-import { MonitorUp } from 'lucide-react';
+import { MonitorUp, MonitorX } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
 import styles from './Tile.module.css';
-import { useMeeting, useMeetingState, useShown } from './useMeeting';
+import { attempt } from './controls';
+import { useIsHost, useManages, useMeeting, useMeetingState, useShown } from './useMeeting';
 
 /** What somebody shares. */
 export function ScreenTile({ participant }: { participant: Participant }) {
@@ -14,10 +15,24 @@ export function ScreenTile({ participant }: { participant: Participant }) {
   const own = useLocalMedia(state => state.screen);
   const received = useMeetingState(() => meeting.stream(participant.id, 'screen'));
   const shown = useShown(isOwn ? null : participant.id, 'screen');
+  const isHost = useIsHost();
+  const mayStop = useManages() && !isOwn && (isHost || participant.role !== 'host');
   return (
     <article ref={shown} className={styles.tile} data-testid="screen-tile" data-participant={participant.id}>
       {isOwn && own && <LiveVideo key="own" track={own} whole />}
       {!isOwn && received && <LiveVideo key="received" stream={received} whole />}
+      {mayStop && (
+        <button
+          type="button"
+          className={styles.pin}
+          title={t('meeting.stopTheirShare')}
+          aria-label={t('meeting.stopShareOf', { name: participant.name })}
+          onClick={() => void attempt(() => meeting.stopScreen(participant.id))}
+          data-testid="tile-stop-screen"
+        >
+          <MonitorX size={15} />
+        </button>
+      )}
       <footer className={styles.name}>
         <MonitorUp size={14} />
         <span className={styles.text}>

@@ -9,7 +9,8 @@ import { Face } from './Face';
 import { Reaction } from './Reaction';
 import styles from './Tile.module.css';
 import { useTalk } from './talk';
-import { useMeeting, useMeetingState, useShown } from './useMeeting';
+import { attempt } from './controls';
+import { useManages, useMeeting, useMeetingState, useShown } from './useMeeting';
 import { Written } from '../parts/Written';
 
 interface TileProps {
@@ -36,6 +37,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const pin = useTalk(state => state.pin);
   const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
   const { id, name, number, avatar, via, muted, hand, connected, network_poor } = participant;
+  const mayLower = useManages() && !isSelf;
   const isReceived = !isSelf && via !== 'phone';
   const shown = useShown(isReceived ? id : null, 'camera', isPinned);
   return (
@@ -57,10 +59,22 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
       {/* The picture covers it as soon as there is one. */}
       <Face id={id} name={name} avatar={avatar} isPhone={via === 'phone'} className={styles.avatar} />
       {picture}
-      {hand && (
+      {hand && !mayLower && (
         <span className={styles.hand} title={t('meeting.handUp')}>
           <Hand size={17} />
         </span>
+      )}
+      {hand && mayLower && (
+        <button
+          type="button"
+          className={styles.hand}
+          title={t('meeting.lowerHand')}
+          aria-label={t('meeting.lowerHandOf', { name })}
+          onClick={() => void attempt(() => meeting.lowerHand(id))}
+          data-testid="tile-lower-hand"
+        >
+          <Hand size={17} />
+        </button>
       )}
       {reaction && (
         <span key={reaction.id} className={styles.reaction} data-testid="reaction">

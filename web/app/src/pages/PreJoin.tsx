@@ -50,6 +50,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [waiting, setWaiting] = useState<WaitReason | 'start' | null>(null);
+  const [told, setTold] = useState<string | null>(null);
   const [opensMs, setOpens] = useState<number | null>(null);
   const isAlsoIn = useElsewhere(entry.door.id);
   const giveUp = useRef<AbortController | null>(null);
@@ -88,6 +89,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
     if (called !== entry.name) remember({ name: called });
     setBusy(true);
     setProblem(null);
+    setTold(null);
     const patience = new AbortController();
     giveUp.current = patience;
     try {
@@ -106,6 +108,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
         muted: !microphone || (startMuted && !resume),
         language: i18n.language,
         onWaiting: setWaiting,
+        onTold: setTold,
         signal: patience.signal,
       });
       if (!meeting.track('camera')) close('camera');
@@ -180,7 +183,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
             </Alert>
           )}
           {waiting ? (
-            <Waiting reason={waiting} opensMs={opensMs} onGiveUp={stop} />
+            <Waiting reason={waiting} opensMs={opensMs} told={told} onGiveUp={stop} />
           ) : (
             <Button
               type="submit"
@@ -219,11 +222,13 @@ interface WaitingProps {
   reason: WaitReason | 'start';
   /** Where one may know it. */
   opensMs: number | null;
+  /** What a host has said to who waits. */
+  told: string | null;
   onGiveUp: () => void;
 }
 
 /** At the door: for the host, to be let in, or for the time of the start. */
-function Waiting({ reason, opensMs, onGiveUp }: WaitingProps) {
+function Waiting({ reason, opensMs, told, onGiveUp }: WaitingProps) {
   const { t } = useTranslation();
   const opens = useOpens(reason === 'start' ? opensMs : null);
   return (
@@ -248,6 +253,16 @@ function Waiting({ reason, opensMs, onGiveUp }: WaitingProps) {
         <Text fz="sm" c="dimmed" ta="center">
           {t(`prejoin.${reason}Text`)}
         </Text>
+        {told && (
+          <div data-testid="prejoin-told">
+            <Text fz="sm" c="dimmed" ta="center">
+              {t('prejoin.hostSays')}
+            </Text>
+            <Text ta="center" style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-line' }}>
+              <bdi>{told}</bdi>
+            </Text>
+          </div>
+        )}
         <Button variant="default" size="sm" onClick={onGiveUp} data-testid="prejoin-give-up">
           {t('prejoin.giveUp')}
         </Button>
