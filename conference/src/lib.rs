@@ -398,10 +398,17 @@ impl Conference {
             Opening::NotYet { .. } => return Err(Refusal::NotYet),
             Opening::Over => return Err(Refusal::NoSuchMeeting),
         }
+        let registry = &self.shared.registry;
         // A meeting may end before it answers; then it is opened anew.
         for _ in 0..JOIN_TRIES {
+            if request.resume.is_some()
+                && registry.is_over(request.meeting)
+                && registry.known(request.meeting).is_none()
+            {
+                return Err(Refusal::Ended);
+            }
             let open = |entry, queue| live::start(entry, queue, self.shared.resources.clone());
-            let way = self.shared.registry.way(request.meeting, open).ok_or(Refusal::Draining)?;
+            let way = registry.way(request.meeting, open).ok_or(Refusal::Draining)?;
             let leg = match request.via {
                 Via::Web | Via::Encoder => None,
                 Via::Phone { leg, .. } => Some(leg),

@@ -356,7 +356,15 @@ impl Live {
     }
 
     fn join(&mut self, mut join: Join, resume: Option<String>, pending: Pending) {
-        join.resume = resume.and_then(|secret| self.chairs.owner_of(&secret));
+        if let Some(secret) = resume {
+            join.resume = self.chairs.owner_of(&secret);
+            // He comes back by himself, to a seat of the meeting that was ended while he was away.
+            if join.resume.is_none() && self.registry.is_over(self.id) {
+                // Who asked may have gone.
+                let _ = pending.answer.send(Err(Refusal::Ended));
+                return;
+            }
+        }
         let effects = match self.meeting.handle(Command::Join(join), self.begun.elapsed()) {
             Ok(effects) => effects,
             Err(refusal) => {
@@ -631,7 +639,12 @@ impl Live {
                 }
                 Effect::StartRecording => self.want(self.broadcast, true),
                 Effect::StopRecording => self.want(self.broadcast, false),
-                Effect::Close => self.closed = true,
+                Effect::Close(reason) => {
+                    self.closed = true;
+                    if matches!(reason, EndReason::MeetingEnded | EndReason::TimeUp) {
+                        self.registry.note_over(self.id);
+                    }
+                }
             }
         }
     }

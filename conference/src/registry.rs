@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use model::{BroadcastId, MeetingId};
@@ -21,6 +22,10 @@ const LIVESTREAMS_MAX: usize = 10_000;
 /// Requests that may wait for a meeting. Callers wait in turn beyond it.
 const REQUESTS_MAX: usize = 256;
 
+/// For how long a meeting that was ended is remembered as that: browsers that were offline then come back by themselves for two
+/// minutes. Less, and one of them would open it anew for himself alone; more, and who was lost from the next one is told that it has ended.
+const OVER_KEPT: Duration = Duration::from_secs(150);
+
 /// A way to a live meeting, from before it is opened until its media is closed.
 #[derive(Clone)]
 pub(crate) struct Way {
@@ -35,6 +40,8 @@ pub(crate) struct Way {
 pub(crate) struct Registry {
     meetings: Mutex<HashMap<MeetingId, Way>>,
     livestreams: Mutex<Livestreams>,
+    /// Meetings that were ended, and when; see [`OVER_KEPT`].
+    over: Mutex<HashMap<MeetingId, Instant>>,
     draining: AtomicBool,
     /// Meetings, and livestreams that are being ended.
     pub(crate) tasks: TaskTracker,
@@ -91,6 +98,19 @@ impl Registry {
     /// Somebody is in it.
     pub(crate) fn is_occupied(&self, id: MeetingId) -> bool {
         self.lock().get(&id).is_some_and(|way| way.seats.load(Ordering::Acquire) > 0)
+    }
+
+    /// It was ended for all: who was offline is not to find it open.
+    pub(crate) fn note_over(&self, id: MeetingId) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.retain(|_, at| at.elapsed() < OVER_KEPT);
+        over.insert(id, Instant::now());
+    }
+
+    /// It was ended a moment ago; it may have been opened anew.
+    pub(crate) fn is_over(&self, id: MeetingId) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.get(&id).is_some_and(|at| at.elapsed() < OVER_KEPT)
     }
 
     /// No meeting is opened any more.

@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 
+#[path = "booking_tests.rs"]
+mod booking;
+
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// An event that does not come within this time never does.

@@ -74,8 +74,8 @@ pub enum Effect {
     StartRecording,
     /// End it.
     StopRecording,
-    /// Nothing more follows.
-    Close,
+    /// Nothing more follows: why.
+    Close(EndReason),
 }
 
 /// What all are told.

@@ -528,7 +528,7 @@ impl Meeting {
         if self.broadcast.take().is_some() {
             effects.push(Effect::StopBroadcast);
         }
-        effects.push(Effect::Close);
+        effects.push(Effect::Close(reason));
         effects
     }
 

@@ -15,5 +15,9 @@ export function keepResume(meeting: Meeting): void {
 }
 
 export function forgetResume(meeting: Meeting): void {
-  sessionStorage.removeItem(key(meeting.state.meeting.id));
+  forgetSeat(meeting.state.meeting.id);
+}
+
+export function forgetSeat(meeting: string): void {
+  sessionStorage.removeItem(key(meeting));
 }

@@ -749,7 +749,7 @@ fn the_host_is_asked_in_time_and_at_the_end_the_meeting_closes() {
     assert_eq!(tick(&mut meeting, minutes(85)).len(), 3);
     let effects = tick(&mut meeting, minutes(90));
     assert!(effects.contains(&Effect::Dismiss(guest, EndReason::TimeUp)));
-    assert_eq!(effects.last(), Some(&Effect::Close));
+    assert_eq!(effects.last(), Some(&Effect::Close(EndReason::TimeUp)));
 }
 
 // product: C15
@@ -792,7 +792,7 @@ fn the_end_is_told_to_all_and_stops_the_livestream() {
     for id in ids {
         assert!(effects.contains(&Effect::Dismiss(id, EndReason::MeetingEnded)));
     }
-    assert_eq!(effects[3..], [Effect::StopBroadcast, Effect::Close]);
+    assert_eq!(effects[3..], [Effect::StopBroadcast, Effect::Close(EndReason::MeetingEnded)]);
     assert_eq!(meeting.handle(Command::Join(phone(8)), NOW), Err(Refusal::NoSuchMeeting));
 }
 
@@ -872,7 +872,7 @@ fn the_host_records_and_everyone_is_told() {
     act(&mut meeting, host, Action::StartBroadcast).unwrap();
     act(&mut meeting, host, Action::StartRecording).unwrap();
     let effects = act(&mut meeting, host, Action::End).unwrap();
-    let last = [Effect::StopRecording, Effect::StopBroadcast, Effect::Close];
+    let last = [Effect::StopRecording, Effect::StopBroadcast, Effect::Close(EndReason::MeetingEnded)];
     assert_eq!(effects[3..], last, "one film, not another one of what was said after the livestream");
 }
 

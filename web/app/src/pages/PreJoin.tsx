@@ -12,7 +12,7 @@ import type { Entry } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { isElsewhere } from '../presence';
 import { problemText } from '../problems';
-import { keptResume } from '../resume';
+import { forgetSeat, keptResume } from '../resume';
 import { useSettings } from '../settings';
 import styles from './PreJoin.module.css';
 import { useOpens } from './useOpens';
@@ -122,6 +122,8 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
         again.current = setTimeout(() => void join(), untilNext(refused.opensMs));
         return;
       }
+      // Of a meeting that was ended: the next try is a new one's.
+      if (refused.code === 'ended') forgetSeat(entry.door.id);
       setProblem(refused);
       setWaiting(null);
       setBusy(false);
