@@ -1,13 +1,18 @@
 //! Booking (预约会议): what the rules of `model` allow is written into the ledger, and changes are told to who was invited.
 
 use model::{
-    AccountId, BadBooking, Booker, BookingMode, BookingRequest, Demand, Ledger, MeetingId, MeetingNumber, NoCapacity,
-    Object, Opening, Options, Permission, Plan, RoomId, Span,
+    AccountId, BadBooking, Booker, BookingMode, BookingRequest, Command, Demand, Ledger, MeetingId, MeetingNumber,
+    NoCapacity, Object, Opening, Options, Permission, Plan, RoomId, Span, Terms,
 };
-use store::{BookError, Occurrence, Page, StoreError};
+use store::{BookError, Occurrence, Page, Running, StoreError};
 use uuid::Uuid;
 
-use crate::{Account, Conference, Tongue, draw_number, now_ms, occurrence::as_held};
+use crate::{
+    Account, Conference, Tongue, draw_number,
+    handle::Request,
+    now_ms,
+    occurrence::{as_held, as_held_next},
+};
 
 /// Meeting numbers that are drawn until one is free.
 const NUMBER_TRIES: usize = 10;
@@ -66,6 +71,9 @@ pub enum BookRefused {
     /// Start and duration of a shared or concurrent booking stay as they are.
     #[error("start and duration can't be changed")]
     FixedTime,
+    /// People are in it: it is ended first.
+    #[error("it is in progress")]
+    InProgress,
     /// Somebody has changed it meanwhile.
     #[error("it has been changed meanwhile")]
     Changed,
@@ -109,7 +117,7 @@ pub struct Capacity {
 impl Conference {
     /// Books a meeting (S1–S5), or begins one now (即时会议).
     pub async fn book(&self, by: &Account, request: BookingRequest) -> Result<MeetingInfo, BookRefused> {
-        let plan = self.plan(by, &request).await?;
+        let plan = self.plan(by, &request, now_ms()).await?;
         if request.start_ms.is_none() && by.mode == BookingMode::Dedicated {
             return self.open_personal(by, plan, &request).await;
         }
@@ -165,7 +173,8 @@ impl Conference {
             options: options_text(request.options),
             ..known
         };
-        self.store().rebook(&meeting, Demand::Nothing, &[], now_ms(), false).await?;
+        self.store().rebook(&meeting, Demand::Nothing, &[], now_ms(), false, Running::Stays).await?;
+        self.tell_of_booking(meeting.id).await;
         Ok(self.info(store::Meeting { version: meeting.version + 1, ..meeting }))
     }
 
@@ -208,8 +217,8 @@ impl Conference {
         Err(StoreError::Exists("meeting").into())
     }
 
-    pub(crate) async fn plan(&self, by: &Account, request: &BookingRequest) -> Result<Plan, BookRefused> {
-        let now = now_ms();
+    /// What a request comes to that is made at `now`.
+    pub(crate) async fn plan(&self, by: &Account, request: &BookingRequest, now: i64) -> Result<Plan, BookRefused> {
         let site = self.store().site(by.site_id).await?.ok_or(BookRefused::Missing)?;
         let room = match request.room {
             Some(room) => self.store().room(room).await?.filter(|room| room.site == by.site_id),
@@ -245,23 +254,22 @@ impl Conference {
             return Err(BookRefused::Changed);
         }
         let owner = self.owner_of(&known).await?;
-        let moves = request.start_ms.is_some_and(|start| start != known.start_ms)
-            || request.duration_min.is_some_and(|duration| duration != known.duration_min);
-        if known.mode != BookingMode::Dedicated && moves {
+        let moves = request.start_ms.is_some_and(|start| start != known.start_ms);
+        let lasts_otherwise = request.duration_min.is_some_and(|duration| duration != known.duration_min);
+        if known.mode != BookingMode::Dedicated && (moves || lasts_otherwise) {
             return Err(BookRefused::FixedTime);
         }
         let now = now_ms();
-        let has_begun = known.start_ms < now;
+        // What has begun is planned as it was then; the past is kept by the ledger.
+        let has_begun = known.start_ms < now && !moves;
         let request = BookingRequest {
-            // What has begun is planned from now on; the past is kept by the ledger.
-            start_ms: Some(request.start_ms.unwrap_or(known.start_ms)).filter(|_| !has_begun || moves),
+            start_ms: Some(request.start_ms.unwrap_or(known.start_ms)),
             duration_min: Some(request.duration_min.unwrap_or(known.duration_min)),
             capacity: request.capacity.or(Some(known.capacity)),
             ..request
         };
-        let fixed = has_begun && !moves;
         let as_owner = Account { mode: known.mode, ..owner };
-        let plan = self.plan(&as_owner, &request).await?;
+        let plan = self.plan(&as_owner, &request, if has_begun { known.start_ms } else { now }).await?;
         let meeting = store::Meeting {
             title: plan.title.clone(),
             password: plan.password.clone(),
@@ -270,39 +278,77 @@ impl Conference {
             options: options_text(request.options),
             zone: request.zone.clone(),
             recurrence: request.recurrence.clone(),
-            start_ms: if fixed { known.start_ms } else { plan.starts_ms[0] },
+            start_ms: if has_begun { known.start_ms } else { plan.starts_ms[0] },
             duration_min: plan.duration_min,
             early_start_min: plan.early_start_min,
             ..known.clone()
         };
-        let mut times = if fixed {
-            let starts = model::starts(known.start_ms, &meeting.zone, meeting.recurrence.as_deref());
-            let starts = starts.map_err(BadBooking::Recurrence)?;
-            starts.into_iter().map(|start| (start, plan.span(start))).collect()
-        } else {
-            times(&plan)
-        };
+        let held = self.store().occurrences(id).await?;
+        let mut times = times(&plan);
+        times.retain(|(start, _)| !has_begun || *start > now);
         let keeps_times = known.recurrence.is_some()
             && (&known.recurrence, &known.zone, known.start_ms)
                 == (&meeting.recurrence, &meeting.zone, meeting.start_ms);
         if keeps_times {
-            let held = self.store().occurrences(id).await?;
             times.retain(|(start, _)| held.iter().any(|held| held.original_ms == *start));
         }
-        self.store().rebook(&meeting, plan.demand, &times, now, keeps_times).await?;
+        let runs = held.iter().find(|held| is_now(held.span, now));
+        let running = match runs {
+            Some(held) if has_begun && lasts_otherwise => Running::Ends(plan.span(held.start_ms).until_ms),
+            _ if (known.capacity, known.room) != (meeting.capacity, meeting.room) => Running::Takes,
+            _ => Running::Stays,
+        };
+        self.store().rebook(&meeting, plan.demand, &times, now, keeps_times, running).await?;
+        self.tell_of_booking(id).await;
         self.note(by.site_id, Some(by.id), "meeting.change", &format!("meeting {id}")).await;
         let meeting = store::Meeting { version: meeting.version + 1, ..meeting };
         self.tell_invited(&meeting, false, None).await?;
         Ok(self.info(meeting))
     }
 
-    /// Deletes a booking (S6): it is gone from every list, and who was invited is told.
+    /// A meeting that is live learns what its booking says from now on.
+    pub(crate) async fn tell_of_booking(&self, id: MeetingId) {
+        let Some(way) = self.shared.registry.known(id) else { return };
+        match self.terms(id).await {
+            // One that has just ended needs none.
+            Ok(Some(terms)) => drop(way.requests.send(Request::Decided(Command::Rebooked(terms))).await),
+            Ok(None) => {}
+            Err(error) => tracing::error!(meeting_id = %id, %error, "meeting can't be told of its booking"),
+        }
+    }
+
+    async fn terms(&self, id: MeetingId) -> Result<Option<Terms>, StoreError> {
+        let Some(meeting) = self.store().meeting(id).await? else { return Ok(None) };
+        let meeting = as_held_next(self.store(), meeting).await?;
+        // It may have been enlarged.
+        let ports = self.store().ports_at(id, now_ms()).await?;
+        Ok(Some(Terms {
+            capacity: ports.unwrap_or(meeting.capacity) as usize,
+            options: options_of(&meeting.options),
+            title: meeting.title,
+            password: meeting.password,
+        }))
+    }
+
+    /// Who waits at the door of a meeting that is not to be is told; nobody is in it.
+    pub(crate) async fn close_door(&self, id: MeetingId) {
+        if let Some(way) = self.shared.registry.known(id) {
+            // One that has just ended has told them.
+            let _ = way.requests.send(Request::Decided(Command::Cancelled)).await;
+        }
+    }
+
+    /// Deletes a booking (S6): it is gone from every list, and who was invited is told. Not while people are in.
     pub async fn cancel(&self, by: &Account, id: MeetingId) -> Result<(), BookRefused> {
         let known = self.owned(by, id, Permission::Write).await?;
+        if self.is_live(id) {
+            return Err(BookRefused::InProgress);
+        }
         self.tell_invited(&known, true, None).await?;
         if !self.store().delete_meeting(id, now_ms()).await? {
             return Err(BookRefused::Missing);
         }
+        self.close_door(id).await;
         self.note(by.site_id, Some(by.id), "meeting.delete", &format!("meeting {id}")).await;
         Ok(())
     }
@@ -433,6 +479,10 @@ impl Conference {
             version: meeting.version,
         }
     }
+}
+
+pub(crate) fn is_now(span: Span, now_ms: i64) -> bool {
+    (span.from_ms..span.until_ms).contains(&now_ms)
 }
 
 fn times(plan: &Plan) -> Vec<(i64, Span)> {

@@ -6,7 +6,7 @@ use store::{Change, Occurrence, StoreError};
 
 use crate::{
     Account, BookRefused, Conference, MeetingInfo,
-    booking::{options_of, options_text},
+    booking::{is_now, options_of, options_text},
     now_ms,
 };
 
@@ -124,7 +124,7 @@ impl Conference {
             options: change.options.unwrap_or_else(|| options_of(&before.options)),
         };
         let as_owner = Account { mode: known.mode, ..self.owner_of(&known).await? };
-        let plan = self.plan(&as_owner, &request).await?;
+        let plan = self.plan(&as_owner, &request, now_ms()).await?;
         let own = Own {
             password: plan.password.clone(),
             capacity: plan.capacity,
@@ -138,16 +138,26 @@ impl Conference {
             (Some(plan.title.clone()), serde_json::to_string(&own).expect("plain values have a JSON form"));
         let to = Change { start_ms, span: plan.span(start_ms), demand: plan.demand, title, own: Some(own) };
         self.store().change_occurrence(&known, original_ms, Some(&to)).await?;
+        self.tell_of_booking(id).await;
         self.note(by.site_id, Some(by.id), "meeting.change_one", &format!("meeting {id}")).await;
         let held = Occurrence { start_ms, span: to.span, title: to.title, own: to.own, ..held };
         Ok(self.tell_invited(&as_held(known, &held), false, Some(&held)).await?)
     }
 
-    /// Cancels one time of a series.
+    /// Cancels one time of a series. Not while people are in.
     pub async fn cancel_occurrence(&self, by: &Account, id: MeetingId, original_ms: i64) -> Result<(), BookRefused> {
         let known = self.owned(by, id, Permission::Write).await?;
         let held = self.time_of(&known, original_ms).await?;
+        let runs = is_now(held.span, now_ms());
+        if runs && self.is_live(id) {
+            return Err(BookRefused::InProgress);
+        }
         self.store().change_occurrence(&known, original_ms, None).await?;
+        if runs {
+            self.close_door(id).await;
+        } else {
+            self.tell_of_booking(id).await;
+        }
         self.note(by.site_id, Some(by.id), "meeting.cancel_one", &format!("meeting {id}")).await;
         Ok(self.tell_invited(&as_held(known, &held), true, Some(&held)).await?)
     }

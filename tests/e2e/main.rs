@@ -35,6 +35,7 @@ mod phone;
 mod pictures;
 mod push;
 mod quality;
+mod rebooked;
 mod recording;
 mod redirects;
 mod reminder;

@@ -123,6 +123,7 @@ problems! {
     RoomTaken = "room_taken", CONFLICT, "该时间段会议室已被占用", "The room is taken at that time";
     NoPorts = "no_ports", CONFLICT, "该时间段可用方数不足", "Not enough ports are free at that time";
     FixedTime = "fixed_time", CONFLICT, "不能修改会议开始时间和时长", "Start and duration can't be changed";
+    InProgress = "in_progress", CONFLICT, "会议正在进行，请先结束会议", "The meeting is in progress; end it first";
     BadUrl = "bad_url", BAD_REQUEST, "地址应为公网https地址", "The address must be https and outside the server's network";
     BadEvent = "bad_event", BAD_REQUEST, "未知事件", "There is no such event";
     BadAddress = "bad_address", BAD_REQUEST, "邮箱或手机号不正确", "This is neither a mail address nor a mobile number";

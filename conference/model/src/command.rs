@@ -44,6 +44,19 @@ pub struct Rules {
     pub until_ms: Option<i64>,
 }
 
+/// Of what was agreed on, what may be agreed on anew while people are in.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// The topic.
+    pub title: String,
+    /// Who comes from now on gives it, where there is one.
+    pub password: Option<String>,
+    /// The most participants at once (方数).
+    pub capacity: usize,
+    /// S1.
+    pub options: Options,
+}
+
 /// Somebody at the door.
 #[derive(Debug, Clone)]
 pub struct Join {
@@ -104,6 +117,10 @@ pub enum Command {
     Pushed(u32, PushState),
     /// What became of a telephone that was called.
     Dialed(u32, DialState),
+    /// Its booking was changed (S6).
+    Rebooked(Terms),
+    /// The booking was deleted, and with it the meeting.
+    Cancelled,
     /// This account's host keys another PIN on a telephone from now on (P4).
     HostPin(AccountId, String),
     /// A caller has keyed the PIN of an account of the meeting's site (P4): it is who he is.

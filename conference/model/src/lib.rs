@@ -30,7 +30,7 @@ pub use booking::{
     opening, plan, slots, span,
 };
 pub use calling::{Bill, CALLING_DAY_MS, CallingLedger, CallingPolicy, CallingUsed};
-pub use command::{Action, Command, Join, Refusal, Rules};
+pub use command::{Action, Command, Join, Refusal, Rules, Terms};
 pub use event::{
     BroadcastState, BroadcastView, ChatSide, Choice, DialState, DialView, Effect, EndReason, Event, HandedFile, Layout,
     LeaveReason, MeetingView, Message, Notice, Poll, Reaction, Snapshot, WaitReason, WaitingPerson, Whisper,

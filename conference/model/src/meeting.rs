@@ -21,6 +21,7 @@ mod dials;
 mod lobby;
 mod polls;
 mod pushes;
+mod rebooked;
 mod showing;
 mod viewers;
 
@@ -148,6 +149,8 @@ impl Meeting {
             Command::ComeUp(join) => self.come_up(join, now),
             Command::Pushed(id, state) => Ok(self.pushed(id, state)),
             Command::Dialed(dial, state) => Ok(self.dialed(dial, state)),
+            Command::Rebooked(terms) => Ok(self.rebooked(terms)),
+            Command::Cancelled => Ok(self.close(EndReason::MeetingEnded)),
             Command::HostPin(owner, pin) => {
                 if owner == self.rules.owner {
                     self.rules.host_pin = Some(pin);

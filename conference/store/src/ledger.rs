@@ -52,6 +52,17 @@ pub struct Change {
     pub own: Option<String>,
 }
 
+/// What becomes of a meeting's occurrence that runs while the meeting is written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// It stays as it is, as it was extended and enlarged (C14).
+    Stays,
+    /// From now on it takes what the others take.
+    Takes,
+    /// It ends then: one that takes nothing of its site.
+    Ends(i64),
+}
+
 /// One row of the ledger.
 struct Booked {
     original_ms: i64,
@@ -133,8 +144,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Writes a meeting anew, and its times from `now_ms` on; what has begun stays, and where `keeps_changed`, what was
-    /// changed by itself. The version must be the one that was read.
+    /// Writes a meeting anew, and its times from `now_ms` on; what has begun stays as [`Running`] says, and where
+    /// `keeps_changed`, what was changed by itself. The version must be the one that was read.
     pub async fn rebook(
         &self,
         meeting: &Meeting,
@@ -142,12 +153,24 @@ impl Store {
         times: &[(i64, Span)],
         now_ms: i64,
         keeps_changed: bool,
+        running_one: Running,
     ) -> Result<(), BookError> {
         let mut transaction = self.pool.begin().await?;
         let ports = lock(&mut transaction, meeting.site).await?;
-        let kept = if keeps_changed { changed(&mut transaction, meeting.id).await? } else { Vec::new() };
-        let is_written = |start: i64, span: &Span| span.from_ms > now_ms && !kept.contains(&start);
-        let times: Vec<_> = times.iter().copied().filter(|(start, span)| is_written(*start, span)).collect();
+        let mut kept = if keeps_changed { changed(&mut transaction, meeting.id).await? } else { Vec::new() };
+        let runs = match running(&mut transaction, meeting.id, now_ms).await {
+            Ok(row) if !kept.contains(&row.original_ms) => Some(row),
+            Ok(_) | Err(BookError::Missing) => None,
+            Err(error) => return Err(error),
+        };
+        kept.extend(runs.as_ref().map(|row| row.original_ms));
+        let is_written = |start: i64, span: &Span| span.until_ms > now_ms && !kept.contains(&start);
+        let all = times.iter().copied();
+        let times: Vec<_> = all
+            .filter(|(start, span)| is_written(*start, span))
+            // One that may be entered from now on was nobody's before.
+            .map(|(start, span)| (start, Span { from_ms: span.from_ms.max(now_ms), ..span }))
+            .collect();
         let spans: Vec<Span> = times.iter().map(|(_, span)| *span).collect();
         let gives_way = if keeps_changed { GivesWay::Unchanged(meeting.id) } else { GivesWay::All(meeting.id) };
         check(&mut transaction, meeting.site, ports, demand, &spans, gives_way).await?;
@@ -176,6 +199,9 @@ impl Store {
         let gone = sqlx::query(sqlx::AssertSqlSafe(text));
         gone.bind(meeting.id.to_string()).bind(now_ms).execute(&mut *transaction).await?;
         write(&mut transaction, meeting, demand, &times).await?;
+        if let Some(row) = runs {
+            rewrite(&mut transaction, &row, ports, demand, now_ms, running_one).await?;
+        }
         Ok(transaction.commit().await?)
     }
 
@@ -405,6 +431,30 @@ async fn occurrence(
     let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(of.to_string()).bind(value);
     let row = query.fetch_optional(&mut **transaction).await?.ok_or(BookError::Missing)?;
     Ok(of_row(&row)?)
+}
+
+/// Changes the occurrence that runs, where there is room for it until it ends.
+async fn rewrite(
+    transaction: &mut Transaction<'static, Any>,
+    row: &Booked,
+    ports: u32,
+    demand: Demand,
+    now_ms: i64,
+    as_said: Running,
+) -> Result<(), BookError> {
+    let (demand, until_ms) = match as_said {
+        Running::Stays => return Ok(()),
+        Running::Takes => (demand, row.taken.span.until_ms),
+        Running::Ends(until_ms) => (row.taken.demand, until_ms),
+    };
+    check_apart(transaction, row, ports, demand, Span { from_ms: now_ms, until_ms }).await?;
+    let (room, ports) = columns(demand);
+    let query = sqlx::query(
+        "UPDATE occurrences SET until_ms = $3, room_id = $4, ports = $5 WHERE meeting_id = $1 AND original_ms = $2",
+    );
+    let query = query.bind(row.taken.meeting.to_string()).bind(row.original_ms).bind(until_ms).bind(room).bind(ports);
+    query.execute(&mut **transaction).await?;
+    Ok(())
 }
 
 async fn write(

@@ -32,7 +32,7 @@ pub use accounts::{Account, Reset};
 pub use audit::{Answer, AuditEntry};
 pub use calls::{Call, CallKind};
 pub use encoder_tokens::EncoderToken;
-pub use ledger::{BookError, Change};
+pub use ledger::{BookError, Change, Running};
 pub use meetings::{Meeting, Occurrence, Page, Period};
 pub use outbox::{Invitation, OutboxItem, Webhook};
 pub use prompts::SitePrompt;

@@ -260,6 +260,35 @@ async fn an_extension_asks_for_the_added_time_alone() {
     }
 }
 
+// product: S4, C14
+#[tokio::test]
+async fn what_runs_takes_what_is_written_where_there_is_room_for_it() {
+    for engine in Engine::both().await {
+        let store = engine.with_site().await;
+        store.book(&meeting(3), Demand::Ports(10), &times(&[10, 34])).await.unwrap();
+        store.book(&meeting(4), Demand::Ports(60), &times(&[10])).await.unwrap();
+        let now = 10 * HOUR + 1;
+        let rebook = async |ports: u32, running: Running| {
+            let known = store.meeting(meeting(3).id).await.unwrap().unwrap();
+            store.rebook(&known, Demand::Ports(ports), &times(&[10, 34]), now, true, running).await
+        };
+        let taken = async || {
+            let taken = store.taken(SITE, Span { from_ms: 0, until_ms: 100 * HOUR }).await.unwrap();
+            let own = taken.into_iter().filter(|taken| taken.meeting == meeting(3).id);
+            let mut own: Vec<_> = own.map(|taken| (taken.span.from_ms / HOUR, taken.demand)).collect();
+            own.sort_by_key(|(from, _)| *from);
+            own
+        };
+        rebook(20, Running::Stays).await.unwrap();
+        assert_eq!(taken().await, [(10, Demand::Ports(10)), (34, Demand::Ports(20))]);
+        rebook(40, Running::Takes).await.unwrap();
+        assert_eq!(taken().await, [(10, Demand::Ports(40)), (34, Demand::Ports(40))]);
+        let refused = rebook(41, Running::Takes).await;
+        assert!(matches!(refused, Err(BookError::NoCapacity(NoCapacity::Ports { free: 40, .. }))), "{refused:?}");
+        assert_eq!(taken().await, [(10, Demand::Ports(40)), (34, Demand::Ports(40))], "all or nothing");
+    }
+}
+
 // product: S5, S6
 #[tokio::test]
 async fn one_time_or_all_can_be_moved_and_cancelled() {
@@ -286,10 +315,10 @@ async fn one_time_or_all_can_be_moved_and_cancelled() {
             [(10, 11), (58, 58)]
         );
 
-        let stale = store.rebook(&series, Demand::Room(room), &times(&[80]), 40 * HOUR, false).await;
+        let stale = store.rebook(&series, Demand::Room(room), &times(&[80]), 40 * HOUR, false, Running::Stays).await;
         assert!(matches!(stale, Err(BookError::Changed)), "{stale:?}");
         let fresh = Meeting { title: "月会".to_owned(), ..store.meeting(series.id).await.unwrap().unwrap() };
-        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR, false).await.unwrap();
+        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR, false, Running::Stays).await.unwrap();
         let held = store.occurrences(series.id).await.unwrap();
         assert_eq!(held.iter().map(|o| o.start_ms / HOUR).collect::<Vec<_>>(), [11, 80], "what was held stays");
 
@@ -297,16 +326,17 @@ async fn one_time_or_all_can_be_moved_and_cancelled() {
         let kept = Change { own: Some("{}".to_owned()), title: Some("茶会".to_owned()), ..to(82) };
         store.change_occurrence(&series, 80 * HOUR, Some(&kept)).await.unwrap();
         let fresh = store.meeting(series.id).await.unwrap().unwrap();
-        let onto_own = store.rebook(&fresh, Demand::Room(room), &times(&[80, 82]), 40 * HOUR, true).await;
+        let onto_own =
+            store.rebook(&fresh, Demand::Room(room), &times(&[80, 82]), 40 * HOUR, true, Running::Stays).await;
         assert!(matches!(onto_own, Err(BookError::NoCapacity(NoCapacity::RoomTaken(_)))), "{onto_own:?}");
-        store.rebook(&fresh, Demand::Room(room), &times(&[80, 90]), 40 * HOUR, true).await.unwrap();
+        store.rebook(&fresh, Demand::Room(room), &times(&[80, 90]), 40 * HOUR, true, Running::Stays).await.unwrap();
         let held = store.occurrences(series.id).await.unwrap();
         let own: Vec<_> = held.iter().map(|o| (o.start_ms / HOUR, o.title.as_deref())).collect();
         assert_eq!(own, [(11, None), (82, Some("茶会")), (90, None)]);
         let found = store.meetings_of(OWNER, 40 * HOUR, &page(Period::Upcoming, "茶", 9)).await.unwrap();
         assert_eq!(found.len(), 1, "it is found by its own topic");
         let fresh = store.meeting(series.id).await.unwrap().unwrap();
-        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR, false).await.unwrap();
+        store.rebook(&fresh, Demand::Room(room), &times(&[80]), 40 * HOUR, false, Running::Stays).await.unwrap();
 
         assert!(store.delete_meeting(series.id, 40 * HOUR).await.unwrap());
         assert_eq!(store.meeting(series.id).await.unwrap(), None);

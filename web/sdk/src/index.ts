@@ -59,6 +59,7 @@ export type {
   Capacity,
   Door,
   FreeSlot,
+  HeldTime,
   Info,
   MeetingOptions,
   OccurrenceBody,

@@ -15,6 +15,8 @@ export type OwnMeeting = Omit<wire.MeetingView, 'options'> & { options: MeetingO
 /** What is booked; what is absent has its default, and without a start it begins now. */
 export type BookingBody = wire.BookBody;
 export type OccurrenceBody = wire.OccurrenceBody;
+/** One time a meeting is held. */
+export type HeldTime = wire.OccurrenceView;
 /** What is free throughout a time. */
 export type Capacity = wire.CapacityView;
 export type FreeSlot = wire.SlotView;
@@ -204,6 +206,11 @@ export class Rest {
 
   deleteMeeting(id: string): Promise<void> {
     return this.#ask('DELETE', `/meetings/${id}`);
+  }
+
+  /** When a booking is held, in order. */
+  async occurrences(id: string): Promise<HeldTime[]> {
+    return (await this.#ask<Piece<HeldTime>>('GET', `/meetings/${id}/occurrences`)).items;
   }
 
   /** Cancels one time of a series. */

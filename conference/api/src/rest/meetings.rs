@@ -152,6 +152,7 @@ pub(super) fn book_problem(caller: &Caller, refused: BookRefused) -> Problem {
             caller.problem(Code::NoPorts).because(detail)
         }
         BookRefused::FixedTime => caller.problem(Code::FixedTime),
+        BookRefused::InProgress => caller.problem(Code::InProgress),
         BookRefused::Changed => caller.problem(Code::Changed),
         BookRefused::Missing => caller.problem(Code::NoSuchMeeting),
         BookRefused::Store(error) => caller.failed(&error),

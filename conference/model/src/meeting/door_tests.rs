@@ -1,4 +1,5 @@
 use super::*;
+use crate::Terms;
 
 fn waits(effects: &[Effect]) -> Vec<(ParticipantId, WaitReason)> {
     let waits = effects.iter().filter_map(|effect| match effect {
@@ -10,6 +11,11 @@ fn waits(effects: &[Effect]) -> Vec<(ParticipantId, WaitReason)> {
 
 fn people(meeting: &Meeting) -> usize {
     meeting.snapshot().participants.len()
+}
+
+fn terms() -> Terms {
+    let Rules { title, password, capacity, options, .. } = rules();
+    Terms { title, password, capacity, options }
 }
 
 // product: C17
@@ -44,6 +50,48 @@ fn who_finds_no_seat_when_the_host_has_come_no_longer_waits_for_him() {
     let effects = effects_of(&mut meeting, web(1, Some(OWNER)));
     assert_eq!(waits(&effects), [(seat(3), WaitReason::Admission)]);
     assert_eq!(people(&meeting), 2);
+}
+
+// product: S6, J2
+#[test]
+fn what_is_changed_of_a_booking_counts_in_the_meeting_too_and_what_the_host_has_set_stays() {
+    let (mut meeting, [host, ..]) = three();
+    act(&mut meeting, host, Action::MuteOnEntry { on: true }).unwrap();
+    let options = Options { participant_video: false, ..Options::default() };
+    let changed = Terms { title: "例会".to_owned(), password: Some("8642".to_owned()), capacity: 6, options };
+    let told = meeting.handle(Command::Rebooked(changed.clone()), NOW).unwrap();
+    let Some(Effect::Tell(_, Event::MeetingChanged { meeting: view })) = told.first() else { panic!("{told:?}") };
+    assert_eq!((view.title.as_str(), view.capacity, view.participant_video), ("例会", 6, false));
+    assert!(view.mute_on_entry, "the booking says of it what it said before");
+    assert_eq!(meeting.handle(Command::Rebooked(changed), NOW), Ok(vec![]), "the same again is no news");
+
+    assert_eq!(meeting.handle(Command::Join(web(4, None)), NOW), Err(Refusal::WrongPassword));
+    join(&mut meeting, Join { password: Some("8642".to_owned()), ..web(4, None) });
+    meeting.handle(Command::Rebooked(Terms { password: None, capacity: 6, ..terms() }), NOW).unwrap();
+    join(&mut meeting, Join { password: None, ..web(5, None) });
+}
+
+// product: S6, J3
+#[test]
+fn who_waits_for_the_host_comes_in_when_the_booking_no_longer_asks_that() {
+    let options = Options { join_before_host: false, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    effects_of(&mut meeting, web(2, None));
+    let waiting_room = Options { waiting_room: true, ..Options::default() };
+    let told = meeting.handle(Command::Rebooked(Terms { options: waiting_room, ..terms() }), NOW).unwrap();
+    assert_eq!((waits(&told), people(&meeting)), (vec![(seat(2), WaitReason::Admission)], 0));
+    meeting.handle(Command::Rebooked(terms()), NOW).unwrap();
+    assert_eq!(people(&meeting), 1);
+}
+
+// product: S6
+#[test]
+fn a_booking_that_is_deleted_turns_away_who_waits_at_its_door() {
+    let options = Options { join_before_host: false, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    effects_of(&mut meeting, web(2, None));
+    let effects = meeting.handle(Command::Cancelled, NOW).unwrap();
+    assert_eq!(effects, [Effect::TurnAway(seat(2), Refusal::Ended), Effect::Close(EndReason::MeetingEnded)]);
 }
 
 // product: C17

@@ -1,4 +1,11 @@
-import type { BookingBody, BookingMode, MeetingOptions, OccurrenceBody, OwnMeeting } from '@huitong/sdk';
+import type {
+  BookingBody,
+  BookingMode,
+  HeldTime,
+  MeetingOptions,
+  OccurrenceBody,
+  OwnMeeting,
+} from '@huitong/sdk';
 import type { TFunction } from 'i18next';
 import { inTopic } from '../names';
 import { type Recurrence, nextHalfHour, recurrenceOf, ruleOf } from './recurrence';
@@ -63,6 +70,28 @@ export function newDraft(title: string, now: Date): Draft {
   };
 }
 
+/** A booking that is written anew: as it was, and what the form began with. */
+export interface Kept {
+  meeting: OwnMeeting;
+  draft: Draft;
+  /** A series that has begun in a room of one's own: the form begins with the next time, and what is left of the rule. */
+  isUnderWay: boolean;
+}
+
+export function keptOf(meeting: OwnMeeting, held: HeldTime[], now: Date): Kept {
+  const draft = draftOf(meeting);
+  const left = held.filter(({ start }) => Date.parse(start) > now.getTime());
+  const hasBegun = meeting.start ? Date.parse(meeting.start) < now.getTime() : false;
+  if (meeting.mode !== 'dedicated' || !hasBegun || !draft.recurrence || !left[0]) {
+    return { meeting, draft, isUnderWay: false };
+  }
+  const next = new Date(left[0].start);
+  const { end } = draft.recurrence;
+  const recurrence = { ...draft.recurrence, end: 'count' in end ? { count: left.length } : end };
+  const begins = { day: dayIn(meeting.zone, next), time: timeIn(meeting.zone, next) };
+  return { meeting, draft: { ...draft, ...begins, recurrence }, isUnderWay: true };
+}
+
 export function draftOf(meeting: OwnMeeting): Draft {
   const start = meeting.start ? new Date(meeting.start) : nextHalfHour(new Date());
   return {
@@ -85,16 +114,22 @@ export function startOf({ zone, day, time }: Draft): Date | null {
 }
 
 /** What is sent: each mode's own fields. */
-export function bodyOf(draft: Draft, mode: BookingMode, kept?: OwnMeeting): BookingBody {
-  const start = startOf(draft);
+export function bodyOf(draft: Draft, mode: BookingMode, kept?: Kept): BookingBody {
   const { title, password, duration, earlyStart, capacity, room, recurrence, options } = draft;
+  const known = kept?.meeting;
+  const isSameStart = draft.day === kept?.draft.day && draft.time === kept.draft.time;
+  const isSameRule = JSON.stringify(recurrence) === JSON.stringify(kept?.draft.recurrence);
+  // What was left alone is the booking's own, to the second.
+  const isStartKept = isSameStart && (isSameRule || !kept.isUnderWay);
+  const start = isStartKept ? known?.start : startOf(draft)?.toISOString();
   // A rule that the form can't show stays as it is.
-  const keptRule = kept?.recurrence && !recurrenceOf(kept.recurrence) ? kept.recurrence : undefined;
-  const rule = recurrence ? ruleOf(recurrence, draft.zone) : keptRule;
+  const keptRule = known?.recurrence && !recurrenceOf(known.recurrence) ? known.recurrence : undefined;
+  const newRule = recurrence ? ruleOf(recurrence, draft.zone) : keptRule;
+  const rule = isStartKept && isSameRule ? known?.recurrence : newRule;
   return {
     title: title.trim(),
     ...(password && { password }),
-    ...(!kept?.personal && start && { start: start.toISOString() }),
+    ...(!known?.personal && start && { start }),
     duration,
     zone: draft.zone,
     ...(rule && { recurrence: rule }),

@@ -27,10 +27,11 @@ import { Rooms } from '../booking/Rooms';
 import { TimeField } from '../booking/TimeField';
 import {
   type Draft,
+  type Kept,
   OPTIONS,
   bodyOf,
   defaultTitle,
-  draftOf,
+  keptOf,
   newDraft,
   occurrenceBodyOf,
   startOf,
@@ -47,12 +48,17 @@ export function BookPage() {
   const { t } = useTranslation();
   const account = useAccount(state => state.account);
   const { id, occurrence } = useParams();
-  const [meeting, setMeeting] = useState<OwnMeeting | null>(null);
+  const [kept, setKept] = useState<Kept | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
 
   useEffect(() => {
     if (!id) return;
-    (occurrence ? rest.occurrence(id, occurrence) : rest.meeting(id)).then(setMeeting, setProblem);
+    const read = async () => {
+      if (occurrence) return keptOf(await rest.occurrence(id, occurrence), [], new Date());
+      const [meeting, held] = await Promise.all([rest.meeting(id), rest.occurrences(id)]);
+      return keptOf(meeting, held, new Date());
+    };
+    read().then(setKept, setProblem);
   }, [id, occurrence]);
 
   if (account === undefined) return null;
@@ -73,9 +79,9 @@ export function BookPage() {
           {problemText(t, problem)}
         </Alert>
       )}
-      {id && !meeting && problem === null && <Loader size="sm" />}
-      {(!id || meeting) && (
-        <Form key={id ?? 'new'} account={account} kept={meeting ?? undefined} occurrence={occurrence} />
+      {id && !kept && problem === null && <Loader size="sm" />}
+      {(!id || kept) && (
+        <Form key={id ?? 'new'} account={account} begun={kept ?? undefined} occurrence={occurrence} />
       )}
     </Page>
   );
@@ -83,17 +89,19 @@ export function BookPage() {
 
 interface FormProps {
   account: Account;
-  kept: OwnMeeting | undefined;
+  /** What is written anew. */
+  begun: Kept | undefined;
   /** Only this time of a series. */
   occurrence: string | undefined;
 }
 
-function Form({ account, kept, occurrence }: FormProps) {
+function Form({ account, begun, occurrence }: FormProps) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const kept = begun?.meeting;
   const mode = kept?.mode ?? account.mode;
-  const [draft, setDraft] = useState<Draft>(() =>
-    kept ? draftOf(kept) : newDraft(defaultTitle(t, account.display_name), new Date()),
+  const [draft, setDraft] = useState<Draft>(
+    () => begun?.draft ?? newDraft(defaultTitle(t, account.display_name), new Date()),
   );
   const [isPicking, setPicking] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -112,7 +120,7 @@ function Form({ account, kept, occurrence }: FormProps) {
   const save = async (): Promise<OwnMeeting | null> => {
     if (!kept) return rest.createMeeting(bodyOf(draft, mode));
     if (occurrence) await rest.changeOccurrence(kept.id, occurrence, occurrenceBodyOf(draft, mode));
-    else await rest.changeMeeting(kept.id, bodyOf(draft, mode, kept));
+    else await rest.changeMeeting(kept.id, bodyOf(draft, mode, begun));
     return null;
   };
   const submit = async (event: SubmitEvent) => {

@@ -1,0 +1,68 @@
+import type { OwnMeeting } from '@huitong/sdk';
+import { expect, test } from 'vitest';
+import { bodyOf, keptOf } from './draft';
+
+const options = {
+  host_video: true,
+  participant_video: true,
+  join_before_host: true,
+  mute_on_entry: false,
+  waiting_room: false,
+  livestream: false,
+  recording: false,
+};
+
+const series: OwnMeeting = {
+  id: 'a',
+  number: '123456789',
+  title: '周会',
+  password: null,
+  state: 'idle',
+  mode: 'dedicated',
+  capacity: 50,
+  room: null,
+  options,
+  zone: 'Asia/Shanghai',
+  recurrence: 'FREQ=DAILY;COUNT=4',
+  start: '2026-03-02T01:00:07Z',
+  duration: 60,
+  early_start: 0,
+  personal: false,
+  dial: { sip: '', one_touch: '' },
+  link: '',
+  watch: null,
+};
+
+const held = ['2026-03-02', '2026-03-03', '2026-03-04', '2026-03-05'].map(day => {
+  const start = `${day}T01:00:07Z`;
+  return { occurrence: start, start, end: `${day}T02:00:07Z` };
+});
+
+// product: S
+test('what is not changed of the times of a series that has begun stays as it was', () => {
+  const kept = keptOf(series, held, new Date('2026-03-03T05:00:00Z'));
+  expect([kept.draft.day, kept.draft.time, kept.draft.recurrence?.end]).toEqual([
+    '2026-03-04',
+    '09:00',
+    { count: 2 },
+  ]);
+  const body = bodyOf({ ...kept.draft, duration: 90 }, 'dedicated', kept);
+  expect([body.start, body.recurrence, body.duration]).toEqual([series.start, series.recurrence, 90]);
+});
+
+// product: S
+test('another clock time of a series that has begun counts from the next time on', () => {
+  const kept = keptOf(series, held, new Date('2026-03-03T05:00:00Z'));
+  const body = bodyOf({ ...kept.draft, time: '10:30' }, 'dedicated', kept);
+  expect([body.start, body.recurrence]).toEqual(['2026-03-04T02:30:00.000Z', 'FREQ=DAILY;COUNT=2']);
+});
+
+// product: S
+test('a booking keeps its start to the second, and another rule alone moves none that is fixed', () => {
+  const concurrent: OwnMeeting = { ...series, mode: 'concurrent' };
+  const kept = keptOf(concurrent, held, new Date('2026-03-03T05:00:00Z'));
+  const { recurrence } = kept.draft;
+  const draft = { ...kept.draft, recurrence: recurrence && { ...recurrence, end: { count: 6 } } };
+  const body = bodyOf(draft, 'concurrent', kept);
+  expect([body.start, body.recurrence]).toEqual([series.start, 'FREQ=DAILY;COUNT=6']);
+});
