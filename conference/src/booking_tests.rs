@@ -96,7 +96,13 @@ async fn a_meeting_is_not_deleted_under_the_feet_of_who_is_in_it() {
     let house = House::open().await;
     let conference = &house.conference;
     let options = Options { join_before_host: false, ..Options::default() };
-    let daily = BookingRequest { recurrence: Some("FREQ=DAILY;COUNT=3".to_owned()), options, ..booking("周会", "") };
+    let daily = BookingRequest {
+        // Rules know whole seconds.
+        start_ms: Some(now_ms() / 1_000 * 1_000),
+        recurrence: Some("FREQ=DAILY;COUNT=3".to_owned()),
+        options,
+        ..booking("周会", "")
+    };
     let booked = conference.book(&house.host, daily).await.unwrap();
     let today = house.held(&booked).await[0].original_ms;
     let as_host = JoinRequest { account: Some(house.host.clone()), ..house.to(&booked, None) };
