@@ -510,7 +510,7 @@ impl Egress {
                 }
                 estimator.probes(now);
             }
-            let rate = first.unwrap_or(wanted.min(PROBE_STEP * known));
+            let rate = first.unwrap_or_else(|| wanted.min(PROBE_STEP * known));
             self.probed = Some(now);
             self.probing = Some(Probing { number: self.probes, rate, began: now, bytes: 0, packets: 0 });
         }
