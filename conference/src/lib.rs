@@ -41,9 +41,7 @@ mod whiteboard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use model::{
-    Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched,
-};
+use model::{Join, MeetingId, MeetingNumber, Opening, ParticipantId, PhoneNumber, Refusal, SiteId, Vouched};
 use plane::{LegId, Plane};
 use store::{Store, StoreError};
 use streaming::Streaming;
