@@ -29,8 +29,12 @@ function carryOut({ meeting, isSeries }: Deletion): Promise<void> {
 export function useMeetings(period: Period, search: string) {
   const [meetings, setMeetings] = useState<OwnMeeting[] | null>(null);
   const [next, setNext] = useState<string | undefined>();
+  /** Where what is shown goes on: an answer that goes on from elsewhere is to a search that is over. */
+  const end = useRef<string | undefined>(undefined);
   const [problem, setProblem] = useState<unknown>(null);
   const [deletion, setDeletion] = useState<Deletion | null>(null);
+  /** Being deleted: no longer to be undone, and not yet done. */
+  const [leaving, setLeaving] = useState<readonly Deletion[]>([]);
   const pending = useRef<{ deletion: Deletion; timer: ReturnType<typeof setTimeout> } | null>(null);
   const [round, setRound] = useState(0);
   const reload = useCallback(() => setRound(now => now + 1), []);
@@ -41,7 +45,7 @@ export function useMeetings(period: Period, search: string) {
       piece => {
         if (!isCurrent) return;
         setMeetings(piece.items);
-        setNext(piece.next ?? undefined);
+        setNext((end.current = piece.next ?? undefined));
         setProblem(null);
       },
       (thrown: unknown) => {
@@ -54,12 +58,14 @@ export function useMeetings(period: Period, search: string) {
   }, [period, search, round]);
 
   const more = async () => {
+    const cursor = next;
     try {
-      const piece = await rest.meetings({ period, search, cursor: next });
-      setMeetings([...(meetings ?? []), ...piece.items]);
-      setNext(piece.next ?? undefined);
+      const piece = await rest.meetings({ period, search, cursor });
+      if (end.current !== cursor) return;
+      setMeetings(shown => [...(shown ?? []), ...piece.items]);
+      setNext((end.current = piece.next ?? undefined));
     } catch (thrown) {
-      setProblem(thrown);
+      if (end.current === cursor) setProblem(thrown);
     }
   };
 
@@ -69,10 +75,17 @@ export function useMeetings(period: Period, search: string) {
     pending.current = null;
     clearTimeout(waiting.timer);
     setDeletion(null);
-    carryOut(waiting.deletion).then(reload, (thrown: unknown) => {
-      setProblem(thrown);
-      reload();
-    });
+    const { deletion } = waiting;
+    setLeaving(others => [...others, deletion]);
+    carryOut(deletion)
+      .then(
+        () => setMeetings(shown => shown?.filter(row => !isGone(deletion, row)) ?? null),
+        (thrown: unknown) => setProblem(thrown),
+      )
+      .finally(() => {
+        setLeaving(others => others.filter(other => other !== deletion));
+        reload();
+      });
   }, [reload]);
   // Whoever goes on to another page, or shuts this one, has not taken it back.
   useEffect(() => {
@@ -93,6 +106,7 @@ export function useMeetings(period: Period, search: string) {
     pending.current = null;
     setDeletion(null);
   };
-  const shown = meetings?.filter(row => !(deletion && isGone(deletion, row))) ?? null;
+  const hidden = deletion ? [...leaving, deletion] : leaving;
+  const shown = meetings?.filter(row => !hidden.some(one => isGone(one, row))) ?? null;
   return { meetings: shown, hasMore: next !== undefined, more, problem, deletion, remove, undo, reload };
 }
