@@ -1,9 +1,9 @@
 import { ActionIcon, Button, Popover, Table } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Bars } from './Bars';
-import { type Sample, gradeOf } from './quality';
+import { type Sample, gradeOf, isCut } from './quality';
 import { useSamples, useSampling } from './samples';
-import { useIsPoor, useMeeting } from './useMeeting';
+import { useIsPoor, useMeeting, useMeetingState } from './useMeeting';
 
 /** Before anything is measured. */
 const NOTHING: Sample = { roundTripMs: 0, lost: 0, sentKbit: 0, receivedKbit: 0, jitterMs: 0, picture: '' };
@@ -12,8 +12,11 @@ const NOTHING: Sample = { roundTripMs: 0, lost: 0, sentKbit: 0, receivedKbit: 0,
 export function Quality({ onMore }: { onMore: () => void }) {
   const { t, i18n } = useTranslation();
   useSampling(useMeeting());
-  const sample = useSamples(({ history }) => history.at(-1)) ?? NOTHING;
-  const grade = gradeOf(sample, useIsPoor());
+  const newest = useSamples(({ history }) => history.at(-1));
+  const sample = newest ?? NOTHING;
+  const isOut = useMeetingState(state => isCut(state, newest !== undefined));
+  const isPoor = useIsPoor();
+  const grade = gradeOf(sample, isPoor || isOut);
   const figure = (value: number, unit: string, digits = 0) =>
     `${value.toLocaleString(i18n.language, { maximumFractionDigits: digits })} ${unit}`;
   return (

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { meter } from '../media/useLevel';
 import { initials } from '../names';
 import { gridFor } from './grid';
+import { gradeOf, isCut } from './quality';
 import { hueOf, inPanelOrder, isMeant, spotlight } from './people';
 
 const person = (id: string, more: Partial<Participant> = {}): Participant => ({
@@ -103,5 +104,17 @@ describe('the level meter', () => {
     expect(meter(new Float32Array(1024))).toBe(0);
     expect(meter(new Float32Array(1024).fill(0.9))).toBe(1);
     expect(meter(new Float32Array(1024).fill(0.03))).toBeCloseTo(0.62, 1);
+  });
+});
+
+describe('the network’s bars', () => {
+  const fine = { roundTripMs: 20, lost: 0 };
+  it('are never full while nothing comes through', () => {
+    const line = { phase: 'joined', sending: true, receiving: true } as const;
+    expect(gradeOf(fine, isCut(line, true))).toBe('good');
+    expect(gradeOf(fine, isCut({ ...line, phase: 'reconnecting' }, true))).toBe('poor');
+    expect(gradeOf(fine, isCut({ ...line, sending: false }, true))).toBe('poor');
+    expect(gradeOf(fine, isCut({ ...line, receiving: false }, true))).toBe('poor');
+    expect(isCut({ ...line, sending: false, receiving: false }, false)).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-import type { MeetingStats } from '@huitong/sdk';
+import type { MeetingState, MeetingStats } from '@huitong/sdk';
 
 /** How the network did between two looks at it. */
 export interface Sample {
@@ -18,11 +18,21 @@ export type Grade = 'good' | 'fair' | 'poor';
 /** What people begin to notice. */
 const FAIR = { roundTripMs: 250, lost: 0.02 };
 
-/** Poor is what the server says of one, and tells the others: it sees both ways. Short of that, what is seen from here. */
+/**
+ * Poor is what the server says of one, and tells the others: it sees both ways. So is a line that carries nothing, of which
+ * nobody can say anything. Short of that, what is seen from here.
+ */
 export function gradeOf({ roundTripMs, lost }: Pick<Sample, 'roundTripMs' | 'lost'>, isPoor: boolean): Grade {
   if (isPoor) return 'poor';
   return roundTripMs > FAIR.roundTripMs || lost > FAIR.lost ? 'fair' : 'good';
 }
+
+/** Words or media no longer come through; before anything was measured they have not yet. */
+export function isCut({ phase, sending, receiving }: Line, isMeasured: boolean): boolean {
+  return phase === 'reconnecting' || (isMeasured && !(sending && receiving));
+}
+
+type Line = Pick<MeetingState, 'phase' | 'sending' | 'receiving'>;
 
 const sum = (values: number[]): number => values.reduce((all, value) => all + value, 0);
 
