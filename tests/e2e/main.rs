@@ -39,6 +39,7 @@ mod rebooked;
 mod recording;
 mod redirects;
 mod reminder;
+mod returning;
 mod screens;
 mod sharing;
 mod sign_on;

@@ -335,7 +335,8 @@ impl Client {
                             });
                             knocking = Some(Knocking { answer, told });
                         }
-                        // Who waits at the door has nothing to say but that he goes, by hanging up.
+                        (ClientMessage::Ping { id }, None) => self.say(&ServerMessage::Done { id }).await?,
+                        // Who waits at the door has nothing else to say but that he goes, by hanging up.
                         (_, None) => self.refuse(None, Code::BadMessage).await?,
                         (message, Some(seat)) => self.obey(seat, message).await?,
                     }

@@ -504,6 +504,8 @@ pub enum Action {
     },
     /// C24.
     Leave,
+    /// His page is gone: closed, or loaded anew. The seat is kept for fifteen seconds.
+    Away,
     /// C16.
     End,
 }

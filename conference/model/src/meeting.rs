@@ -28,6 +28,10 @@ mod viewers;
 /// How long a lost participant's seat is kept (J6).
 const SEAT_KEPT: Duration = Duration::from_secs(60);
 
+/// How long that of somebody is whose page is gone. Less, and whoever loads it anew over a slow line finds his seat, and as a host his
+/// role, with somebody else; more, and a closed page stands among the others for as long.
+const RELOAD: Duration = Duration::from_secs(15);
+
 /// One live meeting.
 #[derive(Debug)]
 pub struct Meeting {
@@ -66,9 +70,18 @@ struct Seat {
     vouched: Vouched,
     /// The viewer he was until he was called up.
     viewer: Option<ParticipantId>,
-    lost_at: Option<Duration>,
+    absent: Option<Absent>,
     /// The host asked him to unmute himself: he may, whatever `self_unmute` says.
     asked: bool,
+}
+
+/// Somebody who may come back to his seat.
+#[derive(Debug, Clone, Copy)]
+struct Absent {
+    /// Until then.
+    until: Duration,
+    /// What the others are told after that.
+    then: LeaveReason,
 }
 
 /// Who can't come back: by the secret of his seat or by what he was known by as a viewer, and by account, telephone number, or name and network.
@@ -357,7 +370,7 @@ impl Meeting {
         let is_his = |seat: &Seat| {
             let is_from_there = network_of(seat.source) == network_of(join.source);
             let is_same = seat.vouched.agrees(&join.vouched).unwrap_or(is_from_there);
-            seat.lost_at.is_some() && seat.via.number() == Some(number) && is_same
+            seat.absent.is_some() && seat.via.number() == Some(number) && is_same
         };
         self.seats.iter().find(|(_, seat)| is_his(seat)).map(|(id, _)| *id)
     }
@@ -365,7 +378,7 @@ impl Meeting {
     fn sit_down_again(&mut self, participant: ParticipantId) -> Vec<Effect> {
         let mut effects = Vec::new();
         let Some(seat) = self.seats.get_mut(&participant) else { return effects };
-        seat.lost_at = None;
+        seat.absent = None;
         let changed = !std::mem::replace(&mut seat.person.connected, true);
         effects.push(Effect::Seated { participant, again: true });
         effects.extend(self.change(participant, |person| (person.on_hold, person.line_trouble) = (false, None)));
@@ -419,7 +432,7 @@ impl Meeting {
             source: join.source,
             vouched: join.vouched,
             viewer: join.viewer,
-            lost_at: None,
+            absent: None,
             asked: false,
         };
         self.seats.insert(join.participant, seat);
@@ -434,10 +447,14 @@ impl Meeting {
     }
 
     fn lost(&mut self, participant: ParticipantId, now: Duration) -> Vec<Effect> {
-        let Some(seat) = self.seats.get_mut(&participant).filter(|seat| seat.lost_at.is_none()) else {
+        self.keep_seat(participant, Absent { until: now + SEAT_KEPT, then: LeaveReason::Lost })
+    }
+
+    fn keep_seat(&mut self, participant: ParticipantId, absent: Absent) -> Vec<Effect> {
+        let Some(seat) = self.seats.get_mut(&participant).filter(|seat| seat.absent.is_none()) else {
             return Vec::new();
         };
-        seat.lost_at = Some(now);
+        seat.absent = Some(absent);
         self.change(participant, |person| {
             person.connected = false;
             person.camera = false;
@@ -446,9 +463,9 @@ impl Meeting {
     }
 
     fn tick(&mut self, now: Duration) -> Vec<Effect> {
-        let is_over = |seat: &Seat| seat.lost_at.is_some_and(|at| now.saturating_sub(at) >= SEAT_KEPT);
-        let gone: Vec<_> = self.seats.iter().filter(|(_, seat)| is_over(seat)).map(|(id, _)| *id).collect();
-        let mut effects: Vec<_> = gone.into_iter().flat_map(|id| self.leave(id, LeaveReason::Lost)).collect();
+        let over = |seat: &Seat| seat.absent.filter(|absent| absent.until <= now).map(|absent| absent.then);
+        let gone: Vec<_> = self.seats.iter().filter_map(|(id, seat)| Some((*id, over(seat)?))).collect();
+        let mut effects: Vec<_> = gone.into_iter().flat_map(|(id, reason)| self.leave(id, reason)).collect();
         if self.tries.has_closed() {
             effects.extend(self.tell_managers(Notice::DoorClosed));
         }
@@ -498,7 +515,7 @@ impl Meeting {
         let may_lead = |seat: &&Seat| seat.person.via == ViaKind::Web && seat.viewer.is_none();
         let browsers = self.seats.values().filter(may_lead);
         let heir = browsers.min_by_key(|seat| {
-            (seat.lost_at.is_some(), seat.person.role == Role::Member, seat.account.is_none(), seat.order)
+            (seat.absent.is_some(), seat.person.role == Role::Member, seat.account.is_none(), seat.order)
         });
         match heir.map(|seat| seat.person.id) {
             Some(heir) => self.promote(heir, Role::Host),
@@ -523,7 +540,9 @@ impl Meeting {
         self.closed = true;
         let mut effects: Vec<_> = self.all().into_iter().map(|id| Effect::Dismiss(id, reason)).collect();
         self.seats.clear();
-        effects.extend(self.lobby.turn_all_away(Refusal::Ended));
+        // Who waits at the door of a server that stops may wait at that of the next.
+        let stops = reason == EndReason::ServerStopping;
+        effects.extend(self.lobby.turn_all_away(if stops { Refusal::Draining } else { Refusal::Ended }));
         // The recording first: what follows a livestream is recorded by itself, and nothing follows here.
         if std::mem::take(&mut self.view.recording) {
             effects.push(Effect::StopRecording);

@@ -46,6 +46,8 @@ export class MediaConnection {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #byTcp: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
+  /** So often it was lost: what was asked in an earlier gap says nothing about this one. */
+  #gaps = 0;
   #connected = false;
 
   constructor(handlers: ConnectionHandlers) {
@@ -84,11 +86,13 @@ export class MediaConnection {
 
   /** Begins anew once the server is there, unless it has come back by itself. */
   async #revive(peer: RTCPeerConnection): Promise<void> {
+    const gap = this.#gaps;
+    const isStillGone = () => this.#peer === peer && !this.#connected && this.#gaps === gap;
     try {
       await this.#handlers.alive();
-      if (this.#peer === peer && !this.#connected) this.#after(BACK_MS_MAX);
+      if (isStillGone()) this.#after(BACK_MS_MAX);
     } catch (thrown) {
-      if (this.#peer === peer && !this.#connected) this.#fail(thrown);
+      if (isStillGone()) this.#fail(thrown);
     }
   }
 
@@ -131,6 +135,7 @@ export class MediaConnection {
         this.#tell(true);
         break;
       case 'disconnected':
+        this.#gaps++;
         this.#tell(false);
         this.#after(DISCONNECTED_MS_MAX, () => this.#revive(peer));
         break;

@@ -124,7 +124,7 @@ const me: Participant = {
 function welcome(socket = FakeSocket.last, more: Partial<Participant> = {}) {
   socket.say({
     type: 'joined',
-    you: 'me',
+    you: more.id ?? 'me',
     resume: 'secret',
     ice_servers: [],
     meeting: {
@@ -217,6 +217,22 @@ describe('joining', () => {
     expect(subscribe?.lines.filter(({ kind }) => kind === 'video')).toHaveLength(9);
   });
 
+  // product: J5
+  it('is muted before anything is heard, always or on a seat that one did not have', async () => {
+    for (const [muted, commands] of [
+      [true, ['mute']],
+      [(you: string) => you !== 'me', []],
+      [(you: string) => you === 'me', ['mute']],
+    ] as const) {
+      const microphone = track('audio');
+      const { meeting } = await join({ tracks: { microphone }, muted });
+      expect(FakeSocket.last.commands()).toEqual(commands);
+      expect(microphone.enabled).toBe(commands.length === 0);
+      expect(meeting.me?.muted).toBe(commands.length > 0);
+      if (commands.length > 0) expect(FakeSocket.last.sent[1]?.type).toBe('command');
+    }
+  });
+
   it('fails with the server’s words', async () => {
     const joining = Meeting.join({ meeting: 'm', name: '李雷', server: 'https://meet.example' });
     const outcome = expect(joining).rejects.toMatchObject({ code: 'wrong_password', title: '会议密码错误' });
@@ -242,6 +258,49 @@ describe('joining', () => {
     await settle();
     FakeSocket.last.drop();
     await outcome;
+  });
+});
+
+describe('the door', () => {
+  // product: J3, J6
+  it('is knocked at again where the line or the server is lost, and the line is looked after meanwhile', async () => {
+    const joining = Meeting.join({ meeting: 'm', name: '李雷', server: 'https://meet.example' });
+    await settle();
+    FakeSocket.last.say({ type: 'waiting', reason: 'admission' });
+    await vi.advanceTimersByTimeAsync(31_000);
+    expect(FakeSocket.last.sent.map(({ type }) => type)).toEqual(['join', 'ping', 'ping']);
+    // A server that stops.
+    FakeSocket.last.say({ type: 'refused', id: null, problem: { code: 'draining', title: '' } });
+    FakeSocket.reachable = false;
+    await vi.advanceTimersByTimeAsync(200_000);
+    FakeSocket.reachable = true;
+    await vi.advanceTimersByTimeAsync(7_000);
+    expect(FakeSocket.last.sent.map(({ type }) => type)).toEqual(['join']);
+    FakeSocket.last.say({ type: 'waiting', reason: 'admission' });
+    // A line that is cut, of which nobody says anything.
+    FakePeer.answered = false;
+    const tries = FakeSocket.all.length;
+    await vi.advanceTimersByTimeAsync(23_100);
+    expect(FakeSocket.all).toHaveLength(tries + 1);
+    welcome();
+    await expect(joining).resolves.toMatchObject({ you: 'me' });
+  });
+
+  it('is left by whoever gives up, also between two tries', async () => {
+    const patience = new AbortController();
+    const { signal } = patience;
+    const joining = Meeting.join({ meeting: 'm', name: '李雷', server: 'https://meet.example', signal });
+    const outcome = expect(joining).rejects.toMatchObject({ code: 'offline' });
+    await settle();
+    FakeSocket.last.say({ type: 'waiting', reason: 'host' });
+    FakeSocket.reachable = false;
+    FakeSocket.last.drop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    patience.abort();
+    await outcome;
+    const tries = FakeSocket.all.length;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(FakeSocket.all).toHaveLength(tries);
   });
 });
 
@@ -300,7 +359,10 @@ describe('in the meeting', () => {
 describe('a lost network', () => {
   // product: J6
   it('gives the same seat again, with both connections and what one showed', async () => {
-    const { meeting, ends } = await join();
+    const patience = new AbortController();
+    const { meeting, ends } = await join({ signal: patience.signal });
+    // Nobody waits any longer: he is in.
+    patience.abort();
     await meeting.setCamera(track('video'));
     FakeSocket.last.drop();
     expect(meeting.state.phase).toBe('reconnecting');
@@ -315,6 +377,79 @@ describe('a lost network', () => {
     expect(FakeSocket.last.commands()).toEqual(['camera']);
     expect(FakePeer.all).toHaveLength(4);
     expect(ends).toEqual([]);
+  });
+
+  // product: J6, C7
+  it('that cost the seat leaves whoever was muted muted, before anything is heard of him, and with his new name', async () => {
+    const microphone = track('audio');
+    const { meeting } = await join({ tracks: { microphone } });
+    const known: Participant = { ...me, id: 'known', name: '韩梅梅' };
+    FakeSocket.last.say({ type: 'event', seq: 1, event: { type: 'participant_joined', participant: known } });
+    const changed: Participant = { ...me, muted: true, name: '李雷雷' };
+    FakeSocket.last.say({
+      type: 'event',
+      seq: 2,
+      event: { type: 'participant_changed', participant: changed },
+    });
+    const heard: boolean[] = [];
+    meeting.on('change', () => heard.push(microphone.enabled));
+    const begins: string[] = [];
+    meeting.on('anew', () => begins.push(meeting.you));
+    FakeSocket.last.drop();
+    await settle();
+    await settle();
+    expect(FakeSocket.last.sent[0]).toEqual({ type: 'join', name: '李雷雷', resume: 'secret' });
+    welcome(FakeSocket.last, { id: 'other' });
+    await settle();
+    expect(meeting.you).toBe('other');
+    expect(meeting.me?.muted).toBe(true);
+    expect(heard).not.toContain(true);
+    expect(FakeSocket.last.sent.map(({ type }) => type)).toEqual(['join', 'command', 'publish', 'subscribe']);
+    expect(FakeSocket.last.commands()).toEqual(['mute']);
+    expect(begins).toEqual(['other']);
+    const open: Participant = { ...me, id: 'other' };
+    FakeSocket.last.say({ type: 'event', seq: 1, event: { type: 'participant_changed', participant: open } });
+    expect(microphone.enabled).toBe(true);
+  });
+
+  // product: J6
+  it('shows what one has switched off meanwhile no longer', async () => {
+    const { meeting } = await join();
+    await meeting.setCamera(track('video'));
+    await meeting.setScreen(track('video'));
+    FakeSocket.last.drop();
+    await expect(meeting.setCamera(null)).rejects.toMatchObject({ code: 'offline' });
+    await settle();
+    await settle();
+    // The server had not noticed that the connection was lost.
+    welcome(FakeSocket.last, { camera: true, screen: true });
+    await settle();
+    expect(FakeSocket.last.sent).toContainEqual(
+      expect.objectContaining({ command: { type: 'camera', on: false } }),
+    );
+    expect(FakeSocket.last.commands()).toEqual(['camera']);
+  });
+
+  // product: C13, J6
+  it('ends what may not be shared any more, and says so', async () => {
+    const { meeting } = await join();
+    await meeting.setScreen(track('video'));
+    const told: string[] = [];
+    meeting.on('notShown', ({ source, problem }) => told.push(source, problem.code));
+    FakeSocket.last.drop();
+    await settle();
+    await settle();
+    const send = FakeSocket.last.send.bind(FakeSocket.last);
+    const problem = { code: 'share_locked', title: '主持人已锁定共享' };
+    FakeSocket.last.send = text => {
+      const message = JSON.parse(text) as ClientMessage;
+      if (message.type !== 'command') return send(text);
+      queueMicrotask(() => FakeSocket.last.say({ type: 'refused', id: message.id, problem }));
+    };
+    welcome();
+    await settle();
+    expect(told).toEqual(['screen', 'share_locked']);
+    expect(meeting.track('screen')).toBeNull();
   });
 
   // product: J6
@@ -353,6 +488,21 @@ describe('a lost network', () => {
     expect(FakePeer.all).toHaveLength(3);
     expect(FakeSocket.all).toHaveLength(1);
     expect(meeting.state.sending).toBe(true);
+  });
+
+  // product: J6
+  it('of all offers nothing before one is seated again', async () => {
+    const { meeting, ends } = await join();
+    FakeSocket.last.drop();
+    await settle();
+    await settle();
+    FakePeer.all[0]?.become('failed');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(FakeSocket.last.sent.map(({ type }) => type)).toEqual(['join']);
+    welcome();
+    await settle();
+    expect(meeting.state).toMatchObject({ phase: 'joined', sending: true, receiving: true });
+    expect(ends).toEqual([]);
   });
 
   // product: J6

@@ -22,8 +22,8 @@ import type {
   Whisper,
 } from './protocol';
 import { Publisher, type Source } from './publisher';
-import { type Roster, applyEvent, rosterOf, withMessage } from './roster';
-import { Signalling } from './signalling';
+import { type Roster, applyEvent, isAnew, rosterOf, withMessage, withMuted } from './roster';
+import { type Request, Signalling } from './signalling';
 import { type MeetingStats, receivedStats, sentStats } from './stats';
 import { type Received, Subscriber } from './subscriber';
 import { Viewer } from './viewer';
@@ -34,8 +34,8 @@ const COME_BACK_MS_MAX = 120_000;
 /** How long a goodbye may take before one simply goes. */
 const GOODBYE_MS_MAX = 1_000;
 
-/** Refusals that another try may not meet. */
-const PASSING: ReadonlySet<string> = new Set(['unreachable', 'offline', 'timeout', 'draining', 'failed']);
+/** How often whoever waits at the door asks whether it is still there: on a line that is cut he would wait for ever. */
+const DOOR_PING_MS = 15_000;
 
 /** Ends after which one wants to be back: the seat is kept, or a new server waits. */
 const COME_BACK_AFTER: ReadonlySet<EndReason> = new Set(['server_stopping', 'too_slow']);
@@ -51,8 +51,8 @@ export interface JoinOptions {
   tracks?: Partial<Record<Source, MediaStreamTrack | null>>;
   /** Whether the camera is sent from the beginning, once it is known what the meeting has agreed on; else it never is. */
   sendsCamera?: (meeting: MeetingView, role: Role) => boolean;
-  /** Come in muted. */
-  muted?: boolean;
+  /** Come in muted: always, or where that depends on whether `resume` has given the seat one had. */
+  muted?: boolean | ((you: ParticipantId) => boolean);
   /** Language of problems, as a BCP 47 tag. */
   language?: string;
   /** The server's origin where it isn't the page's. */
@@ -84,6 +84,10 @@ export interface MeetingEvents {
   /** `state` is another. */
   change: MeetingState;
   notice: Notice;
+  /** Came back to a meeting that has begun anew: messages and polls are counted from the beginning. */
+  anew: undefined;
+  /** What one showed before one was lost may be shown no more, and isn't sent. */
+  notShown: { source: 'camera' | 'screen'; problem: Problem };
   /** What all were told; `state` has it already. */
   event: MeetingEvent;
   /** Somebody else draws on the whiteboard one sees. */
@@ -119,17 +123,19 @@ export class Meeting extends Emitter<MeetingEvents> {
   #rejection: ((problem: Problem) => void) | null = null;
   #iceServers: RTCIceServer[] = [];
   #atDoor: ((reason: WaitReason) => void) | null = null;
+  /** Has waited at the door, and since then tried so often to be there again. */
+  #knocked: number | null = null;
 
   /** Comes in, or says why not by a {@link Problem}. */
   static async join(options: JoinOptions): Promise<Meeting> {
     const meeting = new Meeting(options);
-    const joined = await meeting.#connect();
+    const joined = await meeting.#knock();
     const role = joined.participants.find(({ id }) => id === joined.you)?.role ?? 'member';
     if (options.sendsCamera?.(joined.meeting, role) === false) {
       await meeting.#publisher.replace('camera', null);
     }
-    meeting.#sitDown(joined);
-    if (options.muted && !meeting.me?.muted) await meeting.mute();
+    const { muted = false } = options;
+    meeting.#sitDown(joined, typeof muted === 'boolean' ? muted : muted(joined.you));
     return meeting;
   }
 
@@ -140,10 +146,13 @@ export class Meeting extends Emitter<MeetingEvents> {
     for (const [source, track] of Object.entries(options.tracks ?? {})) {
       void this.#publisher.replace(source as Source, track);
     }
-    const offer = (type: 'publish' | 'subscribe') => (sdp: string) =>
-      this.#signalling?.request({ type, sdp }) ?? Promise.reject(Problem.local('offline'));
-    const alive = () =>
-      this.#signalling?.request({ type: 'ping' }) ?? Promise.reject(Problem.local('offline'));
+    // Before one is seated again nothing can be offered, and from then on all is.
+    const ask = (request: Request) =>
+      this.#state.phase === 'joined' && this.#signalling
+        ? this.#signalling.request(request)
+        : Promise.reject(Problem.local('offline'));
+    const offer = (type: 'publish' | 'subscribe') => (sdp: string) => ask({ type, sdp });
+    const alive = () => ask({ type: 'ping' });
     const unanswered = () => this.#signalling?.close();
     const iceServers = () => this.#iceServers;
     this.#publishing = new MediaConnection({
@@ -213,13 +222,13 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Shows this camera, or none. */
   async setCamera(track: MediaStreamTrack | null): Promise<void> {
     await this.#publisher.replace('camera', track);
-    await this.command({ type: 'camera', on: track !== null });
+    await this.#tellShown('camera');
   }
 
   /** Shares this screen, or none. */
   async setScreen(track: MediaStreamTrack | null): Promise<void> {
     await this.#publisher.replace('screen', track);
-    await this.command({ type: 'screen', on: track !== null });
+    await this.#tellShown('screen');
   }
 
   /** Mutes somebody; oneself if nobody is named. */
@@ -511,6 +520,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.#goodbye({ type: 'leave' });
   }
 
+  /** The page is being closed, or loaded anew: the seat is kept for fifteen seconds for whoever has `resume`. */
+  away(): void {
+    this.command({ type: 'away' }).catch(() => undefined);
+  }
+
   /** Ends the meeting for all. */
   async end(): Promise<void> {
     await this.command({ type: 'end' });
@@ -561,9 +575,36 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#finish({ reason: 'left' });
   }
 
+  /** Comes in. Whoever waits at the door when it is lost knocks again, for as long as he is willing to. */
+  async #knock(): Promise<Joined> {
+    const { signal } = this.#options;
+    const hurry = () => this.#wake?.();
+    globalThis.addEventListener('online', hurry);
+    signal?.addEventListener('abort', hurry);
+    try {
+      for (;;) {
+        try {
+          return await this.#connect();
+        } catch (thrown) {
+          if (this.#knocked === null || !Problem.from(thrown).isPassing) throw thrown;
+        }
+        await this.#pause(backoff(this.#knocked++));
+        if (signal?.aborted) throw Problem.local('offline');
+      }
+    } finally {
+      globalThis.removeEventListener('online', hurry);
+      signal?.removeEventListener('abort', hurry);
+    }
+  }
+
   /** Opens the WebSocket and asks for the seat. */
   async #connect(): Promise<Joined> {
-    const { meeting, name, password, language, server = location.origin } = this.#options;
+    const { meeting, password, language, server = location.origin } = this.#options;
+    const isBack = this.#hasState();
+    // He may have another name by now; another seat is to have it too.
+    const name = (isBack ? this.me?.name : null) ?? this.#options.name;
+    // Whoever is in leaves by other means.
+    const signal = isBack ? undefined : this.#options.signal;
     const url = new URL(`/api/v1/meetings/${encodeURIComponent(meeting)}/session`, server);
     url.protocol = url.protocol.replace('http', 'ws');
     if (language) url.searchParams.set('lang', language);
@@ -581,13 +622,21 @@ export class Meeting extends Emitter<MeetingEvents> {
     const resume = this.#resume;
     signalling.send({ type: 'join', name, ...(password && { password }), ...(resume && { resume }) });
     const timer = setTimeout(() => this.#rejection?.(Problem.local('timeout')), 8_000);
+    let pings: ReturnType<typeof setInterval> | undefined;
+    const ping = () =>
+      signalling.request({ type: 'ping' }).catch((thrown: unknown) => {
+        if (Problem.from(thrown).code === 'timeout') this.#rejection?.(Problem.local('unreachable'));
+      });
     this.#atDoor = reason => {
       // Whoever opens the door may take his time.
       clearTimeout(timer);
+      pings ??= setInterval(() => void ping(), DOOR_PING_MS);
+      this.#knocked = 0;
       this.#options.onWaiting?.(reason);
     };
     const giveUp = () => this.#rejection?.(Problem.local('offline'));
-    this.#options.signal?.addEventListener('abort', giveUp);
+    signal?.addEventListener('abort', giveUp);
+    if (signal?.aborted) giveUp();
     try {
       return await welcomed;
     } catch (thrown) {
@@ -596,23 +645,47 @@ export class Meeting extends Emitter<MeetingEvents> {
       throw thrown;
     } finally {
       clearTimeout(timer);
-      this.#options.signal?.removeEventListener('abort', giveUp);
+      clearInterval(pings);
+      signal?.removeEventListener('abort', giveUp);
       this.#welcome = this.#rejection = this.#atDoor = null;
     }
   }
 
-  #sitDown(joined: Joined): void {
+  #sitDown(joined: Joined, wantsMuted: boolean): void {
+    const before = this.#hasState() ? this.#state : null;
     this.#resume = joined.resume;
     this.#iceServers = joined.ice_servers;
     this.#subscriber.clear();
     const quiet = { sending: false, receiving: false, speaking: [], active: null, received: [] };
-    this.#replace({ ...rosterOf(joined), ...quiet, phase: 'joined' });
+    const roster = rosterOf(joined);
+    const mutes = wantsMuted && roster.participants.some(({ id, muted }) => id === joined.you && !muted);
+    // The server hears of it before it is offered any sound.
+    if (mutes) {
+      this.mute(joined.you).catch((thrown: unknown) => {
+        if (Problem.from(thrown).code === 'timeout') this.reconnect();
+      });
+    }
+    this.#replace({ ...(mutes ? withMuted(roster) : roster), ...quiet, phase: 'joined' });
+    if (before && isAnew(before, roster)) this.emit('anew', undefined);
     this.#viewer.again();
     void this.#publishing.start();
     void this.#subscribing.start();
     for (const source of ['camera', 'screen'] as const) {
-      if (this.#publisher.track(source))
-        this.command({ type: source, on: true }).catch((thrown: unknown) => Problem.from(thrown));
+      if ((this.#publisher.track(source) !== null) === this.me?.[source]) continue;
+      this.#tellShown(source).catch((thrown: unknown) => {
+        const problem = Problem.from(thrown);
+        if (!problem.isPassing) this.emit('notShown', { source, problem });
+      });
+    }
+  }
+
+  /** Tells all whether one shows it. What they may not see is not sent either; what they can't be told now they are later. */
+  async #tellShown(source: 'camera' | 'screen'): Promise<void> {
+    try {
+      await this.command({ type: source, on: this.#publisher.track(source) !== null });
+    } catch (thrown) {
+      if (!Problem.from(thrown).isPassing) await this.#publisher.replace(source, null);
+      throw thrown;
     }
   }
 
@@ -696,10 +769,11 @@ export class Meeting extends Emitter<MeetingEvents> {
         try {
           const joined = await this.#connect();
           if (this.#isOver()) return this.#signalling?.close();
-          return this.#sitDown(joined);
+          // A seat that is new is not muted: whoever was, is again before anything is heard of him.
+          return this.#sitDown(joined, this.me?.muted === true);
         } catch (thrown) {
           const problem = Problem.from(thrown);
-          if (!PASSING.has(problem.code)) return this.#finish({ reason: 'refused', problem });
+          if (!problem.isPassing) return this.#finish({ reason: 'refused', problem });
         }
       }
       this.#finish({ reason: 'unreachable', problem: Problem.local('unreachable') });
@@ -736,8 +810,13 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.emit('ended', ended);
   }
 
+  /** Whether one has been in. */
+  #hasState(): boolean {
+    return (this.#state as MeetingState | undefined) !== undefined;
+  }
+
   #set(changes: Partial<MeetingState>): void {
-    if (this.#state as MeetingState | undefined) this.#replace({ ...this.#state, ...changes });
+    if (this.#hasState()) this.#replace({ ...this.#state, ...changes });
   }
 
   #replace(state: MeetingState): void {

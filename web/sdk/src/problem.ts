@@ -3,6 +3,9 @@ import type { ProblemBody } from './protocol';
 /** Codes of our own, for what never reached the server. */
 export type LocalCode = 'offline' | 'timeout' | 'unreachable';
 
+/** Refusals that another try may not meet. */
+const PASSING: ReadonlySet<string> = new Set(['unreachable', 'offline', 'timeout', 'draining', 'failed']);
+
 /** Why something was not done: the server's problem, or one of {@link LocalCode}. */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -24,6 +27,11 @@ export class Problem extends Error {
     this.detail = problem.detail ?? '';
     this.opensMs = problem.opens_ms ?? null;
     this.retryAfter = retryAfter;
+  }
+
+  /** Another try may not meet it. */
+  get isPassing(): boolean {
+    return PASSING.has(this.code);
   }
 
   static local(code: LocalCode): Problem {

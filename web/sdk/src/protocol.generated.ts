@@ -431,6 +431,9 @@ export type Action =
       type: 'leave';
     }
   | {
+      type: 'away';
+    }
+  | {
       type: 'end';
     };
 /**

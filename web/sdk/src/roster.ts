@@ -41,6 +41,21 @@ export function rosterOf(joined: Joined): Roster {
   return { you, seq, meeting, participants, chat, polls, questions, viewerHands, waiting, dials, broadcast };
 }
 
+/** One is muted, though the server has only been told. */
+export function withMuted(roster: Roster): Roster {
+  const { you, participants } = roster;
+  return {
+    ...roster,
+    participants: participants.map(one => (one.id === you ? { ...one, muted: true } : one)),
+  };
+}
+
+/** Nobody that one knew is there, not even oneself: the meeting has begun anew. */
+export function isAnew(before: Roster, now: Roster): boolean {
+  const known = new Set(before.participants.map(({ id }) => id));
+  return now.participants.every(({ id }) => !known.has(id));
+}
+
 /**
  * The roster after an event. Events already in it change nothing; `null` means that one is missing between, so that
  * the whole must be asked for again.

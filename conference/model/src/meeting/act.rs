@@ -296,6 +296,7 @@ impl Meeting {
                 Ok(self.hold(by, on))
             }
             Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
+            Action::Away => Ok(self.keep_seat(by, Absent { until: now + RELOAD, then: LeaveReason::Left })),
             Action::End => {
                 host()?;
                 Ok(self.close(EndReason::MeetingEnded))

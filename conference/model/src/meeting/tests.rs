@@ -218,6 +218,28 @@ fn a_lost_seat_is_kept_for_a_minute() {
     assert_eq!(meeting.participant(caller), None);
 }
 
+// product: J6, C16, C14
+#[test]
+fn a_page_that_is_loaded_anew_finds_its_seat_and_one_that_is_closed_has_left() {
+    let (mut meeting, [host, guest, _]) = three();
+    act(&mut meeting, host, Action::Lock { on: true }).unwrap();
+    act(&mut meeting, host, Action::Away).unwrap();
+    // Its connection ends a moment later.
+    meeting.handle(Command::Lost(host), NOW).unwrap();
+    assert!(!meeting.participant(host).unwrap().connected);
+    let reload = Duration::from_secs(15);
+    meeting.handle(Command::Tick, reload - Duration::from_millis(1)).unwrap();
+    assert_eq!(meeting.hosts(), [host], "nobody has his role meanwhile");
+    assert_eq!(join(&mut meeting, Join { resume: Some(host), password: None, ..web(9, None) }), host);
+    meeting.handle(Command::Tick, 10 * reload).unwrap();
+    assert_eq!(meeting.hosts(), [host]);
+    meeting.handle(Command::Act { by: host, action: Action::Away, livestream: LIVESTREAM }, 10 * reload).unwrap();
+    let effects = meeting.handle(Command::Tick, 11 * reload).unwrap();
+    let left = Event::ParticipantLeft { id: host, reason: LeaveReason::Left };
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Tell(_, event) if *event == left)), "{effects:?}");
+    assert_eq!(meeting.hosts(), [guest]);
+}
+
 // product: C6
 #[test]
 fn who_is_removed_does_not_come_back() {
@@ -464,6 +486,16 @@ fn in_the_waiting_room_the_host_says_who_comes_in() {
     assert_eq!(act(&mut meeting, host, Action::Admit { participant: seat(5) }), Err(Refusal::Full));
     let effects = act(&mut meeting, host, Action::End).unwrap();
     assert!(effects.contains(&Effect::TurnAway(seat(5), Refusal::Ended)));
+}
+
+// product: J3, J6
+#[test]
+fn who_waits_while_the_server_stops_is_to_knock_again() {
+    let mut meeting = Meeting::new(Rules { options: Options { waiting_room: true, ..Options::default() }, ..rules() });
+    join(&mut meeting, web(1, Some(OWNER)));
+    effects_of(&mut meeting, web(2, None));
+    let effects = meeting.handle(Command::Stop, NOW).unwrap();
+    assert!(effects.contains(&Effect::TurnAway(seat(2), Refusal::Draining)), "{effects:?}");
 }
 
 // product: S1, C23
@@ -973,6 +1005,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Action::StartRecording),
         Just(Action::StopRecording),
         Just(Action::Leave),
+        Just(Action::Away),
     ];
     // The owner is busy enough that there mostly is a host.
     let who = || prop_oneof![1 => Just(seat(1)), 2 => who()];

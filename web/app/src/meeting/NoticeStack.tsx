@@ -145,7 +145,8 @@ const SHOWN_BY: Record<PanelName, readonly Told['kind'][]> = {
 /** Tells what came while its panel was shut: messages, polls, somebody at the door, raised hands. */
 function useNews(panel: PanelName | null): void {
   const { tell, forget } = useNotices();
-  const { you } = useMeeting();
+  const meeting = useMeeting();
+  const { you } = meeting;
   const said = useMeetingState(({ chat }) => chat.at(-1));
   const asked = useMeetingState(({ polls }) => polls.at(-1));
   const waiting = useMeetingState(state => state.waiting);
@@ -161,6 +162,12 @@ function useNews(panel: PanelName | null): void {
   const troubled = useMeetingState(({ participants }) => participants.find(person => person.line_trouble));
   // What was there when one came in is no news.
   const known = useRef({ said: said?.id ?? 0, asked: asked?.id ?? 0, trouble: '' });
+  useEffect(() => {
+    return meeting.on('anew', () => {
+      const { chat, polls } = meeting.state;
+      known.current = { said: chat.at(-1)?.id ?? 0, asked: polls.at(-1)?.id ?? 0, trouble: '' };
+    });
+  }, [meeting]);
 
   useEffect(() => {
     if (panel) forget(SHOWN_BY[panel]);

@@ -6,7 +6,7 @@ import { bridge } from '../embed/bridge';
 import { isEmbedded } from '../embed/mode';
 import { useLocalMedia } from '../media/local';
 import { DeviceChoice } from '../media/DeviceChoice';
-import { forgetResume, keepResume } from '../resume';
+import { forgetSeat, keepSeat } from '../resume';
 import { Bar } from './Bar';
 import { Chat } from './Chat';
 import { Connection } from './Connection';
@@ -55,16 +55,25 @@ interface RoomProps {
   meeting: Meeting;
   /** What one came in with, to tell it to others. */
   password: string | undefined;
+  /** The page is being left without a word. */
+  onAway: () => void;
   /** `wasRecorded`: there is something to be seen of it. */
   onEnded: (ended: Ended, wasRecorded: boolean) => void;
 }
 
 /** The meeting itself. */
-export function Room({ meeting, password, onEnded }: RoomProps) {
+export function Room({ meeting, password, onAway, onEnded }: RoomProps) {
   useWakeLock();
   usePresence(meeting.state.meeting.id);
+  const away = useEffectEvent(onAway);
   const ended = useEffectEvent(onEnded);
-  useEffect(() => live(meeting, (why, wasRecorded) => ended(why, wasRecorded)), [meeting]);
+  useEffect(() => {
+    return live(
+      meeting,
+      () => away(),
+      (why, wasRecorded) => ended(why, wasRecorded),
+    );
+  }, [meeting]);
   return (
     <MeetingProvider value={meeting}>
       <Inside password={password} />
@@ -135,22 +144,29 @@ function Inside({ password }: { password: string | undefined }) {
 }
 
 /** What goes on as long as the page shows the meeting. */
-function live(meeting: Meeting, onEnded: (ended: Ended, wasRecorded: boolean) => void): () => void {
-  const { tell, clear } = useNotices.getState();
+function live(
+  meeting: Meeting,
+  onAway: () => void,
+  onEnded: (ended: Ended, wasRecorded: boolean) => void,
+): () => void {
+  const { tell, tellProblem, clear } = useNotices.getState();
   window.huitong = meeting;
-  keepResume(meeting);
-  useTalk.getState().begin(meeting.state.chat.at(-1)?.id ?? 0, meeting.state.meeting.id);
-  const goodbye = (event: PageTransitionEvent) => {
-    // A closed page is a goodbye; without it the seat would stand empty for a minute.
-    if (!event.persisted) void meeting.leave();
+  keepSeat(meeting);
+  const begin = () => useTalk.getState().begin(meeting.state.chat.at(-1)?.id ?? 0, meeting.state.meeting.id);
+  begin();
+  const away = (event: PageTransitionEvent) => {
+    if (event.persisted) return;
+    // Closed, or loaded anew: nobody says which. Without a word the seat would stand empty for a minute.
+    onAway();
+    meeting.away();
   };
-  window.addEventListener('pagehide', goodbye);
+  window.addEventListener('pagehide', away);
   let wasRecorded = meeting.state.meeting.recording;
   const unbridge = isEmbedded ? bridge(meeting) : () => undefined;
   const undo = [
     followDevices(meeting),
     meeting.on('change', () => {
-      keepResume(meeting);
+      keepSeat(meeting);
       wasRecorded ||= meeting.state.meeting.recording;
     }),
     meeting.on('notice', notice => {
@@ -164,8 +180,13 @@ function live(meeting: Meeting, onEnded: (ended: Ended, wasRecorded: boolean) =>
       if (event.type === 'reacted') useTalk.getState().react(event.participant, event.reaction);
       if (event.type === 'viewers_reacted') useTalk.getState().viewersReact(event.sums);
     }),
+    meeting.on('anew', begin),
+    meeting.on('notShown', ({ source, problem }) => {
+      useLocalMedia.getState().close(source);
+      tellProblem(problem);
+    }),
     meeting.on('ended', ended => {
-      forgetResume(meeting);
+      forgetSeat(meeting.state.meeting.id);
       unbridge(ended);
       onEnded(ended, wasRecorded);
     }),
@@ -173,10 +194,12 @@ function live(meeting: Meeting, onEnded: (ended: Ended, wasRecorded: boolean) =>
   return () => {
     for (const one of undo) one();
     unbridge();
-    window.removeEventListener('pagehide', goodbye);
+    window.removeEventListener('pagehide', away);
     delete window.huitong;
     clear();
     // Whoever goes back a page has left.
-    if (meeting.state.phase !== 'ended') void meeting.leave();
+    if (meeting.state.phase === 'ended') return;
+    forgetSeat(meeting.state.meeting.id);
+    void meeting.leave();
   };
 }

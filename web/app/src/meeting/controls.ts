@@ -1,4 +1,4 @@
-import type { Meeting } from '@huitong/sdk';
+import type { Meeting, Source } from '@huitong/sdk';
 import { canShareScreen, useLocalMedia } from '../media/local';
 import { type Mixed, mixed } from '../media/mixed';
 import { useSettings } from '../settings';
@@ -49,20 +49,34 @@ export async function toggleScreen(): Promise<void> {
  */
 export function followDevices(meeting: Meeting): () => void {
   const voice = new Voice();
+  const opened = (source: Source): MediaStreamTrack | null => {
+    const { microphone, screenSound, ...pictures } = useLocalMedia.getState();
+    return source === 'microphone' ? voice.of(microphone, screenSound) : pictures[source];
+  };
+  const busy = new Set<Source>();
+  // One after the other, and each time what is open by then: who is quick would else be shown by what he has closed.
+  const send = async (source: Source): Promise<void> => {
+    if (busy.has(source)) return;
+    busy.add(source);
+    for (let track = opened(source); track !== meeting.track(source); track = opened(source)) {
+      if (meeting.state.phase === 'ended') break;
+      const sent = track;
+      await attempt(() => SEND[source](meeting, sent));
+      // What may not be shown is not open either.
+      if (source !== 'microphone' && meeting.track(source) !== sent && opened(source) === sent) {
+        useLocalMedia.getState().close(source);
+      }
+    }
+    busy.delete(source);
+  };
   const follow = () => {
     if (meeting.state.phase === 'ended') return;
-    const { microphone, camera, screen, screenSound } = useLocalMedia.getState();
+    const { screenSound } = useLocalMedia.getState();
     // What one shares is heard with one's voice, and not while one is muted.
     if (screenSound && screenSound !== voice.sound && meeting.me?.muted) {
       useNotices.getState().tell({ kind: 'sound_muted' });
     }
-    const now = { microphone: voice.of(microphone, screenSound), camera, screen };
-    const changed = (source: 'microphone' | 'camera' | 'screen') => now[source] !== meeting.track(source);
-    void attempt(async () => {
-      if (changed('microphone')) await meeting.setMicrophone(now.microphone);
-      if (changed('camera')) await meeting.setCamera(now.camera);
-      if (changed('screen')) await meeting.setScreen(now.screen);
-    });
+    for (const source of ['microphone', 'camera', 'screen'] as const) void send(source);
   };
   // Something may have been opened while one came in.
   follow();
@@ -72,6 +86,12 @@ export function followDevices(meeting: Meeting): () => void {
     voice.end();
   };
 }
+
+const SEND: Record<Source, (meeting: Meeting, track: MediaStreamTrack | null) => Promise<void>> = {
+  microphone: (meeting, track) => meeting.setMicrophone(track),
+  camera: (meeting, track) => meeting.setCamera(track),
+  screen: (meeting, track) => meeting.setScreen(track),
+};
 
 /** What is sent as one's sound: the microphone, or it and what one shares. */
 class Voice {

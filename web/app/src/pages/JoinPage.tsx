@@ -11,6 +11,7 @@ import { ByPhone } from '../parts/ByPhone';
 import { type Entry, JoinForm } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { rest } from '../rest';
+import { forgetReload, keepEntry, reloadedEntry } from '../resume';
 import { useSettings } from '../settings';
 import { type Been, Over } from './Over';
 
@@ -22,7 +23,7 @@ const Room = lazy(() => loadRoom().then(({ Room }) => ({ default: Room })));
 
 type Stage =
   | { at: 'door'; isAsked?: boolean }
-  | { at: 'mirror'; entry: Entry }
+  | { at: 'mirror'; entry: Entry; isBack?: boolean }
   | { at: 'meeting'; entry: Entry; meeting: Meeting; since: number }
   | { at: 'over'; entry: Entry; ended: Ended; been: Been };
 
@@ -33,8 +34,13 @@ export function JoinPage() {
   const account = useAccount(state => state.account);
   const remembered = useSettings(state => state.name);
   const closeDevices = useLocalMedia(state => state.closeAll);
-  const [stage, setStage] = useState<Stage>(state ? { at: 'mirror', entry: state } : { at: 'door' });
+  const [stage, setStage] = useState<Stage>(() => {
+    const reloaded = reloadedEntry(digitsOf(number));
+    if (reloaded) return { at: 'mirror', entry: reloaded, isBack: true };
+    return state ? { at: 'mirror', entry: state } : { at: 'door' };
+  });
 
+  useEffect(() => forgetReload(), []);
   useEffect(() => closeDevices, [closeDevices]);
   useEffect(() => void loadPreJoin(), []);
 
@@ -64,7 +70,7 @@ export function JoinPage() {
         <Suspense fallback={<Waiting />}>
           <PreJoin
             entry={stage.entry}
-            isDirect={embedded.isDirect}
+            isDirect={embedded.isDirect || stage.isBack === true}
             onShown={() => void loadRoom()}
             onJoined={(meeting, entry) => setStage({ at: 'meeting', entry, meeting, since: Date.now() })}
           />
@@ -76,6 +82,7 @@ export function JoinPage() {
           <Room
             meeting={stage.meeting}
             password={stage.entry.password}
+            onAway={() => keepEntry(stage.entry)}
             onEnded={(ended, wasRecorded) => {
               closeDevices();
               const { me, state } = stage.meeting;

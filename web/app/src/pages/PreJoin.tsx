@@ -12,7 +12,7 @@ import type { Entry } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { isElsewhere } from '../presence';
 import { problemText } from '../problems';
-import { forgetSeat, keptResume } from '../resume';
+import { forgetSeat, keptSeat } from '../resume';
 import { useSettings } from '../settings';
 import styles from './PreJoin.module.css';
 import { useOpens } from './useOpens';
@@ -83,7 +83,7 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
     remember(device === 'microphone' ? { microphoneOn: on } : { cameraOn: on });
   };
 
-  const join = async () => {
+  const join = async (isEarly = false) => {
     const called = name.trim();
     if (!called) return;
     if (called !== entry.name) remember({ name: called });
@@ -95,17 +95,18 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
     try {
       await settled();
       const { microphone, camera } = useLocalMedia.getState();
-      const resume = keptResume(entry.door.id);
+      const seat = keptSeat(entry.door.id);
       const meeting = await Meeting.join({
         meeting: entry.door.id,
         name: called,
         password,
-        resume,
+        resume: seat?.secret,
         tracks: { microphone, camera },
         // What the booking says of cameras; whoever would rather be seen switches his on.
         sendsCamera: ({ host_video: hosts, participant_video: others }, role) =>
           role === 'member' ? others : hosts,
-        muted: !microphone || (startMuted && !resume),
+        // On the seat one had one is as one was.
+        muted: you => !microphone || (startMuted && you !== seat?.you),
         language: i18n.language,
         onWaiting: setWaiting,
         onTold: setTold,
@@ -116,10 +117,12 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
     } catch (thrown) {
       if (patience.signal.aborted) return;
       const refused = Problem.from(thrown);
-      if (refused.code === 'not_yet') {
+      // Whoever waits goes on waiting while the line is cut.
+      const isCut = isEarly && refused.isPassing;
+      if (isCut || refused.code === 'not_yet') {
         setWaiting('start');
-        setOpens(refused.opensMs);
-        again.current = setTimeout(() => void join(), untilNext(refused.opensMs));
+        if (!isCut) setOpens(refused.opensMs);
+        again.current = setTimeout(() => void join(true), untilNext(refused.opensMs));
         return;
       }
       // Of a meeting that was ended: the next try is a new one's.
