@@ -1,7 +1,7 @@
 //! Whoever was there and is gone for a while, or whose page, line or server is, comes back as he was.
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Browser, Client, Colour, Server, Sitter, User, by_id};
 
 use crate::troubles::door;
@@ -141,4 +141,54 @@ async fn who_waits_for_the_host_goes_on_waiting_while_the_server_is_started_agai
     page.until("window.huitong.state.sending && window.huitong.state.participants.length === 2")?;
     assert_eq!(page.evaluate("window.ends")?, 0, "he was never told anything else");
     Ok(())
+}
+
+/// Whether more of the others' pictures has come in a second and a half.
+fn pictures_come(page: &mut Browser) -> Result<bool> {
+    let grown = page.evaluate(
+        "(async () => {
+           const come = async () => {
+             const { subscribe } = await window.huitong.getStats();
+             return subscribe.slots.filter(({ kind }) => kind !== 'audio').reduce((sum, { bytes }) => sum + bytes, 0);
+           };
+           const before = await come();
+           await new Promise(resolve => setTimeout(resolve, 1500));
+           return (await come()) > before;
+         })()",
+    )?;
+    Ok(grown == Value::Bool(true))
+}
+
+// product: C19
+#[test]
+fn a_page_that_nobody_sees_is_sent_no_pictures_and_has_them_again_when_it_is_seen() -> Result<()> {
+    let server = Server::start()?;
+    let (mut seen, mut page) = (Browser::start(HZ, Colour::Red)?, Browser::start(0.0, Colour::Green)?);
+    seen.join(server.web, &server.meeting, "李雷", &server.password)?;
+    page.join(server.web, &server.meeting, "韩梅梅", &server.password)?;
+    let picture = "[data-testid=tile][data-name='李雷'] video";
+    page.see_colour(picture, Colour::Red)?;
+    assert!(pictures_come(&mut page)?);
+    // Browsers without a screen call every page visible.
+    let turn = |state: &str| {
+        format!(
+            "Object.defineProperty(document, 'visibilityState', {{ configurable: true, value: '{state}' }});
+             document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    };
+    page.evaluate(&turn("hidden"))?;
+    // Ten seconds, and what is on its way then.
+    let stops = (0..12).any(|_| matches!(pictures_come(&mut page), Ok(false)));
+    assert!(stops, "pictures that nobody sees go on");
+    page.wait_to_hear(HZ)?;
+    page.evaluate(&turn("visible"))?;
+    page.until(
+        "window.huitong.getStats().then(({ subscribe }) => {
+           const sum = subscribe.slots.filter(({ kind }) => kind !== 'audio').reduce((sum, { bytes }) => sum + bytes, 0);
+           const grown = sum > (window.before ?? sum);
+           window.before = sum;
+           return grown;
+         })",
+    )?;
+    page.see_colour(picture, Colour::Red)
 }

@@ -17,6 +17,17 @@ class FakeObserver {
 const element = (width: number, height: number) =>
   ({ clientWidth: width, clientHeight: height }) as unknown as Element;
 
+const page = Object.assign(new EventTarget(), {
+  visibilityState: 'visible',
+  pictureInPictureElement: null as object | null,
+});
+
+/** Another tab is looked at, or this one again. */
+const look = (state: 'visible' | 'hidden') => {
+  page.visibilityState = state;
+  page.dispatchEvent(new Event('visibilitychange'));
+};
+
 describe('what a page shows', () => {
   const told: ShownTile[][] = [];
   beforeEach(() => {
@@ -25,6 +36,8 @@ describe('what a page shows', () => {
     vi.stubGlobal('ResizeObserver', FakeObserver);
     vi.stubGlobal('IntersectionObserver', FakeObserver);
     vi.stubGlobal('devicePixelRatio', 2);
+    vi.stubGlobal('document', page);
+    Object.assign(page, { visibilityState: 'visible', pictureInPictureElement: null });
   });
   afterEach(() => {
     vi.unstubAllGlobals();
@@ -52,6 +65,35 @@ describe('what a page shows', () => {
     forget();
     vi.runAllTimers();
     expect(told.at(-1)).toEqual([]);
+  });
+
+  it('is nothing while it is hidden for longer than a glance elsewhere, unless a picture floats', () => {
+    const viewer = new Viewer(tiles => told.push(tiles));
+    const seen = element(320, 180);
+    viewer.watch(seen, 'a', 'camera', false);
+    FakeObserver.scroll([{ target: seen, isIntersecting: true }]);
+    vi.runAllTimers();
+    look('hidden');
+    vi.advanceTimersByTime(9_000);
+    look('visible');
+    vi.runAllTimers();
+    expect(told).toHaveLength(1);
+    page.pictureInPictureElement = {};
+    look('hidden');
+    vi.runAllTimers();
+    expect(told).toHaveLength(1);
+    page.pictureInPictureElement = null;
+    page.dispatchEvent(new Event('leavepictureinpicture'));
+    vi.advanceTimersByTime(10_100);
+    expect(told).toHaveLength(2);
+    expect(told.at(-1)).toEqual([]);
+    look('visible');
+    vi.runAllTimers();
+    expect(told.at(-1)).toEqual(told[0]);
+    viewer.close();
+    look('hidden');
+    vi.runAllTimers();
+    expect(told).toHaveLength(3);
   });
 
   it('is not told by pages that never say', () => {

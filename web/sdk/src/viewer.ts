@@ -6,6 +6,14 @@ const STEP = 16;
 /** Changes within so long are told as one: a new page of a gallery is many. */
 const TOGETHER_MS = 50;
 
+/**
+ * A page that is hidden for so long is sent no pictures, unless one of them floats over others. Less, and whoever looks
+ * something up waits for pictures when he is back; more, and his line and battery carry what nobody sees.
+ */
+const HIDDEN_MS = 10_000;
+
+const SEEN_OR_NOT = ['visibilitychange', 'enterpictureinpicture', 'leavepictureinpicture'] as const;
+
 interface Picture {
   participant: ParticipantId;
   kind: TrackKind;
@@ -21,6 +29,8 @@ export class Viewer {
   #scrolled: IntersectionObserver | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #told: string | null = null;
+  #isAway = false;
+  #hidden: ReturnType<typeof setTimeout> | undefined;
 
   constructor(tell: (tiles: ShownTile[]) => void) {
     this.#tell = tell;
@@ -28,6 +38,10 @@ export class Viewer {
 
   /** This element shows somebody's picture, until the returned function is called. */
   watch(element: Element, participant: ParticipantId, kind: TrackKind, pinned: boolean): () => void {
+    if (!this.#resized) {
+      for (const name of SEEN_OR_NOT) document.addEventListener(name, this.#look);
+      this.#look();
+    }
     this.#resized ??= new ResizeObserver(() => this.#soon());
     this.#scrolled ??= new IntersectionObserver(entries => {
       for (const { target, isIntersecting } of entries) {
@@ -55,9 +69,25 @@ export class Viewer {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#hidden);
+    if (this.#resized) for (const name of SEEN_OR_NOT) document.removeEventListener(name, this.#look);
     this.#resized?.disconnect();
     this.#scrolled?.disconnect();
     this.#pictures.clear();
+  }
+
+  /** Whether anybody sees the page may have changed. */
+  readonly #look = (): void => {
+    clearTimeout(this.#hidden);
+    const isSeen = document.visibilityState !== 'hidden' || document.pictureInPictureElement != null;
+    if (isSeen) this.#turnAway(false);
+    else this.#hidden = setTimeout(() => this.#turnAway(true), HIDDEN_MS);
+  };
+
+  #turnAway(isAway: boolean): void {
+    if (this.#isAway === isAway) return;
+    this.#isAway = isAway;
+    this.#soon();
   }
 
   #soon(): void {
@@ -68,7 +98,7 @@ export class Viewer {
   #say(): void {
     const side = (pixels: number) => Math.ceil((pixels * globalThis.devicePixelRatio) / STEP) * STEP;
     const tiles = [...this.#pictures]
-      .filter(([, { inView }]) => inView)
+      .filter(([, { inView }]) => inView && !this.#isAway)
       .map(([element, { participant, kind, pinned }]) => {
         return {
           participant,
