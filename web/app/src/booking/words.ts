@@ -33,13 +33,18 @@ export function useRecurrenceText(): (meeting: OwnMeeting) => string | null {
   };
 }
 
-/** When a meeting is held: its day, and from when to when. */
+const midnight = (time: Date): number => new Date(time).setHours(0, 0, 0, 0);
+
+const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** When a meeting is held: its day, today and tomorrow by name, and from when to when. */
 export function useTimes(): (meeting: OwnMeeting) => { day: string; from: string; until: string } | null {
   const { i18n } = useTranslation();
   return ({ start, duration }) => {
     if (!start) return null;
     const begins = new Date(start);
     const time = new Intl.DateTimeFormat(i18n.language, { timeStyle: 'short' });
+    const soon = new Intl.RelativeTimeFormat(i18n.language, { numeric: 'auto' });
     const isThisYear = begins.getFullYear() === new Date().getFullYear();
     const day = new Intl.DateTimeFormat(i18n.language, {
       month: 'long',
@@ -47,8 +52,10 @@ export function useTimes(): (meeting: OwnMeeting) => { day: string; from: string
       weekday: 'short',
       ...(!isThisYear && { year: 'numeric' }),
     });
+    const inDays = Math.round((midnight(begins) - midnight(new Date())) / 86_400_000);
+    const isNear = inDays === 0 || inDays === 1;
     return {
-      day: day.format(begins),
+      day: isNear ? capital(soon.format(inDays, 'day')) : day.format(begins),
       from: time.format(begins),
       until: time.format(begins.getTime() + duration * 60_000),
     };

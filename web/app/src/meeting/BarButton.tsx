@@ -17,7 +17,7 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   tone?: 'off' | 'on' | 'danger' | undefined;
 }
 
-/** An icon with its word below; on a phone the icon alone. */
+/** An icon with its word below. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
   { icon, label, count, hands, spoken, alarming, tone, className = '', ...rest },
   ref,

@@ -1,5 +1,6 @@
 import type { ChatMessage, HandedFile, Participant } from '@huitong/sdk';
 import { ActionIcon, NativeSelect, SegmentedControl, Text, Textarea } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { Paperclip, SendHorizontal, Trash2 } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -120,6 +121,8 @@ function Message({ message, before }: { message: ChatMessage; before: ChatMessag
   return (
     <li
       className={styles.message}
+      // A finger has no other way to what comes up with the mouse.
+      tabIndex={manages ? -1 : undefined}
       data-own={from === you || undefined}
       data-private={to !== null || undefined}
       data-goes-on={goesOn || undefined}
@@ -206,6 +209,9 @@ function Writing() {
   const participants = useMeetingState(state => state.participants);
   const { to, address, draft: text, write } = useTalk();
   const [isHanding, setHanding] = useState(false);
+  // The keys of a screen have no Enter that sends.
+  const isTouched = useMediaQuery('(pointer: coarse)');
+  const hint = t(isTouched ? 'chat.placeholderTouch' : 'chat.placeholder');
   const others = readers(participants, meeting.you);
   const isLive = useMeetingState(state => state.broadcast !== null);
   const toViewers = useManages() && isLive;
@@ -269,8 +275,8 @@ function Writing() {
           minRows={1}
           maxRows={5}
           maxLength={to === VIEWERS ? VIEWERS_LENGTH_MAX : LENGTH_MAX}
-          placeholder={t('chat.placeholder')}
-          aria-label={t('chat.placeholder')}
+          placeholder={hint}
+          aria-label={hint}
           value={text}
           onChange={event => write(event.currentTarget.value)}
           onKeyDown={onKeyDown}

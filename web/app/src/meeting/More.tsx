@@ -25,7 +25,6 @@ import {
   UsersRound,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
-import { PreferenceItems } from '../parts/Preferences';
 import { useSettings } from '../settings';
 import { BarButton } from './BarButton';
 import type { Dialog } from './Room';
@@ -114,7 +113,7 @@ export function More({ isNarrow, onPolls, onDialog, onFloat }: MoreProps) {
           onClick={() => onDialog('devices')}
           data-testid="open-devices"
         >
-          {t('devices.title')}
+          {t('settings.title')}
         </Menu.Item>
         <Menu.Item
           leftSection={<Activity size={16} />}
@@ -132,8 +131,6 @@ export function More({ isNarrow, onPolls, onDialog, onFloat }: MoreProps) {
             {t('keys.title')}
           </Menu.Item>
         )}
-        <Menu.Divider />
-        <PreferenceItems />
       </Menu.Dropdown>
     </Menu>
   );

@@ -241,12 +241,14 @@ function Bar({ text, votes, share, isOwn }: BarProps) {
   const { t, i18n } = useTranslation();
   const percent = new Intl.NumberFormat(i18n.language, { style: 'percent' }).format(share);
   return (
-    <div className={styles.result} data-own={isOwn || undefined} data-testid="poll-result" data-votes={votes}>
-      <span className={styles.fill} style={{ width: `${share * 100}%` }} />
-      <span className={styles.label}>
-        <bdi>{text}</bdi>
-        {isOwn && ` ${t('polls.mine')}`}
-      </span>
+    <div className={styles.result} data-testid="poll-result" data-votes={votes}>
+      <div className={styles.bar} data-own={isOwn || undefined}>
+        <span className={styles.fill} style={{ width: `${share * 100}%` }} />
+        <span className={styles.label}>
+          <bdi>{text}</bdi>
+          {isOwn && ` ${t('polls.mine')}`}
+        </span>
+      </div>
       <span className={styles.figure}>
         {votes} · {percent}
       </span>

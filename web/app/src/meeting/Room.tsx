@@ -1,4 +1,5 @@
 import type { Ended, Meeting } from '@huitong/sdk';
+import { Stack } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { Suspense, lazy, useEffect, useEffectEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -31,6 +32,7 @@ import { MeetingProvider, useMeetingState } from './useMeeting';
 import { useMediaSession } from './useMediaSession';
 import { usePictureInPicture } from './usePictureInPicture';
 import { useWakeLock } from './useWakeLock';
+import { PreferenceFields } from '../parts/Preferences';
 import { Sheet } from '../parts/Sheet';
 import { usePageTitle } from '../parts/usePageTitle';
 import { usePresence } from '../presence';
@@ -119,8 +121,11 @@ function Inside({ password }: { password: string | undefined }) {
         <NoticeStack panel={panel} onPanel={setPanel} onDialog={setDialog} />
       </main>
       <Bar panel={panel} onPanel={toggle} onDialog={setDialog} onFloat={float} />
-      <Sheet opened={dialog === 'devices'} onClose={closeDialog} title={t('devices.title')}>
-        <DeviceChoice />
+      <Sheet opened={dialog === 'devices'} onClose={closeDialog} title={t('settings.title')}>
+        <Stack>
+          <DeviceChoice />
+          <PreferenceFields />
+        </Stack>
       </Sheet>
       <Sheet opened={dialog === 'share'} onClose={closeDialog} title={t('meeting.share')}>
         <Suspense>

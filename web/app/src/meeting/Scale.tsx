@@ -100,12 +100,9 @@ function Form() {
           {t('scale.enlarge')}
         </Text>
         <Text fz="sm" c="dimmed" mb="xs" data-testid="capacity">
-          {t('scale.capacity', { count: capacity })}{' '}
-          {growth.found !== null && (
-            <span data-testid="growth">
-              {t(room > 0 ? 'scale.growth' : 'scale.noGrowth', { count: room })}
-            </span>
-          )}
+          {growth.found === null
+            ? t('scale.capacity', { count: capacity })
+            : t(room > 0 ? 'scale.growth' : 'scale.noGrowth', { count: capacity, room })}
         </Text>
         {growth.problem !== null && <Retry problem={growth.problem} onRetry={growth.again} />}
         <Group justify="space-between">

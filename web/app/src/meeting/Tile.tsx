@@ -104,7 +104,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
           </span>
         )}
         <Written text={name} className={styles.text} />
-        {isSelf && <span className={styles.number}>{t('meeting.you')}</span>}
+        {isSelf && <span className={styles.you}>{t('meeting.you')}</span>}
         {number && number !== name && <span className={styles.number}>{number}</span>}
       </footer>
     </article>

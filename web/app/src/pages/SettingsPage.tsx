@@ -1,33 +1,20 @@
 import type { TFunction } from 'i18next';
 import type { Info as ServerInfo } from '@huitong/sdk';
 import type { Account } from '@huitong/sdk';
-import {
-  Alert,
-  Anchor,
-  Button,
-  Group,
-  NativeSelect,
-  Stack,
-  Switch,
-  Table,
-  Text,
-  TextInput,
-  Title,
-  useMantineColorScheme,
-} from '@mantine/core';
+import { Alert, Anchor, Button, Group, Stack, Switch, Table, Text, TextInput, Title } from '@mantine/core';
 import { Info, KeyRound, Settings, UserRound } from 'lucide-react';
 import { type ReactNode, type SubmitEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAccount } from '../account';
 import { avatarOf } from '../avatar';
 import { isCurrent } from '../build';
-import { LANGUAGES, type Language, setLanguage } from '../i18n';
 import { telLink, useInfo } from '../info';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { Face } from '../parts/AccountMenu';
 import { ChooseFile } from '../parts/ChooseFile';
 import { NewPassword } from '../parts/NewPassword';
 import { Page } from '../parts/Page';
+import { PreferenceFields } from '../parts/Preferences';
 import { PhonePin } from '../parts/PhonePin';
 import { Tabbed } from '../parts/Tabbed';
 import { problemText } from '../problems';
@@ -184,9 +171,8 @@ function Password() {
 
 /** 会议设置. */
 function MeetingSettings() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const settings = useSettings();
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
   return (
     <Stack maw={440} gap="lg">
       {(['connectAudio', 'startMuted', 'cameraOff', 'shortcuts'] as const).map(name => (
@@ -201,24 +187,7 @@ function MeetingSettings() {
       ))}
       <DesktopReminders />
       <DeviceChoice />
-      {/* The browser's own: others lose their place on a page that is scrolled. */}
-      <NativeSelect
-        label={t('preferences.language')}
-        value={i18n.language}
-        data-testid="setting-language"
-        onChange={event => void setLanguage(event.currentTarget.value as Language)}
-        data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
-      />
-      <NativeSelect
-        label={t('preferences.colours')}
-        value={colorScheme}
-        data-testid="setting-colours"
-        onChange={event => setColorScheme(event.currentTarget.value as 'light' | 'dark' | 'auto')}
-        data={(['light', 'dark', 'auto'] as const).map(value => ({
-          value,
-          label: t(`preferences.${value}`),
-        }))}
-      />
+      <PreferenceFields />
     </Stack>
   );
 }

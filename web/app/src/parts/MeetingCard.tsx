@@ -17,6 +17,7 @@ import { useRecurrenceText, useTimes } from '../booking/words';
 import { inThrees } from '../numbers';
 import styles from './MeetingList.module.css';
 import { Written } from './Written';
+import { useNow } from './useNow';
 
 interface MeetingCardProps {
   meeting: OwnMeeting;
@@ -43,6 +44,9 @@ export function MeetingCard({
   const recurrence = useRecurrenceText()(meeting);
   const { title, number, password, state, personal } = meeting;
   const isLive = state === 'live';
+  const now = useNow(30_000, !isPast);
+  // Before that one would wait at the door.
+  const isOpen = isLive || !meeting.start || now >= Date.parse(meeting.start) - meeting.early_start * 60_000;
   const isSeries = meeting.recurrence !== null;
   return (
     <Card
@@ -109,7 +113,12 @@ export function MeetingCard({
             >
               {t('home.invite')}
             </Button>
-            <Button size="sm" onClick={onStart} data-testid="meeting-start">
+            <Button
+              size="sm"
+              variant={isOpen ? 'filled' : 'light'}
+              onClick={onStart}
+              data-testid="meeting-start"
+            >
               {isLive ? t('home.enter') : t('home.start')}
             </Button>
           </>

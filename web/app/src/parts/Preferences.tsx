@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, Menu, NativeSelect, useMantineColorScheme } from '@mantine/core';
 import { Check, Languages, Monitor, Moon, Sun } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { LANGUAGES, type Language, setLanguage } from '../i18n';
@@ -25,6 +25,34 @@ export function Preferences() {
         <PreferenceItems />
       </Menu.Dropdown>
     </Menu>
+  );
+}
+
+/** The same as fields among other settings. */
+export function PreferenceFields() {
+  const { t, i18n } = useTranslation();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <>
+      {/* The browser's own: others lose their place on a page that is scrolled. */}
+      <NativeSelect
+        label={t('preferences.language')}
+        value={i18n.language}
+        data-testid="setting-language"
+        onChange={event => void setLanguage(event.currentTarget.value as Language)}
+        data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
+      />
+      <NativeSelect
+        label={t('preferences.colours')}
+        value={colorScheme}
+        data-testid="setting-colours"
+        onChange={event => setColorScheme(event.currentTarget.value as 'light' | 'dark' | 'auto')}
+        data={(['light', 'dark', 'auto'] as const).map(value => ({
+          value,
+          label: t(`preferences.${value}`),
+        }))}
+      />
+    </>
   );
 }
 

@@ -96,15 +96,15 @@ export function Recordings() {
           </div>
           {state === 'ready' && (
             <Group gap="xs" wrap="nowrap">
-              <ActionIcon
+              <Button
                 variant="default"
-                size={36}
+                leftSection={<Play size={15} />}
                 aria-label={t('recording.play', { title })}
                 onClick={() => setPlayed(recordings.find(one => one.id === id) ?? null)}
                 data-testid="recording-play"
               >
-                <Play size={17} />
-              </ActionIcon>
+                {t('recording.playDo')}
+              </Button>
               <Button component="a" href={file} variant="default" leftSection={<Download size={15} />}>
                 {t('recording.download')}
               </Button>
