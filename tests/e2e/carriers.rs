@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -23,6 +23,124 @@ fn found_by(names: &NameServer, trunk: &str) -> Result<Server> {
         ("HUITONG_SIP__COUNTRY", r#""86""#),
         ("HUITONG_SIP__NAME_SERVERS", &names.setting()),
     ])
+}
+
+/// A carrier that is one socket and says exactly what a test wants said.
+pub(crate) struct RawCarrier {
+    socket: UdpSocket,
+    server: SocketAddr,
+}
+
+impl RawCarrier {
+    /// And a server that calls all of +86 by it, with more in its trunk.
+    pub(crate) fn start(more: &str) -> Result<(Self, Server)> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let address = socket.local_addr()?;
+        let trunk = format!(r#"[{{name="carrier",address="{address}",caller="1",prefixes=["+86"]{more}}}]"#);
+        let server = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunk), ("HUITONG_SIP__COUNTRY", r#""86""#)])?;
+        let carrier = Self { socket, server: server.sip };
+        carrier.take("OPTIONS ")?;
+        Ok((carrier, server))
+    }
+
+    /// The next message of the server's that begins so; whoever asks whether this carrier is there is answered.
+    pub(crate) fn take(&self, begins: &str) -> Result<String> {
+        let mut buffer = [0; 8_192];
+        loop {
+            let (len, _) = self.socket.recv_from(&mut buffer).with_context(|| format!("no {begins}"))?;
+            let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            if text.starts_with("OPTIONS ") {
+                self.answer(&text, "200 OK", "", "")?;
+            }
+            if text.starts_with(begins) {
+                return Ok(text);
+            }
+        }
+    }
+
+    /// What it would offer or answer: G.711 at this socket.
+    pub(crate) fn description(&self, sound: &UdpSocket, version: u32) -> Result<String> {
+        let port = sound.local_addr()?.port();
+        Ok(format!(
+            "v=0\r\no=- 1 {version} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
+        ))
+    }
+
+    /// With whole lines of fields.
+    pub(crate) fn answer(&self, request: &str, status: &str, fields: &str, body: &str) -> Result<()> {
+        let names = ["Via:", "From:", "Call-ID:", "CSeq:"];
+        let same = request.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+        let same: String = same.map(|line| format!("{line}\r\n")).collect();
+        let to = field(request, "To")?;
+        let tag = if to.contains(";tag=") { "" } else { ";tag=carrier" };
+        let rest = self.rest(fields, body)?;
+        self.socket.send_to(format!("SIP/2.0 {status}\r\n{same}To: {to}{tag}\r\n{rest}").as_bytes(), self.server)?;
+        Ok(())
+    }
+
+    /// A request within the call that this INVITE began, and its final answer, acknowledged.
+    pub(crate) fn ask(&self, invite: &str, method: &str, cseq: u32, body: &str) -> Result<String> {
+        self.send(invite, method, cseq, body)?;
+        loop {
+            let said = self.take("SIP/2.0 ")?;
+            if !said.starts_with("SIP/2.0 1") && field(&said, "CSeq")? == format!("{cseq} {method}") {
+                if method == "INVITE" {
+                    self.send(invite, "ACK", cseq, "")?;
+                }
+                return Ok(said);
+            }
+        }
+    }
+
+    fn send(&self, invite: &str, method: &str, cseq: u32, body: &str) -> Result<()> {
+        let own = self.socket.local_addr()?;
+        let contact = field(invite, "Contact")?.split(['<', '>']).nth(1).context("an address")?;
+        let (from, to, call_id) = (field(invite, "To")?, field(invite, "From")?, field(invite, "Call-ID")?);
+        let rest = self.rest("", body)?;
+        let text = format!(
+            "{method} {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{cseq}{method}{call_id}\r\nMax-Forwards: 70\r\n\
+             From: {from};tag=carrier\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{rest}"
+        );
+        self.socket.send_to(text.as_bytes(), self.server)?;
+        Ok(())
+    }
+
+    fn rest(&self, fields: &str, body: &str) -> Result<String> {
+        let (own, kind) = (self.socket.local_addr()?, "Content-Type: application/sdp\r\n");
+        let kind = if body.is_empty() { "" } else { kind };
+        Ok(format!("Contact: <sip:c@{own}>\r\n{fields}{kind}Content-Length: {}\r\n\r\n{body}", body.len()))
+    }
+}
+
+fn field<'a>(message: &'a str, name: &str) -> Result<&'a str> {
+    let found = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    found.with_context(|| format!("no {name} in {message}"))
+}
+
+// product: P7, P11; RFC 3311 §5.1, RFC 3262 §5
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_that_moves_the_sound_while_it_rings_has_it_where_it_said_last() -> Result<()> {
+    let (carrier, server) = RawCarrier::start("")?;
+    let (first, last) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    last.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut host = host(&server).await?;
+    let id = dial(&mut host, "13812345678").await?;
+    let invite = carrier.take("INVITE ")?;
+    let reliable = "Require: 100rel\r\nRSeq: 1\r\n";
+    carrier.answer(&invite, "183 Session Progress", reliable, &carrier.description(&first, 1)?)?;
+    let acknowledged = carrier.take("PRACK ")?;
+    carrier.answer(&acknowledged, "200 OK", "", "")?;
+    let said = carrier.ask(&invite, "UPDATE", 1, &carrier.description(&last, 2)?)?;
+    assert!(said.starts_with("SIP/2.0 200") && said.contains("m=audio "), "{said}");
+    carrier.answer(&invite, "200 OK", "", "")?;
+    carrier.take("ACK ")?;
+    becomes(&mut host, &id, "answered").await?;
+    let (len, _) = last.recv_from(&mut [0; 2_048]).context("no sound where it was wanted last")?;
+    assert!(len > 12);
+    first.set_nonblocking(true)?;
+    assert!(first.recv_from(&mut [0; 2_048]).is_err(), "sound where it was wanted before");
+    Ok(())
 }
 
 // product: P7, P11; RFC 3263 §4.1, §4.2, §4.3
