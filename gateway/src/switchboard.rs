@@ -82,31 +82,101 @@ pub(crate) enum Signal {
     Refused(u16),
 }
 
-/// A call's way to the switchboard.
+/// A call's way to the switchboard. When all who have it are gone, however they went, so is the call.
 #[derive(Clone)]
-pub(crate) struct Orders {
+pub(crate) struct Orders(Arc<Owner>);
+
+struct Owner {
     key: CallKey,
     queue: mpsc::Sender<(CallKey, Order)>,
 }
 
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // Nothing is left to do where it is over already; and without a switchboard there is nobody to tell.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send((self.key, Order::HangUp)) {
+            tracing::error!(
+                "switchboard takes no orders: a call nobody owns may stand until its session timer ends it"
+            );
+        }
+    }
+}
+
 impl Orders {
+    fn new(key: CallKey, queue: mpsc::Sender<(CallKey, Order)>) -> Self {
+        Self(Arc::new(Owner { key, queue }))
+    }
+
     pub(crate) fn call(&self) -> CallKey {
-        self.key
+        self.0.key
     }
 
     pub(crate) async fn give(&self, order: Order) {
         // Without a switchboard there is nobody to tell.
-        let _ = self.queue.send((self.key, order)).await;
+        let _ = self.0.queue.send((self.0.key, order)).await;
+    }
+}
+
+/// The endpoint, and who hears what becomes of each of its calls.
+struct Board {
+    endpoint: Endpoint,
+    signals: HashMap<CallKey, mpsc::Sender<Signal>>,
+}
+
+impl Board {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, signals: HashMap::new() }
+    }
+
+    /// From now on somebody hears of it, until it is refused or over.
+    fn listen(&mut self, call: CallKey) -> mpsc::Receiver<Signal> {
+        let (signals, taken) = mpsc::channel(SIGNALS_MAX);
+        self.signals.insert(call, signals);
+        taken
+    }
+
+    fn obey(&mut self, call: CallKey, order: Order, now: Instant) {
+        match order {
+            Order::Ring => self.endpoint.ring(call, now),
+            Order::Answer(description) => self.endpoint.answer(call, &description, now),
+            Order::Reject(code, reason) => {
+                self.endpoint.reject(call, code, reason, now);
+                // Neither his ACK nor its absence is told any more.
+                self.signals.remove(&call);
+            }
+            Order::AnswerReoffer(description) => self.endpoint.answer_reoffer(call, description.as_deref(), now),
+            Order::AnswerRefer(code, reason) => self.endpoint.answer_refer(call, code, reason, now),
+            Order::Notify(code, reason) => self.endpoint.notify(call, code, reason, now),
+            Order::HangUp => {
+                self.endpoint.hang_up(call, now);
+                self.signals.remove(&call);
+            }
+        }
+    }
+
+    fn signal(&mut self, call: CallKey, signal: Signal, now: Instant) {
+        let Some(signals) = self.signals.get(&call) else { return };
+        if signals.try_send(signal).is_err() {
+            tracing::warn!("call takes no signals and is hung up");
+            self.endpoint.hang_up(call, now);
+            self.signals.remove(&call);
+        }
+    }
+
+    /// The same for what is said often: where it isn't taken it is dropped, and the call stands.
+    fn mention(&self, call: CallKey, signal: Signal) {
+        if let Some(signals) = self.signals.get(&call) {
+            let _ = signals.try_send(signal);
+        }
     }
 }
 
 pub(crate) struct Switchboard {
-    endpoint: Endpoint,
+    board: Board,
     sockets: Sockets,
     house: Arc<House>,
     calls: TaskTracker,
     closed: CancellationToken,
-    signals: HashMap<CallKey, mpsc::Sender<Signal>>,
     orders: mpsc::Receiver<(CallKey, Order)>,
     queue: mpsc::Sender<(CallKey, Order)>,
     wishes: mpsc::Receiver<Wish>,
@@ -125,8 +195,8 @@ impl Switchboard {
         registrations: Registrations,
     ) -> Self {
         let (queue, orders) = mpsc::channel(ORDERS_MAX);
-        let (signals, asked) = (HashMap::new(), HashMap::new());
-        Self { endpoint, sockets, house, calls, closed, signals, orders, queue, wishes, asked, registrations }
+        let (board, asked) = (Board::new(endpoint), HashMap::new());
+        Self { board, sockets, house, calls, closed, orders, queue, wishes, asked, registrations }
     }
 
     pub(crate) async fn run(mut self) {
@@ -136,7 +206,7 @@ impl Switchboard {
         tokio::pin!(timer);
         loop {
             // One that goes off too early costs less than setting it anew for each message.
-            let due = self.endpoint.poll_timeout();
+            let due = self.board.endpoint.poll_timeout();
             if let Some(due) = due.map(Into::into)
                 && (due < timer.deadline() || timer.is_elapsed())
             {
@@ -146,7 +216,7 @@ impl Switchboard {
                 // Calls that stand before calls that come: orders are few and bounded by the calls.
                 biased;
                 _ = self.orders.recv_many(&mut orders, TAKEN_AT_ONCE) => {
-                    orders.drain(..).for_each(|(call, order)| self.obey(call, order));
+                    orders.drain(..).for_each(|(call, order)| self.board.obey(call, order, Instant::now()));
                 }
                 Some(wish) = self.wishes.recv() => self.grant(wish),
                 taken = self.sockets.arrived.recv_many(&mut arrived, TAKEN_AT_ONCE) => {
@@ -155,11 +225,11 @@ impl Switchboard {
                     }
                     for arrived in arrived.drain(..) {
                         match arrived {
-                            Arrived::Message(source, message) => self.endpoint.handle(source, message, Instant::now()),
+                            Arrived::Message(source, message) => self.board.endpoint.handle(source, message, Instant::now()),
                             Arrived::Opened(peer, answers) => self.sockets.opened(peer, answers),
                             Arrived::Closed(peer) => self.closed(peer),
                             Arrived::Quiet((transport, peer)) => {
-                                if !self.endpoint.needs(transport, peer, Instant::now()) {
+                                if !self.board.endpoint.needs(transport, peer, Instant::now()) {
                                     self.sockets.close((transport, peer));
                                 }
                             }
@@ -167,11 +237,11 @@ impl Switchboard {
                         }
                     }
                 }
-                () = &mut timer, if due.is_some() => self.endpoint.handle_timeout(Instant::now()),
+                () = &mut timer, if due.is_some() => self.board.endpoint.handle_timeout(Instant::now()),
                 () = self.closed.cancelled() => break,
             }
             self.flush();
-            let dropped = self.endpoint.take_dropped();
+            let dropped = self.board.endpoint.take_dropped();
             for (why, count) in [("flood", dropped.flood), ("scanner", dropped.scanners)] {
                 if count > 0 {
                     metrics::counter!("gateway_messages_dropped", "why" => why).increment(count);
@@ -179,7 +249,7 @@ impl Switchboard {
             }
         }
         while let Ok((call, order)) = self.orders.try_recv() {
-            self.obey(call, order);
+            self.board.obey(call, order, Instant::now());
         }
         self.flush();
     }
@@ -187,13 +257,13 @@ impl Switchboard {
     /// What is sent may go nowhere, and what follows from that is sent next.
     fn flush(&mut self) {
         loop {
-            while let Some(event) = self.endpoint.poll_event() {
+            while let Some(event) = self.board.endpoint.poll_event() {
                 self.take(event);
             }
-            let Some(transmit) = self.endpoint.poll_transmit() else { return };
+            let Some(transmit) = self.board.endpoint.poll_transmit() else { return };
             let tls = |peer: SocketAddr| self.house.carriers.certificate_of(peer.ip());
             if let Some((transport, peer)) = self.sockets.send(transmit, tls) {
-                self.endpoint.unreachable(transport, peer, Instant::now());
+                self.board.endpoint.unreachable(transport, peer, Instant::now());
             }
         }
     }
@@ -201,31 +271,15 @@ impl Switchboard {
     /// A connection somebody made to us is gone.
     fn closed(&mut self, (transport, peer): Stream) {
         if self.sockets.closed((transport, peer)) {
-            self.endpoint.unreachable(transport, peer, Instant::now());
+            self.board.endpoint.unreachable(transport, peer, Instant::now());
         }
     }
 
     /// A connection of ours that could not be made, or is gone.
     fn lost(&mut self, (transport, peer): Stream) {
         if self.sockets.closed((transport, peer)) {
-            self.endpoint.unreachable(transport, peer, Instant::now());
+            self.board.endpoint.unreachable(transport, peer, Instant::now());
             self.house.carriers.flow_lost(transport, peer);
-        }
-    }
-
-    fn obey(&mut self, call: CallKey, order: Order) {
-        let now = Instant::now();
-        match order {
-            Order::Ring => self.endpoint.ring(call, now),
-            Order::Answer(description) => self.endpoint.answer(call, &description, now),
-            Order::Reject(code, reason) => self.endpoint.reject(call, code, reason, now),
-            Order::AnswerReoffer(description) => self.endpoint.answer_reoffer(call, description.as_deref(), now),
-            Order::AnswerRefer(code, reason) => self.endpoint.answer_refer(call, code, reason, now),
-            Order::Notify(code, reason) => self.endpoint.notify(call, code, reason, now),
-            Order::HangUp => {
-                self.endpoint.hang_up(call, now);
-                self.signals.remove(&call);
-            }
         }
     }
 
@@ -233,27 +287,20 @@ impl Switchboard {
         let now = Instant::now();
         match wish {
             Wish::Call { mut target, tls, offer, answer } => {
-                let call = self.find_way(&mut target, tls).then(|| self.endpoint.call(target, &offer, now)).flatten();
-                let begun = call.map(|call| {
-                    let (signals, taken) = mpsc::channel(SIGNALS_MAX);
-                    self.signals.insert(call, signals);
-                    (Orders { key: call, queue: self.queue.clone() }, taken)
-                });
-                // Who wished it may have gone: then the call has no owner.
-                if answer.send(begun).is_err()
-                    && let Some(call) = call
-                {
-                    self.obey(call, Order::HangUp);
-                }
+                let call =
+                    self.find_way(&mut target, tls).then(|| self.board.endpoint.call(target, &offer, now)).flatten();
+                let begun = call.map(|call| (Orders::new(call, self.queue.clone()), self.board.listen(call)));
+                // Who wished it may have gone: then the call has no owner, and is hung up.
+                let _ = answer.send(begun);
             }
-            Wish::Replace(call) => self.signal(call, Signal::Replaced),
+            Wish::Replace(call) => self.board.signal(call, Signal::Replaced, now),
             Wish::Find { account, answer } => {
                 // Who wished it may have gone.
-                let _ = answer.send(self.endpoint.bindings(&account, now));
+                let _ = answer.send(self.board.endpoint.bindings(&account, now));
             }
             Wish::Ask { mut target, tls, question, answer } => {
                 if self.find_way(&mut target, tls) {
-                    self.asked.insert(self.endpoint.ask(target, question, now), answer);
+                    self.asked.insert(self.board.endpoint.ask(target, question, now), answer);
                 }
             }
         }
@@ -277,40 +324,33 @@ impl Switchboard {
     }
 
     fn take(&mut self, event: Event) {
+        let (board, now) = (&mut self.board, Instant::now());
         match event {
             Event::Incoming(incoming) => self.incoming(incoming),
             Event::Canceled(call) => {
-                self.signal(call, Signal::Canceled);
-                self.signals.remove(&call);
+                board.signal(call, Signal::Canceled, now);
+                board.signals.remove(&call);
             }
-            Event::Confirmed(call, answer) => self.signal(call, Signal::Confirmed(answer)),
-            Event::Reoffered(call, offer) => self.signal(call, Signal::Reoffered(offer)),
-            Event::Referred(call, referral) => self.signal(call, Signal::Referred(Box::new(referral))),
-            // Nobody presses keys faster than they are taken; a flood of them is dropped, and the call stands.
-            Event::Digit(call, key) => {
-                if let Some(signals) = self.signals.get(&call) {
-                    let _ = signals.try_send(Signal::Digit(key));
-                }
-            }
+            Event::Confirmed(call, answer) => board.signal(call, Signal::Confirmed(answer), now),
+            Event::Reoffered(call, offer) => board.signal(call, Signal::Reoffered(offer), now),
+            Event::Referred(call, referral) => board.signal(call, Signal::Referred(Box::new(referral)), now),
+            // Nobody presses keys faster than they are taken.
+            Event::Digit(call, key) => board.mention(call, Signal::Digit(key)),
             Event::Ended(call) => {
-                self.signal(call, Signal::Ended);
-                self.signals.remove(&call);
+                board.signal(call, Signal::Ended, now);
+                board.signals.remove(&call);
             }
-            Event::Trying(call) => self.signal(call, Signal::Trying),
-            Event::Rings(call) => {
-                // A carrier may say it as often as it likes.
-                if let Some(signals) = self.signals.get(&call) {
-                    let _ = signals.try_send(Signal::Rings);
-                }
-            }
-            Event::Answered(call, answer) => self.signal(call, Signal::Answered(answer)),
-            Event::Redirected(call, contacts) => self.signal(call, Signal::Redirected(contacts)),
+            Event::Trying(call) => board.signal(call, Signal::Trying, now),
+            // A carrier may say it as often as it likes.
+            Event::Rings(call) => board.mention(call, Signal::Rings),
+            Event::Answered(call, answer) => board.signal(call, Signal::Answered(answer), now),
+            Event::Redirected(call, contacts) => board.signal(call, Signal::Redirected(contacts), now),
             Event::Refused(call, code) => {
-                self.signal(call, Signal::Refused(code));
-                self.signals.remove(&call);
+                board.signal(call, Signal::Refused(code), now);
+                board.signals.remove(&call);
             }
             Event::Registered(account) => {
-                let bindings = self.endpoint.bindings(&account, Instant::now());
+                let bindings = self.board.endpoint.bindings(&account, Instant::now());
                 self.registrations.note(account, bindings);
             }
             Event::Responded(request, answer) => {
@@ -324,20 +364,81 @@ impl Switchboard {
     fn incoming(&mut self, incoming: Incoming) {
         if self.house.stopping.is_cancelled() {
             let (code, reason) = crate::end_cause::EndCause::ServerStopping.refusal();
-            return self.endpoint.reject(incoming.call, code, reason, Instant::now());
+            return self.board.endpoint.reject(incoming.call, code, reason, Instant::now());
         }
-        let (signals, taken) = mpsc::channel(SIGNALS_MAX);
-        self.signals.insert(incoming.call, signals);
-        let orders = Orders { key: incoming.call, queue: self.queue.clone() };
+        let taken = self.board.listen(incoming.call);
+        let orders = Orders::new(incoming.call, self.queue.clone());
         self.calls.spawn(call::run(incoming, Arc::clone(&self.house), orders, taken));
     }
+}
 
-    fn signal(&mut self, call: CallKey, signal: Signal) {
-        let Some(signals) = self.signals.get(&call) else { return };
-        if signals.try_send(signal).is_err() {
-            tracing::warn!("call takes no signals and is hung up");
-            self.endpoint.hang_up(call, Instant::now());
-            self.signals.remove(&call);
+#[cfg(test)]
+mod tests {
+    use sip::{Message, Transport};
+
+    use super::*;
+    use crate::test_call::endpoint_at;
+
+    fn way() -> sip::Source {
+        let (peer, local) = ("192.0.2.9:5060".parse().unwrap(), "192.0.2.1:5060".parse().unwrap());
+        sip::Source { transport: Transport::Udp, peer, local }
+    }
+
+    /// A request of the n-th caller's, and what the board says to it.
+    fn says(board: &mut Board, n: usize, method: &str, to_tag: &str) -> Vec<Event> {
+        let text = format!(
+            "{method} sip:1@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n\
+             From: <sip:a@192.0.2.9>;tag={n}\r\nTo: <sip:1@192.0.2.1>{to_tag}\r\nCall-ID: {n}\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:a@192.0.2.9>\r\nContent-Length: 0\r\n\r\n"
+        );
+        board.endpoint.handle(way(), Message::parse(text.as_bytes()).unwrap(), Instant::now());
+        std::iter::from_fn(|| board.endpoint.poll_event()).collect()
+    }
+
+    fn incoming(board: &mut Board, n: usize) -> CallKey {
+        match &says(board, n, "INVITE", "")[..] {
+            [Event::Incoming(incoming)] => incoming.call,
+            other => panic!("{other:?}"),
         }
+    }
+
+    /// The tag of the refusal that was sent last.
+    fn tag(board: &mut Board) -> String {
+        let sent = std::iter::from_fn(|| board.endpoint.poll_transmit()).last().unwrap();
+        let text = String::from_utf8_lossy(&sent.bytes).into_owned();
+        let to = text.lines().find(|line| line.starts_with("To:")).unwrap();
+        to[to.find(";tag=").unwrap()..].to_owned()
+    }
+
+    // reliability: A12
+    #[test]
+    fn of_a_thousand_refused_callers_nothing_is_kept() {
+        let mut board = Board::new(endpoint_at("192.0.2.1".parse().unwrap()));
+        for n in 0..1_000 {
+            let call = incoming(&mut board, n);
+            let _signals = board.listen(call);
+            board.obey(call, Order::Reject(488, "Not Acceptable Here"), Instant::now());
+            let tag = tag(&mut board);
+            assert!(says(&mut board, n, "ACK", &tag).is_empty());
+        }
+        assert!(board.signals.is_empty(), "{}", board.signals.len());
+    }
+
+    // product: P9
+    #[test]
+    fn a_call_whose_task_is_gone_is_hung_up_once_all_of_it_is() {
+        let mut board = Board::new(endpoint_at("192.0.2.1".parse().unwrap()));
+        let call = incoming(&mut board, 1);
+        let (queue, mut orders) = mpsc::channel(ORDERS_MAX);
+        let task = Orders::new(call, queue);
+        let line = task.clone();
+        drop(task);
+        assert!(orders.try_recv().is_err(), "its line has it still");
+        let panics = std::panic::AssertUnwindSafe(move || {
+            let _line = line;
+            panic!("as a task may");
+        });
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert!(matches!(orders.try_recv(), Ok((of, Order::HangUp)) if of == call));
     }
 }
