@@ -46,11 +46,24 @@ pub(super) struct Packet<'a> {
     pub(super) record: &'a [u8],
 }
 
-/// Requests that begin no call: there are many of them, and nobody looks for them.
+/// Requests that begin no call, and what is answered to them: there are many of them, and nobody looks for them.
 pub(super) fn is_outside_of_calls(message: &[u8]) -> bool {
-    [&b"OPTIONS "[..], b"REGISTER ", b"SUBSCRIBE ", b"PUBLISH ", b"MESSAGE "]
-        .iter()
-        .any(|method| message.starts_with(method))
+    let others = [&b"OPTIONS"[..], b"REGISTER", b"SUBSCRIBE", b"PUBLISH", b"MESSAGE"];
+    method(message).is_some_and(|method| others.contains(&method))
+}
+
+/// Of a request, or of what is answered to one (RFC 3261 §8.2.6.2).
+fn method(message: &[u8]) -> Option<&[u8]> {
+    if !message.starts_with(b"SIP/2.0 ") {
+        return message.split(|byte| *byte == b' ').next();
+    }
+    let head = message.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).take_while(|line| !line.is_empty());
+    let mut cseq = head.filter_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at(colon);
+        name.trim_ascii().eq_ignore_ascii_case(b"cseq").then_some(value)
+    });
+    cseq.next()?.rsplit(|byte| byte.is_ascii_whitespace()).next()
 }
 
 pub(super) fn write(out: &mut Vec<u8>, at: Duration, way: Way, message: &[u8]) {
@@ -203,6 +216,25 @@ mod tests {
         let mut all = Vec::new();
         write(&mut all, Duration::ZERO, way("[::1]:1", "[::1]:2"), &[b'a'; 70_000]);
         assert_eq!(read(&all).map(|packet| packet.message.len()).collect::<Vec<_>>(), [MESSAGE_MAX]);
+    }
+
+    #[test]
+    fn what_is_answered_outside_of_calls_is_as_little_looked_for_as_what_is_asked() {
+        let check = |message: &str, expected: bool| {
+            assert_eq!(is_outside_of_calls(message.as_bytes()), expected, "{message}");
+        };
+        check("REGISTER sip:a SIP/2.0\r\nCSeq: 1 REGISTER\r\n\r\n", true);
+        check("INVITE sip:a SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n", false);
+        for method in ["OPTIONS", "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"] {
+            check(&format!("SIP/2.0 200 OK\r\nVia: x\r\nCSeq: 7 {method}\r\nExpires: 60\r\n\r\n"), true);
+            check(&format!("SIP/2.0 401 Unauthorized\r\nTo: <sip:a>\r\ncseq : 7\t{method} \r\n\r\n"), true);
+        }
+        for method in ["INVITE", "BYE", "INFO", "NOTIFY"] {
+            check(&format!("SIP/2.0 200 OK\r\nCSeq: 7 {method}\r\nX: OPTIONS\r\n\r\nCSeq: 7 OPTIONS\r\n"), false);
+        }
+        for damaged in ["", "SIP/2.0 ", "SIP/2.0 200 OK\r\n\r\nCSeq: 7 OPTIONS\r\n", "SIP/2.0 200 OK\r\nCSeq\r\n\r\n"] {
+            check(damaged, false);
+        }
     }
 
     #[test]
