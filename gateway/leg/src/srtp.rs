@@ -22,7 +22,8 @@ const RTCP_INDEX: usize = 4;
 /// The tag of RTCP, in both suites (RFC 4568 §6.2).
 const RTCP_TAG: usize = 10;
 
-/// Senders one key may have in a call: a transfer changes it, an attacker would change it for ever.
+/// Senders of one key whose numbers are kept, each who is heard anew in the place of the one heard longest ago. Fewer, and more of what they
+/// said can be said again by somebody else.
 const SENDERS_MAX: usize = 8;
 
 /// How the keys are used (RFC 4568 §6.2).
@@ -188,7 +189,7 @@ impl Receiver {
         let body = datagram.len().checked_sub(self.suite.rtp_tag())?;
         let (packet, tag) = datagram.split_at_mut(body);
         let (len, ssrc, seq) = header(packet)?;
-        let seen = self.senders.of(Ssrc(ssrc), SeenNumbers::before(seq.into()))?;
+        let seen = self.senders.of(Ssrc(ssrc), SeenNumbers::before(seq.into()));
         let index = index(seen, seq);
         if !seen.is_new(index, REPLAY_WINDOW) {
             return None;
@@ -207,7 +208,7 @@ impl Receiver {
         let (packet, trailer) = signed.split_at_mut(body.checked_sub(RTCP_INDEX)?);
         let index = u32::from_be_bytes(<[u8; RTCP_INDEX]>::try_from(&*trailer).ok()?);
         let (encrypted, index) = (index >> 31 == 1, u64::from(index & 0x7fff_ffff));
-        let seen = self.reporters.of(Ssrc(ssrc), SeenNumbers::default())?;
+        let seen = self.reporters.of(Ssrc(ssrc), SeenNumbers::default());
         if !encrypted || !seen.is_new(index, REPLAY_WINDOW) || packet.len() < RTCP_HEADER {
             return None;
         }
@@ -311,6 +312,26 @@ mod tests {
             let other = SrtpKey([1; 30]);
             assert_eq!(Receiver::new(suite, &other).open(&mut first.clone()), None, "another's key");
         }
+    }
+
+    // product: P7
+    #[test]
+    fn a_telephone_that_was_on_hold_twenty_times_is_heard_and_strangers_push_nobody_out() {
+        let suite = SUITES[0];
+        let (mut receiver, mut last) = (Receiver::new(suite, &KEY), Vec::new());
+        for ssrc in 1..=20 {
+            let mut bytes = packet(1);
+            bytes[8..12].copy_from_slice(&u32::to_be_bytes(ssrc));
+            Sender::new(suite, &KEY).protect(&mut bytes, 0);
+            last.clone_from(&bytes);
+            assert!(receiver.open(&mut bytes).is_some(), "the {ssrc}th");
+        }
+        for ssrc in 100..200 {
+            let mut forged = last.clone();
+            forged[8..12].copy_from_slice(&u32::to_be_bytes(ssrc));
+            assert!(receiver.open(&mut forged).is_none());
+        }
+        assert!(receiver.open(&mut last).is_none(), "what it said is still known");
     }
 
     // RFC 3711 §3.4
