@@ -60,14 +60,21 @@ impl Locator {
         }
         let services = match transport {
             Some(transport) => vec![(transport, service(transport, host))],
-            None => match self.services(host).await {
-                none if none.is_empty() => TRANSPORTS.map(|transport| (transport, service(transport, host))).into(),
-                services => services,
-            },
+            None => self.services(host).await,
         };
-        let mut places = Vec::new();
+        let mut found = Vec::new();
+        if services.is_empty() {
+            // Together: whoever is called waits for one answer and not for three.
+            let [udp, tcp, tls] = TRANSPORTS.map(|transport| service(transport, host));
+            let (udp, tcp, tls) = tokio::join!(self.servers(&udp), self.servers(&tcp), self.servers(&tls));
+            found.extend(TRANSPORTS.into_iter().zip([udp, tcp, tls]));
+        }
         for (transport, name) in services {
-            for (target, port) in self.servers(&name).await {
+            found.push((transport, self.servers(&name).await));
+        }
+        let mut places = Vec::new();
+        for (transport, servers) in found {
+            for (target, port) in servers {
                 if places.len() < PLACES_MAX {
                     places.extend(self.at(&target, port, transport).await);
                 }

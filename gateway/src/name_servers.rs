@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -56,6 +59,8 @@ pub(crate) enum Record {
 /// Where they are, and what they said.
 pub(crate) struct NameServers {
     servers: Vec<SocketAddr>,
+    /// Which of them answered last: it is asked first, so that a dead one is waited for once and not at each question.
+    first: AtomicUsize,
     known: Mutex<HashMap<(String, Kind), (Instant, Vec<Record>)>>,
 }
 
@@ -66,7 +71,7 @@ impl NameServers {
             [] => std::fs::read_to_string("/etc/resolv.conf").map(|text| of_system(&text)).unwrap_or_default(),
             named => named.to_vec(),
         };
-        Self { servers, known: Mutex::default() }
+        Self { servers, first: AtomicUsize::new(0), known: Mutex::default() }
     }
 
     /// Empty where there are none, or nobody answers.
@@ -79,12 +84,14 @@ impl NameServers {
             return records.clone();
         }
         for _ in 0..TRIES {
-            for server in &self.servers {
+            let all = self.servers.iter().enumerate();
+            for (index, server) in all.cycle().skip(self.first.load(Ordering::Relaxed)).take(self.servers.len()) {
                 let asked = timeout(ANSWER_WITHIN, ask(*server, &key.0, kind)).await;
                 let Ok(Ok(Some((records, holds)))) = asked else {
                     tracing::debug!(%server, name, ?kind, "the name server doesn't say");
                     continue;
                 };
+                self.first.store(index, Ordering::Relaxed);
                 let mut known = known();
                 let now = Instant::now();
                 if known.len() >= NAMES_MAX {
@@ -228,6 +235,33 @@ mod tests {
         (bytes[2], bytes[7]) = (0x85, 1);
         bytes.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, 11, 0, 1, 0, 2, 0x13, 0xc4, 1, b'a', 1, b'b', 0]);
         bytes
+    }
+
+    // product: P8; RFC 1035 §7.2
+    #[tokio::test]
+    async fn a_name_server_that_is_dead_is_waited_for_once() {
+        let dead = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let alive = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let servers = NameServers::new(&[dead.local_addr().unwrap(), alive.local_addr().unwrap()]);
+        tokio::spawn(async move {
+            let mut buffer = [0; DATAGRAM_MAX];
+            while let Ok((len, peer)) = alive.recv_from(&mut buffer).await {
+                let question = Packet::parse(&buffer[..len]).unwrap();
+                let said = answer(question.id(), &question.questions[0].qname.to_string());
+                alive.send_to(&said, peer).await.unwrap();
+            }
+        });
+        let asked = async |name: &str| {
+            let begun = Instant::now();
+            assert_eq!(servers.records(name, Kind::Srv).await.len(), 1, "{name}");
+            begun.elapsed()
+        };
+        assert!(asked("_sip._udp.carrier.test").await >= ANSWER_WITHIN);
+        for name in ["_sip._tcp.carrier.test", "_sips._tcp.carrier.test", "_sip._udp.other.test"] {
+            let took = asked(name).await;
+            assert!(took < ANSWER_WITHIN / 2, "{name}: {took:?}");
+        }
+        drop(dead);
     }
 
     #[test]
