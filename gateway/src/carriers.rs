@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use sip::{Answer, Credentials, Question, Source, Target};
@@ -52,6 +52,9 @@ const BAD: Duration = Duration::from_secs(30);
 /// Servers of a carrier that failed lately, of which more are forgotten.
 const BAD_MAX: usize = 32;
 
+/// The system's authorities are read anew so often: its updates come by the month, and who is believed no more is believed for so long.
+const AUTHORITIES_KEPT: Duration = Duration::from_secs(24 * 3600);
+
 /// A server that stops waits no longer for a carrier to take note.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -74,6 +77,7 @@ struct State {
     usage: Mutex<Usage>,
     arrivals: Mutex<Arrivals>,
     servers: Mutex<Servers>,
+    certificates: Mutex<Option<Certificates>>,
     /// The connection we registered by is gone.
     lost: Notify,
 }
@@ -91,6 +95,36 @@ struct Servers {
     home: Option<Place>,
     /// By which proxies requests go from there (RFC 3608).
     service_route: Vec<String>,
+}
+
+/// Whom we believe at a carrier over TLS and what we show there, as it was read. Its connections share it: they resume sessions
+/// (RFC 8446 §2.2).
+#[derive(Clone)]
+struct Certificates {
+    /// None where it can't be read.
+    peer: Option<TlsPeer>,
+    /// When the files were written.
+    written: Vec<Option<SystemTime>>,
+    read: Instant,
+}
+
+impl Certificates {
+    /// Reads files: nothing that waits for others may.
+    fn read(trunk: &Trunk, before: Option<Self>) -> Self {
+        let files = trunk.authority.iter().chain(trunk.certificate.iter().flat_map(|(chain, key)| [chain, key]));
+        let written: Vec<_> = files.map(|file| file.metadata().and_then(|file| file.modified()).ok()).collect();
+        let has_changed = |before: &Self| {
+            before.written != written || trunk.authority.is_none() && before.read.elapsed() >= AUTHORITIES_KEPT
+        };
+        match before {
+            Some(before) if !has_changed(&before) => before,
+            // Where they can't be read now, what was read before holds.
+            before => {
+                let peer = tls_peer(trunk).or_else(|| before?.peer);
+                Self { peer, written, read: Instant::now() }
+            }
+        }
+    }
 }
 
 impl Servers {
@@ -122,6 +156,15 @@ impl State {
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn certificates(&self) -> MutexGuard<'_, Option<Certificates>> {
+        self.certificates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it was read last.
+    fn tls_peer(&self) -> Option<TlsPeer> {
+        self.certificates().as_ref()?.peer.clone()
     }
 }
 
@@ -220,18 +263,38 @@ impl Carriers {
         self.states.get(index).map(|state| &state.arrivals)
     }
 
-    /// Its servers in the order they are tried: where we are registered, then as they are found, those that failed lately last.
-    pub(crate) async fn places(&self, index: usize) -> Vec<Place> {
+    /// Its servers in the order they are tried: where we are registered, then as they are found, those that failed lately last. Whom we
+    /// believe there is known then, too.
+    pub(crate) async fn places(self: &Arc<Self>, index: usize) -> Vec<Place> {
         let (Some(state), Some(trunk)) = (self.states.get(index), self.plan.trunks().get(index)) else {
             return Vec::new();
         };
         let transport = trunk.transport.map(transport_of);
         let (found, by_records) = self.locator.places(&trunk.host, trunk.port, transport).await;
-        let mut servers = state.servers();
-        if !found.is_empty() {
-            (servers.found, servers.by_records) = (found, by_records);
+        let places = {
+            let mut servers = state.servers();
+            if !found.is_empty() {
+                (servers.found, servers.by_records) = (found, by_records);
+            }
+            servers.in_order(Instant::now())
+        };
+        if places.iter().any(|place| place.transport == sip::Transport::Tls) {
+            let carriers = Arc::clone(self);
+            // Disks may be slow.
+            let read = tokio::task::spawn_blocking(move || carriers.read_certificates(index)).await;
+            if let Err(error) = read {
+                tracing::error!(trunk = trunk.name, %error, "certificates aren't read");
+            }
         }
-        servers.in_order(Instant::now())
+        places
+    }
+
+    fn read_certificates(&self, index: usize) {
+        if let (Some(state), Some(trunk)) = (self.states.get(index), self.plan.trunks().get(index)) {
+            let before = state.certificates().clone();
+            let read = Certificates::read(trunk, before);
+            *state.certificates() = Some(read);
+        }
     }
 
     /// One of its servers took what was sent there, or didn't (RFC 3263 §4.3).
@@ -252,9 +315,7 @@ impl Carriers {
     /// What a carrier at this address is to show where we connect to it by TLS; none where no trunk by TLS has a server there.
     pub(crate) fn certificate_of(&self, address: IpAddr) -> Option<TlsPeer> {
         let is_there = |place: &Place| place.transport == sip::Transport::Tls && place.address.ip() == address;
-        let mut all = self.states.iter().zip(self.plan.trunks());
-        let (_, trunk) = all.find(|(state, _)| state.servers().found.iter().any(is_there))?;
-        tls_peer(trunk)
+        self.states.iter().find(|state| state.servers().found.iter().any(is_there))?.tls_peer()
     }
 
     /// Registers at each and asks the others, until the server stops.
@@ -265,7 +326,7 @@ impl Carriers {
         }
     }
 
-    async fn keep_one(&self, index: usize) {
+    async fn keep_one(self: &Arc<Self>, index: usize) {
         let (trunk, state) = (&self.plan.trunks()[index], &self.states[index]);
         let call_id = format!("{:032x}", rand::random::<u128>());
         let up = metrics::gauge!("gateway_trunk_up", "trunk" => trunk.name.clone());
@@ -334,7 +395,7 @@ impl Carriers {
     }
 
     /// One server after the other, until one answers.
-    async fn ask(&self, index: usize, call_id: &str, question: Question) -> Option<Answer> {
+    async fn ask(self: &Arc<Self>, index: usize, call_id: &str, question: Question) -> Option<Answer> {
         let places = self.places(index).await;
         let last = places.len().saturating_sub(1);
         let mut answer = None;
@@ -371,7 +432,7 @@ impl Carriers {
         answered.await.ok()
     }
 
-    /// A request of ours to this server of this carrier; none where its certificate can't be checked.
+    /// A request of ours to this server of this carrier, as [`Self::places`] has it; none where its certificate can't be checked.
     pub(crate) fn target(
         &self,
         index: usize,
@@ -384,7 +445,7 @@ impl Carriers {
         let (routes, by_records) = (state.route_from(place), state.servers().by_records);
         let tls = match place.transport {
             sip::Transport::Udp | sip::Transport::Tcp | sip::Transport::Ws => None,
-            sip::Transport::Tls => Some(tls_peer(trunk)?),
+            sip::Transport::Tls => Some(state.tls_peer()?),
         };
         let credentials = trunk.user.clone().zip(trunk.password.clone());
         // The switchboard chooses one of its sockets.
@@ -454,16 +515,40 @@ mod tests {
     }
 
     // RFC 5922 §4
-    #[test]
-    fn a_connection_made_anew_is_believed_by_the_name_of_the_trunk_it_leads_to() {
+    #[tokio::test]
+    async fn a_connection_made_anew_is_believed_by_the_name_of_the_trunk_it_leads_to() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (carriers, ..) = carriers("transport = \"tls\"\n");
         let address = SocketAddr::from(([192, 0, 2, 1], 5061));
         assert!(carriers.certificate_of(address.ip()).is_none(), "nobody was found there yet");
-        carriers.states[0].servers().found = vec![Place { transport: sip::Transport::Tls, address }];
+        assert_eq!(carriers.places(0).await, [Place { transport: sip::Transport::Tls, address }]);
         let name = carriers.certificate_of(address.ip()).map(|peer| peer.name);
         assert_eq!(name, Some("192.0.2.1".try_into().unwrap()));
         assert!(carriers.certificate_of("192.0.2.2".parse().unwrap()).is_none());
+    }
+
+    // product: P7; RFC 8446 §2.2
+    #[tokio::test]
+    async fn whom_a_trunk_believes_is_read_once_until_its_file_is_another() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (carriers, ..) = carriers(&format!("transport = \"tls\"\nauthority = {:?}\n", file.path()));
+        let known = async || {
+            let place = carriers.places(0).await[0];
+            let uri = "sip:1@a".to_owned();
+            carriers.target(0, place, uri.clone(), uri).unwrap().1.unwrap().config
+        };
+        let first = known().await;
+        assert!(Arc::ptr_eq(&first, &known().await), "sessions are resumed by what is shared");
+        let write = |text: &str, later_s: u64| {
+            std::fs::write(file.path(), text).unwrap();
+            let then = SystemTime::now() + Duration::from_secs(later_s);
+            std::fs::File::options().write(true).open(file.path()).unwrap().set_modified(then).unwrap();
+        };
+        write("-----BEGIN CERTIFICATE-----\nhalf of one", 10);
+        assert!(Arc::ptr_eq(&first, &known().await), "what can't be read changes nothing");
+        write("", 20);
+        assert!(!Arc::ptr_eq(&first, &known().await));
     }
 
     // product: P7; RFC 3261 §10.2.8

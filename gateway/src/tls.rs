@@ -18,7 +18,7 @@ pub(crate) struct TlsPeer {
 }
 
 impl TlsPeer {
-    /// Whoever has a certificate of that name by one of the system's authorities, or by the one in the file. `ours` is what we show
+    /// Reads files. Whoever has a certificate of that name by one of the system's authorities, or by the one in the file. `ours` is what we show
     /// where he asks, a chain and its key.
     pub(crate) fn new(host: &str, authority: Option<&Path>, ours: Option<&(PathBuf, PathBuf)>) -> Result<Self, String> {
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
