@@ -42,6 +42,13 @@ fn check(file: Option<&Path>, number: Option<&str>) -> anyhow::Result<()> {
         let port = trunk.port.map(|port| format!(":{port}")).unwrap_or_default();
         println!("  {}  {}{port}  {way}, {calls} calls, priority {priority}; {may}", trunk.name, trunk.host);
     }
+    for trunk in plan.unguarded() {
+        println!(
+            "warning: {} takes numbers without a plus as they are written, premium numbers too: those are known by their \
+             country's code alone. Set sip.country, and prefixes that begin with +",
+            trunk.name
+        );
+    }
     let Some(number) = number else { return Ok(()) };
     let dialled = plan.read(number).with_context(|| format!("{number:?} is no telephone number"))?;
     let names: Vec<&str> = plan.carriers(&dialled).map(|(_, trunk)| trunk.name.as_str()).collect();

@@ -21,6 +21,21 @@ const DIGITS_MAX: usize = 15;
 /// Digits of the shortest that is dialled: extensions. Numbers of three digits are the police's.
 const DIGITS_MIN: usize = 4;
 
+/// Digits of the longest extension of a house that has a country.
+const EXTENSION_MAX: usize = 6;
+
+/// Digits of the longest number within a country, without its leading 0, where it isn't [`NATIONAL_MAX`] (ITU-T E.164, national numbering
+/// plans): with more, and the country's code in front, that code was written.
+const NATIONAL: &[(&str, usize)] = &[("45", 8), ("47", 8), ("55", 11), ("65", 8), ("86", 11)];
+/// See [`NATIONAL`].
+const NATIONAL_MAX: usize = 10;
+
+/// Where a leading 0 is no prefix of long distance but a digit of the number, dialled from abroad too.
+const KEEP_ZERO: &[&str] = &["225", "242", "378", "39"];
+
+/// What stands in front of international numbers (ITU-T E.164: the international prefix) beside 00.
+const INTERNATIONAL: &[(&str, &str)] = &[("1", "011")];
+
 /// How a carrier is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -285,20 +300,27 @@ impl DialPlan {
         let written: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '\u{a0}')).collect();
         let digits = written.strip_prefix('+').unwrap_or(&written);
         let is_number =
-            (DIGITS_MIN..=DIGITS_MAX + 2).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+            (DIGITS_MIN..=DIGITS_MAX + 3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
         if !is_number {
             return None;
         }
-        let international = written.strip_prefix('+').or_else(|| written.strip_prefix("00"));
+        let abroad = INTERNATIONAL.iter().find(|(country, _)| self.country.as_deref() == Some(*country));
+        let international = written
+            .strip_prefix('+')
+            .or_else(|| written.strip_prefix(abroad?.1))
+            .or_else(|| written.strip_prefix("00"));
         let dialled = match (international, &self.country) {
             (Some(digits), _) => format!("+{digits}"),
-            // Short ones are extensions of the house.
-            (None, Some(country)) if digits.len() > 6 => {
-                format!("+{country}{}", digits.strip_prefix('0').unwrap_or(digits))
-            }
+            (None, Some(country)) if digits.len() > EXTENSION_MAX => in_country(country, digits),
             (None, _) => digits.to_owned(),
         };
         (dialled.len() <= DIGITS_MAX + 1).then_some(Dialled(dialled))
+    }
+
+    /// Carriers by which a number goes as it was written, with its country's code or not, so that no list of premium numbers knows it.
+    pub fn unguarded(&self) -> impl Iterator<Item = &Trunk> {
+        let takes_digits = |trunk: &&Trunk| trunk.prefixes.iter().any(|prefix| !prefix.starts_with('+'));
+        self.trunks.iter().filter(move |trunk| self.country.is_none() && takes_digits(trunk))
     }
 
     /// What somebody of that number is spoken to in: nobody has said.
@@ -325,6 +347,16 @@ impl Trunk {
     pub fn user_part<'a>(&self, number: &'a Dialled) -> &'a str {
         if self.plus { &number.0 } else { number.0.trim_start_matches('+') }
     }
+}
+
+/// A number without an international prefix, as the world dials it. People of some countries write their own code without a plus too.
+fn in_country(country: &str, digits: &str) -> String {
+    let longest = NATIONAL.iter().find(|(code, _)| *code == country).map_or(NATIONAL_MAX, |(_, longest)| *longest);
+    if digits.len() > longest && digits.starts_with(country) {
+        return format!("+{digits}");
+    }
+    let bare = digits.strip_prefix('0').filter(|_| !KEEP_ZERO.contains(&country)).unwrap_or(digits);
+    format!("+{country}{bare}")
 }
 
 /// Of a host, a user, a number: nothing that ends a header field or an address.
@@ -398,6 +430,55 @@ mod tests {
         for bad in ["", "110", "+", "sip:a@b", "1381234567x", "+86 138; DROP", "12345678901234567890"] {
             check(&china, bad, None);
         }
+    }
+
+    // product: P8
+    #[test]
+    fn a_number_with_its_own_countrys_code_has_it_once() {
+        let check = |country: &str, text: &str, dialled: &str| {
+            let plan = DialPlan::new(Vec::new(), Some(country.to_owned()));
+            let read = plan.read(text).map(|number| number.reveal().to_owned());
+            assert_eq!(read.as_deref(), Some(dialled), "{text} in {country}");
+            assert_eq!(plan.read(dialled).map(|number| number.reveal().to_owned()), read, "read again");
+        };
+        check("86", "8613812345678", "+8613812345678");
+        check("86", "86 10 6552 9988", "+861065529988");
+        check("86", "0851 8612 3456", "+8685186123456");
+        check("86", "85186123456", "+8685186123456");
+        check("1", "1 (212) 555-1234", "+12125551234");
+        check("1", "212 555 1234", "+12125551234");
+        check("1", "011 86 138 1234 5678", "+8613812345678");
+        check("1", "011 44 20 7946 0000", "+442079460000");
+        check("1", "00442079460000", "+442079460000");
+        check("86", "011 6552 9988", "+861165529988");
+        check("39", "06 1234 5678", "+390612345678");
+        check("39", "391 234 5678", "+393912345678");
+        check("39", "39 06 1234 5678", "+390612345678");
+        check("39", "39 391 234 5678", "+393912345678");
+        check("44", "020 7946 0000", "+442079460000");
+        check("44", "44 20 7946 0000", "+442079460000");
+        check("47", "4712 3456", "+4747123456");
+        check("47", "47 4061 2345", "+4740612345");
+        check("55", "55 99123 4567", "+5555991234567");
+        check("55", "55 11 96123 4567", "+5511961234567");
+        check("7", "7 912 345 67 89", "+79123456789");
+        check("91", "91234 56789", "+919123456789");
+        check("65", "6512 3456", "+6565123456");
+    }
+
+    // product: P8
+    #[test]
+    fn who_dials_numbers_as_they_are_written_is_told_that_nothing_is_barred() {
+        let trunk = |prefixes: &str| read(&format!("{PLAIN}prefixes = {prefixes}\n")).unwrap();
+        let check = |country: Option<&str>, prefixes: &str, expected: usize| {
+            let plan = DialPlan::new(vec![trunk(prefixes)], country.map(str::to_owned));
+            assert_eq!(plan.unguarded().count(), expected, "{country:?} {prefixes}");
+        };
+        check(None, "[\"1\"]", 1);
+        check(None, "[\"+1\", \"1900\"]", 1);
+        check(None, "[\"+1\"]", 0);
+        check(None, "[]", 0);
+        check(Some("1"), "[\"1\"]", 0);
     }
 
     // product: P7

@@ -333,7 +333,9 @@ fn the_dial_plan_is_read_and_what_is_wrong_with_it_is_named_by_file_and_line() -
     };
     let good = "[sip]\ncountry = \"86\"\n[[sip.trunks]]\nname = \"a\"\naddress = \"h\"\ncaller = \"1000\"\nprefixes = [\"+86\"]\n";
     let (is_good, said) = check(good, "138 1234 5678")?;
-    assert!(is_good && said.contains("+8613812345678 goes by a"), "{said}");
+    assert!(is_good && said.contains("+8613812345678 goes by a") && !said.contains("warning"), "{said}");
+    let (is_good, said) = check(&good.replace("country = \"86\"\n", "").replace("+86", "138"), "13812345678")?;
+    assert!(is_good && said.contains("warning: a takes numbers without a plus"), "{said}");
     let (is_good, said) = check(good, "+442079460000")?;
     assert!(!is_good && said.contains("may not be dialled"), "{said}");
     let priced = format!("{good}[[sip.prices]]\nprefix = \"+86\"\nper_minute = 0.15\n");
