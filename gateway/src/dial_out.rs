@@ -261,9 +261,7 @@ async fn place(
     let answer = |offer: Vec<u8>| {
         let mut agreed = offer::agree_at(leg.local(), &offer, signalling, &house.ours).ok()?;
         security.join(&mut agreed);
-        // What was to be encrypted is not made plain by whoever is on the way.
-        let is_plain = agreed.crypto.is_none() && agreed.dtls.is_none();
-        if is_plain && encryption != Encryption::None {
+        if security.refuses(&agreed) {
             return None;
         }
         version += 1;

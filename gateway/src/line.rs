@@ -257,6 +257,9 @@ impl Line {
         } else {
             self.security.join(&mut agreed);
         }
+        if self.security.refuses(&agreed) {
+            return None;
+        }
         self.leg.start(settings(&agreed, self.signalling, &self.security)).await.ok()?;
         self.security.agreed(&agreed);
         self.direction = agreed.direction;

@@ -16,6 +16,8 @@ pub(crate) struct Security {
     fingerprint: Fingerprint,
     /// As an offer of ours is to have it.
     encryption: Encryption,
+    /// Whoever configured this call wants it encrypted, whatever comes of it.
+    is_required: bool,
     /// Who began the handshake there was.
     was_active: Option<bool>,
 }
@@ -24,7 +26,8 @@ impl Security {
     pub(crate) fn new(plane: &Plane, encryption: Encryption) -> Self {
         let identity = Arc::clone(plane.identity());
         let fingerprint = Fingerprint { hash: Hash::Sha256, digest: identity.fingerprint().to_vec() };
-        Self { key: rand::random(), identity, fingerprint, encryption, was_active: None }
+        let is_required = encryption != Encryption::None;
+        Self { key: rand::random(), identity, fingerprint, encryption, is_required, was_active: None }
     }
 
     /// For an offer of ours, and for what is answered to it.
@@ -40,6 +43,11 @@ impl Security {
     pub(crate) fn join(&self, agreed: &mut Agreed) {
         agreed.secure(self.key);
         agreed.certify(&self.fingerprint, self.was_active);
+    }
+
+    /// What was to be encrypted is not made plain by whoever is on the way.
+    pub(crate) fn refuses(&self, agreed: &Agreed) -> bool {
+        self.is_required && agreed.crypto.is_none() && agreed.dtls.is_none()
     }
 
     /// The call goes on with this.

@@ -13,6 +13,11 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 use tests::{Baresip, Client, Codec, Heard, PASSWORD, Pjsua, RawPhone, Server};
 
+use crate::{
+    carriers::RawCarrier,
+    dial_out::{becomes, dial, host},
+};
+
 /// What stands for a heard tone and for none: tones are sent at 0.2.
 const LOUD: f32 = 0.1;
 const SILENT: f32 = 0.01;
@@ -95,6 +100,29 @@ async fn telephones_are_called_encrypted_as_is_set_for_them() -> Result<()> {
     while first[0].listen(1.0)?.tone(900.0, 1.0) < 0.05 {}
     while second[0].listen(1.0)?.tone(600.0, 1.0) < 0.05 {}
     assert!(server.counted("plane_handshakes", "").await? >= 1);
+    Ok(())
+}
+
+// product: P7, P8; RFC 3264 §8
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_to_be_encrypted_is_not_made_plain_once_it_is_taken() -> Result<()> {
+    let (carrier, server) = RawCarrier::start(r#",encryption="sdes""#)?;
+    let sound = UdpSocket::bind("127.0.0.1:0")?;
+    let mut host = host(&server).await?;
+    let id = dial(&mut host, "13812345678").await?;
+    let invite = carrier.take("INVITE ")?;
+    let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkw\r\n";
+    let description = |version: u32, secure: bool| -> Result<String> {
+        let plain = carrier.description(&sound, version)?;
+        Ok(if secure { plain.replace("RTP/AVP", "RTP/SAVP") + key } else { plain })
+    };
+    carrier.answer(&invite, "200 OK", "", &description(1, true)?)?;
+    carrier.take("ACK ")?;
+    becomes(&mut host, &id, "answered").await?;
+    for (cseq, secure, expected) in [(1, false, "488"), (2, true, "200"), (3, false, "488")] {
+        let said = carrier.ask(&invite, "INVITE", cseq, &description(cseq + 1, secure)?)?;
+        assert!(said.starts_with(&format!("SIP/2.0 {expected}")), "{secure}: {said}");
+    }
     Ok(())
 }
 
