@@ -7,7 +7,7 @@ use media::Clip;
 use model::{DialState, DialView, EndReason, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper};
 use sipconf::{Announce, Keypad, KeypadCommand, Prompt};
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc},
+    sync::mpsc,
     time::{Duration, Instant, sleep_until},
 };
 
@@ -35,7 +35,8 @@ const EXTENSION_MIN: u32 = 30;
 /// Until the call or the meeting ends, or he leaves; [`EndCause::Moved`] where the line says where he goes.
 pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
     let house = Arc::clone(&line.house);
-    let held = Held { meeting: seat.handle.id(), resume: seat.resume.clone(), language: line.language };
+    let (meeting, participant) = (seat.handle.id(), seat.participant);
+    let held = Held { meeting, participant, resume: seat.resume.clone(), language: line.language };
     let _sitting = house.seats.sit(line.orders.call(), held);
     line.seated = true;
     let cause = sit(line, seat).await;
@@ -107,10 +108,9 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                 Some(SeatEvent::Ended(reason)) => return reason.into(),
                 None => return EndReason::Replaced.into(),
             },
-            told = caller.entry.told.recv() => match told {
-                Ok(Told { who, came, name }) if who != caller.me => caller.announcement(came, name, line),
-                // Of so many at once none is announced.
-                Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => None,
+            told = caller.entry.told() => match told {
+                Some(Told { who, came, name }) if who != caller.me => caller.announcement(came, name, line),
+                Some(_) | None => None,
             },
             () = until(forgotten) => {
                 caller.question = None;
@@ -165,7 +165,8 @@ impl Caller {
     fn sit_down(seat: Seat, line: &mut Line) -> (Self, mpsc::Receiver<SeatEvent>) {
         let Seat { participant, handle, snapshot, events, .. } = seat;
         tracing::info!(%participant, meeting_id = %handle.id(), "caller joined");
-        let entry = line.house.rolls.clone().enter(handle.id(), participant, line.name.take());
+        let entered = line.entry.take().filter(|entry| entry.is_of(handle.id(), participant));
+        let entry = entered.unwrap_or_else(|| line.house.rolls.enter(handle.id(), participant, line.name.take()));
         let people = &snapshot.participants;
         let caller = Self {
             me: participant,

@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     House,
     end_cause::EndCause,
+    names::Entry,
     offer,
     security::Security,
     switchboard::{Order, Orders, Signal},
@@ -52,6 +53,8 @@ pub(crate) struct Line {
     /// As he said it before he came in.
     pub(crate) name: Option<Recording>,
     pub(crate) sayings: Sayings,
+    /// On the roll of the meeting he goes to, where he is on it already: by a call that this one takes over.
+    pub(crate) entry: Option<Entry>,
     pub(crate) security: Security,
     /// Who says that his number is his.
     pub(crate) vouched: Vouched,
@@ -156,6 +159,7 @@ impl Line {
             name: None,
             sayings: Sayings::default(),
             security,
+            entry: None,
             vouched: Vouched::Nobody,
             trunk: None,
             greeted: false,

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use model::MeetingId;
+use model::{MeetingId, ParticipantId};
 use sip::{CallKey, Replaces};
 use sipconf::Language;
 
@@ -14,6 +14,7 @@ use sipconf::Language;
 #[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) meeting: MeetingId,
+    pub(crate) participant: ParticipantId,
     /// The secret that gives it again.
     pub(crate) resume: String,
     /// What he is spoken to in.

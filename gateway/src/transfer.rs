@@ -99,6 +99,8 @@ pub(crate) async fn take_over(line: &mut Line, replaced: CallKey, caller: &Phone
         Some(held) => {
             (line.language, line.greeted) = (held.language, true);
             line.own = house.conference.meeting_prompts(held.meeting).await;
+            // Before his first call leaves: nobody hears him go and come.
+            line.entry = Some(house.rolls.enter(held.meeting, held.participant, None));
             let request = JoinRequest {
                 meeting: held.meeting,
                 password: None,
@@ -114,6 +116,7 @@ pub(crate) async fn take_over(line: &mut Line, replaced: CallKey, caller: &Phone
             let joined = house.conference.join(request).await;
             if let Err(refusal) = &joined {
                 tracing::warn!(%refusal, "a call that takes another over can't have its seat");
+                line.entry = None;
             }
             joined.ok()
         }
