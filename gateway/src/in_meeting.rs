@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     end_cause::EndCause,
-    line::{Happening, Line},
+    line::{Happening, Line, Sayings},
     names::{ANNOUNCED_MAX, Entry, Told},
     seats::Held,
     switchboard::Order,
@@ -39,6 +39,8 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
     let held = Held { meeting, participant, resume: seat.resume.clone(), language: line.language };
     let _sitting = house.seats.sit(line.orders.call(), held);
     line.seated = true;
+    // What was said in another meeting is no news in this one.
+    line.sayings = Sayings::default();
     let cause = sit(line, seat).await;
     line.seated = false;
     cause

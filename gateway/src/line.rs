@@ -73,7 +73,8 @@ pub(crate) struct Line {
 /// What is said to a caller in his meeting, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Sayings {
-    playing: Option<PlayId>,
+    /// And until when its end must have been told.
+    playing: Option<(PlayId, Instant)>,
     waiting: VecDeque<Clip>,
 }
 
@@ -158,8 +159,8 @@ impl Line {
             volume_db: 0,
             name: None,
             sayings: Sayings::default(),
-            security,
             entry: None,
+            security,
             vouched: Vouched::Nobody,
             trunk: None,
             greeted: false,
@@ -303,9 +304,9 @@ impl Line {
 
     /// Says something when what is being said has been said.
     pub(crate) async fn say(&mut self, clip: Clip) -> Result<(), EndCause> {
-        if self.sayings.playing.is_none() {
-            self.sayings.playing = Some(self.play(clip).await?);
-            return Ok(());
+        if self.sayings.playing.is_none_or(|(_, until)| until <= Instant::now()) {
+            self.sayings.waiting.push_back(clip);
+            return self.say_next().await;
         }
         if self.sayings.waiting.len() >= SAYINGS_MAX {
             self.sayings.waiting.pop_front();
@@ -316,18 +317,26 @@ impl Line {
 
     /// Says something at once: an answer to a key. What is being said stops.
     pub(crate) async fn say_now(&mut self, clips: &[Clip]) -> Result<(), EndCause> {
-        self.sayings.playing = Some(self.play(sipconf::join(clips)).await?);
-        Ok(())
+        self.sayings.waiting.push_front(sipconf::join(clips));
+        self.say_next().await
     }
 
     /// Something has been said: the next.
     pub(crate) async fn said(&mut self, id: PlayId) -> Result<(), EndCause> {
-        if self.sayings.playing == Some(id) {
-            self.sayings.playing = match self.sayings.waiting.pop_front() {
-                Some(clip) => Some(self.play(clip).await?),
-                None => None,
-            };
+        match self.sayings.playing {
+            Some((playing, _)) if playing == id => self.say_next().await,
+            Some(_) | None => Ok(()),
         }
+    }
+
+    async fn say_next(&mut self) -> Result<(), EndCause> {
+        self.sayings.playing = match self.sayings.waiting.pop_front() {
+            Some(clip) => {
+                let until = told_until(&clip);
+                Some((self.play(clip).await?, until))
+            }
+            None => None,
+        };
         Ok(())
     }
 
@@ -383,9 +392,14 @@ impl Line {
     /// Plays one after the other, and stops at the first key (barge-in). The key, or none after `patience` of silence.
     pub(crate) async fn ask(&mut self, clips: &[Clip], patience: Duration) -> Result<Option<char>, EndCause> {
         for clip in clips {
+            let until = told_until(clip);
             let playing = self.play(clip.clone()).await?;
             loop {
-                match self.next().await? {
+                let happening = tokio::select! {
+                    happening = self.next() => happening?,
+                    () = sleep_until(until) => break,
+                };
+                match happening {
                     Happening::Digit(key) => {
                         self.leg.stop_playing();
                         return Ok(Some(key));
@@ -427,6 +441,15 @@ impl Line {
         }
     }
 }
+
+/// When the end of what begins to play now must have been told.
+fn told_until(clip: &Clip) -> Instant {
+    Instant::now() + clip.duration() + TOLD_WITHIN
+}
+
+/// The end of what plays is told so long after it at the latest. A busy worker is later than its clock by less; more, and whoever it is not told
+/// to, since he takes no facts, waits longer in silence.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
 
 /// After a prompt, until the first key: time to look a number up.
 const FIRST_KEY: Duration = Duration::from_secs(8);

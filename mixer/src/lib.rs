@@ -34,6 +34,7 @@ use codec::{Encoder, OPUS_LOSS_PERCENT};
 pub use line::{LineCare, LineEvent};
 pub use recording::{RECORDING_TICKS_MAX, Recording};
 use resample::RateClass;
+pub use seat::Playing;
 use seat::Seat;
 pub use seat_map::{SeatKey, SeatMap};
 pub use speakers::{Speakers, SpeakersChanged};
@@ -183,15 +184,18 @@ impl Mixer {
         Ok(self.seats.add(seat))
     }
 
-    /// What plays there ends without being told.
-    pub fn remove(&mut self, seat: SeatKey) {
-        let Some(seat) = self.seats.remove(seat) else { return };
+    /// What plays there, where something does: it goes on at another seat by [`Self::play_on`], or ends without being told.
+    pub fn remove(&mut self, seat: SeatKey) -> Option<Playing> {
+        let mut seat = self.seats.remove(seat)?;
         if let Some(class) = seat.hears() {
             self.listeners[class as usize] -= 1;
         }
         if let Some(stage) = seat.stage {
             self.stages[stage].owner = None;
         }
+        let mut playing = seat.playing.take()?;
+        playing.leave(seat.class());
+        Some(playing)
     }
 
     /// A muted input counts for nobody: not in the mix, no voice track, no level.
@@ -246,11 +250,16 @@ impl Mixer {
 
     /// Plays to this seat alone, over the quieter mix; what played before stops.
     pub fn play(&mut self, seat: SeatKey, id: PlayId, clip: Clip, looping: bool) {
+        self.play_on(seat, Playing::new(id, clip, looping));
+    }
+
+    /// The same with what played at another seat, from where it was.
+    pub fn play_on(&mut self, seat: SeatKey, playing: Playing) {
         let crowded = self.own_encoders >= OWN_ENCODERS_MAX;
         if let Some(seat) = self.seats.get_mut(seat) {
             let alone = seat.config.apart || crowded && seat.own_encoder.is_none();
             self.own_encoders += usize::from(!alone && seat.config.output == Some(AudioCodec::Opus));
-            seat.play(id, clip, looping, alone);
+            seat.play(playing, alone);
         }
     }
 

@@ -64,18 +64,34 @@ pub(crate) struct Seat {
     passed: Option<Arc<[u8]>>,
 }
 
-pub(crate) struct Playing {
+/// What plays to a seat. It can go on at another one.
+pub struct Playing {
     id: PlayId,
     clip: Clip,
     looping: bool,
     /// Nothing else is heard meanwhile, so what is sent is the same for all who hear it.
     alone: bool,
-    /// The piece that plays, and where in it, at the rate of the seat.
+    /// The piece that plays, and where in it, at the rate of the seat; at 48 kHz while it has none.
     piece: usize,
     at: usize,
 }
 
 impl Playing {
+    /// As whoever plays it knows it.
+    #[must_use]
+    pub fn id(&self) -> PlayId {
+        self.id
+    }
+
+    pub(crate) fn new(id: PlayId, clip: Clip, looping: bool) -> Self {
+        Self { id, clip, looping, alone: false, piece: 0, at: 0 }
+    }
+
+    /// Between two seats its place is counted at 48 kHz.
+    pub(crate) fn leave(&mut self, class: Option<RateClass>) {
+        self.at *= per_sample(class);
+    }
+
     /// True where there is none.
     fn next_piece(&mut self) -> bool {
         (self.piece, self.at) = (self.piece + 1, 0);
@@ -86,6 +102,11 @@ impl Playing {
         }
         is_over
     }
+}
+
+/// Samples of 48 kHz to one of this class.
+fn per_sample(class: Option<RateClass>) -> usize {
+    FRAME_SAMPLES / class.unwrap_or(RateClass::Full).samples()
 }
 
 impl Seat {
@@ -254,8 +275,9 @@ impl Seat {
         (!buffer.is_empty()).then(|| (buffer.as_slice().into(), level))
     }
 
-    pub(crate) fn play(&mut self, id: PlayId, clip: Clip, looping: bool, alone: bool) {
-        self.playing = Some(Playing { id, clip, looping, alone, piece: 0, at: 0 });
+    pub(crate) fn play(&mut self, mut playing: Playing, alone: bool) {
+        playing.at /= per_sample(self.class());
+        self.playing = Some(Playing { alone, ..playing });
     }
 
     /// The payload of 20 ms where it is Opus and nothing but what plays is heard, with how loud it is; and the id when it ends here.

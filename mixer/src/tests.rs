@@ -288,6 +288,43 @@ fn of_hundreds_who_are_spoken_to_at_once_most_share_what_they_are_sent_and_all_h
     assert!(parties.iter().all(|party| party.loudness(440.0) > 0.15), "and then the talk again");
 }
 
+// product: P1, P6
+#[test]
+fn what_plays_goes_on_where_it_was_when_its_listener_changes_his_codec() {
+    use AudioCodec::{G722, Opus, Pcma};
+    let piece = |hz: f32| Clip::new(sine(hz, 0.3, SAMPLE_RATE, SAMPLE_RATE as usize));
+    for codecs in [[Opus, Pcma], [Pcma, G722], [G722, Opus], [Pcma, Opus]] {
+        for apart in [true, false] {
+            let mut mixer = Mixer::new();
+            let [mut before, mut after] = codecs.map(|codec| Party::join(&mut mixer, codec, 50.0));
+            for (party, codec) in [(&mut before, codecs[0]), (&mut after, codecs[1])] {
+                mixer.remove(party.key);
+                let config = SeatConfig { input: Some(codec), output: Some(codec), voice: false, apart };
+                party.key = mixer.add(config).unwrap();
+            }
+            mixer.play(before.key, PlayId(7), Clip::join(&[piece(1_700.0), piece(800.0)]), false);
+            // Of each second so far is heard by the old codec, the rest by the new one.
+            for _ in 0..60 {
+                before.hear(mixer.tick());
+            }
+            let playing = mixer.remove(before.key).expect("it plays");
+            assert_eq!(playing.id(), PlayId(7));
+            mixer.play_on(after.key, playing);
+            let mut finished = Vec::new();
+            for tick in 60..110 {
+                let tick_of = mixer.tick();
+                after.hear(tick_of);
+                finished.extend(tick_of.finished.iter().map(|(_, id)| (tick, *id)));
+                if tick == 95 {
+                    assert!(after.loudness(800.0) > 0.2 && after.loudness(1_700.0) < 0.02, "{codecs:?} {apart}");
+                }
+            }
+            let [(ended, PlayId(7))] = finished[..] else { panic!("{codecs:?} {apart}: {finished:?}") };
+            assert!((98..=102).contains(&ended), "{codecs:?} {apart}: {ended}");
+        }
+    }
+}
+
 #[test]
 fn who_is_apart_hears_prompts_and_nothing_else() {
     let mut mixer = Mixer::new();

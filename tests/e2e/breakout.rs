@@ -4,6 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 use tests::{Baresip, Browser, Client, Codec, Colour, Heard, Server};
 
+use crate::phone::{ALIKE, likest, peaks};
+
 const LOUD: f32 = 0.1;
 const SILENT: f32 = 0.01;
 
@@ -49,6 +51,30 @@ async fn callers_in_breakout_rooms_hear_their_own_room() -> Result<()> {
     host.command(json!({"type": "close_breakouts"})).await?;
     hears("the first", &first.listen(6.0)?, &[900.0, 1_300.0], &[600.0]);
     hears("the second", &second.listen(3.0)?, &[600.0, 1_300.0], &[900.0]);
+    Ok(())
+}
+
+// product: C17, P3
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_is_moved_while_he_is_spoken_to_hears_that_to_its_end_and_then_where_he_is() -> Result<()> {
+    let server = Server::start()?;
+    let prompts = sipconf::Prompts::load()?;
+    let said = |prompt| peaks(&prompts.clip(sipconf::Language::EnUs, prompt).samples());
+    let cookie = Client::login(server.web, "host", "Huitong-2026").await?;
+    let join = json!({"type": "join", "name": "韩梅梅"});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&cookie)).await?;
+    let mut phone = Baresip::start("13800000001", Codec::Pcma, 600.0)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.enter(&server.password)?;
+    host.next(|message| message["event"]["type"] == "participant_joined").await?;
+    // Now he is told that he is in.
+    host.command(json!({"type": "open_breakouts", "rooms": 1, "spread": true})).await?;
+    let heard = peaks(phone.listen(8.0)?.samples());
+    for (prompt, name) in [(sipconf::Prompt::Joined, "in"), (sipconf::Prompt::InBreakout, "in a room of his own")] {
+        let said = said(prompt);
+        let like = likest(&heard, &said[said.len().saturating_sub(60)..]);
+        assert!(like > ALIKE, "that he is {name}: {like}");
+    }
     Ok(())
 }
 

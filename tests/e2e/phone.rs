@@ -1,15 +1,21 @@
 //! Callers among themselves and under a host's hand.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use media::AudioCodec;
+use mixer::bench::Ear;
 use serde_json::{Value, json};
-use tests::{Baresip, Client, Codec, Heard, Pjsua, Server};
+use tests::{Baresip, Client, Codec, Heard, Pjsua, RawPhone, Server, silence};
 
 const TALK: Duration = Duration::from_secs(4);
 
 /// What stands for a heard tone and for none: tones are sent at 0.2.
 const LOUD: f32 = 0.1;
+
+/// Of [`likest`], where it is that.
+pub(crate) const ALIKE: f32 = 0.8;
+
 const SILENT: f32 = 0.01;
 
 // product: P1, P6
@@ -68,6 +74,50 @@ fn likeness(a: &[f32], b: &[f32]) -> f32 {
     let (mean_a, mean_b) = (mean(a), mean(b));
     let product = |f: &dyn Fn(f32, f32) -> f32| a.iter().zip(b).map(|(a, b)| f(a - mean_a, b - mean_b)).sum::<f32>();
     product(&|a, b| a * b) / (product(&|a, _| a * a) * product(&|_, b| b * b)).sqrt()
+}
+
+/// How loud each 20 ms of it are.
+pub(crate) fn peaks(samples: &[f32]) -> Vec<f32> {
+    samples.chunks_exact(960).map(|step| step.iter().fold(0.0, |most, sample| sample.abs().max(most))).collect()
+}
+
+/// How like this the likest part of what was heard is.
+pub(crate) fn likest(heard: &[f32], said: &[f32]) -> f32 {
+    heard.windows(said.len()).map(|part| likeness(part, said)).fold(0.0, f32::max)
+}
+
+// product: P1, P6
+#[test]
+fn a_caller_whose_codec_changes_while_he_is_spoken_to_hears_the_rest_and_is_asked_on() -> Result<()> {
+    let server = Server::start()?;
+    let prompts = sipconf::Prompts::load()?;
+    let greeting = peaks(&prompts.greeting(sipconf::Language::ZhCn).samples());
+    let question = peaks(&prompts.clip(sipconf::Language::ZhCn, sipconf::Prompt::EnterPassword).samples());
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let answer = phone.description()?.replace("RTP/AVP 8", "RTP/AVP 8 0");
+    let media = phone.call(&server.meeting, "", &answer)?.media()?;
+    let mut ear = Ear::new(AudioCodec::Pcmu)?;
+    let (mut heard, mut buffer) = (Vec::new(), [0; 2_048]);
+    for number in 0..2_000 {
+        let mut packet = silence(number);
+        if number >= 50 {
+            packet[1] = 0;
+            packet[12..].fill(0xff);
+        }
+        phone.rtp.send_to(&packet, media)?;
+        let (len, _) = phone.rtp.recv_from(&mut buffer).context("no sound")?;
+        if buffer[1] & 0x7f == 0 {
+            heard.push(ear.loudness(&buffer[12..len]));
+        }
+        if heard.len() > greeting.len() && number % 50 == 0 && likest(&heard, &question[..60]) > ALIKE {
+            break;
+        }
+    }
+    let rest = likest(&heard, &greeting[greeting.len() - 75..]);
+    assert!(rest > ALIKE, "the end of the greeting by the other codec: {rest}");
+    let asked = likest(&heard, &question[..60]);
+    assert!(asked > ALIKE, "and then the password: {asked}");
+    Ok(())
 }
 
 // product: P1

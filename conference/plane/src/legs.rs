@@ -15,7 +15,7 @@ use std::{
 };
 
 use leg::{Component, Leg, LegConfig, LegEvent, Pulled};
-use mixer::{Incoming, Mixer, Recording, SeatKey};
+use mixer::{Incoming, Mixer, Playing, Recording, SeatKey};
 use model::MeetingId;
 use rustc_hash::FxBuildHasher;
 use tokio::sync::mpsc;
@@ -288,6 +288,13 @@ impl LegSlot {
         self.rtp = UdpSocket::bind(SocketAddr::new(local.ip(), 0))?;
         self.rtp = ports::bind(local)?;
         Ok(())
+    }
+
+    /// It left what played there before the end: whoever waits for that waits no longer.
+    pub(crate) fn play_lost(&self, playing: Option<Playing>) {
+        if let Some(playing) = playing {
+            self.tell(LegFact::PlayDone(playing.id()));
+        }
     }
 
     fn tell(&self, fact: LegFact) {

@@ -7,7 +7,7 @@ use std::{
 
 use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
-use mixer::{Incoming, LineCare, LineEvent, Mixer, SeatConfig, SeatKey, SeatMap, Speakers};
+use mixer::{Incoming, LineCare, LineEvent, Mixer, PlayId, Playing, SeatConfig, SeatKey, SeatMap, Speakers};
 use model::{LineTrouble, MeetingId, ParticipantId};
 use sfu::{Delivery, Layer, PeerKey, Sfu, Slot, SourceId, forward};
 use streaming::Feed;
@@ -142,6 +142,8 @@ pub(crate) struct Voice {
 pub(crate) struct Gone {
     pub(crate) peers: Vec<PeerKey>,
     pub(crate) leg: Option<(LegId, LineFindings)>,
+    /// What his telephone heard no end of.
+    pub(crate) unheard: Option<PlayId>,
     pub(crate) reception: Reception,
 }
 
@@ -257,25 +259,35 @@ impl Room {
             return Ok(None);
         }
         self.stale = true;
-        self.leave_part(participant);
+        let playing = self.leave_part(participant);
         let member = self.member(participant);
         member.part = part;
         let (leg, codec) = (member.leg, member.codec);
         let Some(codec) = codec else { return Ok(None) };
         let seat = self.add_input(participant, codec, leg)?;
+        self.play_on(part, seat, playing);
         Ok(leg.map(|leg| (leg, seat)))
     }
 
-    fn leave_part(&mut self, participant: ParticipantId) {
-        let Some(member) = self.members.get_mut(&participant) else { return };
+    /// What was being said to somebody is said to the end wherever he sits now.
+    fn play_on(&mut self, part: u32, seat: SeatKey, playing: Option<Playing>) {
+        if let (Some(part), Some(playing)) = (self.parts.get_mut(&part), playing) {
+            part.mixer.play_on(seat, playing);
+        }
+    }
+
+    /// What was playing to him.
+    fn leave_part(&mut self, participant: ParticipantId) -> Option<Playing> {
+        let member = self.members.get_mut(&participant)?;
         let (number, seat) = (member.part, member.seat.take());
         let is_empty = !self.members.values().any(|other| other.part == number && other.seat.is_some());
-        let Some(part) = self.parts.get_mut(&number) else { return };
+        let part = self.parts.get_mut(&number)?;
+        let mut playing = None;
         if let Some(seat) = seat {
             if let (Some(echo_db), Some(member)) = (part.mixer.echo_loss_db(seat), self.members.get_mut(&participant)) {
                 member.line.echo_db = Some(echo_db);
             }
-            part.mixer.remove(seat);
+            playing = part.mixer.remove(seat);
             part.seats.remove(seat);
         }
         if part.active == Some(participant) {
@@ -284,6 +296,7 @@ impl Room {
         if is_empty && number != MAIN {
             self.parts.remove(&number);
         }
+        playing
     }
 
     /// Returns his earlier connection.
@@ -305,9 +318,12 @@ impl Room {
         leg: LegId,
         codec: AudioCodec,
     ) -> Result<SeatKey, PlaneError> {
-        self.leave_part(participant);
+        let playing = self.leave_part(participant);
         let seat = self.add_input(participant, codec, Some(leg))?;
-        self.member(participant).leg = Some(leg);
+        let member = self.member(participant);
+        let (was, part) = (member.leg.replace(leg), member.part);
+        // Another telephone of his was spoken to by somebody else.
+        self.play_on(part, seat, playing.filter(|_| was == Some(leg)));
         self.stale = true;
         Ok(seat)
     }
@@ -338,7 +354,7 @@ impl Room {
     }
 
     pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
-        self.leave_part(participant);
+        let unheard = self.leave_part(participant).map(|playing| playing.id());
         let member = self.members.remove(&participant)?;
         self.numbers.remove(&member.number);
         if member.watches {
@@ -351,7 +367,7 @@ impl Room {
         self.stale = true;
         let peers = member.publisher.into_iter().chain(member.subscriber.map(|s| s.peer)).collect();
         let leg = member.leg.map(|leg| (leg, member.line));
-        Some(Gone { peers, leg, reception: member.reception })
+        Some(Gone { peers, leg, unheard, reception: member.reception })
     }
 
     /// What a line in here has turned out to be so far.
@@ -362,14 +378,13 @@ impl Room {
         Some(LineFindings { echo_db: echo_db.or(member.line.echo_db), ..member.line })
     }
 
-    /// The leg was closed or sits elsewhere; the participant may come back with another.
-    pub(crate) fn leg_gone(&mut self, leg: LegId) {
-        let of_leg = self.members.iter_mut().find(|(_, member)| member.leg == Some(leg));
-        let Some((participant, member)) = of_leg else { return };
+    /// The leg was closed or sits elsewhere, and this is what played to it; the participant may come back with another.
+    pub(crate) fn leg_gone(&mut self, leg: LegId) -> Option<Playing> {
+        let (participant, member) = self.members.iter_mut().find(|(_, member)| member.leg == Some(leg))?;
         (member.leg, member.codec) = (None, None);
         let participant = *participant;
-        self.leave_part(participant);
         self.stale = true;
+        self.leave_part(participant)
     }
 
     /// What had been sent to one of his earlier connections.

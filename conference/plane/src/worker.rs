@@ -418,6 +418,9 @@ impl Worker {
                 slot.line = line;
             }
             self.seat_in_lobby(leg);
+            if let Some(play) = gone.unheard {
+                self.legs.play_done(leg, play);
+            }
         }
         Some(gone.reception.stats())
     }
@@ -540,8 +543,11 @@ impl Worker {
         match slot.place {
             Place::Nowhere => self.seat_in_lobby(id),
             Place::Lobby(seat) => {
-                self.lobby.remove(seat);
+                let playing = self.lobby.remove(seat);
                 self.seat_in_lobby(id);
+                if let (Some(playing), Some((mixer, seat))) = (playing, self.seat_of(id)) {
+                    mixer.play_on(seat, playing);
+                }
             }
             Place::Meeting(meeting, _) => {
                 if let Some(room) = self.rooms.get_mut(&meeting) {
@@ -584,16 +590,14 @@ impl Worker {
         };
     }
 
+    /// What belonged to where it was is over there.
     fn leave_place(&mut self, slot: &mut LegSlot) {
-        match std::mem::replace(&mut slot.place, Place::Nowhere) {
-            Place::Nowhere => {}
+        let unheard = match std::mem::replace(&mut slot.place, Place::Nowhere) {
+            Place::Nowhere => None,
             Place::Lobby(seat) => self.lobby.remove(seat),
-            Place::Meeting(meeting, _) => {
-                if let Some(room) = self.rooms.get_mut(&meeting) {
-                    room.leg_gone(slot.id());
-                }
-            }
-        }
+            Place::Meeting(meeting, _) => self.rooms.get_mut(&meeting).and_then(|room| room.leg_gone(slot.id())),
+        };
+        slot.play_lost(unheard);
     }
 
     fn seat_leg(&mut self, id: LegId, seat: SeatLeg) {
@@ -606,16 +610,13 @@ impl Worker {
         let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
         let codec = slot.leg.as_ref().map(Leg::codec).ok_or(PlaneError::NoLeg(id))?;
         let key = room.seat_leg(seat.participant, id, codec)?;
-        match std::mem::replace(&mut slot.place, Place::Meeting(seat.meeting, key)) {
-            Place::Nowhere => {}
+        let unheard = match std::mem::replace(&mut slot.place, Place::Meeting(seat.meeting, key)) {
+            Place::Nowhere => None,
             Place::Lobby(key) => self.lobby.remove(key),
-            Place::Meeting(earlier, _) if earlier == seat.meeting => {}
-            Place::Meeting(earlier, _) => {
-                if let Some(room) = self.rooms.get_mut(&earlier) {
-                    room.leg_gone(id);
-                }
-            }
-        }
+            Place::Meeting(earlier, _) if earlier == seat.meeting => None,
+            Place::Meeting(earlier, _) => self.rooms.get_mut(&earlier).and_then(|room| room.leg_gone(id)),
+        };
+        slot.play_lost(unheard);
         Ok(())
     }
 
