@@ -45,6 +45,7 @@ pub(crate) async fn identify(
     source: IpAddr,
 ) -> Result<Seat, EndCause> {
     let who = Caller { number: caller, source };
+    let (dialled, password) = split(dialled);
     let route = line.house.numbers.route(dialled);
     if let Some(language) = route.language {
         line.language = language;
@@ -68,7 +69,7 @@ pub(crate) async fn identify(
     };
     if let Some(door) = door {
         line.own = line.house.conference.site_prompts(door.site).await;
-        return Box::pin(enter(line, Some(&door), &who, TRIES)).await?.ok_or(EndCause::WrongPassword);
+        return Box::pin(enter(line, Some(&door), password, &who, TRIES)).await?.ok_or(EndCause::WrongPassword);
     }
     let found = Box::pin(ask_meeting(line, route.language.is_none() || is_known, &who)).await;
     // Who dials numbers to see which are meetings hears no more of it than that.
@@ -107,7 +108,7 @@ async fn ask_meeting(line: &mut Line, greeted: bool, caller: &Caller<'_>) -> Res
         question = match digits.parse::<MeetingNumber>() {
             Ok(number) => {
                 let door = find(line, number).await?;
-                if let Some(seat) = enter(line, door.as_ref(), caller, 1).await? {
+                if let Some(seat) = enter(line, door.as_ref(), None, caller, 1).await? {
                     return Ok(seat);
                 }
                 cause = EndCause::WrongPassword;
@@ -127,10 +128,20 @@ async fn find(line: &Line, number: MeetingNumber) -> Result<Option<Door>, EndCau
     })
 }
 
-/// None after so many wrong passwords; where there is no such meeting, all are wrong.
+/// What a room system dials in one go (R1): a meeting's number, and its password behind two stars.
+pub(crate) fn split(dialled: &str) -> (&str, Option<&str>) {
+    match dialled.split_once("**") {
+        Some((number, password)) if !password.is_empty() => (number, Some(password)),
+        Some((number, _)) => (number, None),
+        None => (dialled, None),
+    }
+}
+
+/// None after so many wrong passwords, the one that was `dialled` first; where there is no such meeting, all are wrong.
 async fn enter(
     line: &mut Line,
     door: Option<&Door>,
+    dialled: Option<&str>,
     caller: &Caller<'_>,
     tries: usize,
 ) -> Result<Option<Seat>, EndCause> {
@@ -141,6 +152,7 @@ async fn enter(
     // Without a password first: a caller who lost his line within the last minute has his seat again.
     let (mut password, mut pin) = (None, None);
     let (mut passwords, mut pins) = (0, 0);
+    let mut dialled = dialled.map(str::to_owned);
     loop {
         let (begun, tries_pin) = (Instant::now(), pin.is_some());
         let given = pin.take().or_else(|| password.clone());
@@ -187,7 +199,10 @@ async fn enter(
             }
             Knocked::Refused(refusal) => return Err(refusal.into()),
         };
-        password = Some(line.gather(question, PASSWORD_DIGITS).await?);
+        password = match dialled.take() {
+            Some(dialled) => Some(dialled),
+            None => Some(line.gather(question, PASSWORD_DIGITS).await?),
+        };
         passwords += 1;
         if asks_name && line.name.is_none() && passwords == 1 {
             line.ask_name().await?;
@@ -273,5 +288,19 @@ async fn knock(
                 Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred(_) => {}
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // product: R1
+    #[test]
+    fn a_password_stands_behind_two_stars() {
+        assert_eq!(split("123456789**4321"), ("123456789", Some("4321")));
+        assert_eq!(split("123456789**43**21"), ("123456789", Some("43**21")));
+        assert_eq!(split("123456789**"), ("123456789", None));
+        assert_eq!(split("123456789"), ("123456789", None));
     }
 }

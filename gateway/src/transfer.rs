@@ -10,6 +10,7 @@ use sip::{CallKey, Referral};
 
 use crate::{
     in_meeting::Caller,
+    ivr,
     line::Line,
     switchboard::{Order, Wish},
 };
@@ -60,7 +61,8 @@ fn told(state: DialState) -> Option<(u16, &'static str)> {
 impl Caller {
     /// He wants to be put through; true where he goes to another meeting, which the line then names.
     pub(crate) async fn refer(&mut self, Referral { number, replaces }: Referral, line: &mut Line) -> bool {
-        let leads_here = number.parse::<MeetingNumber>().is_ok() || line.house.numbers.has(&number);
+        let (meeting, _password) = ivr::split(&number);
+        let leads_here = meeting.parse::<MeetingNumber>().is_ok() || line.house.numbers.has(meeting);
         if leads_here && replaces.is_none() {
             // Whom we called, his meeting pays for.
             let (code, reason) = if line.may_move { (202, "Accepted") } else { (403, "Forbidden") };

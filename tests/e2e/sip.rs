@@ -25,6 +25,29 @@ fn keys_by_info_lead_into_the_meeting() -> Result<()> {
     phone.wait_to_hear(900.0)
 }
 
+// product: R1
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_system_dials_a_meeting_and_its_password_in_one_go() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = crate::dial_out::host(&server).await?;
+    for stars in ["**", "%2A%2A"] {
+        let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+        let offer = phone.description()?;
+        let reply = phone.call(&format!("{}{stars}{}", server.meeting, server.password), &offer, "")?;
+        // The language, and nothing more.
+        phone.press(&tag(&reply), "1")?;
+        host.next(|message| message["event"]["type"] == "participant_joined").await.context(stars)?;
+    }
+    // With a wrong one he is asked as everybody is.
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let offer = phone.description()?;
+    let reply = phone.call(&format!("{}**000000", server.meeting), &offer, "")?;
+    phone.press(&tag(&reply), "1")?;
+    phone.press(&tag(&reply), &format!("{}#", server.password))?;
+    host.next(|message| message["event"]["type"] == "participant_joined").await.context("asked")?;
+    Ok(())
+}
+
 // product: P11; RFC 3261 §18.1.1
 #[test]
 fn a_call_whose_connection_is_gone_is_hung_up_by_a_new_one() -> Result<()> {

@@ -142,8 +142,8 @@ fn first(rest: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     Some((Packet { at, way, message, record }, &rest[record.len()..]))
 }
 
-/// Takes out what opens something: keys of encrypted sound (RFC 4568), proofs of passwords, and digits keyed by INFO, which
-/// may be passwords. Lengths stay.
+/// Takes out what opens something: keys of encrypted sound (RFC 4568), proofs of passwords, meetings' passwords that are dialled behind
+/// their number, and digits keyed by INFO, which may be passwords. Lengths stay.
 pub(super) fn scrub(chunk: &mut [u8]) {
     let mut at = 0;
     while let Some((length, message_at)) = first(&chunk[at..]).map(|(packet, _)| {
@@ -158,6 +158,9 @@ pub(super) fn scrub(chunk: &mut [u8]) {
 fn scrub_message(message: &mut [u8]) {
     blank_after(message, b"inline:", |byte| matches!(byte, b'|' | b'\r' | b'\n' | b' ' | b';'));
     blank_after(message, b"response=\"", |byte| matches!(byte, b'"' | b'\r' | b'\n'));
+    for stars in [&b"**"[..], b"%2A%2A", b"%2a%2a", b"%2A%2a", b"%2a%2A", b"*%2A", b"*%2a", b"%2A*", b"%2a*"] {
+        blank_after(message, stars, |byte| b"@>;\"' \t\r\n".contains(&byte));
+    }
     if message.starts_with(b"INFO ")
         && let Some(body) = find(message, b"\r\n\r\n")
     {
@@ -258,6 +261,10 @@ mod tests {
         check(
             "INFO sip:1 SIP/2.0\r\nCSeq: 4 INFO\r\n\r\nSignal=5\r\n",
             "INFO sip:1 SIP/2.0\r\nCSeq: 4 INFO\r\n\r\nSignal=x\r\n",
+        );
+        check(
+            "INVITE sip:1**234@h SIP/2.0\r\nTo: \"1**234\" <sip:1%2A%2a234@h>\r\n\r\n",
+            "INVITE sip:1**xxx@h SIP/2.0\r\nTo: \"1**xxx\" <sip:1%2A%2axxx@h>\r\n\r\n",
         );
         check("BYE sip:1 SIP/2.0\r\n\r\n12", "BYE sip:1 SIP/2.0\r\n\r\n12");
     }
