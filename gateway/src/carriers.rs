@@ -52,6 +52,9 @@ const BAD: Duration = Duration::from_secs(30);
 /// Servers of a carrier that failed lately, of which more are forgotten.
 const BAD_MAX: usize = 32;
 
+/// The longest a server is left alone, whatever it says. Longer, and one slip of its takes it away for the day.
+const LEFT_ALONE_MAX: Duration = Duration::from_secs(3_600);
+
 /// The system's authorities are read anew so often: its updates come by the month, and who is believed no more is believed for so long.
 const AUTHORITIES_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -91,6 +94,8 @@ struct Servers {
     by_records: bool,
     /// Those that failed, and until when that counts.
     bad: Vec<(Place, Instant)>,
+    /// Those that are to be left alone, and until when (RFC 3261 §21.5.4).
+    full: Vec<(Place, Instant)>,
     /// Where we are registered.
     home: Option<Place>,
     /// By which proxies requests go from there (RFC 3608).
@@ -130,8 +135,10 @@ impl Certificates {
 impl Servers {
     fn in_order(&mut self, now: Instant) -> Vec<Place> {
         self.bad.retain(|(_, until)| *until > now);
+        self.full.retain(|(_, until)| *until > now);
         let is_bad = |place: &Place| self.bad.iter().any(|(bad, _)| bad == place);
         let mut order = self.found.clone();
+        order.retain(|place| self.full.iter().all(|(full, _)| full != place));
         order.sort_by_key(|place| (is_bad(place), self.home != Some(*place)));
         order
     }
@@ -143,6 +150,12 @@ impl Servers {
         }
         if !works && self.home == Some(place) {
             self.home = None;
+        }
+    }
+
+    fn leave_alone(&mut self, place: Place, within: Duration, now: Instant) {
+        if self.full.len() < BAD_MAX {
+            self.full.push((place, now + within.min(LEFT_ALONE_MAX)));
         }
     }
 }
@@ -304,6 +317,14 @@ impl Carriers {
         }
     }
 
+    /// One of its servers has no room and says for how long.
+    pub(crate) fn leave_alone(&self, index: usize, place: Place, within: Duration) {
+        if let (Some(state), Some(trunk)) = (self.states.get(index), self.plan.trunks().get(index)) {
+            tracing::warn!(trunk = trunk.name, server = %place.address, seconds = within.as_secs(), "the server has no room");
+            state.servers().leave_alone(place, within, Instant::now());
+        }
+    }
+
     /// A connection of ours is gone: who is registered by it has to be again (RFC 5626 §4.5).
     pub(crate) fn flow_lost(&self, transport: sip::Transport, address: SocketAddr) {
         let lost = Some(Place { transport, address });
@@ -404,6 +425,9 @@ impl Carriers {
             answer = if number < last { timeout(SILENT, asked).await.ok().flatten() } else { asked.await };
             let works = answer.as_ref().is_some_and(|answer| is_there(answer.code));
             self.note(index, place, works);
+            if let Some(seconds) = answer.as_ref().and_then(|answer| answer.retry_after) {
+                self.leave_alone(index, place, Duration::from_secs(seconds.into()));
+            }
             if let Some(Answer { code: 200..300, service_route, .. }) = &answer
                 && matches!(question, Question::Register { .. })
             {
@@ -511,7 +535,7 @@ mod tests {
     }
 
     fn answer(code: u16, expires: Option<u32>, min_expires: Option<u32>) -> Answer {
-        Answer { code, expires, min_expires, service_route: Vec::new() }
+        Answer { code, expires, min_expires, service_route: Vec::new(), retry_after: None }
     }
 
     // RFC 5922 §4
@@ -607,7 +631,8 @@ mod tests {
         for service_route in [way.clone(), Vec::new(), Vec::new(), Vec::new()] {
             let Some(Wish::Ask { target, question, answer, .. }) = wished.recv().await else { panic!("it asks") };
             routes.push((question, target.routes));
-            answer.send(Answer { code: 200, expires: Some(60), min_expires: None, service_route }).unwrap();
+            let taken = Answer { code: 200, expires: Some(60), min_expires: None, service_route, retry_after: None };
+            answer.send(taken).unwrap();
         }
         let register = Question::Register { expires: 600 };
         assert_eq!(
@@ -673,6 +698,18 @@ mod tests {
         servers.note(place(1), true, start + Duration::from_secs(1));
         assert_eq!(ports(&mut servers, 1_001), [1, 3, 2]);
         assert_eq!(ports(&mut servers, 30_001), [1, 2, 3]);
+    }
+
+    // product: P7; RFC 3261 §21.5.4
+    #[test]
+    fn a_server_without_room_is_left_alone_for_as_long_as_it_says() {
+        let start = Instant::now();
+        let place = |port: u16| Place { transport: sip::Transport::Udp, address: ([192, 0, 2, 1], port).into() };
+        let mut servers = Servers { found: [1, 2].map(place).into(), ..Servers::default() };
+        servers.leave_alone(place(1), Duration::from_secs(40), start);
+        servers.leave_alone(place(2), Duration::from_secs(u64::from(u32::MAX)), start);
+        let count = |servers: &mut Servers, s: u64| servers.in_order(start + Duration::from_secs(s)).len();
+        assert_eq!([39, 40, 3_599, 3_600].map(|s| count(&mut servers, s)), [0, 1, 1, 2]);
     }
 
     // product: P7

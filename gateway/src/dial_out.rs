@@ -71,6 +71,8 @@ enum Attempt {
     Over(DialState),
     /// This server is not there, or has no room: the carrier's next one may (RFC 3263 §4.3).
     NextServer,
+    /// The same, and it says for how long it is to be left alone (RFC 3261 §21.5.4).
+    Full(Duration),
     /// He is said to be elsewhere (RFC 3261 §21.3).
     Elsewhere(Vec<Contact>),
     /// The carrier didn't get as far as a telephone: the next carrier may.
@@ -121,12 +123,13 @@ async fn ring_outside(house: &Arc<House>, call: &DialOut, number: &Dialled, repl
             let Some((target, tls)) = house.carriers.target(index, place, asked, uri.clone()) else { break };
             let target = Target { replaces: replaces.clone(), ..target };
             let came = attempt(house, call, target, tls, trunk.encryption, number).await;
-            house.carriers.note(index, place, !matches!(came, Attempt::NextServer));
+            house.carriers.note(index, place, !matches!(came, Attempt::NextServer | Attempt::Full(_)));
             match came {
                 Attempt::Over(over) => return over,
                 Attempt::NextServer => {
                     tracing::warn!(trunk = trunk.name, server = %place.address, "the server took no call")
                 }
+                Attempt::Full(within) => house.carriers.leave_alone(index, place, within),
                 Attempt::Elsewhere(contacts) if redirects < REDIRECTS_MAX => {
                     redirects += 1;
                     // Somebody else's server, or another number, nobody has allowed.
@@ -187,7 +190,7 @@ async fn ring_own(
                     return Rung::Forwarded(to);
                 }
             }
-            Attempt::NextServer | Attempt::NextCarrier => {}
+            Attempt::NextServer | Attempt::Full(_) | Attempt::NextCarrier => {}
         }
     }
     // Unplugged, or never there.
@@ -301,7 +304,7 @@ async fn ring(
     let give_up = sleep(RINGS);
     let nobody = sleep(SILENT);
     tokio::pin!(give_up, nobody);
-    let (mut rings, mut tries, mut elsewhere) = (false, false, Vec::new());
+    let (mut rings, mut tries, mut elsewhere, mut full) = (false, false, Vec::new(), None);
     let over = loop {
         tokio::select! {
             signal = signals.recv() => match signal {
@@ -314,10 +317,15 @@ async fn ring(
                 Some(Signal::Answered(description)) => return Ok(description),
                 Some(Signal::Reoffered(offer)) => orders.give(Order::AnswerReoffer(answer(offer))).await,
                 Some(Signal::Redirected(contacts)) => elsewhere = contacts,
+                Some(Signal::RetryAfter(seconds)) => full = Some(Duration::from_secs(seconds.into())),
                 Some(Signal::Refused(_)) if !elsewhere.is_empty() => return Err(Attempt::Elsewhere(elsewhere)),
                 Some(Signal::Refused(code)) => {
                     let is_servers = code == 503 || (code == 408 && !tries);
-                    let next = if is_servers { Attempt::NextServer } else { Attempt::NextCarrier };
+                    let next = match full {
+                        Some(within) => Attempt::Full(within),
+                        None if is_servers => Attempt::NextServer,
+                        None => Attempt::NextCarrier,
+                    };
                     return Err(state_of(code, rings).map_or(next, Attempt::Over));
                 }
                 Some(_) => {}

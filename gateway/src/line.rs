@@ -217,7 +217,8 @@ impl Line {
                     Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,
                     Some(Signal::Replaced) => return Err(EndCause::Replaced),
                     Some(Signal::Confirmed(_) | Signal::Digit(_)) => {}
-                    Some(Signal::Trying | Signal::Rings | Signal::Redirected(_) | Signal::Answered(_)) => {}
+                    Some(Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
+                    Some(Signal::Redirected(_) | Signal::RetryAfter(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
                     Some(Signal::Ended | Signal::Refused(_)) | None => return Err(EndCause::HungUp),
                 },

@@ -78,6 +78,8 @@ pub(crate) enum Signal {
     Answered(Vec<u8>),
     /// He is elsewhere; [`Self::Refused`] follows.
     Redirected(Vec<Contact>),
+    /// The server that was asked has no room for so many seconds; [`Self::Refused`] follows.
+    RetryAfter(u32),
     /// It isn't, by this status code.
     Refused(u16),
 }
@@ -345,6 +347,7 @@ impl Switchboard {
             Event::Rings(call) => board.mention(call, Signal::Rings),
             Event::Answered(call, answer) => board.signal(call, Signal::Answered(answer), now),
             Event::Redirected(call, contacts) => board.signal(call, Signal::Redirected(contacts), now),
+            Event::RetryAfter(call, seconds) => board.signal(call, Signal::RetryAfter(seconds), now),
             Event::Refused(call, code) => {
                 board.signal(call, Signal::Refused(code), now);
                 board.signals.remove(&call);

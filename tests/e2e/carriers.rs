@@ -217,6 +217,33 @@ async fn a_server_that_has_no_room_or_says_nothing_is_passed_over_for_the_next()
     anyhow::bail!("no call comes to where the carrier has moved")
 }
 
+// product: P7; RFC 3261 §21.5.4
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_without_room_is_asked_nothing_until_it_has_some() -> Result<()> {
+    let (carrier, server) = RawCarrier::start("")?;
+    let mut host = host(&server).await?;
+    let id = dial(&mut host, "13812345678").await?;
+    let invite = carrier.take("INVITE ")?;
+    carrier.answer(&invite, "503 Service Unavailable", "Retry-After: 8\r\n", "")?;
+    let full = Instant::now();
+    becomes(&mut host, &id, "failed").await?;
+    let id = dial(&mut host, "13812345678").await?;
+    becomes(&mut host, &id, "failed").await?;
+    let begins = loop {
+        let next = carrier.take("")?;
+        if !next.starts_with("ACK ") {
+            break next;
+        }
+    };
+    assert!(begins.starts_with("OPTIONS ") && full.elapsed() >= Duration::from_secs(7), "{begins}");
+    // Found again by that, it is called again.
+    let id = dial(&mut host, "13812345678").await?;
+    let invite = carrier.take("INVITE ")?;
+    carrier.answer(&invite, "486 Busy Here", "", "")?;
+    becomes(&mut host, &id, "busy").await?;
+    Ok(())
+}
+
 /// The answer to a request, as whoever has it in hand gives it.
 fn refused(request: &str, status: &str) -> String {
     let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];

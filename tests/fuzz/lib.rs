@@ -149,6 +149,7 @@ impl World {
                 | Event::Trying(call)
                 | Event::Rings(call)
                 | Event::Redirected(call, _)
+                | Event::RetryAfter(call, _)
                 | Event::Answered(call, _) => {
                     assert!(!self.over.contains(&call), "{call:?} is over");
                 }

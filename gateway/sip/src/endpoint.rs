@@ -211,6 +211,8 @@ pub enum Event {
     Answered(CallKey, Vec<u8>),
     /// He is to be called elsewhere (RFC 3261 §21.3), the most wanted first; [`Self::Refused`] follows.
     Redirected(CallKey, Vec<Contact>),
+    /// The server has no room for so many seconds (RFC 3261 §21.5.4); [`Self::Refused`] follows.
+    RetryAfter(CallKey, u32),
     /// Nobody answers, by this status code; 408 where nothing was heard.
     Refused(CallKey, u16),
     /// What was asked outside of calls has its answer.

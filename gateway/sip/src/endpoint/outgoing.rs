@@ -121,13 +121,21 @@ pub struct Answer {
     pub min_expires: Option<u32>,
     /// By which proxies our requests are to go while this registration stands (RFC 3608 §5).
     pub service_route: Vec<String>,
+    /// Seconds for which a server without room (503) is to be left alone (§21.5.4), where it says so.
+    pub retry_after: Option<u32>,
 }
 
 impl Answer {
     /// Of a code alone.
     pub(super) fn of(code: u16) -> Self {
-        Self { code, expires: None, min_expires: None, service_route: Vec::new() }
+        Self { code, expires: None, min_expires: None, service_route: Vec::new(), retry_after: None }
     }
+}
+
+/// §20.33, of a 503 alone: elsewhere it is of whoever is called, and not of the server. A comment or a parameter may follow.
+fn retry_after(code: u16, message: &Message) -> Option<u32> {
+    let said = message.header("retry-after").filter(|_| code == 503)?.trim_start();
+    said.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// What may be asked outside of calls.
@@ -418,7 +426,9 @@ impl Endpoint {
                     let expires = granted(message, ours.trim_start_matches("Contact: ").trim_end());
                     let min_expires = message.header("min-expires").and_then(|seconds| seconds.trim().parse().ok());
                     let service_route = way_by(message, "service-route");
-                    self.events.push_back(Event::Responded(key, Answer { code, expires, min_expires, service_route }));
+                    let retry_after = retry_after(code, message);
+                    let answer = Answer { code, expires, min_expires, service_route, retry_after };
+                    self.events.push_back(Event::Responded(key, answer));
                 }
             }
         }
@@ -563,6 +573,9 @@ impl Endpoint {
             if !canceled {
                 if (300..400).contains(&code) {
                     self.events.push_back(Event::Redirected(call, contacts(message)));
+                }
+                if let Some(seconds) = retry_after(code, message) {
+                    self.events.push_back(Event::RetryAfter(call, seconds));
                 }
                 self.events.push_back(Event::Refused(call, code));
             }

@@ -114,6 +114,26 @@ fn a_challenge_is_answered_once_and_again_where_only_the_nonce_was_old() {
     assert_eq!(events(&mut endpoint), [Event::Refused(call, 407)], "the password is wrong");
 }
 
+// RFC 3261 §21.5.4, §20.33
+#[test]
+fn a_server_without_room_says_when_it_has_some() {
+    let check = |code: u16, fields: &str, seconds: Option<u32>| {
+        let now = Instant::now();
+        let mut endpoint = endpoint();
+        let (call, invite) = calling(&mut endpoint, now);
+        hear(&mut endpoint, answer(&invite, code, fields, ""), now);
+        let said = seconds.map(|seconds| Event::RetryAfter(call, seconds));
+        let expected: Vec<_> = said.into_iter().chain([Event::Refused(call, code)]).collect();
+        assert_eq!(events(&mut endpoint), expected, "{code} {fields}");
+    };
+    check(503, "Retry-After: 120\r\n", Some(120));
+    check(503, "Retry-After: 18000;duration=3600\r\n", Some(18_000));
+    check(503, "Retry-After: 5 (in a moment)\r\n", Some(5));
+    check(503, "", None);
+    check(503, "Retry-After: soon\r\n", None);
+    check(486, "Retry-After: 120\r\n", None);
+}
+
 // product: P8
 #[test]
 fn a_refusal_is_acknowledged_as_often_as_it_comes() {
@@ -212,7 +232,7 @@ fn a_registration_is_proven_and_says_how_long_it_stands() {
     let fields = format!("{contacts}Service-Route: <sip:a.example.org;lr>,\r\n <sip:b.example.org;lr>\r\n");
     hear(&mut endpoint, answer(second, 200, &fields, ""), now);
     let service_route = ["<sip:a.example.org;lr>", "<sip:b.example.org;lr>"].map(str::to_owned).to_vec();
-    let granted = Answer { code: 200, expires: Some(120), min_expires: None, service_route };
+    let granted = Answer { code: 200, expires: Some(120), min_expires: None, service_route, retry_after: None };
     assert_eq!(events(&mut endpoint), [Event::Responded(key, granted)], "ours of two");
     assert_eq!(endpoint.poll_timeout(), None);
 
