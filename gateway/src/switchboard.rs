@@ -1,9 +1,19 @@
 //! The one owner of the SIP endpoint: messages and orders in, messages and signals out.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use sip::{Answer, Binding, CallKey, Contact, Endpoint, Event, Incoming, Question, Referral, RequestKey, Target};
-use tokio::sync::{mpsc, oneshot};
+use sip::{
+    Answer, Binding, CallKey, Contact, Endpoint, Event, Incoming, KEEP_OPEN_S, Question, Referral, RequestKey, Target,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -206,6 +216,8 @@ impl Switchboard {
         let mut arrived = Vec::with_capacity(TAKEN_AT_ONCE);
         let timer = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(timer);
+        let (mut seconds, mut second) = (interval(Duration::from_secs(1)), 0_u16);
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // One that goes off too early costs less than setting it anew for each message.
             let due = self.board.endpoint.poll_timeout();
@@ -240,6 +252,10 @@ impl Switchboard {
                     }
                 }
                 () = &mut timer, if due.is_some() => self.board.endpoint.handle_timeout(Instant::now()),
+                _ = seconds.tick() => {
+                    second = (second + 1) % KEEP_OPEN_S;
+                    self.board.endpoint.keep_open(second, Instant::now());
+                }
                 () = self.closed.cancelled() => break,
             }
             self.flush();

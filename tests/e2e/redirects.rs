@@ -44,13 +44,14 @@ fn sends_elsewhere(socket: UdpSocket, elsewhere: &Elsewhere) {
     });
 }
 
-/// The telephone 8001 of the house, all of whose calls are forwarded.
-fn forwarding(server: SocketAddr, elsewhere: &Elsewhere) -> Result<()> {
+/// The telephone 8001 of the house, which says that it is at this address.
+fn registered(server: SocketAddr, says: Ipv4Addr) -> Result<UdpSocket> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let way = Source { transport: Transport::Udp, peer: server, local: socket.local_addr()? };
+    let local = (Ipv4Addr::UNSPECIFIED, socket.local_addr()?.port()).into();
+    let way = Source { transport: Transport::Udp, peer: server, local };
     let mut endpoint = Endpoint::new(EndpointConfig {
-        announced: vec![way.local.ip()],
+        announced: vec![says.into()],
         seed: 1,
         realm: String::new(),
         accounts: Vec::new(),
@@ -68,13 +69,32 @@ fn forwarding(server: SocketAddr, elsewhere: &Elsewhere) -> Result<()> {
         }
         if let Some(Event::Responded(_, answer)) = endpoint.poll_event() {
             anyhow::ensure!(answer.code == 200, "not registered: {}", answer.code);
-            break;
+            return Ok(socket);
         }
         let (len, _) = socket.recv_from(&mut buffer).context("no answer to REGISTER")?;
         endpoint.handle(way, Message::parse(&buffer[..len]).map_err(anyhow::Error::msg)?, Instant::now());
     }
+}
+
+/// The same, all of whose calls are forwarded.
+fn forwarding(server: SocketAddr, elsewhere: &Elsewhere) -> Result<()> {
+    let socket = registered(server, Ipv4Addr::LOCALHOST)?;
     socket.set_read_timeout(None)?;
     sends_elsewhere(socket, elsewhere);
+    Ok(())
+}
+
+// product: P11, P12; RFC 5626 §4.4
+#[test]
+fn the_way_to_a_telephone_behind_a_nat_is_kept_open() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_SIP__ACCOUNTS", r#"[{user="8001",password="long-enough"}]"#)])?;
+    let socket = registered(server.sip, Ipv4Addr::new(192, 168, 1, 7))?;
+    // A NAT forgets after half a minute.
+    socket.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let mut buffer = [0; 4_096];
+    let (len, from) = socket.recv_from(&mut buffer).context("nothing keeps it open")?;
+    let text = String::from_utf8_lossy(&buffer[..len]);
+    assert!(text.starts_with("OPTIONS sip:8001@192.168.1.7") && from == server.sip, "{text}");
     Ok(())
 }
 

@@ -31,7 +31,7 @@ use outgoing::Outgoing;
 pub use outgoing::{Answer, Contact, Question, RequestKey, Target};
 use proving::Prover;
 use registrar::Registrar;
-pub use registrar::{Binding, Flow, PREFERRED};
+pub use registrar::{Binding, Flow, KEEP_OPEN_S, PREFERRED};
 use repeat::Repeat;
 use transfer::{Ended, Referring, Subscription};
 pub use transfer::{Referral, Replaces};

@@ -15,8 +15,8 @@ pub mod sdp;
 
 pub use digest::Credentials;
 pub use endpoint::{
-    Answer, Binding, CallKey, Contact, Dropped, Endpoint, EndpointConfig, Event, Flow, Identity, Incoming, PREFERRED,
-    Question, Referral, Replaces, RequestKey, Source, Target, Transmit, Transport,
+    Answer, Binding, CallKey, Contact, Dropped, Endpoint, EndpointConfig, Event, Flow, Identity, Incoming, KEEP_OPEN_S,
+    PREFERRED, Question, Referral, Replaces, RequestKey, Source, Target, Transmit, Transport,
 };
 pub use guard::{BadNetwork, Limits, Network};
 pub use message::{FrameError, MESSAGE_BYTES_MAX, Message, ParseError, StartLine, frame};

@@ -4,11 +4,14 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, VecDeque},
     fmt::Write as _,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
-use super::{Endpoint, Event, Identity, Instant, Message, Source, TransactionKey, outgoing::way_by};
+use super::{
+    Endpoint, Event, Identity, Instant, Message, Source, Target, TransactionKey, Transport, outgoing::way_by,
+    ways::host_and_port, write::Heading,
+};
 use crate::{
     digest::{Credentials, Proof, challenges},
     message::{address_uri, list, parameter, split_address, uri_number, uri_user},
@@ -26,6 +29,9 @@ const EXPIRES_MAX: u32 = 3_600;
 /// In how many seconds a telephone is to make itself heard, so that a NAT keeps its way open (RFC 5626 §4.4): NATs forget UDP after
 /// 30 s to three minutes, and telephones that ask more seldom are asked nothing.
 const FLOW_TIMER: u32 = 30;
+
+/// In so many seconds a telephone behind a NAT that doesn't make itself heard is asked to, by [`Endpoint::keep_open`]: see [`FLOW_TIMER`].
+pub const KEEP_OPEN_S: u16 = 25;
 
 /// Bytes of what a telephone calls itself; a UUID's URN has 45 with its quotes and brackets.
 const INSTANCE_BYTES_MAX: usize = 128;
@@ -107,6 +113,17 @@ pub(super) fn thousandths(q: &str) -> Option<u16> {
     let is_number = matches!(whole, "0" | "1") && part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
     let all = format!("{whole}{part:0<3}").parse().ok().filter(|_| is_number)?;
     (all <= PREFERRED).then_some(all)
+}
+
+impl Binding {
+    /// It registered over UDP and is reached elsewhere than it thinks; and it doesn't keep its way open itself (RFC 5626 §4.4.2).
+    fn is_kept_open(&self) -> bool {
+        let is_he = |named: SocketAddr| named == self.way.peer;
+        let named = host_and_port(&self.uri);
+        let is_behind =
+            !named.parse().is_ok_and(is_he) && !named.parse().is_ok_and(|ip: IpAddr| is_he(SocketAddr::new(ip, 5060)));
+        self.way.transport == Transport::Udp && self.path.is_empty() && self.flow.is_none() && is_behind
+    }
 }
 
 impl Registrar {
@@ -298,6 +315,26 @@ impl Endpoint {
         }
         self.events.push_back(Event::Registered(account.to_owned()));
         self.answer_with(source, message, key, 200, "OK", &fields, now);
+    }
+
+    /// Asks telephones behind a NAT whether they are there, so that they answer and the NAT keeps their way open; each every
+    /// [`KEEP_OPEN_S`] seconds where this is called with one second after the other. What they answer, and whether, is nobody's
+    /// business: it is asked once, and no transaction.
+    pub fn keep_open(&mut self, second: u16, now: Instant) {
+        let is_due = |binding: &&Binding| {
+            binding.expires > now
+                && binding.is_kept_open()
+                && binding.way.peer.port() % KEEP_OPEN_S == second % KEEP_OPEN_S
+        };
+        let bindings = self.registrar.bindings.values().flatten().filter(is_due);
+        let due: Vec<(Source, String)> = bindings.map(|binding| (binding.way, binding.uri.clone())).collect();
+        for (way, uri) in due {
+            let (branch, tag, call_id) = (self.new_branch(), self.new_tag(), self.new_tag());
+            let target = Target { call_id, ..Target::new(way, uri, format!("sip:{}", self.config.realm), "") };
+            let heading = Heading { method: "OPTIONS", branch, tag: &tag, to_tag: None, cseq: 1 };
+            let asks = super::write::beginning(&self.config, &target, &heading, "", "");
+            self.transmits.push_back(asks);
+        }
     }
 
     /// A telephone is known from before a restart; one of an account that is no more is not.

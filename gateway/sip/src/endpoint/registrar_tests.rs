@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     digest::{Challenge, Proven},
-    endpoint::registrar::thousandths,
+    endpoint::registrar::{KEEP_OPEN_S, thousandths},
 };
 
 fn registrar(sha256: bool) -> Endpoint {
@@ -285,6 +285,39 @@ fn a_telephone_that_registers_from_another_port_is_called_there() {
     assert!(String::from_utf8(answered.bytes).unwrap().contains("received=10.0.0.9;rport=6000"));
     let [binding] = &endpoint.bindings("8001", now)[..] else { panic!("one telephone") };
     assert_eq!(binding.way, moved);
+}
+
+// product: P11, P12; RFC 5626 §4.4: a telephone that knows nothing of NATs is called through one all the same.
+#[test]
+fn the_way_to_a_telephone_behind_a_nat_is_kept_open_and_whoever_answers_there_is_no_carrier() {
+    let now = Instant::now();
+    let asked = |contact: &str, supported: &str| {
+        let mut endpoint = registrar(true);
+        let challenged = ask(&mut endpoint, register(1, "8001", contact), now);
+        let good = proof(&challenged, "8001", "secret", 1);
+        let answer = ask(&mut endpoint, register(2, "8001", &format!("{good}{supported}{contact}")), now);
+        assert_eq!(code(&answer), 200);
+        let mut seconds = Vec::new();
+        for second in 0..2 * KEEP_OPEN_S {
+            endpoint.keep_open(second, now + Duration::from_secs(second.into()));
+            while let Some(transmit) = endpoint.poll_transmit() {
+                assert!(transmit.bytes.starts_with(b"OPTIONS sip:8001@"));
+                assert_eq!(transmit.to, source(Transport::Udp));
+                seconds.push(second);
+            }
+        }
+        assert_eq!(endpoint.poll_timeout(), None, "nothing is said again");
+        assert!(!endpoint.guard.is_believed(source(Transport::Udp).peer.ip()));
+        seconds
+    };
+    let behind = "Contact: <sip:8001@192.168.1.7:5060>;expires=3600\r\n";
+    let seconds = asked(behind, "");
+    assert!(matches!(seconds[..], [first, second] if second - first == KEEP_OPEN_S), "{seconds:?}");
+    assert_eq!(asked("Contact: <sip:8001@10.0.0.9:7000>;expires=3600\r\n", "").len(), 2, "another port");
+    assert_eq!(asked("Contact: <sip:8001@desk.example>;expires=3600\r\n", "").len(), 2, "nobody knows");
+    assert_eq!(asked("Contact: <sip:8001@10.0.0.9:5070>;expires=3600\r\n", ""), [], "where it says");
+    let asks_itself = behind.replace(">;", ">;+sip.instance=\"<urn:uuid:1>\";reg-id=1;");
+    assert_eq!(asked(&asks_itself, "Supported: outbound\r\n"), [], "it keeps its own way open");
 }
 
 // RFC 3325 §5, RFC 3323
