@@ -200,6 +200,24 @@ afterEach(() => {
 });
 
 describe('joining', () => {
+  // product: C17
+  it('hears at the door what it waits for and what a host says', async () => {
+    const heard: string[] = [];
+    const joining = Meeting.join({
+      meeting: 'm',
+      name: '李雷',
+      server: 'https://meet.example',
+      onWaiting: reason => heard.push(reason),
+      onTold: text => heard.push(text),
+    });
+    await settle();
+    FakeSocket.last.say({ type: 'waiting', reason: 'admission' });
+    FakeSocket.last.say({ type: 'told', text: '五分钟后开始' });
+    welcome();
+    await joining;
+    expect(heard).toEqual(['admission', '五分钟后开始']);
+  });
+
   it('says who one is and offers both connections once', async () => {
     const { meeting } = await join({ password: '135790', language: 'zh-CN' });
     expect(FakeSocket.last.url).toBe('wss://meet.example/api/v1/meetings/m/session?lang=zh-CN');

@@ -74,6 +74,7 @@ const KNOWN: ReadonlySet<string> = new Set<ServerMessage['type']>([
   'speaking',
   'notice',
   'waiting',
+  'told',
   'whisper',
   'ended',
 ]);
