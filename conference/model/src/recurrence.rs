@@ -37,7 +37,9 @@ pub fn starts(start_ms: i64, zone: &str, rule: Option<&str>) -> Result<Vec<i64>,
     let tz: chrono_tz::Tz = zone.parse().map_err(|_| BadRecurrence::Zone(zone.to_owned()))?;
     let Some(rule) = rule else { return Ok(vec![start_ms]) };
     let syntax = |error: &dyn std::fmt::Display| BadRecurrence::Syntax(error.to_string());
-    let utc = chrono::DateTime::from_timestamp_millis(start_ms).ok_or_else(|| syntax(&"the start is out of range"))?;
+    // Rules know whole seconds: of a start between two the first time would be lost.
+    let utc = chrono::DateTime::from_timestamp(start_ms.div_euclid(1_000), 0);
+    let utc = utc.ok_or_else(|| syntax(&"the start is out of range"))?;
     let start = utc.with_timezone(&Tz::Tz(tz));
     let rule: rrule::RRule<rrule::Unvalidated> = rule.parse().map_err(|error| syntax(&error))?;
     if !matches!(rule.get_freq(), Frequency::Daily | Frequency::Weekly | Frequency::Monthly) {
@@ -72,6 +74,9 @@ mod tests {
         let all = starts(at("2026-01-05T01:00:00Z"), "Asia/Shanghai", Some("FREQ=WEEKLY;BYDAY=MO,WE;COUNT=4")).unwrap();
         let expected = ["2026-01-05T01:00:00Z", "2026-01-07T01:00:00Z", "2026-01-12T01:00:00Z", "2026-01-14T01:00:00Z"];
         assert_eq!(all, expected.map(at));
+        // Of a start between two seconds the first time is not lost.
+        let all = starts(at("2026-01-05T01:00:00.750Z"), "UTC", Some("FREQ=DAILY;COUNT=2")).unwrap();
+        assert_eq!(all, ["2026-01-05T01:00:00Z", "2026-01-06T01:00:00Z"].map(at));
         // A month without a 31st has no such day.
         let all = starts(at("2026-01-31T09:00:00Z"), "UTC", Some("FREQ=MONTHLY;COUNT=3")).unwrap();
         assert_eq!(all, ["2026-01-31T09:00:00Z", "2026-03-31T09:00:00Z", "2026-05-31T09:00:00Z"].map(at));
