@@ -12,7 +12,7 @@ use sip::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{MissedTickBehavior, interval},
+    time::interval,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -217,7 +217,6 @@ impl Switchboard {
         let timer = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(timer);
         let (mut seconds, mut second) = (interval(Duration::from_secs(1)), 0_u16);
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // One that goes off too early costs less than setting it anew for each message.
             let due = self.board.endpoint.poll_timeout();

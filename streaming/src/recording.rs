@@ -408,6 +408,7 @@ mod tests {
     use bytes::Bytes;
     use model::{AccountId, MeetingId};
     use mp4_atom::{Any, ReadFrom};
+    use tokio::time::timeout;
 
     use super::*;
     use crate::{NewRecording, RecordingConfig, Recordings};
@@ -511,8 +512,8 @@ mod tests {
     }
 
     // product: B6
-    #[test]
-    fn a_studio_that_codes_otherwise_ends_the_file_and_not_the_recording() {
+    #[tokio::test]
+    async fn a_studio_that_codes_otherwise_ends_the_file_and_not_the_recording() {
         let folder = tempfile::tempdir().unwrap();
         let config = RecordingConfig { folder: Some(folder.path().to_owned()), ..Default::default() };
         let recordings = Recordings::open(config, "/bin/false".into(), None);
@@ -537,7 +538,8 @@ mod tests {
             recorder.run_ended().unwrap();
         }
         drop(recorder);
-        let mut films = [told.blocking_recv().unwrap(), told.blocking_recv().unwrap()];
+        let mut film = async || timeout(Duration::from_secs(20), told.recv()).await.expect("a film").unwrap();
+        let mut films = [film().await, film().await];
         films.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         let [both, last] = films.map(|film| (film.title, film.seconds));
         assert!(both.1 > 7.9 && (3.9..4.1).contains(&last.1), "{} and {} s", both.1, last.1);

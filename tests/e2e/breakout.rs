@@ -1,5 +1,7 @@
 //! Breakout rooms as they are heard.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::json;
 use tests::{Baresip, Browser, Client, Codec, Colour, Heard, Server};
@@ -69,7 +71,8 @@ async fn a_caller_who_is_moved_while_he_is_spoken_to_hears_that_to_its_end_and_t
     host.next(|message| message["event"]["type"] == "participant_joined").await?;
     // Now he is told that he is in.
     host.command(json!({"type": "open_breakouts", "rooms": 1, "spread": true})).await?;
-    let heard = peaks(phone.listen(8.0)?.samples());
+    phone.talk(Duration::from_secs(8))?;
+    let heard = peaks(phone.hang_up()?.samples());
     for (prompt, name) in [(sipconf::Prompt::Joined, "in"), (sipconf::Prompt::InBreakout, "in a room of his own")] {
         let said = said(prompt);
         let like = likest(&heard, &said[said.len().saturating_sub(60)..]);

@@ -48,7 +48,7 @@ fn sends_elsewhere(socket: UdpSocket, elsewhere: &Elsewhere) {
 fn registered(server: SocketAddr, says: Ipv4Addr) -> Result<UdpSocket> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let local = (Ipv4Addr::UNSPECIFIED, socket.local_addr()?.port()).into();
+    let local = (says, socket.local_addr()?.port()).into();
     let way = Source { transport: Transport::Udp, peer: server, local };
     let mut endpoint = Endpoint::new(EndpointConfig {
         announced: vec![says.into()],
