@@ -428,11 +428,14 @@ impl Egress {
         self.settle(now);
         let stamp = Stamp::new(self.began, now);
         let takes = self.round_trip.unwrap_or_default().clamp(RESENT_AGAIN.0, RESENT_AGAIN.1);
+        // Where there is room an earlier picture may come in time to be seen before it.
+        let was_full = self.estimator.as_ref().is_some_and(|estimator| estimator.capacity().is_some());
         for seq in seqs {
             let stream = &mut self.streams[slot];
             let (first, keyframe) = stream.keyframe.unzip();
             let Some(asked) = stream.kept.asked(*seq) else { continue };
-            if asked.is_underway(takes, stamp) || first.is_some_and(|first| asked.seq() < first) {
+            let is_over = was_full && first.is_some_and(|first| asked.seq() < first);
+            if is_over || asked.is_underway(takes, stamp) {
                 continue;
             }
             let (sent, resent) = self.lately;

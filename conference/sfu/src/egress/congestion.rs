@@ -152,6 +152,12 @@ impl Estimator {
         self.rate().min(known)
     }
 
+    /// As if a queue had grown on a line that carries so many bits per second.
+    #[cfg(test)]
+    pub(super) fn fill(&mut self, capacity: f64) {
+        self.capacity = Some((capacity, 0.1 * capacity));
+    }
+
     /// What the line was found to carry when it was last full, in bits per second.
     pub(crate) fn capacity(&self) -> Option<f64> {
         self.capacity.map(|(mean, _)| mean)
