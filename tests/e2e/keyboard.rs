@@ -143,7 +143,9 @@ async fn letters_do_nothing_under_a_dialog_or_where_they_are_switched_off_and_ea
     page.open(&format!("http://{}/settings#meeting", server.web))?;
     page.click("setting-shortcuts")?;
     page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    // Whoever comes back soon has his seat, and his hand is up.
+    let was_up = page.evaluate("window.huitong.me.hand")?;
     page.press("r")?;
-    page.until("window.huitong.me.hand")?;
+    page.until(&format!("window.huitong.me.hand !== {was_up}"))?;
     Ok(())
 }
