@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use tests::{Browser, Colour, PASSWORD, Server, by_id};
 
-use crate::web::is_sound;
+use crate::web::{is_sound, segment};
 
 pub(crate) const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
 
@@ -212,4 +212,120 @@ fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result
     let told = viewer.text("[data-testid=watch-planned]")?;
     assert!(told.starts_with("Planned to begin at ") && told.contains("9:05"), "{told}");
     Ok(())
+}
+
+// product: B4, B6
+#[test]
+fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    let id = host.evaluate("window.huitong.state.meeting.id")?;
+    let watch = format!("http://{}/watch/{}", server.web, id.as_str().unwrap_or_default());
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.resize(360, 740)?;
+    viewer.open(&watch)?;
+    viewer.see(&by_id("watch-poster"))?;
+    is_sound(&mut viewer, "the poster")?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    host.click("more")?;
+    host.click("toggle-recording")?;
+    host.see(&by_id("recording"))?;
+    viewer.see("[data-state=playing]")?;
+    viewer.until("document.querySelector('[data-testid=watch-latency]').dataset.seconds > 0")?;
+    assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
+    is_sound(&mut viewer, "the livestream")?;
+    viewer.until("document.querySelector('video').currentTime > 4")?;
+    host.click("leave")?;
+    host.click("end-meeting")?;
+    host.see(&by_id("over-recordings"))?;
+    viewer.see("[data-state=replay]")?;
+    viewer.evaluate("document.querySelector('video').play()")?;
+    viewer.until("document.querySelector('video').duration > 2 && document.querySelector('video').currentTime > 1")?;
+    viewer.see_colour("[data-testid=watch-video]", Colour::Red)?;
+
+    // The film is among the host's recordings.
+    host.open(&format!("http://{}/", server.web))?;
+    segment(&mut host, "meetings-period", "Recordings")?;
+    host.see(&by_id("recording-item"))?;
+    let films = host.evaluate("document.querySelectorAll('[data-testid=recording-item]').length")?;
+    assert_eq!(films, 1, "and no other one of nothing: {}", host.text("[data-testid=recording-item]")?);
+    Ok(())
+}
+
+// product: B1, B5, S8
+#[test]
+fn a_page_left_open_shows_each_livestream_of_its_meeting() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    let id = host.evaluate("window.huitong.state.meeting.id")?;
+    let id = id.as_str().unwrap_or_default();
+    let ask = "method: 'PUT', headers: { 'Content-Type': 'application/json' }";
+    let body = "body: JSON.stringify({ access: 'password', password: '246810' })";
+    host.until(&format!("fetch('/api/v1/meetings/{id}/watch', {{ {ask}, {body} }}).then(answer => answer.ok)"))?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&format!("http://{}/watch/{id}", server.web))?;
+    viewer.fill("watch-password", "246810")?;
+    viewer.click("watch-enter")?;
+    viewer.see("[data-state=waiting]")?;
+    let playlist = format!("fetch('/api/v1/broadcasts/{id}').then(answer => answer.json()).then(one => one.playlist)");
+    let mut playlists = Vec::new();
+    // Stopped and started; then on another day, as far as the server can tell.
+    for is_over in [false, true, false] {
+        host.click("start-broadcast")?;
+        host.see("[data-testid=broadcast][data-state=live]")?;
+        let link = host.evaluate("new URL(document.querySelector('[data-testid=watch-link]').href).pathname")?;
+        assert_eq!(link, format!("/watch/{id}"), "one address for all");
+        viewer.see("[data-state=playing]")?;
+        viewer.until("document.querySelector('video').currentTime > 0.5")?;
+        viewer.see("[data-testid=watch-chat]")?;
+        viewer.until("document.querySelector('[data-testid=watch-viewers]').innerText.startsWith('1 ')")?;
+        playlists.push(viewer.evaluate(&playlist)?.as_str().unwrap_or_default().to_owned());
+        if is_over {
+            host.click("leave")?;
+            host.click("end-meeting")?;
+            viewer.see("[data-state=ended]")?;
+            host.join(server.web, &server.meeting, "韩梅梅", "")?;
+        } else {
+            host.click("stop-broadcast")?;
+            host.miss("[data-testid=broadcast]")?;
+            viewer.see("[data-state=ended]")?;
+        }
+    }
+    playlists.sort_unstable();
+    playlists.dedup();
+    assert_eq!(playlists.len(), 3, "players and proxies must not take one for the other: {playlists:?}");
+    Ok(())
+}
+
+// product: B1
+#[test]
+fn over_tls_players_ask_by_http_2_and_a_meetings_page_has_its_socket() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Red)?;
+    host.login(server.web, "host", PASSWORD)?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    let watch = host.evaluate("new URL(document.querySelector('[data-testid=watch-link]').href).pathname")?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&format!("https://{}{}", server.https, watch.as_str().unwrap_or_default()))?;
+    viewer.see("[data-state=playing]")?;
+    // What was given up on the way has none.
+    let ways = "[...new Set(performance.getEntriesByType('resource').filter(({ name }) => name.includes('/live/')) \
+                .map(({ nextHopProtocol }) => nextHopProtocol).filter(Boolean))].join()";
+    viewer.until(&format!("{ways} !== ''"))?;
+    assert_eq!(viewer.evaluate(ways)?, "h2");
+    // Forms too: who asks is who is at home here, though the host is said otherwise by HTTP/2.
+    viewer.fill("watch-chat-name", "观众甲")?;
+    viewer.fill("watch-chat-text", "听得清楚")?;
+    viewer.click("watch-chat-send")?;
+    viewer.see(".said")?;
+    viewer.open(&format!("https://{}/j/{}", server.https, server.meeting))?;
+    viewer.enter("李雷", &server.password)?;
+    host.see("[data-testid=tile][data-name=李雷]")
 }

@@ -112,6 +112,10 @@ export function PreJoin({ entry, isDirect = false, onShown, onJoined }: PreJoinP
         onTold: setTold,
         signal: patience.signal,
       });
+      // On the seat one had one is still called as one was then.
+      if (!isDirect && meeting.me?.name !== called) {
+        meeting.rename(meeting.you, called).catch(() => undefined);
+      }
       if (!meeting.track('camera')) close('camera');
       onJoined(meeting, { ...entry, name: called, password });
     } catch (thrown) {
