@@ -78,7 +78,7 @@ const JITTER_FRESH: Duration = Duration::from_secs(8);
 /// line twice as much sound would lose what it is to save.
 const DOUBLED_LOSS: u64 = 50;
 const DOUBLED_FOR: Duration = Duration::from_secs(10);
-const DOUBLED_BPS: f64 = 400_000.0;
+const DOUBLED_BPS: f64 = 250_000.0;
 
 /// How often streams are reported on (RFC 3550 §6.2): pictures are matched to voices by it.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
