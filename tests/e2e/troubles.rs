@@ -237,6 +237,8 @@ async fn a_lost_network_loses_nothing_that_was_written() -> Result<()> {
         page.click("chat-send")?;
         other.next(|message| message["event"]["message"]["text"] == format!("未发出 {language}")).await?;
         page.until(&format!("{kept} === ''"))?;
+        // Out of the meeting: its own page, loaded anew, would lead back into it.
+        page.open(&format!("http://{}/", server.web))?;
         page.open(&door(&server))?;
     }
     Ok(())

@@ -237,14 +237,14 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.click("more")?;
     host.click("open-scale")?;
     // 200 of the site, ten of which are this meeting's.
-    host.until("document.querySelector('[data-testid=growth]')?.innerText.includes('190')")?;
+    host.until("document.querySelector('[data-testid=capacity]')?.innerText.includes('190')")?;
     is_sound(&mut host, "extend and enlarge")?;
     host.click("extend-more")?;
     host.click("extend")?;
     guest.until(&format!("window.huitong.state.meeting.ends_ms === {}", ends + 60 * 60_000))?;
     host.click("enlarge")?;
     guest.until("window.huitong.state.meeting.capacity === 15")?;
-    host.until("document.querySelector('[data-testid=growth]')?.innerText.includes('185')")?;
+    host.until("document.querySelector('[data-testid=capacity]')?.innerText.includes('185')")?;
     // More than there is can't be asked for.
     host.fill("enlarge-by", "186")?;
     host.see(&format!("{}:disabled", by_id("enlarge")))?;
