@@ -78,7 +78,7 @@ async fn a_host_who_loads_the_page_anew_is_in_his_locked_meeting_again_and_its_h
     // Gone for good, he has left after fifteen seconds, and the role is another's. A page that goes does not always get its last word out;
     // then it is a minute, as of any line that is lost.
     host.open("about:blank")?;
-    let is_left = |message: &serde_json::Value| message["event"]["type"] == "participant_left";
+    let is_left = |message: &Value| message["event"]["type"] == "participant_left";
     let left = guest.next_within(Duration::from_secs(80), is_left).await?;
     assert_eq!(left["event"]["id"], id);
     guest.next(|message| message["event"]["participant"]["role"] == "host").await?;
