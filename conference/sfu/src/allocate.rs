@@ -147,7 +147,8 @@ mod tests {
                 .map(|(rates, enough)| Want { rates, enough: Layer::new(enough), now: None })
                 .collect();
             let given = allocate(Some(budget), &wants);
-            let first = wants.iter().position(|want| !want.steps().is_empty()).and_then(|index| wants[index].rate(given.layers[index]?));
+            let first = wants.iter().position(|want| !want.steps().is_empty());
+            let first = first.and_then(|index| wants[index].rate(given.layers[index]?));
             prop_assert!(given.sum <= budget || Some(given.sum) == first && given.sum <= FIRST * budget);
             for (want, layer) in wants.iter().zip(&given.layers) {
                 prop_assert!(layer.is_none_or(|layer| want.rates[layer.index()].is_some()));

@@ -8,6 +8,7 @@ mod bound;
 pub(crate) mod congestion;
 pub(crate) mod header;
 mod history;
+mod keyframe;
 mod losses;
 mod probing;
 pub(crate) mod reports;
@@ -28,6 +29,7 @@ use bound::Bound;
 use congestion::{Estimator, Reported};
 use header::{HEADER_BYTES_MAX, Header};
 use history::Stamp;
+use keyframe::KeyFrame;
 use probing::Probing;
 use reports::{Arrivals, Report, Sent};
 use stream::Stream;
@@ -257,8 +259,8 @@ impl Egress {
             self.emit(slot, &packet, As::Itself, now, out);
             return;
         }
-        if packet.begins_keyframe {
-            self.begin_keyframe(slot, &packet.forwarded);
+        if KeyFrame::note(&mut stream.keyframe, &packet, now) {
+            self.forget_waiting(slot);
         }
         if self.withholds(now) {
             self.passed.withheld += 1;
@@ -272,13 +274,8 @@ impl Egress {
         }
     }
 
-    /// What of the slot's earlier pictures still waits would only delay one that needs none of them.
-    fn begin_keyframe(&mut self, slot: usize, first: &Forwarded) {
-        let Some(stream) = self.streams.get_mut(slot) else { return };
-        if stream.keyframe.is_some_and(|(_, timestamp)| timestamp == first.timestamp) {
-            return;
-        }
-        stream.keyframe = Some((first.seq, first.timestamp));
+    /// What of the slot's pictures still waits would only delay one that needs none of them.
+    fn forget_waiting(&mut self, slot: usize) {
         let bytes = &mut self.waiting_bytes;
         self.waiting.retain(|waiting| {
             let is_over = waiting.slot == slot;
@@ -356,6 +353,7 @@ impl Egress {
         if self.estimator.is_none() {
             self.unanswered = None;
         }
+        let (line, round_trip) = (self.estimate(), self.round_trip);
         for report in reports::read(&compound) {
             match report {
                 Report::Received { ssrc, last_report, since, jitter, highest, lost } => {
@@ -367,7 +365,9 @@ impl Egress {
                 Report::Missing { ssrc, seqs } => self.resend(ssrc, &seqs, now, out),
                 Report::Keyframe { ssrc } => {
                     let of_slot = |stream: &Stream| stream.config.ssrc == ssrc;
-                    if let Some(slot) = self.streams.iter().position(of_slot) {
+                    let Some(slot) = self.streams.iter().position(of_slot) else { continue };
+                    let latest = self.streams[slot].keyframe;
+                    if !latest.is_some_and(|keyframe| keyframe.is_under_way(line, round_trip, now)) {
                         said(Said::Keyframe(slot));
                     }
                 }
@@ -432,20 +432,20 @@ impl Egress {
         let was_full = self.estimator.as_ref().is_some_and(|estimator| estimator.capacity().is_some());
         for seq in seqs {
             let stream = &mut self.streams[slot];
-            let (first, keyframe) = stream.keyframe.unzip();
-            let Some(asked) = stream.kept.asked(*seq) else { continue };
-            let is_over = was_full && first.is_some_and(|first| asked.seq() < first);
-            if is_over || asked.is_underway(takes, stamp) {
+            let keyframe = stream.keyframe;
+            let Some(kept) = stream.kept.get_mut(*seq) else { continue };
+            let is_over = was_full && keyframe.is_some_and(|keyframe| kept.seq < keyframe.first);
+            if is_over || kept.is_underway(takes, stamp) {
                 continue;
             }
             let (sent, resent) = self.lately;
-            let is_needed = keyframe == Some(asked.timestamp()) && !asked.is_resent();
+            let is_needed = !kept.is_resent && keyframe.is_some_and(|keyframe| kept.timestamp == keyframe.timestamp);
             if !is_needed && resent > RESENT_SHARE * (sent + resent) {
                 self.passed.refused += 1;
                 continue;
             }
-            self.lately.1 += asked.bytes() as f64;
-            let packet = asked.take(stamp);
+            self.lately.1 += kept.payload.len() as f64;
+            let packet = kept.resend(stamp);
             if self.may_leave(now) {
                 self.emit(slot, &packet, As::Resent, now, out);
             } else if self.waiting.len() < WAITING_MAX {

@@ -23,7 +23,6 @@ mod red;
 mod repair;
 mod srtp;
 mod stun;
-mod under_way;
 mod ways;
 
 use std::{

@@ -32,7 +32,6 @@ use crate::{
     repair::Repair,
     srtp::Srtp,
     stun,
-    under_way::UnderWay,
 };
 
 /// Sources of one publisher that are told apart: six, and what they were before. One that changes its SSRC (RFC 3550 §8)
@@ -142,7 +141,6 @@ struct OutSlot {
     /// Something can be sent on it.
     is_agreed: bool,
     rewriter: Rewriter,
-    under_way: UnderWay,
 }
 
 /// What a publisher's m-line carries.
@@ -277,8 +275,7 @@ impl Peer {
                 extensions,
             });
             let is_agreed = ssrc.is_some();
-            let (rewriter, under_way) = (Rewriter::default(), UnderWay::default());
-            peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter, under_way });
+            peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter: Rewriter::default() });
         }
         let provider = Arc::clone(&identity.provider);
         peer.subscription = Some(Subscription {
@@ -477,12 +474,11 @@ impl Peer {
         mut tell: impl FnMut(SfuEvent),
     ) -> bool {
         let Some(egress) = &mut self.egress else { return false };
-        let (line, round_trip) = (egress.estimate(), egress.round_trip());
-        let comes = |slot: &OutSlot| slot.under_way.is_any(line, round_trip, now);
-        let is_his = egress.reported(datagram, now, out, |said| match said {
-            Said::Keyframe(slot) if self.slots.get(slot).is_some_and(comes) => {}
-            Said::Keyframe(slot) => tell(SfuEvent::KeyframeWanted { peer: key, slot }),
-            Said::Estimate(bitrate) => tell(SfuEvent::Estimate { peer: key, bitrate: Some(bitrate) }),
+        let is_his = egress.reported(datagram, now, out, |said| {
+            tell(match said {
+                Said::Keyframe(slot) => SfuEvent::KeyframeWanted { peer: key, slot },
+                Said::Estimate(bitrate) => SfuEvent::Estimate { peer: key, bitrate: Some(bitrate) },
+            });
         });
         if let Some(subscription) = &mut self.subscription
             && let Some(route) = subscription.granted.take_if(|(_, granted)| is_his && *granted == from)
@@ -693,14 +689,9 @@ impl Peer {
             return;
         }
         let (voice_packets, is_audio) = (&mut self.voice_packets, out_slot.audio);
-        let under_way = &mut out_slot.under_way;
         out_slot.rewriter.take(layer, packet, now, |packet, forwarded| {
+            *voice_packets += u64::from(is_audio);
             let begins_keyframe = !is_audio && starts_keyframe(packet);
-            if is_audio {
-                *voice_packets += 1;
-            } else {
-                under_way.sent(packet, begins_keyframe, now);
-            }
             let MediaPacket { codec, marker, level, .. } = *packet;
             let payload = Arc::clone(&packet.payload);
             egress.send(slot, Outgoing { codec, forwarded, marker, level, payload, begins_keyframe }, now, out);

@@ -39,17 +39,19 @@ impl Stamp {
 pub(super) struct History(VecDeque<Kept>);
 
 /// An [`Outgoing`] without its gaps.
-struct Kept {
-    payload: Arc<[u8]>,
-    seq: u64,
-    timestamp: u32,
+pub(super) struct Kept {
+    pub(super) payload: Arc<[u8]>,
+    /// Extended.
+    pub(super) seq: u64,
+    /// Of its picture.
+    pub(super) timestamp: u32,
     at: Stamp,
     ids: Option<Ids>,
     codec: Codec,
     level: Option<AudioLevel>,
     marker: bool,
     /// It has been sent more than once; `at` is when last.
-    is_resent: bool,
+    pub(super) is_resent: bool,
 }
 
 impl Kept {
@@ -58,41 +60,16 @@ impl Kept {
         let (codec, marker, level) = (self.codec, self.marker, self.level);
         Outgoing { codec, forwarded, marker, level, payload: Arc::clone(&self.payload), begins_keyframe: false }
     }
-}
-
-/// What is kept of a packet that is asked for.
-pub(super) struct Asked<'a> {
-    kept: &'a mut Kept,
-}
-
-impl Asked<'_> {
-    /// Extended.
-    pub(super) fn seq(&self) -> u64 {
-        self.kept.seq
-    }
-
-    /// Of its picture.
-    pub(super) fn timestamp(&self) -> u32 {
-        self.kept.timestamp
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.kept.payload.len()
-    }
-
-    pub(super) fn is_resent(&self) -> bool {
-        self.kept.is_resent
-    }
 
     /// It was sent again less than so long ago, and is on its way.
     pub(super) fn is_underway(&self, takes: Duration, now: Stamp) -> bool {
-        self.kept.is_resent && self.kept.at.age(now) < takes
+        self.is_resent && self.at.age(now) < takes
     }
 
-    /// To be sent again now.
-    pub(super) fn take(self, now: Stamp) -> Outgoing {
-        (self.kept.is_resent, self.kept.at) = (true, now);
-        self.kept.outgoing()
+    /// What is to be sent again now.
+    pub(super) fn resend(&mut self, now: Stamp) -> Outgoing {
+        (self.is_resent, self.at) = (true, now);
+        self.outgoing()
     }
 }
 
@@ -131,11 +108,11 @@ impl History {
     }
 
     /// The latest whose number ends so (RFC 3550 §5.1).
-    pub(super) fn asked(&mut self, seq: u16) -> Option<Asked<'_>> {
+    pub(super) fn get_mut(&mut self, seq: u16) -> Option<&mut Kept> {
         let last = self.0.back()?.seq;
         let wanted = last.checked_sub((last as u16).wrapping_sub(seq).into())?;
         let at = self.0.partition_point(|before| before.seq < wanted);
-        self.0.get_mut(at).filter(|kept| kept.seq == wanted).map(|kept| Asked { kept })
+        self.0.get_mut(at).filter(|kept| kept.seq == wanted)
     }
 }
 
@@ -161,12 +138,12 @@ mod tests {
             history.keep(packet(seq), at(index as u64 * 200));
         }
         for seq in 65_534..=65_537_u64 {
-            assert_eq!(history.asked(seq as u16).map(|packet| packet.seq()), Some(seq));
+            assert_eq!(history.get_mut(seq as u16).map(|packet| packet.seq), Some(seq));
         }
-        assert!(history.asked(2).is_none() && history.asked(60_000).is_none());
+        assert!(history.get_mut(2).is_none() && history.get_mut(60_000).is_none());
         assert_eq!(history.age(at(900)), Some(Duration::from_millis(300)));
         history.forget(at(1_100));
-        assert!(history.asked(65_534_u64 as u16).is_none() && history.asked(65_535).is_some());
+        assert!(history.get_mut(65_534_u64 as u16).is_none() && history.get_mut(65_535).is_some());
     }
 
     #[test]
@@ -175,9 +152,9 @@ mod tests {
         let at = |ms: u64| Stamp::new(began, began + Duration::from_millis(ms));
         let mut history = History::default();
         history.keep(packet(7), at(0));
-        let is_underway = |history: &mut History, ms| history.asked(7).unwrap().is_underway(takes, at(ms));
+        let is_underway = |history: &mut History, ms| history.get_mut(7).unwrap().is_underway(takes, at(ms));
         assert!(!is_underway(&mut history, 50), "the first may be lost sooner than that");
-        history.asked(7).unwrap().take(at(50));
+        history.get_mut(7).unwrap().resend(at(50));
         assert!(is_underway(&mut history, 149) && !is_underway(&mut history, 150));
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use media::SeenNumbers;
 
-use super::{Outgoing, agreed::StreamConfig, history::History};
+use super::{Outgoing, agreed::StreamConfig, history::History, keyframe::KeyFrame};
 use crate::{forward::Forwarded, red};
 
 pub(super) struct Stream {
@@ -17,8 +17,8 @@ pub(super) struct Stream {
     /// that comes twice, for whatever reason, or too late to know, the second is not sent.
     pub(super) used: SeenNumbers,
     pub(super) kept: History,
-    /// Of the latest picture that needs no other: the number it begins with, and its timestamp.
-    pub(super) keyframe: Option<(u64, u32)>,
+    /// The latest picture that needs no other.
+    pub(super) keyframe: Option<KeyFrame>,
     /// The latest timestamp, and when it was sent.
     pub(super) last: Option<(u32, Instant)>,
     pub(super) reported: Option<Instant>,
