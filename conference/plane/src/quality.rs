@@ -211,8 +211,10 @@ pub(crate) struct Look {
     pub(crate) estimate: Option<u64>,
     /// Packets of pictures that were held back because his browser reports nothing.
     pub(crate) withheld: u64,
+    /// Packets that were asked for again and not sent: they would have been too large a part of all.
+    pub(crate) refused: u64,
     /// His page shows pictures that would be larger, or there at all, on a wider line.
-    pub(crate) wants_pictures: bool,
+    pub(crate) wants_more: bool,
 }
 
 /// One participant's network over time.
@@ -241,7 +243,7 @@ impl Network {
         let is_bad = |way: &WayQuality| way.loss.is_some_and(|loss| loss > LOSS_POOR || way.jitter_ms > JITTER_POOR_MS);
         let is_active = self.up.loss.is_some() || self.down.loss.is_some();
         let is_far = is_active && look.round_trip_ms.is_some_and(|ms| ms > ROUND_TRIP_POOR_MS);
-        let is_narrow = look.wants_pictures && look.estimate.is_some_and(|estimate| estimate < LINE_POOR);
+        let is_narrow = look.wants_more && look.estimate.is_some_and(|estimate| estimate < LINE_POOR);
         let is_poor = is_bad(&self.up) || is_bad(&self.down) || is_far || is_narrow;
         if is_poor == self.is_poor() {
             self.otherwise = 0;
@@ -324,7 +326,8 @@ mod tests {
         round_trip_ms: Some(30.0),
         estimate: Some(2_000_000),
         withheld: 0,
-        wants_pictures: true,
+        refused: 0,
+        wants_more: true,
     };
 
     /// What is told after each of these looks.
@@ -361,7 +364,7 @@ mod tests {
         check(|look| look.estimate = Some(200_000));
         let fine = |change: fn(&mut Look)| assert_eq!(told(&[(5, change)]), [None; 5]);
         fine(|look| look.up.missed += 5);
-        fine(|look| (look.estimate, look.wants_pictures) = (Some(200_000), false));
+        fine(|look| (look.estimate, look.wants_more) = (Some(200_000), false));
         // Nobody talks to him: whatever the last figures say, he notices nothing.
         fine(|look| {
             (look.up.came, look.down.came) = (0, 0);

@@ -7,7 +7,7 @@ use std::{
 
 use leg::{JitterBuffer, Pulled};
 use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
-use mixer::{Incoming, LineCare, LineEvent, Mixer, PlayId, Playing, SeatConfig, SeatKey, SeatMap, Speakers};
+use mixer::{Incoming, LineCare, LineEvent, Mixer, Playing, SeatConfig, SeatKey, SeatMap, Speakers};
 use model::{LineTrouble, MeetingId, ParticipantId};
 use sfu::{Delivery, Layer, PeerKey, Sfu, Slot, SourceId, forward};
 use streaming::Feed;
@@ -143,7 +143,7 @@ pub(crate) struct Gone {
     pub(crate) peers: Vec<PeerKey>,
     pub(crate) leg: Option<(LegId, LineFindings)>,
     /// What his telephone heard no end of.
-    pub(crate) unheard: Option<PlayId>,
+    pub(crate) unheard: Option<Playing>,
     pub(crate) reception: Reception,
 }
 
@@ -354,7 +354,7 @@ impl Room {
     }
 
     pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
-        let unheard = self.leave_part(participant).map(|playing| playing.id());
+        let unheard = self.leave_part(participant);
         let member = self.members.remove(&participant)?;
         self.numbers.remove(&member.number);
         if member.watches {

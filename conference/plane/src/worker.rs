@@ -416,11 +416,9 @@ impl Worker {
         if let Some((leg, line)) = gone.leg {
             if let Some(slot) = self.legs.get_mut(leg) {
                 slot.line = line;
+                slot.play_lost(gone.unheard);
             }
             self.seat_in_lobby(leg);
-            if let Some(play) = gone.unheard {
-                self.legs.play_done(leg, play);
-            }
         }
         Some(gone.reception.stats())
     }

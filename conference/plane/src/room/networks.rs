@@ -8,15 +8,17 @@ impl Room {
         let mut changed = Vec::new();
         for (participant, member) in &mut self.members {
             let look = member.look(legs, sfu, now);
-            let withheld = look.withheld.saturating_sub(member.network.latest().withheld);
+            let before = member.network.latest();
+            let withheld = look.withheld.saturating_sub(before.withheld);
             metrics::counter!("plane_browser_dropped", "why" => "silent").increment(withheld);
+            metrics::counter!("plane_resends_refused").increment(look.refused.saturating_sub(before.refused));
             if let Some(poor) = member.network.look(look) {
                 changed.push(MeetingFact::Network { participant: *participant, poor });
             }
             if let Some(subscriber) = member.subscriber.as_ref().filter(|subscriber| subscriber.connected) {
                 subscriber.order.iter().for_each(|wanted| quality::measure_picture(subscriber.layer_of(wanted)));
             }
-            if !look.wants_pictures {
+            if !look.wants_more {
                 member.paused.look(&[], now);
             }
         }
@@ -84,7 +86,8 @@ impl Member {
             round_trip_ms: line.round_trip.map(|time| time.as_secs_f64() * 1e3),
             estimate: subscriber.and_then(Subscriber::estimate),
             withheld: line.withheld,
-            wants_pictures: subscriber.is_some_and(Subscriber::wants_more),
+            refused: line.refused,
+            wants_more: subscriber.is_some_and(Subscriber::wants_more),
         }
     }
 }
