@@ -158,9 +158,7 @@ pub(super) fn scrub(chunk: &mut [u8]) {
 fn scrub_message(message: &mut [u8]) {
     blank_after(message, b"inline:", |byte| matches!(byte, b'|' | b'\r' | b'\n' | b' ' | b';'));
     blank_after(message, b"response=\"", |byte| matches!(byte, b'"' | b'\r' | b'\n'));
-    for stars in [&b"**"[..], b"%2A%2A", b"%2a%2a", b"%2A%2a", b"%2a%2A", b"*%2A", b"*%2a", b"%2A*", b"%2a*"] {
-        blank_after(message, stars, |byte| b"@>;\"' \t\r\n".contains(&byte));
-    }
+    blank_after_stars(message);
     if message.starts_with(b"INFO ")
         && let Some(body) = find(message, b"\r\n\r\n")
     {
@@ -169,13 +167,36 @@ fn scrub_message(message: &mut [u8]) {
     }
 }
 
+/// Of a password that is dialled behind two stars, each written as itself or by its code (RFC 3986 §2.1).
+fn blank_after_stars(message: &mut [u8]) {
+    let (mut at, mut stars) = (0, 0);
+    while at < message.len() {
+        let star = match &message[at..] {
+            [b'*', ..] => 1,
+            [b'%', b'2', b'a' | b'A', ..] => 3,
+            _ => 0,
+        };
+        (at, stars) = if star == 0 { (at + 1, 0) } else { (at + star, stars + 1) };
+        if stars == 2 {
+            stars = 0;
+            at += blank(&mut message[at..], |byte| b"@>;\"' \t\r\n".contains(&byte));
+        }
+    }
+}
+
 fn blank_after(message: &mut [u8], word: &[u8], ends: impl Fn(u8) -> bool) {
     let mut from = 0;
     while let Some(found) = find(&message[from..], word) {
         from += found + word.len();
-        let secret = message[from..].iter_mut().take_while(|byte| !ends(**byte));
-        secret.for_each(|byte| *byte = b'x');
+        from += blank(&mut message[from..], &ends);
     }
+}
+
+/// Blanks what stands before an end; how much that was.
+fn blank(secret: &mut [u8], ends: impl Fn(u8) -> bool) -> usize {
+    let length = secret.iter().position(|byte| ends(*byte)).unwrap_or(secret.len());
+    secret[..length].fill(b'x');
+    length
 }
 
 /// Where something is in something longer.
