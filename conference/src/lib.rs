@@ -65,7 +65,7 @@ pub use ladder::{LadderForm, Ladders};
 pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use occurrence::OccurrenceChange;
-pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused};
+pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused, percent_encoded};
 pub use plane::{Freezes, LineFindings, PictureQuality, Quality, Shown, SlotAssigned, TrackQuality, WayQuality};
 pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;

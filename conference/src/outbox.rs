@@ -9,6 +9,7 @@ use lettre::{
     message::{Attachment, MultiPart, SinglePart, header::ContentType},
 };
 use model::{MeetingId, Object, Permission, SiteId, is_public};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use store::{OutboxItem, StoreError, Webhook};
@@ -406,7 +407,7 @@ impl Senders {
         for name in ["to", "text", "code"] {
             let value = message[name].as_str().unwrap_or_default();
             let escaped = if sms.form {
-                value.bytes().map(form_byte).collect()
+                percent_encoded(value)
             } else {
                 // As JSON has it, without its quotes.
                 let quoted = json!(value).to_string();
@@ -444,12 +445,11 @@ impl Senders {
     }
 }
 
-/// One byte of a form's value: what isn't plain is written in hexadecimal (RFC 3986 §2.1).
-fn form_byte(byte: u8) -> String {
-    match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    }
+/// What isn't plain is written in hexadecimal (RFC 3986 §2.1, §2.3), as forms and header fields (RFC 8187 §3.2) take it.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 async fn answered(request: reqwest::RequestBuilder) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! What was recorded: for who owns the meeting, and where the livestream was.
 
+use conference::percent_encoded;
 use streaming::{Film, Recording};
 use tower_http::services::ServeFile;
 
@@ -96,7 +97,7 @@ async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Items<Recor
 #[utoipa::path(delete, path = "/recordings/{id}", params(("id" = String, Path, format = Uuid)),
     responses((status = 204), Problem))]
 async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let recording = own(&app, &caller, &id).await?;
+    let (_, recording) = own(&app, &caller, &id).await?;
     if !app.recordings.remove(&recording) {
         return Err(caller.problem(Code::StillRecording));
     }
@@ -112,9 +113,9 @@ async fn file(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let recording = own(&app, &caller, &id).await?;
-    let film = app.recordings.film(&recording);
-    attached(&app, &caller, &recording, film, (MP4, "", "mp4"), request).await
+    let of = own(&app, &caller, &id).await?;
+    let film = app.recordings.film(&of.1);
+    attached(&app, &caller, &of, film, (MP4, "", "mp4"), request).await
 }
 
 /// What was said in it, as WebVTT.
@@ -126,9 +127,9 @@ async fn captions(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let recording = own(&app, &caller, &id).await?;
-    let captions = app.recordings.captions(&recording);
-    attached(&app, &caller, &recording, captions, (VTT, "", "vtt"), request).await
+    let of = own(&app, &caller, &id).await?;
+    let captions = app.recordings.captions(&of.1);
+    attached(&app, &caller, &of, captions, (VTT, "", "vtt"), request).await
 }
 
 /// One voice of it by itself, by its number among its tracks.
@@ -141,25 +142,25 @@ async fn track(
     Path((id, number)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let recording = own(&app, &caller, &id).await?;
+    let of = own(&app, &caller, &id).await?;
+    let recording = &of.1;
     let number: usize = number.parse().map_err(|_| caller.problem(Code::NotFound))?;
     let index = number.checked_sub(1).ok_or_else(|| caller.problem(Code::NotFound))?;
     let whose = recording.tracks.get(index).map_or("", |track| track.name.as_str());
-    let track = app.recordings.track(&recording, index);
-    attached(&app, &caller, &recording, track, (OGG, whose, "ogg"), request).await
+    let track = app.recordings.track(recording, index);
+    attached(&app, &caller, &of, track, (OGG, whose, "ogg"), request).await
 }
 
 /// As a file of its own, called by what it is of: media type, whose voice it is if it is one's, and the name's ending.
 async fn attached(
     app: &App,
     caller: &Caller,
-    recording: &Recording,
+    (account, recording): &(Account, Recording),
     film: Option<Film>,
     (kind, whose, ending): (&str, &str, &str),
     request: Request,
 ) -> Result<Response, Problem> {
-    let account = caller.logged_in(app).await?;
-    let zone = app.conference.zone_of(&account).await.map_err(|error| caller.failed(&error))?;
+    let zone = app.conference.zone_of(account).await.map_err(|error| caller.failed(&error))?;
     let served = serve(film, recording, kind, "private, max-age=3600", request).await;
     let mut response = served.ok_or_else(|| caller.problem(Code::NotFound))?;
     let zone = zone.and_then(|zone| jiff::tz::TimeZone::get(&zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
@@ -173,15 +174,9 @@ async fn attached(
 
 /// To be kept under this name, or a plain one by who doesn't read it (RFC 6266 §4.1, appendix D).
 fn disposition(plain: &str, name: &str) -> HeaderValue {
-    let mut text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''");
-    for byte in name.bytes() {
-        match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' => text.push(byte.into()),
-            // Systems that keep files take no slash in a name, and some none of the others.
-            b'/' | b'\\' | b':' | b'*' | b'?' | b'"' | b'<' | b'>' | b'|' | 0..32 => text.push('_'),
-            other => text += &format!("%{other:02X}"),
-        }
-    }
+    // Systems that keep files take no slash in a name, and some none of the others.
+    let kept = name.replace(|c| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\0'..' '), "_");
+    let text = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", percent_encoded(&kept));
     HeaderValue::from_str(&text).expect("it is ASCII")
 }
 
@@ -216,9 +211,11 @@ async fn replayed(
     response.unwrap_or_else(|| Problem::new(Code::NotFound, language).into_response())
 }
 
-async fn own(app: &App, caller: &Caller, id: &str) -> Result<Recording, Problem> {
+async fn own(app: &App, caller: &Caller, id: &str) -> Result<(Account, Recording), Problem> {
     let account = caller.logged_in(app).await?;
-    app.recordings.find(account.id, caller.id(id)?).ok_or_else(|| caller.problem(Code::NotFound))
+    let found = app.recordings.find(account.id, caller.id(id)?);
+    let recording = found.ok_or_else(|| caller.problem(Code::NotFound))?;
+    Ok((account, recording))
 }
 
 /// With ranges and conditions (RFC 9110 §13, §14), as players and downloads that go on need them.
