@@ -30,7 +30,7 @@ import { Rename } from './Rename';
 import { attempt } from './controls';
 import { inPanelOrder, isMeant } from './people';
 import { useTalk } from './talk';
-import { useIsHost, useManages, useMeeting, useMeetingState } from './useMeeting';
+import { useIsHost, useManages, useMayControl, useMeeting, useMeetingState } from './useMeeting';
 import { Confirm } from '../parts/Confirm';
 import { SearchField } from '../parts/SearchField';
 import { Written } from '../parts/Written';
@@ -141,10 +141,7 @@ function Row({ participant, onRename, onRemove, onWrite }: RowProps) {
   } = participant;
   const meeting = useMeeting();
   const isSelf = id === meeting.you;
-  const isHost = useIsHost();
-  const manages = useManages();
-  // The host is beyond a co-host's reach.
-  const mayControl = manages && !isSelf && (isHost || role !== 'host');
+  const mayControl = useMayControl(participant);
   const isSpeaking = useMeetingState(({ speaking }) => speaking.includes(id)) && !muted;
   const details = [
     role === 'host' && t('meeting.host'),

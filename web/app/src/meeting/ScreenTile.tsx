@@ -5,7 +5,7 @@ import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
 import styles from './Tile.module.css';
 import { attempt } from './controls';
-import { useIsHost, useManages, useMeeting, useMeetingState, useShown } from './useMeeting';
+import { useMayControl, useMeeting, useMeetingState, useShown } from './useMeeting';
 
 /** What somebody shares. */
 export function ScreenTile({ participant }: { participant: Participant }) {
@@ -15,8 +15,7 @@ export function ScreenTile({ participant }: { participant: Participant }) {
   const own = useLocalMedia(state => state.screen);
   const received = useMeetingState(() => meeting.stream(participant.id, 'screen'));
   const shown = useShown(isOwn ? null : participant.id, 'screen');
-  const isHost = useIsHost();
-  const mayStop = useManages() && !isOwn && (isHost || participant.role !== 'host');
+  const mayStop = useMayControl(participant);
   return (
     <article ref={shown} className={styles.tile} data-testid="screen-tile" data-participant={participant.id}>
       {isOwn && own && <LiveVideo key="own" track={own} whole />}

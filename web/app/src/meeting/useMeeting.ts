@@ -53,6 +53,13 @@ export function useManages(): boolean {
   return (useMe()?.role ?? 'member') !== 'member';
 }
 
+/** Whether one has a say about this other one: the host is beyond a co-host's reach. */
+export function useMayControl({ id, role }: Participant): boolean {
+  const me = useMe();
+  const manages = me !== undefined && me.role !== 'member';
+  return manages && id !== me.id && (me.role === 'host' || role !== 'host');
+}
+
 /** What is shown besides screens, and by whom, where one sees it. */
 export function useExhibit(): { by: Participant; what: Shown } | null {
   const shown = useMeetingState(state => state.meeting.shown);
