@@ -306,14 +306,10 @@ fn a_page_left_open_shows_each_livestream_of_its_meeting() -> Result<()> {
 #[test]
 fn over_tls_players_ask_by_http_2_and_a_meetings_page_has_its_socket() -> Result<()> {
     let server = Server::start()?;
-    let mut host = Browser::start(700.0, Colour::Red)?;
-    host.login(server.web, "host", PASSWORD)?;
-    host.join(server.web, &server.meeting, "韩梅梅", "")?;
-    host.click("start-broadcast")?;
-    host.see("[data-testid=broadcast][data-state=live]")?;
-    let watch = host.evaluate("new URL(document.querySelector('[data-testid=watch-link]').href).pathname")?;
+    let (mut host, watch) = live(&server)?;
+    let path = watch.strip_prefix(&format!("http://{}", server.web)).context("the plain address")?;
     let mut viewer = Browser::start(0.0, Colour::Green)?;
-    viewer.open(&format!("https://{}{}", server.https, watch.as_str().unwrap_or_default()))?;
+    viewer.open(&format!("https://{}{path}", server.https))?;
     viewer.see("[data-state=playing]")?;
     // What was given up on the way has none.
     let ways = "[...new Set(performance.getEntriesByType('resource').filter(({ name }) => name.includes('/live/')) \
