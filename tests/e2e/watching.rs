@@ -7,6 +7,20 @@ use crate::web::{is_sound, segment};
 
 pub(crate) const VIDEO: &str = "document.querySelector('[data-testid=watch-video]')";
 
+/// Where the player is and what it has, for the word of a story that fails.
+fn how_it_plays(viewer: &mut Browser) -> String {
+    let ranges = |of: &str| {
+        format!("[...Array({VIDEO}.{of}.length).keys()].map(i => [{VIDEO}.{of}.start(i), {VIDEO}.{of}.end(i)])")
+    };
+    let state = format!(
+        "({{ at: {VIDEO}.currentTime, ready: {VIDEO}.readyState, paused: {VIDEO}.paused, seeking: {VIDEO}.seeking, \
+         buffered: {}, seekable: {} }})",
+        ranges("buffered"),
+        ranges("seekable")
+    );
+    viewer.evaluate(&state).map_or_else(|error| error.to_string(), |state| state.to_string())
+}
+
 /// A host who is live, and the watch page's address.
 pub(crate) fn live(server: &Server) -> Result<(Browser, String)> {
     let mut host = Browser::start(700.0, Colour::Red)?;
@@ -43,7 +57,8 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     for _ in 0..2 {
         viewer.press("j")?;
         viewer.see("[data-testid=watch-live][data-edge=false]")?;
-        viewer.until(&format!("!{VIDEO}.seeking && {VIDEO}.currentTime > 0"))?;
+        let seeks = viewer.until(&format!("!{VIDEO}.seeking && {VIDEO}.currentTime > 0"));
+        seeks.with_context(|| how_it_plays(&mut viewer))?;
     }
     viewer.until("document.querySelector('[data-testid=watch-time]').innerText.startsWith('−')")?;
     let back = viewer.evaluate(&format!("{VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
@@ -107,7 +122,8 @@ fn keys_do_what_they_do_in_other_players() -> Result<()> {
     viewer
         .until(&format!("{VIDEO}.seekable.length > 0 && {VIDEO}.seekable.end(0) - {VIDEO}.seekable.start(0) > 16"))?;
     viewer.press("Home")?;
-    viewer.until(&format!("{VIDEO}.currentTime < {VIDEO}.seekable.start(0) + 3"))?;
+    let oldest = format!("!{VIDEO}.seeking && {VIDEO}.currentTime < {VIDEO}.seekable.start(0) + 3");
+    viewer.until(&oldest).with_context(|| how_it_plays(&mut viewer))?;
     viewer.press("ArrowRight")?;
     viewer.until(&format!("{VIDEO}.currentTime > {VIDEO}.seekable.start(0) + 4"))?;
     viewer.press("ArrowLeft")?;

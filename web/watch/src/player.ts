@@ -7,6 +7,9 @@ export type Playing = 'loading' | 'playing' | 'buffering' | 'broken' | 'ended' |
 /** Further behind than this it is no longer what "live" means, and going back to the edge is offered. */
 const EDGE_S_MAX = 8;
 
+/** So much of the oldest that can be had is passed over, in seconds, by whoever goes back to it: what is older goes away meanwhile. */
+const OLDEST_S = 0.1;
+
 /** Plays one playlist until it is destroyed; whoever made it makes another when it breaks. */
 export interface Player {
   /** Seconds from the studio to the viewer; null while unknown. */
@@ -93,6 +96,15 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     const rate = hurry.rateAt(performance.now() / 1000, hls.latency, ahead, hls.targetLatency ?? hls.latency);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   };
+  // hls.js fetches nothing for a place before the oldest there is of sound or picture, be it by a rounding error, and waits there for ever.
+  const stayWithin = () => {
+    const sound = hls.audioTracks[hls.audioTrack]?.details;
+    const oldest = Math.max(hls.latestLevelDetails?.fragmentStart ?? 0, sound?.fragmentStart ?? 0);
+    if (video.seeking && video.currentTime < oldest) video.currentTime = oldest + OLDEST_S;
+  };
+  hls.on(Events.LEVEL_UPDATED, stayWithin);
+  hls.on(Events.AUDIO_TRACK_UPDATED, stayWithin);
+  video.addEventListener('seeking', stayWithin);
   video.addEventListener('timeupdate', catchUp);
   hls.loadSource(playlist);
   hls.attachMedia(video);
@@ -108,6 +120,7 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     },
     destroy: () => {
       video.removeEventListener('timeupdate', catchUp);
+      video.removeEventListener('seeking', stayWithin);
       video.playbackRate = 1;
       hls.destroy();
     },
