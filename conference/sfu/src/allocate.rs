@@ -37,6 +37,12 @@ impl Want {
         self.rates[layer.index()]
     }
 
+    /// What its smallest layer takes, in bits per second; none where none is sent.
+    #[must_use]
+    pub fn smallest(&self) -> Option<u64> {
+        self.steps().first().and_then(|layer| self.rate(*layer))
+    }
+
     /// Layers that are sent and wanted, the smallest first. Where all that is sent is more than enough, the smallest.
     fn steps(&self) -> Vec<Layer> {
         let sent = || Layer::ALL.into_iter().filter(|layer| self.rate(*layer).is_some());

@@ -11,6 +11,7 @@ mod calls;
 mod encoder_tokens;
 mod ledger;
 mod meetings;
+mod migrations;
 mod outbox;
 mod prompts;
 mod registrations;
@@ -106,7 +107,7 @@ impl Store {
             .await?;
         let store = Self { pool, is_sqlite };
         store.check("PRAGMA quick_check(1)").await?;
-        sqlx::migrate!("./migrations").run(&store.pool).await?;
+        migrations::migrator().run(&store.pool).await?;
         Ok(store)
     }
 

@@ -35,6 +35,10 @@ const OVERUSE_MS: f64 = 10.0;
 
 /// Of what has lately arrived so much is sent after a queue grew.
 const BACK_OFF: f64 = 0.85;
+/// Who is sent less than so much of what his line is known to carry, and gets it hardly slower than it was sent, has not filled it: a queue that
+/// seems to grow then is mostly a moment's jitter, of which one step back is taken.
+const FILLS_SHARE: f64 = 0.7;
+const FILLS_SLOWER: f64 = 1.1;
 /// Growth a second while it is not known what the line carries.
 pub(super) const GROWTH: f64 = 1.08;
 /// No more than so many times what arrives is believed, and a little.
@@ -95,6 +99,14 @@ struct Group {
     last_arrived_us: i64,
 }
 
+/// A packet that has arrived.
+#[derive(Debug, Clone, Copy)]
+struct Arrived {
+    at_us: i64,
+    sent: Instant,
+    bytes: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     Under,
@@ -109,7 +121,7 @@ pub(crate) struct Estimator {
     group: Option<Group>,
     before: Option<Group>,
     trend: Trend,
-    arrived: VecDeque<(i64, usize)>,
+    arrived: VecDeque<Arrived>,
     /// What the line was found to carry when it was last full, and how far that varied.
     capacity: Option<(f64, f64)>,
     changed: Option<Instant>,
@@ -193,12 +205,12 @@ impl Estimator {
         for packet in packets {
             self.losses.count(packet.arrived_us.is_none().into(), 1);
             let Some(arrived_us) = packet.arrived_us else { continue };
-            self.arrived.push_back((arrived_us, packet.bytes));
+            self.arrived.push_back(Arrived { at_us: arrived_us, sent: packet.sent, bytes: packet.bytes });
             self.delay(packet.sent, arrived_us);
             self.probe.take(packet, arrived_us);
         }
-        let Some((latest, _)) = self.arrived.iter().max_by_key(|(at, _)| *at).copied() else { return };
-        let is_old = |(at, _): &(i64, usize)| latest - at > ARRIVED.as_micros() as i64;
+        let Some(latest) = self.arrived.iter().map(|arrived| arrived.at_us).max() else { return };
+        let is_old = |arrived: &Arrived| latest - arrived.at_us > ARRIVED.as_micros() as i64;
         while self.arrived.len() > ARRIVED_MAX || self.arrived.front().is_some_and(is_old) {
             self.arrived.pop_front();
         }
@@ -220,18 +232,27 @@ impl Estimator {
     /// Bits per second that lately arrived, or that of a burst where that is more: what is sent in bursts fills a line while one lasts, and the
     /// time before it says nothing of the line. None while too little has arrived.
     fn arrives(&self) -> Option<f64> {
-        let (last, _) = *self.arrived.back()?;
+        let last = self.arrived.back()?.at_us;
         let rate = |within: Duration, packets: usize| {
-            let from = self.arrived.partition_point(|(at, _)| last - *at > within.as_micros() as i64);
-            let (first, _) = *self.arrived.get(from)?;
-            let us = last - first;
+            let from = self.arrived.partition_point(|arrived| last - arrived.at_us > within.as_micros() as i64);
+            let us = last - self.arrived.get(from)?.at_us;
             // What arrived with the first took time before it.
-            let bytes: usize = self.arrived.range(from + 1..).map(|(_, bytes)| bytes).sum();
+            let bytes: usize = self.arrived.range(from + 1..).map(|arrived| arrived.bytes).sum();
             let is_enough = us >= within.as_micros() as i64 / 4 && self.arrived.len() - from >= packets;
             is_enough.then_some(bytes as f64 * 8e6 / us as f64)
         };
         let (whole, burst) = (rate(ARRIVED, 0)?, rate(BURST_ARRIVED, BURST_PACKETS));
         Some(burst.map_or(whole, |burst| burst.max(whole)))
+    }
+
+    /// The line is known to carry much more than what is sent and arrives, as far as can be told.
+    fn is_unfilled(&self, arrives: f64) -> bool {
+        let Some(((first, last), (mean, _))) = self.arrived.front().zip(self.arrived.back()).zip(self.capacity) else {
+            return false;
+        };
+        let took = (last.at_us - first.at_us) as f64 / 1e6;
+        let was_sent_in = last.sent.saturating_duration_since(first.sent).as_secs_f64();
+        arrives < FILLS_SHARE * mean.min(self.rate) && took < FILLS_SLOWER * was_sent_in
     }
 
     fn delay(&mut self, sent: Instant, arrived_us: i64) {
@@ -255,11 +276,17 @@ impl Estimator {
         let Some(arrives) = self.arrives() else { return };
         let recently = |at| now.saturating_duration_since(at) < self.round_trip.max(Duration::from_millis(100));
         // What was taken back works after a round trip; only much too much is taken back sooner.
-        if self.decreased.is_some_and(recently) && arrives > self.rate / 2.0 {
+        let is_unfilled = self.is_unfilled(arrives);
+        if self.decreased.is_some_and(recently) && (arrives > self.rate / 2.0 || is_unfilled) {
             return;
         }
         if self.decreased.is_none_or(|at| now.saturating_duration_since(at) > HOPED_AFTER) {
             self.hoped = self.rate;
+        }
+        if is_unfilled {
+            self.rate = (BACK_OFF * self.rate).max(believable(arrives)).min(self.rate);
+            (self.decreased, self.changed) = (Some(now), Some(now));
+            return;
         }
         if let Some((mean, deviation)) = self.capacity
             && (mean - deviation..=mean + 3.0 * deviation).contains(&arrives)
@@ -291,7 +318,7 @@ impl Estimator {
         } else {
             self.rate * GROWTH.powf(seconds)
         };
-        let beyond = arrives.map_or(self.rate, |arrives| BEYOND * arrives + BEYOND_BPS);
+        let beyond = arrives.map_or(self.rate, believable);
         self.rate = grown.min(beyond).max(self.rate).min(MOST_BPS);
     }
 
@@ -304,6 +331,11 @@ impl Estimator {
             }
         }
     }
+}
+
+/// The most that is believed of a line over which so much arrives, in bits per second.
+fn believable(arrives: f64) -> f64 {
+    BEYOND * arrives + BEYOND_BPS
 }
 
 impl Group {
@@ -477,7 +509,11 @@ mod tests {
         start: Instant,
         now_ms: u64,
         bps: f64,
+        /// Of each packet.
+        bytes: usize,
         free_us: i64,
+        /// Each packet comes so much later, by when it is sent, both in milliseconds.
+        later: fn(u64) -> u64,
         estimator: Estimator,
         reports: Vec<Reported>,
     }
@@ -486,7 +522,7 @@ mod tests {
         fn new(bps: f64) -> Self {
             let start = Instant::now();
             let estimator = Estimator::new(1_000_000.0);
-            Self { start, now_ms: 0, bps, free_us: 0, estimator, reports: Vec::new() }
+            Self { start, now_ms: 0, bps, bytes: 1_000, free_us: 0, later: |_| 0, estimator, reports: Vec::new() }
         }
 
         /// Sends so much, evenly, for so long.
@@ -496,17 +532,19 @@ mod tests {
                 self.now_ms += 1;
                 let sent = self.start + Duration::from_millis(self.now_ms);
                 owed += rate(self.estimator.rate()) / 8e3;
-                while owed >= 1_000.0 {
-                    owed -= 1_000.0;
+                let bytes = self.bytes;
+                let takes_us = (bytes as f64 * 8e6 / self.bps) as i64;
+                while owed >= bytes as f64 {
+                    owed -= bytes as f64;
                     let at = self.now_ms as i64 * 1_000;
-                    self.free_us = self.free_us.max(at) + (8e9 / self.bps) as i64;
-                    let arrives = self.free_us + 20_000;
+                    self.free_us = self.free_us.max(at) + takes_us;
+                    let arrives = self.free_us + 20_000 + 1_000 * (self.later)(self.now_ms) as i64;
                     let lost = self.free_us - at > 500_000;
                     let arrived_us = (!lost).then_some(arrives);
                     if lost {
-                        self.free_us -= (8e9 / self.bps) as i64;
+                        self.free_us -= takes_us;
                     }
-                    self.reports.push(Reported { sent, arrived_us, bytes: 1_000, probe: 0 });
+                    self.reports.push(Reported { sent, arrived_us, bytes, probe: 0 });
                 }
                 if self.now_ms.is_multiple_of(50) {
                     let is_due = |packet: &Reported| {
@@ -542,6 +580,29 @@ mod tests {
         line.send(10_000, |rate| rate);
         let rate = line.estimator.rate();
         assert!((300_000.0..600_000.0).contains(&rate), "then {rate}");
+    }
+
+    #[test]
+    fn a_line_that_is_known_is_not_taken_for_less_because_little_that_is_sent_over_it_jitters() {
+        let mut line = Line::new(300_000.0);
+        line.send(10_000, |rate| rate);
+        let known = line.estimator.rate();
+        (line.bytes, line.later) = (150, |ms| (ms % 600) / 12);
+        let mut least = known;
+        let mut overused = 0;
+        for _ in 0..200 {
+            line.send(50, |_| 80_000.0);
+            least = least.min(line.estimator.rate());
+            overused += usize::from(line.estimator.is_overused());
+        }
+        println!("{known}, then {least}; {overused} of 200 times it seemed full");
+        assert!(overused > 0, "there is nothing to be taken for a queue");
+        assert!(least > 100_000.0, "{least} of {known}");
+        // It has become narrow indeed.
+        (line.bps, line.later) = (60_000.0, |_| 0);
+        line.send(4_000, |_| 80_000.0);
+        let rate = line.estimator.rate();
+        assert!(rate < 70_000.0, "{rate}");
     }
 
     #[test]
