@@ -186,6 +186,9 @@ struct SlotView {
     mid: String,
     participant: Option<ParticipantId>,
     kind: Kind,
+    /// Your line has no room for it: nothing comes until it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
 }
 
 #[derive(JsonSchema, Serialize, Deserialize)]
@@ -469,6 +472,7 @@ impl Client {
                         media::TrackKind::Camera => Kind::Camera,
                         media::TrackKind::Screen => Kind::Screen,
                     },
+                    paused: slot.paused,
                 };
                 self.say(&ServerMessage::Slots { slots: slots.iter().map(view).collect() }).await?;
             }

@@ -95,6 +95,8 @@ pub struct SlotAssigned {
     pub participant: Option<ParticipantId>,
     /// Which of his tracks, or what the slot could carry.
     pub kind: TrackKind,
+    /// The subscriber's line has no room for it: nothing comes until it has.
+    pub paused: bool,
 }
 
 /// Which worker a leg is on. It moves once or twice in a call, and a command that comes too late is sent after it.

@@ -116,8 +116,9 @@ pub(crate) struct Paused {
 }
 
 impl Paused {
-    /// It has no room for these, and for all others there is, or nobody wants them.
-    pub(crate) fn look(&mut self, paused: &[SourceId], now: Instant) {
+    /// It has no room for these, and for all others there is, or nobody wants them. True where that was otherwise before.
+    pub(crate) fn look(&mut self, paused: &[SourceId], now: Instant) -> bool {
+        let is_other = paused.len() != self.since.len() || !paused.iter().all(|source| self.is(*source));
         let past = &mut self.past;
         self.since.retain(|source, since| {
             let goes_on = paused.contains(source);
@@ -131,6 +132,12 @@ impl Paused {
                 now
             });
         }
+        is_other
+    }
+
+    /// There is no room for it.
+    pub(crate) fn is(&self, source: SourceId) -> bool {
+        self.since.contains_key(&source)
     }
 
     /// So far.

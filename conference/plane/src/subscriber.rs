@@ -208,7 +208,7 @@ impl Subscriber {
     /// True when it is time to look what fits.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
         let looked = |at| now.saturating_duration_since(at) >= LOOK_INTERVAL;
-        self.connected && !self.order.is_empty() && (self.stale || self.looked.is_none_or(looked))
+        self.connected && (self.stale || (!self.order.is_empty() && self.looked.is_none_or(looked)))
     }
 
     /// Shares the line among the pictures; says whose key frames are needed for it. `want` knows what comes in.

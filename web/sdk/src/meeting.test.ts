@@ -355,12 +355,14 @@ describe('in the meeting', () => {
       slots: [
         { mid: '0', participant: 'phone', kind: 'audio' },
         { mid: '6', participant: null, kind: 'camera' },
+        { mid: '7', participant: 'far', kind: 'camera', paused: true },
         { mid: '99', participant: 'ghost', kind: 'camera' },
       ],
     });
     expect(meeting.stream('phone', 'audio')).not.toBeNull();
     expect(meeting.stream('ghost', 'camera')).toBeNull();
-    expect(meeting.state.received).toHaveLength(2);
+    expect([meeting.isPaused('far', 'camera'), meeting.isPaused('phone', 'audio')]).toEqual([true, false]);
+    expect(meeting.state.received).toHaveLength(3);
   });
 
   it('ends when the host ends it, and stays ended', async () => {

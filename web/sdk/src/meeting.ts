@@ -200,6 +200,11 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.#subscriber.stream(participant, kind);
   }
 
+  /** Somebody's picture stands still until one's line has room for it again. */
+  isPaused(participant: ParticipantId, kind: TrackKind): boolean {
+    return this.#subscriber.isPaused(participant, kind);
+  }
+
   /**
    * This element shows somebody's camera or screen, until the returned function is called: what no element shows is not
    * received, and what is shown small is received small. Without any call all is received that there are slots for.

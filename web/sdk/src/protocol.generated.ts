@@ -1233,4 +1233,8 @@ export interface SlotView {
   kind: TrackKind;
   mid: string;
   participant: ParticipantId | null;
+  /**
+   * Your line has no room for it: nothing comes until it has.
+   */
+  paused?: boolean;
 }

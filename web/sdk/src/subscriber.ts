@@ -61,8 +61,16 @@ export class Subscriber {
 
   /** Somebody's sound or picture, while a slot carries it. */
   stream(participant: ParticipantId, kind: TrackKind): MediaStream | null {
-    const slot = this.#received.find(slot => slot.participant === participant && slot.kind === kind);
-    return slot?.stream ?? null;
+    return this.#slot(participant, kind)?.stream ?? null;
+  }
+
+  /** A slot carries it, and the line has no room for it. */
+  isPaused(participant: ParticipantId, kind: TrackKind): boolean {
+    return this.#slot(participant, kind)?.paused === true;
+  }
+
+  #slot(participant: ParticipantId, kind: TrackKind): Received | undefined {
+    return this.#received.find(slot => slot.participant === participant && slot.kind === kind);
   }
 
   #streamOf(track: MediaStreamTrack): MediaStream {

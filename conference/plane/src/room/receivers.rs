@@ -75,11 +75,7 @@ impl Room {
             let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
             part.mixer.set_voice_wanted(seat, self.routes.contains_key(&member.source(TrackKind::Audio)));
         }
-        for participant in changed_subscribers {
-            if let Some(subscriber) = self.members.get(&participant).and_then(|member| member.subscriber.as_ref()) {
-                self.tell_slots(participant, subscriber);
-            }
-        }
+        self.tell_slots_of(&changed_subscribers);
     }
 
     /// Gives each subscriber of what he sees the layers that his line carries.
@@ -90,7 +86,7 @@ impl Room {
             (subscriber.is_due(now) || (all && subscriber.connected)).then_some(*id)
         };
         let due: Vec<_> = self.members.iter_mut().filter_map(is_due).collect();
-        let mut others_followed = false;
+        let (mut others_followed, mut otherwise_paused) = (false, Vec::new());
         for participant in due {
             let Some(member) = self.members.get_mut(&participant) else { continue };
             let Some(mut subscriber) = member.subscriber.take() else { continue };
@@ -104,10 +100,13 @@ impl Room {
             self.wanting.extend(needed);
             let left_out = self.left_out(&subscriber, now);
             if let Some(member) = self.members.get_mut(&participant) {
-                member.paused.look(&left_out, now);
+                if member.paused.look(&left_out, now) {
+                    otherwise_paused.push(participant);
+                }
                 member.subscriber = Some(subscriber);
             }
         }
+        self.tell_slots_of(&otherwise_paused);
         if others_followed {
             self.tell_followed(sfu);
         }
@@ -201,7 +200,16 @@ impl Room {
         }
     }
 
+    fn tell_slots_of(&self, subscribers: &[ParticipantId]) {
+        for participant in subscribers {
+            if let Some(subscriber) = self.members.get(participant).and_then(|member| member.subscriber.as_ref()) {
+                self.tell_slots(*participant, subscriber);
+            }
+        }
+    }
+
     pub(super) fn tell_slots(&self, participant: ParticipantId, subscriber: &Subscriber) {
+        let paused = self.members.get(&participant).map(|member| &member.paused);
         let told = subscriber.slots.iter().zip(&subscriber.assigned).map(|(slot, source)| {
             let found = source.and_then(|source| self.find(source));
             let empty = if slot.is_audio() { TrackKind::Audio } else { TrackKind::Camera };
@@ -209,6 +217,7 @@ impl Room {
                 mid: slot.mid.clone(),
                 participant: found.map(|(participant, _)| participant),
                 kind: found.map_or(empty, |(_, kind)| kind),
+                paused: source.zip(paused).is_some_and(|(source, paused)| paused.is(source)),
             }
         });
         self.tell(MeetingFact::Slots { participant, slots: told.collect() });
@@ -242,12 +251,18 @@ mod tests {
 
     /// The same where so many voices are forwarded.
     fn room_of(voices: usize) -> Room {
-        let mut room = Room::new(MeetingId::from_u128(1), mpsc::channel(100).0, LineCare::default(), voices);
+        room_that_tells(voices).0
+    }
+
+    /// The same, and what it tells of its meeting.
+    fn room_that_tells(voices: usize) -> (Room, mpsc::Receiver<MeetingFact>) {
+        let (facts, told) = mpsc::channel(100);
+        let mut room = Room::new(MeetingId::from_u128(1), facts, LineCare::default(), voices);
         for number in 1..=7 {
             room.hear(who(number)).unwrap();
             show(&mut room, number, TrackKind::Camera);
         }
-        room
+        (room, told)
     }
 
     fn show(room: &mut Room, number: u128, kind: TrackKind) {
@@ -342,9 +357,9 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_without_room_on_the_line_is_counted_until_there_is() {
+    fn a_picture_without_room_on_the_line_is_told_of_and_counted_until_there_is() {
         let mut sfu = Sfu::new(SfuConfig { candidates: vec![([10, 0, 0, 1], 1).into()] }).unwrap();
-        let (mut room, now) = (room(), Instant::now());
+        let ((mut room, mut told), now) = (room_that_tells(crate::LOUDEST), Instant::now());
         let at = |ms| now + Duration::from_millis(ms);
         let (_, offer) =
             LoadClient::subscriber(&LoadIdentity::generate().unwrap(), ([10, 0, 0, 2], 2).into(), 8, 3, now).unwrap();
@@ -360,13 +375,30 @@ mod tests {
                 room.quality(at(ms + 500)).into_iter().find(|quality| quality.participant == who(1)).unwrap().pauses;
             (pauses.count, pauses.ms)
         };
+        // Whose pictures stand still, as was told last; none where nothing was.
+        let mut still = || {
+            let latest = std::iter::from_fn(|| told.try_recv().ok()).last()?;
+            let MeetingFact::Slots { slots, .. } = latest else { return None };
+            let paused = slots.into_iter().filter(|slot| slot.paused);
+            Some(paused.filter_map(|slot| slot.participant).map(|id| id.uuid().as_u128()).collect::<Vec<_>>())
+        };
+        assert_eq!(still(), Some(vec![]));
         assert_eq!(carries(&mut room, &mut sfu, 10_000_000, 0), (0, 0));
+        assert_eq!(still(), None);
         assert_eq!(carries(&mut room, &mut sfu, 10_000, 500), (2, 1_000));
+        assert_eq!(still(), Some(vec![2, 4]));
+        assert_eq!(carries(&mut room, &mut sfu, 10_000, 1_000), (2, 2_000));
+        assert_eq!(still(), None, "it has been told");
         assert_eq!(carries(&mut room, &mut sfu, 10_000_000, 4_000), (2, 7_000), "it has become wide");
+        assert_eq!(still(), Some(vec![]));
         assert_eq!(carries(&mut room, &mut sfu, 10_000, 8_000), (4, 8_000));
         room.set_shown(who(1), vec![tile(4, 10)]);
         room.assign_slots(&mut sfu);
         assert_eq!(carries(&mut room, &mut sfu, 10_000, 8_500), (4, 8_500), "the other is not wanted any more");
+        room.set_shown(who(1), vec![]);
+        room.assign_slots(&mut sfu);
+        assert_eq!(carries(&mut room, &mut sfu, 10_000, 9_000).0, 4);
+        assert_eq!(carries(&mut room, &mut sfu, 10_000, 20_000).1, 8_500, "who looks at nothing misses nothing");
     }
 
     /// Whom one hears who is silent, and whom who is the loudest.

@@ -14,12 +14,24 @@ export function ScreenTile({ participant }: { participant: Participant }) {
   const isOwn = participant.id === meeting.you;
   const own = useLocalMedia(state => state.screen);
   const received = useMeetingState(() => meeting.stream(participant.id, 'screen'));
+  const isPaused = useMeetingState(() => meeting.isPaused(participant.id, 'screen'));
   const shown = useShown(isOwn ? null : participant.id, 'screen');
   const mayStop = useMayControl(participant);
   return (
-    <article ref={shown} className={styles.tile} data-testid="screen-tile" data-participant={participant.id}>
+    <article
+      ref={shown}
+      className={styles.tile}
+      data-paused={isPaused || undefined}
+      data-testid="screen-tile"
+      data-participant={participant.id}
+    >
       {isOwn && own && <LiveVideo key="own" track={own} whole />}
       {!isOwn && received && <LiveVideo key="received" stream={received} whole />}
+      {isPaused && (
+        <span className={styles.paused} title={t('meeting.pausedWhy')} data-testid="tile-paused">
+          {t('meeting.paused')}
+        </span>
+      )}
       {mayStop && (
         <button
           type="button"

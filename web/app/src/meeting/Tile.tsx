@@ -32,6 +32,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const picture = isSelf
     ? ownCamera && <LiveVideo key="own" track={ownCamera} mirrored />
     : participant.camera && received && <LiveVideo key="received" stream={received} />;
+  const isPaused = useMeetingState(() => meeting.isPaused(participant.id, 'camera')) && participant.camera;
   const reaction = useTalk(({ reactions }) => reactions[participant.id]);
   const isPinned = useTalk(({ pinned }) => pinned === participant.id);
   const pin = useTalk(state => state.pin);
@@ -47,6 +48,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
       style={style}
       data-large={large || undefined}
       data-lost={!connected || undefined}
+      data-paused={isPaused || undefined}
       data-testid="tile"
       data-participant={participant.id}
       data-name={name}
@@ -94,6 +96,11 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
         </button>
       )}
       {!connected && <span className={styles.lost}>{t('meeting.lost')}</span>}
+      {connected && isPaused && (
+        <span className={styles.paused} title={t('meeting.pausedWhy')} data-testid="tile-paused">
+          {t('meeting.paused')}
+        </span>
+      )}
       <footer className={styles.name}>
         {isSpotlit && <Star size={13} aria-label={t('meeting.spotlit')} />}
         {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
