@@ -212,6 +212,16 @@ fn among_others(
     guest.see(&by_id("statistics"))?;
     visitor.at(guest, "network")?;
     strait.down.lose(0);
+    guest.press("Escape")?;
+    // Nothing but voices has room.
+    strait.down.narrow(Some(60_000));
+    guest.see(&by_id("tile-paused"))?;
+    guest.until(&format!(
+        "document.querySelector('{}')?.getAnimations().every(one => one.playState === 'finished')",
+        by_id("tile-paused")
+    ))?;
+    visitor.at(guest, "picture-paused")?;
+    strait.down.narrow(None);
     for page in [host, guest] {
         page.click("leave")?;
     }
