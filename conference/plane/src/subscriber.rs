@@ -233,8 +233,8 @@ impl Subscriber {
         tracing::trace!(?wants, estimate = ?self.estimate, voices, "line is shared");
         self.cap = self.cap.filter(|(_, at)| now.saturating_duration_since(*at) < RECOVERY);
         // There is nothing smaller to go down to than the smallest of what is wanted most: the estimate alone decides about that.
-        let smallest = wants.iter().find_map(Want::smallest).unwrap_or_default();
-        let passes = self.cap.map_or(u64::MAX, |(passes, _)| passes.max(voices + smallest));
+        let smallest = || wants.iter().find_map(Want::smallest).unwrap_or_default();
+        let passes = self.cap.map_or(u64::MAX, |(passes, _)| passes.max(voices + smallest()));
         let budget = self.estimate.map(|estimate| estimate.min(passes).saturating_sub(voices));
         let given = allocate(budget, &wants);
         self.sent = given.sum + voices;

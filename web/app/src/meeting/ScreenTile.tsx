@@ -3,6 +3,7 @@ import { MonitorUp, MonitorX } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
+import { PausedSign } from './PausedSign';
 import styles from './Tile.module.css';
 import { attempt } from './controls';
 import { useMayControl, useMeeting, useMeetingState, useShown } from './useMeeting';
@@ -27,11 +28,7 @@ export function ScreenTile({ participant }: { participant: Participant }) {
     >
       {isOwn && own && <LiveVideo key="own" track={own} whole />}
       {!isOwn && received && <LiveVideo key="received" stream={received} whole />}
-      {isPaused && (
-        <span className={styles.paused} title={t('meeting.pausedWhy')} data-testid="tile-paused">
-          {t('meeting.paused')}
-        </span>
-      )}
+      {isPaused && <PausedSign />}
       {mayStop && (
         <button
           type="button"

@@ -7,6 +7,7 @@ import { useLocalMedia } from '../media/local';
 import { Bars } from './Bars';
 import { Face } from './Face';
 import { Reaction } from './Reaction';
+import { PausedSign } from './PausedSign';
 import styles from './Tile.module.css';
 import { useTalk } from './talk';
 import { attempt } from './controls';
@@ -96,11 +97,7 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
         </button>
       )}
       {!connected && <span className={styles.lost}>{t('meeting.lost')}</span>}
-      {connected && isPaused && (
-        <span className={styles.paused} title={t('meeting.pausedWhy')} data-testid="tile-paused">
-          {t('meeting.paused')}
-        </span>
-      )}
+      {connected && isPaused && <PausedSign />}
       <footer className={styles.name}>
         {isSpotlit && <Star size={13} aria-label={t('meeting.spotlit')} />}
         {muted && <MicOff size={14} className={styles.muted} aria-label={t('meeting.muted')} />}
