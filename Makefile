@@ -50,9 +50,13 @@ deny: ## licences, duplicate versions and sources of all dependencies
 
 test: unit e2e ## everything: what it needs is installed first
 
+HARNESSES := allocations attack crowd dtls line lines malformed openssl quiet speech subscriber
+# Real pictures and sound in real time, which a busy machine spoils.
+LIVE := broadcast
+
 unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
-	cargo test --locked --workspace --lib --bins --test allocations --test attack --test broadcast --test crowd --test dtls --test line --test lines --test malformed --test openssl --test quiet --test speech --test subscriber
+	cargo test --locked --workspace --lib --bins $(patsubst %,--test %,$(HARNESSES) $(LIVE))
 
 E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
 # Their stories take little of a machine and bear a busy one, as those of browsers do not; pages of which neither sound nor pictures
@@ -90,15 +94,16 @@ bench: build ## this machine's figures
 doc: ## the crates' documentation
 	cargo doc --locked --workspace --no-deps --open
 
-ci: setup-test web ## what CI runs: lint and units, in the time that telephones and servers leave, then browsers alone
+ci: setup-test web ## what CI runs: lint and units, in the time that telephones and servers leave, then broadcasts and browsers alone
 	cargo build --locked --workspace --bins --tests
 	@logs=$$(mktemp -d); \
 	$(E2E) $(TELEPHONES:%=%::) >$$logs/telephones 2>&1 & telephones=$$!; \
 	$(E2E) $(SERVERS:%=%::) >$$logs/servers 2>&1 & servers=$$!; \
-	nice -n 19 $(MAKE) lint unit; own=$$?; \
+	nice -n 19 $(MAKE) lint unit LIVE=; own=$$?; \
 	wait $$telephones; telephones=$$?; wait $$servers; servers=$$?; \
 	cat $$logs/telephones $$logs/servers; rm -r $$logs; \
 	[ $$own = 0 ] && [ $$telephones = 0 ] && [ $$servers = 0 ]
+	cargo test --locked --workspace $(LIVE:%=--test %)
 	$(E2E) $(foreach one,$(TELEPHONES) $(SERVERS),--skip $(one)::)
 
 clean: ## forget all that was built
