@@ -28,6 +28,8 @@ export interface ConnectionHandlers {
   build: (peer: RTCPeerConnection) => void;
   /** Sends an offer, gives the answer. */
   offer: (sdp: string) => Promise<string>;
+  /** The answer as it suits what is sent now. */
+  suit?: (answer: string) => string;
   /** Resolves when the server has been heard of again. */
   alive: () => Promise<unknown>;
   /** Media flows, or doesn't any more. */
@@ -37,12 +39,13 @@ export interface ConnectionHandlers {
 }
 
 /**
- * A peer connection that is begun anew whenever it fails. It is offered once and never renegotiated; the server's
+ * A peer connection that is begun anew whenever it fails. It is offered once and never renegotiated with the server, whose
  * candidate is in the answer, and it learns ours from our checks, so that nothing is trickled.
  */
 export class MediaConnection {
   readonly #handlers: ConnectionHandlers;
   #peer: RTCPeerConnection | null = null;
+  #answer = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
   #byTcp: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
@@ -115,8 +118,8 @@ export class MediaConnection {
   async #accept(peer: RTCPeerConnection, answer: string): Promise<void> {
     const lines = answer.split('\r\n');
     const byTcp = lines.filter(line => BY_TCP.test(line));
-    const sdp = lines.filter(line => !BY_TCP.test(line)).join('\r\n');
-    await peer.setRemoteDescription({ type: 'answer', sdp });
+    this.#answer = lines.filter(line => !BY_TCP.test(line)).join('\r\n');
+    await this.#take(peer);
     if (this.#peer !== peer || this.#connected) return;
     this.#byTcp = setTimeout(() => {
       for (const line of byTcp) {
@@ -124,6 +127,20 @@ export class MediaConnection {
         peer.addIceCandidate({ candidate: line.slice(2), sdpMLineIndex: 0 }).catch(() => undefined);
       }
     }, UDP_MS_MAX);
+  }
+
+  /** What the answer is made of has changed: the browser's own matter, of which the server needs to know nothing. */
+  async suit(): Promise<void> {
+    const peer = this.#peer;
+    // One that isn't answered yet will be suited then.
+    if (peer?.signalingState !== 'stable' || !peer.remoteDescription) return;
+    await peer.setLocalDescription();
+    await this.#take(peer);
+  }
+
+  #take(peer: RTCPeerConnection): Promise<void> {
+    const sdp = this.#handlers.suit?.(this.#answer) ?? this.#answer;
+    return peer.setRemoteDescription({ type: 'answer', sdp });
   }
 
   #follow(peer: RTCPeerConnection): void {

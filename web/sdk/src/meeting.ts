@@ -158,6 +158,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     this.#publishing = new MediaConnection({
       iceServers,
       build: peer => this.#publisher.build(peer),
+      suit: answer => this.#publisher.suit(answer),
       offer: offer('publish'),
       connected: sending => this.#set({ sending }),
       alive,
@@ -218,10 +219,13 @@ export class Meeting extends Emitter<MeetingEvents> {
     return this.#publisher.track(source);
   }
 
-  /** Sends this microphone, or none. Whether it is heard is `mute`'s and the host's. */
+  /**
+   * Sends this microphone, or none; a track whose `contentHint` is `music` as such: soft passages of it too, and with
+   * more bits. Whether it is heard is `mute`'s and the host's.
+   */
   async setMicrophone(track: MediaStreamTrack | null): Promise<void> {
     if (track) track.enabled = this.me?.muted === false;
-    await this.#publisher.replace('microphone', track);
+    if (!(await this.#publisher.replace('microphone', track))) await this.#publishing.suit();
   }
 
   /** Shows this camera, or none. */

@@ -19,6 +19,7 @@ export function mixed(microphone: MediaStreamTrack | null, sound: MediaStreamTra
   void context.resume();
   const [track] = target.stream.getAudioTracks();
   if (!track) throw new Error('a destination has a track');
+  track.contentHint = 'music';
   return {
     track,
     end: () => {
