@@ -43,7 +43,7 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.see("[data-testid=watch-state][data-state=playing]")?;
     // How many watch, and how many at most, is read on a telephone too.
     viewer.until(
-        "document.querySelector('[data-testid=watch-viewers]').innerText === '1 watching · at most 1 at once'",
+        "document.querySelector('[data-testid=watch-viewers]').innerText === '1 watching · peak 1'",
     )?;
     assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
     is_sound(&mut viewer, "the livestream on a telephone")?;

@@ -132,8 +132,9 @@ function Assign({ rooms }: { rooms: number }) {
     <Stack gap="xs">
       {participants.map(({ id, name, room, asks_help: asksHelp }) => (
         <Group key={id} justify="space-between" wrap="nowrap" data-testid="breakout-person" data-name={name}>
-          <Group gap={6} wrap="nowrap" miw={0}>
-            <Text fz="sm" truncate>
+          {/* Where there is no room beside the name, below it. */}
+          <Group gap="2px 6px" miw={0}>
+            <Text fz="sm" maw="100%" truncate>
               <Written text={name} />
             </Text>
             {asksHelp && (
