@@ -255,16 +255,18 @@ impl Conference {
                 self.store().add_reset(&login::sha256(&token), &reset).await?;
                 let text = format!(
                     "请在 10 分钟内打开以下链接设置新密码；如非本人操作，请忽略本邮件。\n\
-                     Open this link within 10 minutes to set a new password; if you didn't ask for it, ignore this mail.\n\n\
+                     Open this link within 10 minutes to set a new password. If you didn’t request this, ignore this email.\n\n\
                      {base}/reset#{token}\n"
                 );
-                let subject = "会通：重设密码 · Huitong: new password";
+                let subject = "会通：重设密码 · Reset your Huitong password";
                 self.send(Kind::Email, &json!({"to": to, "subject": subject, "text": text})).await
             }
             (ResetBy::Sms, _, Some(to)) => {
                 let code = format!("{:06}", rand::random_range(0..1_000_000));
                 self.store().add_reset(&login::sha256(&format!("{}:{code}", account.name)), &reset).await?;
-                let text = format!("【会通】验证码 {code}，10 分钟内有效。Huitong code {code}, valid for 10 minutes.");
+                let text = format!(
+                    "【会通】验证码 {code}，10 分钟内有效。Your Huitong code is {code}. It is valid for 10 minutes."
+                );
                 self.send(Kind::Sms, &json!({"to": to, "text": text, "code": code})).await
             }
             _ => Ok(()),

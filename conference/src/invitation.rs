@@ -328,7 +328,7 @@ impl Conference {
         let mail = |(to, tongue): (String, Tongue)| {
             let subject = match tongue {
                 Tongue::Chinese => format!("【会议提醒】{}", info.title),
-                Tongue::English => format!("Soon: {}", info.title),
+                Tongue::English => format!("Reminder: {}", info.title),
             };
             let text = text(&info, Some(start_ms), &host, reach, tongue, &info.zone);
             item(Kind::Email, &json!({"to": to, "subject": subject, "text": text}))

@@ -158,7 +158,7 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
         browser.see("[data-testid=watch-entry]")?;
         browser.fill("watch-password", "1111")?;
         browser.click("watch-enter")?;
-        browser.until("document.querySelector('#words').textContent.includes('not the password')")?;
+        browser.until("document.querySelector('#words').textContent.includes('Wrong password')")?;
         browser.fill("watch-password", "246810")?;
         browser.click("watch-enter")?;
         browser.until("document.querySelector('video').currentTime > 0.5")?;

@@ -301,7 +301,9 @@ async fn a_host_calls_a_telephone_from_the_meetings_page_and_sees_what_becomes_o
     page.click("invite-by-room")?;
     page.fill("call-number", "8001@elsewhere.example")?;
     page.click("call-submit")?;
-    page.until("document.querySelector('[data-testid=call-problem]')?.innerText.includes('registered here')")?;
+    page.until(
+        "document.querySelector('[data-testid=call-problem]')?.innerText.includes('registered on this server')",
+    )?;
     // Or by its address, as it stands on the machine itself.
     let own = "fetch('/api/v1/info').then(answer => answer.json()).then(({ sip }) => sip.host)";
     let host = page.evaluate(own)?.as_str().context("a SIP host")?.to_owned();

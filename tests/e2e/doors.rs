@@ -78,6 +78,8 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
         page.to_mirror("李雷", "")?;
         page.click("prejoin-join")?;
         page.see("[data-testid=prejoin-waiting][data-reason=start]")?;
+        // Who starts nothing is not told that he can't.
+        assert!(page.text(&by_id("prejoin-waiting"))?.contains("The meeting hasn’t started yet"));
         if knows {
             page.until(
                 "/^Opens in [0-4]:[0-5][0-9]$/.test(document.querySelector('[data-testid=prejoin-opens]')?.innerText)",

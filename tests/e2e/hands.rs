@@ -95,11 +95,11 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     host.click("toggle-waiting-room")?;
     host.until("window.huitong.state.meeting.waiting_room")?;
     let lucy = Client::join(server.web, &server.meeting, join("Lucy"), None).await?;
-    shows(&mut host, &told("knock"), "Waiting to be let in: Lucy")?;
+    shows(&mut host, &told("knock"), "In the waiting room: Lucy")?;
     let jim = Client::join(server.web, &server.meeting, join("Jim"), None).await?;
-    shows(&mut host, &told("knock"), "Waiting to be let in: Lucy and Jim")?;
+    shows(&mut host, &told("knock"), "In the waiting room: Lucy and Jim")?;
     drop(lucy);
-    shows(&mut host, &told("knock"), "Waiting to be let in: Jim")?;
+    shows(&mut host, &told("knock"), "In the waiting room: Jim")?;
     drop(jim);
     host.miss(&told("knock"))?;
 

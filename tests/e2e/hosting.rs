@@ -89,7 +89,7 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     guest.until("window.huitong.me.muted && !window.huitong.state.meeting.self_unmute")?;
     // Whoever may not open himself reads why, in his language, and asks by a raised hand.
     guest.click("toggle-mic")?;
-    let words = "The host hasn’t allowed you to unmute yourself; raise your hand to ask";
+    let words = "The host doesn’t allow participants to unmute themselves; raise your hand to ask";
     guest.until(&format!("document.querySelector('{}')?.innerText.includes('{words}')", notice("problem")))?;
     accept(&mut guest, "problem")?;
     host.see("[data-testid=tile][data-name='李雷'][data-hand=true]")?;

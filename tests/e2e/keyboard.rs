@@ -112,7 +112,7 @@ async fn letters_do_nothing_under_a_dialog_or_where_they_are_switched_off_and_ea
     let server = Server::start()?;
     let mut page = Browser::start(0.0, Colour::Green)?;
     let is_called = |page: &mut Browser, title: &str| page.until(&format!("document.title === {title:?}"));
-    for (path, title) in [("/", "Join a meeting"), ("/settings", "Settings"), ("/forgot", "Forgotten password")] {
+    for (path, title) in [("/", "Join a meeting"), ("/settings", "Settings"), ("/forgot", "Reset your password")] {
         page.open(&format!("http://{}{path}", server.web))?;
         is_called(&mut page, &format!("{title} · Huitong"))?;
     }

@@ -61,7 +61,7 @@ fn walk(visitor: &Visitor) -> Result<()> {
 /// Before a meeting: a code by short message, a meeting that begins soon, a browser that is too old.
 fn before(visitor: &Visitor, server: &Server, guest: &mut Browser) -> Result<()> {
     guest.open(&format!("http://{}/forgot", server.web))?;
-    segment(guest, "forgot-by", visitor.say("手机号找回", "By mobile phone"))?;
+    segment(guest, "forgot-by", visitor.say("手机号找回", "By text message"))?;
     guest.fill("forgot-name", "member")?;
     guest.click("forgot-submit")?;
     guest.see(&by_id("forgot-code"))?;

@@ -39,6 +39,17 @@ async fn a_host_with_a_telephone_shares_draws_and_mutes_by_touch() -> Result<()>
     let mut guest = Client::join(server.web, &server.meeting, join, None).await?;
     page.see("[data-testid=tile][data-name='李雷']")?;
     is_at_hand(&mut page, &["toggle-mic", "toggle-camera", "toggle-participants", "toggle-chat", "more", "leave"])?;
+    // On the narrowest, too, every word of the bar is whole.
+    page.resize(360, 780)?;
+    let cut = page.evaluate(
+        "[...document.querySelectorAll('nav button')].filter(button => {
+           const words = [...button.children].filter(one => one.clientWidth > 1 && one.innerText && !one.querySelector('svg'));
+           const wide = button.clientWidth;
+           return words.length !== 1 || words[0].scrollWidth > Math.min(wide, words[0].clientWidth);
+         }).map(button => button.dataset.testid)",
+    )?;
+    assert_eq!(cut, json!([]));
+    page.resize(390, 844)?;
 
     page.click("more")?;
     page.click("share")?;

@@ -54,7 +54,7 @@ async fn without_camera_and_microphone_one_is_told_and_comes_in_all_the_same() -
     page.open(&door(&server))?;
     for (language, microphone, camera) in [
         ("zh-CN", "没有找到麦克风。没有它也可以入会。", "没有找到摄像头。没有它也可以入会。"),
-        ("en", "Microphone: none was found. You can join without it.", "Camera: none was found. You can join"),
+        ("en", "Microphone not found. You can join without it.", "Camera not found. You can join"),
     ] {
         speak(&mut page, language)?;
         to_mirror(&mut page, "李雷")?;
@@ -62,8 +62,8 @@ async fn without_camera_and_microphone_one_is_told_and_comes_in_all_the_same() -
         reads(&mut page, &by_id("trouble-camera"), camera)?;
     }
     // What isn't there is not called switched off, and nothing can be made better.
-    reads(&mut page, &by_id("preview-off"), "Camera: none found")?;
-    reads(&mut page, &by_id("mic-said"), "None found")?;
+    reads(&mut page, &by_id("preview-off"), "Camera not found")?;
+    reads(&mut page, &by_id("mic-said"), "Not found")?;
     for improved in ["device-blur", "device-denoise", "retry-camera"] {
         page.miss(&by_id(improved))?;
     }
@@ -74,7 +74,7 @@ async fn without_camera_and_microphone_one_is_told_and_comes_in_all_the_same() -
     page.click("toggle-mic")?;
     page.see("[data-notice=trouble]")?;
     let told = page.text("[data-notice=trouble]")?;
-    assert!(told.contains("Microphone: none was found") && !told.contains("You can join without it"), "{told}");
+    assert!(told.contains("Microphone not found") && !told.contains("You can join without it"), "{told}");
     page.until("window.huitong.me.muted")?;
     page.press("c")?;
     page.fill("chat-text", "我没有麦克风")?;
@@ -94,7 +94,7 @@ fn with_a_microphone_alone_one_is_heard_and_told_of_the_camera() -> Result<()> {
          OscillatorNode.prototype.start = function (at) { window.tones.push(this.frequency.value); start.call(this, at); }",
     )?;
     page.open(&door(&server))?;
-    for (language, words) in [("zh-CN", "没有找到摄像头。"), ("en", "Camera: none was found.")] {
+    for (language, words) in [("zh-CN", "没有找到摄像头。"), ("en", "Camera not found.")] {
         speak(&mut page, language)?;
         to_mirror(&mut page, "李雷")?;
         reads(&mut page, &by_id("trouble-camera"), words)?;
@@ -102,7 +102,7 @@ fn with_a_microphone_alone_one_is_heard_and_told_of_the_camera() -> Result<()> {
     }
     // That one is heard is seen before one goes in, and that one hears can be tried.
     page.until("document.querySelector('[data-testid=mic-level]').dataset.level > 0.5")?;
-    page.click_at("button[aria-label='Test the speaker']")?;
+    page.click_at("button[aria-label='Test speaker']")?;
     page.until("window.tones.join() === '523,784'")?;
     page.click("prejoin-join")?;
     page.see(&by_id("room"))?;
@@ -117,16 +117,15 @@ fn a_browser_that_allows_nothing_is_asked_again_as_soon_as_it_does() -> Result<(
     let server = Server::start()?;
     let mut page = Browser::start_on(Devices::Forbidden)?;
     page.open(&door(&server))?;
-    for (language, words) in [
-        ("zh-CN", "浏览器未允许使用麦克风。请点击地址栏左侧的图标允许"),
-        ("en", "Microphone: the browser doesn’t allow it."),
-    ] {
+    for (language, words) in
+        [("zh-CN", "浏览器未允许使用麦克风。请点击地址栏左侧的图标允许"), ("en", "Microphone: blocked by the browser.")]
+    {
         speak(&mut page, language)?;
         to_mirror(&mut page, "李雷")?;
         reads(&mut page, &format!("{}[data-trouble=denied]", by_id("trouble-microphone")), words)?;
         page.see(&format!("{}[data-trouble=denied]", by_id("trouble-camera")))?;
     }
-    reads(&mut page, &by_id("preview-off"), "Camera: not allowed")?;
+    reads(&mut page, &by_id("preview-off"), "Camera blocked")?;
     // Another try that is in vain says the same.
     page.click("retry-camera")?;
     page.see(&format!("{}[data-trouble=denied]", by_id("trouble-camera")))?;
@@ -196,7 +195,7 @@ fn where_the_network_lets_no_sound_through_the_telephone_is_a_click_away() -> Re
     page.click("prejoin-join")?;
     page.see(&by_id("room"))?;
     page.see("[data-testid=media-connecting] [data-testid=by-phone]")?;
-    reads(&mut page, &by_id("media-connecting"), "still not connected")?;
+    reads(&mut page, &by_id("media-connecting"), "still aren’t connected")?;
     page.click("by-phone")?;
     let dialled = format!("tel:+861088886666,,{}%23,,{}%23", server.meeting, server.password);
     page.see(&format!("{} a[href='{dialled}']", by_id("dial-in-info")))
@@ -212,7 +211,7 @@ async fn a_lost_network_loses_nothing_that_was_written() -> Result<()> {
     page.open(&door(&server))?;
     for (language, words, failed) in [
         ("zh-CN", "网络中断，正在重新连接…", "网络已断开，请稍后再试"),
-        ("en", "Connection lost, coming back…", "You are offline"),
+        ("en", "Connection lost. Reconnecting…", "You’re offline"),
     ] {
         speak(&mut page, language)?;
         page.enter("李雷", "")?;
@@ -255,7 +254,7 @@ fn a_second_tab_is_told_of_the_first() -> Result<()> {
     page.open(&door(&server))?;
     for (language, words) in [
         ("zh-CN", "您已在此浏览器的另一个标签页中参加本会议。"),
-        ("en", "You are in this meeting in another tab of this browser."),
+        ("en", "You’re already in this meeting in another browser tab."),
     ] {
         speak(&mut page, language)?;
         to_mirror(&mut page, "李雷")?;
@@ -285,7 +284,7 @@ async fn whoever_is_removed_or_outlasts_the_meeting_or_its_time_is_told_so_and_l
     page.enter("李雷", "")?;
     let own = page.evaluate("window.huitong.you")?;
     host.command(json!({"type": "remove", "participant": own})).await?;
-    told_over(&mut page, "removed", ["主持人已将您移出会议", "The host has removed you from the meeting"])?;
+    told_over(&mut page, "removed", ["主持人已将您移出会议", "The host removed you from the meeting"])?;
     assert_eq!(page.evaluate("document.querySelector('[data-testid=join-again]')")?, Value::Null);
     // The camera's light is out.
     page.until("window.huitong === undefined && !document.querySelector('video')")?;
@@ -315,7 +314,7 @@ async fn whoever_is_removed_or_outlasts_the_meeting_or_its_time_is_told_so_and_l
     told_over(&mut other, "meeting_ended", ["会议已结束", "The meeting has ended"])?;
     other.click_at(&format!("{} a[href='/']", by_id("over")))?;
     other.see(&by_id("join-number"))?;
-    told_over(&mut page, "time_up", ["会议时间已到，会议已结束", "The booked time is over and the meeting has ended"])
+    told_over(&mut page, "time_up", ["会议时间已到，会议已结束", "The meeting’s time is up, and it has ended"])
 }
 
 /// The page after the meeting says why, in both languages without a reload, and where to go.

@@ -42,9 +42,7 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.open(&watch)?;
     viewer.see("[data-testid=watch-state][data-state=playing]")?;
     // How many watch, and how many at most, is read on a telephone too.
-    viewer.until(
-        "document.querySelector('[data-testid=watch-viewers]').innerText === '1 watching · at most 1 at once'",
-    )?;
+    viewer.until("document.querySelector('[data-testid=watch-viewers]').innerText === '1 watching · peak 1'")?;
     assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
     is_sound(&mut viewer, "the livestream on a telephone")?;
     viewer.resize(1440, 900)?;
@@ -226,7 +224,7 @@ fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result
     viewer.see("[data-testid=watch-state][data-state=waiting]")?;
     viewer.until("document.querySelector('[data-testid=watch-poster]').innerText === '新品发布会'")?;
     let told = viewer.text("[data-testid=watch-planned]")?;
-    assert!(told.starts_with("Planned to begin at ") && told.contains("9:05"), "{told}");
+    assert!(told.starts_with("Scheduled for ") && told.contains("9:05"), "{told}");
     Ok(())
 }
 

@@ -390,7 +390,7 @@ fn own_an_account(mut page: Browser) -> Result<()> {
     page.click("version-update")?;
     page.see(&by_id("version-current"))?;
     page.see("[data-testid=support-url][href='https://help.example.com/']")?;
-    assert_eq!(page.text(&by_id("support-url"))?, "Contact customer service");
+    assert_eq!(page.text(&by_id("support-url"))?, "Contact customer support");
     page.see("[data-testid=support-hotline][href='tel:4008001234']")?;
     is_sound(&mut page, "about")?;
     page.click("account-menu")?;

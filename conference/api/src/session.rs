@@ -502,7 +502,7 @@ impl Client {
         let detail = match refusal {
             Refusal::NoPorts(free) => Some(match self.language {
                 Language::Chinese => format!("该时间段仅剩{free}方"),
-                Language::English => format!("Only {free} ports are free at that time"),
+                Language::English => format!("only {free} available"),
             }),
             _ => None,
         };

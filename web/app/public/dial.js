@@ -8,6 +8,7 @@
       var line = document.createElement('p');
       var link = document.createElement('a');
       link.href = 'tel:' + phone.number;
+      link.style.color = 'inherit';
       link.setAttribute('data-testid', 'dial-number');
       link.appendChild(document.createTextNode(phone.number));
       if (phone.name) line.appendChild(document.createTextNode(phone.name + ' '));

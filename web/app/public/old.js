@@ -17,7 +17,7 @@
   box.appendChild(logo);
   var newer = {
     'zh-CN': '请更新浏览器，或改用新版 Chrome、Edge、Firefox、Safari。也可以用电话拨打接入号码入会。',
-    en: 'Update it, or use a current Chrome, Edge, Firefox or Safari. You can also dial in by telephone.',
+    en: 'Update it, or use a current version of Chrome, Edge, Firefox or Safari. You can also dial in by phone.',
   };
   [
     ['h1', 'zh-CN', '浏览器版本过旧'],
@@ -42,6 +42,8 @@
   });
   var dial = document.createElement('div');
   dial.id = 'dial';
+  var isDark = 'matchMedia' in window && matchMedia('(prefers-color-scheme: dark)').matches;
+  dial.style.color = isDark ? '#63bfd2' : '#17788d';
   box.appendChild(dial);
   // Of the watch page nothing is left: its own script finds nothing to go on with.
   if (!root) document.body.innerHTML = '';

@@ -100,10 +100,10 @@ pub(super) fn account_problem(caller: &Caller, refused: AccountRefused) -> Probl
         AccountRefused::Name(invalid) => caller.problem(Code::BadName).because(text_detail(caller.language, &invalid)),
         AccountRefused::Weak(weak) => {
             let detail = match weak {
-                WeakPassword::TooShort => say("密码少于8位".to_owned(), "It has fewer than 8 characters".to_owned()),
-                WeakPassword::TooLong => say("密码超过128位".to_owned(), "It has more than 128 characters".to_owned()),
+                WeakPassword::TooShort => say("密码少于8位".to_owned(), "it has fewer than 8 characters".to_owned()),
+                WeakPassword::TooLong => say("密码超过128位".to_owned(), "it has more than 128 characters".to_owned()),
                 WeakPassword::TooPlain(kinds) => {
-                    say(format!("只包含{kinds}种字符"), format!("It has {kinds} of the four kinds"))
+                    say(format!("只包含{kinds}种字符"), format!("it has only {kinds} of these"))
                 }
             };
             caller.problem(Code::WeakPassword).because(detail)
@@ -127,11 +127,11 @@ pub(super) fn text_detail(language: Language, invalid: &InvalidText) -> String {
         (Language::Chinese, InvalidText::TooLong(max)) => format!("超过{max}个字"),
         (Language::Chinese, InvalidText::TooShort(min)) => format!("少于{min}个字"),
         (Language::Chinese, InvalidText::Character(bad)) => format!("不能包含字符“{}”", bad.escape_debug()),
-        (Language::English, InvalidText::Empty) => "It is empty".to_owned(),
-        (Language::English, InvalidText::TooLong(max)) => format!("It is longer than {max} characters"),
-        (Language::English, InvalidText::TooShort(min)) => format!("It is shorter than {min} characters"),
+        (Language::English, InvalidText::Empty) => "it is empty".to_owned(),
+        (Language::English, InvalidText::TooLong(max)) => format!("it is longer than {max} characters"),
+        (Language::English, InvalidText::TooShort(min)) => format!("it is shorter than {min} characters"),
         (Language::English, InvalidText::Character(bad)) => {
-            format!("It has the character \u{201c}{}\u{201d}, which is not allowed", bad.escape_debug())
+            format!("it contains \u{201c}{}\u{201d}, which isn’t allowed", bad.escape_debug())
         }
     }
 }

@@ -133,9 +133,9 @@ pub(super) fn book_problem(caller: &Caller, refused: BookRefused) -> Problem {
             BadBooking::Start => caller.problem(Code::BadStart),
             BadBooking::Duration => caller.problem(Code::BadDuration),
             BadBooking::EarlyStart => caller.problem(Code::BadEarlyStart),
-            BadBooking::Capacity(max) => {
-                caller.problem(Code::BadCapacity).because(say(format!("方数应为2至{max}"), format!("From 2 to {max}")))
-            }
+            BadBooking::Capacity(max) => caller
+                .problem(Code::BadCapacity)
+                .because(say(format!("方数应为2至{max}"), format!("it must be 2 to {max}"))),
             BadBooking::Room => caller.problem(Code::BadRoom),
             BadBooking::Livestream => caller.problem(Code::NoLivestream),
             BadBooking::Recurrence(BadRecurrence::Zone(zone)) => caller.problem(Code::BadZone).because(zone),
@@ -143,12 +143,12 @@ pub(super) fn book_problem(caller: &Caller, refused: BookRefused) -> Problem {
         },
         BookRefused::NoCapacity(NoCapacity::RoomTaken(span)) => {
             let (from, until) = (time(span.from_ms), time(span.until_ms));
-            let detail = say(format!("{from} 至 {until} 已被预约"), format!("Taken from {from} until {until}"));
+            let detail = say(format!("{from} 至 {until} 已被预约"), format!("taken from {from} until {until}"));
             caller.problem(Code::RoomTaken).because(detail)
         }
         BookRefused::NoCapacity(NoCapacity::Ports { free, span }) => {
             let from = time(span.from_ms);
-            let detail = say(format!("{from} 起仅剩{free}方可用"), format!("Only {free} ports are free from {from}"));
+            let detail = say(format!("{from} 起仅剩{free}方可用"), format!("only {free} available from {from}"));
             caller.problem(Code::NoPorts).because(detail)
         }
         BookRefused::FixedTime => caller.problem(Code::FixedTime),

@@ -112,7 +112,7 @@ fn upload_problem(caller: &Caller, error: &UploadError) -> Problem {
         return caller.problem(Code::Failed);
     }
     let detail = match (caller.language, error) {
-        (Language::English, error) => format!("It is {error}"),
+        (Language::English, error) => format!("it is {error}"),
         (Language::Chinese, UploadError::Kind | UploadError::Encode) => "既不是WAV文件，也不是Ogg Opus文件".to_owned(),
         (Language::Chinese, UploadError::TooLarge) => "文件过大".to_owned(),
         (Language::Chinese, UploadError::Wav(_)) => "WAV文件应为8至32位PCM或浮点格式".to_owned(),

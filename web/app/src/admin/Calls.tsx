@@ -146,7 +146,7 @@ function Row({ call, onLook }: { call: CallInfo; onLook: () => void }) {
       data-cause={cause}
     >
       <Way size={18} className={styles.way} aria-label={t(isOut ? 'calls.out' : 'calls.in')} />
-      <div className={styles.what}>
+      <div className={styles.what} data-dated>
         <Group gap={8}>
           <Text fw={550} className={styles.number}>
             <bdi>{number || t('calls.unknown')}</bdi>
@@ -160,8 +160,14 @@ function Row({ call, onLook }: { call: CallInfo; onLook: () => void }) {
             </Badge>
           )}
         </Group>
-        <Text fz="sm" c="dimmed" className={styles.number}>
-          {facts.join(' · ')}
+        <Text component="div" fz="sm" c="dimmed" className={`${styles.number} ${styles.facts}`}>
+          {/* They wrap between each other, never within. */}
+          {facts.map((fact, at) => (
+            <span key={at} className={styles.fact}>
+              {fact}
+              {at < facts.length - 1 && ' ·'}
+            </span>
+          ))}
         </Text>
       </div>
       <div className={styles.does}>

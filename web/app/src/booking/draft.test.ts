@@ -1,6 +1,6 @@
 import type { OwnMeeting } from '@huitong/sdk';
 import { expect, test } from 'vitest';
-import { bodyOf, keptOf } from './draft';
+import { bodyOf, freeFor, keptOf } from './draft';
 
 const options = {
   host_video: true,
@@ -65,4 +65,18 @@ test('a booking keeps its start to the second, and another rule alone moves none
   const draft = { ...kept.draft, recurrence: recurrence && { ...recurrence, end: { count: 6 } } };
   const body = bodyOf(draft, 'concurrent', kept);
   expect([body.start, body.recurrence]).toEqual([series.start, 'FREQ=DAILY;COUNT=6']);
+});
+
+// product: S
+test('what a booking holds itself is free for it while its time stays', () => {
+  const room = { id: 'r', name: '会议室', capacity: 20, free: false };
+  const free = { ports_free: 190, rooms: [room, { ...room, id: 'other' }] };
+  const concurrent = keptOf({ ...series, mode: 'concurrent', capacity: 10 }, held, new Date(0));
+  expect(freeFor(free, concurrent.draft, undefined)).toBe(free);
+  expect(freeFor(free, concurrent.draft, concurrent).ports_free).toBe(200);
+  expect(freeFor(free, { ...concurrent.draft, time: '10:30' }, concurrent)).toBe(free);
+  expect(freeFor(free, { ...concurrent.draft, earlyStart: 30 }, concurrent)).toBe(free);
+  const shared = keptOf({ ...series, mode: 'shared', room: 'r' }, held, new Date(0));
+  const { ports_free: ports, rooms } = freeFor(free, shared.draft, shared);
+  expect([ports, ...rooms.map(one => one.free)]).toEqual([190, true, false]);
 });

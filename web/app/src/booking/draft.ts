@@ -1,6 +1,7 @@
 import type {
   BookingBody,
   BookingMode,
+  Capacity,
   HeldTime,
   MeetingOptions,
   OccurrenceBody,
@@ -111,6 +112,22 @@ export function draftOf(meeting: OwnMeeting): Draft {
 
 export function startOf({ zone, day, time }: Draft): Date | null {
   return instantIn(zone, day, time);
+}
+
+/** What is free for a booking that is written anew: at its own time what it holds itself, too. */
+export function freeFor(free: Capacity, draft: Draft, kept: Kept | undefined): Capacity {
+  if (!kept) return free;
+  const { draft: was, meeting } = kept;
+  const isOwnTime =
+    draft.day === was.day &&
+    draft.time === was.time &&
+    draft.duration <= was.duration &&
+    draft.earlyStart <= was.earlyStart;
+  if (!isOwnTime) return free;
+  return {
+    ports_free: free.ports_free + (meeting.mode === 'concurrent' ? meeting.capacity : 0),
+    rooms: free.rooms.map(room => (room.id === meeting.room ? { ...room, free: true } : room)),
+  };
 }
 
 /** What is sent: each mode's own fields. */

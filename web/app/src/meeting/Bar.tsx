@@ -61,6 +61,7 @@ export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
         <BarButton
           icon={camera ? <Video size={22} /> : <VideoOff size={22} />}
           label={camera ? t('meeting.stopVideo') : t('meeting.startVideo')}
+          short={t('bar.video')}
           tone={camera ? undefined : 'off'}
           onClick={() => void toggleCamera()}
           data-testid="toggle-camera"
@@ -71,6 +72,7 @@ export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
         <BarButton
           icon={<Users size={22} />}
           label={manages ? t('meeting.manage') : t('meeting.participants')}
+          short={t('bar.people')}
           count={count}
           {...(manages && hands > 0 && { hands, spoken: t('meeting.handsUp', { count: hands }) })}
           tone={panel === 'participants' ? 'on' : undefined}
@@ -165,7 +167,13 @@ function LeaveButton() {
   return (
     <Menu position="top-end" width={220} shadow="md">
       <Menu.Target>
-        <BarButton icon={<LogOut size={22} />} label={t('meeting.over')} tone="danger" data-testid="leave" />
+        <BarButton
+          icon={<LogOut size={22} />}
+          label={t('meeting.over')}
+          short={t('bar.leave')}
+          tone="danger"
+          data-testid="leave"
+        />
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item

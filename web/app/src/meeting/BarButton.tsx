@@ -6,6 +6,8 @@ import styles from './Bar.module.css';
 interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   icon: ReactNode;
   label: string;
+  /** What stands below the icon where the bar is narrow; best a part of `label`, which is then what is read out. */
+  short?: string;
   /** A small number on the icon. */
   count?: number;
   /** So many hands are up. */
@@ -19,9 +21,11 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 /** An icon with its word below. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
-  { icon, label, count, hands, spoken, alarming, tone, className = '', ...rest },
+  { icon, label, short = label, count, hands, spoken, alarming, tone, className = '', ...rest },
   ref,
 ) {
+  // Who speaks to his device says what he sees: it is part of the button's name (WCAG 2.5.3).
+  const isPart = label.toLowerCase().includes(short.toLowerCase());
   return (
     <button
       ref={ref}
@@ -46,7 +50,16 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
           </span>
         )}
       </span>
-      <span className={styles.label}>{label}</span>
+      {short === label ? (
+        <span className={styles.label}>{label}</span>
+      ) : (
+        <>
+          <span className={`${styles.label} ${isPart ? styles.said : styles.wide}`}>{label}</span>
+          <span className={`${styles.label} ${styles.narrow}`} aria-hidden={isPart || undefined}>
+            {short}
+          </span>
+        </>
+      )}
       {spoken !== undefined && <VisuallyHidden>{spoken}</VisuallyHidden>}
     </button>
   );

@@ -132,8 +132,9 @@ function Assign({ rooms }: { rooms: number }) {
     <Stack gap="xs">
       {participants.map(({ id, name, room, asks_help: asksHelp }) => (
         <Group key={id} justify="space-between" wrap="nowrap" data-testid="breakout-person" data-name={name}>
-          <Group gap={6} wrap="nowrap" miw={0}>
-            <Text fz="sm" truncate>
+          {/* Where there is no room beside the name, below it. */}
+          <Group gap="2px 6px" miw={0}>
+            <Text fz="sm" maw="100%" truncate>
               <Written text={name} />
             </Text>
             {asksHelp && (
@@ -200,57 +201,58 @@ function Timer() {
   );
 }
 
-/** Where one is while there are breakout rooms, how long they stay, and the way back. */
-export function BreakoutBadge() {
+/** How long the rooms stay. */
+export function BreakoutsLeft() {
+  const { t } = useTranslation();
+  const left = useBreakoutsLeft();
+  if (!left) return null;
+  return (
+    <Text
+      fz="sm"
+      fw={600}
+      c="var(--hand)"
+      style={{ whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' }}
+      title={t('breakouts.closesIn', { left })}
+      data-testid="breakouts-left"
+    >
+      {left}
+    </Text>
+  );
+}
+
+/** The breakout room one is in, a way to ask for help, and the way back. */
+export function BreakoutBadge({ className }: { className: string | undefined }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const me = useMe();
   const manages = useManages();
-  const left = useBreakoutsLeft();
-  const rooms = useMeetingState(state => state.meeting.breakouts);
-  if (!me || rooms === 0) return null;
+  if (!me?.room) return null;
   return (
-    <>
-      {left && (
-        <Text
-          fz="sm"
-          fw={600}
-          c="var(--hand)"
-          style={{ whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' }}
-          title={t('breakouts.closesIn', { left })}
-          data-testid="breakouts-left"
+    <div className={className} data-testid="breakout">
+      <Badge variant="light" style={{ flexShrink: 0 }}>
+        {t('breakouts.room', { room: me.room })}
+      </Badge>
+      {!manages && (
+        <Button
+          size="compact-xs"
+          variant={me.asks_help ? 'light' : 'subtle'}
+          {...(me.asks_help && { color: 'yellow' })}
+          leftSection={<LifeBuoy size={14} />}
+          aria-pressed={me.asks_help ?? false}
+          onClick={() => void attempt(() => meeting.askHelp(!me.asks_help))}
+          data-testid="ask-help"
         >
-          {left}
-        </Text>
+          {t(me.asks_help ? 'breakouts.helpAsked' : 'breakouts.askHelp')}
+        </Button>
       )}
-      {me.room && (
-        <Group gap={6} wrap="nowrap" data-testid="breakout">
-          <Badge variant="light" style={{ flexShrink: 0 }}>
-            {t('breakouts.room', { room: me.room })}
-          </Badge>
-          {!manages && (
-            <Button
-              size="compact-xs"
-              variant={me.asks_help ? 'light' : 'subtle'}
-              {...(me.asks_help && { color: 'yellow' })}
-              leftSection={<LifeBuoy size={14} />}
-              aria-pressed={me.asks_help ?? false}
-              onClick={() => void attempt(() => meeting.askHelp(!me.asks_help))}
-              data-testid="ask-help"
-            >
-              {t(me.asks_help ? 'breakouts.helpAsked' : 'breakouts.askHelp')}
-            </Button>
-          )}
-          <Button
-            size="compact-xs"
-            variant="subtle"
-            onClick={() => void attempt(() => meeting.moveTo(me.id, null))}
-            data-testid="leave-breakout"
-          >
-            {t('breakouts.back')}
-          </Button>
-        </Group>
-      )}
-    </>
+      <Button
+        size="compact-xs"
+        variant="subtle"
+        onClick={() => void attempt(() => meeting.moveTo(me.id, null))}
+        data-testid="leave-breakout"
+      >
+        {t('breakouts.back')}
+      </Button>
+    </div>
   );
 }

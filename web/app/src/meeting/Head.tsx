@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { inThrees } from '../numbers';
 import { useSettings } from '../settings';
-import { BreakoutBadge } from './Breakouts';
+import { BreakoutBadge, BreakoutsLeft } from './Breakouts';
 import { DialIn } from './DialIn';
 import { Quality } from './Quality';
 import { toggleLayout } from './Shortcuts';
@@ -47,8 +47,9 @@ export function Head({ password, onStatistics }: HeadProps) {
           </Popover.Dropdown>
         </Popover>
       </div>
+      <BreakoutBadge className={styles.rooms} />
       <div className={styles.title}>
-        <BreakoutBadge />
+        <BreakoutsLeft />
         <Left />
         <RecordingBadge />
         <BroadcastBadge />

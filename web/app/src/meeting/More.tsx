@@ -55,7 +55,7 @@ export function More({ isNarrow, onPolls, onDialog, onFloat }: MoreProps) {
       <Menu.Target>
         <BarButton icon={<Ellipsis size={22} />} label={t('meeting.more')} data-testid="more" />
       </Menu.Target>
-      <Menu.Dropdown mah="min(560px, 82dvh)" style={{ overflowY: 'auto' }}>
+      <Menu.Dropdown mah="calc(100dvh - 96px)" style={{ overflowY: 'auto' }}>
         {isNarrow && <Share onOpen={() => onDialog('share')} />}
         <Menu.Item
           leftSection={<UserPlus size={16} />}

@@ -199,7 +199,7 @@ function OnePoll({ poll }: { poll: Poll }) {
         </Text>
         <Group gap="xs">
           {poll.open && voted && !isChanging && (
-            <Button size="compact-xs" variant="subtle" onClick={() => setChanging(true)}>
+            <Button size="compact-sm" variant="subtle" onClick={() => setChanging(true)}>
               {t('polls.change')}
             </Button>
           )}

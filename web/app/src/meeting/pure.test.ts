@@ -36,6 +36,16 @@ describe('the gallery', () => {
     }
   });
 
+  it('fills a phone that is held upright', () => {
+    for (const count of [2, 4, 5, 6]) {
+      const { columns, rows, width, height } = gridFor(count, 370, 600, 10);
+      expect(columns, `${count} tiles`).toBe(count === 2 ? 1 : 2);
+      expect((rows * height + (rows - 1) * 10) / 600, `${count} tiles`).toBeGreaterThan(0.8);
+      expect(width / height, `${count} tiles`).toBeGreaterThanOrEqual(0.74);
+    }
+    expect(gridFor(3, 370, 600, 10)).toMatchObject({ columns: 1, rows: 3 });
+  });
+
   it('survives a box without room', () => {
     expect(gridFor(4, 0, 0, 10)).toMatchObject({ width: 0, height: 0 });
     expect(gridFor(0, 100, 100, 10)).toMatchObject({ width: 0 });

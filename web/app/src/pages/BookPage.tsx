@@ -31,6 +31,7 @@ import {
   OPTIONS,
   bodyOf,
   defaultTitle,
+  freeFor,
   keptOf,
   newDraft,
   occurrenceBodyOf,
@@ -109,7 +110,8 @@ function Form({ account, begun, occurrence }: FormProps) {
   const change = (changes: Partial<Draft>) => setDraft(now => ({ ...now, ...changes }));
   const start = startOf(draft);
   const needsPorts = mode !== 'dedicated';
-  const known = useCapacity(needsPorts ? start : null, draft.duration, draft.earlyStart);
+  const asked = useCapacity(needsPorts ? start : null, draft.duration, draft.earlyStart);
+  const known = { ...asked, capacity: asked.capacity && freeFor(asked.capacity, draft, begun) };
   // 共享账号编辑界面不可以修改会议开始时间和时长.
   const isFixed = kept !== undefined && needsPorts;
   // One time of a series can be moved, where there is room for it then.

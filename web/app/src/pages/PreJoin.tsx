@@ -2,6 +2,7 @@ import { Meeting, Problem, type WaitReason } from '@huitong/sdk';
 import { Alert, Button, Card, Loader, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { type SubmitEvent, useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useAccount } from '../account';
 import { DeviceChoice } from '../media/DeviceChoice';
 import { LevelMeter } from '../media/LevelMeter';
 import { Preview } from '../media/Preview';
@@ -240,6 +241,8 @@ interface WaitingProps {
 function Waiting({ reason, opensMs, told, onGiveUp }: WaitingProps) {
   const { t } = useTranslation();
   const opens = useOpens(reason === 'start' ? opensMs : null);
+  // Who is logged in may be the one to start it.
+  const isGuest = useAccount(state => !state.account);
   return (
     <Card
       withBorder
@@ -252,7 +255,7 @@ function Waiting({ reason, opensMs, told, onGiveUp }: WaitingProps) {
       <Stack align="center" gap="sm">
         <Loader size="sm" type="dots" />
         <Text fw={600} ta="center">
-          {t(`prejoin.${reason}Title`)}
+          {reason === 'start' && isGuest ? t('prejoin.guestTitle') : t(`prejoin.${reason}Title`)}
         </Text>
         {opens && (
           <Text ta="center" style={{ fontVariantNumeric: 'tabular-nums' }} data-testid="prejoin-opens">
