@@ -234,6 +234,15 @@ impl Browser {
         self.call("press", &json!([key])).map(drop)
     }
 
+    /// Holds a key down; held already, it repeats.
+    pub fn key_down(&mut self, key: &str) -> Result<()> {
+        self.call("keyDown", &json!([key])).map(drop)
+    }
+
+    pub fn key_up(&mut self, key: &str) -> Result<()> {
+        self.call("keyUp", &json!([key])).map(drop)
+    }
+
     /// What axe-core has against the page: its serious and critical findings.
     pub fn axe(&mut self) -> Result<Vec<String>> {
         self.axe_of(&[])
