@@ -88,6 +88,21 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
         page.click("prejoin-give-up")?;
     }
 
+    // No mail and no short messages: nobody is promised any.
+    let id = booked.body["id"].as_str().context("an id")?;
+    for (way, whom, by, code) in
+        [("emails", "a@example.com", "email", "no_mail"), ("sms", "13812345678", "sms", "no_sms")]
+    {
+        let invited = user.post(&format!("/meetings/{id}/invitations"), json!({way: [whom]})).await?;
+        let forgotten = user.post("/password-resets", json!({"name": "concurrent", "by": by})).await?;
+        for refused in [invited, forgotten] {
+            assert_eq!((refused.status, &refused.body["code"]), (409, &json!(code)), "{}", refused.body);
+        }
+    }
+    page.open(&format!("http://{}/forgot", server.web))?;
+    page.see(&by_id("forgot-none"))?;
+    page.miss(&by_id("forgot-submit"))?;
+
     // No livestream: neither in a booking nor in the menu of a telephone.
     page.login(server.web, "concurrent", PASSWORD)?;
     page.open(&format!("http://{}/book", server.web))?;

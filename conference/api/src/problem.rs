@@ -127,6 +127,8 @@ problems! {
     BadUrl = "bad_url", BAD_REQUEST, "地址应为公网https地址", "The address must be https and outside the server's network";
     BadEvent = "bad_event", BAD_REQUEST, "未知事件", "There is no such event";
     BadAddress = "bad_address", BAD_REQUEST, "邮箱或手机号不正确", "This is neither a mail address nor a mobile number";
+    NoMail = "no_mail", CONFLICT, "本系统未开通邮件发送", "This server sends no mail";
+    NoSms = "no_sms", CONFLICT, "本系统未开通短信发送", "This server sends no short messages";
     TooOften = "too_often", TOO_MANY_REQUESTS, "请求过于频繁，请稍候再试", "Too much is asked for at once; try again in a moment";
     TooMany = "too_many", CONFLICT, "数量已达上限", "There are too many already";
     KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "同一Idempotency-Key用于了不同的请求", "The Idempotency-Key was used for another request";

@@ -51,20 +51,24 @@ export function Invitation({ meeting, maySend = true, phone, room }: InvitationP
   const { t, i18n } = useTranslation();
   const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
   const [way, setWay] = useState('copy');
+  const info = useInfo();
+  // Until it is known both are offered: the server says what it can't.
+  const [hasMail, hasSms] = [info?.mail ?? true, info?.sms ?? true];
+  const unsent = hasMail ? (hasSms ? null : 'noSms') : hasSms ? 'noMail' : 'noSending';
   return (
     <Stack gap="sm">
       <Tabs value={way} onChange={value => setWay(value ?? 'copy')} keepMounted={false}>
         <Tabs.List mb="md" grow className={phone ? styles.many : undefined}>
           <Tabs.Tab value="copy">{t('invite.byCopy')}</Tabs.Tab>
-          {maySend && (
-            <>
-              <Tabs.Tab value="emails" data-testid="invite-by-mail">
-                {t('invite.byMail')}
-              </Tabs.Tab>
-              <Tabs.Tab value="sms" data-testid="invite-by-sms">
-                {t('invite.bySms')}
-              </Tabs.Tab>
-            </>
+          {maySend && hasMail && (
+            <Tabs.Tab value="emails" data-testid="invite-by-mail">
+              {t('invite.byMail')}
+            </Tabs.Tab>
+          )}
+          {maySend && hasSms && (
+            <Tabs.Tab value="sms" data-testid="invite-by-sms">
+              {t('invite.bySms')}
+            </Tabs.Tab>
           )}
           {phone && (
             <Tabs.Tab value="phone" data-testid="invite-by-phone">
@@ -96,6 +100,11 @@ export function Invitation({ meeting, maySend = true, phone, room }: InvitationP
         )}
         <Tabs.Panel value="copy">
           <Words meeting={meeting} tongue={tongue} />
+          {maySend && unsent && (
+            <Text fz="sm" c="dimmed" mt="sm" data-testid="invite-unsent">
+              {t(`invite.${unsent}`)}
+            </Text>
+          )}
         </Tabs.Panel>
         <Tabs.Panel value="emails">
           <Send meeting={meeting} tongue={tongue} by="emails" />
