@@ -44,6 +44,17 @@ async fn each_mode_books_by_its_own_rules() -> Result<()> {
     let slots = slots["items"].as_array().context("slots")?;
     let at = slots.iter().find(|slot| slot["start"] == json!(start)).context("that hour")?;
     assert_eq!((slots.len(), &at["free"]), (48, &json!(false)));
+    // Right after it there is room, but for who wants to begin early.
+    let (day, after) = (in_hours(49)[..10].to_owned(), json!(in_hours(49)));
+    for (early, free) in [(0, true), (30, false)] {
+        let wanted = format!("/free-slots?day={day}&zone=UTC&duration=60&capacity=60&early_start={early}");
+        let slots = concurrent.get(&wanted).await?;
+        let slots = slots["items"].as_array().context("slots")?;
+        let at = slots.iter().find(|slot| slot["start"] == after).context("the next hour")?;
+        assert_eq!(at["free"], free, "{early} minutes early");
+    }
+    let wish = json!({"title": "周会", "start": after, "duration": 60, "capacity": 60, "early_start": 30});
+    assert_eq!(concurrent.post("/meetings", wish).await?.status, 409);
 
     // Shared: one of the rooms, alone.
     let site = shared.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();

@@ -108,6 +108,23 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
     page.open(&format!("http://{}/book", server.web))?;
     page.see(&by_id("option-recording"))?;
     page.miss(&by_id("option-livestream"))?;
+    // Right after another meeting there is room, but not for who wants to begin early.
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)).to_string()[..10].to_owned();
+    let long = json!({"title": "培训", "start": format!("{day}T09:00:00Z"), "duration": 60, "capacity": 150});
+    assert_eq!(user.post("/meetings", long).await?.status, 201);
+    page.set_zone("UTC")?;
+    page.reload()?;
+    page.fill("book-day", &day)?;
+    page.fill("book-capacity", "100")?;
+    for (early, state) in [("30", ":disabled"), ("0", ":enabled")] {
+        page.choose("book-early", early)?;
+        page.click("book-slots")?;
+        page.see("[data-testid=free-slot][data-time='09:00']:disabled")?;
+        page.see(&format!("[data-testid=free-slot][data-time='10:00']{state}"))?;
+        page.press("Escape")?;
+        page.miss(&by_id("free-slot"))?;
+    }
+    page.open(&format!("http://{}/book", server.web))?;
     // Every second week, as the rule has it.
     page.choose("book-repeat", "WEEKLY")?;
     page.fill("book-interval", "2")?;
