@@ -152,6 +152,23 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
     Ok(())
 }
 
+// product: S7
+#[test]
+fn what_is_copied_is_copied_where_pages_may_not_use_the_clipboard_too() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    // As over plain HTTP.
+    page.before_each_page("Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => undefined })")?;
+    page.open(&door(&server))?;
+    page.click("by-phone")?;
+    page.click_at("[data-testid=dial-in-info] button")?;
+    page.see("[data-testid=dial-in-info] button [class*=check]")?;
+    page.press("Escape")?;
+    page.click("join-name")?;
+    page.press("Control+V")?;
+    page.until(&format!("document.querySelector('[data-testid=join-name]').value === '{}'", server.meeting))
+}
+
 // product: S1
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_is_to_be_off_at_entry_is_never_sent() -> Result<()> {

@@ -1,15 +1,4 @@
-import {
-  Alert,
-  Box,
-  Button,
-  CopyButton,
-  Group,
-  SegmentedControl,
-  Stack,
-  Tabs,
-  Text,
-  Textarea,
-} from '@mantine/core';
+import { Alert, Box, Button, Group, SegmentedControl, Stack, Tabs, Text, Textarea } from '@mantine/core';
 import { CalendarDays, Check, Copy } from 'lucide-react';
 import { QRCodeSVG } from 'qrcode.react';
 import { type ReactNode, useEffect, useState } from 'react';
@@ -19,6 +8,7 @@ import { useInfo } from '../info';
 import { joinLink } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
+import { useCopy } from './useCopy';
 import styles from './Invitation.module.css';
 
 type Tongue = 'zh' | 'en';
@@ -130,6 +120,7 @@ interface WayProps {
 function Words({ meeting, tongue }: WayProps) {
   const { t } = useTranslation();
   const [text, setText] = useState('');
+  const { copied, copy } = useCopy();
   const [problem, setProblem] = useState<unknown>(null);
   useEffect(() => {
     let isCurrent = true;
@@ -168,18 +159,14 @@ function Words({ meeting, tongue }: WayProps) {
             {t('invite.calendar')}
           </Button>
         )}
-        <CopyButton value={text} timeout={3000}>
-          {({ copied, copy }) => (
-            <Button
-              leftSection={copied ? <Check size={16} /> : <Copy size={16} />}
-              disabled={!text}
-              onClick={copy}
-              data-testid="invite-copy"
-            >
-              {copied ? t('invite.copied') : t('invite.copy')}
-            </Button>
-          )}
-        </CopyButton>
+        <Button
+          leftSection={copied ? <Check size={16} /> : <Copy size={16} />}
+          disabled={!text}
+          onClick={() => copy(text)}
+          data-testid="invite-copy"
+        >
+          {copied ? t('invite.copied') : t('invite.copy')}
+        </Button>
       </Group>
     </Stack>
   );
