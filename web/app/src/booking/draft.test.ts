@@ -1,6 +1,6 @@
 import type { OwnMeeting } from '@huitong/sdk';
 import { expect, test } from 'vitest';
-import { bodyOf, keptOf } from './draft';
+import { bodyOf, keptOf, movedTo, newDraft } from './draft';
 
 const options = {
   host_video: true,
@@ -65,4 +65,35 @@ test('a booking keeps its start to the second, and another rule alone moves none
   const draft = { ...kept.draft, recurrence: recurrence && { ...recurrence, end: { count: 6 } } };
   const body = bodyOf(draft, 'concurrent', kept);
   expect([body.start, body.recurrence]).toEqual([series.start, 'FREQ=DAILY;COUNT=6']);
+});
+
+// product: S5
+test('a series moves with the day it begins on', () => {
+  // A Wednesday.
+  const draft = { ...newDraft('周会', new Date()), day: '2026-12-02' };
+  const weekly = { frequency: 'WEEKLY' as const, interval: 1, end: { count: 10 } };
+  for (const [before, after] of [
+    [['WE'], ['FR']],
+    [
+      ['MO', 'WE'],
+      ['MO', 'FR'],
+    ],
+    [
+      ['WE', 'FR'],
+      ['WE', 'FR'],
+    ],
+    [['TU'], ['TU']],
+  ] as const) {
+    const moved = movedTo('2026-12-04', { ...draft, recurrence: { ...weekly, days: [...before] } });
+    expect(moved).toEqual({ day: '2026-12-04', recurrence: { ...weekly, days: after } });
+  }
+  // It doesn't end before it begins.
+  const ending = { ...weekly, days: [], end: { until: '2026-12-31' } };
+  expect(movedTo('2026-12-31', { ...draft, recurrence: ending }).recurrence?.end).toEqual({
+    until: '2026-12-31',
+  });
+  expect(movedTo('2027-01-01', { ...draft, recurrence: ending }).recurrence?.end).toEqual({
+    until: '2027-04-01',
+  });
+  expect(movedTo('2026-12-04', draft)).toEqual({ day: '2026-12-04' });
 });

@@ -32,6 +32,7 @@ import {
   bodyOf,
   defaultTitle,
   keptOf,
+  movedTo,
   newDraft,
   occurrenceBodyOf,
   startOf,
@@ -154,7 +155,7 @@ function Form({ account, begun, occurrence }: FormProps) {
                   min={dayIn(draft.zone, new Date())}
                   disabled={isStartFixed}
                   value={draft.day}
-                  onChange={day => change({ day })}
+                  onChange={day => change(movedTo(day, draft))}
                   testid="book-day"
                 />
                 <TimeField
@@ -271,7 +272,7 @@ function Form({ account, begun, occurrence }: FormProps) {
         onClose={() => setPicking(false)}
         onChosen={changes => {
           setPicking(false);
-          change(changes);
+          change({ ...changes, ...(changes.day && movedTo(changes.day, draft)) });
         }}
       />
     </form>
