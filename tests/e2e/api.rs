@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::{Baresip, Browser, Client, Codec, Colour, PASSWORD, Server, User, by_id, http};
 
-use crate::web::{is_sound, new_password, segment};
+use crate::web::{is_sound, new_password};
 
 /// In so many hours, on the hour.
 fn in_hours(hours: i64) -> String {
