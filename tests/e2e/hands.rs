@@ -71,6 +71,11 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     for stop in ["row", "tile"] {
         people[0].command(json!({"type": "screen", "on": true})).await?;
         host.see(&by_id("screen-tile"))?;
+        // By the mouse as by the key: the whole screen, and back.
+        for is_full in [true, false] {
+            host.click("full-screen")?;
+            host.until(&format!("(document.fullscreenElement !== null) === {is_full}"))?;
+        }
         match stop {
             "row" => from_row(&mut host, "Ada", "row-stop-screen")?,
             _ => host.click("tile-stop-screen")?,

@@ -7,6 +7,7 @@ import { useSettings } from '../settings';
 import type { PanelName } from './Panel';
 import { toggleCamera, toggleHand, toggleMicrophone, toggleScreen } from './controls';
 import { talkBySpace } from './pushToTalk';
+import { toggleFullScreen } from './fullScreen';
 import { useTalk } from './talk';
 import { useMeeting } from './useMeeting';
 import { Sheet } from '../parts/Sheet';
@@ -51,7 +52,7 @@ export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: Shortcu
     ['p', () => onPanel('participants')],
     ['r', () => void toggleHand(meeting)],
     ['w', () => toggleLayout()],
-    ['s', () => void toggleFullScreen()],
+    ['s', () => toggleFullScreen()],
     ['i', onFloat],
     ['t', onStatistics],
     ['0', () => useTalk.getState().pin(null)],
@@ -83,14 +84,6 @@ function pinPlace(meeting: Meeting, place: number): void {
 export function toggleLayout(): void {
   const { layout, remember } = useSettings.getState();
   remember({ layout: layout === 'speaker' ? 'gallery' : 'speaker' });
-}
-
-/** Refused where the page may not; then nothing happens. */
-async function toggleFullScreen(): Promise<void> {
-  const change = document.fullscreenElement
-    ? document.exitFullscreen()
-    : document.documentElement.requestFullscreen();
-  await change.catch(() => undefined);
 }
 
 export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {
