@@ -407,31 +407,32 @@ impl Conference {
         Ok(Some(self.info(meeting)))
     }
 
-    /// The starts of a day at which a meeting of this size and duration can be booked (S3).
+    /// The starts of a day at which a meeting of this size, duration and early start can be booked (S3).
     pub async fn free_slots(
         &self,
         by: &Account,
         day: Span,
         capacity: u32,
         duration_min: u32,
+        early_start_min: u32,
     ) -> Result<Vec<FreeSlot>, BookRefused> {
         let site = self.store().site(by.site_id).await?.ok_or(BookRefused::Missing)?;
         let rooms = self.store().rooms(by.site_id).await?;
         let rooms: Vec<RoomId> = rooms.iter().filter(|room| room.capacity >= capacity).map(|room| room.id).collect();
-        let within = Span { until_ms: day.until_ms + i64::from(duration_min) * 60_000, ..day };
+        let first = model::span(day.from_ms, duration_min, early_start_min);
+        let within = Span { until_ms: day.until_ms + i64::from(duration_min) * 60_000, ..first };
         let taken = self.store().taken(by.site_id, within).await?;
         let ledger = Ledger::new(site.ports, &taken);
         let now = now_ms();
-        let is_free = |span: Span| {
-            span.from_ms >= now
-                && match by.mode {
-                    BookingMode::Dedicated => true,
-                    BookingMode::Shared => rooms.iter().any(|room| ledger.room_taken(*room, span).is_none()),
-                    BookingMode::Concurrent => ledger.ports_free(span) >= capacity,
-                }
+        let is_free = |span: Span| match by.mode {
+            BookingMode::Dedicated => true,
+            BookingMode::Shared => rooms.iter().any(|room| ledger.room_taken(*room, span).is_none()),
+            BookingMode::Concurrent => ledger.ports_free(span) >= capacity,
         };
-        let slots = model::slots(day, duration_min, is_free);
-        Ok(slots.into_iter().map(|(start_ms, free)| FreeSlot { start_ms, free }).collect())
+        let slots = model::slots(day, duration_min, early_start_min, is_free);
+        // Whoever may begin early may still book when that time has come.
+        let slot = |(start_ms, free)| FreeSlot { start_ms, free: free && start_ms >= now };
+        Ok(slots.into_iter().map(slot).collect())
     }
 
     /// What is free throughout a time.

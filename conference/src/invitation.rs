@@ -96,6 +96,12 @@ pub enum InviteRefused {
     /// This is no address or number.
     #[error("{0:?} is no mail address and no telephone number")]
     Address(String),
+    /// There is no mail server.
+    #[error("no mail is sent")]
+    NoMail,
+    /// There is no service for short messages.
+    #[error("no short messages are sent")]
+    NoSms,
 }
 
 impl Conference {
@@ -224,6 +230,13 @@ impl Conference {
                 language: tongue.code().to_owned(),
                 sequence: 0,
             });
+        }
+        let wants = |kind: Kind| invitations.iter().any(|invitation| invitation.kind == kind.as_str());
+        if wants(Kind::Email) && !self.sends_mail() {
+            return Err(InviteRefused::NoMail);
+        }
+        if wants(Kind::Sms) && !self.sends_sms() {
+            return Err(InviteRefused::NoSms);
         }
         for invitation in &invitations {
             self.store().add_invitation(invitation, now_ms()).await.map_err(BookRefused::from)?;

@@ -38,7 +38,7 @@ const WEBHOOKS_MAX: usize = 20;
 /// How mail and short messages leave the server, and what webhooks may reach.
 #[derive(Debug, Clone, Default)]
 pub struct OutboxConfig {
-    /// `smtp://host:port` or `smtps://user:password@host`; without it mail waits.
+    /// `smtp://host:port` or `smtps://user:password@host`; without it nobody is invited by mail, and reminders wait.
     pub smtp: Option<String>,
     /// The sender, as `Name <address>`.
     pub mail_from: String,
@@ -163,6 +163,18 @@ pub enum WebhookRefused {
 }
 
 impl Conference {
+    /// Mail has a way out.
+    #[must_use]
+    pub fn sends_mail(&self) -> bool {
+        self.shared.config.outbox.smtp.is_some()
+    }
+
+    /// Short messages have a way out.
+    #[must_use]
+    pub fn sends_sms(&self) -> bool {
+        self.shared.config.outbox.sms.is_some()
+    }
+
     /// Puts something into the outbox.
     pub(crate) async fn send(&self, kind: Kind, message: &Value) -> Result<(), StoreError> {
         self.store().send(&[item(kind, message)]).await?;

@@ -133,8 +133,8 @@ impl TryFrom<WrittenTurn> for Turn {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Mail {
-    /// `smtp://host:port`, `smtp://user:password@host:587?tls=required` or `smtps://user:password@host`; mail waits
-    /// where not set.
+    /// `smtp://host:port`, `smtp://user:password@host:587?tls=required` or `smtps://user:password@host`; where not
+    /// set, nobody is invited by mail and reminders wait.
     pub(crate) smtp: Option<String>,
     /// The sender, as `Name <address>`.
     pub(crate) from: String,
@@ -143,7 +143,7 @@ pub(crate) struct Mail {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Sms {
-    /// Short messages are posted there; they wait where not set.
+    /// Short messages are posted there; where not set there are none.
     pub(crate) url: Option<String>,
     /// What is posted, with `{to}`, `{text}` and `{code}`.
     pub(crate) body: Option<String>,

@@ -29,6 +29,9 @@ const DEVICES = {
     '--use-fake-device-for-media-stream=device-count=0',
     `--use-file-for-fake-audio-capture=${tone}`,
   ],
+  two: ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream=device-count=2'],
+  // Nothing sounds before somebody has touched the page.
+  silent: ['--use-fake-ui-for-media-stream'],
   // Nobody answers the browser's question: it answers no.
   forbidden: FAKE.slice(1),
 };
@@ -78,7 +81,7 @@ function launchChromium() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      '--autoplay-policy=no-user-gesture-required',
+      ...(devices === 'silent' ? [] : ['--autoplay-policy=no-user-gesture-required']),
       '--allow-loopback-in-peer-connection',
       '--auto-select-desktop-capture-source=Entire screen',
       ...DEVICES[devices],
@@ -266,6 +269,8 @@ async function axe(rules) {
     const { violations } = await window.axe.run(document, {
       resultTypes: ['violations'],
       preload: false,
+      // WCAG 2.2 AA, and off where nobody asks for it.
+      rules: { 'target-size': { enabled: true } },
       ...(rules.length > 0 && { runOnly: { type: 'rule', values: rules } }),
     });
     return violations
@@ -287,6 +292,8 @@ const calls = {
   before: script => context.addInitScript(script),
   reload: () => page.reload(),
   press: key => page.keyboard.press(key),
+  keyDown: key => page.keyboard.down(key),
+  keyUp: key => page.keyboard.up(key),
   see: selector => page.waitForSelector(selector, { state: 'visible' }),
   miss: selector => page.waitForSelector(selector, { state: 'hidden' }),
   text: selector => page.innerText(selector),

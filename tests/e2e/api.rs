@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::{Baresip, Browser, Client, Codec, Colour, PASSWORD, Server, User, by_id, http};
 
-use crate::web::{is_sound, new_password, segment};
+use crate::web::{is_sound, new_password};
 
 /// In so many hours, on the hour.
 fn in_hours(hours: i64) -> String {
@@ -44,6 +44,17 @@ async fn each_mode_books_by_its_own_rules() -> Result<()> {
     let slots = slots["items"].as_array().context("slots")?;
     let at = slots.iter().find(|slot| slot["start"] == json!(start)).context("that hour")?;
     assert_eq!((slots.len(), &at["free"]), (48, &json!(false)));
+    // Right after it there is room, but for who wants to begin early.
+    let (day, after) = (in_hours(49)[..10].to_owned(), json!(in_hours(49)));
+    for (early, free) in [(0, true), (30, false)] {
+        let wanted = format!("/free-slots?day={day}&zone=UTC&duration=60&capacity=60&early_start={early}");
+        let slots = concurrent.get(&wanted).await?;
+        let slots = slots["items"].as_array().context("slots")?;
+        let at = slots.iter().find(|slot| slot["start"] == after).context("the next hour")?;
+        assert_eq!(at["free"], free, "{early} minutes early");
+    }
+    let wish = json!({"title": "周会", "start": after, "duration": 60, "capacity": 60, "early_start": 30});
+    assert_eq!(concurrent.post("/meetings", wish).await?.status, 409);
 
     // Shared: one of the rooms, alone.
     let site = shared.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
@@ -535,8 +546,9 @@ async fn a_new_password_comes_by_short_message() -> Result<()> {
     user.ask(Method::PATCH, "/me", json!({"mobile": "+8613812345678"}), &[]).await?;
     let mut page = Browser::start(0.0, Colour::Blue)?;
     page.open(&format!("http://{}/forgot", server.web))?;
-    segment(&mut page, "forgot-by", "By text message")?;
+    // There is one way, and nothing to choose.
     page.fill("forgot-name", "shared")?;
+    page.miss(&by_id("forgot-by"))?;
     page.click("forgot-submit")?;
     page.see(&by_id("forgot-code"))?;
     let (head, body) = sent.recv_timeout(Duration::from_secs(30))?;

@@ -121,6 +121,19 @@ fn browsers_go_into_breakout_rooms_and_come_back() -> Result<()> {
         page.until("/^(10:00|9:[0-5][0-9])$/.test(document.querySelector('[data-testid=breakouts-left]')?.innerText)")?;
     }
     assert_eq!(host.axe()?, Vec::<String>::new());
+    // The host fetches him alone, and sends him to the first room again.
+    for (place, is_away) in [(0, false), (1, true)] {
+        host.click_at("[data-testid=breakout-person][data-name='李雷'] input")?;
+        host.click_at(&format!("[role=option]:visible >> nth={place}"))?;
+        host.until(&format!(
+            "window.huitong.state.participants.some(({{ name, room }}) => name === '李雷' && !!room === {is_away})"
+        ))?;
+        if is_away {
+            guest.see("[data-testid=breakout]")?;
+        } else {
+            guest.see(&tile("韩梅梅"))?;
+        }
+    }
     // He asks for help; the host is told in which room, and goes there.
     guest.click("ask-help")?;
     host.see("[data-testid=breakout-person][data-name='李雷'] [data-testid=asks-help]")?;

@@ -90,11 +90,43 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
         page.click("prejoin-give-up")?;
     }
 
+    // No mail and no short messages: nobody is promised any.
+    let id = booked.body["id"].as_str().context("an id")?;
+    for (way, whom, by, code) in
+        [("emails", "a@example.com", "email", "no_mail"), ("sms", "13812345678", "sms", "no_sms")]
+    {
+        let invited = user.post(&format!("/meetings/{id}/invitations"), json!({way: [whom]})).await?;
+        let forgotten = user.post("/password-resets", json!({"name": "concurrent", "by": by})).await?;
+        for refused in [invited, forgotten] {
+            assert_eq!((refused.status, &refused.body["code"]), (409, &json!(code)), "{}", refused.body);
+        }
+    }
+    page.open(&format!("http://{}/forgot", server.web))?;
+    page.see(&by_id("forgot-none"))?;
+    page.miss(&by_id("forgot-submit"))?;
+
     // No livestream: neither in a booking nor in the menu of a telephone.
     page.login(server.web, "concurrent", PASSWORD)?;
     page.open(&format!("http://{}/book", server.web))?;
     page.see(&by_id("option-recording"))?;
     page.miss(&by_id("option-livestream"))?;
+    // Right after another meeting there is room, but not for who wants to begin early.
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)).to_string()[..10].to_owned();
+    let long = json!({"title": "培训", "start": format!("{day}T09:00:00Z"), "duration": 60, "capacity": 150});
+    assert_eq!(user.post("/meetings", long).await?.status, 201);
+    page.set_zone("UTC")?;
+    page.reload()?;
+    page.fill("book-day", &day)?;
+    page.fill("book-capacity", "100")?;
+    for (early, state) in [("30", ":disabled"), ("0", ":enabled")] {
+        page.choose("book-early", early)?;
+        page.click("book-slots")?;
+        page.see("[data-testid=free-slot][data-time='09:00']:disabled")?;
+        page.see(&format!("[data-testid=free-slot][data-time='10:00']{state}"))?;
+        page.press("Escape")?;
+        page.miss(&by_id("free-slot"))?;
+    }
+    page.open(&format!("http://{}/book", server.web))?;
     // Every second week, as the rule has it.
     page.choose("book-repeat", "WEEKLY")?;
     page.fill("book-interval", "2")?;
@@ -120,6 +152,23 @@ async fn who_is_too_early_is_told_when_it_opens_and_nobody_is_offered_what_the_s
     page.see(&by_id("over"))?;
     page.miss(&by_id("over-recordings"))?;
     Ok(())
+}
+
+// product: S7
+#[test]
+fn what_is_copied_is_copied_where_pages_may_not_use_the_clipboard_too() -> Result<()> {
+    let server = Server::start()?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    // As over plain HTTP.
+    page.before_each_page("Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => undefined })")?;
+    page.open(&door(&server))?;
+    page.click("by-phone")?;
+    page.click_at("[data-testid=dial-in-info] button")?;
+    page.see("[data-testid=dial-in-info] button [class*=check]")?;
+    page.press("Escape")?;
+    page.click("join-name")?;
+    page.press("Control+V")?;
+    page.until(&format!("document.querySelector('[data-testid=join-name]').value === '{}'", server.meeting))
 }
 
 // product: S1

@@ -71,6 +71,11 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     for stop in ["row", "tile"] {
         people[0].command(json!({"type": "screen", "on": true})).await?;
         host.see(&by_id("screen-tile"))?;
+        // By the mouse as by the key: the whole screen, and back.
+        for is_full in [true, false] {
+            host.click("full-screen")?;
+            host.until(&format!("(document.fullscreenElement !== null) === {is_full}"))?;
+        }
         match stop {
             "row" => from_row(&mut host, "Ada", "row-stop-screen")?,
             _ => host.click("tile-stop-screen")?,
@@ -100,8 +105,21 @@ async fn a_host_is_told_who_wants_something() -> Result<()> {
     shows(&mut host, &told("knock"), "In the waiting room: Lucy and Jim")?;
     drop(lucy);
     shows(&mut host, &told("knock"), "In the waiting room: Jim")?;
-    drop(jim);
+    // From the notice to the list; once that is shut, who waits is told of again.
+    host.click_at(&format!("{} [data-testid=notice-show]", told("knock")))?;
+    host.see("[data-testid=waiting-row][data-name=Jim]")?;
     host.miss(&told("knock"))?;
+    shows(&mut host, &by_id("at-door"), "1")?;
+    assert!(host.text(&by_id("toggle-participants"))?.contains("Waiting room (1)"));
+    host.click("toggle-chat")?;
+    shows(&mut host, &told("knock"), "In the waiting room: Jim")?;
+    // Whoever wants to hear no more of it still sees it.
+    host.click_at(&format!("{} button[aria-label=Close]", told("knock")))?;
+    host.miss(&told("knock"))?;
+    host.see(&by_id("at-door"))?;
+    host.click("toggle-chat")?;
+    drop(jim);
+    host.miss(&by_id("at-door"))?;
 
     // Who waits reads what the host says to all of them, and comes in when nobody has to wait any more.
     let mut guest = Browser::start(0.0, Colour::Green)?;

@@ -125,6 +125,13 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
     for other in &mut others {
         other.next(|message| message["type"] == "told" && message["text"] == "Five more minutes").await?;
     }
+    // Who is not let in is told so.
+    let grace = json!({"type": "join", "name": "Grace Hopper"});
+    let mut unwanted = Client::join(server.web, &number, grace, None).await?;
+    host.click_at("[data-testid=waiting-row][data-name='Grace Hopper'] [data-testid=deny]")?;
+    let refused = unwanted.next(|message| message["type"] == "refused").await?;
+    assert_eq!(refused["problem"]["code"], "denied", "{refused}");
+    host.miss("[data-testid=waiting-row][data-name='Grace Hopper']")?;
     host.click("admit-all")?;
     host.miss(&by_id("door"))?;
     for name in ["Ada King", "Mary Somerville"] {

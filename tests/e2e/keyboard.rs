@@ -149,3 +149,74 @@ async fn letters_do_nothing_under_a_dialog_or_where_they_are_switched_off_and_ea
     page.until(&format!("window.huitong.me.hand !== {was_up}"))?;
     Ok(())
 }
+
+/// Whether somebody is heard by the others from now on.
+async fn is_heard(other: &mut Client, heard: bool) -> Result<()> {
+    other.next(|told| told["event"]["participant"]["muted"] == !heard).await.map(drop)
+}
+
+// product: C18
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_holds_space_is_heard_until_he_lets_go_however_soon_and_whatever_he_clicked_before() -> Result<()> {
+    let server = Server::start()?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut other = Client::join(server.web, &server.meeting, join, None).await?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    // The microphone opens when the story says so.
+    page.before_each_page(
+        "(open => navigator.mediaDevices.getUserMedia = async wanted => {
+           await window.microphoneWaits;
+           return open(wanted);
+         })(navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices))",
+    )?;
+    page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    page.until("window.huitong.state.sending && !window.huitong.me.muted")?;
+    // The button keeps the focus, and Space is not its key.
+    page.click("toggle-mic")?;
+    is_heard(&mut other, false).await?;
+    page.until("document.activeElement.dataset.testid === 'toggle-mic'")?;
+    page.key_down("Space")?;
+    is_heard(&mut other, true).await?;
+    page.key_down("Space")?;
+    page.key_up("Space")?;
+    is_heard(&mut other, false).await?;
+    // No sooner pressed than let go.
+    page.press("Space")?;
+    is_heard(&mut other, true).await?;
+    is_heard(&mut other, false).await?;
+    // Whoever turns to another window lets go there.
+    for turns in ["window.dispatchEvent(new Event('blur'))", "document.dispatchEvent(new Event('visibilitychange'))"] {
+        page.key_down("Space")?;
+        is_heard(&mut other, true).await?;
+        page.evaluate(turns)?;
+        is_heard(&mut other, false).await?;
+        page.key_up("Space")?;
+    }
+    // With the tabulator one comes to a button to press it; held on it, the key is no press.
+    walk_to(&mut page, "toggle-mic")?;
+    page.press("Space")?;
+    is_heard(&mut other, true).await?;
+    page.press("Space")?;
+    is_heard(&mut other, false).await?;
+    page.key_down("Space")?;
+    page.key_down("Space")?;
+    is_heard(&mut other, true).await?;
+    page.key_up("Space")?;
+    is_heard(&mut other, false).await?;
+
+    // Let go before the microphone is open, he is not heard: by what comes after it all has come.
+    page.click("leave")?;
+    page.open(&format!("http://{}/", server.web))?;
+    page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    assert_eq!(page.evaluate("window.huitong.me.muted && window.huitong.track('microphone') === null")?, true);
+    page.evaluate("window.microphoneWaits = new Promise(open => window.openMicrophone = open)")?;
+    other.told.clear();
+    page.key_down("Space")?;
+    page.key_up("Space")?;
+    page.evaluate("window.openMicrophone()")?;
+    page.until("window.huitong.track('microphone') !== null")?;
+    page.press("r")?;
+    other.next(|told| told["event"]["participant"]["hand"] == true).await?;
+    assert!(!other.told.contains("\"muted\":false"), "{}", other.told);
+    Ok(())
+}

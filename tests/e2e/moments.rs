@@ -38,6 +38,10 @@ fn walk(visitor: &Visitor) -> Result<()> {
         ("HUITONG_SIP__COUNTRY", r#""86""#),
         ("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#),
         ("HUITONG_MEDIA__ANNOUNCED", &announced),
+        // What is sent goes nowhere.
+        ("HUITONG_MAIL__SMTP", "smtp://127.0.0.1:9"),
+        ("HUITONG_SMS__URL", "http://127.0.0.1:9/"),
+        ("HUITONG_SMS__BODY", "To={to}"),
     ])?;
     server.wait_for_log("trunk is up")?;
     let strait = Strait::to(server.webrtc)?;

@@ -277,7 +277,11 @@ async fn script_in_every_field_of_a_meeting_stays_text() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn script_in_what_a_host_looks_for_and_sends_out_stays_text() -> Result<()> {
     let carrier = r#"[{name="nowhere",address="127.0.0.1:9",caller="+861055550000",prefixes=["+86"]}]"#;
-    let server = Server::start_with(&[("HUITONG_SIP__TRUNKS", carrier), ("HUITONG_SIP__COUNTRY", r#""86""#)])?;
+    let server = Server::start_with(&[
+        ("HUITONG_SIP__TRUNKS", carrier),
+        ("HUITONG_SIP__COUNTRY", r#""86""#),
+        ("HUITONG_MAIL__SMTP", "smtp://127.0.0.1:9"),
+    ])?;
     let home = format!("http://{}/", server.web);
     let mut page = Browser::start(0.0, Colour::Red)?;
     page.login(server.web, "host", "Huitong-2026")?;

@@ -314,7 +314,13 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         })?;
         assert!(said.starts_with("WEBVTT\n\n00:00:") && said.contains("大家好 &lt;欢迎&gt; "), "{said}");
         host.click("recording-delete")?;
-        host.click("recording-delete-sure")?;
+        // One click more has done nothing, nor has a second thought.
+        host.see(&by_id("confirm-cancel"))?;
+        host.click("confirm-cancel")?;
+        host.miss(&by_id("confirm"))?;
+        host.see(&by_id("recording-item"))?;
+        host.click("recording-delete")?;
+        host.click("confirm")?;
         host.miss("[data-testid=recording-item]")?;
         assert!(runtime.block_on(user.get("/recordings"))?["items"].as_array().is_some_and(Vec::is_empty));
         server.until_counted("streaming_storage_waiting", "recordings", 0)?;

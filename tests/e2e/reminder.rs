@@ -8,7 +8,7 @@ use tests::{Browser, Colour, PASSWORD, Server, User, by_id};
 // product: S9
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_invited_is_reminded_on_every_page_and_in_another_meeting() -> Result<()> {
-    let server = Server::start()?;
+    let server = Server::start_with(&[("HUITONG_MAIL__SMTP", "smtp://127.0.0.1:9")])?;
     let operator = User::login(&server, "host").await?;
     let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
     let lucy = json!({"name": "lucy", "display_name": "Lucy", "password": PASSWORD, "mode": "dedicated"});

@@ -120,6 +120,10 @@ async fn walk(visitor: &Visitor) -> Result<()> {
         ("HUITONG_SUPPORT__URL", "https://help.example.com/"),
         ("HUITONG_SUPPORT__HOTLINE", "\"400 800 1234\""),
         ("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#),
+        // What is sent goes nowhere.
+        ("HUITONG_MAIL__SMTP", "smtp://127.0.0.1:9"),
+        ("HUITONG_SMS__URL", "http://127.0.0.1:9/"),
+        ("HUITONG_SMS__BODY", "To={to}"),
     ])?;
     let mut host = visitor.somebody(&server, "0x2f6f7e")?;
     account(visitor, &server, &mut host)?;

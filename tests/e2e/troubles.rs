@@ -243,6 +243,45 @@ async fn a_lost_network_loses_nothing_that_was_written() -> Result<()> {
     Ok(())
 }
 
+// product: J1, J6
+#[test]
+fn who_has_lost_the_server_for_good_reads_how_to_call() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;
+    let mut page = Browser::start(0.0, Colour::Green)?;
+    page.open(&door(&server))?;
+    page.enter("李雷", "")?;
+    page.set_offline(true)?;
+    page.evaluate("window.huitong.reconnect()")?;
+    page.see(&by_id("reconnecting"))?;
+    // Two minutes are over.
+    page.evaluate("(now => Date.now = () => now() + 130_000)(Date.now.bind(Date))")?;
+    page.see("[data-testid=over][data-reason=unreachable]")?;
+    page.click("by-phone")?;
+    let one_touch = format!("+861088886666,,{}#,,{}#", server.meeting, server.password);
+    assert_eq!(page.text(&by_id("dial-one-touch"))?, one_touch);
+    assert_eq!(page.axe()?, Vec::<String>::new());
+    Ok(())
+}
+
+// product: J5
+#[test]
+fn who_comes_back_without_a_touch_is_asked_for_one_and_hears() -> Result<()> {
+    let server = Server::start()?;
+    let mut other = Browser::start(700.0, Colour::Red)?;
+    other.join(server.web, &server.meeting, "韩梅梅", &server.password)?;
+    let mut page = Browser::start_on(Devices::Silent)?;
+    page.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let sounds = "[...document.querySelectorAll('[data-testid=voice]')].some(one => !one.paused && one.srcObject)";
+    page.until(sounds)?;
+    page.miss(&by_id("enable-sound"))?;
+    page.reload()?;
+    page.see(&by_id("enable-sound"))?;
+    assert_eq!(page.evaluate(sounds)?, false);
+    page.click("enable-sound")?;
+    page.until(sounds)?;
+    page.miss(&by_id("enable-sound"))
+}
+
 // product: J1
 #[test]
 fn a_second_tab_is_told_of_the_first() -> Result<()> {

@@ -57,6 +57,10 @@ pub enum Devices {
     None,
     /// A microphone alone.
     NoCamera,
+    /// Two of each, and two loudspeakers.
+    Two,
+    /// Neither, and pages may play nothing before somebody has touched them.
+    Silent,
     /// Both, but the browser gives them to nobody.
     Forbidden,
     /// Both, in a telephone of 390 by 844 pixels: what is clicked is tapped, what is dragged is drawn with a finger.
@@ -70,6 +74,8 @@ impl Devices {
             Self::All => "all",
             Self::None => "none",
             Self::NoCamera => "no-camera",
+            Self::Two => "two",
+            Self::Silent => "silent",
             Self::Forbidden => "forbidden",
             Self::Phone => "phone",
         }
@@ -232,6 +238,15 @@ impl Browser {
     /// Presses a key, as Playwright names it.
     pub fn press(&mut self, key: &str) -> Result<()> {
         self.call("press", &json!([key])).map(drop)
+    }
+
+    /// Holds a key down; held already, it repeats.
+    pub fn key_down(&mut self, key: &str) -> Result<()> {
+        self.call("keyDown", &json!([key])).map(drop)
+    }
+
+    pub fn key_up(&mut self, key: &str) -> Result<()> {
+        self.call("keyUp", &json!([key])).map(drop)
     }
 
     /// What axe-core has against the page: its serious and critical findings.

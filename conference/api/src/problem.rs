@@ -127,6 +127,8 @@ problems! {
     BadUrl = "bad_url", BAD_REQUEST, "地址应为公网https地址", "The address must be a public https address";
     BadEvent = "bad_event", BAD_REQUEST, "未知事件", "Unknown event";
     BadAddress = "bad_address", BAD_REQUEST, "邮箱或手机号不正确", "This isn’t a valid email address or mobile number";
+    NoMail = "no_mail", CONFLICT, "本系统未开通邮件发送", "This server can’t send email";
+    NoSms = "no_sms", CONFLICT, "本系统未开通短信发送", "This server can’t send text messages";
     TooOften = "too_often", TOO_MANY_REQUESTS, "请求过于频繁，请稍候再试", "Too many requests; try again in a moment";
     TooMany = "too_many", CONFLICT, "数量已达上限", "The limit has been reached";
     KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "同一Idempotency-Key用于了不同的请求", "The Idempotency-Key was already used for a different request";

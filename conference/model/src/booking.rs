@@ -257,13 +257,14 @@ pub fn opening(mode: BookingMode, spans: &[Span], now_ms: i64) -> Opening {
     }
 }
 
-/// The starts that can be booked on one day (S3): every half hour, each with whether it is free.
+/// The starts that can be booked on one day (S3): every half hour, each with whether what it takes is free, early start
+/// included.
 #[must_use]
-pub fn slots(day: Span, duration_min: u32, is_free: impl Fn(Span) -> bool) -> Vec<(i64, bool)> {
+pub fn slots(day: Span, duration_min: u32, early_start_min: u32, is_free: impl Fn(Span) -> bool) -> Vec<(i64, bool)> {
     let mut slots = Vec::new();
     let mut start = day.from_ms;
     while start < day.until_ms {
-        slots.push((start, is_free(span(start, duration_min, 0))));
+        slots.push((start, is_free(span(start, duration_min, early_start_min))));
         start += 30 * MINUTE_MS;
     }
     slots
@@ -373,9 +374,12 @@ mod tests {
     fn a_day_has_forty_eight_starts() {
         let day = Span { from_ms: NOW, until_ms: NOW + 24 * 60 * MINUTE_MS };
         let taken = span(NOW + 60 * MINUTE_MS, 60, 0);
-        let slots = slots(day, 60, |span| !span.overlaps(taken));
-        assert_eq!(slots.len(), 48);
-        let busy: Vec<_> = slots.iter().enumerate().filter(|(_, slot)| !slot.1).map(|(n, _)| n).collect();
-        assert_eq!(busy, [1, 2, 3], "half an hour before it until its end");
+        let busy = |early_start_min| {
+            let slots = slots(day, 60, early_start_min, |span| !span.overlaps(taken));
+            assert_eq!(slots.len(), 48);
+            slots.iter().enumerate().filter(|(_, slot)| !slot.1).map(|(n, _)| n).collect::<Vec<_>>()
+        };
+        assert_eq!(busy(0), [1, 2, 3], "half an hour before it until its end");
+        assert_eq!(busy(30), [1, 2, 3, 4], "and, where it is to begin early, half an hour after it");
     }
 }

@@ -71,7 +71,8 @@ export class MeetingFrame extends Emitter<FrameEvents> {
     if (password) url.hash = `p=${password}`;
     this.#origin = url.origin;
     this.element = document.createElement('iframe');
-    this.element.allow = 'camera; microphone; display-capture; fullscreen; picture-in-picture; autoplay';
+    this.element.allow =
+      'camera; microphone; display-capture; fullscreen; picture-in-picture; autoplay; clipboard-write';
     this.element.title = number;
     this.element.style.cssText = 'border:0;width:100%;height:100%';
     this.element.src = url.href;

@@ -387,6 +387,7 @@ describe('a lost network', () => {
     FakeSocket.last.drop();
     expect(meeting.state.phase).toBe('reconnecting');
     await expect(meeting.mute()).rejects.toMatchObject({ code: 'offline' });
+    expect(meeting.me?.muted).toBe(true);
     await settle();
     await settle();
     expect(FakeSocket.all).toHaveLength(2);
@@ -394,7 +395,8 @@ describe('a lost network', () => {
     welcome();
     await settle();
     expect(meeting.state).toMatchObject({ phase: 'joined', sending: true, receiving: true });
-    expect(FakeSocket.last.commands()).toEqual(['camera']);
+    // Whoever muted himself while it was lost is muted.
+    expect(FakeSocket.last.commands()).toEqual(['mute', 'camera']);
     expect(FakePeer.all).toHaveLength(4);
     expect(ends).toEqual([]);
   });

@@ -240,9 +240,17 @@ export class Meeting extends Emitter<MeetingEvents> {
     await this.#tellShown('screen');
   }
 
-  /** Mutes somebody; oneself if nobody is named. */
-  mute(participant: ParticipantId = this.you): Promise<void> {
-    return this.command({ type: 'mute', participant });
+  /** Mutes somebody; oneself if nobody is named: then nothing is sent any more, even where the server can't be told now. */
+  async mute(participant: ParticipantId = this.you): Promise<void> {
+    const isOwn = participant === this.you;
+    if (isOwn) this.#replace({ ...this.#state, ...withMuted(this.#state) });
+    try {
+      await this.command({ type: 'mute', participant });
+    } catch (thrown) {
+      // Coming back tells it again.
+      if (isOwn && Problem.from(thrown).code === 'timeout') this.reconnect();
+      throw thrown;
+    }
   }
 
   /** Unmutes oneself, opens a telephone, asks a browser. */
@@ -670,7 +678,7 @@ export class Meeting extends Emitter<MeetingEvents> {
     const mutes = wantsMuted && roster.participants.some(({ id, muted }) => id === joined.you && !muted);
     // The server hears of it before it is offered any sound.
     if (mutes) {
-      this.mute(joined.you).catch((thrown: unknown) => {
+      this.command({ type: 'mute', participant: joined.you }).catch((thrown: unknown) => {
         if (Problem.from(thrown).code === 'timeout') this.reconnect();
       });
     }

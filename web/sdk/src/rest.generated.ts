@@ -572,6 +572,10 @@ export interface GrowthView {
 export interface Info {
   languages: string[];
   /**
+   * Mail is sent: invitations, ways to a new password.
+   */
+  mail: boolean;
+  /**
    * Origins whose pages may show meetings in a frame.
    */
   origins: string[];
@@ -584,6 +588,10 @@ export interface Info {
    */
   sign_on?: string | null;
   sip: SipView;
+  /**
+   * The same by short message.
+   */
+  sms: boolean;
   support: SupportView;
   version: string;
   /**

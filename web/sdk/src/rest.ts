@@ -270,6 +270,7 @@ export class Rest {
     duration: number;
     capacity: number;
     zone: string;
+    early_start?: number;
   }): Promise<FreeSlot[]> {
     return (await this.#ask<Piece<FreeSlot>>('GET', `/free-slots${query(wanted)}`)).items;
   }

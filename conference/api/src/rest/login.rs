@@ -75,6 +75,8 @@ struct Forgot {
 async fn forgot(State(app): State<App>, caller: Caller, Body(body): Body<Forgot>) -> Result<StatusCode, Problem> {
     app.forgotten.allow(caller.source).map_err(|wait| caller.problem(Code::TooManyTries).retry_after(wait))?;
     let by = match body.by {
+        By::Email if !app.conference.sends_mail() => return Err(caller.problem(Code::NoMail)),
+        By::Sms if !app.conference.sends_sms() => return Err(caller.problem(Code::NoSms)),
         By::Email => ResetBy::Email,
         By::Sms => ResetBy::Sms,
     };

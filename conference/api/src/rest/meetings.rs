@@ -591,6 +591,8 @@ async fn invite(
         InviteRefused::Book(refused) => book_problem(&caller, refused),
         InviteRefused::NotAllowed => caller.problem(Code::NotAllowed),
         InviteRefused::Address(address) => caller.problem(Code::BadAddress).because(address),
+        InviteRefused::NoMail => caller.problem(Code::NoMail),
+        InviteRefused::NoSms => caller.problem(Code::NoSms),
     })?;
     Ok((StatusCode::ACCEPTED, Json(InvitedView { invited })).into_response())
 }

@@ -374,6 +374,10 @@ struct Info {
     #[serde(skip_serializing_if = "Option::is_none")]
     sign_on: Option<String>,
     support: SupportView,
+    /// Mail is sent: invitations, ways to a new password.
+    mail: bool,
+    /// The same by short message.
+    sms: bool,
     /// Origins whose pages may show meetings in a frame.
     origins: Vec<String>,
 }
@@ -408,8 +412,9 @@ async fn info(State(app): State<App>, caller: Caller) -> Json<Info> {
     let phones = app.conference.phones().iter().map(phone).collect();
     let support = SupportView { url: app.support.url.clone(), hotline: app.support.hotline.clone() };
     let (version, languages) = (env!("CARGO_PKG_VERSION"), ["zh-CN", "en-US"]);
+    let (mail, sms) = (app.conference.sends_mail(), app.conference.sends_sms());
     let origins = app.origins.all().to_vec();
-    Json(Info { version, web: app.base(&caller), sip, phones, languages, sign_on, support, origins })
+    Json(Info { version, web: app.base(&caller), sip, phones, languages, sign_on, support, mail, sms, origins })
 }
 
 #[cfg(test)]

@@ -331,6 +331,8 @@ struct SlotParams {
     /// 方数.
     #[param(minimum = 2, maximum = 500)]
     capacity: u32,
+    /// In minutes: 0, 30 or 60.
+    early_start: Option<u32>,
 }
 
 /// A start, and whether it can be booked.
@@ -341,7 +343,7 @@ struct SlotView {
     free: bool,
 }
 
-/// The starts of a day at which a meeting of this size and duration can be booked (查看可用时间段).
+/// The starts of a day at which a meeting of this size, duration and early start can be booked (查看可用时间段).
 #[utoipa::path(get, path = "/free-slots", params(SlotParams), responses((status = 200, body = Items<SlotView>), Problem))]
 async fn free_slots(
     State(app): State<App>,
@@ -352,7 +354,8 @@ async fn free_slots(
     let duration = duration(&caller, params.duration)?;
     let zone = params.zone.as_deref().unwrap_or("Asia/Shanghai");
     let day = day(params.day, zone).ok_or_else(|| caller.problem(Code::BadRange))?;
-    let found = app.conference.free_slots(&by, day, params.capacity, duration).await;
+    let early = params.early_start.unwrap_or(0).min(60);
+    let found = app.conference.free_slots(&by, day, params.capacity, duration, early).await;
     let found = found.map_err(|refused| book_problem(&caller, refused))?;
     let view = |slot: conference::FreeSlot| SlotView { start: time(slot.start_ms), free: slot.free };
     Ok(Json(Items::all(found.into_iter().map(view).collect())))

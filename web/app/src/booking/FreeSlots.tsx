@@ -35,8 +35,9 @@ function Grid({ draft, onChosen }: Pick<FreeSlotsProps, 'draft' | 'onChosen'>) {
   const [capacity, setCapacity] = useState(draft.capacity);
   const [now] = useState(() => Date.now());
   const slotsOf = useCallback(
-    (day: string) => rest.freeSlots({ day, duration, capacity, zone: draft.zone }),
-    [duration, capacity, draft.zone],
+    (day: string) =>
+      rest.freeSlots({ day, duration, capacity, zone: draft.zone, early_start: draft.earlyStart }),
+    [duration, capacity, draft.zone, draft.earlyStart],
   );
   const { found: slots, problem, again } = useAsked(day, slotsOf);
 

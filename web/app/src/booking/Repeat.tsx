@@ -1,7 +1,7 @@
 import { Chip, Group, NativeSelect, NumberInput, Stack } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { DayField } from './DayField';
-import { type Recurrence, WEEKDAYS, unitOf, weekdayOf } from './recurrence';
+import { type Recurrence, WEEKDAYS, endAfter, unitOf, weekdayOf } from './recurrence';
 import { useFinger } from './useFinger';
 import { dateOf } from './when';
 import { useWeekdayName } from './words';
@@ -80,12 +80,10 @@ export function Repeat({ value, day, onChange }: RepeatProps) {
             onChange={event =>
               onChange({
                 ...value,
-                end:
-                  event.currentTarget.value === 'count'
-                    ? { count: 10 }
-                    : { until: new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10) },
+                end: event.currentTarget.value === 'count' ? { count: 10 } : { until: endAfter(day) },
               })
             }
+            data-testid="book-ends"
             data={[
               { value: 'count', label: t('book.endsAfter') },
               { value: 'until', label: t('book.endsOn') },

@@ -1,6 +1,6 @@
 import type { OwnMeeting } from '@huitong/sdk';
 import { expect, test } from 'vitest';
-import { bodyOf, freeFor, keptOf } from './draft';
+import { bodyOf, freeFor, keptOf, movedTo, newDraft } from './draft';
 
 const options = {
   host_video: true,
@@ -79,4 +79,35 @@ test('what a booking holds itself is free for it while its time stays', () => {
   const shared = keptOf({ ...series, mode: 'shared', room: 'r' }, held, new Date(0));
   const { ports_free: ports, rooms } = freeFor(free, shared.draft, shared);
   expect([ports, ...rooms.map(one => one.free)]).toEqual([190, true, false]);
+});
+
+// product: S5
+test('a series moves with the day it begins on', () => {
+  // A Wednesday.
+  const draft = { ...newDraft('周会', new Date()), day: '2026-12-02' };
+  const weekly = { frequency: 'WEEKLY' as const, interval: 1, end: { count: 10 } };
+  for (const [before, after] of [
+    [['WE'], ['FR']],
+    [
+      ['MO', 'WE'],
+      ['MO', 'FR'],
+    ],
+    [
+      ['WE', 'FR'],
+      ['WE', 'FR'],
+    ],
+    [['TU'], ['TU']],
+  ] as const) {
+    const moved = movedTo('2026-12-04', { ...draft, recurrence: { ...weekly, days: [...before] } });
+    expect(moved).toEqual({ day: '2026-12-04', recurrence: { ...weekly, days: after } });
+  }
+  // It doesn't end before it begins.
+  const ending = { ...weekly, days: [], end: { until: '2026-12-31' } };
+  expect(movedTo('2026-12-31', { ...draft, recurrence: ending }).recurrence?.end).toEqual({
+    until: '2026-12-31',
+  });
+  expect(movedTo('2027-01-01', { ...draft, recurrence: ending }).recurrence?.end).toEqual({
+    until: '2027-04-01',
+  });
+  expect(movedTo('2026-12-04', draft)).toEqual({ day: '2026-12-04' });
 });

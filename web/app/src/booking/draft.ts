@@ -9,7 +9,8 @@ import type {
 } from '@huitong/sdk';
 import type { TFunction } from 'i18next';
 import { inTopic } from '../names';
-import { type Recurrence, nextHalfHour, recurrenceOf, ruleOf } from './recurrence';
+import { type Recurrence, endAfter, nextHalfHour, recurrenceOf, ruleOf, weekdayOf } from './recurrence';
+import { dateOf } from './when';
 import { dayIn, instantIn, timeIn, zone } from './zone';
 
 /** A booking while it is being written. */
@@ -108,6 +109,19 @@ export function draftOf(meeting: OwnMeeting): Draft {
     recurrence: meeting.recurrence ? recurrenceOf(meeting.recurrence, meeting.zone) : null,
     options: meeting.options,
   };
+}
+
+/** On another day: a series is held on that day of the week too, and doesn't end before it begins. */
+export function movedTo(day: string, draft: Draft): Partial<Draft> {
+  const { recurrence } = draft;
+  if (!recurrence) return { day };
+  const [before, now] = [weekdayOf(dateOf(draft.day)), weekdayOf(dateOf(day))];
+  const days = recurrence.days.includes(now)
+    ? recurrence.days
+    : recurrence.days.map(one => (one === before ? now : one));
+  const { end } = recurrence;
+  const isOver = 'until' in end && end.until < day;
+  return { day, recurrence: { ...recurrence, days, end: isOver ? { until: endAfter(day) } : end } };
 }
 
 export function startOf({ zone, day, time }: Draft): Date | null {

@@ -18,6 +18,13 @@ export function weekdayOf(date: Date): Weekday {
   return WEEKDAYS[(date.getDay() + 6) % 7] ?? 'MO';
 }
 
+/** What a series that begins on this day has for its last one until somebody says otherwise: about three months on. */
+export function endAfter(day: string): string {
+  const end = new Date(`${day}T00:00`);
+  end.setDate(end.getDate() + 90);
+  return dayOf(end);
+}
+
 const UNITS = { DAILY: 'day', WEEKLY: 'week', MONTHLY: 'month' } as const;
 
 /** What stands behind the number of an interval: “ weeks”. */

@@ -41,9 +41,10 @@ export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
   const isHost = useIsHost();
   const manages = useManages();
   const count = useMeetingState(({ participants }) => participants.length);
-  const hands = useMeetingState(
-    ({ participants, you }) => participants.filter(({ id, hand }) => hand && id !== you).length,
+  const hands = useMeetingState(({ participants, you }) =>
+    manages ? participants.filter(({ id, hand }) => hand && id !== you).length : 0,
   );
+  const waiting = useMeetingState(state => (manages ? state.waiting.length : 0));
   const camera = useLocalMedia(state => state.camera);
   const isNarrow = useMediaQuery('(max-width: 620px)');
   const isMuted = me?.muted ?? true;
@@ -74,7 +75,12 @@ export function Bar({ panel, onPanel, onDialog, onFloat }: BarProps) {
           label={manages ? t('meeting.manage') : t('meeting.participants')}
           short={t('bar.people')}
           count={count}
-          {...(manages && hands > 0 && { hands, spoken: t('meeting.handsUp', { count: hands }) })}
+          {...(hands > 0 && { hands })}
+          {...(waiting > 0 && { waiting })}
+          spoken={[
+            ...(waiting > 0 ? [t('meeting.waiting', { count: waiting })] : []),
+            ...(hands > 0 ? [t('meeting.handsUp', { count: hands })] : []),
+          ]}
           tone={panel === 'participants' ? 'on' : undefined}
           aria-pressed={panel === 'participants'}
           onClick={() => onPanel('participants')}
@@ -121,7 +127,7 @@ function ChatButton({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => voi
     <BarButton
       icon={<MessageSquare size={22} />}
       label={t('chat.title')}
-      {...(fresh > 0 && { count: fresh, alarming: true, spoken: t('chat.unread', { count: fresh }) })}
+      {...(fresh > 0 && { count: fresh, alarming: true, spoken: [t('chat.unread', { count: fresh })] })}
       tone={isOpen ? 'on' : undefined}
       aria-pressed={isOpen}
       onClick={onToggle}

@@ -1,5 +1,5 @@
 import { VisuallyHidden } from '@mantine/core';
-import { Hand } from 'lucide-react';
+import { DoorOpen, Hand } from 'lucide-react';
 import { type ButtonHTMLAttributes, type ReactNode, forwardRef } from 'react';
 import styles from './Bar.module.css';
 
@@ -12,8 +12,10 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   count?: number;
   /** So many hands are up. */
   hands?: number;
-  /** What the number means, for whoever listens. */
-  spoken?: string;
+  /** So many wait at the door. */
+  waiting?: number;
+  /** What the numbers mean, for whoever listens. */
+  spoken?: string[];
   /** The number wants to be looked at. */
   alarming?: boolean;
   tone?: 'off' | 'on' | 'danger' | undefined;
@@ -21,7 +23,7 @@ interface BarButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 
 /** An icon with its word below. */
 export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function BarButton(
-  { icon, label, short = label, count, hands, spoken, alarming, tone, className = '', ...rest },
+  { icon, label, short = label, count, hands, waiting, spoken = [], alarming, tone, className = '', ...rest },
   ref,
 ) {
   // Who speaks to his device says what he sees: it is part of the button's name (WCAG 2.5.3).
@@ -49,6 +51,12 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
             {hands}
           </span>
         )}
+        {waiting !== undefined && (
+          <span className={styles.waiting} aria-hidden data-testid="at-door">
+            <DoorOpen size={11} strokeWidth={2.5} />
+            {waiting}
+          </span>
+        )}
       </span>
       {short === label ? (
         <span className={styles.label}>{label}</span>
@@ -60,7 +68,9 @@ export const BarButton = forwardRef<HTMLButtonElement, BarButtonProps>(function 
           </span>
         </>
       )}
-      {spoken !== undefined && <VisuallyHidden>{spoken}</VisuallyHidden>}
+      {spoken.map(text => (
+        <VisuallyHidden key={text}>{text}</VisuallyHidden>
+      ))}
     </button>
   );
 });

@@ -1,9 +1,10 @@
 import type { Info, MeetingView } from '@huitong/sdk';
-import { ActionIcon, Anchor, CopyButton, Group, Stack, Text } from '@mantine/core';
+import { ActionIcon, Anchor, Group, Stack, Text } from '@mantine/core';
 import { Check, Copy } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { useInfo } from '../info';
 import { inThrees, joinLink } from '../numbers';
+import { useCopy } from '../parts/useCopy';
 
 /** How to come into this meeting: by link, by telephone, from a room system. */
 export function DialIn({ meeting, password }: { meeting: MeetingView; password: string | undefined }) {
@@ -30,7 +31,7 @@ export function DialNumbers({ info, number, password }: DialNumbersProps) {
   return (
     <>
       <AccessNumbers info={info} />
-      <Line label={t('join.number')} value={inThrees(number)} copied={number} />
+      <Line label={t('join.number')} value={inThrees(number)} text={number} />
       {password && <Line label={t('join.password')} value={password} />}
       {info?.phones.map(phone => (
         <Line
@@ -70,14 +71,16 @@ export function sipAddress({ sip }: Info, number: string): string {
 interface LineProps {
   label: string;
   value: string;
-  copied?: string;
+  /** What is copied, where that is another. */
+  text?: string;
   /** What is opened by touching the value. */
   link?: string;
   testid?: string;
 }
 
-function Line({ label, value, copied = value, link, testid }: LineProps) {
+function Line({ label, value, text = value, link, testid }: LineProps) {
   const { t } = useTranslation();
+  const { copied, copy } = useCopy();
   return (
     <Group justify="space-between" wrap="nowrap" gap="xs">
       <div style={{ minWidth: 0 }}>
@@ -94,18 +97,14 @@ function Line({ label, value, copied = value, link, testid }: LineProps) {
           )}
         </Text>
       </div>
-      <CopyButton value={copied} timeout={3000}>
-        {({ copied: done, copy }) => (
-          <ActionIcon
-            variant="subtle"
-            color={done ? 'teal' : 'gray'}
-            aria-label={t('dial.copy', { what: label })}
-            onClick={copy}
-          >
-            {done ? <Check size={16} /> : <Copy size={16} />}
-          </ActionIcon>
-        )}
-      </CopyButton>
+      <ActionIcon
+        variant="subtle"
+        color={copied ? 'teal' : 'gray'}
+        aria-label={t('dial.copy', { what: label })}
+        onClick={() => copy(text)}
+      >
+        {copied ? <Check size={16} /> : <Copy size={16} />}
+      </ActionIcon>
     </Group>
   );
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, CopyButton, Popover, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Anchor, Popover, Text, Tooltip } from '@mantine/core';
 import { Check, Copy, Grid2x2, Info, Lock, Presentation } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -14,6 +14,7 @@ import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
 import { useWatchAddress } from './useWatchAddress';
 import { Written } from '../parts/Written';
+import { useCopy } from '../parts/useCopy';
 
 interface HeadProps {
   password: string | undefined;
@@ -106,6 +107,7 @@ function BroadcastBadge() {
   const { t } = useTranslation();
   const broadcast = useMeetingState(state => state.broadcast);
   const address = useWatchAddress();
+  const { copied, copy } = useCopy();
   if (!broadcast || !address) return null;
   return (
     <div className={styles.broadcast} data-testid="broadcast" data-state={broadcast.state}>
@@ -122,22 +124,18 @@ function BroadcastBadge() {
       >
         {t('broadcast.watch')}
       </Anchor>
-      <CopyButton value={address} timeout={3000}>
-        {({ copied, copy }) => (
-          <Tooltip label={copied ? t('broadcast.copied') : t('broadcast.copy')}>
-            <ActionIcon
-              variant="subtle"
-              color={copied ? 'teal' : 'gray'}
-              aria-label={t('broadcast.copy')}
-              className={styles.copy}
-              onClick={copy}
-              data-testid="watch-copy"
-            >
-              {copied ? <Check size={16} /> : <Copy size={16} />}
-            </ActionIcon>
-          </Tooltip>
-        )}
-      </CopyButton>
+      <Tooltip label={copied ? t('broadcast.copied') : t('broadcast.copy')}>
+        <ActionIcon
+          variant="subtle"
+          color={copied ? 'teal' : 'gray'}
+          aria-label={t('broadcast.copy')}
+          className={styles.copy}
+          onClick={() => copy(address)}
+          data-testid="watch-copy"
+        >
+          {copied ? <Check size={16} /> : <Copy size={16} />}
+        </ActionIcon>
+      </Tooltip>
     </div>
   );
 }

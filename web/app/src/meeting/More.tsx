@@ -1,6 +1,5 @@
 import type { BroadcastLayout } from '@huitong/sdk';
 import { Menu } from '@mantine/core';
-import { useClipboard } from '@mantine/hooks';
 import {
   Activity,
   CalendarPlus,
@@ -25,6 +24,7 @@ import {
   UsersRound,
 } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
+import { useCopy } from '../parts/useCopy';
 import { useSettings } from '../settings';
 import { BarButton } from './BarButton';
 import type { Dialog } from './Room';
@@ -197,7 +197,7 @@ function OnAir({ isNarrow, onDialog }: { isNarrow: boolean; onDialog: (dialog: D
   const isRecording = useMeetingState(state => state.meeting.recording);
   const layout = useMeetingState(({ broadcast }) => broadcast?.layout);
   const watch = useWatchAddress();
-  const clipboard = useClipboard({ timeout: 3000 });
+  const clipboard = useCopy();
   const isOn = layout !== undefined;
   const mayBe = useMeetingState(state => state.meeting.livestream);
   return (

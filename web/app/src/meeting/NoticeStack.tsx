@@ -47,6 +47,17 @@ export function NoticeStack({ panel, onPanel, onDialog }: NoticeStackProps) {
               <Text fz="sm" flex={1} lineClamp={3} style={{ overflowWrap: 'anywhere' }}>
                 {text(notice)}
               </Text>
+              {offered?.show && (
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  style={{ flexShrink: 0 }}
+                  onClick={offered.show}
+                  data-testid="notice-show"
+                >
+                  {t('meeting.show')}
+                </Button>
+              )}
               {offered && (
                 <Button
                   size="compact-sm"
@@ -69,6 +80,13 @@ export function NoticeStack({ panel, onPanel, onDialog }: NoticeStackProps) {
   );
 }
 
+interface Action {
+  label: string;
+  act: () => void;
+  /** Opens where there is more to be seen and done. */
+  show?: () => void;
+}
+
 /** The one thing that is most likely wanted after a notice. */
 function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialog) => void) {
   const { t } = useTranslation();
@@ -76,7 +94,7 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
   const isScalable = useMeetingState(state => state.meeting.scalable);
   const isHandUp = useMe()?.hand === true;
   const trouble = useLocalMedia(state => state.trouble);
-  return (told: Told): { label: string; act: () => void } | null => {
+  return (told: Told): Action | null => {
     switch (told.kind) {
       case 'problem':
         return told.problem.code === 'no_self_unmute' && !isHandUp
@@ -109,7 +127,11 @@ function useAction(onPanel: (panel: PanelName) => void, onDialog: (dialog: Dialo
       case 'ends_soon':
         return isScalable ? { label: t('scale.extendDo'), act: () => onDialog('scale') } : null;
       case 'knock':
-        return { label: t('meeting.admitAll'), act: () => void attempt(() => meeting.admitAll()) };
+        return {
+          label: t('meeting.admitAll'),
+          act: () => void attempt(() => meeting.admitAll()),
+          show: () => onPanel('participants'),
+        };
       case 'help':
         return {
           label: t('breakouts.go'),
@@ -204,7 +226,10 @@ function useNews(panel: PanelName | null): void {
   }, [troubled, manages, tell, forget]);
 }
 
-/** Tells of some who want something, all in one notice, anew for each who joins them, and no longer once none is left. */
+/**
+ * Tells of some who want something, all in one notice, anew for each who joins them, and no longer once none is left.
+ * Who waits at the door is told of again when he is seen no more.
+ */
 function useCrowd(
   kind: 'knock' | 'hand' | 'viewer_hand',
   crowd: readonly { id: string; name: string }[],
@@ -212,17 +237,20 @@ function useCrowd(
 ): void {
   const { tell, forget } = useNotices();
   const known = useRef<ReadonlySet<string>>(new Set());
+  const wasSeen = useRef(isSeen);
   const follow = useEffectEvent(() => {
+    const isHidden = kind === 'knock' && wasSeen.current && !isSeen;
+    wasSeen.current = isSeen;
     const hasCome = crowd.some(({ id }) => !known.current.has(id));
     known.current = new Set(crowd.map(({ id }) => id));
     if (crowd.length === 0) forget([kind]);
     const isShown = useNotices.getState().shown.some(notice => notice.kind === kind);
-    if (crowd.length > 0 && !isSeen && (hasCome || isShown)) {
+    if (crowd.length > 0 && !isSeen && (hasCome || isShown || isHidden)) {
       tell({ kind, names: crowd.map(({ name }) => name) });
     }
   });
   const ids = crowd.map(({ id }) => id).join(' ');
-  useEffect(() => follow(), [ids]);
+  useEffect(() => follow(), [ids, isSeen]);
 }
 
 /** Tells a host who asks for help, and where; no longer once nobody does. */

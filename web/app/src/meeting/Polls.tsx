@@ -117,6 +117,7 @@ function NewPoll({ onDone }: { onDone: () => void }) {
             label={t('polls.multiple')}
             checked={isMultiple}
             onChange={event => setMultiple(event.currentTarget.checked)}
+            data-testid="poll-multiple"
           />
         </Group>
         {isLive && (

@@ -1,11 +1,12 @@
 import type { Participant } from '@huitong/sdk';
-import { MonitorUp, MonitorX } from 'lucide-react';
+import { Maximize, Minimize, MonitorUp, MonitorX } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
 import { LiveVideo } from '../media/LiveVideo';
 import { useLocalMedia } from '../media/local';
 import { PausedSign } from './PausedSign';
 import styles from './Tile.module.css';
 import { attempt } from './controls';
+import { canFullScreen, toggleFullScreen, useFullScreen } from './fullScreen';
 import { useMayControl, useMeeting, useMeetingState, useShown } from './useMeeting';
 
 /** What somebody shares. */
@@ -18,6 +19,7 @@ export function ScreenTile({ participant }: { participant: Participant }) {
   const isPaused = useMeetingState(() => meeting.isPaused(participant.id, 'screen'));
   const shown = useShown(isOwn ? null : participant.id, 'screen');
   const mayStop = useMayControl(participant);
+  const isFull = useFullScreen();
   return (
     <article
       ref={shown}
@@ -39,6 +41,18 @@ export function ScreenTile({ participant }: { participant: Participant }) {
           data-testid="tile-stop-screen"
         >
           <MonitorX size={15} />
+        </button>
+      )}
+      {canFullScreen() && (
+        <button
+          type="button"
+          className={styles.full}
+          title={t(isFull ? 'meeting.notFullScreen' : 'keys.fullScreen')}
+          aria-label={t(isFull ? 'meeting.notFullScreen' : 'keys.fullScreen')}
+          onClick={toggleFullScreen}
+          data-testid="full-screen"
+        >
+          {isFull ? <Minimize size={15} /> : <Maximize size={15} />}
         </button>
       )}
       <footer className={styles.name}>

@@ -6,6 +6,8 @@ import { useTranslation } from 'react-i18next';
 import { useSettings } from '../settings';
 import type { PanelName } from './Panel';
 import { toggleCamera, toggleHand, toggleMicrophone, toggleScreen } from './controls';
+import { talkBySpace } from './pushToTalk';
+import { toggleFullScreen } from './fullScreen';
 import { useTalk } from './talk';
 import { useMeeting } from './useMeeting';
 import { Sheet } from '../parts/Sheet';
@@ -50,7 +52,7 @@ export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: Shortcu
     ['p', () => onPanel('participants')],
     ['r', () => void toggleHand(meeting)],
     ['w', () => toggleLayout()],
-    ['s', () => void toggleFullScreen()],
+    ['s', () => toggleFullScreen()],
     ['i', onFloat],
     ['t', onStatistics],
     ['0', () => useTalk.getState().pin(null)],
@@ -65,34 +67,8 @@ export function useShortcuts({ onPanel, onHelp, onStatistics, onFloat }: Shortcu
   ]);
   useHotkeys(isOn ? heeded : []);
 
-  // Held down one is heard, as with a walkie-talkie; only whoever was muted is muted again.
   useEffect(() => {
-    if (!isOn) return;
-    let talks = false;
-    const isTyping = ({ target }: KeyboardEvent) =>
-      target instanceof HTMLElement &&
-      target.closest('input, textarea, select, button, a, [contenteditable]');
-    const down = (event: KeyboardEvent) => {
-      if (event.code !== 'Space' || event.repeat || talks || !meeting.me?.muted) return;
-      if (isTyping(event) || isCovered()) return;
-      event.preventDefault();
-      talks = true;
-      void toggleMicrophone(meeting);
-    };
-    const up = (event?: KeyboardEvent) => {
-      if (!talks || (event && event.code !== 'Space')) return;
-      talks = false;
-      if (!meeting.me?.muted) void toggleMicrophone(meeting);
-    };
-    const blur = () => up();
-    document.addEventListener('keydown', down);
-    document.addEventListener('keyup', up);
-    window.addEventListener('blur', blur);
-    return () => {
-      document.removeEventListener('keydown', down);
-      document.removeEventListener('keyup', up);
-      window.removeEventListener('blur', blur);
-    };
+    if (isOn) return talkBySpace(meeting, isCovered);
   }, [meeting, isOn]);
 }
 
@@ -108,14 +84,6 @@ function pinPlace(meeting: Meeting, place: number): void {
 export function toggleLayout(): void {
   const { layout, remember } = useSettings.getState();
   remember({ layout: layout === 'speaker' ? 'gallery' : 'speaker' });
-}
-
-/** Refused where the page may not; then nothing happens. */
-async function toggleFullScreen(): Promise<void> {
-  const change = document.fullscreenElement
-    ? document.exitFullscreen()
-    : document.documentElement.requestFullscreen();
-  await change.catch(() => undefined);
 }
 
 export function ShortcutHelp({ opened, onClose }: { opened: boolean; onClose: () => void }) {

@@ -12,10 +12,14 @@ import { useNotices } from './notices';
 /** Mutes or unmutes oneself; the microphone is opened when it is first wanted. */
 export async function toggleMicrophone(meeting: Meeting): Promise<void> {
   const wanted = meeting.me?.muted ?? false;
-  // Without a microphone there may still be something to hear.
-  if (wanted && !(await isOpen('microphone')) && !useLocalMedia.getState().screenSound) return;
+  if (wanted && !(await canBeHeard())) return;
   await attempt(() => (wanted ? meeting.unmute() : meeting.mute()));
   useSettings.getState().remember({ microphoneOn: wanted });
+}
+
+/** Opens the microphone if it isn't; without one there may still be the sound of what one shares. */
+export async function canBeHeard(): Promise<boolean> {
+  return (await isOpen('microphone')) || useLocalMedia.getState().screenSound !== null;
 }
 
 export async function toggleCamera(): Promise<void> {

@@ -33,6 +33,7 @@ import {
   defaultTitle,
   freeFor,
   keptOf,
+  movedTo,
   newDraft,
   occurrenceBodyOf,
   startOf,
@@ -156,7 +157,7 @@ function Form({ account, begun, occurrence }: FormProps) {
                   min={dayIn(draft.zone, new Date())}
                   disabled={isStartFixed}
                   value={draft.day}
-                  onChange={day => change({ day })}
+                  onChange={day => change(movedTo(day, draft))}
                   testid="book-day"
                 />
                 <TimeField
@@ -273,7 +274,7 @@ function Form({ account, begun, occurrence }: FormProps) {
         onClose={() => setPicking(false)}
         onChosen={changes => {
           setPicking(false);
-          change(changes);
+          change({ ...changes, ...(changes.day && movedTo(changes.day, draft)) });
         }}
       />
     </form>

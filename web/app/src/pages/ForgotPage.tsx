@@ -3,6 +3,7 @@ import { type SubmitEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { NewPassword } from '../parts/NewPassword';
+import { useInfo } from '../info';
 import { Page } from '../parts/Page';
 import { problemText } from '../problems';
 import { rest } from '../rest';
@@ -11,13 +12,21 @@ import { rest } from '../rest';
 export function ForgotPage() {
   const { t } = useTranslation();
   const [name, setName] = useState('');
-  const [by, setBy] = useState<'email' | 'sms'>('email');
+  const info = useInfo();
+  // Until it is known all is offered: the server says what it can't.
+  const ways = [
+    { value: 'email' as const, label: t('forgot.byEmail'), isThere: info?.mail ?? true },
+    { value: 'sms' as const, label: t('forgot.bySms'), isThere: info?.sms ?? true },
+  ].filter(({ isThere }) => isThere);
+  const [chosen, setBy] = useState<'email' | 'sms'>('email');
+  const by = ways.some(({ value }) => value === chosen) ? chosen : ways[0]?.value;
   const [isSent, setSent] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
+    if (!by) return;
     setBusy(true);
     setProblem(null);
     await rest.forgotPassword(name.trim(), by).then(() => setSent(true), setProblem);
@@ -25,19 +34,19 @@ export function ForgotPage() {
   };
   return (
     <Door title={t('forgot.title')}>
-      {!isSent && (
+      {!by && <Text data-testid="forgot-none">{t('forgot.none')}</Text>}
+      {by && !isSent && (
         <form onSubmit={event => void submit(event)}>
           <Stack>
-            <SegmentedControl
-              fullWidth
-              value={by}
-              onChange={value => setBy(value)}
-              data={[
-                { value: 'email', label: t('forgot.byEmail') },
-                { value: 'sms', label: t('forgot.bySms') },
-              ]}
-              data-testid="forgot-by"
-            />
+            {ways.length > 1 && (
+              <SegmentedControl
+                fullWidth
+                value={by}
+                onChange={value => setBy(value)}
+                data={ways.map(({ value, label }) => ({ value, label }))}
+                data-testid="forgot-by"
+              />
+            )}
             <TextInput
               label={t('login.name')}
               autoComplete="username"

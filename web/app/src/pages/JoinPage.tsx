@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { useLocation, useParams } from 'react-router';
 import { useAccount } from '../account';
 import { embedded, isEmbedded } from '../embed/mode';
+import { useInfo } from '../info';
 import { useLocalMedia } from '../media/local';
 import { digitsOf, passwordOf } from '../numbers';
 import { ByPhone } from '../parts/ByPhone';
@@ -43,6 +44,8 @@ export function JoinPage() {
   useEffect(() => forgetReload(), []);
   useEffect(() => closeDevices, [closeDevices]);
   useEffect(() => void loadPreJoin(), []);
+  // Asked now: who has lost the server reads there how to call.
+  useInfo();
 
   // A link that lets one in, and one who has been here before: there is nothing to ask but on the pre-join page (J5).
   const isLetIn = isEmbedded ? embedded.name !== '' : passwordOf(hash) !== undefined;
@@ -105,6 +108,7 @@ export function JoinPage() {
         <Over
           ended={stage.ended}
           been={stage.been}
+          entry={stage.entry}
           onAgain={() => setStage({ at: 'mirror', entry: stage.entry })}
         />
       );

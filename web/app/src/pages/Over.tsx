@@ -3,6 +3,8 @@ import { Button, Group, Stack, Text, Title } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { isEmbedded } from '../embed/mode';
+import { ByPhone } from '../parts/ByPhone';
+import type { Entry } from '../parts/JoinForm';
 import { Page } from '../parts/Page';
 import { inUnits } from '../numbers';
 import { problemText } from '../problems';
@@ -28,11 +30,15 @@ export interface Been {
 interface OverProps {
   ended: Ended;
   been: Been;
+  entry: Entry;
   onAgain: () => void;
 }
 
+/** Ends after which a telephone may be the way that is left. */
+const BY_PHONE: ReadonlySet<string> = new Set(['unreachable', 'too_slow']);
+
 /** After the meeting: why, which it was, and where to. */
-export function Over({ ended, been, onAgain }: OverProps) {
+export function Over({ ended, been, entry, onAgain }: OverProps) {
   const { t, i18n } = useTranslation();
   const why = 'problem' in ended ? problemText(t, ended.problem) : t(`ended.${ended.reason}`);
   return (
@@ -76,6 +82,9 @@ export function Over({ ended, been, onAgain }: OverProps) {
             <Button onClick={onAgain} data-testid="join-again">
               {t('ended.again')}
             </Button>
+          )}
+          {BY_PHONE.has(ended.reason) && !isEmbedded && (
+            <ByPhone number={entry.door.number} password={entry.password} />
           )}
         </Group>
       </Stack>

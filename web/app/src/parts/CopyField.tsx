@@ -1,6 +1,7 @@
-import { ActionIcon, CopyButton, TextInput, type TextInputProps } from '@mantine/core';
+import { ActionIcon, TextInput, type TextInputProps } from '@mantine/core';
 import { Check, Copy } from 'lucide-react';
 import { useTranslation } from 'react-i18next';
+import { useCopy } from './useCopy';
 
 interface CopyFieldProps extends Omit<TextInputProps, 'value' | 'rightSection' | 'readOnly'> {
   value: string;
@@ -10,6 +11,7 @@ interface CopyFieldProps extends Omit<TextInputProps, 'value' | 'rightSection' |
 /** What is to be pasted elsewhere. */
 export function CopyField({ value, ...field }: CopyFieldProps) {
   const { t } = useTranslation();
+  const { copied, copy } = useCopy();
   return (
     <TextInput
       {...field}
@@ -17,18 +19,14 @@ export function CopyField({ value, ...field }: CopyFieldProps) {
       value={value}
       onFocus={event => event.currentTarget.select()}
       rightSection={
-        <CopyButton value={value}>
-          {({ copied, copy }) => (
-            <ActionIcon
-              variant="subtle"
-              color={copied ? 'teal' : 'gray'}
-              onClick={copy}
-              aria-label={t(copied ? 'audience.copied' : 'audience.copy')}
-            >
-              {copied ? <Check size={16} /> : <Copy size={16} />}
-            </ActionIcon>
-          )}
-        </CopyButton>
+        <ActionIcon
+          variant="subtle"
+          color={copied ? 'teal' : 'gray'}
+          onClick={() => copy(value)}
+          aria-label={t(copied ? 'audience.copied' : 'audience.copy')}
+        >
+          {copied ? <Check size={16} /> : <Copy size={16} />}
+        </ActionIcon>
       }
     />
   );

@@ -1,15 +1,4 @@
-import {
-  Alert,
-  Box,
-  Button,
-  CopyButton,
-  Group,
-  SegmentedControl,
-  Stack,
-  Tabs,
-  Text,
-  Textarea,
-} from '@mantine/core';
+import { Alert, Box, Button, Group, SegmentedControl, Stack, Tabs, Text, Textarea } from '@mantine/core';
 import { CalendarDays, Check, Copy } from 'lucide-react';
 import { QRCodeSVG } from 'qrcode.react';
 import { type ReactNode, useEffect, useState } from 'react';
@@ -19,6 +8,7 @@ import { useInfo } from '../info';
 import { joinLink } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
+import { useCopy } from './useCopy';
 import styles from './Invitation.module.css';
 
 type Tongue = 'zh' | 'en';
@@ -51,20 +41,24 @@ export function Invitation({ meeting, maySend = true, phone, room }: InvitationP
   const { t, i18n } = useTranslation();
   const [tongue, setTongue] = useState<Tongue>(i18n.language === 'en' ? 'en' : 'zh');
   const [way, setWay] = useState('copy');
+  const info = useInfo();
+  // Until it is known both are offered: the server says what it can't.
+  const [hasMail, hasSms] = [info?.mail ?? true, info?.sms ?? true];
+  const unsent = hasMail ? (hasSms ? null : 'noSms') : hasSms ? 'noMail' : 'noSending';
   return (
     <Stack gap="sm">
       <Tabs value={way} onChange={value => setWay(value ?? 'copy')} keepMounted={false}>
         <Tabs.List mb="md" grow className={phone ? styles.many : undefined}>
           <Tabs.Tab value="copy">{t('invite.byCopy')}</Tabs.Tab>
-          {maySend && (
-            <>
-              <Tabs.Tab value="emails" data-testid="invite-by-mail">
-                {t('invite.byMail')}
-              </Tabs.Tab>
-              <Tabs.Tab value="sms" data-testid="invite-by-sms">
-                {t('invite.bySms')}
-              </Tabs.Tab>
-            </>
+          {maySend && hasMail && (
+            <Tabs.Tab value="emails" data-testid="invite-by-mail">
+              {t('invite.byMail')}
+            </Tabs.Tab>
+          )}
+          {maySend && hasSms && (
+            <Tabs.Tab value="sms" data-testid="invite-by-sms">
+              {t('invite.bySms')}
+            </Tabs.Tab>
           )}
           {phone && (
             <Tabs.Tab value="phone" data-testid="invite-by-phone">
@@ -96,6 +90,11 @@ export function Invitation({ meeting, maySend = true, phone, room }: InvitationP
         )}
         <Tabs.Panel value="copy">
           <Words meeting={meeting} tongue={tongue} />
+          {maySend && unsent && (
+            <Text fz="sm" c="dimmed" mt="sm" data-testid="invite-unsent">
+              {t(`invite.${unsent}`)}
+            </Text>
+          )}
         </Tabs.Panel>
         <Tabs.Panel value="emails">
           <Send meeting={meeting} tongue={tongue} by="emails" />
@@ -121,6 +120,7 @@ interface WayProps {
 function Words({ meeting, tongue }: WayProps) {
   const { t } = useTranslation();
   const [text, setText] = useState('');
+  const { copied, copy } = useCopy();
   const [problem, setProblem] = useState<unknown>(null);
   useEffect(() => {
     let isCurrent = true;
@@ -159,18 +159,14 @@ function Words({ meeting, tongue }: WayProps) {
             {t('invite.calendar')}
           </Button>
         )}
-        <CopyButton value={text} timeout={3000}>
-          {({ copied, copy }) => (
-            <Button
-              leftSection={copied ? <Check size={16} /> : <Copy size={16} />}
-              disabled={!text}
-              onClick={copy}
-              data-testid="invite-copy"
-            >
-              {copied ? t('invite.copied') : t('invite.copy')}
-            </Button>
-          )}
-        </CopyButton>
+        <Button
+          leftSection={copied ? <Check size={16} /> : <Copy size={16} />}
+          disabled={!text}
+          onClick={() => copy(text)}
+          data-testid="invite-copy"
+        >
+          {copied ? t('invite.copied') : t('invite.copy')}
+        </Button>
       </Group>
     </Stack>
   );

@@ -7,6 +7,7 @@ import { sizeIn } from '../numbers';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import styles from './MeetingList.module.css';
+import { Confirm } from './Confirm';
 import { Sheet } from './Sheet';
 import { Written } from './Written';
 
@@ -14,7 +15,8 @@ import { Written } from './Written';
 export function Recordings() {
   const { t, i18n } = useTranslation();
   const [recordings, setRecordings] = useState<RecordingInfo[] | null>(null);
-  const [doomed, setDoomed] = useState<string | null>(null);
+  const [doomed, setDoomed] = useState<RecordingInfo | null>(null);
+  const [isDeleting, setDeleting] = useState(false);
   const [played, setPlayed] = useState<RecordingInfo | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   useEffect(() => {
@@ -30,7 +32,6 @@ export function Recordings() {
     } catch (thrown) {
       setProblem(thrown);
     }
-    setDoomed(null);
   };
   const trouble = problem !== null && (
     <Alert color="red" variant="light">
@@ -54,6 +55,17 @@ export function Recordings() {
       >
         {played && <Film recording={played} />}
       </Sheet>
+      <Confirm
+        opened={isDeleting}
+        title={t('recording.remove', { title: doomed?.title ?? '' })}
+        action={t('recording.sure')}
+        onConfirm={() => {
+          if (doomed) void remove(doomed.id);
+        }}
+        onClose={() => setDeleting(false)}
+      >
+        {t('recording.removeSure')}
+      </Confirm>
       {recordings.map(({ id, title, start, state, seconds, bytes, file, watch, tracks }) => (
         <Card
           key={id}
@@ -108,22 +120,19 @@ export function Recordings() {
               <Button component="a" href={file} variant="default" leftSection={<Download size={15} />}>
                 {t('recording.download')}
               </Button>
-              {doomed === id ? (
-                <Button color="red" onClick={() => void remove(id)} data-testid="recording-delete-sure">
-                  {t('recording.sure')}
-                </Button>
-              ) : (
-                <ActionIcon
-                  variant="subtle"
-                  color="red"
-                  size={36}
-                  aria-label={t('recording.remove', { title })}
-                  onClick={() => setDoomed(id)}
-                  data-testid="recording-delete"
-                >
-                  <Trash2 size={17} />
-                </ActionIcon>
-              )}
+              <ActionIcon
+                variant="subtle"
+                color="red"
+                size={36}
+                aria-label={t('recording.remove', { title })}
+                onClick={() => {
+                  setDoomed(recordings.find(one => one.id === id) ?? null);
+                  setDeleting(true);
+                }}
+                data-testid="recording-delete"
+              >
+                <Trash2 size={17} />
+              </ActionIcon>
             </Group>
           )}
         </Card>

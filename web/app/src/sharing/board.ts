@@ -1,5 +1,6 @@
-import type { Meeting } from '@huitong/sdk';
+import { type Meeting, Problem } from '@huitong/sdk';
 import * as Y from 'yjs';
+import { useNotices } from '../meeting/notices';
 import { rest } from '../rest';
 import { type Element, newElement, readElement } from './elements';
 
@@ -35,9 +36,9 @@ export interface View {
  */
 export class Board {
   readonly #meeting: Meeting;
-  readonly #doc = new Y.Doc();
-  readonly #elements = this.#doc.getMap('elements');
-  readonly #undo: Y.UndoManager;
+  #doc!: Y.Doc;
+  #elements!: Y.Map<unknown>;
+  #undo!: Y.UndoManager;
   readonly #listeners = new Set<() => void>();
   /** The line a pen is drawing: its element, what it began as, and how many numbers it has. */
   #pen: { id: string; line: NewElement; points: number } | null = null;
@@ -50,6 +51,16 @@ export class Board {
 
   constructor(meeting: Meeting) {
     this.#meeting = meeting;
+    this.#begin();
+  }
+
+  /** With nothing on it. */
+  #begin(): void {
+    this.#doc = new Y.Doc();
+    this.#elements = this.#doc.getMap('elements');
+    this.#known.clear();
+    this.#pen = null;
+    this.#queue = [];
     this.#undo = new Y.UndoManager(this.#elements, { captureTimeout: Infinity });
     this.#elements.observeDeep(events => {
       for (const event of events) {
@@ -208,8 +219,22 @@ export class Board {
     const together = Y.mergeUpdates(this.#queue);
     const pieces = together.length <= UPDATE_BYTES_MAX ? [together] : this.#queue;
     this.#queue = [];
-    // What is not taken now is found missing when one has come back.
-    for (const piece of pieces) this.#meeting.draw(piece).catch(() => undefined);
+    const board = this.#doc;
+    for (const piece of pieces) {
+      this.#meeting.draw(piece).catch((thrown: unknown) => {
+        const problem = Problem.from(thrown);
+        // What is not taken now is found missing when one has come back.
+        if (problem.code === 'whiteboard_full' && board === this.#doc) this.#refuse(problem);
+      });
+    }
+  }
+
+  /** There was no room for what one has drawn: nobody else sees it, and so it is not shown here either. */
+  #refuse(problem: Problem): void {
+    useNotices.getState().tellProblem(problem);
+    this.#doc.destroy();
+    this.#begin();
+    void this.load();
   }
 
   async #rewrite(upto: number): Promise<void> {
