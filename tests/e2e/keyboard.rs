@@ -193,7 +193,9 @@ async fn whoever_holds_space_is_heard_until_he_lets_go_however_soon_and_whatever
         page.key_up("Space")?;
     }
     // With the tabulator one comes to a button to press it; held on it, the key is no press.
-    walk_to(&mut page, "toggle-mic")?;
+    page.press("Tab")?;
+    page.press("Shift+Tab")?;
+    page.until("document.activeElement.dataset.testid === 'toggle-mic'")?;
     page.press("Space")?;
     is_heard(&mut other, true).await?;
     page.press("Space")?;

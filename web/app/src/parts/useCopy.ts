@@ -39,6 +39,7 @@ function selected(text: string): boolean {
   field.style.cssText = 'position:fixed;opacity:0';
   document.body.append(field);
   field.select();
+  // eslint-disable-next-line @typescript-eslint/no-deprecated
   const isDone = document.execCommand('copy');
   field.remove();
   if (before instanceof HTMLElement) before.focus();
