@@ -43,7 +43,9 @@ pub use feed::Feed;
 pub use ingest::{IngestError, IngestInput, IngestOutput};
 pub use origin::{CacheFor, Coding, HlsFile, MULTIVARIANT, Origin, OriginError};
 pub use recording::RecordingFailed;
-pub use recordings::{Film, NewRecording, RecordedTrack, Recording, RecordingConfig, Recordings, StoredFilm};
+pub use recordings::{
+    Film, NewRecording, RecordedTrack, Recording, RecordingConfig, RecordingNews, Recordings, Removed, StoredFilm,
+};
 pub use scene::{Scene, Tile, TileKind};
 pub use storage::{Storage, StorageConfig, StorageError};
 
@@ -73,7 +75,7 @@ pub struct StreamingConfig {
     /// What codes the pictures: the name of a GStreamer element, or `software` for none that needs hardware. The best that
     /// works where not set, and where that one doesn't.
     pub encoder: Option<String>,
-    /// How many cores all broadcasts together may count on; the machine's where not set.
+    /// How many cores all broadcasts together may count on; where not set the machine's, as far as others leave it time.
     pub cores: Option<usize>,
     /// It may be pushed to addresses that are not the public internet's.
     pub private_push: bool,
@@ -132,6 +134,9 @@ impl Streaming {
         let language = config.captions.as_ref().map(|captions| captions.language.as_str());
         let origin = Origin::new(config.dvr.clone(), of_segments, language);
         let budget = Budget::new(cores, config.full_hd);
+        if config.cores.is_none() {
+            tokio::spawn(budget.keep_looking());
+        }
         Self { config: Arc::new(config), origin, recordings, budget }
     }
 
@@ -139,6 +144,12 @@ impl Streaming {
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.origin.clone()
+    }
+
+    /// The operator's picture for while nobody is there, where there is one.
+    #[must_use]
+    pub fn poster(&self) -> Option<PathBuf> {
+        self.config.poster.clone()
     }
 
     /// What was recorded.

@@ -1,5 +1,7 @@
 //! The watch page in a viewer's hands: before it begins, on a telephone, going back, choosing, and without scripts' help.
 
+use std::process::Command;
+
 use anyhow::{Context, Result};
 use tests::{Browser, Colour, PASSWORD, Server, by_id};
 
@@ -87,6 +89,31 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.choose("watch-quality", large.as_str().unwrap_or_default())?;
     viewer.until(&format!("{VIDEO}.videoHeight === 720"))?;
     viewer.choose("watch-quality", "-1")
+}
+
+// product: B6
+#[test]
+fn who_was_away_for_longer_than_is_kept_goes_on_with_the_oldest_there_is() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_LIVESTREAM__WINDOW_MINUTES", "0")])?;
+    let (_host, watch) = live(&server)?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&watch)?;
+    viewer.see("[data-testid=watch-state][data-state=playing]")?;
+    viewer.until(&format!("{VIDEO}.currentTime > 1"))?;
+    viewer.press("k")?;
+    viewer.until(&format!("{VIDEO}.paused"))?;
+    // What he saw last goes away.
+    let by = [-24, -16, -8, 0, 6].map(|by| format!("{VIDEO}.seekable.start(0) - {VIDEO}.currentTime > {by}"));
+    by.iter().try_for_each(|is_older| viewer.until(is_older))?;
+    viewer.press("k")?;
+    viewer.until(&format!("!{VIDEO}.paused && !{VIDEO}.seeking && {VIDEO}.readyState > 2"))?;
+    viewer.see("[data-testid=watch-live][data-edge=false]")?;
+    let behind = format!("{VIDEO}.seekable.end(0) - {VIDEO}.currentTime");
+    let behind = viewer.evaluate(&behind)?.as_f64().unwrap_or_default();
+    assert!(behind > 15.0, "{behind} s behind the newest");
+    // And it plays from there.
+    let from = viewer.evaluate(&format!("{VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
+    viewer.until(&format!("{VIDEO}.currentTime > {} && {VIDEO}.currentTime < {}", from + 2.0, from + 8.0))
 }
 
 // product: B4
@@ -201,7 +228,14 @@ fn where_no_script_may_feed_the_picture_the_browser_plays_by_itself() -> Result<
 // product: S8
 #[test]
 fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result<()> {
-    let server = Server::start()?;
+    let folder = tempfile::tempdir()?;
+    let poster = folder.path().join("poster.png");
+    let drawn = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "color=blue:size=320x180", "-frames:v", "1"])
+        .arg(&poster)
+        .status()?;
+    assert!(drawn.success(), "{drawn}");
+    let server = Server::start_with(&[("HUITONG_STUDIO__POSTER", poster.to_str().context("a path")?)])?;
     let mut host = Browser::start(0.0, Colour::Blue)?;
     host.login(server.web, "host", PASSWORD)?;
     host.click("book-open")?;
@@ -225,7 +259,16 @@ fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result
     viewer.until("document.querySelector('[data-testid=watch-poster]').innerText === '新品发布会'")?;
     let told = viewer.text("[data-testid=watch-planned]")?;
     assert!(told.starts_with("Scheduled for ") && told.contains("9:05"), "{told}");
-    Ok(())
+    // Behind it is the operator's picture.
+    viewer.until(
+        "(async () => {
+           const picture = new Image();
+           picture.src = document.querySelector('video').poster;
+           await picture.decode();
+           return picture.naturalWidth === 320;
+         })()",
+    )?;
+    is_sound(&mut viewer, "the poster over a picture")
 }
 
 // product: B4, B6
@@ -248,7 +291,9 @@ fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
     host.click("toggle-recording")?;
     host.see(&by_id("recording"))?;
     viewer.see("[data-state=playing]")?;
-    viewer.until("document.querySelector('[data-testid=watch-latency]').dataset.seconds > 0")?;
+    // B1: two seconds; on a machine that runs the browsers too, twice that is a failure of ours.
+    viewer.until("Number(document.querySelector('[data-testid=watch-latency]').dataset.seconds) > 0")?;
+    viewer.until("Number(document.querySelector('[data-testid=watch-latency]').dataset.seconds) < 4")?;
     assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
     is_sound(&mut viewer, "the livestream")?;
     viewer.until("document.querySelector('video').currentTime > 4")?;

@@ -41,6 +41,9 @@ struct BroadcastView {
     #[schema(value_type = AccessView)]
     access: WatchAccess,
     playlist: String,
+    /// The picture to be shown while it is `waiting`, where the operator has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poster: Option<&'static str>,
     /// What was recorded of it, once it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
@@ -85,6 +88,7 @@ async fn broadcast(
         },
         access,
         playlist: format!("/live/{id}/index.m3u8"),
+        poster: app.poster.as_ref().map(|_| live::POSTER),
         replay_captions: recording
             .as_ref()
             .filter(|recording| recording.captions_bytes > 0)
@@ -139,7 +143,8 @@ async fn attend(
     let pass = admitted.map_err(|refused| watch_problem(&caller, refused))?;
     // Only livestreams there are have viewers.
     let known = app.origin.is_live(id) || app.recordings.replay(id).is_some();
-    let viewers = if known { app.conference.note_viewer(id, viewer) } else { app.conference.viewers(id) };
+    let viewers =
+        if known { app.conference.note_viewer(id, viewer, Some(caller.source)) } else { app.conference.viewers(id) };
     let pass_seconds = pass.as_ref().map(|_| PASS_LASTS.as_secs());
     let view = AttendView { viewers: viewers.live, viewers_peak: viewers.peak, pass_seconds };
     let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response();
