@@ -87,6 +87,60 @@ async fn one_network_does_not_take_all_the_doors() -> Result<()> {
     Ok(())
 }
 
+// reliability: A19
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_is_ended_and_costs_the_others_nothing() -> Result<()> {
+    const TALKERS: usize = 8;
+    const AT_ONCE: u64 = 60;
+    let server = Server::start()?;
+    let mut talkers = Vec::new();
+    for n in 0..TALKERS {
+        talkers.push(Client::join(server.web, &server.meeting, join(&server, &format!("{n}")), None).await?);
+    }
+    let mut watcher = Client::join(server.web, &server.meeting, join(&server, "李雷"), None).await?;
+    let mut deaf = Client::join_with_little_room(server.web, &server.meeting, join(&server, "不读")).await?;
+    let his = deaf.joined["you"].as_str().context("an id")?.to_owned();
+    let before = server.memory_kib()?;
+    // 6 kB each: what a system keeps of them by itself is full soon.
+    let said = "会".repeat(2_000);
+    let talks = talkers.into_iter().map(|mut talker| {
+        let chat = json!({"type": "chat", "to": null, "text": said});
+        async move {
+            for id in 1_000..1_000 + AT_ONCE {
+                talker.send(&json!({"type": "command", "id": id, "command": chat})).await?;
+            }
+            talker.next(|message| message["id"] == 1_000 + AT_ONCE - 1).await?;
+            // All that is said comes to all the others, at the pace that each may say it.
+            let mut slowest = Duration::ZERO;
+            for _ in 0..100 {
+                let begun = Instant::now();
+                talker.command(chat.clone()).await?;
+                slowest = slowest.max(begun.elapsed());
+            }
+            anyhow::Ok((talker, slowest))
+        }
+    });
+    let talks = tokio::spawn(futures_util::future::try_join_all(talks));
+    let lost = |message: &serde_json::Value| {
+        let participant = &message["event"]["participant"];
+        participant["id"] == his.as_str() && participant["connected"] == false
+    };
+    watcher.next_within(Duration::from_secs(60), lost).await?;
+    tokio::task::block_in_place(|| server.until_counted("conference_too_slow", "", 1))?;
+    // He reads at last: what was on its way, and why it ends.
+    let last = deaf.next(|message| message["type"] == "ended").await?;
+    assert_eq!(last["reason"], "too_slow");
+    let closed = deaf.next(|_| false).await.err().context("the end")?.to_string();
+    assert!(closed.contains("Normal"), "{closed}");
+    let grown = server.memory_kib()?.saturating_sub(before);
+    let talked = talks.await??;
+    let slowest = talked.iter().map(|(_, slowest)| *slowest).max();
+    println!("{grown} KiB more; the slowest answer after {slowest:?}");
+    assert!(grown < 48 << 10, "{grown} KiB more");
+    assert!(slowest < Some(Duration::from_secs(2)), "{slowest:?}");
+    Ok(())
+}
+
 // C17's indicator has an operator's side: what browsers tell of themselves is had by the interface and in the figures.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_browser_says_of_its_pictures_is_told_to_the_operator() -> Result<()> {

@@ -199,14 +199,12 @@ fn a_picture_is_as_large_as_it_is_shown_and_as_the_line_carries() -> Result<()> 
 fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
     let mut show = show()?;
     let (strait, guest) = (&show.strait, &mut show.guest);
-    strait.down.narrow(Some(LINK));
-    // What was on its way, and what is taken back for it.
-    watch(guest, Duration::from_secs(3))?;
+    samples(guest)?;
     let (passed_before, dropped_before) = strait.down.counts();
     let (server, (stop, stopped)) = (&show.server, std::sync::mpsc::channel::<()>());
     let (seen, estimates) = std::thread::scope(|scope| -> Result<_> {
         let estimates = scope.spawn(move || estimates_until(server, &stopped));
-        let seen = watch(guest, Duration::from_secs(12));
+        let seen = watch(guest, Duration::from_secs(30));
         drop(stop);
         let estimates = estimates.join().map_err(|_| anyhow::anyhow!("nobody asks the server"))?;
         Ok((seen?, estimates?))
@@ -216,7 +214,8 @@ fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
     let (passed, dropped) = (passed - passed_before, dropped - dropped_before);
     let most = estimates.iter().copied().max().unwrap_or_default();
     println!("{frozen:.2} s frozen; {dropped} of {} datagrams had no room; at most {most} bit/s", passed + dropped);
-    assert!(grown(&seen, |s| s.frames) > 60.0, "{seen:?}");
+    // From the moment it is narrow: what was on its way counts, and what is taken back for it.
+    assert!(grown(&seen, |s| s.frames) > 150.0, "{seen:?}");
     let changes = seen.chunk_by(|a, b| a.width == b.width && a.frozen == b.frozen);
     let changes: Vec<_> = changes.filter_map(|same| same.first()).collect();
     assert!(frozen < 1.0, "{frozen} s: {changes:?}");
@@ -236,11 +235,12 @@ fn small_sent(page: &mut Browser) -> Result<f64> {
     sent.as_f64().context("a number")
 }
 
-/// What the guest's line is taken to carry, five times a second.
+/// What the guest's line is taken to carry, five times a second, from three seconds on.
 fn estimates_until(server: &Server, stopped: &std::sync::mpsc::Receiver<()>) -> Result<Vec<u64>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operator = runtime.block_on(User::login(server, "host"))?;
     let door = runtime.block_on(operator.get(&format!("/meetings/by-number/{}", server.meeting)))?;
+    strait.down.narrow(Some(LINK));
     let path = format!("/meetings/{}/networks", door["id"].as_str().context("an id")?);
     let mut estimates = Vec::new();
     while stopped.recv_timeout(Duration::from_millis(200)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
@@ -281,6 +281,8 @@ fn guests_network(server: &Server) -> Result<serde_json::Value> {
         let id = door["id"].as_str().context("an id")?;
         let all = operator.get(&format!("/meetings/{id}/networks")).await?;
         let items = all["items"].as_array().context("items")?;
+    // Until then it is found out how narrow the line is.
+    let _ = stopped.recv_timeout(Duration::from_secs(3));
         items.iter().find(|item| item["name"] == "李雷").cloned().with_context(|| all.to_string())
     })
 }
@@ -503,13 +505,14 @@ fn loss_on_the_way_in_is_repaired() -> Result<()> {
     strait.up.lose(50);
     samples(guest)?;
     let before = encoded(host)?;
-    let seen = watch(guest, Duration::from_secs(15))?;
+    let seen = watch(guest, Duration::from_secs(90))?;
     let sent = encoded(host)? - before;
     let (decoded, frozen) = (grown(&seen, |s| s.frames), grown(&seen, |s| s.frozen));
     let (passed, dropped) = strait.up.counts();
     println!("{decoded} of {sent} pictures, {frozen:.2} s frozen; {dropped} of {} datagrams lost", passed + dropped);
-    assert!(dropped > 20, "there was loss");
-    assert!(decoded >= 0.98 * sent - 3.0, "{decoded} of {sent}");
+    assert!(dropped > 120, "there was loss");
+    // Nine hundred, of which two or three are on their way at either end.
+    assert!(decoded >= 0.98 * sent, "{decoded} of {sent}");
     assert!(frozen < 0.5, "{frozen} s");
     Ok(())
 }

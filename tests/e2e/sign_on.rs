@@ -58,7 +58,7 @@ async fn me(browser: &Client, server: &Server) -> Result<Value> {
     Ok(browser.get(format!("http://{}/api/v1/me", server.web)).send().await?.json().await?)
 }
 
-// product: L8
+// product: L8; reliability: A18
 #[tokio::test(flavor = "multi_thread")]
 async fn people_of_the_company_come_in_by_its_own_login() -> Result<()> {
     let provider = Provider::start()?;
@@ -85,7 +85,7 @@ async fn people_of_the_company_come_in_by_its_own_login() -> Result<()> {
     // Nobody is somebody else by what he calls himself there.
     let stranger = browser()?;
     assert_eq!(sign_on(&stranger, &server, "as=host").await?, "/?sign_on=name_taken");
-    for wrong in ["nonce", "key", "audience", "expired"] {
+    for wrong in ["nonce", "key", "audience", "expired", "none", "hmac"] {
         let back = sign_on(&stranger, &server, &format!("as=lucy&wrong={wrong}")).await?;
         assert_eq!(back, "/?sign_on=refused", "{wrong}");
     }

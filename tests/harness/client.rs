@@ -5,9 +5,13 @@ use std::{net::SocketAddr, time::Duration};
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    sync::mpsc,
+    time::timeout,
+};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
@@ -31,6 +35,14 @@ pub fn http_with(authority: reqwest::Certificate) -> Result<reqwest::Client> {
 /// The library wants to know whose TLS it would use, even where none is.
 fn choose_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The WebSocket of the meeting with this number.
+async fn session(language: &str, web: SocketAddr, number: &str) -> Result<String> {
+    let door = http().get(format!("http://{web}/api/v1/meetings/by-number/{number}")).send().await?;
+    let door: Value = door.error_for_status()?.json().await?;
+    let id = door["id"].as_str().context("an id")?;
+    Ok(format!("ws://{web}/api/v1/meetings/{id}/session?lang={language}"))
 }
 
 /// One participant.
@@ -68,15 +80,24 @@ impl Client {
         join: Value,
         cookie: Option<&str>,
     ) -> Result<Self> {
-        let door = http().get(format!("http://{web}/api/v1/meetings/by-number/{number}")).send().await?;
-        let door: Value = door.error_for_status()?.json().await?;
-        let id = door["id"].as_str().context("an id")?;
-        let url = format!("ws://{web}/api/v1/meetings/{id}/session?lang={language}");
-        let mut request = url.into_client_request()?;
+        let mut request = session(language, web, number).await?.into_client_request()?;
         if let Some(cookie) = cookie {
             request.headers_mut().insert("cookie", cookie.parse()?);
         }
         let (socket, _) = connect_async(request).await?;
+        Self::join_on(socket, join).await
+    }
+
+    /// The same of a guest whose system takes hardly more than he reads.
+    pub async fn join_with_little_room(web: SocketAddr, number: &str, join: Value) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(8 << 10)?;
+        let socket = MaybeTlsStream::Plain(socket.connect(web).await?);
+        let (socket, _) = client_async(session("en", web, number).await?, socket).await?;
+        Self::join_on(socket, join).await
+    }
+
+    async fn join_on(socket: WebSocketStream<MaybeTlsStream<TcpStream>>, join: Value) -> Result<Self> {
         let mut client = Self { socket, joined: Value::Null, told: String::new(), last_id: 0 };
         client.send(&join).await?;
         let answers = ["joined", "refused", "waiting"];

@@ -1,12 +1,13 @@
 """A small OpenID provider (OpenID Connect Core 1.0 §3.1) that knows one client and lets everybody in whom the test names.
 
 Prints its issuer. At `/authorize` the test, being the browser, says who logs in (`as=lucy`, who is also anybody else) and what is wrong with the
-token (`wrong=nonce|key|audience|expired`). The rest is as the standard has it: a code works once, for the verifier of its
+token (`wrong=nonce|key|audience|expired`, `none`: it is not signed, `hmac`: it is signed with the public key as if that were a secret). The rest is as the standard has it: a code works once, for the verifier of its
 challenge (RFC 7636 §4.6), and for the client's own secret.
 """
 
 import base64
 import hashlib
+import hmac
 import http.server
 import json
 import secrets
@@ -17,6 +18,7 @@ import urllib.parse
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 CLIENT, SECRET = "huitong", "company secret"
 KEY, STRANGERS_KEY = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
@@ -25,6 +27,17 @@ codes = {}
 
 def unpadded(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def signed(claims, wrong):
+    """As RFC 7519 §6.1 and RFC 8725 §2.1 have it where it is forged."""
+    if wrong not in ("none", "hmac"):
+        return jwt.encode(claims, STRANGERS_KEY if wrong == "key" else KEY, algorithm="RS256", headers={"kid": "1"})
+    header = {"typ": "JWT", "alg": "none"} if wrong == "none" else {"typ": "JWT", "alg": "HS256", "kid": "1"}
+    body = ".".join(unpadded(json.dumps(part).encode()) for part in (header, claims))
+    public = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    signature = b"" if wrong == "none" else hmac.digest(public, body.encode(), "sha256")
+    return body + "." + unpadded(signature)
 
 
 class Provider(http.server.BaseHTTPRequestHandler):
@@ -77,8 +90,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
             "email": who + "@example.com",
             "at_hash": unpadded(hashlib.sha256(access.encode()).digest()[:16]),
         }
-        key = STRANGERS_KEY if wrong == "key" else KEY
-        token = jwt.encode(claims, key, algorithm="RS256", headers={"kid": "1"})
+        token = signed(claims, wrong)
         self.answer({"access_token": access, "token_type": "Bearer", "expires_in": 300, "id_token": token})
 
     def answer(self, body, status=200):

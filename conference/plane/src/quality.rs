@@ -74,6 +74,46 @@ pub struct Freezes {
     pub ms: u64,
 }
 
+/// What somebody's browser has said of freezes, as far as it can be: a page can say anything, and what it says goes into the figures of all.
+#[derive(Debug, Default)]
+pub(crate) struct Frozen {
+    said: Freezes,
+    /// When that was, and how long pictures can have stood still besides by then.
+    at: Option<(Instant, Duration)>,
+    counted: Freezes,
+}
+
+impl Frozen {
+    /// Less than it takes a picture to freeze once: three usual pictures, or 150 ms more than one.
+    const SHORTEST: Duration = Duration::from_millis(150);
+
+    /// What is said is of about so long at most: browsers say it every few seconds, while it changes.
+    const SINCE: Duration = Duration::from_secs(10);
+
+    /// He says so, to whom so many pictures are sent; how many more there have been. Where he says less than before, he has begun anew.
+    pub(crate) fn hear(&mut self, said: Freezes, pictures: u32, now: Instant) -> u32 {
+        let room_max = Self::SINCE * pictures;
+        let room = self.at.map_or(room_max, |(at, left)| {
+            room_max.min(left + now.saturating_duration_since(at).min(Self::SINCE) * pictures)
+        });
+        let before = std::mem::replace(&mut self.said, said);
+        let is_anew = said.count < before.count || said.ms < before.ms;
+        let before = if is_anew { Freezes::default() } else { before };
+        let ms = (said.ms - before.ms).min(room.as_millis() as u64);
+        let count_max = room.as_millis() / Self::SHORTEST.as_millis();
+        let count = (said.count - before.count).min(count_max.try_into().unwrap_or(u32::MAX));
+        let taken = (Self::SHORTEST * count).max(Duration::from_millis(ms));
+        self.at = Some((now, room.saturating_sub(taken)));
+        self.counted.count = self.counted.count.saturating_add(count);
+        self.counted.ms += ms;
+        count
+    }
+
+    pub(crate) fn counted(&self) -> Freezes {
+        self.counted
+    }
+}
+
 /// Pictures of somebody's page that came to us and for which his line had no room, since he came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pauses {
@@ -391,6 +431,26 @@ mod tests {
         paused.look(&[], at(3_000));
         paused.look(&[one], at(9_000));
         assert_eq!(paused.pauses(at(9_250)), Pauses { count: 3, ms: 2_750 });
+    }
+
+    #[test]
+    fn no_more_freezes_are_counted_than_there_can_have_been() {
+        let (start, mut frozen) = (Instant::now(), Frozen::default());
+        let mut hear = |seconds, count, ms| frozen.hear(Freezes { count, ms }, 2, start + Duration::from_secs(seconds));
+        let heard = [
+            hear(0, 3, 900),
+            hear(0, 5, 2_100),
+            // His page was loaded anew.
+            hear(10, 2, 400),
+            hear(15, 2, 400),
+            // Nonsense, over and over: two pictures have stood for ten seconds at most, then for three, and for no time at all.
+            hear(30, u32::MAX, u64::MAX),
+            hear(33, 0, 0),
+            hear(33, u32::MAX, 0),
+            hear(33, 0, u64::MAX),
+        ];
+        assert_eq!(heard, [3, 2, 2, 0, 133, 0, 40, 0]);
+        assert_eq!(frozen.counted(), Freezes { count: 180, ms: 2_100 + 400 + 20_000 });
     }
 
     #[test]

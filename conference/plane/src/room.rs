@@ -18,7 +18,7 @@ use crate::{
     brought::Bringer,
     command::LineFindings,
     legs::Legs,
-    quality::{self, Freezes, Look, Network, Passed, Paused, PictureQuality, Quality},
+    quality::{self, Freezes, Frozen, Look, Network, Passed, Paused, PictureQuality, Quality},
     reception::Reception,
     stage::Stage,
     subscriber::{Shown, Subscriber, Wanted},
@@ -123,7 +123,7 @@ pub(crate) struct Member {
     voice: Voice,
     reception: Reception,
     network: Network,
-    freezes: Freezes,
+    frozen: Frozen,
     paused: Paused,
     /// Of his telephone.
     line: LineFindings,

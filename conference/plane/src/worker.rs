@@ -347,7 +347,7 @@ impl Worker {
                 Err(error) => tracing::error!(%participant, %error, "participant can't be moved"),
             },
             MeetingCommand::Show { participant, shown } => room.set_shown(participant, shown),
-            MeetingCommand::Freezes { participant, freezes } => room.set_freezes(participant, freezes),
+            MeetingCommand::Freezes { participant, freezes } => room.set_freezes(participant, freezes, now),
             MeetingCommand::Quality { reply } => {
                 // Who asked may have gone.
                 let _ = reply.send(Ok(room.quality(now)));

@@ -12,8 +12,9 @@ use media::{Codec, MediaPacket};
 pub use crate::picture::{Ids, picture_size, starts_keyframe};
 use crate::{Layer, SourceId, picture};
 
-/// A jump in a source's numbers, or a silence, longer than this is closed up: the receiver would take it for a great
-/// loss, and beyond 32,768 could no longer decrypt (the rollover counter of RFC 3711 §3.3.1 is guessed).
+/// A jump in a source's numbers, or a silence of a voice, longer than this is closed up: the receiver would take it for a great
+/// loss, and beyond 32,768 could no longer decrypt (the rollover counter of RFC 3711 §3.3.1 is guessed). A picture's silence is kept as it
+/// is: the first packet after it may be the second of its picture, and what is missing before it is asked for again.
 const GAP_MAX: u64 = 100;
 /// A voice that comes so many numbers behind the newest, or a picture's packet that is further behind than a second of the largest
 /// picture, is not late: its source numbers anew (RFC 3550 §8.2), as by a new connection. Less would take what is sent again for that.
@@ -146,8 +147,9 @@ impl Rewriter {
         if is_other && layer != wanted {
             return None;
         }
-        let paused = self.last.is_some_and(|last| now.saturating_duration_since(last.at) > PAUSE_MAX);
-        let back_max = if matches!(packet.codec, Codec::Audio(_)) { BACK_MAX } else { BACK_MAX_PICTURE };
+        let is_audio = matches!(packet.codec, Codec::Audio(_));
+        let paused = is_audio && self.last.is_some_and(|last| now.saturating_duration_since(last.at) > PAUSE_MAX);
+        let back_max = if is_audio { BACK_MAX } else { BACK_MAX_PICTURE };
         let jumped = packet.seq > self.last_in + GAP_MAX || packet.seq + back_max < self.last_in;
         if is_other || jumped {
             // What refers to pictures the receiver has not got can't be shown.
@@ -404,6 +406,21 @@ mod tests {
         let switched = slot.rewrite(Q, &h264(71, &[0x67, 0x42]), now).unwrap();
         assert_eq!((switched.seq, switched.ids), (first.seq + 1, None));
         assert_eq!(slot.rewrite(Q, &h264(72, &[0x65, 0x88]), now).unwrap().seq, first.seq + 2);
+    }
+
+    #[test]
+    fn what_is_lost_of_the_first_picture_after_a_silence_is_missed_and_sent_when_it_comes_again() {
+        let start = Instant::now();
+        let mut slot = Rewriter::default();
+        slot.assign(Some(A));
+        let before = slot.rewrite(Q, &picture(10, 0, true, 50), start).unwrap();
+        // A shared screen on which nothing has changed for three seconds; the first packet of what does is lost.
+        let after = start + Duration::from_secs(3);
+        let second = slot.rewrite(Q, &picture(12, 270_000, false, 51), after).unwrap();
+        assert_eq!((second.seq, second.timestamp), (before.seq + 2, before.timestamp + 270_000));
+        let again = slot.rewrite(Q, &picture(11, 270_000, false, 51), after + Duration::from_millis(50)).unwrap();
+        assert_eq!((again.seq, again.timestamp), (before.seq + 1, second.timestamp));
+        assert_eq!((again.ids, again.ids.map(|ids| ids.picture_id)), (second.ids, Some(51)));
     }
 
     #[test]

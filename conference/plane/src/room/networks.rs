@@ -47,7 +47,7 @@ impl Room {
                     .flat_map(|kind| member.tracks[kind as usize].quality(kind, now))
                     .collect(),
                 pictures: subscriber.map(|s| s.order.iter().map(picture).collect()).unwrap_or_default(),
-                freezes: member.freezes,
+                freezes: member.frozen.counted(),
                 pauses: member.paused.pauses(now),
             }
         };
@@ -55,12 +55,12 @@ impl Room {
     }
 
     /// His browser says how often pictures stood still.
-    pub(crate) fn set_freezes(&mut self, participant: ParticipantId, freezes: Freezes) {
-        if let Some(member) = self.members.get_mut(&participant) {
-            let more = freezes.count.saturating_sub(member.freezes.count);
-            metrics::counter!("plane_freezes").increment(more.into());
-            member.freezes = freezes;
-        }
+    pub(crate) fn set_freezes(&mut self, participant: ParticipantId, freezes: Freezes, now: Instant) {
+        let Some(member) = self.members.get_mut(&participant) else { return };
+        let slots = member.subscriber.iter().flat_map(|subscriber| &subscriber.slots);
+        let pictures = slots.filter(|slot| !slot.is_audio()).count().max(1) as u32;
+        let more = member.frozen.hear(freezes, pictures, now);
+        metrics::counter!("plane_freezes").increment(more.into());
     }
 }
 
