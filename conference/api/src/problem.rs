@@ -92,7 +92,7 @@ problems! {
     NoSuchRoom = "no_such_room", NOT_FOUND, "没有这个讨论组", "No such breakout room";
     NotAllowed = "not_allowed", FORBIDDEN, "您没有此权限", "You don’t have permission to do that";
     NoSelfUnmute = "no_self_unmute", FORBIDDEN, "主持人未允许自我解除静音，可举手请求", "The host doesn’t allow participants to unmute themselves; raise your hand to ask";
-    NoSuchParticipant = "no_such_participant", NOT_FOUND, "该参会人已离开", "This participant has left";
+    NoSuchParticipant = "no_such_participant", NOT_FOUND, "该参会者已离开", "This participant has left";
     Draining = "draining", SERVICE_UNAVAILABLE, "服务器正在停止，请稍后再试", "The server is shutting down; try again shortly";
     Failed = "failed", INTERNAL_SERVER_ERROR, "服务器出错了，请稍后再试", "Something went wrong on the server; try again later";
     WrongLogin = "wrong_login", UNAUTHORIZED, "登录名或密码错误", "Wrong username or password";

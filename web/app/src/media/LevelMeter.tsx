@@ -21,7 +21,7 @@ export function LevelMeter({ track }: { track: MediaStreamTrack | null }) {
         data-testid="mic-level"
         data-level={level.toFixed(2)}
       />
-      <Text fz="xs" c="dimmed" w={72} ta="right" data-testid="mic-said">
+      <Text fz="xs" c="dimmed" w={104} ta="right" data-testid="mic-said">
         {track
           ? t(level > 0.15 ? 'prejoin.heard' : 'prejoin.speak')
           : trouble
