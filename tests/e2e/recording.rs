@@ -315,10 +315,10 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         assert!(said.starts_with("WEBVTT\n\n00:00:") && said.contains("大家好 &lt;欢迎&gt; "), "{said}");
         host.click("recording-delete")?;
         // One click more has done nothing, nor has a second thought.
-        host.see(&by_id("confirm-cancel"))?;
+        host.see("[data-testid=confirm-cancel]")?;
         host.click("confirm-cancel")?;
-        host.miss(&by_id("confirm"))?;
-        host.see(&by_id("recording-item"))?;
+        host.miss("[data-testid=confirm]")?;
+        host.see("[data-testid=recording-item]")?;
         host.click("recording-delete")?;
         host.click("confirm")?;
         host.miss("[data-testid=recording-item]")?;
