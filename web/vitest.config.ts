@@ -7,5 +7,7 @@ export default defineConfig({
   test: {
     include: ['{sdk,app,watch}/src/**/*.test.{ts,tsx}'],
     environment: 'node',
+    // Beside CI's other work one takes ten times as long.
+    testTimeout: 60_000,
   },
 });
