@@ -80,6 +80,8 @@ struct World {
     /// When the middle layer is sent, by the time.
     sends_middle: fn(u64) -> bool,
     keys_asked: usize,
+    /// How often the publisher's layers were found to be others than they were taken for.
+    reordered: usize,
     /// Datagrams of the publisher's, those that have a packet of the largest layer.
     large_sent: usize,
     /// Pictures that were sent, by media time.
@@ -161,6 +163,33 @@ impl World {
     }
 
     fn of(width: Option<u64>, viewer: Viewer, offered: impl Fn(&str) -> String) -> Self {
+        let publishes = |identity: &LoadIdentity, sfu: &mut Sfu, start| {
+            let (mut publisher, offer) = LoadClient::publisher(identity, address(2), 3, start).unwrap();
+            let (publishing, answer) = sfu.publish(&offer, start).unwrap();
+            publisher.answer(&answer).unwrap();
+            (publisher, publishing)
+        };
+        Self::with(publishes, width, viewer, offered)
+    }
+
+    /// Who publishes has come by WHIP with what OBS offers, changed so.
+    fn with_encoder(changed: impl Fn(&str) -> String) -> Self {
+        let publishes = |identity: &LoadIdentity, sfu: &mut Sfu, start| {
+            let (mut publisher, offer) = LoadClient::encoder(identity, address(2), 3, start).unwrap();
+            assert!(!offer.contains("rtx") && offer.contains("a=simulcast:send 0;1;2\r\n"), "{offer}");
+            let (publishing, answer) = sfu.ingest(&changed(&offer), start).unwrap();
+            publisher.answer(&answer).unwrap();
+            (publisher, publishing)
+        };
+        Self::with(publishes, None, LoadClient::subscriber, str::to_owned)
+    }
+
+    fn with(
+        publishes: impl Fn(&LoadIdentity, &mut Sfu, Instant) -> (LoadClient, sfu::PeerKey),
+        width: Option<u64>,
+        viewer: Viewer,
+        offered: impl Fn(&str) -> String,
+    ) -> Self {
         let start = Instant::now();
         let identity = LoadIdentity::generate().unwrap();
         let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
@@ -168,9 +197,7 @@ impl World {
         let (facts, _) = mpsc::channel(1);
         let mut room = Room::new(MeetingId::new(Uuid::from_u128(1)), facts, mixer::LineCare::default(), crate::LOUDEST);
         let people = [1, 2].map(|n| ParticipantId::new(Uuid::from_u128(n)));
-        let (mut publisher, offer) = LoadClient::publisher(&identity, address(2), 3, start).unwrap();
-        let (publishing, answer) = sfu.publish(&offer, start).unwrap();
-        publisher.answer(&answer).unwrap();
+        let (publisher, publishing) = publishes(&identity, &mut sfu, start);
         room.set_publisher(people[0], publishing).unwrap();
         let (mut viewer, offer) = viewer(&identity, address(3), 2, 2, start).unwrap();
         let (viewing, answer, slots) = sfu.subscribe(&offered(&offer), start).unwrap();
@@ -194,6 +221,7 @@ impl World {
             key: [true; 3],
             sends_middle: |_| true,
             keys_asked: 0,
+            reordered: 0,
             large_sent: 0,
             published: BTreeMap::new(),
             estimates: Vec::new(),
@@ -243,11 +271,11 @@ impl World {
         }
         for event in events {
             match event {
-                LoadEvent::KeyframeWanted(_) if self.scene.keys_all => {
+                LoadEvent::KeyframeWanted { .. } if self.scene.keys_all => {
                     self.key = [true; 3];
                     self.keys_asked += 1;
                 }
-                LoadEvent::KeyframeWanted(layer) => {
+                LoadEvent::KeyframeWanted { layer, .. } => {
                     self.key[layer.index()] = true;
                     self.keys_asked += 1;
                 }
@@ -358,6 +386,10 @@ impl World {
                     let index = self.peers[&peer];
                     let role = [PeerRole::Publisher, PeerRole::Subscriber][index];
                     self.room.connected(self.people[index], role);
+                }
+                SfuEvent::Reordered(peer) => {
+                    self.reordered += 1;
+                    self.room.renew_camera(self.people[self.peers[&peer]], &mut self.sfu);
                 }
                 SfuEvent::Disconnected(peer, _) => panic!("{peer:?} is lost"),
             }
@@ -501,6 +533,55 @@ fn loss_on_the_way_in_is_repaired() {
         assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
         assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
         assert!((680..=740).contains(&seen.voices), "about one in twenty is missing: {}", seen.voices);
+    }
+}
+
+// RFC 4588 §2, RFC 8853 §5.2; product: B9
+#[test]
+fn an_encoder_that_repeats_what_was_lost_is_asked_for_it() {
+    for luck in 1..=16 {
+        let mut world = World::with_encoder(str::to_owned);
+        world.show(720);
+        world.until(2, 6_000);
+        world.run(3_000);
+        (world.random, world.loss) = (luck, 50);
+        let seen = world.run(15_000);
+        let film = seen.film();
+        println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
+        assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
+        assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
+        assert_eq!(world.reordered, 0, "the largest is listed first");
+    }
+    // Who doesn't say that he can is not asked.
+    let mut world = World::with_encoder(|offer| {
+        offer.lines().filter(|line| !line.ends_with(" nack")).map(|line| format!("{line}\r\n")).collect()
+    });
+    world.show(720);
+    world.until(2, 6_000);
+    world.loss = 50;
+    let (seen, before) = (world.run(5_000), world.large_sent);
+    println!("{before} packets of the largest layer; {:?}", seen.film());
+    assert!(seen.film().decoded * 100 < seen.published.len() * 95, "{:?}", seen.film());
+}
+
+// RFC 8853 §5.2; product: B9
+#[test]
+fn an_encoders_layers_are_what_their_pictures_tell() {
+    for is_listed_otherwise in [false, true] {
+        let mut world = World::with_encoder(|offer| {
+            if is_listed_otherwise { offer.replace("send 0;1;2", "send 2;1;0") } else { offer.to_owned() }
+        });
+        world.scene = Scene { keys_all: true, ..CALM };
+        world.show(180);
+        world.run(3_000);
+        let seen = world.run(2_000);
+        assert!(seen.layers[0] >= 55 && seen.layers[1..] == [0, 0], "{seen:?}");
+        world.show(720);
+        world.until(2, 3_000);
+        world.run(500);
+        let seen = world.run(2_000);
+        assert!(seen.layers[2] >= 5 * 55 && seen.layers[..2] == [0, 0], "{seen:?}");
+        assert_eq!(world.reordered > 0, is_listed_otherwise);
     }
 }
 
