@@ -27,6 +27,9 @@ const LAST: Duration = Duration::from_millis(300);
 /// Packets of a picture and bytes of each, by layer: 110, 400 and 1,200 kbit/s at 30 pictures a second.
 const LAYERS: [(usize, usize); 3] = [(1, 458), (2, 833), (5, 1_000)];
 
+/// The same of a shared screen with a film on it, and milliseconds between two pictures: 190 and 1,800 kbit/s.
+const SCREEN: [(usize, usize, u64); 2] = [(5, 950, 200), (14, 1_050, 66)];
+
 /// What the camera shows.
 #[derive(Debug, Clone, Copy)]
 struct Scene {
@@ -77,6 +80,8 @@ struct World {
     random: u64,
     scene: Scene,
     key: [bool; 3],
+    /// The same of the screen, where there is one.
+    screen_key: Option<[bool; 2]>,
     /// When the middle layer is sent, by the time.
     sends_middle: fn(u64) -> bool,
     keys_asked: usize,
@@ -102,6 +107,8 @@ struct Published {
 #[derive(Debug, Default)]
 struct Seen {
     layers: [usize; 3],
+    /// Packets of the screen.
+    screens: [usize; 2],
     voices: usize,
     slowest_voice: Duration,
     /// How many packets of which picture, and layer, have come, and when the latest did.
@@ -184,6 +191,19 @@ impl World {
         Self::with(publishes, None, LoadClient::subscriber, str::to_owned)
     }
 
+    /// Who publishes shows his camera and his screen.
+    fn sharing() -> Self {
+        let publishes = |identity: &LoadIdentity, sfu: &mut Sfu, start| {
+            let (mut publisher, offer) = LoadClient::sharer(identity, address(2), start).unwrap();
+            let (publishing, answer) = sfu.publish(&offer, start).unwrap();
+            publisher.answer(&answer).unwrap();
+            (publisher, publishing)
+        };
+        let mut world = Self::with(publishes, None, LoadClient::subscriber, str::to_owned);
+        world.screen_key = Some([true; 2]);
+        world
+    }
+
     fn with(
         publishes: impl Fn(&LoadIdentity, &mut Sfu, Instant) -> (LoadClient, sfu::PeerKey),
         width: Option<u64>,
@@ -219,6 +239,7 @@ impl World {
             random: 1,
             scene: CALM,
             key: [true; 3],
+            screen_key: None,
             sends_middle: |_| true,
             keys_asked: 0,
             reordered: 0,
@@ -230,14 +251,16 @@ impl World {
     }
 
     fn show(&mut self, height: u32) {
-        let shown = Shown {
-            participant: self.people[0],
-            kind: media::TrackKind::Camera,
-            width: height * 16 / 9,
-            height,
-            pinned: false,
+        self.show_each(&[(media::TrackKind::Camera, height)]);
+    }
+
+    fn show_each(&mut self, pictures: &[(media::TrackKind, u32)]) {
+        let participant = self.people[0];
+        let shown = |(kind, height): &(media::TrackKind, u32)| {
+            let (kind, height) = (*kind, *height);
+            Shown { participant, kind, width: height * 16 / 9, height, pinned: false }
         };
-        self.room.set_shown(self.people[1], vec![shown]);
+        self.room.set_shown(self.people[1], pictures.iter().map(shown).collect());
     }
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
@@ -271,6 +294,11 @@ impl World {
         }
         for event in events {
             match event {
+                LoadEvent::KeyframeWanted { line: 2, layer } => {
+                    if let Some(key) = self.screen_key.as_mut().and_then(|keys| keys.get_mut(layer.index())) {
+                        *key = true;
+                    }
+                }
                 LoadEvent::KeyframeWanted { .. } if self.scene.keys_all => {
                     self.key = [true; 3];
                     self.keys_asked += 1;
@@ -284,6 +312,9 @@ impl World {
                     self.seen.slowest_voice = self.seen.slowest_voice.max(delay);
                 }
                 LoadEvent::Packet { bytes, delay, .. } => {
+                    if let Some(layer) = SCREEN.iter().position(|(_, of_layer, _)| *of_layer == bytes) {
+                        self.seen.screens[layer] += 1;
+                    }
                     if let Some(layer) = LAYERS.iter().position(|(_, of_layer)| *of_layer == bytes) {
                         self.seen.layers[layer] += 1;
                         let sent = (self.now - delay).duration_since(self.start);
@@ -343,6 +374,19 @@ impl World {
             |line, layer, bytes, key, first, last| LoadPacket { line, layer, bytes, media_ms: ms, key, first, last };
         if ms.is_multiple_of(20) {
             self.clients[0].send(of(0, Layer::default(), 90, false, false, false), self.now);
+            self.clients[0].wake(self.now);
+            self.drain(0);
+        }
+        if let Some(keys) = &mut self.screen_key {
+            for (index, (packets, bytes, every)) in SCREEN.into_iter().enumerate() {
+                if !ms.is_multiple_of(every) {
+                    continue;
+                }
+                let (layer, key) = (Layer::new(index as u8), std::mem::take(&mut keys[index]));
+                for packet in 0..packets {
+                    self.clients[0].send(of(2, layer, bytes, key, packet == 0, packet + 1 == packets), self.now);
+                }
+            }
             self.clients[0].wake(self.now);
             self.drain(0);
         }
@@ -689,6 +733,30 @@ fn noise_over(width: u64, height: u32, layer: usize) -> impl Iterator<Item = Wor
         world.estimates.clear();
         world
     })
+}
+
+// product: C20
+#[test]
+fn on_a_narrow_line_a_screen_is_seen_before_any_camera() {
+    let mut world = World::sharing();
+    world.show_each(&[(media::TrackKind::Camera, 180), (media::TrackKind::Screen, 720)]);
+    world.run(6_000);
+    let seen = world.run(2_000);
+    assert!(seen.screens[0] == 0 && seen.screens[1] >= 14 * 28 && seen.layers[0] >= 55, "all there is: {seen:?}");
+    for (width, has_camera) in [(500_000, true), (300_000, false)] {
+        world.width = Some(width);
+        world.run(4_000);
+        let seen = world.run(10_000);
+        println!("{width}: screens {:?}, cameras {:?}, {} voices", seen.screens, seen.layers, seen.voices);
+        // Five packets, five times a second.
+        assert!(seen.screens[0] >= 5 * 45 && seen.screens[1] == 0, "{width}: {seen:?}");
+        assert!(seen.voices >= 495, "{width}: {} voices", seen.voices);
+        assert!((seen.layers[0] > 200) == has_camera, "{width}: {:?}", seen.layers);
+    }
+    world.width = None;
+    world.run(15_000);
+    let seen = world.run(2_000);
+    assert!(seen.screens[1] >= 14 * 28 && seen.layers[0] >= 55, "all there is again: {seen:?}");
 }
 
 #[test]

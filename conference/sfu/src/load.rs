@@ -105,7 +105,7 @@ pub enum LoadEvent {
 /// What a client sends.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadPacket {
-    /// Its voice is line 0, its picture line 1.
+    /// Its voice is line 0, its picture line 1, its screen line 2.
     pub line: usize,
     /// Of the picture.
     pub layer: Layer,
@@ -131,6 +131,13 @@ impl LoadClient {
     ) -> Result<(Self, String), SfuError> {
         let lines = [(MediaKind::Audio, &[][..]), (MediaKind::Video, names(&["q", "h", "f"], layers))];
         Self::offer(identity, address, &lines[..1 + layers.min(1)], Direction::SendOnly, |_| {}, epoch)
+    }
+
+    /// One that sends a voice, a camera in three layers and a screen in two, as our page does.
+    pub fn sharer(identity: &LoadIdentity, address: SocketAddr, epoch: Instant) -> Result<(Self, String), SfuError> {
+        let (camera, screen) = (&["q", "h", "f"][..], &["h", "f"][..]);
+        let lines = [(MediaKind::Audio, &[][..]), (MediaKind::Video, camera), (MediaKind::Video, screen)];
+        Self::offer(identity, address, &lines, Direction::SendOnly, |_| {}, epoch)
     }
 
     /// One of somebody else's making, as OBS is: its layers are listed the largest first (RFC 8853 §5.2), and what was lost of its
