@@ -81,6 +81,14 @@ pub enum MediaRefused {
     Ended,
 }
 
+impl MediaRefused {
+    /// The offer has no codec that is taken here.
+    #[must_use]
+    pub fn is_of_codecs(&self) -> bool {
+        matches!(self, Self::Plane(error) if error.is_of_codecs())
+    }
+}
+
 /// The way to a live meeting.
 #[derive(Clone)]
 pub struct MeetingHandle {

@@ -194,6 +194,44 @@ fn a_picture_is_as_large_as_it_is_shown_and_as_the_line_carries() -> Result<()> 
     what_is_on_another_page_is_not_sent(&mut show)
 }
 
+// product: C20
+#[test]
+fn over_a_narrow_line_a_screen_is_seen_before_a_camera() -> Result<()> {
+    const SCREEN: &str = "window.huitong.getStats().then(({ subscribe }) =>
+         subscribe.slots.find(({ kind, participant }) => kind === 'screen' && participant) ?? {})";
+    let mut show = show()?;
+    let (strait, host, guest) = (&show.strait, &mut show.host, &mut show.guest);
+    host.click("share")?;
+    host.click("toggle-screen")?;
+    guest.see("[data-testid=screen-tile] video")?;
+    let sizes = "window.huitong.getStats().then(({ publish }) => publish.tracks
+         .filter(({ source, frames }) => source === 'screen' && frames > 0).map(({ width }) => width))";
+    host.until(&format!("{sizes}.then(sizes => sizes.length === 2)"))?;
+    let sizes: Vec<u32> = serde_json::from_value(host.evaluate(sizes)?)?;
+    let [whole, half] = sizes[..] else { bail!("{sizes:?}") };
+    assert_eq!(whole, 2 * half);
+    let is_seen = |width: u32| format!("{SCREEN}.then(({{ width }}) => width === {width})");
+    guest.until(&is_seen(whole))?;
+
+    strait.down.narrow(Some(300_000));
+    guest.until(&is_seen(half))?;
+    let frames = |guest: &mut Browser| -> Result<f64> {
+        let look = format!(
+            "new Promise(resolve => setTimeout(resolve, 5_000)).then(() => {SCREEN}).then(({{ frames }}) => frames)"
+        );
+        guest.evaluate(&look)?.as_f64().context("frames")
+    };
+    let (before, after) = (frames(guest)?, frames(guest)?);
+    println!("{} pictures of the screen in five seconds", after - before);
+    assert!(after - before >= 8.0, "{before}, {after}: {}", guests_network(&show.server)?);
+    let network = guests_network(&show.server)?;
+    let kinds: Vec<_> = network["pictures"].as_array().context("pictures")?.iter().collect();
+    assert!(kinds.iter().any(|picture| picture["kind"] == "screen" && picture["layer"] == 0), "{network}");
+
+    strait.down.narrow(None);
+    guest.until(&is_seen(whole))
+}
+
 #[test]
 #[ignore = "make quality: browsers that encode beside other work freeze by themselves"]
 fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
@@ -201,6 +239,7 @@ fn a_line_of_one_megabit_is_not_overrun() -> Result<()> {
     let (strait, guest) = (&show.strait, &mut show.guest);
     samples(guest)?;
     let (passed_before, dropped_before) = strait.down.counts();
+    strait.down.narrow(Some(LINK));
     let (server, (stop, stopped)) = (&show.server, std::sync::mpsc::channel::<()>());
     let (seen, estimates) = std::thread::scope(|scope| -> Result<_> {
         let estimates = scope.spawn(move || estimates_until(server, &stopped));
@@ -240,9 +279,10 @@ fn estimates_until(server: &Server, stopped: &std::sync::mpsc::Receiver<()>) -> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let operator = runtime.block_on(User::login(server, "host"))?;
     let door = runtime.block_on(operator.get(&format!("/meetings/by-number/{}", server.meeting)))?;
-    strait.down.narrow(Some(LINK));
     let path = format!("/meetings/{}/networks", door["id"].as_str().context("an id")?);
     let mut estimates = Vec::new();
+    // Until then it is found out how narrow the line is.
+    let _ = stopped.recv_timeout(Duration::from_secs(3));
     while stopped.recv_timeout(Duration::from_millis(200)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
         let all = runtime.block_on(operator.get(&path))?;
         let items = all["items"].as_array().context("items")?;
@@ -281,8 +321,6 @@ fn guests_network(server: &Server) -> Result<serde_json::Value> {
         let id = door["id"].as_str().context("an id")?;
         let all = operator.get(&format!("/meetings/{id}/networks")).await?;
         let items = all["items"].as_array().context("items")?;
-    // Until then it is found out how narrow the line is.
-    let _ = stopped.recv_timeout(Duration::from_secs(3));
         items.iter().find(|item| item["name"] == "李雷").cloned().with_context(|| all.to_string())
     })
 }

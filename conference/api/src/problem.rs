@@ -141,6 +141,7 @@ problems! {
     NotFound = "not_found", NOT_FOUND, "找不到该页面", "Nothing was found here";
     WrongToken = "wrong_token", UNAUTHORIZED, "令牌无效或已被收回", "The token is invalid or was revoked";
     WrongType = "wrong_type", UNSUPPORTED_MEDIA_TYPE, "内容类型不正确", "Unsupported content type";
+    NoCodec = "no_codec", UNSUPPORTED_MEDIA_TYPE, "不支持该编码：视频请使用H.264、VP8或VP9，声音请使用Opus", "This codec isn’t supported; send video as H.264, VP8 or VP9, and audio as Opus";
     IfMatchNeeded = "if_match_needed", PRECONDITION_REQUIRED, "缺少If-Match", "If-Match is required";
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "请求内容过大", "The request is too large";
 }

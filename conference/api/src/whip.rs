@@ -61,7 +61,7 @@ async fn begin(
         Err(error) => {
             tracing::debug!(%error, "encoder's offer refused");
             leave(&seat.handle, seat.participant).await;
-            return Err(problem(Code::BadOffer));
+            return Err(problem(if error.is_of_codecs() { Code::NoCodec } else { Code::BadOffer }));
         }
     };
     if offer.lines().any(|line| line.starts_with("m=video")) {

@@ -138,6 +138,14 @@ pub enum PlaneError {
     WorkerGone,
 }
 
+impl PlaneError {
+    /// What was offered has no codec that is taken here.
+    #[must_use]
+    pub fn is_of_codecs(&self) -> bool {
+        matches!(self, Self::Sfu(sfu::SfuError::Codec))
+    }
+}
+
 /// All media workers of this node. Clones share them; they end with the last clone.
 #[derive(Clone)]
 pub struct Plane {

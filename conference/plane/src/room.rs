@@ -222,7 +222,9 @@ impl Room {
         self.members.entry(participant).or_insert_with(|| {
             *ever += 1;
             numbers.insert(*ever, participant);
-            Box::new(Member { number: *ever, ..Member::default() })
+            let tracks = TrackKind::ALL
+                .map(|kind| if kind == TrackKind::Screen { Track::of_screen() } else { Track::default() });
+            Box::new(Member { number: *ever, tracks, ..Member::default() })
         })
     }
 

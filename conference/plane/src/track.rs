@@ -31,8 +31,8 @@ const SOON: Duration = Duration::from_secs(30);
 const SPAN: Duration = Duration::from_millis(500);
 const SPANS: usize = 4;
 
-/// What comes once in a while is measured over so many: a key frame, ten times a usual picture, and all of a source that has one size, since
-/// another slide on a shared screen is as large. Shorter, a small picture would look twice as dear after each key frame, and a slide like a film,
+/// What comes once in a while is measured over so many: a key frame, ten times a usual picture, and all of a shared screen and of a source that
+/// has one size, since another slide is as large. Shorter, a small picture would look twice as dear after each key frame, and a slide like a film,
 /// and where the line is narrow they would be paused for it; longer, a film that begins on a screen would fill the line for as long.
 const SPANS_LONG: usize = 10;
 
@@ -46,9 +46,15 @@ const HEIGHTS: [u32; LAYERS] = [180, 360, 720];
 /// and looks softer.
 const STRETCH_PERCENT: u32 = 125;
 
+/// A shared screen is wanted so many times as high as it is drawn: a smaller one is legible nowhere but where nobody reads it. More would fill
+/// lines for thumbnails.
+const SCREEN_CLOSER: u32 = 2;
+
 /// Its state.
 #[derive(Default)]
 pub(crate) struct Track {
+    /// Slides, and now and then a film: another slide is as large as a second of film, and nothing comes after it.
+    is_screen: bool,
     heard: Option<Instant>,
     layers: [Incoming; LAYERS],
     /// Of all layers, since he came.
@@ -80,6 +86,11 @@ struct Incoming {
 }
 
 impl Track {
+    /// Of what is shared.
+    pub(crate) fn of_screen() -> Self {
+        Self { is_screen: true, ..Self::default() }
+    }
+
     /// Packets come.
     pub(crate) fn is_on(&self) -> bool {
         self.heard.is_some()
@@ -112,7 +123,7 @@ impl Track {
         self.layers[layer.index()].pictures_then = pictures;
         // The smaller ones have fewer pictures where little is left for them, and go on.
         for larger in &mut self.layers[layer.index() + 1..] {
-            if larger.is_missed(pictures[layer.index()], layer, now) {
+            if !self.is_screen && larger.is_missed(pictures[layer.index()], layer, now) {
                 larger.stop(now);
                 layers_change = true;
             }
@@ -128,20 +139,20 @@ impl Track {
     /// It comes no more, or to nobody; true where it did.
     pub(crate) fn end(&mut self) -> bool {
         let was_on = self.is_on();
-        *self = Self { passed: self.passed, ..Self::default() };
+        *self = Self { is_screen: self.is_screen, passed: self.passed, ..Self::default() };
         was_on
     }
 
     /// What comes from now on comes by another connection.
     pub(crate) fn renew(&mut self) {
-        *self = Self { heard: self.heard, passed: self.passed, ..Self::default() };
+        *self = Self { is_screen: self.is_screen, heard: self.heard, passed: self.passed, ..Self::default() };
     }
 
     /// Bits per second of each layer that is sent.
     pub(crate) fn rates(&self, now: Instant) -> [Option<u64>; LAYERS] {
         let latest = self.heard;
         let is_alone = self.layers.iter().filter(|incoming| incoming.began.is_some()).count() == 1;
-        let over = if is_alone { SPANS_LONG } else { SPANS };
+        let over = if is_alone || self.is_screen { SPANS_LONG } else { SPANS };
         Layer::ALL.map(|layer| {
             let incoming = &self.layers[layer.index()];
             let heard = incoming.heard.filter(|_| incoming.is_on && incoming.is_offered(now))?;
@@ -169,8 +180,9 @@ impl Track {
         Layer::ALL.into_iter().filter_map(of).collect()
     }
 
-    /// The smallest layer that looks sharp at this height in pixels.
+    /// The smallest layer that looks sharp at this height in pixels. What is written on a screen is looked at closely.
     pub(crate) fn enough(&self, height: u32) -> Layer {
+        let height = if self.is_screen { SCREEN_CLOSER * height } else { height };
         let fits = |layer: &Layer| {
             let own = self.layers[layer.index()].height.unwrap_or_else(|| HEIGHTS[layer.index()]);
             own * STRETCH_PERCENT / 100 >= height
@@ -305,6 +317,19 @@ mod tests {
     }
 
     #[test]
+    fn a_screen_whose_next_slide_takes_a_while_is_on() {
+        let (start, mut track) = (Instant::now(), Track::of_screen());
+        // The encoder leaves pictures of the large one out until the slide has left.
+        let changes = run(&mut track, start, 0..10_000, |ms| ms % 3_000 > 1_000);
+        assert_eq!(changes, [(1_040, true)]);
+        // What comes no more is missed all the same.
+        for ms in (10_000..12_000).step_by(40) {
+            track.hear(Q, &picture(190, ms as u32 * 90), start + Duration::from_millis(ms));
+        }
+        assert!(track.rates(start + Duration::from_secs(12))[F.index()].is_none());
+    }
+
+    #[test]
     fn a_small_layer_with_few_pictures_is_on() {
         let (start, mut track) = (Instant::now(), Track::default());
         for ms in (0..5_000).step_by(40) {
@@ -364,7 +389,11 @@ mod tests {
     /// Pictures each 50 ms for six seconds, of a source in so many layers; of the small one each takes what it is said to, from the key frame
     /// on where that is one. Its rate in kbit/s each 50 ms.
     fn rates_of(layers: usize, bytes: impl Fn(u64) -> (usize, bool)) -> Vec<u64> {
-        let (start, mut track) = (Instant::now(), Track::default());
+        rates_of_track(Track::default(), layers, bytes)
+    }
+
+    fn rates_of_track(mut track: Track, layers: usize, bytes: impl Fn(u64) -> (usize, bool)) -> Vec<u64> {
+        let start = Instant::now();
         let at = |ms: u64| {
             let now = start + Duration::from_millis(ms);
             let (bytes, is_key) = bytes(ms);
@@ -397,7 +426,8 @@ mod tests {
         let rates = rates_of(1, slide);
         assert!(rates.iter().all(|rate| *rate < 600), "{rates:?}");
         assert!(rates[225..].iter().all(|rate| *rate < 30), "it is over: {rates:?}");
-        // The same where there are other sizes to give instead.
+        // The same of a screen in two sizes; of a camera there are others to give instead.
+        assert!(rates_of_track(Track::of_screen(), 2, slide).iter().all(|rate| *rate < 600));
         assert!(rates_of(2, slide).iter().any(|rate| *rate > 1_000));
         let rates = rates_of(1, |ms| if ms >= 6_000 { (12_500, false) } else { (125, false) });
         assert!(rates[160] > 700 && rates[220] > 1_900, "2 Mbit/s: {rates:?}");
@@ -429,5 +459,18 @@ mod tests {
         check(440, 1);
         check(460, 2);
         check(2_000, 2);
+    }
+
+    #[test]
+    fn a_screen_is_whole_wherever_it_could_be_read() {
+        let mut track = Track::of_screen();
+        for (layer, height) in [(Q, 540), (Layer::new(1), 1_080)] {
+            track.layers[layer.index()].height = Some(height);
+        }
+        let check = |height, layer| assert_eq!(track.enough(height), Layer::new(layer), "{height}");
+        check(180, 0);
+        check(337, 0);
+        check(360, 1);
+        check(675, 1);
     }
 }

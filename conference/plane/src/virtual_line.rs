@@ -27,6 +27,9 @@ const LAST: Duration = Duration::from_millis(300);
 /// Packets of a picture and bytes of each, by layer: 110, 400 and 1,200 kbit/s at 30 pictures a second.
 const LAYERS: [(usize, usize); 3] = [(1, 458), (2, 833), (5, 1_000)];
 
+/// The same of a shared screen with a film on it, and milliseconds between two pictures: 190 and 1,800 kbit/s.
+const SCREEN: [(usize, usize, u64); 2] = [(5, 950, 200), (14, 1_050, 66)];
+
 /// What the camera shows.
 #[derive(Debug, Clone, Copy)]
 struct Scene {
@@ -77,9 +80,13 @@ struct World {
     random: u64,
     scene: Scene,
     key: [bool; 3],
+    /// The same of the screen, where there is one.
+    screen_key: Option<[bool; 2]>,
     /// When the middle layer is sent, by the time.
     sends_middle: fn(u64) -> bool,
     keys_asked: usize,
+    /// How often the publisher's layers were found to be others than they were taken for.
+    reordered: usize,
     /// Datagrams of the publisher's, those that have a packet of the largest layer.
     large_sent: usize,
     /// Pictures that were sent, by media time.
@@ -100,6 +107,8 @@ struct Published {
 #[derive(Debug, Default)]
 struct Seen {
     layers: [usize; 3],
+    /// Packets of the screen.
+    screens: [usize; 2],
     voices: usize,
     slowest_voice: Duration,
     /// How many packets of which picture, and layer, have come, and when the latest did.
@@ -161,6 +170,46 @@ impl World {
     }
 
     fn of(width: Option<u64>, viewer: Viewer, offered: impl Fn(&str) -> String) -> Self {
+        let publishes = |identity: &LoadIdentity, sfu: &mut Sfu, start| {
+            let (mut publisher, offer) = LoadClient::publisher(identity, address(2), 3, start).unwrap();
+            let (publishing, answer) = sfu.publish(&offer, start).unwrap();
+            publisher.answer(&answer).unwrap();
+            (publisher, publishing)
+        };
+        Self::with(publishes, width, viewer, offered)
+    }
+
+    /// Who publishes has come by WHIP with what OBS offers, changed so.
+    fn with_encoder(changed: impl Fn(&str) -> String) -> Self {
+        let publishes = |identity: &LoadIdentity, sfu: &mut Sfu, start| {
+            let (mut publisher, offer) = LoadClient::encoder(identity, address(2), 3, start).unwrap();
+            assert!(!offer.contains("rtx") && offer.contains("a=simulcast:send 0;1;2\r\n"), "{offer}");
+            let (publishing, answer) = sfu.ingest(&changed(&offer), start).unwrap();
+            publisher.answer(&answer).unwrap();
+            (publisher, publishing)
+        };
+        Self::with(publishes, None, LoadClient::subscriber, str::to_owned)
+    }
+
+    /// Who publishes shows his camera and his screen.
+    fn sharing() -> Self {
+        let publishes = |identity: &LoadIdentity, sfu: &mut Sfu, start| {
+            let (mut publisher, offer) = LoadClient::sharer(identity, address(2), start).unwrap();
+            let (publishing, answer) = sfu.publish(&offer, start).unwrap();
+            publisher.answer(&answer).unwrap();
+            (publisher, publishing)
+        };
+        let mut world = Self::with(publishes, None, LoadClient::subscriber, str::to_owned);
+        world.screen_key = Some([true; 2]);
+        world
+    }
+
+    fn with(
+        publishes: impl Fn(&LoadIdentity, &mut Sfu, Instant) -> (LoadClient, sfu::PeerKey),
+        width: Option<u64>,
+        viewer: Viewer,
+        offered: impl Fn(&str) -> String,
+    ) -> Self {
         let start = Instant::now();
         let identity = LoadIdentity::generate().unwrap();
         let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
@@ -168,9 +217,7 @@ impl World {
         let (facts, _) = mpsc::channel(1);
         let mut room = Room::new(MeetingId::new(Uuid::from_u128(1)), facts, mixer::LineCare::default(), crate::LOUDEST);
         let people = [1, 2].map(|n| ParticipantId::new(Uuid::from_u128(n)));
-        let (mut publisher, offer) = LoadClient::publisher(&identity, address(2), 3, start).unwrap();
-        let (publishing, answer) = sfu.publish(&offer, start).unwrap();
-        publisher.answer(&answer).unwrap();
+        let (publisher, publishing) = publishes(&identity, &mut sfu, start);
         room.set_publisher(people[0], publishing).unwrap();
         let (mut viewer, offer) = viewer(&identity, address(3), 2, 2, start).unwrap();
         let (viewing, answer, slots) = sfu.subscribe(&offered(&offer), start).unwrap();
@@ -192,8 +239,10 @@ impl World {
             random: 1,
             scene: CALM,
             key: [true; 3],
+            screen_key: None,
             sends_middle: |_| true,
             keys_asked: 0,
+            reordered: 0,
             large_sent: 0,
             published: BTreeMap::new(),
             estimates: Vec::new(),
@@ -202,14 +251,16 @@ impl World {
     }
 
     fn show(&mut self, height: u32) {
-        let shown = Shown {
-            participant: self.people[0],
-            kind: media::TrackKind::Camera,
-            width: height * 16 / 9,
-            height,
-            pinned: false,
+        self.show_each(&[(media::TrackKind::Camera, height)]);
+    }
+
+    fn show_each(&mut self, pictures: &[(media::TrackKind, u32)]) {
+        let participant = self.people[0];
+        let shown = |(kind, height): &(media::TrackKind, u32)| {
+            let (kind, height) = (*kind, *height);
+            Shown { participant, kind, width: height * 16 / 9, height, pinned: false }
         };
-        self.room.set_shown(self.people[1], vec![shown]);
+        self.room.set_shown(self.people[1], pictures.iter().map(shown).collect());
     }
 
     fn post(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
@@ -243,11 +294,16 @@ impl World {
         }
         for event in events {
             match event {
-                LoadEvent::KeyframeWanted(_) if self.scene.keys_all => {
+                LoadEvent::KeyframeWanted { line: 2, layer } => {
+                    if let Some(key) = self.screen_key.as_mut().and_then(|keys| keys.get_mut(layer.index())) {
+                        *key = true;
+                    }
+                }
+                LoadEvent::KeyframeWanted { .. } if self.scene.keys_all => {
                     self.key = [true; 3];
                     self.keys_asked += 1;
                 }
-                LoadEvent::KeyframeWanted(layer) => {
+                LoadEvent::KeyframeWanted { layer, .. } => {
                     self.key[layer.index()] = true;
                     self.keys_asked += 1;
                 }
@@ -256,6 +312,9 @@ impl World {
                     self.seen.slowest_voice = self.seen.slowest_voice.max(delay);
                 }
                 LoadEvent::Packet { bytes, delay, .. } => {
+                    if let Some(layer) = SCREEN.iter().position(|(_, of_layer, _)| *of_layer == bytes) {
+                        self.seen.screens[layer] += 1;
+                    }
                     if let Some(layer) = LAYERS.iter().position(|(_, of_layer)| *of_layer == bytes) {
                         self.seen.layers[layer] += 1;
                         let sent = (self.now - delay).duration_since(self.start);
@@ -318,6 +377,19 @@ impl World {
             self.clients[0].wake(self.now);
             self.drain(0);
         }
+        if let Some(keys) = &mut self.screen_key {
+            for (index, (packets, bytes, every)) in SCREEN.into_iter().enumerate() {
+                if !ms.is_multiple_of(every) {
+                    continue;
+                }
+                let (layer, key) = (Layer::new(index as u8), std::mem::take(&mut keys[index]));
+                for packet in 0..packets {
+                    self.clients[0].send(of(2, layer, bytes, key, packet == 0, packet + 1 == packets), self.now);
+                }
+            }
+            self.clients[0].wake(self.now);
+            self.drain(0);
+        }
         let scene = self.scene;
         if !ms.is_multiple_of(scene.every) {
             return;
@@ -358,6 +430,10 @@ impl World {
                     let index = self.peers[&peer];
                     let role = [PeerRole::Publisher, PeerRole::Subscriber][index];
                     self.room.connected(self.people[index], role);
+                }
+                SfuEvent::Reordered(peer) => {
+                    self.reordered += 1;
+                    self.room.renew_camera(self.people[self.peers[&peer]], &mut self.sfu);
                 }
                 SfuEvent::Disconnected(peer, _) => panic!("{peer:?} is lost"),
             }
@@ -504,6 +580,55 @@ fn loss_on_the_way_in_is_repaired() {
     }
 }
 
+// RFC 4588 §2, RFC 8853 §5.2; product: B9
+#[test]
+fn an_encoder_that_repeats_what_was_lost_is_asked_for_it() {
+    for luck in 1..=16 {
+        let mut world = World::with_encoder(str::to_owned);
+        world.show(720);
+        world.until(2, 6_000);
+        world.run(3_000);
+        (world.random, world.loss) = (luck, 50);
+        let seen = world.run(15_000);
+        let film = seen.film();
+        println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
+        assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
+        assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
+        assert_eq!(world.reordered, 0, "the largest is listed first");
+    }
+    // Who doesn't say that he can is not asked.
+    let mut world = World::with_encoder(|offer| {
+        offer.lines().filter(|line| !line.ends_with(" nack")).map(|line| format!("{line}\r\n")).collect()
+    });
+    world.show(720);
+    world.until(2, 6_000);
+    world.loss = 50;
+    let (seen, before) = (world.run(5_000), world.large_sent);
+    println!("{before} packets of the largest layer; {:?}", seen.film());
+    assert!(seen.film().decoded * 100 < seen.published.len() * 95, "{:?}", seen.film());
+}
+
+// RFC 8853 §5.2; product: B9
+#[test]
+fn an_encoders_layers_are_what_their_pictures_tell() {
+    for is_listed_otherwise in [false, true] {
+        let mut world = World::with_encoder(|offer| {
+            if is_listed_otherwise { offer.replace("send 0;1;2", "send 2;1;0") } else { offer.to_owned() }
+        });
+        world.scene = Scene { keys_all: true, ..CALM };
+        world.show(180);
+        world.run(3_000);
+        let seen = world.run(2_000);
+        assert!(seen.layers[0] >= 55 && seen.layers[1..] == [0, 0], "{seen:?}");
+        world.show(720);
+        world.until(2, 3_000);
+        world.run(500);
+        let seen = world.run(2_000);
+        assert!(seen.layers[2] >= 5 * 55 && seen.layers[..2] == [0, 0], "{seen:?}");
+        assert_eq!(world.reordered > 0, is_listed_otherwise);
+    }
+}
+
 #[test]
 fn a_picture_that_becomes_smaller_and_larger_goes_on_where_packets_of_its_key_frames_are_lost() {
     for luck in 1..=16 {
@@ -608,6 +733,30 @@ fn noise_over(width: u64, height: u32, layer: usize) -> impl Iterator<Item = Wor
         world.estimates.clear();
         world
     })
+}
+
+// product: C20
+#[test]
+fn on_a_narrow_line_a_screen_is_seen_before_any_camera() {
+    let mut world = World::sharing();
+    world.show_each(&[(media::TrackKind::Camera, 180), (media::TrackKind::Screen, 720)]);
+    world.run(6_000);
+    let seen = world.run(2_000);
+    assert!(seen.screens[0] == 0 && seen.screens[1] >= 14 * 28 && seen.layers[0] >= 55, "all there is: {seen:?}");
+    for (width, has_camera) in [(500_000, true), (300_000, false)] {
+        world.width = Some(width);
+        world.run(4_000);
+        let seen = world.run(10_000);
+        println!("{width}: screens {:?}, cameras {:?}, {} voices", seen.screens, seen.layers, seen.voices);
+        // Five packets, five times a second.
+        assert!(seen.screens[0] >= 5 * 45 && seen.screens[1] == 0, "{width}: {seen:?}");
+        assert!(seen.voices >= 495, "{width}: {} voices", seen.voices);
+        assert!((seen.layers[0] > 200) == has_camera, "{width}: {:?}", seen.layers);
+    }
+    world.width = None;
+    world.run(15_000);
+    let seen = world.run(2_000);
+    assert!(seen.screens[1] >= 14 * 28 && seen.layers[0] >= 55, "all there is again: {seen:?}");
 }
 
 #[test]

@@ -661,6 +661,7 @@ impl Worker {
             }
             SfuEvent::KeyframeWanted { slot, .. } => room.keyframe_wanted(participant, slot),
             SfuEvent::Estimate { bitrate, .. } => room.set_estimate(participant, bitrate, now),
+            SfuEvent::Reordered(_) => room.renew_camera(participant, &mut self.sfu),
             SfuEvent::Connected(_) => room.connected(participant, role),
             SfuEvent::Disconnected(_, delivery) => room.peer_gone(participant, role, delivery),
         }

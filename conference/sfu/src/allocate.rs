@@ -121,6 +121,20 @@ mod tests {
     }
 
     #[test]
+    fn a_screen_goes_before_every_camera() {
+        let screen = Want { rates: [Some(200), Some(2_000), None], enough: F, now: None };
+        let wants = [screen, camera(F), camera(Q)];
+        let check = |budget, expected: [Option<Layer>; 3]| {
+            assert_eq!(allocate(Some(budget), &wants).layers, expected, "{budget}");
+        };
+        check(120, [Some(Q), None, None]);
+        check(350, [Some(Q), None, None]);
+        check(500, [Some(Q), Some(Q), None]);
+        check(1_000, [Some(Q), Some(H), Some(Q)]);
+        check(2_700, [Some(H), Some(Q), Some(Q)]);
+    }
+
+    #[test]
     fn what_is_sent_needs_nothing_to_spare() {
         let sent = Want { now: Some(H), ..camera(F) };
         assert_eq!(allocate(Some(510), &[sent]).layers, [Some(H)]);

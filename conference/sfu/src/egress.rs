@@ -27,7 +27,7 @@ use crate::{LinePassed, Outbox, Remote, forward::Forwarded, picture, srtp::Srtp}
 pub(crate) use agreed::{PayloadType, StreamConfig};
 use bound::Bound;
 use congestion::{Estimator, Reported};
-use header::{HEADER_BYTES_MAX, Header};
+use header::{Extensions, HEADER_BYTES_MAX, Header};
 use history::Stamp;
 use keyframe::KeyFrame;
 use probing::Probing;
@@ -265,13 +265,23 @@ impl Egress {
         if self.withholds(now) {
             self.passed.withheld += 1;
         } else if self.waiting.is_empty() && self.may_leave(now) {
-            self.emit(slot, &packet, As::Itself, now, out);
-            let at = Stamp::new(self.began, now);
-            self.streams[slot].kept.keep(packet, at);
+            self.send_picture(slot, packet, now, out);
         } else if self.waiting.len() < WAITING_MAX {
             self.waiting_bytes += packet.payload.len();
             self.waiting.push_back(Waiting { slot, packet, is_resent: false });
         }
+    }
+
+    /// Sends a picture's packet, and keeps it in case it gets lost; where retransmissions have no stream of their own, as it was sent.
+    fn send_picture(&mut self, slot: usize, mut packet: Outgoing, now: Instant, out: &mut Outbox) {
+        let sent = self.emit(slot, &packet, As::Itself, now, out);
+        let at = Stamp::new(self.began, now);
+        let stream = &mut self.streams[slot];
+        if stream.config.resent(Some(packet.codec)).is_none() {
+            let Some(sent) = sent else { return };
+            packet.payload = sent;
+        }
+        stream.kept.keep(packet, at);
     }
 
     /// What of the slot's pictures still waits would only delay one that needs none of them.
@@ -328,9 +338,7 @@ impl Egress {
             if is_resent {
                 self.emit(slot, &packet, As::Resent, now, out);
             } else {
-                self.emit(slot, &packet, As::Itself, now, out);
-                let at = Stamp::new(self.began, now);
-                self.streams[slot].kept.keep(packet, at);
+                self.send_picture(slot, packet, now, out);
             }
         }
         self.probe(now, out);
@@ -423,8 +431,7 @@ impl Egress {
     }
 
     fn resend(&mut self, ssrc: u32, seqs: &[u16], now: Instant, out: &mut Outbox) {
-        let of_slot = |stream: &Stream| stream.config.ssrc == ssrc && stream.config.resent_ssrc.is_some();
-        let Some(slot) = self.streams.iter().position(of_slot) else { return };
+        let Some(slot) = self.streams.iter().position(|stream| stream.config.ssrc == ssrc) else { return };
         self.settle(now);
         let stamp = Stamp::new(self.began, now);
         let takes = self.round_trip.unwrap_or_default().clamp(RESENT_AGAIN.0, RESENT_AGAIN.1);
@@ -570,9 +577,17 @@ impl Egress {
         (day.as_secs() + NTP_TO_UNIX) << 32 | fraction
     }
 
-    fn emit(&mut self, slot: usize, packet: &Outgoing, sent_as: As, now: Instant, out: &mut Outbox) {
+    /// Sends a packet; all of it as it left, where it is to be kept so.
+    fn emit(
+        &mut self,
+        slot: usize,
+        packet: &Outgoing,
+        sent_as: As,
+        now: Instant,
+        out: &mut Outbox,
+    ) -> Option<Arc<[u8]>> {
         let (ntp, carries_double) = (self.ntp(now), self.rate() >= DOUBLED_BPS);
-        let Some(stream) = self.streams.get_mut(slot) else { return };
+        let stream = self.streams.get_mut(slot)?;
         self.scratch.clear();
         let red = match sent_as {
             As::Itself if carries_double => stream.double(packet, now, &mut self.scratch),
@@ -582,7 +597,7 @@ impl Egress {
         let resent = config.resent((sent_as == As::Resent).then_some(packet.codec));
         let (ssrc, payload_type, seq, is_known) = match (sent_as, resent) {
             (As::Itself, _) => {
-                let Some(agreed) = config.payload_type(packet.codec) else { return };
+                let agreed = config.payload_type(packet.codec)?;
                 (config.ssrc, red.unwrap_or(agreed.number), packet.forwarded.seq, stream.is_known)
             }
             (As::Resent | As::Blank(_), Some((ssrc, payload_type))) => {
@@ -590,11 +605,17 @@ impl Egress {
                 stream.resent_seq += 1;
                 (ssrc, payload_type, seq, stream.is_resent_known)
             }
-            (As::Resent | As::Blank(_), None) => return,
+            (As::Resent, None) => {
+                let extensions = config.extensions;
+                self.repeat(&packet.payload, &extensions, now, out);
+                return None;
+            }
+            (As::Blank(_), None) => return None,
         };
         if sent_as == As::Itself && stream.used.note(seq) != Some(false) {
-            return;
+            return None;
         }
+        let is_kept_whole = sent_as == As::Itself && !config.is_audio && config.resent(Some(packet.codec)).is_none();
         let timestamp = match (sent_as, stream.last) {
             (As::Blank(_), Some((timestamp, _))) => timestamp,
             _ => packet.forwarded.timestamp,
@@ -634,13 +655,15 @@ impl Egress {
             }
         };
         let bytes = head_bytes + payload.len() + self.srtp.tag_bytes();
-        let srtp = &mut self.srtp;
+        let (srtp, mut whole) = (&mut self.srtp, None);
         let sealed = out.place(self.route.0, self.route.1, bytes, |place| {
             place[..head_bytes].copy_from_slice(&head[..head_bytes]);
-            srtp.protect(ssrc, seq, head_bytes, payload, place)
+            let is_sealed = srtp.protect(ssrc, seq, head_bytes, payload, place);
+            whole = is_kept_whole.then(|| Arc::from(&*place));
+            is_sealed
         });
         if !sealed {
-            return;
+            return None;
         }
         if sent_as == As::Itself {
             stream.last = Some((timestamp, now));
@@ -652,6 +675,30 @@ impl Egress {
         }
         let numbered = config.extensions.transport.is_some();
         self.account(bytes + LOWER_HEADERS, sent_as, numbered, now);
+        whole
+    }
+
+    /// Sends a datagram again as it was. Another one with its number would give the key away (RFC 7714 §11.1), even where only the header
+    /// is another.
+    fn repeat(&mut self, datagram: &[u8], extensions: &Extensions, now: Instant, out: &mut Outbox) {
+        out.push(self.route.0, self.route.1, datagram);
+        self.account(datagram.len() + LOWER_HEADERS, As::Resent, false, now);
+        let number = header::transport_number(extensions, datagram);
+        let known = number.and_then(|number| self.remembered(number)).filter(|known| !known.is_reported);
+        if let Some(known) = known {
+            // When it arrives says nothing of how long it takes.
+            let was_missed = std::mem::replace(&mut known.is_missed, true);
+            known.is_reported = true;
+            self.passed.missed += u64::from(!was_missed);
+        }
+    }
+
+    /// What is remembered of the packet with this number of the whole transport.
+    fn remembered(&mut self, number: u16) -> Option<&mut Remembered> {
+        let back = (self.number as u16).wrapping_sub(number);
+        let oldest = self.number - self.remembered.len() as u64;
+        let index = self.number.checked_sub(back.into())?.checked_sub(oldest)?;
+        self.remembered.get_mut(index as usize)
     }
 
     fn account(&mut self, bytes: usize, sent_as: As, is_numbered: bool, now: Instant) {

@@ -14,6 +14,7 @@ pub mod forward;
 mod guard;
 mod handshake;
 mod ingress;
+mod layers;
 pub mod load;
 mod missing;
 mod offer;
@@ -145,6 +146,8 @@ pub enum SfuEvent {
         /// Decrypted.
         packet: MediaPacket,
     },
+    /// Which of an encoder's layers is which size is known better from now on: they come as others than before.
+    Reordered(PeerKey),
     /// A subscriber can't go on without a key frame.
     KeyframeWanted {
         /// Whose.
@@ -166,7 +169,7 @@ impl SfuEvent {
     #[must_use]
     pub fn peer(&self) -> PeerKey {
         match self {
-            Self::Connected(peer) | Self::Disconnected(peer, _) => *peer,
+            Self::Connected(peer) | Self::Disconnected(peer, _) | Self::Reordered(peer) => *peer,
             Self::Media { peer, .. } | Self::KeyframeWanted { peer, .. } | Self::Estimate { peer, .. } => *peer,
         }
     }
@@ -298,6 +301,9 @@ pub enum SfuError {
     /// The library can't answer it.
     #[error("the offer can't be answered: {0}")]
     Refused(String),
+    /// No codec of its picture, or of all it offers, is taken here.
+    #[error("the offer has no codec that is taken here")]
+    Codec,
     /// No more peers fit.
     #[error("this server has {0} media connections and takes no more")]
     Full(usize),

@@ -2,6 +2,7 @@
 //! Bytes and time in, bytes out, as the SFU itself.
 
 mod light;
+mod repeater;
 
 use std::{
     collections::HashMap,
@@ -21,12 +22,13 @@ use str0m::{
 };
 
 use crate::{
-    Layer, SfuError,
+    LAYERS, Layer, SfuError,
     handshake::{Kept, KeysOf, keeping_keys},
     peer::Identity,
     srtp::{Opener, Srtp},
 };
 use light::{Agreed, Link};
+use repeater::Repeater;
 
 /// Bytes of a payload that say when it was sent, in microseconds since the load began.
 const STAMP: usize = 8;
@@ -46,8 +48,8 @@ pub struct LoadClient {
     rtc: Rtc,
     pending: Option<SdpPendingOffer>,
     mids: Vec<Mid>,
-    /// The names of the picture's layers; none where it is sent once.
-    rids: Vec<Rid>,
+    /// The names of each line's layers, the smallest first; none where it is sent once.
+    rids: Vec<Vec<Rid>>,
     /// By line and layer.
     seqs: HashMap<(usize, Layer), u64>,
     /// Where the load's clock begins.
@@ -59,6 +61,8 @@ pub struct LoadClient {
     /// Of one that forges.
     keys: Option<(KeysOf, Arc<CryptoProvider>)>,
     srtp: Option<Srtp>,
+    /// Of one that sends what was lost again as it was.
+    repeater: Option<Repeater>,
 }
 
 /// A client that does without the library as soon as the connection stands.
@@ -89,14 +93,19 @@ pub enum LoadEvent {
         /// Since its sender had sent it.
         delay: Duration,
     },
-    /// The receiver of this layer of the picture needs a key frame.
-    KeyframeWanted(Layer),
+    /// Somebody who receives a picture needs a key frame.
+    KeyframeWanted {
+        /// On which of the lines offered.
+        line: usize,
+        /// Of which layer.
+        layer: Layer,
+    },
 }
 
 /// What a client sends.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadPacket {
-    /// Its voice is line 0, its picture line 1.
+    /// Its voice is line 0, its picture line 1, its screen line 2.
     pub line: usize,
     /// Of the picture.
     pub layer: Layer,
@@ -120,8 +129,33 @@ impl LoadClient {
         layers: usize,
         epoch: Instant,
     ) -> Result<(Self, String), SfuError> {
-        let kinds: &[MediaKind] = if layers > 0 { &[MediaKind::Audio, MediaKind::Video] } else { &[MediaKind::Audio] };
-        Self::offer(identity, address, kinds, Direction::SendOnly, layers, epoch)
+        let lines = [(MediaKind::Audio, &[][..]), (MediaKind::Video, names(&["q", "h", "f"], layers))];
+        Self::offer(identity, address, &lines[..1 + layers.min(1)], Direction::SendOnly, |_| {}, epoch)
+    }
+
+    /// One that sends a voice, a camera in three layers and a screen in two, as our page does.
+    pub fn sharer(identity: &LoadIdentity, address: SocketAddr, epoch: Instant) -> Result<(Self, String), SfuError> {
+        let (camera, screen) = (&["q", "h", "f"][..], &["h", "f"][..]);
+        let lines = [(MediaKind::Audio, &[][..]), (MediaKind::Video, camera), (MediaKind::Video, screen)];
+        Self::offer(identity, address, &lines, Direction::SendOnly, |_| {}, epoch)
+    }
+
+    /// One of somebody else's making, as OBS is: its layers are listed the largest first (RFC 8853 §5.2), and what was lost of its
+    /// picture it sends again as it was.
+    pub fn encoder(
+        identity: &LoadIdentity,
+        address: SocketAddr,
+        layers: usize,
+        epoch: Instant,
+    ) -> Result<(Self, String), SfuError> {
+        let largest_last = &["2", "1", "0"][LAYERS - layers.min(LAYERS)..];
+        let lines = [(MediaKind::Audio, &[][..]), (MediaKind::Video, names(largest_last, layers))];
+        let list = |names: &mut Vec<&str>| names.reverse();
+        let (made, keys) =
+            keeping_keys(Kept::Shared, || Self::offer(identity, address, &lines, Direction::SendOnly, list, epoch));
+        let (mut client, offer) = made?;
+        client.repeater = Some(Repeater::new(keys, Arc::clone(&identity.0.provider)));
+        Ok((client, without_retransmissions(&offer)))
     }
 
     /// One that receives so many voices and pictures; and its offer.
@@ -132,17 +166,18 @@ impl LoadClient {
         pictures: usize,
         epoch: Instant,
     ) -> Result<(Self, String), SfuError> {
-        let mut kinds = vec![MediaKind::Audio; voices];
-        kinds.resize(voices + pictures, MediaKind::Video);
-        Self::offer(identity, address, &kinds, Direction::RecvOnly, 0, epoch)
+        let mut lines = vec![(MediaKind::Audio, &[][..]); voices];
+        lines.resize(voices + pictures, (MediaKind::Video, &[][..]));
+        Self::offer(identity, address, &lines, Direction::RecvOnly, |_| {}, epoch)
     }
 
+    /// Each line with the names of its layers, the smallest first; `list` makes of that how they are listed.
     fn offer(
         identity: &LoadIdentity,
         address: SocketAddr,
-        kinds: &[MediaKind],
+        lines: &[(MediaKind, &[&str])],
         direction: Direction,
-        layers: usize,
+        list: fn(&mut Vec<&str>),
         epoch: Instant,
     ) -> Result<(Self, String), SfuError> {
         let LoadIdentity(Identity { provider, certificate }) = identity;
@@ -157,19 +192,15 @@ impl LoadClient {
             .build(epoch);
         let candidate = Candidate::host(address, "udp").map_err(|error| SfuError::Refused(error.to_string()))?;
         rtc.add_local_candidate(candidate);
-        let names: &[&str] = if layers > 1 { &["q", "h", "f"] } else { &[] };
-        let rids: Vec<Rid> = names.iter().take(layers).map(|name| Rid::from(*name)).collect();
-        let simulcast = || {
-            let mut simulcast = Simulcast::new();
-            names.iter().take(layers).for_each(|name| simulcast.add_send_layer(SimulcastLayer::new(name)));
-            (!rids.is_empty()).then_some(simulcast)
-        };
+        let rids = lines.iter().map(|(_, names)| names.iter().map(|name| Rid::from(*name)).collect()).collect();
         let mut api = rtc.sdp_api();
-        let add = |kind: &MediaKind| {
-            let simulcast = if kind.is_video() { simulcast() } else { None };
-            api.add_media(*kind, direction, None, None, simulcast)
+        let add = |(kind, names): &(MediaKind, &[&str])| {
+            let (mut simulcast, mut listed) = (Simulcast::new(), names.to_vec());
+            list(&mut listed);
+            listed.iter().for_each(|name| simulcast.add_send_layer(SimulcastLayer::new(name)));
+            api.add_media(*kind, direction, None, None, Some(simulcast).filter(|_| !names.is_empty()))
         };
-        let mids = kinds.iter().map(add).collect();
+        let mids = lines.iter().map(add).collect();
         let (offer, pending) = api.apply().ok_or(SfuError::Form("nothing to offer"))?;
         let client = Self {
             rtc,
@@ -183,6 +214,7 @@ impl LoadClient {
             light: None,
             keys: None,
             srtp: None,
+            repeater: None,
         };
         Ok((client, offer.to_sdp_string()))
     }
@@ -307,6 +339,9 @@ impl LoadClient {
 
     /// Takes a datagram.
     pub fn receive(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8], now: Instant) {
+        if let Some(repeater) = &mut self.repeater {
+            repeater.hear(from, datagram);
+        }
         if let Some(light) = &mut self.light {
             if let (Some(link), Some(128..=191)) = (&mut light.link, datagram.first()) {
                 light.seen.extend(link.receive(from, datagram, &self.mids, now));
@@ -345,13 +380,21 @@ impl LoadClient {
                 return;
             }
         }
+        if let Some(repeater) = &mut self.repeater {
+            repeater.take_out().for_each(|(to, datagram)| send(to, &datagram));
+        }
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
                     self.timeout = at.max(now);
                     return;
                 }
-                Ok(Output::Transmit(transmit)) => send(transmit.destination, &transmit.contents),
+                Ok(Output::Transmit(transmit)) => {
+                    if let Some(repeater) = &mut self.repeater {
+                        repeater.keep(&transmit.contents);
+                    }
+                    send(transmit.destination, &transmit.contents);
+                }
                 Ok(Output::Event(Event::Connected)) => {
                     self.connected = true;
                     self.lighten(now);
@@ -370,8 +413,11 @@ impl LoadClient {
                     tell(LoadEvent::Packet { line, bytes: packet.payload.len(), seq, timestamp, delay });
                 }
                 Ok(Output::Event(Event::KeyframeRequest(request))) => {
-                    let layer = request.rid.and_then(|rid| self.rids.iter().position(|known| *known == rid));
-                    tell(LoadEvent::KeyframeWanted(Layer::new(layer.unwrap_or_default() as u8)));
+                    let line = self.mids.iter().position(|mid| *mid == request.mid).unwrap_or_default();
+                    let rids = self.rids.get(line).map(Vec::as_slice).unwrap_or_default();
+                    let layer = request.rid.and_then(|rid| rids.iter().position(|known| *known == rid));
+                    let layer = Layer::new(layer.unwrap_or_default() as u8);
+                    tell(LoadEvent::KeyframeWanted { line, layer });
                 }
                 Ok(Output::Event(_)) => {}
                 Err(_) => {
@@ -403,7 +449,7 @@ impl LoadClient {
     pub fn send(&mut self, packet: LoadPacket, now: Instant) {
         let LoadPacket { line, layer, bytes, media_ms, .. } = packet;
         let Some(mid) = self.mids.get(line).copied().filter(|_| self.connected) else { return };
-        let is_video = line == 1;
+        let is_video = line > 0;
         let (clock, wire) = if is_video { (90, Codec::Vp8) } else { (48, Codec::Opus) };
         let params = self.rtc.codec_config().params();
         let Some(pt) = params.iter().find(|params| params.spec().codec == wire).map(|params| params.pt()) else {
@@ -428,7 +474,7 @@ impl LoadClient {
         let next = self.seqs.entry((line, layer)).or_insert(1);
         let seq = *next;
         *next += 1;
-        let rid = self.rids.get(layer.index()).copied().filter(|_| is_video);
+        let rid = self.rids.get(line).and_then(|rids| rids.get(layer.index())).copied();
         let values = ExtensionValues {
             audio_level: (!is_video).then_some(-30),
             voice_activity: (!is_video).then_some(true),
@@ -443,4 +489,27 @@ impl LoadClient {
             stream.write_rtp(write);
         }
     }
+}
+
+/// The first so many names of layers; none for one layer, which needs none.
+fn names<'a>(all: &'a [&'a str], layers: usize) -> &'a [&'a str] {
+    if layers > 1 { &all[..layers.min(all.len())] } else { &[] }
+}
+
+/// The offer without the payload types of retransmissions (RFC 4588).
+fn without_retransmissions(offer: &str) -> String {
+    let number = |line: &str| Some(line.strip_prefix("a=rtpmap:")?.strip_suffix(" rtx/90000")?.to_owned());
+    let numbers: Vec<String> = offer.lines().filter_map(number).collect();
+    let is_of = |line: &str, attribute: &str| {
+        let rest = line.strip_prefix(attribute);
+        rest.is_some_and(|rest| numbers.iter().any(|number| rest.split(' ').next() == Some(number)))
+    };
+    let is_other =
+        |line: &&str| !is_of(line, "a=rtpmap:") && !is_of(line, "a=fmtp:") && !line.starts_with("a=ssrc-group:FID ");
+    let line = |line: &str| {
+        let is_media = line.starts_with("m=video ");
+        let words = line.split(' ').filter(|word| !is_media || !numbers.iter().any(|number| number == word));
+        words.collect::<Vec<_>>().join(" ") + "\r\n"
+    };
+    offer.lines().filter(is_other).map(line).collect()
 }

@@ -1,5 +1,7 @@
 //! One peer: the only place that knows the WebRTC library.
 
+mod published;
+
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -8,14 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{AudioLevel, Codec, MediaPacket, TrackKind};
+use media::{MediaPacket, TrackKind};
 use str0m::{
     Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcConfig,
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
-    media::{KeyframeRequestKind, Mid, Rid},
+    media::{Mid, Rid},
     net::{Protocol, Receive, TcpType, Transmit},
-    rtp::{Extension, RtpPacket, Ssrc},
+    rtp::{Extension, Ssrc},
 };
 
 use crate::{
@@ -27,16 +29,14 @@ use crate::{
     guard::{Guard, Why},
     handshake::{self, Kept, KeysOf, keeping_keys},
     ingress::{Ingress, source},
-    offer::{MediaLine, media_lines},
+    layers::Layers,
+    offer::{MediaLine, media_lines, one_way, with_dtx, with_layers},
     red::Red,
     repair::Repair,
     srtp::Srtp,
     stun,
 };
-
-/// Sources of one publisher that are told apart: six, and what they were before. One that changes its SSRC (RFC 3550 §8)
-/// with each packet makes us look again each time, and no more.
-const SSRCS_MAX: usize = 32;
+use published::{Published, Track};
 
 /// A peer that has said all it may is left alone for this long: less would keep the worker awake for nothing, more would make
 /// bursts of what it lets out.
@@ -104,6 +104,8 @@ pub(crate) struct Peer {
     tracks: HashMap<Mid, Track>,
     sources: HashMap<Ssrc, (TrackKind, Layer)>,
     codecs: Vec<PayloadType>,
+    /// Payload types of which what is lost may be asked for again.
+    nacked: Vec<u8>,
     /// Layers that nobody is sent, by track.
     unfollowed: [[bool; LAYERS]; 3],
     ingress: Option<Ingress>,
@@ -143,13 +145,6 @@ struct OutSlot {
     rewriter: Rewriter,
 }
 
-/// What a publisher's m-line carries.
-struct Track {
-    kind: TrackKind,
-    /// Of its layers, the smallest first; empty where it is sent once.
-    rids: Vec<Rid>,
-}
-
 impl Peer {
     pub(crate) fn publisher(
         offer: &str,
@@ -171,10 +166,10 @@ impl Peer {
         let (mut peer, answer) = Self::sender(offer, identity, candidates, Codecs::Published, now)?;
         let kinds = [TrackKind::Audio, TrackKind::Camera, TrackKind::Screen];
         let track = |(line, kind): (&MediaLine, TrackKind)| {
-            let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
-            (Mid::from(line.mid.as_str()), Track { kind, rids })
+            (Mid::from(line.mid.as_str()), Track { kind, layers: Layers::smallest_first(rids(line)) })
         };
         peer.tracks = lines.iter().zip(kinds).map(track).collect();
+        peer.nacked = lines.iter().flat_map(|line| &line.nacked).copied().collect();
         Ok((peer, with_dtx(&answer)))
     }
 
@@ -185,7 +180,7 @@ impl Peer {
         candidates: &[SocketAddr],
         now: Instant,
     ) -> Result<(Self, String), SfuError> {
-        let offer = one_way(offer);
+        let offer = with_layers(&one_way(offer), LAYERS);
         let lines = media_lines(&offer)?;
         if lines.iter().any(|line| line.direction != "sendonly") {
             return Err(SfuError::Form("an m-line that does not send"));
@@ -194,22 +189,27 @@ impl Peer {
         if sounds > 1 || lines.len() - sounds > 1 {
             return Err(SfuError::Form("more than one sound or picture"));
         }
-        if lines.iter().any(|line| line.rids.len() > LAYERS) {
-            return Err(SfuError::Form("more than three layers of a picture"));
-        }
         let (mut peer, answer) = Self::sender(&offer, identity, candidates, Codecs::Ingested, now)?;
+        // One whose picture is left out would take its place and show nothing; without its sound it is still seen.
+        let is_taken = |line: &MediaLine| {
+            let media = peer.rtc.media(Mid::from(line.mid.as_str()));
+            media.is_some_and(|media| !media.remote_pts().is_empty())
+        };
+        if !lines.iter().filter(|line| !line.audio || lines.len() == sounds).all(is_taken) {
+            return Err(SfuError::Codec);
+        }
         let track = |line: &MediaLine| {
             let kind = if line.audio { TrackKind::Audio } else { TrackKind::Camera };
-            let rids = line.rids.iter().map(|rid| Rid::from(rid.as_str())).collect();
-            (Mid::from(line.mid.as_str()), Track { kind, rids })
+            (Mid::from(line.mid.as_str()), Track { kind, layers: Layers::preferred_first(rids(line)) })
         };
         peer.tracks = lines.iter().map(track).collect();
+        peer.nacked = lines.iter().flat_map(|line| &line.nacked).copied().collect();
         Ok((peer, answer))
     }
 
     /// Takes the offer anew, with other names and passwords of ICE in it (RFC 8445 §9).
     pub(crate) fn restart(&mut self, offer: &str) -> Result<String, SfuError> {
-        let offer = one_way(offer);
+        let offer = with_layers(&one_way(offer), LAYERS);
         let lines = media_lines(&offer)?;
         let known = |line: &MediaLine| {
             let mid = Mid::from(line.mid.as_str());
@@ -339,6 +339,7 @@ impl Peer {
             tracks: HashMap::new(),
             sources: HashMap::new(),
             codecs: known,
+            nacked: Vec::new(),
             unfollowed: [[false; LAYERS]; 3],
             ingress: None,
             repair: None,
@@ -588,70 +589,21 @@ impl Peer {
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => return Err(Gone),
             Event::RtpPacket(packet) => {
-                if let Some((kind, layer, number, packet)) = self.published(packet, now) {
-                    let mut tell = |packet| tell(SfuEvent::Media { peer: key, kind, layer, packet });
-                    match kind {
-                        TrackKind::Audio => self.red.take(number, packet).into_iter().for_each(tell),
-                        TrackKind::Camera | TrackKind::Screen => tell(packet),
-                    }
+                let Some(Published { kind, layer, number, packet, reorders }) = self.published(packet, now) else {
+                    return Ok(());
+                };
+                if reorders {
+                    tell(SfuEvent::Reordered(key));
+                }
+                let mut tell = |packet| tell(SfuEvent::Media { peer: key, kind, layer, packet });
+                match kind {
+                    TrackKind::Audio => self.red.take(number, packet).into_iter().for_each(tell),
+                    TrackKind::Camera | TrackKind::Screen => tell(packet),
                 }
             }
             _ => {}
         }
         Ok(())
-    }
-
-    /// Which of his tracks, which size of it, by which payload type, and what.
-    fn published(&mut self, packet: RtpPacket, now: Instant) -> Option<(TrackKind, Layer, u8, MediaPacket)> {
-        let (kind, layer) = self.source_of(&packet)?;
-        let number = *packet.header.payload_type;
-        let is_red = self.red.is_red(number);
-        let is_it = |agreed: &&PayloadType| {
-            if is_red { matches!(agreed.codec, Codec::Audio(_)) } else { agreed.number == number }
-        };
-        let agreed = *self.codecs.iter().find(is_it)?;
-        let codec = agreed.codec;
-        if matches!(codec, Codec::Audio(_)) != (kind == TrackKind::Audio) {
-            return None;
-        }
-        if let Some(repair) = self.repair.as_mut().filter(|_| agreed.resent.is_some()) {
-            if self.unfollowed[kind as usize][layer.index()] {
-                repair.passed_by(*packet.header.ssrc);
-            } else {
-                repair.came(*packet.header.ssrc, *packet.seq_no, now);
-            }
-        }
-        let level = packet.header.ext_vals.audio_level.map(|level| AudioLevel::from_minus_dbov(level.unsigned_abs()));
-        let packet = MediaPacket {
-            codec,
-            seq: *packet.seq_no,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
-            level,
-            payload: packet.payload,
-        };
-        Some((kind, layer, number, packet))
-    }
-
-    /// Browsers name track and layer (RFC 9143, RFC 8852) in the first packets only.
-    fn source_of(&mut self, packet: &RtpPacket) -> Option<(TrackKind, Layer)> {
-        let ssrc = packet.header.ssrc;
-        if let Some(known) = self.sources.get(&ssrc) {
-            return Some(*known);
-        }
-        let mut api = self.rtc.direct_api();
-        let stream = api.stream_rx(&ssrc)?;
-        let (mid, rid) = (stream.mid(), stream.rid());
-        let track = self.tracks.get(&mid)?;
-        let index = rid.and_then(|rid| track.rids.iter().position(|known| *known == rid)).unwrap_or_default();
-        let source = (track.kind, Layer::new(index as u8));
-        // We ask for what is missing, and sooner.
-        stream.suppress_nack(true);
-        if self.sources.len() >= SSRCS_MAX {
-            self.sources.clear();
-        }
-        self.sources.insert(ssrc, source);
-        Some(source)
     }
 
     pub(crate) fn assign(&mut self, slot: usize, source: Option<SourceId>) {
@@ -703,25 +655,6 @@ impl Peer {
         self.slots.get(slot).is_some_and(|slot| slot.rewriter.follows(layer))
     }
 
-    /// Of a publisher: which layers of a track somebody is sent.
-    pub(crate) fn set_followed(&mut self, kind: TrackKind, followed: [bool; LAYERS]) {
-        self.unfollowed[kind as usize] = followed.map(|followed| !followed);
-    }
-
-    /// True when the publisher is asked now.
-    pub(crate) fn request_keyframe(&mut self, kind: TrackKind, layer: Layer, now: Instant) -> bool {
-        if !self.asked.may(kind, now) {
-            return false;
-        }
-        let Some((mid, track)) = self.tracks.iter().find(|(_, track)| track.kind == kind) else { return false };
-        let (mid, rid) = (*mid, track.rids.get(layer.index()).copied());
-        let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_rx_by_mid(mid, rid) else { return false };
-        stream.request_keyframe(KeyframeRequestKind::Pli);
-        self.asked.note(kind, now);
-        true
-    }
-
     /// Says goodbye (DTLS close): the last datagrams.
     pub(crate) fn close(mut self) -> Vec<(SocketAddr, Remote, Vec<u8>)> {
         let mut last = Vec::new();
@@ -751,6 +684,11 @@ impl Peer {
     }
 }
 
+/// A line's layers as the library names them: by the first eight characters.
+fn rids(line: &MediaLine) -> Vec<String> {
+    line.rids.iter().map(|rid| Rid::from(rid.as_str()).to_string()).collect()
+}
+
 /// Where the library sends something.
 fn remote(transmit: &Transmit) -> Remote {
     let over = if transmit.proto == Protocol::Udp { Transport::Udp } else { Transport::Tcp };
@@ -764,18 +702,4 @@ fn accept(rtc: &mut Rtc, offer: SdpOffer) -> Result<String, SfuError> {
         .map_err(|_| SfuError::Refused("it breaks the WebRTC library".to_owned()))?
         .map_err(|error| SfuError::Refused(error.to_string()))?;
     Ok(answer.to_sdp_string())
-}
-
-/// Asks for voices that are sent while somebody speaks alone (`usedtx`, RFC 7587 §6.1), from people's browsers: what encoders send
-/// may be music.
-fn with_dtx(answer: &str) -> String {
-    let is_opus = |line: &str| line.starts_with("a=fmtp:") && line.contains("useinbandfec=1");
-    let line = |line: &str| format!("{line}{}\r\n", if is_opus(line) { ";usedtx=1" } else { "" });
-    answer.lines().map(line).collect()
-}
-
-/// What programs that send say by habit.
-fn one_way(offer: &str) -> String {
-    let line = |line: &str| if line.trim_end() == "a=sendrecv" { "a=sendonly" } else { line.trim_end() }.to_owned();
-    offer.lines().map(|text| line(text) + "\r\n").collect()
 }

@@ -1,7 +1,11 @@
 //! What a packet of a picture says of itself, in each codec's own words: whether a picture that needs no other begins
-//! with it, how large that is, and the counters that a stream of several sources must keep going. Pure.
+//! with it, how large that is (`size`), and the counters that a stream of several sources must keep going. Pure.
+
+mod size;
 
 use media::{Codec, MediaPacket, VideoCodec};
+
+pub use size::picture_size;
 
 /// The counters of a VP8 or VP9 payload descriptor (RFC 7741 §4.2, RFC 9628 §4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,19 +37,6 @@ pub fn starts_keyframe(packet: &MediaPacket) -> bool {
         Codec::Video(VideoCodec::Av1) => av1_starts(&packet.payload),
     };
     starts.unwrap_or(false)
-}
-
-/// Width and height that a VP8 key frame's first packet tells (RFC 6386 §9.1). The other codecs' are not read: what is sent in them is sent in
-/// one size mostly.
-#[must_use]
-pub fn picture_size(packet: &MediaPacket) -> Option<(u16, u16)> {
-    if packet.codec != Codec::Video(VideoCodec::Vp8) || !starts_keyframe(packet) {
-        return None;
-    }
-    let frame = packet.payload.get(vp8_places(&packet.payload)?.end..)?;
-    // The upper two bits of each are for scaling.
-    let [_, _, _, 0x9d, 0x01, 0x2a, width @ .., h0, h1] = frame.first_chunk::<10>()? else { return None };
-    Some((u16::from_le_bytes(*width) & 0x3fff, u16::from_le_bytes([*h0, *h1]) & 0x3fff))
 }
 
 /// The counters in a packet, where its codec has any.
@@ -139,6 +130,7 @@ fn vp9_places(payload: &[u8]) -> Option<Places> {
             places.end += 1;
         }
     }
+    // What it refers to in flexible mode comes next, which a key frame has none of.
     Some(places)
 }
 
@@ -177,23 +169,31 @@ fn vp9_starts(payload: &[u8]) -> Option<bool> {
     Some(first & 0x48 == 0x08 && is_base)
 }
 
-/// It has a sequence parameter set, by itself or in a STAP-A (RFC 6184 §5.7.1): encoders for WebRTC send one before each
-/// picture that needs no other, and without it that can't be decoded.
+/// It has a sequence parameter set: encoders for WebRTC send one before each picture that needs no other, and without it that can't be
+/// decoded.
 fn h264_starts(payload: &[u8]) -> Option<bool> {
+    Some(h264_parameters(payload).is_some())
+}
+
+/// The sequence parameter set of a packet, by itself or in a STAP-A (RFC 6184 §5.7.1), without its first byte.
+fn h264_parameters(payload: &[u8]) -> Option<&[u8]> {
     const STAP_A: u8 = 24;
     const PARAMETERS: u8 = 7;
-    let kind = payload.first()? & 0x1f;
-    if kind != STAP_A {
-        return Some(kind == PARAMETERS);
+    let (kind, mut rest) = payload.split_first()?;
+    match kind & 0x1f {
+        PARAMETERS => return Some(rest),
+        STAP_A => {}
+        _ => return None,
     }
-    let mut rest = &payload[1..];
     while let Some(([high, low], after)) = rest.split_first_chunk::<2>() {
-        if after.first()? & 0x1f == PARAMETERS {
-            return Some(true);
+        let bytes = usize::from(u16::from_be_bytes([*high, *low]));
+        let (kind, unit) = after.split_first()?;
+        if kind & 0x1f == PARAMETERS {
+            return Some(unit.get(..bytes.saturating_sub(1)).unwrap_or(unit));
         }
-        rest = after.get(usize::from(u16::from_be_bytes([*high, *low]))..)?;
+        rest = after.get(bytes..)?;
     }
-    Some(false)
+    None
 }
 
 /// A coded video sequence begins (N), and nothing of an earlier packet goes on (Z): the aggregation header of AV1's RTP
@@ -212,16 +212,6 @@ mod tests {
     fn packet(codec: VideoCodec, payload: &[u8]) -> MediaPacket {
         let codec = Codec::Video(codec);
         MediaPacket { codec, seq: 1, timestamp: 0, marker: true, level: None, payload: payload.into() }
-    }
-
-    // RFC 6386 §9.1
-    #[test]
-    fn a_key_frame_tells_its_size() {
-        let mut payload = vec![0x90, 0xe0, 0x80, 1, 7, 0x20];
-        assert_eq!(picture_size(&packet(VideoCodec::Vp8, &payload)), None, "cut short");
-        payload.extend([0, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x42, 0x68, 0x01]);
-        assert_eq!(picture_size(&packet(VideoCodec::Vp8, &payload)), Some((640, 360)));
-        assert_eq!(picture_size(&packet(VideoCodec::H264, &payload)), None);
     }
 
     // RFC 7741 §4.2, RFC 9628 §4.2, RFC 6184 §5.7.1

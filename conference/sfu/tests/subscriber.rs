@@ -197,7 +197,7 @@ impl World {
                 seen[line] += 1;
                 *slowest = delay.max(*slowest);
             }
-            LoadEvent::KeyframeWanted(_) => *wanted += 1,
+            LoadEvent::KeyframeWanted { .. } => *wanted += 1,
             LoadEvent::Connected => {}
         };
         self.clients[of].drain(self.now, |_, bytes| to_server.push_back((from, bytes.to_vec())), see);
@@ -272,7 +272,7 @@ impl World {
                     self.granted += u64::from(slot == 1);
                     self.sfu.request_keyframe(self.keys[0], TrackKind::Camera, Layer::default(), now);
                 }
-                SfuEvent::Connected(_) | SfuEvent::Estimate { .. } => {}
+                SfuEvent::Connected(_) | SfuEvent::Estimate { .. } | SfuEvent::Reordered(_) => {}
             }
         }
         let [_, first, second] = self.keys;

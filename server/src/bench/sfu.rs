@@ -424,7 +424,7 @@ impl Load {
                     self.joins_ms.push(client.began.elapsed().as_secs_f64() * 1e3);
                 }
                 LoadEvent::Packet { delay, .. } if counts => self.delays_ms.push(delay.as_secs_f64() * 1e3),
-                LoadEvent::Packet { .. } | LoadEvent::KeyframeWanted(_) => {}
+                LoadEvent::Packet { .. } | LoadEvent::KeyframeWanted { .. } => {}
             }
         }
     }

@@ -78,7 +78,11 @@ class FakePeer {
     this.lines.push(line);
     return Object.assign(line, {
       setCodecPreferences: vi.fn(),
-      sender: { replaceTrack: vi.fn(() => Promise.resolve()) },
+      sender: {
+        replaceTrack: vi.fn(() => Promise.resolve()),
+        getParameters: () => ({ encodings: [] }),
+        setParameters: vi.fn(() => Promise.resolve()),
+      },
       receiver: { track: { kind } },
     });
   }
@@ -176,7 +180,8 @@ async function join(more: Partial<JoinOptions> = {}) {
   return { meeting, ends };
 }
 
-const track = (kind: string) => ({ kind, enabled: true, contentHint: '' }) as unknown as MediaStreamTrack;
+const track = (kind: string) =>
+  ({ kind, enabled: true, contentHint: '', getSettings: () => ({}) }) as unknown as MediaStreamTrack;
 
 beforeEach(() => {
   vi.useFakeTimers();

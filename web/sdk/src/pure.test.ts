@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { backoff } from './backoff';
 import { wantedCodecs } from './codecs';
 import { type Joined, type Participant, parseServerMessage } from './protocol';
+import { encodingsOf } from './publisher';
 import { applyEvent, rosterOf } from './roster';
 
 const person = (id: string, more: Partial<Participant> = {}): Participant => ({
@@ -157,5 +158,28 @@ describe('codecs', () => {
 
   it('are the browser’s choice where it has none of ours', () => {
     expect(wantedCodecs('send', 'video', [codec('video/H264'), codec('video/rtx')])).toEqual([]);
+  });
+});
+
+describe('what is sent of a screen', () => {
+  const shared = (width?: number, height?: number) =>
+    ({ getSettings: () => ({ width, height }) }) as unknown as MediaStreamTrack;
+  const sizes = (track: MediaStreamTrack | null) =>
+    encodingsOf('screen', track).map(({ rid, scaleResolutionDownBy }) => [rid, scaleResolutionDownBy]);
+
+  it('is half of it too, unless it is so small that browsers send one size', () => {
+    const both = [
+      ['h', 2],
+      ['f', 1],
+    ];
+    expect(sizes(shared(1_920, 1_080))).toEqual(both);
+    expect(sizes(shared(480, 270))).toEqual(both);
+    expect(sizes(null)).toEqual(both);
+    expect(sizes(shared())).toEqual(both);
+    expect(sizes(shared(400, 300))).toEqual([
+      ['h', 1],
+      ['f', 1],
+    ]);
+    expect(encodingsOf('camera', shared(320, 180))[0]?.scaleResolutionDownBy).toBe(4);
   });
 });

@@ -6,7 +6,7 @@ use model::ParticipantId;
 use sfu::{PeerKey, Sfu};
 
 use super::Room;
-use crate::{MeetingFact, PlaneError, track::Track};
+use crate::{MeetingFact, PlaneError};
 
 impl Room {
     /// Returns his earlier connection.
@@ -36,16 +36,26 @@ impl Room {
     /// All he sends comes by a connection that numbers its packets anew, and maybe just below those of the one before, where they would be
     /// taken for late ones.
     pub(crate) fn begin_anew(&mut self, participant: ParticipantId, sfu: &mut Sfu) {
+        for kind in TrackKind::ALL {
+            self.renew_track(participant, kind, sfu);
+        }
+    }
+
+    /// The layers of his camera are others than they were taken for.
+    pub(crate) fn renew_camera(&mut self, participant: ParticipantId, sfu: &mut Sfu) {
+        self.renew_track(participant, TrackKind::Camera, sfu);
+    }
+
+    fn renew_track(&mut self, participant: ParticipantId, kind: TrackKind, sfu: &mut Sfu) {
         let member = self.member(participant);
-        member.tracks.iter_mut().for_each(Track::renew);
-        for source in TrackKind::ALL.map(|kind| member.source(kind)) {
-            self.pending.remove(&source);
-            if let Some(track) = self.feed_tracks.get_mut(&source) {
-                track.renew();
-            }
-            if let Some(to) = self.routes.get(&source) {
-                sfu.renew(to);
-            }
+        member.tracks[kind as usize].renew();
+        let source = member.source(kind);
+        self.pending.remove(&source);
+        if let Some(track) = self.feed_tracks.get_mut(&source) {
+            track.renew();
+        }
+        if let Some(to) = self.routes.get(&source) {
+            sfu.renew(to);
         }
     }
 

@@ -72,6 +72,13 @@ impl Header<'_> {
     }
 }
 
+/// The number for the whole transport in a packet with such a header, where it has one.
+pub(crate) fn transport_number(extensions: &Extensions, packet: &[u8]) -> Option<u16> {
+    // It is written first.
+    let [head, high, low] = *packet.get(16..)?.first_chunk()?;
+    extensions.transport.filter(|id| head == id << 4 | 1).map(|_| u16::from_be_bytes([high, low]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +113,10 @@ mod tests {
             [0xbe, 0xde, 0, 3, 0x31, 0x77, 0x88, 0x22, 0xab, 0xcd, 0xef, 0x10, voice | 30, 0x41, b'a', b'0'];
         let expected = [&[0x90][..], &plain[1..], &extensions].concat();
         assert_eq!(written(&header, &all), expected);
+        let number = |extensions, packet: &[u8]| transport_number(&extensions, packet);
+        assert_eq!(number(all, &expected), Some(0x7788));
+        assert_eq!(number(Extensions { transport: Some(2), ..all }, &expected), None);
+        assert_eq!(number(all, &plain), None);
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(super) struct History(VecDeque<Kept>);
 
 /// An [`Outgoing`] without its gaps.
 pub(super) struct Kept {
+    /// Or the whole datagram, of a stream that has no other for retransmissions.
     pub(super) payload: Arc<[u8]>,
     /// Extended.
     pub(super) seq: u64,

@@ -120,8 +120,9 @@ impl Egress {
             .filter(|slot| self.streams[*slot].config.resent(None).is_some())
             .max_by_key(|slot| (kept(&self.streams[*slot]), std::cmp::Reverse(*slot)));
         let Some(slot) = latest else { return false };
-        match self.streams[slot].kept.latest() {
-            Some(packet) => self.emit(slot, &packet, As::Resent, now, out),
+        let stream = &self.streams[slot];
+        match stream.kept.latest().filter(|packet| stream.config.resent(Some(packet.codec)).is_some()) {
+            Some(packet) => _ = self.emit(slot, &packet, As::Resent, now, out),
             None => {
                 let forwarded = Forwarded { seq: 0, timestamp: 0, ids: None };
                 let codec = Codec::Video(VideoCodec::Vp8);

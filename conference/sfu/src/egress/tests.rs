@@ -15,6 +15,11 @@ const BYTES: usize = 1_100;
 
 /// One to whom a voice and a picture are sent, and who has reported nothing yet.
 fn egress(now: Instant) -> Egress {
+    egress_with(Some(97), now)
+}
+
+/// The same, whose pictures' retransmissions have this payload type.
+fn egress_with(resent: Option<u8>, now: Instant) -> Egress {
     let keys = Keys { profile: SrtpProfile::AEAD_AES_128_GCM, material: vec![7; 56], is_client: true };
     let srtp = Srtp::new(&str0m::crypto::from_feature_flags(), &keys).unwrap();
     let stream = |ssrc: u32, codec, clock_rate| StreamConfig {
@@ -24,10 +29,10 @@ fn egress(now: Instant) -> Egress {
         payload_types: vec![PayloadType {
             codec,
             number: 96,
-            resent: Some(97).filter(|_| codec == PICTURE),
+            resent: resent.filter(|_| codec == PICTURE),
             red: Some(63).filter(|_| codec == VOICE),
         }],
-        resent_ssrc: Some(RESENT_SSRC).filter(|_| codec == PICTURE),
+        resent_ssrc: resent.map(|_| RESENT_SSRC).filter(|_| codec == PICTURE),
         clock_rate,
         extensions: Extensions { transport: Some(1), ..Extensions::default() },
     };
@@ -122,6 +127,18 @@ fn missing(seqs: std::ops::Range<u16>) -> Vec<u8> {
     report
 }
 
+/// Which of the first packets of the transport have come (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
+fn arrived(came: &[bool]) -> Vec<u8> {
+    let sizes = came.iter().enumerate().fold(0_u16, |all, (at, came)| all | u16::from(*came) << (13 - at));
+    let times = came.iter().filter(|came| **came).count();
+    let mut report = vec![0x8f, 205, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 1, 0, came.len() as u8, 0, 0, 1, 0];
+    report.extend((1 << 15 | sizes).to_be_bytes());
+    report.extend(std::iter::repeat_n(4, times));
+    report.resize(report.len().next_multiple_of(4), 0);
+    report[3] = (report.len() / 4 - 1) as u8;
+    report
+}
+
 // RFC 4588
 #[test]
 fn a_lost_key_frame_comes_again_whole_and_what_is_before_it_not_where_the_line_was_full() {
@@ -158,13 +175,48 @@ fn a_lost_key_frame_comes_again_whole_and_what_is_before_it_not_where_the_line_w
     assert_eq!(egress.passed(start).refused, refused, "and nobody misses it");
 }
 
+/// Datagrams that have left, without reports.
+fn media(out: &mut Outbox) -> Vec<Vec<u8>> {
+    let datagrams = out
+        .transmits
+        .drain(..)
+        .flat_map(|transmit| transmit.bytes.chunks(transmit.segment).map(<[u8]>::to_vec).collect::<Vec<_>>());
+    datagrams.filter(|datagram| !(192..=223).contains(&datagram[1])).collect()
+}
+
+// RFC 7714 §11.1
+#[test]
+fn who_knows_no_retransmissions_gets_what_he_lost_as_it_was() {
+    let start = Instant::now();
+    let (mut egress, mut out) = (egress_with(None, start), Outbox::default());
+    let keys = Keys { profile: SrtpProfile::AEAD_AES_128_GCM, material: vec![7; 56], is_client: false };
+    let mut his = Srtp::new(&str0m::crypto::from_feature_flags(), &keys).unwrap();
+    for seq in 100..140 {
+        egress.send(1, packet(PICTURE, seq, 500), start, &mut out);
+    }
+    (0..50).for_each(|later| egress.wake(start + Duration::from_millis(later), &mut out));
+    let sent = media(&mut out);
+    assert_eq!(sent.len(), 40);
+    let mut hear = |egress: &mut Egress, ms: u64, report: &[u8]| {
+        let (now, asked) = (start + Duration::from_millis(ms), his.protect_report(report).unwrap());
+        assert!(egress.reported(&asked, now, &mut out, |_| {}));
+        (0..100).for_each(|later| egress.wake(now + Duration::from_millis(later), &mut out));
+        media(&mut out)
+    };
+    // Of the first four he has two.
+    assert!(hear(&mut egress, 60, &arrived(&[true, false, false, true])).is_empty());
+    assert_eq!(egress.passed(start).missed, 2);
+    assert!(hear(&mut egress, 200, &missing(101..103)) == sent[1..3], "byte for byte");
+    assert!(hear(&mut egress, 240, &missing(101..103)).is_empty(), "they are under way");
+    assert!(hear(&mut egress, 400, &missing(101..102)) == sent[1..2], "and lost again");
+    hear(&mut egress, 900, &arrived(&[true, true, true, true]));
+    assert_eq!((egress.passed(start).arrived, egress.passed(start).missed), (2, 2), "the line has lost them");
+    assert!(hear(&mut egress, 950, &missing(200..202)).is_empty(), "never sent");
+}
+
 /// How many packets of which stream have left.
 fn left(out: &mut Outbox) -> (usize, usize) {
-    let datagrams = out.transmits.drain(..).flat_map(|transmit| {
-        transmit.bytes.chunks(transmit.segment).map(|datagram| datagram[..12].to_vec()).collect::<Vec<_>>()
-    });
-    // Reports are no packets.
-    let media: Vec<_> = datagrams.filter(|head| !(192..=223).contains(&head[1])).collect();
+    let media = media(out);
     let pictures = media.iter().filter(|head| head[8..12] == PICTURE_SSRC.to_be_bytes()).count();
     (media.len() - pictures, pictures)
 }
