@@ -503,6 +503,8 @@ mod tests {
             handle_formats(packager);
             handle_seconds(packager, 0..4);
             let whole = packager.take_whole();
+            // As the spool says it when it has them; by now they have left the disk for the storage.
+            whole.iter().for_each(|(name, _)| packager.handle_kept(name));
             handle_seconds(packager, 4..60);
             whole
         });
