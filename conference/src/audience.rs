@@ -100,6 +100,17 @@ pub struct WatchAbout {
     pub start_ms: Option<i64>,
 }
 
+/// What becomes of a request of a player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Everyone may watch: caches on the way may keep the answer for all.
+    Open,
+    /// He may, by his pass: the answer is his alone.
+    Passed,
+    /// He may not.
+    Shut,
+}
+
 #[derive(Default)]
 pub(crate) struct Audience {
     settings: Lately<Option<WatchSettings>>,
@@ -314,14 +325,15 @@ impl Conference {
         Ok(Some(pass(&settings, meeting, viewer, until_s)))
     }
 
-    /// Whether this request of a player may be answered.
-    pub async fn may_watch(&self, livestream: BroadcastId, pass: Option<&str>) -> Result<bool, StoreError> {
+    /// Whether this request of a player may be answered, and for whom.
+    pub async fn may_watch(&self, livestream: BroadcastId, pass: Option<&str>) -> Result<Gate, StoreError> {
         let meeting = self.meeting_of(livestream);
-        let Some(settings) = self.settings_of(meeting).await? else { return Ok(true) };
+        let Some(settings) = self.settings_of(meeting).await? else { return Ok(Gate::Open) };
         if settings.access == WatchAccess::Public {
-            return Ok(true);
+            return Ok(Gate::Open);
         }
-        Ok(pass.is_some_and(|pass| is_good(&settings, meeting, pass, now_ms() / 1_000)))
+        let is_his = pass.is_some_and(|pass| is_good(&settings, meeting, pass, now_ms() / 1_000));
+        Ok(if is_his { Gate::Passed } else { Gate::Shut })
     }
 
     /// What changes when somebody else may watch than before: who was let in then is asked anew.

@@ -50,7 +50,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use accounts::{Account, AccountChange, AccountRefused, NewAccount, ResetBy, add_account};
-pub use audience::{Credentials, PASS_LASTS, Viewers, WatchAbout, WatchRefused, viewer_of};
+pub use audience::{Credentials, Gate, PASS_LASTS, Viewers, WatchAbout, WatchRefused, viewer_of};
 pub use booking::{BookRefused, Capacity, FreeSlot, MeetingInfo};
 pub use bookmarks::BookmarkRefused;
 pub use calling::Admission;

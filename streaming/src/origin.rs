@@ -124,6 +124,9 @@ pub enum OriginError {
     /// It should have come by now: the studio is (re)starting or overloaded.
     #[error("not there in time")]
     NotYet,
+    /// The storage that has it doesn't answer, or refuses us.
+    #[error("the storage is away")]
+    Away,
 }
 
 impl Origin {
@@ -168,10 +171,11 @@ impl Origin {
                 let folder = self.dvr.folder.as_ref().ok_or(OriginError::NotFound)?;
                 let body = match (tokio::fs::read(spool::folder_of(folder, id).join(&name)).await, &self.storage) {
                     (Ok(body), _) => body.into(),
-                    (Err(_), Some(storage)) => {
-                        let got = timeout(WAIT_MAX, storage.get_all(&spool::key(id, &name))).await;
-                        got.map_err(|_| OriginError::NotYet)?.map_err(|_| OriginError::NotFound)?
-                    }
+                    (Err(_), Some(storage)) => match timeout(WAIT_MAX, storage.get_all(&spool::key(id, &name))).await {
+                        Ok(Ok(body)) => body,
+                        Ok(Err(error)) if error.is_missing() => return Err(OriginError::NotFound),
+                        Ok(Err(_)) | Err(_) => return Err(OriginError::Away),
+                    },
                     // It may have left the playlist a moment ago.
                     (Err(_), None) => return Err(OriginError::NotFound),
                 };
@@ -376,7 +380,7 @@ mod tests {
     use super::*;
     use crate::{
         cadence,
-        storage::tests::memory,
+        storage::tests::{away, memory},
         wire::{AccessUnit, Format},
     };
 
@@ -486,6 +490,26 @@ mod tests {
             }
             assert_eq!(origin.get(id(), name, None).await, Err(OriginError::NotFound));
         }
+    }
+
+    // product: B6
+    #[tokio::test]
+    async fn what_a_storage_has_that_is_away_is_not_said_to_be_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let dvr = DvrConfig { folder: Some(folder.path().join("live")), window: Duration::from_secs(600) };
+        let origin = Origin::new(dvr, Some(away()), None);
+        let shelf = origin.open(id()).unwrap();
+        let whole = shelf.change(|packager| {
+            handle_formats(packager);
+            handle_seconds(packager, 0..4);
+            let whole = packager.take_whole();
+            // As the spool says it when it has them; by now they have left the disk for the storage.
+            whole.iter().for_each(|(name, _)| packager.handle_kept(name));
+            handle_seconds(packager, 4..60);
+            whole
+        });
+        let (name, _) = whole.first().unwrap();
+        assert_eq!(origin.get(id(), name, None).await, Err(OriginError::Away));
     }
 
     /// Fourteen seconds of a livestream.

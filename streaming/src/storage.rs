@@ -89,6 +89,13 @@ pub enum StorageError {
     File(#[from] std::io::Error),
 }
 
+impl StorageError {
+    /// It answers, and has no such thing.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused(object_store::Error::NotFound { .. }))
+    }
+}
+
 /// A way to it. Clones lead to the same.
 #[derive(Clone)]
 pub struct Storage {
@@ -225,9 +232,9 @@ impl Storage {
         const WELL: u8 = 1;
         const AWAY: u8 = 2;
         let refused = match &result {
+            Ok(_) | Err(StorageError::File(_)) => None,
             // What was removed meanwhile is missing, and nothing is wrong.
-            Ok(_) | Err(StorageError::File(_) | StorageError::Refused(object_store::Error::NotFound { .. })) => None,
-            Err(error @ StorageError::Refused(_)) => Some(error),
+            Err(error) => (!error.is_missing()).then_some(error),
         };
         let state = if refused.is_some() { AWAY } else { WELL };
         let before = self.seen.swap(state, Ordering::Relaxed);

@@ -76,6 +76,24 @@ impl Viewer<'_> {
         assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
         Ok(answer.status().as_u16())
     }
+
+    /// What caches are told of a file.
+    async fn cache(&self, file: &str, cookie: &str) -> Result<String> {
+        let url = format!("http://{}/live/{}/{file}", self.server.web, self.livestream);
+        let answer = http().get(url).header("cookie", cookie).send().await?;
+        Ok(answer.headers()["cache-control"].to_str()?.to_owned())
+    }
+
+    /// The same of a livestream's three kinds of files: what changes, what never does, and what has been waited for.
+    async fn caches(&self, cookie: &str) -> Result<[String; 3]> {
+        let reload = format!("video.m3u8?_HLS_msn={}", self.next_segment(cookie).await?);
+        let init = self.init(cookie).await?;
+        Ok([
+            self.cache("index.m3u8", cookie).await?,
+            self.cache(&init, cookie).await?,
+            self.cache(&reload, cookie).await?,
+        ])
+    }
 }
 
 const SCRIPT: &str = "<img src=x onerror='window.ran = 1'><script>window.ran = 2</script>";
@@ -130,6 +148,11 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     assert_eq!(viewer.status("index.m3u8", &pass).await?, 200);
     assert_eq!(viewer.status(&viewer.init(&pass).await?, &pass).await?, 200);
     let again = viewer.attend(json!({"viewer": me, "password": "246810"})).await?.expect("a pass is renewed");
+    // What he is let in to is his: no cache on the way hands it to the next one (RFC 9111 §5.2.2.7).
+    assert_eq!(viewer.caches(&pass).await?, ["private, no-cache", "private, max-age=300", "private, max-age=2"]);
+    for file in ["index.m3u8", "video-init-0.mp4", "chat"] {
+        assert_eq!(viewer.cache(file, "").await?, "no-store", "a refusal of {file}");
+    }
     // Nobody waits for what is far away, and one viewer for so much at once.
     let next = viewer.next_segment(&pass).await?;
     let far =
@@ -216,6 +239,8 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
 
     set(json!({"access": "public"})).await?;
     assert_eq!(member.status("video.m3u8", "").await?, 200);
+    assert_eq!(member.caches("").await?, ["no-cache", "max-age=300", "max-age=2"], "everybody's, and a CDN's");
+    assert_eq!(member.cache("video-0.m4s", "").await?, "no-store", "what isn't there");
     // Guessing ends after some tries.
     set(json!({"access": "password", "password": "97531"})).await?;
     let watching = member.attend(json!({"viewer": me, "password": "97531"})).await?.expect("the right password");

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::future::RouteFuture,
 };
-use conference::{PASS_LASTS, viewer_of};
+use conference::{Gate, PASS_LASTS, viewer_of};
 use futures_util::future::{BoxFuture, Either};
 use model::BroadcastId;
 use streaming::{CacheFor, Coding, HlsFile, MULTIVARIANT, OriginError};
@@ -33,6 +33,12 @@ const PASS: &str = "huitong-watch";
 
 /// A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+
+/// Of what is refused: in a moment it may be there, or for somebody else.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
+/// When to ask again for what should be there, or for one thing less at once. In seconds.
+const AGAIN: HeaderValue = HeaderValue::from_static("1");
 
 /// Header fields of an answer, and what HTTP adds.
 const FIELDS: usize = 12;
@@ -61,12 +67,13 @@ pub(crate) async fn gate(
 ) -> Response {
     let language = Language::of(request.headers());
     let id = path.get("broadcast").and_then(|id| id.parse::<BroadcastId>().ok());
-    let mut response = match id {
-        None => Problem::new(Code::NotFound, language).into_response(),
-        Some(id) => match admission(&app, id, request.headers()).await {
-            Ok(_) => next.run(request).await,
-            Err(code) => Problem::new(code, language).into_response(),
-        },
+    let refused = match id {
+        None => Some(Code::NotFound),
+        Some(id) => admission(&app, id, request.headers()).await.err(),
+    };
+    let mut response = match refused {
+        None => next.run(request).await,
+        Some(code) => ([(header::CACHE_CONTROL, NOT_KEPT)], Problem::new(code, language)).into_response(),
     };
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     response
@@ -140,17 +147,21 @@ fn media_path(path: &str) -> Option<(BroadcastId, &str)> {
 
 async fn media(app: &App, peer: SocketAddr, head: &request::Parts) -> Response {
     let mut response = match find(app, peer, head).await {
-        Ok(file) => serve(file, &head.headers),
-        Err(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS)) => {
-            (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")]).into_response()
+        Ok((file, gate)) => serve(file, gate, &head.headers),
+        Err(refused) => {
+            let response = match refused {
+                Refused::Plainly(status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)) => {
+                    (status, [(header::RETRY_AFTER, AGAIN)]).into_response()
+                }
+                Refused::Plainly(status) => status.into_response(),
+                Refused::Elsewhere(id) => {
+                    let there = [(header::LOCATION, text(format!("/live/{id}/{MULTIVARIANT}")))];
+                    (StatusCode::TEMPORARY_REDIRECT, there).into_response()
+                }
+                Refused::Because(code) => Problem::new(code, Language::of(&head.headers)).into_response(),
+            };
+            ([(header::CACHE_CONTROL, NOT_KEPT)], response).into_response()
         }
-        Err(Refused::Plainly(status)) => status.into_response(),
-        Err(Refused::Elsewhere(id)) => {
-            let there = [(header::LOCATION, text(format!("/live/{id}/{MULTIVARIANT}")))];
-            (StatusCode::TEMPORARY_REDIRECT, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], there)
-                .into_response()
-        }
-        Err(Refused::Because(code)) => Problem::new(code, Language::of(&head.headers)).into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
@@ -167,9 +178,9 @@ enum Refused {
     Elsewhere(BroadcastId),
 }
 
-async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<HlsFile, Refused> {
+async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<(HlsFile, Gate), Refused> {
     let (id, name) = media_path(head.uri.path()).ok_or(Refused::Because(Code::NotFound))?;
-    let pass = admission(app, id, &head.headers).await.map_err(Refused::Because)?;
+    let (pass, gate) = admission(app, id, &head.headers).await.map_err(Refused::Because)?;
     if name == MULTIVARIANT {
         // What names its parts never has two meanings, so that proxies can't mix two livestreams up; this alone stands for the meeting.
         let now = app.conference.livestream_at(id);
@@ -180,21 +191,22 @@ async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<HlsF
     let who = [Some(Who::Network(model::network_of(peer.ip()))), pass.as_deref().and_then(viewer_of).map(Who::Viewer)];
     let waiting = app.tally.enter(who);
     let _waiting = waiting.ok_or(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS))?;
-    app.origin.get(id, name, head.uri.query()).await.map_err(|error| match error {
+    let found = app.origin.get(id, name, head.uri.query()).await.map_err(|error| match error {
         OriginError::NotFound => Refused::Because(Code::NotFound),
         OriginError::Gone => Refused::Plainly(StatusCode::GONE),
         // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
         OriginError::BadRequest | OriginError::TooFar => Refused::Plainly(StatusCode::BAD_REQUEST),
-        OriginError::NotYet => Refused::Plainly(StatusCode::SERVICE_UNAVAILABLE),
-    })
+        OriginError::NotYet | OriginError::Away => Refused::Plainly(StatusCode::SERVICE_UNAVAILABLE),
+    });
+    Ok((found?, gate))
 }
 
-/// The pass of who may watch.
-async fn admission(app: &App, id: BroadcastId, headers: &HeaderMap) -> Result<Option<String>, Code> {
+/// The pass of who may watch, if he has one, and whether he needs it.
+async fn admission(app: &App, id: BroadcastId, headers: &HeaderMap) -> Result<(Option<String>, Gate), Code> {
     let pass = shown_pass(headers);
     match app.conference.may_watch(id, pass.as_deref()).await {
-        Ok(true) => Ok(pass),
-        Ok(false) => Err(Code::NoPass),
+        Ok(Gate::Shut) => Err(Code::NoPass),
+        Ok(gate) => Ok((pass, gate)),
         Err(error) => {
             tracing::error!(%error, "a viewer can't be looked up");
             Err(Code::Failed)
@@ -217,10 +229,12 @@ pub(crate) async fn preflight() -> impl IntoResponse {
     (StatusCode::NO_CONTENT, [(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN)])
 }
 
-fn serve(file: HlsFile, headers: &HeaderMap) -> Response {
+fn serve(file: HlsFile, gate: Gate, headers: &HeaderMap) -> Response {
+    // What one has a pass for is kept by his own browser alone: a cache on the way asks nobody for a pass (RFC 9111 §5.2.2.7).
+    let whose = if gate == Gate::Open { "" } else { "private, " };
     let cache = match file.cache {
-        CacheFor::Nothing => HeaderValue::from_static("no-cache"),
-        CacheFor::Seconds(seconds) => text(format!("max-age={seconds}")),
+        CacheFor::Nothing => text(format!("{whose}no-cache")),
+        CacheFor::Seconds(seconds) => text(format!("{whose}max-age={seconds}")),
     };
     let says = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let packed = file.packed.as_ref().and_then(|packed| Some((packed, coding_of(says(header::ACCEPT_ENCODING))?)));
@@ -319,12 +333,15 @@ mod tests {
         let asked = |known: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_str(known).unwrap());
-            serve(file(), &headers).status()
+            serve(file(), Gate::Open, &headers).status()
         };
         assert_eq!(asked("\"other\", W/\"video-1.m4s-4\""), StatusCode::NOT_MODIFIED);
         assert_eq!(asked("\"video-1.m4s-4-gzip\""), StatusCode::OK);
-        let plain = serve(file(), &HeaderMap::new());
+        let plain = serve(file(), Gate::Open, &HeaderMap::new());
         assert_eq!(plain.headers()[header::CACHE_CONTROL], "max-age=300");
+        // RFC 9111 §5.2.2.7
+        let closed = serve(file(), Gate::Passed, &HeaderMap::new());
+        assert_eq!(closed.headers()[header::CACHE_CONTROL], "private, max-age=300");
         assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
     }
 }
