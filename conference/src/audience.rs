@@ -11,7 +11,7 @@ use std::{
 };
 
 use hmac::{Hmac, KeyInit, Mac};
-use model::{BroadcastId, MeetingId, Permission, WatchAccess, check_password, network_of};
+use model::{BroadcastId, MeetingId, Pace, Paces, Permission, WatchAccess, check_password, network_of};
 use sha2::{Digest, Sha256};
 use store::{StoreError, WatchSettings};
 
@@ -34,6 +34,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Viewers of one livestream that are told apart; more are not counted.
 const VIEWERS_MAX: usize = 100_000;
+
+/// Of those, from one network: all of a company behind one address. More would be what one stranger can make a livestream's audience
+/// look like, who needs nothing but numbers for it; fewer are people who watch and aren't counted.
+const NETWORK_VIEWERS_MAX: u32 = 2_000;
+
+/// How fast viewers of one network are counted: a company opens the page within some minutes. Who is not counted at once says in 20
+/// seconds again that he is there.
+const ARRIVALS: Pace = Pace { at_once: 200.0, per_second: 20.0 };
 
 /// Livestreams whose viewers are counted; the oldest is forgotten.
 const COUNTED_MAX: usize = 1_000;
@@ -150,22 +158,37 @@ impl<T: Clone> Lately<T> {
     }
 }
 
-#[derive(Default)]
 struct Counts {
     livestreams: HashMap<BroadcastId, Count>,
     oldest: VecDeque<BroadcastId>,
+    arrivals: Paces<IpAddr>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self { livestreams: HashMap::new(), oldest: VecDeque::new(), arrivals: Paces::new(ARRIVALS) }
+    }
 }
 
 #[derive(Default)]
 struct Count {
-    seen: HashMap<u128, Instant>,
+    seen: HashMap<u128, Seen>,
+    /// How many of them came from where.
+    networks: HashMap<IpAddr, u32>,
     peak: usize,
     /// When it was last looked who has gone.
     looked: Option<Instant>,
 }
 
+/// A viewer who is counted.
+struct Seen {
+    at: Instant,
+    /// Where he came from, where he drew his number himself.
+    network: Option<IpAddr>,
+}
+
 impl Counts {
-    fn note(&mut self, livestream: BroadcastId, viewer: u128, now: Instant) -> Viewers {
+    fn note(&mut self, livestream: BroadcastId, viewer: u128, network: Option<IpAddr>, now: Instant) -> Viewers {
         if !self.livestreams.contains_key(&livestream) {
             self.oldest.push_back(livestream);
             if self.oldest.len() > COUNTED_MAX
@@ -176,8 +199,11 @@ impl Counts {
         }
         let count = self.livestreams.entry(livestream).or_default();
         count.forget_gone(now);
-        if count.seen.len() < VIEWERS_MAX || count.seen.contains_key(&viewer) {
-            count.seen.insert(viewer, now);
+        if let Some(seen) = count.seen.get_mut(&viewer) {
+            seen.at = now;
+        } else if count.has_room(network) && network.is_none_or(|network| self.arrivals.take(network, now).is_ok()) {
+            count.seen.insert(viewer, Seen { at: now, network });
+            network.into_iter().for_each(|network| *count.networks.entry(network).or_default() += 1);
         }
         count.peak = count.peak.max(count.seen.len());
         Viewers { live: count.seen.len(), peak: count.peak }
@@ -191,13 +217,22 @@ impl Counts {
 }
 
 impl Count {
+    fn has_room(&self, network: Option<IpAddr>) -> bool {
+        let of_network = network.and_then(|network| self.networks.get(&network)).copied().unwrap_or_default();
+        self.seen.len() < VIEWERS_MAX && of_network < NETWORK_VIEWERS_MAX
+    }
+
     /// Among thousands who each say a word, looking at all with every word would be most of what the server does.
     fn forget_gone(&mut self, now: Instant) {
         if self.looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK_EVERY) {
             return;
         }
         self.looked = Some(now);
-        self.seen.retain(|_, at| now.saturating_duration_since(*at) < GONE_AFTER);
+        self.seen.retain(|_, seen| now.saturating_duration_since(seen.at) < GONE_AFTER);
+        self.networks.clear();
+        for network in self.seen.values().filter_map(|seen| seen.network) {
+            *self.networks.entry(network).or_default() += 1;
+        }
     }
 }
 
@@ -343,9 +378,10 @@ impl Conference {
         Ok(closed.map(|settings| sha256(&settings.signing_key)))
     }
 
-    /// A viewer says that he is there.
-    pub fn note_viewer(&self, livestream: BroadcastId, viewer: u128) -> Viewers {
-        lock(&self.audience().counts).note(livestream, viewer, Instant::now())
+    /// A viewer says that he is there. `source` is where from, where the number is of his own drawing: of one network not more are
+    /// counted, nor faster, than a large company has.
+    pub fn note_viewer(&self, livestream: BroadcastId, viewer: u128, source: Option<IpAddr>) -> Viewers {
+        lock(&self.audience().counts).note(livestream, viewer, source.map(network_of), Instant::now())
     }
 
     /// How many watch.
@@ -485,18 +521,41 @@ mod tests {
     fn viewers_are_counted_once_and_leave() {
         let (mut counts, start) = (Counts::default(), Instant::now());
         let [a, b] = [1, 2].map(BroadcastId::from_u128);
-        counts.note(a, 1, start);
-        counts.note(a, 2, start);
-        assert_eq!(counts.note(a, 1, start), Viewers { live: 2, peak: 2 });
+        counts.note(a, 1, None, start);
+        counts.note(a, 2, None, start);
+        assert_eq!(counts.note(a, 1, None, start), Viewers { live: 2, peak: 2 });
         assert_eq!(counts.of(b, start), Viewers::default());
-        counts.note(a, 1, start + GONE_AFTER / 2);
+        counts.note(a, 1, None, start + GONE_AFTER / 2);
         let just_before = start + GONE_AFTER - LOOK_EVERY / 2;
         assert_eq!(counts.of(a, just_before), Viewers { live: 2, peak: 2 });
         assert_eq!(counts.of(a, start + GONE_AFTER), Viewers { live: 2, peak: 2 }, "not looked for again so soon");
         assert_eq!(counts.of(a, just_before + LOOK_EVERY), Viewers { live: 1, peak: 2 });
         for n in 0..2 * COUNTED_MAX as u128 {
-            counts.note(BroadcastId::from_u128(n), 1, start);
+            counts.note(BroadcastId::from_u128(n), 1, None, start);
         }
         assert_eq!((counts.livestreams.len(), counts.oldest.len()), (COUNTED_MAX, COUNTED_MAX));
+    }
+
+    // product: B4
+    #[test]
+    fn a_network_adds_as_many_viewers_as_a_large_company_has_and_no_stranger_takes_the_others_places() {
+        let (mut counts, start, livestream) = (Counts::default(), Instant::now(), BroadcastId::from_u128(1));
+        let [here, there] = [1, 2].map(|n| Some(IpAddr::from([10, 0, 0, n])));
+        let mut note = |viewers: std::ops::Range<u128>, network, seconds: f64| {
+            let now = start + Duration::from_secs_f64(seconds);
+            viewers.map(|viewer| counts.note(livestream, viewer, network, now).live).last().unwrap()
+        };
+        assert_eq!(note(0..10_000, here, 0.0), 200, "all at once");
+        assert_eq!(note(0..10_000, here, 10.0), 400, "and who said it again is counted once");
+        assert_eq!(note(10_000..10_100, there, 10.0), 500, "others are not concerned");
+        for second in 0..100 {
+            note(0..10_000, here, 11.0 + f64::from(second));
+        }
+        assert_eq!(note(0..10_000, here, 111.0), 2_000, "and the others have gone");
+        assert_eq!(note(10_000..10_100, there, 111.0), 2_100);
+        // Whom the server has given his number is counted.
+        assert_eq!(note(20_000..20_500, None, 111.0), 2_600);
+        assert_eq!(note(30_000..30_001, there, 200.0), 1, "who has gone takes no place");
+        assert_eq!(note(40_000..50_000, here, 300.0), 200);
     }
 }

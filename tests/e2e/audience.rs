@@ -265,6 +265,37 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     Ok(())
 }
 
+// product: B4
+#[tokio::test(flavor = "multi_thread")]
+async fn no_stranger_makes_an_audience_out_of_numbers() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    host.command(json!({"type": "start_broadcast"})).await?;
+    host.next(|message| message["event"]["broadcast"]["state"] == "live").await?;
+    let url = format!("http://{}/api/v1/broadcasts/{id}/viewers", server.web);
+    let watch = async |from: &reqwest::Client, viewer: u32| -> Result<u64> {
+        let answer = from.post(&url).json(&json!({"viewer": format!("{viewer:x}")})).send().await?;
+        assert_eq!(answer.status(), StatusCode::OK, "nobody is shut out for it");
+        answer.json::<Value>().await?["viewers"].as_u64().context("a count")
+    };
+    let began = std::time::Instant::now();
+    let here = http();
+    let mut seen = 0;
+    for viewer in 0..1_000 {
+        seen = watch(&here, viewer).await?;
+    }
+    // An office comes at once; after it, people one after the other.
+    let most = 201 + (began.elapsed().as_secs_f64() * 20.0) as u64;
+    assert!((200..=most).contains(&seen) && seen < 1_000, "{seen} of at most {most}");
+    let there = reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2])).build()?;
+    let before = watch(&here, 0).await?;
+    assert_eq!(watch(&there, 2_000).await?, before + 1, "others are counted");
+    Ok(())
+}
+
 // product: B5
 #[tokio::test(flavor = "multi_thread")]
 async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Result<()> {

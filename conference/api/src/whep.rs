@@ -77,7 +77,7 @@ async fn hold(app: App, listed: Listed, seat: Arc<StageSeat>, livestream: Broadc
                 if app.conference.watch_epoch(livestream).await.is_ok_and(|now| now != epoch) {
                     return;
                 }
-                app.conference.note_viewer(livestream, seat.viewer.uuid().as_u128());
+                app.conference.note_viewer(livestream, seat.viewer.uuid().as_u128(), None);
             }
         }
     }

@@ -139,7 +139,8 @@ async fn attend(
     let pass = admitted.map_err(|refused| watch_problem(&caller, refused))?;
     // Only livestreams there are have viewers.
     let known = app.origin.is_live(id) || app.recordings.replay(id).is_some();
-    let viewers = if known { app.conference.note_viewer(id, viewer) } else { app.conference.viewers(id) };
+    let viewers =
+        if known { app.conference.note_viewer(id, viewer, Some(caller.source)) } else { app.conference.viewers(id) };
     let pass_seconds = pass.as_ref().map(|_| PASS_LASTS.as_secs());
     let view = AttendView { viewers: viewers.live, viewers_peak: viewers.peak, pass_seconds };
     let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(view)).into_response();
