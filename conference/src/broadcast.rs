@@ -20,6 +20,7 @@ pub(crate) struct Livestream {
     undecodable: BTreeSet<(ParticipantId, bool)>,
     /// How people are called, where recordings keep each voice by itself.
     names: BTreeMap<ParticipantId, String>,
+    gallery: Gallery,
 }
 
 /// Whether what is recorded was public.
@@ -37,6 +38,7 @@ impl Livestream {
             pushed: BTreeSet::new(),
             undecodable: BTreeSet::new(),
             names: BTreeMap::new(),
+            gallery: Gallery::default(),
         })
     }
 
@@ -106,7 +108,7 @@ impl Livestream {
                 self.names = names;
             }
         }
-        let scene = scene(layout, &meeting.participants, speaking, active);
+        let scene = scene(layout, &meeting.participants, speaking, active, &mut self.gallery);
         if scene != self.shown {
             self.shown = scene.clone();
             self.broadcast.show(scene);
@@ -124,12 +126,55 @@ pub(crate) fn state_of(fact: &BroadcastFact) -> BroadcastState {
     if *fact == BroadcastFact::Live { BroadcastState::Live } else { BroadcastState::Restarting }
 }
 
+/// Who has which place in a gallery that has fewer places than there are people: who speaks is seen, and takes the place of who has
+/// been silent longest.
+#[derive(Default)]
+struct Gallery {
+    /// Who spoke last is first; who never did isn't here.
+    spoke: Vec<ParticipantId>,
+    places: Vec<ParticipantId>,
+}
+
+impl Gallery {
+    /// These people, in their order where there are places for all.
+    fn seat<'a>(
+        &mut self,
+        people: Vec<&'a Participant>,
+        active: Option<ParticipantId>,
+        places_max: usize,
+    ) -> Vec<&'a Participant> {
+        let is_there = |id: &ParticipantId| people.iter().any(|person| person.id == *id);
+        self.spoke.retain(|id| is_there(id) && Some(*id) != active);
+        if let Some(active) = active.filter(is_there) {
+            self.spoke.insert(0, active);
+        }
+        let mut seen = people;
+        if seen.len() > places_max {
+            // A stable sort: of those who never spoke, the last ones are left out.
+            seen.sort_by_key(|person| self.spoke.iter().position(|id| *id == person.id).unwrap_or(usize::MAX));
+            seen.truncate(places_max);
+            // Who was seen before stays where he was.
+            let is_new = |person: &&&Participant| !self.places.contains(&person.id);
+            let mut new = seen.iter().filter(is_new).copied().collect::<Vec<_>>().into_iter();
+            let kept = self
+                .places
+                .iter()
+                .filter_map(|id| seen.iter().find(|person| person.id == *id).copied().or_else(|| new.next()));
+            let kept: Vec<_> = kept.take(places_max).collect();
+            seen = kept.into_iter().chain(new).collect();
+        }
+        self.places = seen.iter().map(|person| person.id).collect();
+        seen
+    }
+}
+
 /// Who is seen: a shared screen first, then who speaks, then the others in the order they came.
 fn scene(
     layout: Layout,
     participants: &[Participant],
     speaking: &[ParticipantId],
     active: Option<ParticipantId>,
+    gallery: &mut Gallery,
 ) -> Scene {
     let mut tiles = Vec::new();
     let is_shown = |person: &&Participant| person.connected && person.room.is_none();
@@ -140,11 +185,15 @@ fn scene(
     for person in people.iter().filter(|person| person.screen) {
         tiles.push(tile(person, TileKind::Video(TrackKind::Screen), false));
     }
+    let places_max = Scene::tiles_max(layout);
+    if layout == Layout::Gallery {
+        people = gallery.seat(people, active, places_max.saturating_sub(tiles.len()));
+    }
     for person in people {
         let kind = if person.camera { TileKind::Video(TrackKind::Camera) } else { TileKind::Avatar };
         tiles.push(tile(person, kind, speaking.contains(&person.id)));
     }
-    tiles.truncate(Scene::tiles_max(layout));
+    tiles.truncate(places_max);
     Scene { layout, tiles }
 }
 
@@ -202,7 +251,7 @@ mod tests {
             Participant { camera: true, connected: false, ..web(6) },
         ];
         let check = |layout, active: Option<u128>, expected: &[(u128, TileKind)]| {
-            let shown = scene(layout, &people, &[id(2), id(5)], active.map(id));
+            let shown = scene(layout, &people, &[id(2), id(5)], active.map(id), &mut Gallery::default());
             assert_eq!(shown.layout, layout);
             let tiles: Vec<_> = shown.tiles.iter().map(|tile| (tile.participant, tile.kind)).collect();
             let expected: Vec<_> = expected.iter().map(|(number, kind)| (id(*number), *kind)).collect();
@@ -220,17 +269,59 @@ mod tests {
         // In a gallery everyone keeps his place.
         check(Layout::Gallery, Some(3), &[(4, SCREEN), (2, avatar), (3, CAMERA), (4, CAMERA), (1, avatar)]);
         check(Layout::PictureInPicture, Some(3), &[(4, SCREEN), (3, CAMERA)]);
-        assert_eq!(scene(Layout::Speaker, &[], &[], Some(id(1))).tiles, []);
+        assert_eq!(scene(Layout::Speaker, &[], &[], Some(id(1)), &mut Gallery::default()).tiles, []);
     }
 
     #[test]
     fn a_layout_shows_no_more_than_it_has_places_for() {
         let people: Vec<_> = (1..40).map(|number| person(number, ViaKind::Phone)).collect();
         for layout in [Layout::Speaker, Layout::Gallery, Layout::PictureInPicture] {
-            let shown = scene(layout, &people, &[], Some(id(30)));
+            let shown = scene(layout, &people, &[], Some(id(30)), &mut Gallery::default());
             assert_eq!(shown.tiles.len(), Scene::tiles_max(layout));
-            let first = if layout == Layout::Gallery { id(1) } else { id(30) };
-            assert_eq!(shown.tiles[0].participant, first, "{layout:?}");
+            assert_eq!(shown.tiles[0].participant, id(30), "{layout:?}");
         }
+    }
+
+    // product: B2
+    #[test]
+    fn who_speaks_in_a_full_gallery_takes_the_place_of_who_was_silent_longest() {
+        let mut people: Vec<_> = (1..=20).map(|number| person(number, ViaKind::Phone)).collect();
+        let mut gallery = Gallery::default();
+        let mut shown = |people: &[Participant], active: Option<u128>| {
+            let seen = scene(Layout::Gallery, people, &[], active.map(id), &mut gallery).tiles;
+            seen.iter().map(|tile| tile.participant.uuid().as_u128()).collect::<Vec<_>>()
+        };
+        let first: Vec<u128> = (1..=16).collect();
+        assert_eq!(shown(&people, None), first);
+        assert_eq!(shown(&people, Some(3)), first, "who is seen keeps his place");
+        let with = |at: usize, who: u128, before: &[u128]| {
+            let mut places = before.to_vec();
+            places[at] = who;
+            places
+        };
+        // Of those who never spoke, the last one goes.
+        let second = with(15, 19, &first);
+        assert_eq!(shown(&people, Some(19)), second);
+        assert_eq!(shown(&people, None), second, "and he stays when he is silent");
+        for number in 1..=16 {
+            shown(&people, Some(number));
+        }
+        let third = shown(&people, Some(16));
+        assert!(!third.contains(&19), "he has been silent longest: {third:?}");
+        let place = third.iter().position(|number| *number == 3).unwrap();
+        for number in [1, 2] {
+            shown(&people, Some(number));
+        }
+        assert_eq!(shown(&people, Some(20)), with(place, 20, &third), "of all who spoke, 3 did longest ago");
+        // A screen takes a place, and who goes gives one.
+        people[3].screen = true;
+        let beside = shown(&people, None);
+        assert_eq!((beside.len(), beside[0]), (16, 4));
+        assert!(beside[1..].contains(&20));
+        people.drain(4..12);
+        assert_eq!(
+            shown(&people, Some(20))[1..],
+            people.iter().map(|person| person.id.uuid().as_u128()).collect::<Vec<_>>()
+        );
     }
 }
