@@ -250,7 +250,9 @@ fn what_was_live_is_seen_again_at_the_same_address() -> Result<()> {
     host.click("toggle-recording")?;
     host.see(&by_id("recording"))?;
     viewer.see("[data-state=playing]")?;
-    viewer.until("document.querySelector('[data-testid=watch-latency]').dataset.seconds > 0")?;
+    // B1: two seconds; on a machine that runs the browsers too, twice that is a failure of ours.
+    viewer.until("Number(document.querySelector('[data-testid=watch-latency]').dataset.seconds) > 0")?;
+    viewer.until("Number(document.querySelector('[data-testid=watch-latency]').dataset.seconds) < 4")?;
     assert_eq!(viewer.evaluate("document.documentElement.scrollWidth")?, 360, "it fits a narrow phone");
     is_sound(&mut viewer, "the livestream")?;
     viewer.until("document.querySelector('video').currentTime > 4")?;

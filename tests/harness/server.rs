@@ -321,8 +321,17 @@ with sqlite3.connect(path, timeout=30) as db:
 
     /// Makes its studio touch memory that isn't there.
     pub fn fault_studio(&self) -> Result<()> {
+        self.signal_studio("-SEGV")
+    }
+
+    /// It hangs, as one whose driver never comes back.
+    pub fn hang_studio(&self) -> Result<()> {
+        self.signal_studio("-STOP")
+    }
+
+    fn signal_studio(&self, signal: &str) -> Result<()> {
         let parent = self.child.id().to_string();
-        let status = Command::new("pkill").args(["-SEGV", "-P", &parent, "huitong-studio"]).status()?;
+        let status = Command::new("pkill").args([signal, "-P", &parent, "huitong-studio"]).status()?;
         if !status.success() {
             bail!("there is no studio");
         }
