@@ -73,7 +73,7 @@ pub struct StreamingConfig {
     /// What codes the pictures: the name of a GStreamer element, or `software` for none that needs hardware. The best that
     /// works where not set, and where that one doesn't.
     pub encoder: Option<String>,
-    /// How many cores all broadcasts together may count on; the machine's where not set.
+    /// How many cores all broadcasts together may count on; where not set the machine's, as far as others leave it time.
     pub cores: Option<usize>,
     /// It may be pushed to addresses that are not the public internet's.
     pub private_push: bool,
@@ -132,6 +132,9 @@ impl Streaming {
         let language = config.captions.as_ref().map(|captions| captions.language.as_str());
         let origin = Origin::new(config.dvr.clone(), of_segments, language);
         let budget = Budget::new(cores, config.full_hd);
+        if config.cores.is_none() {
+            tokio::spawn(budget.keep_looking());
+        }
         Self { config: Arc::new(config), origin, recordings, budget }
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Outlets {
     burden: Burden,
     /// When the last report came.
     heard: Option<Instant>,
+    /// Pictures since then.
+    pictures: u32,
     published: Option<Published>,
     recorder: Option<Recorder>,
     pushers: BTreeMap<u32, Pusher>,
@@ -89,6 +91,7 @@ impl Outlets {
             stage,
             burden: Burden::default(),
             heard: None,
+            pictures: 0,
             published,
             recorder,
             pushers,
@@ -171,8 +174,10 @@ impl Outlets {
     fn measure(&mut self, cpu_ms: u64) {
         let now = Instant::now();
         let used = cpu_ms.saturating_sub(self.report.cpu_ms) as f64 / 1e3;
+        let pictures = std::mem::take(&mut self.pictures);
         if let Some(before) = self.heard.replace(now) {
-            self.place.measured(used / now.duration_since(before).as_secs_f64());
+            let seconds = now.duration_since(before).as_secs_f64();
+            self.place.measured(used / seconds, (f64::from(pictures) / seconds) as u32);
         }
     }
 
@@ -275,6 +280,7 @@ impl Outlets {
     }
 
     fn unit(&mut self, unit: AccessUnit) {
+        self.pictures += u32::from(unit.track == Track::Video);
         if unit.track.is_main() {
             let told = self.recorder.as_mut().map(|recorder| recorder.unit(unit.clone()));
             self.recorded(told);

@@ -82,6 +82,8 @@ impl Server {
             ("HUITONG_MEDIA__WEBRTC", webrtc.to_string()),
             ("HUITONG_MEDIA__RTP_PORTS", format!("{rtp_first}-{}", rtp_first + RTP_PORTS - 1)),
             ("HUITONG_METRICS__BIND", metrics.to_string()),
+            // All of them, however busy browsers and builds keep the machine.
+            ("HUITONG_LIVESTREAM__CORES", std::thread::available_parallelism()?.to_string()),
             // Tests speak in steady tones, which are music to the one and noise to the other; the stories of both turn them on.
             ("HUITONG_MEDIA__MUTE_MUSIC", "false".to_owned()),
             ("HUITONG_MEDIA__DENOISE", "false".to_owned()),
