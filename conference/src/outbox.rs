@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use store::{OutboxItem, StoreError, Webhook};
+use streaming::{Recording, RecordingNews, Removed};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -92,6 +93,8 @@ pub enum Happened {
     ParticipantLeft,
     /// A recording can be had.
     RecordingReady,
+    /// One is gone: it was too old, or gave way to others.
+    RecordingRemoved,
     /// It can be watched.
     LivestreamStarted,
     /// It is over.
@@ -100,12 +103,13 @@ pub enum Happened {
 
 impl Happened {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::MeetingStarted,
         Self::MeetingEnded,
         Self::ParticipantJoined,
         Self::ParticipantLeft,
         Self::RecordingReady,
+        Self::RecordingRemoved,
         Self::LivestreamStarted,
         Self::LivestreamEnded,
     ];
@@ -119,6 +123,7 @@ impl Happened {
             Self::ParticipantJoined => "participant.joined",
             Self::ParticipantLeft => "participant.left",
             Self::RecordingReady => "recording.ready",
+            Self::RecordingRemoved => "recording.removed",
             Self::LivestreamStarted => "livestream.started",
             Self::LivestreamEnded => "livestream.ended",
         }
@@ -187,25 +192,51 @@ impl Conference {
         }
     }
 
-    /// Writes down which recordings can be had, likewise.
+    /// Writes down which recordings can be had, and which no longer, likewise.
     pub(crate) async fn keep_telling_recordings(self) {
-        let Some(mut ready) = self.shared.resources.streaming.recordings().ready() else { return };
+        let Some(mut news) = self.shared.resources.streaming.recordings().news() else { return };
         let stopping = self.shared.stopping.clone();
         loop {
-            let recording = tokio::select! {
+            let told = tokio::select! {
                 biased;
-                recording = ready.recv() => recording,
+                told = news.recv() => told,
                 () = stopping.cancelled() => None,
             };
-            let Some(recording) = recording else { return };
-            let file = format!("/api/v1/recordings/{}/file", recording.id);
-            let about =
-                json!({"id": recording.id, "seconds": recording.seconds, "bytes": recording.bytes, "file": file});
-            let told = self.emit(recording.meeting, Happened::RecordingReady, json!({"recording": about})).await;
+            let told = match told {
+                None => return,
+                Some(RecordingNews::Ready(recording)) => self.tell_ready(&recording).await,
+                Some(RecordingNews::Removed(recording, why)) => self.tell_removed(&recording, why).await,
+            };
             if let Err(error) = told {
                 tracing::error!(%error, "webhooks can't be told of a recording");
             }
         }
+    }
+
+    async fn tell_ready(&self, recording: &Recording) -> Result<(), StoreError> {
+        let file = format!("/api/v1/recordings/{}/file", recording.id);
+        let about = json!({"id": recording.id, "seconds": recording.seconds, "bytes": recording.bytes, "file": file});
+        self.emit(recording.meeting, Happened::RecordingReady, json!({"recording": about})).await
+    }
+
+    /// Nobody has done it, and somebody will look for it.
+    async fn tell_removed(&self, recording: &Recording, why: Removed) -> Result<(), StoreError> {
+        let why = match why {
+            Removed::Age => "age",
+            Removed::Room => "quota",
+        };
+        let (id, owner, meeting) = (recording.id, recording.owner, recording.meeting);
+        let site = match recording.site {
+            Some(site) => Some(site),
+            None => self.store().account(owner).await?.map(|owner| owner.site),
+        };
+        if let Some(site) = site {
+            let object = format!("recording {id} of account {owner}, meeting {meeting}: {why}");
+            self.note(site, None, "recording.remove", &object).await;
+        }
+        let about =
+            json!({"id": id, "owner": owner, "title": recording.title, "bytes": recording.bytes, "reason": why});
+        self.emit(meeting, Happened::RecordingRemoved, json!({"recording": about})).await
     }
 
     async fn emit(&self, meeting: MeetingId, happened: Happened, data: Value) -> Result<(), StoreError> {

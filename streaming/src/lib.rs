@@ -43,7 +43,9 @@ pub use feed::Feed;
 pub use ingest::{IngestError, IngestInput, IngestOutput};
 pub use origin::{CacheFor, Coding, HlsFile, MULTIVARIANT, Origin, OriginError};
 pub use recording::RecordingFailed;
-pub use recordings::{Film, NewRecording, RecordedTrack, Recording, RecordingConfig, Recordings, StoredFilm};
+pub use recordings::{
+    Film, NewRecording, RecordedTrack, Recording, RecordingConfig, RecordingNews, Recordings, Removed, StoredFilm,
+};
 pub use scene::{Scene, Tile, TileKind};
 pub use storage::{Storage, StorageConfig, StorageError};
 

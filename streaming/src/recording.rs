@@ -411,7 +411,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::{NewRecording, RecordingConfig, Recordings};
+    use crate::{NewRecording, RecordingConfig, RecordingNews, Recordings};
 
     impl Output for Vec<u8> {
         fn sync(&mut self) -> io::Result<()> {
@@ -431,7 +431,7 @@ mod tests {
         let config = RecordingConfig { folder: Some(folder.path().to_owned()), quota_bytes, ..Default::default() };
         let recordings = Recordings::open(config, "/bin/false".into(), None);
         let (meeting, owner) = (MeetingId::from_u128(1), AccountId::new(uuid::Uuid::nil()));
-        let new = NewRecording { meeting, broadcast: None, owner, title: String::new() };
+        let new = NewRecording { meeting, broadcast: None, owner, site: None, title: String::new() };
         std::array::from_fn(|_| Writer::new(Vec::new(), recordings.draft(new.clone()).unwrap().allowance()))
     }
 
@@ -517,9 +517,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = RecordingConfig { folder: Some(folder.path().to_owned()), ..Default::default() };
         let recordings = Recordings::open(config, "/bin/false".into(), None);
-        let mut told = recordings.ready().unwrap();
+        let mut told = recordings.news().unwrap();
         let (meeting, owner) = (MeetingId::from_u128(1), AccountId::new(uuid::Uuid::nil()));
-        let new = NewRecording { meeting, broadcast: None, owner, title: "例会".to_owned() };
+        let new = NewRecording { meeting, broadcast: None, owner, site: None, title: "例会".to_owned() };
         let mut recorder = Recorder::start(recordings.draft(new).unwrap()).unwrap();
         let [picture, sound] = formats();
         let Format::Video { width, height, avcc } = picture.clone() else { unreachable!("a picture") };
@@ -538,7 +538,10 @@ mod tests {
             recorder.run_ended().unwrap();
         }
         drop(recorder);
-        let mut film = async || timeout(Duration::from_secs(20), told.recv()).await.expect("a film").unwrap();
+        let mut film = async || match timeout(Duration::from_secs(20), told.recv()).await.expect("a film") {
+            Some(RecordingNews::Ready(film)) => film,
+            other => panic!("{other:?} and no film"),
+        };
         let mut films = [film().await, film().await];
         films.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         let [both, last] = films.map(|film| (film.title, film.seconds));

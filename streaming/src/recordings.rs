@@ -1,5 +1,5 @@
 //! The recordings on this machine's disk: a folder with a film and a note about it for each, how long they are kept, and
-//! how much room they may take.
+//! how much room they may take, all and those of each site (`room`).
 //!
 //! ```text
 //! {id}.json         the note, see [`Recording`]
@@ -11,22 +11,22 @@
 //!
 //! Where there is a [`Storage`], the film moves there when it is finished, and the note stays: see `moving`.
 
+mod room;
+
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
     thread,
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::Stream;
-use model::{AccountId, BroadcastId, MeetingId};
+use model::{AccountId, BroadcastId, MeetingId, SiteId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
@@ -44,7 +44,8 @@ pub struct RecordingConfig {
     pub folder: Option<PathBuf>,
     /// Older ones are removed; 0 keeps them for ever.
     pub keep_days: u32,
-    /// All together that are on the disk; the oldest give way to a new one, which ends when it alone is larger.
+    /// All together that are on the disk; old ones give way to a new one, which ends when it alone is larger. Each site that has some has an
+    /// equal share: nothing of one that has no more than that gives way to others.
     pub quota_bytes: u64,
     /// Each voice is kept as a file of its own as well.
     pub tracks: bool,
@@ -62,8 +63,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// After so much more of a running recording it is looked whether all still fit; each look costs a walk over all notes.
 const SWEEP_BYTES: u64 = 1 << 20;
 
-/// Finished recordings that wait to be told of: more end at once only when a server stops.
-const READY_MAX: usize = 256;
+/// News that wait to be told: more recordings end at once only when a server stops.
+const NEWS_MAX: usize = 256;
 
 /// What is known of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub struct Recording {
     pub broadcast: Option<BroadcastId>,
     /// Whose meeting.
     pub owner: AccountId,
+    /// And of which site; unknown of those from before this was written down, which count as a site of their owner's own.
+    #[serde(default)]
+    pub site: Option<SiteId>,
     /// Its topic.
     pub title: String,
     /// Milliseconds since 1970, UTC.
@@ -131,6 +135,24 @@ impl Recording {
     }
 }
 
+/// What becomes of recordings without anybody's doing it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RecordingNews {
+    /// It can be fetched.
+    Ready(Recording),
+    /// It is gone.
+    Removed(Recording, Removed),
+}
+
+/// Why a recording was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// It was older than they are kept.
+    Age,
+    /// The room was needed, and its site had more than its share.
+    Room,
+}
+
 /// A file of a finished recording, wherever it is.
 #[derive(Debug)]
 pub enum Film {
@@ -171,6 +193,8 @@ pub struct NewRecording {
     pub broadcast: Option<BroadcastId>,
     /// Whose meeting.
     pub owner: AccountId,
+    /// And of which site.
+    pub site: Option<SiteId>,
     /// Its topic.
     pub title: String,
 }
@@ -190,10 +214,10 @@ pub(crate) struct Shelf {
     studio: PathBuf,
     notes: Mutex<Vec<Recording>>,
     /// Bytes of those that are being recorded.
-    running: AtomicU64,
-    ready: mpsc::Sender<Recording>,
+    running: Mutex<BTreeMap<Uuid, u64>>,
+    news: mpsc::Sender<RecordingNews>,
     /// Until somebody listens.
-    news: Mutex<Option<mpsc::Receiver<Recording>>>,
+    told: Mutex<Option<mpsc::Receiver<RecordingNews>>>,
 }
 
 impl Recordings {
@@ -203,12 +227,12 @@ impl Recordings {
         let mut notes = config.folder.as_deref().map(read_notes).unwrap_or_default();
         notes.sort_by_key(|note| note.started_ms);
         let broken: Vec<Uuid> = notes.iter().filter(|note| !note.ready).map(|note| note.id).collect();
-        let (ready, news) = mpsc::channel(READY_MAX);
-        let news = Mutex::new(Some(news));
+        let (news, told) = mpsc::channel(NEWS_MAX);
+        let told = Mutex::new(Some(told));
         let finished: Vec<Uuid> = notes.iter().filter(|note| note.ready).map(|note| note.id).collect();
         let notes = Mutex::new(notes);
-        let (storage_of_all, errand, running) = (storage.clone(), Notify::new(), AtomicU64::new(0));
-        let shelf = Shelf { config, storage: storage_of_all, errand, studio, notes, running, ready, news };
+        let (storage_of_all, errand, running) = (storage.clone(), Notify::new(), Mutex::default());
+        let shelf = Shelf { config, storage: storage_of_all, errand, studio, notes, running, news, told };
         // Its note was written, and then the server died.
         for part in finished.into_iter().filter_map(|id| shelf.path(id, "part.mp4")) {
             let _none = fs::remove_file(part);
@@ -227,10 +251,10 @@ impl Recordings {
         recordings
     }
 
-    /// Each that becomes ready from the start on, for the first who asks.
+    /// What happens from the start on, for the first who asks.
     #[must_use]
-    pub fn ready(&self) -> Option<mpsc::Receiver<Recording>> {
-        self.shelf.news.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub fn news(&self) -> Option<mpsc::Receiver<RecordingNews>> {
+        self.shelf.told.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Removes what becomes too old, for as long as there is a handle.
@@ -334,6 +358,7 @@ impl Recordings {
             meeting: new.meeting,
             broadcast: new.broadcast,
             owner: new.owner,
+            site: new.site,
             title: new.title,
             started_ms: jiff::Timestamp::now().as_millisecond(),
             seconds: 0.0,
@@ -373,8 +398,8 @@ impl Draft {
     pub(crate) fn another(&self) -> io::Result<Self> {
         let note = self.shelf.notes(|notes| notes.iter().find(|note| note.id == self.id).cloned());
         let note = note.ok_or_else(|| io::Error::other("the recording is gone"))?;
-        let Recording { meeting, broadcast, owner, title, .. } = note;
-        Recordings { shelf: Arc::clone(&self.shelf) }.draft(NewRecording { meeting, broadcast, owner, title })
+        let Recording { meeting, broadcast, owner, site, title, .. } = note;
+        Recordings { shelf: Arc::clone(&self.shelf) }.draft(NewRecording { meeting, broadcast, owner, site, title })
     }
 
     pub(crate) fn create(&self) -> io::Result<File> {
@@ -403,7 +428,7 @@ impl Draft {
     }
 
     pub(crate) fn allowance(&self) -> Allowance {
-        Allowance { shelf: Arc::clone(&self.shelf), taken: 0 }
+        Allowance { shelf: Arc::clone(&self.shelf), id: self.id, taken: 0 }
     }
 
     /// It ends: the plain file is made, which takes a second for an hour.
@@ -415,6 +440,7 @@ impl Draft {
 /// What one recording has written of what all that run may write together. Given back when it is dropped: its files are counted then.
 pub(crate) struct Allowance {
     shelf: Arc<Shelf>,
+    id: Uuid,
     taken: u64,
 }
 
@@ -422,13 +448,22 @@ impl Allowance {
     /// Room for so many bytes more, or [`io::ErrorKind::QuotaExceeded`].
     pub(crate) fn take(&mut self, bytes: u64) -> io::Result<()> {
         let quota = self.shelf.config.quota_bytes;
-        let more = |running: u64| running.checked_add(bytes).filter(|sum| *sum <= quota);
-        let taken = self.shelf.running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.map_err(|_| io::Error::new(io::ErrorKind::QuotaExceeded, "the recordings' quota is used up"))?;
+        let is_taken = self.shelf.running(|running| {
+            let fits =
+                running.values().try_fold(bytes, |sum, taken| sum.checked_add(*taken)).is_some_and(|sum| sum <= quota);
+            if fits {
+                *running.entry(self.id).or_default() += bytes;
+            }
+            fits
+        });
+        let is_full = || io::Error::new(io::ErrorKind::QuotaExceeded, "the recordings' quota is used up");
+        if !is_taken {
+            return Err(is_full());
+        }
         let before = self.taken / SWEEP_BYTES;
         self.taken += bytes;
-        if self.taken / SWEEP_BYTES > before {
-            self.shelf.sweep();
+        if self.taken / SWEEP_BYTES > before && self.shelf.sweep().contains(&self.id) {
+            return Err(is_full());
         }
         Ok(())
     }
@@ -436,13 +471,28 @@ impl Allowance {
 
 impl Drop for Allowance {
     fn drop(&mut self) {
-        self.shelf.running.fetch_sub(self.taken, Ordering::Relaxed);
+        self.shelf.running(|running| {
+            if let Some(taken) = running.get_mut(&self.id) {
+                *taken = taken.saturating_sub(self.taken);
+            }
+            running.retain(|_, taken| *taken > 0);
+        });
     }
 }
 
 impl Shelf {
     fn notes<T>(&self, look: impl FnOnce(&mut Vec<Recording>) -> T) -> T {
         look(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn running<T>(&self, look: impl FnOnce(&mut BTreeMap<Uuid, u64>) -> T) -> T {
+        look(&mut self.running.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn tell(&self, news: RecordingNews) {
+        if self.news.try_send(news).is_err() {
+            tracing::warn!("nobody is told of a recording");
+        }
     }
 
     fn path(&self, id: Uuid, ending: &str) -> Option<PathBuf> {
@@ -499,7 +549,8 @@ impl Shelf {
         let written = fs::metadata(&part).map_or(0, |data| data.len());
         // What has no picture is a header alone.
         if (written == 0 || seconds == Some(0.0)) && !whole.exists() {
-            return self.remove(id);
+            self.remove(id);
+            return;
         }
         let mut length = None;
         if written > 0 {
@@ -533,30 +584,26 @@ impl Shelf {
                 Err(error) => tracing::error!(%id, %error, "a recording's note can't be written"),
             }
             tracing::info!(%id, seconds = note.seconds, bytes, "recording ready");
-            if self.ready.try_send(note).is_err() {
-                tracing::warn!(%id, "nobody is told of a recording");
-            }
+            self.tell(RecordingNews::Ready(note));
             self.errand.notify_one();
         }
         self.sweep();
     }
 
-    /// Removes what is too old, then the oldest until the rest fits.
-    fn sweep(&self) {
-        let (oldest, running) = (self.oldest_kept(), self.running.load(Ordering::Relaxed));
-        let doomed = self.notes(|notes| {
-            let on_disk = |note: &Recording| if note.stored || note.removed { 0 } else { note.bytes_of_all() };
-            let mut total = running + notes.iter().map(on_disk).sum::<u64>();
-            let mut doomed = Vec::new();
-            for note in notes.iter().filter(|note| note.is_there()) {
-                if note.started_ms < oldest || total > self.config.quota_bytes && !note.stored {
-                    total -= on_disk(note);
-                    doomed.push(note.id);
-                }
+    /// Removes what is too old, then what there is no room for. Those that are being recorded and have to end, for there is nothing else
+    /// of their sites that could give way.
+    fn sweep(&self) -> Vec<Uuid> {
+        let running = self.running(|running| running.clone());
+        let room::Verdict { doomed, full } =
+            self.notes(|notes| room::judge(notes, &running, self.oldest_kept(), self.config.quota_bytes));
+        for (note, why) in doomed {
+            // Another one may have swept at the same time.
+            if self.remove(note.id) {
+                tracing::info!(id = %note.id, owner = %note.owner, ?why, "recording gave way");
+                self.tell(RecordingNews::Removed(note, why));
             }
-            doomed
-        });
-        doomed.into_iter().for_each(|id| self.remove(id));
+        }
+        full
     }
 
     /// What began before it is too old. Milliseconds since 1970, UTC.
@@ -566,23 +613,26 @@ impl Shelf {
         if kept.is_zero() { i64::MIN } else { now - kept.as_millis() as i64 }
     }
 
-    fn remove(&self, id: Uuid) {
-        tracing::info!(%id, "recording removed");
-        if self.storage.is_none() {
-            return self.forget(id);
-        }
-        // It may be on its way to the storage right now: the note stays until that is told.
+    /// False where it was gone before.
+    fn remove(&self, id: Uuid) -> bool {
         let note = self.notes(|notes| {
-            let note = notes.iter_mut().find(|note| note.id == id)?;
+            let note = notes.iter_mut().find(|note| note.id == id && !note.removed)?;
             note.removed = true;
             Some(note.clone())
         });
-        let Some(note) = note else { return };
+        let Some(note) = note else { return false };
+        tracing::info!(%id, "recording removed");
+        if self.storage.is_none() {
+            self.forget(id);
+            return true;
+        }
+        // It may be on its way to the storage right now: the note stays until that is told.
         if let Err(error) = self.write_note(&note) {
             tracing::error!(%id, %error, "a recording's note can't be written");
         }
         self.remove_files(id);
         self.errand.notify_one();
+        true
     }
 
     /// Nothing is left of it.

@@ -185,7 +185,7 @@ mod tests {
     fn draft(folder: &Path, quota_bytes: u64) -> Draft {
         let config = RecordingConfig { folder: Some(folder.to_owned()), keep_days: 0, quota_bytes, tracks: true };
         let (meeting, owner) = (MeetingId::new(uuid::Uuid::nil()), AccountId::new(uuid::Uuid::nil()));
-        let new = NewRecording { meeting, broadcast: None, owner, title: String::new() };
+        let new = NewRecording { meeting, broadcast: None, owner, site: None, title: String::new() };
         Recordings::open(config, "/bin/false".into(), None).draft(new).unwrap()
     }
 

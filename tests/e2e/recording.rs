@@ -341,8 +341,11 @@ async fn a_power_cut_costs_a_recording_two_seconds_at_most() -> Result<()> {
     // A fragment is written when it has a second; one of these is more than what precedes the first.
     const FRAGMENT: Duration = Duration::from_secs(1);
     const FRAGMENT_BYTES: u64 = 8_000;
-    let server = Server::start()?;
+    let server = Server::start_with(&[("HUITONG_WEBHOOKS__PRIVATE", "true")])?;
     let user = User::login(&server, "host").await?;
+    let site = user.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let (url, webhooks) = receive()?;
+    user.post(&format!("/sites/{site}/webhooks"), json!({"url": url, "events": ["recording.removed"]})).await?;
     let (server, lasted) = tokio::task::spawn_blocking(move || -> Result<_> {
         let mut host = Browser::start(HOST, Colour::Red)?;
         host.login(server.web, "host", "Huitong-2026")?;
@@ -384,6 +387,20 @@ async fn a_power_cut_costs_a_recording_two_seconds_at_most() -> Result<()> {
     assert!(tone > 0.05, "{HOST} Hz is in the film at {tone}");
     let colour = middle(&film, "3")?;
     assert!(colour[0] > 120 && colour[1] < 90 && colour[2] < 90, "the host's camera is red: {colour:?}");
+
+    // Where there is no room for it any more, it goes; nobody did it, and so it is told and written down.
+    let server = server.restart_with(&[("HUITONG_WEBHOOKS__PRIVATE", "true"), ("HUITONG_RECORDING__QUOTA_GB", "0")])?;
+    let user = User { web: server.web, cookie: user.cookie };
+    let told = tokio::task::spawn_blocking(move || webhooks.recv_timeout(Duration::from_secs(60))).await?;
+    let told = told.context("no webhook")?;
+    let gone = &told["data"]["recording"];
+    assert_eq!((&told["type"], &gone["reason"]), (&json!("recording.removed"), &json!("quota")), "{told}");
+    assert_eq!((&gone["id"], &gone["title"]), (&recording["id"], &recording["title"]), "{told}");
+    assert_eq!(user.get("/recordings").await?["items"], json!([]));
+    let lines = user.get(&format!("/sites/{site}/audit")).await?;
+    let id = recording["id"].as_str().context("an id")?;
+    let is_it = |line: &Value| line["action"] == "recording.remove" && line["object"].to_string().contains(id);
+    assert!(lines["items"].as_array().context("a list")?.iter().any(is_it), "{lines}");
     Ok(())
 }
 

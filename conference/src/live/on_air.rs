@@ -70,7 +70,8 @@ impl Live {
 
     pub(super) fn apply_wishes(&mut self) {
         let title = self.meeting.snapshot().meeting.title;
-        let new = NewRecording { meeting: self.id, broadcast: None, owner: self.owner, title };
+        let new =
+            NewRecording { meeting: self.id, broadcast: None, owner: self.owner, site: Some(self.row.site), title };
         let Some(livestream) = &mut self.livestream else { return };
         if let Err(error) = livestream.publish(self.broadcast) {
             tracing::error!(%error, "livestream can't be published");

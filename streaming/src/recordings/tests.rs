@@ -102,7 +102,8 @@ async fn while_the_storage_is_away_everything_is_as_if_there_were_none() {
 }
 
 fn record(recordings: &Recordings, bytes: usize, seconds: f64) -> Uuid {
-    let new = NewRecording { meeting: id(1), broadcast: Some(id(2)), owner: id(3), title: "例会".to_owned() };
+    let new =
+        NewRecording { meeting: id(1), broadcast: Some(id(2)), owner: id(3), site: None, title: "例会".to_owned() };
     let draft = recordings.draft(new).unwrap();
     io::Write::write_all(&mut draft.create().unwrap(), &vec![7; bytes]).unwrap();
     let number = draft.id();
@@ -136,7 +137,7 @@ fn the_oldest_give_way_to_one_that_is_being_recorded() {
     let recordings = open(folder.path(), 0, 3 * SWEEP_BYTES);
     let first = record(&recordings, SWEEP_BYTES as usize, 1.0);
     let second = record(&recordings, SWEEP_BYTES as usize, 1.0);
-    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
+    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), site: None, title: String::new() };
     let draft = recordings.draft(new).unwrap();
     let mut allowance = draft.allowance();
     let left = |recordings: &Recordings| [first, second].map(|one| recordings.find(id(3), one).is_some());
@@ -155,8 +156,14 @@ fn the_oldest_give_way_to_one_that_is_being_recorded() {
 fn the_oldest_give_way() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = open(folder.path(), 0, 250);
-    let [_first, second, third] = [100, 100, 100].map(|bytes| record(&recordings, bytes, 1.0));
+    let [first, second, third] = [100, 100, 100].map(|bytes| record(&recordings, bytes, 1.0));
     assert_eq!(recordings.of(id(3)).iter().map(|note| note.id).collect::<Vec<_>>(), [third, second]);
+    // And that is told, once.
+    let mut news = recordings.news().unwrap();
+    let told: Vec<_> = std::iter::from_fn(|| news.try_recv().ok()).collect();
+    let gone: Vec<_> = told.iter().filter(|news| matches!(news, RecordingNews::Removed(..))).collect();
+    assert!(matches!(gone[..], [RecordingNews::Removed(note, Removed::Room)] if note.id == first), "{told:?}");
+    assert_eq!(told.len(), 4);
 }
 
 // product: B6
@@ -189,7 +196,7 @@ async fn the_old_are_removed_though_nobody_asks() {
 #[test]
 fn nothing_is_recorded_without_a_folder_and_an_empty_one_is_forgotten() {
     let none = Recordings::open(RecordingConfig::default(), "/bin/false".into(), None);
-    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
+    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), site: None, title: String::new() };
     assert!(none.draft(new).is_err());
     let folder = tempfile::tempdir().unwrap();
     let recordings = open(folder.path(), 0, u64::MAX);
@@ -215,7 +222,7 @@ fn whoever_dies_while_a_film_is_finished_leaves_enough_to_finish_it() {
         Recordings::open(config, studio.clone(), None)
     };
     let recordings = open();
-    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), title: String::new() };
+    let new = NewRecording { meeting: id(1), broadcast: None, owner: id(3), site: None, title: String::new() };
     let draft = recordings.draft(new).unwrap();
     let number = draft.id();
     io::Write::write_all(&mut draft.create().unwrap(), &[7; 100]).unwrap();
@@ -225,7 +232,7 @@ fn whoever_dies_while_a_film_is_finished_leaves_enough_to_finish_it() {
     draft.finish(12.0);
     fs::remove_dir(in_the_way).unwrap();
     let again = open();
-    let mended = again.ready().unwrap().blocking_recv().unwrap();
+    let Some(RecordingNews::Ready(mended)) = again.news().unwrap().blocking_recv() else { panic!("it is ready") };
     assert_eq!((mended.id, mended.seconds, mended.bytes), (number, 12.5, 100));
     // Its note is written, and what it was made of is gone, also where that was all that was left to do.
     let part = folder.path().join(format!("{number}.part.mp4"));

@@ -263,7 +263,7 @@ async fn a_recording_that_is_full_ends_and_the_livestream_goes_on() {
     let mut next = async || timeout(Duration::from_secs(30), facts.recv()).await.expect("a fact in time");
     assert_eq!(next().await, Some(BroadcastFact::Live));
     let (meeting, owner) = (MeetingId::from_u128(5), AccountId::from_u128(6));
-    let new = NewRecording { meeting, broadcast: Some(broadcast_id()), owner, title: "例会".to_owned() };
+    let new = NewRecording { meeting, broadcast: Some(broadcast_id()), owner, site: None, title: "例会".to_owned() };
     broadcast.record(new).unwrap();
     assert_eq!(next().await, Some(BroadcastFact::RecordingFailed(RecordingFailed::Full)));
     let pid = broadcast.studio_pid();
@@ -405,7 +405,7 @@ async fn a_recording_survives_the_server_and_becomes_a_plain_file() {
     scene.tiles.truncate(1);
     broadcast.show(scene);
     let (meeting, owner) = (MeetingId::from_u128(5), AccountId::from_u128(6));
-    let new = NewRecording { meeting, broadcast: Some(broadcast_id()), owner, title: "例会".to_owned() };
+    let new = NewRecording { meeting, broadcast: Some(broadcast_id()), owner, site: None, title: "例会".to_owned() };
     let start = Instant::now();
     broadcast.record(new).unwrap();
     sleep(Duration::from_secs(6)).await;
