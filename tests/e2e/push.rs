@@ -93,7 +93,10 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     // The same server over TLS, and a third behind a certificate by an authority that nobody knows.
     let (secure, forged) = (Stunnel::start(nginx.address)?, Stunnel::start(nginx.address)?);
     let authority = secure.authority();
+    // And one of our own make, whose keys are its encoders' tokens.
+    let own = format!("127.0.0.1:{}", tests::free_everywhere()?);
     let server = Server::start_with(&[
+        ("HUITONG_WEB__RTMP", &format!("[\"{own}\"]")),
         ("HUITONG_PUSH__PRIVATE", "true"),
         ("HUITONG_PUSH__AUTHORITY", authority.to_str().context("a path")?),
     ])?;
@@ -118,10 +121,21 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     add(&mut host, &format!("rtmp://{}/live/s3cret", mute.local_addr()?), "mute")?;
     add(&mut host, &format!("rtmps://{}/live/secure", secure.address), "secure")?;
     add(&mut host, &format!("rtmps://{}/live/forged", forged.address), "forged")?;
+    // Two that take no stream under this key: one hangs up, the other says so (NetStream.Publish.BadName).
+    add(&mut host, &format!("rtmp://{}/denied/s3cret", nginx.address), "denied")?;
+    let meeting = host.evaluate("window.huitong.state.meeting.id")?;
+    add(&mut host, &format!("rtmp://{own}/{}/s3cret", meeting.as_str().unwrap_or_default()), "wrong")?;
     let live = ["nginx", "srt", "secure", "stops"].map(|name| (name, "live"));
-    for (name, state) in live.into_iter().chain(["closed", "mute", "forged"].map(|name| (name, "retrying"))) {
+    for (name, state) in
+        live.into_iter().chain(["closed", "mute", "forged", "denied", "wrong"].map(|name| (name, "retrying")))
+    {
         host.until(&is(name, state)).with_context(|| format!("{name} is not {state}:\n{}", server.log()))?;
     }
+    let words = host.evaluate(
+        "[...document.querySelectorAll('[data-testid=push][data-state=retrying]')].map(push => push.innerText)",
+    )?;
+    let words: Vec<_> = words.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert!(words.len() == 5 && words.iter().all(|words| words.contains("Reconnecting")), "{words:?}");
     host.fill("push-url", "http://127.0.0.1/live/key")?;
     host.click("push-submit")?;
     host.see("[data-testid=push-problem]")?;
@@ -148,6 +162,18 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     stopping.kill()?;
     stopping.wait()?;
     host.see("[data-testid=broadcast][data-state=live]")?;
+
+    // Who refuses is asked again after 1, 2, 4 and then every 5 seconds, and never said to be live.
+    for target in ["/denied/•••", &format!("{own}/")] {
+        let log = server.log();
+        let of_target = || log.lines().filter(|line| line.contains(target));
+        for wait in ["1s", "2s", "4s", "5s"] {
+            let is_it =
+                |line: &str| line.contains("push failed and is tried again") && line.contains(&format!("wait={wait}"));
+            assert!(of_target().any(is_it), "{target} is not tried again after {wait}:\n{log}");
+        }
+        assert!(!of_target().any(|line| line.contains("push is live")), "{target}:\n{log}");
+    }
 
     // Its end is told to whoever listens; the key is nobody's business.
     let text = host.text("[data-testid=room]")?;

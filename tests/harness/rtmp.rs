@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::server::free;
 
-/// One RTMP server that writes down all it is sent.
+/// One RTMP server that writes down all it is sent as `live`, and takes nothing as `denied`.
 pub struct Rtmp {
     child: Child,
     folder: TempDir,
@@ -35,7 +35,7 @@ impl Rtmp {
              events {{ worker_connections 64; }}\n\
              rtmp {{ access_log off; server {{ listen {address}; application live {{\n\
                live on; record all; record_path {path}; record_suffix .flv;\n\
-             }} }} }}\n"
+             }} application denied {{ live on; deny publish all; }} }} }}\n"
         );
         fs::write(folder.path().join("nginx.conf"), configuration)?;
         let child = Command::new("/usr/sbin/nginx")
