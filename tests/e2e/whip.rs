@@ -261,6 +261,130 @@ async fn an_encoder_tells_candidates_and_begins_anew_by_patch() -> Result<()> {
     Ok(())
 }
 
+/// Numbers that look random and are the same each time (Knuth's generator).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit.max(1)
+    }
+}
+
+/// One command in one chunk (RTMP 1.0 §5.3.1): `connect` to an application.
+fn connect_command() -> Vec<u8> {
+    let mut body = b"\x02\0\x07connect\0\x3f\xf0\0\0\0\0\0\0\x03\0\x03app\x02\0\x04live\0\0\x09".to_vec();
+    let mut chunk = vec![3, 0, 0, 0, 0, 0, body.len() as u8, 20, 0, 0, 0, 0];
+    chunk.append(&mut body);
+    chunk
+}
+
+/// What a stranger sends after a good handshake: the command, cut, turned and grown, or chunks of which each says another length.
+fn garbled(dice: &mut Dice) -> Vec<u8> {
+    let mut sent = Vec::new();
+    for _ in 0..=dice.below(8) {
+        match dice.below(4) {
+            0 => sent.extend(connect_command()),
+            1 => {
+                let mut command = connect_command();
+                for _ in 0..=dice.below(6) {
+                    let at = dice.below(command.len());
+                    command[at] = dice.below(256) as u8;
+                }
+                sent.extend(command);
+            }
+            2 => {
+                // A message that begins as a long one and goes on as a shorter one.
+                for length in [1 + dice.below(1 << 16), dice.below(64)] {
+                    sent.extend([3, 0, 0, 0]);
+                    sent.extend(&(length as u32).to_be_bytes()[1..]);
+                    sent.extend([dice.below(24) as u8, 0, 0, 0, 0]);
+                    sent.extend(vec![dice.below(256) as u8; length.min(128)]);
+                }
+            }
+            _ => sent.extend((0..dice.below(200)).map(|_| dice.below(256) as u8).collect::<Vec<_>>()),
+        }
+    }
+    sent
+}
+
+// product: B9, reliability: A14
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_send_by_rtmp_ends_their_connection_and_nothing_else() -> Result<()> {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+    let own = format!("127.0.0.1:{}", tests::free_everywhere()?);
+    let mut server = Server::start_with(&[("HUITONG_WEB__RTMP", &format!("[\"{own}\"]"))])?;
+    let mut before = 0;
+    let mut dice = Dice(20_261_130);
+    for number in 0..10_000 {
+        // What allocators and logs keep is taken by then.
+        if number == 1_000 {
+            before = server.memory_kib()?;
+        }
+        let mut socket = TcpStream::connect(&own).await?;
+        if number % 4 == 0 {
+            // No handshake at all.
+            let nonsense: Vec<u8> = (0..dice.below(4_000)).map(|_| dice.below(256) as u8).collect();
+            let _reset = socket.write_all(&nonsense).await;
+        } else {
+            let mut hello = vec![0; 1 + 1_536];
+            hello[0] = 3;
+            socket.write_all(&hello).await?;
+            let mut answer = vec![0; 1 + 2 * 1_536];
+            socket.read_exact(&mut answer).await?;
+            let mut rest = answer[1..=1_536].to_vec();
+            rest.extend(garbled(&mut dice));
+            // It may hang up in the middle of it.
+            let _reset = socket.write_all(&rest).await;
+        }
+        let _reset = socket.shutdown().await;
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    }
+    assert!(server.is_running());
+    let grown = server.memory_kib()?.saturating_sub(before);
+    assert!(grown < 64 << 10, "{grown} KiB more than after the first thousand");
+    // Who means it comes in.
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let made = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
+    let key = made.body["token"].as_str().with_context(|| format!("a token: {}", made.body))?;
+    let url = format!("rtmp://{own}/{id}/{key}");
+    let _encoding = tokio::task::spawn_blocking(move || Encoding::start(&url, "red")).await??;
+    host.next(|message| message["event"]["participant"]["camera"] == true).await?;
+    Ok(())
+}
+
+// product: B9
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoder_for_whom_there_is_no_room_is_told_so_and_those_that_are_in_go_on() -> Result<()> {
+    let own = format!("127.0.0.1:{}", tests::free_everywhere()?);
+    let environment = [("HUITONG_WEB__RTMP", format!("[\"{own}\"]")), ("HUITONG_LIVESTREAM__CORES", "1".to_owned())];
+    let server = Server::start_with(&environment.each_ref().map(|(key, value)| (*key, value.as_str())))?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let made = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
+    let key = made.body["token"].as_str().with_context(|| format!("a token: {}", made.body))?;
+    let url = format!("rtmp://{own}/{id}/{key}");
+    let mut first = tokio::task::spawn_blocking({
+        let url = url.clone();
+        move || Encoding::start(&url, "red")
+    })
+    .await??;
+    host.next(|message| message["event"]["participant"]["camera"] == true).await?;
+    tokio::task::spawn_blocking(move || Encoding::start(&url, "blue")?.ends()).await??;
+    server.wait_for_log("encoder by RTMP has ended")?;
+    assert!(server.log().contains("this machine carries no more"), "{}", server.log());
+    assert!(first.0.try_wait()?.is_none(), "the first goes on");
+    Ok(())
+}
+
 /// An encoder as most are set up: pictures that refer to later ones, and a key frame every ten seconds. Killed when a test fails.
 struct Encoding(std::process::Child);
 

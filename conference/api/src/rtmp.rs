@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -76,6 +77,13 @@ enum Ended {
     Handshake(#[from] HandshakeError),
     #[error("no RTMP: {0}")]
     Session(#[from] ServerSessionError),
+    #[error("no RTMP: the library panicked")]
+    Panic,
+}
+
+/// The library reckons with lengths as strangers write them: a message that grows shorter while it comes is below nothing to it.
+fn read_by<T, E: Into<Ended>>(library: impl FnOnce() -> Result<T, E>) -> Result<T, Ended> {
+    catch_unwind(AssertUnwindSafe(library)).map_err(|_| Ended::Panic)?.map_err(Into::into)
 }
 
 /// Takes encoders until the program ends.
@@ -182,7 +190,7 @@ impl Encoder {
         let mut rest = loop {
             let count = self.read().await?;
             before += count;
-            match handshake.process_bytes(&self.buffer[..count])? {
+            match read_by(|| handshake.process_bytes(&self.buffer[..count]))? {
                 HandshakeProcessResult::InProgress { response_bytes } => self.write(&response_bytes).await?,
                 HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
                     self.write(&response_bytes).await?;
@@ -193,7 +201,7 @@ impl Encoder {
         let (mut session, results) = ServerSession::new(ServerSessionConfig::new())?;
         self.answer(&mut session, results).await?;
         loop {
-            let results = session.handle_input(&rest)?;
+            let results = read_by(|| session.handle_input(&rest))?;
             if let Some(wanted) = self.answer(&mut session, results).await? {
                 let joined = app.conference.join_encoder(wanted.meeting, &wanted.token, self.source).await;
                 let refused = match joined {
@@ -304,7 +312,7 @@ impl Encoder {
         let mut tags = BytesMut::new();
         loop {
             let count = self.read().await?;
-            let results = session.handle_input(&self.buffer[..count])?;
+            let results = read_by(|| session.handle_input(&self.buffer[..count]))?;
             let mut others = Vec::new();
             for result in results {
                 match result {
