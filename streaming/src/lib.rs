@@ -146,6 +146,12 @@ impl Streaming {
         self.origin.clone()
     }
 
+    /// The operator's picture for while nobody is there, where there is one.
+    #[must_use]
+    pub fn poster(&self) -> Option<PathBuf> {
+        self.config.poster.clone()
+    }
+
     /// What was recorded.
     #[must_use]
     pub fn recordings(&self) -> Recordings {

@@ -1,5 +1,7 @@
 //! The watch page in a viewer's hands: before it begins, on a telephone, going back, choosing, and without scripts' help.
 
+use std::process::Command;
+
 use anyhow::{Context, Result};
 use tests::{Browser, Colour, PASSWORD, Server, by_id};
 
@@ -228,7 +230,14 @@ fn where_no_script_may_feed_the_picture_the_browser_plays_by_itself() -> Result<
 // product: S8
 #[test]
 fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result<()> {
-    let server = Server::start()?;
+    let folder = tempfile::tempdir()?;
+    let poster = folder.path().join("poster.png");
+    let drawn = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "color=blue:size=320x180", "-frames:v", "1"])
+        .arg(&poster)
+        .status()?;
+    assert!(drawn.success(), "{drawn}");
+    let server = Server::start_with(&[("HUITONG_STUDIO__POSTER", poster.to_str().context("a path")?)])?;
     let mut host = Browser::start(0.0, Colour::Blue)?;
     host.login(server.web, "host", PASSWORD)?;
     host.click("book-open")?;
@@ -252,7 +261,16 @@ fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result
     viewer.until("document.querySelector('[data-testid=watch-poster]').innerText === '新品发布会'")?;
     let told = viewer.text("[data-testid=watch-planned]")?;
     assert!(told.starts_with("Planned to begin at ") && told.contains("9:05"), "{told}");
-    Ok(())
+    // Behind it is the operator's picture.
+    viewer.until(
+        "(async () => {
+           const picture = new Image();
+           picture.src = document.querySelector('video').poster;
+           await picture.decode();
+           return picture.naturalWidth === 320;
+         })()",
+    )?;
+    is_sound(&mut viewer, "the poster over a picture")
 }
 
 // product: B4, B6

@@ -22,7 +22,7 @@ mod whep;
 mod whip;
 mod wish;
 
-use std::{io, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -123,6 +123,8 @@ pub(crate) struct Parts {
     pub(crate) conference: Conference,
     pub(crate) origin: Origin,
     pub(crate) recordings: Recordings,
+    /// The picture of watch pages while they wait.
+    pub(crate) poster: Option<PathBuf>,
     pub(crate) sip: SipInfo,
     pub(crate) turn: Option<TurnConfig>,
     pub(crate) support: Support,
@@ -170,6 +172,7 @@ impl Web {
             conference,
             origin,
             recordings,
+            poster: streaming.poster(),
             sip,
             turn,
             support,
@@ -263,6 +266,7 @@ fn router(app: App) -> Router {
         .merge(live_routes(&app))
         .merge(whip::routes())
         .merge(whep::routes())
+        .route(live::POSTER, get(live::poster))
         .route("/sip", get(sip_socket::upgrade))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(|| async { "ok" }))

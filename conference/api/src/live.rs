@@ -19,6 +19,7 @@ use conference::{Gate, PASS_LASTS, viewer_of};
 use futures_util::future::{BoxFuture, Either};
 use model::BroadcastId;
 use streaming::{CacheFor, Coding, HlsFile, MULTIVARIANT, OriginError};
+use tower_http::services::ServeFile;
 use tower_service::Service;
 
 use crate::{
@@ -222,6 +223,22 @@ pub(crate) async fn file(
 ) -> Response {
     let (head, _) = request.into_parts();
     media(&app, peer, &head).await
+}
+
+/// Where the operator's picture is, which watch pages show while they wait.
+pub(crate) const POSTER: &str = "/watch-poster";
+
+/// That picture; the file's name says whether it is PNG or JPEG.
+pub(crate) async fn poster(State(app): State<App>, request: Request) -> Response {
+    let missing = Problem::new(Code::NotFound, Language::of(request.headers())).into_response();
+    let Some(file) = &app.poster else { return missing };
+    match ServeFile::new(file).try_call(request).await {
+        Ok(response) => ([(header::CACHE_CONTROL, "max-age=300")], response).into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "the poster can't be read");
+            missing
+        }
+    }
 }
 
 /// A page of another site asks whether it may ask (Fetch, "CORS protocol").

@@ -226,6 +226,10 @@ export interface BroadcastView {
   id: string;
   playlist: string;
   /**
+   * The picture to be shown while it is `waiting`, where the operator has one.
+   */
+  poster?: string | null;
+  /**
    * What was recorded of it, once it is over.
    */
   replay?: string | null;

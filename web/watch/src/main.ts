@@ -20,6 +20,8 @@ interface BroadcastInfo {
   viewers: number;
   viewers_peak: number;
   playlist: string;
+  /** The operator's picture for the time before. */
+  poster?: string;
   /** The film of what is over. */
   replay?: string;
   /** What was said in it. */
@@ -319,7 +321,13 @@ function render(): void {
   const isPlaying = now === 'playing' || now === 'replay' || now === 'stage';
   parts.player.dataset['state'] = now;
   parts.state.style.visibility = isPlaying ? 'hidden' : 'visible';
-  parts.state.toggleAttribute('data-over-picture', video.readyState >= 2 && now !== 'ended');
+  const poster = now === 'waiting' ? (info?.poster ?? '') : '';
+  // Set anew, it would be fetched anew.
+  if ((video.getAttribute('poster') ?? '') !== poster) video.poster = poster;
+  parts.state.toggleAttribute(
+    'data-over-picture',
+    poster !== '' || (video.readyState >= 2 && now !== 'ended'),
+  );
   parts.words.textContent = isPlaying ? '' : word(now === 'barred' ? (barred ?? 'barred') : now);
   parts.entry.hidden = now !== 'barred' || !['password', 'wrongPassword', 'tries'].includes(barred ?? '');
   parts.login.hidden = now !== 'barred' || !['login', 'notYours'].includes(barred ?? '');

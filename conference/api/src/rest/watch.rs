@@ -41,6 +41,9 @@ struct BroadcastView {
     #[schema(value_type = AccessView)]
     access: WatchAccess,
     playlist: String,
+    /// The picture to be shown while it is `waiting`, where the operator has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poster: Option<&'static str>,
     /// What was recorded of it, once it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<String>,
@@ -85,6 +88,7 @@ async fn broadcast(
         },
         access,
         playlist: format!("/live/{id}/index.m3u8"),
+        poster: app.poster.as_ref().map(|_| live::POSTER),
         replay_captions: recording
             .as_ref()
             .filter(|recording| recording.captions_bytes > 0)
