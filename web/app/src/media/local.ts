@@ -52,11 +52,19 @@ const SCREEN: DisplayMediaStreamOptions = {
   audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
 };
 
-function constraints(capture: Capture): MediaStreamConstraints {
+/** The device of the settings: where it is only preferred Chromium gives another. One that was left at home keeps nobody out. */
+async function capturedBy(capture: Capture): Promise<MediaStream> {
+  const ask = (device: MediaTrackConstraints) =>
+    navigator.mediaDevices.getUserMedia(
+      capture === 'microphone' ? { audio: { ...SOUND, ...device } } : { video: { ...PICTURE, ...device } },
+    );
   const id = useSettings.getState()[capture];
-  // Ideal, not exact: a headset that was left at home must not keep anyone out.
-  const device = id ? { deviceId: { ideal: id } } : {};
-  return capture === 'microphone' ? { audio: { ...SOUND, ...device } } : { video: { ...PICTURE, ...device } };
+  try {
+    if (id) return await ask({ deviceId: { exact: id } });
+  } catch (thrown) {
+    if (troubleOf(thrown) !== 'missing') throw thrown;
+  }
+  return ask({});
 }
 
 /** With what the settings want done to it; as it is where that can't be. */
@@ -198,14 +206,20 @@ async function openNow(capture: Capture): Promise<MediaStreamTrack | null> {
     return null;
   }
   const question = ++asked[capture];
+  const chosen = useSettings.getState()[capture];
   try {
-    const stream = await navigator.mediaDevices.getUserMedia(constraints(capture));
+    const stream = await capturedBy(capture);
     const [device] = stream.getTracks();
     if (!device) return null;
     const track = await improved(capture, device);
     if (question !== asked[capture]) {
       track.stop();
       return null;
+    }
+    // Another one was chosen while this one was being opened.
+    if (chosen !== useSettings.getState()[capture]) {
+      track.stop();
+      return await openNow(capture);
     }
     const before = get()[capture];
     // Unplugged: the system's choice takes its place, if there is one.
