@@ -1,10 +1,17 @@
 //! Encoders that come in by WHIP (RFC 9725), and viewers who watch by WHEP.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sfu::{
+    Layer,
+    load::{LoadClient, LoadIdentity, LoadPacket},
+};
 use tests::{Aiortc, Baresip, Browser, Client, Codec, Colour, Devices, PASSWORD, Server, User, by_id, http};
 
 const ENCODER: f32 = 1_300.0;
@@ -430,6 +437,80 @@ async fn an_encoder_whose_picture_nobody_could_see_is_told_so_and_has_no_seat() 
             let session = format!("http://{}{}", server.web, answer.headers()["location"].to_str()?);
             assert_eq!(http().delete(session).bearer_auth(secret).send().await?.status(), 200);
         }
+    }
+    Ok(())
+}
+
+/// Sends each picture in three sizes, all of which need no other, until nobody listens any more.
+fn send_sizes(
+    socket: &UdpSocket,
+    own: SocketAddr,
+    mut media: LoadClient,
+    stopped: &std::sync::mpsc::Receiver<()>,
+) -> Result<()> {
+    const BETWEEN_MS: u64 = 33;
+    socket.set_read_timeout(Some(Duration::from_millis(5)))?;
+    let (begun, mut next, mut buffer) = (Instant::now(), 0, [0; 2_048]);
+    while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+        let send = |to: SocketAddr, datagram: &[u8]| drop(socket.send_to(datagram, to));
+        media.drain(Instant::now(), send, |_| {});
+        let media_ms = begun.elapsed().as_millis() as u64;
+        if media_ms >= next {
+            next = media_ms + BETWEEN_MS;
+            for layer in Layer::ALL {
+                let (key, first, last) = (true, true, true);
+                media.send(LoadPacket { line: 1, layer, bytes: 600, media_ms, key, first, last }, Instant::now());
+            }
+        }
+        if let Ok((bytes, from)) = socket.recv_from(&mut buffer) {
+            media.receive(from, own, &buffer[..bytes], Instant::now());
+        }
+        media.wake(Instant::now());
+    }
+    Ok(())
+}
+
+// product: B9. RFC 8853 §5.2
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoders_sizes_are_told_apart_however_it_lists_them() -> Result<()> {
+    let server = Server::start()?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let token = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
+    let (url, secret) =
+        (token.body["url"].as_str().context("a url")?, token.body["token"].as_str().context("a token")?);
+    // As OBS lists four of them, of which it sends one for nothing; then as pages do.
+    for (listed, rid) in [("0;3;1;2", "a=rid:3 send\r\n"), ("2;1;0", "")] {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let own = socket.local_addr()?;
+        let (mut media, offer) = LoadClient::encoder(&LoadIdentity::generate()?, own, 3, Instant::now())?;
+        let simulcast = format!("{rid}a=simulcast:send {listed}\r\n");
+        let changed = offer.replace("a=simulcast:send 0;1;2\r\n", &simulcast);
+        assert!(changed.contains(&simulcast) && !changed.contains("rtx"), "{changed}");
+        let posted = http().post(url).header("content-type", "application/sdp").bearer_auth(secret).body(changed);
+        let answer = posted.send().await?;
+        assert_eq!(answer.status(), 201);
+        let session = format!("http://{}{}", server.web, answer.headers()["location"].to_str()?);
+        media.answer(&answer.text().await?)?;
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let sender = std::thread::spawn(move || send_sizes(&socket, own, media, &stopped));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let all = user.get(&format!("/meetings/{id}/networks")).await?;
+            let items = all["items"].as_array().context("items")?;
+            let encoder = items.iter().find(|item| item["via"] == "encoder").with_context(|| all.to_string())?;
+            let heights: Vec<_> =
+                encoder["tracks"].as_array().context("tracks")?.iter().map(|track| &track["height"]).collect();
+            if heights == [180, 360, 720] {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{listed}: {encoder}");
+        }
+        drop(stop);
+        sender.join().map_err(|_| anyhow::anyhow!("the encoder panicked"))??;
+        assert_eq!(http().delete(session).bearer_auth(secret).send().await?.status(), 200);
     }
     Ok(())
 }
