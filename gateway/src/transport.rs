@@ -76,7 +76,8 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) type Stream = (Transport, SocketAddr);
 
 pub(crate) enum Arrived {
-    Message(Source, Message),
+    /// With its bytes, where they are kept if anything comes of it.
+    Message(Source, Message, Vec<u8>),
     /// Whoever connected to us, and how he is told something.
     Opened(Stream, mpsc::Sender<Vec<u8>>),
     Closed(Stream),
@@ -255,6 +256,11 @@ impl Sockets {
                 if matches!(sent, Some(Ok(_))) {
                     return None;
                 }
+    /// A message that came is of a call, or answered.
+    pub(crate) fn came(&self, source: Source, copy: &[u8]) {
+        self.ladder.came(source, copy);
+    }
+
                 metrics::counter!("gateway_send_failed").increment(1);
                 // A full buffer is emptied; a network that isn't there is none.
                 let is_cut =
@@ -353,8 +359,7 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
 fn take_datagram(bytes: &[u8], source: Source, queue: &mpsc::Sender<Arrived>, ladder: &Ladder) {
     match Message::parse(bytes) {
         Ok(message) => {
-            ladder.came(source, bytes);
-            if queue.try_send(Arrived::Message(source, message)).is_err() {
+            if queue.try_send(Arrived::Message(source, message, ladder.copy(bytes))).is_err() {
                 metrics::counter!("gateway_messages_dropped", "why" => "busy").increment(1);
             }
         }
@@ -530,8 +535,7 @@ async fn take_messages(
             Ok(Some(len)) => {
                 let bytes: Vec<u8> = buffer.drain(..len).collect();
                 if let Ok(message) = Message::parse(&bytes) {
-                    ladder.came(source, &bytes);
-                    if queue.send(Arrived::Message(source, message)).await.is_err() {
+                    if queue.send(Arrived::Message(source, message, ladder.copy(&bytes))).await.is_err() {
                         return None;
                     }
                 } else if !bytes.iter().all(u8::is_ascii_whitespace) {

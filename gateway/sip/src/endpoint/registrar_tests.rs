@@ -441,7 +441,7 @@ fn a_registration_that_comes_late_or_is_none_changes_nothing() {
     assert_eq!(say(&mut endpoint, 2, ""), (200, here.clone()), "who only asks changes nothing");
     for all in ["", "Expires: 60\r\n", "Contact: <sip:8001@10.0.0.7>\r\nExpires: 0\r\n"] {
         assert_eq!(say(&mut endpoint, 6, &format!("Contact: *\r\n{all}")), (400, here.clone()), "{all}");
-        endpoint.answers.clear();
+        endpoint.answers = Answers::default();
     }
     assert_eq!(say(&mut endpoint, 7, "Contact: *\r\nExpires: 0\r\n"), (200, vec![]));
 }
