@@ -165,7 +165,8 @@ impl Guard {
         self.limits.scanners.iter().any(has) && !self.is_known(host)
     }
 
-    fn is_in_trusted_network(&self, host: IpAddr) -> bool {
+    /// One of [`Limits::trusted`].
+    pub(crate) fn is_in_trusted_network(&self, host: IpAddr) -> bool {
         self.limits.trusted.iter().any(|network| network.has(host))
     }
 
@@ -219,7 +220,7 @@ fn note(hosts: &mut VecDeque<IpAddr>, host: IpAddr) {
 }
 
 /// Whom to count together: one line's customer has a whole /64.
-fn network_of(host: IpAddr) -> IpAddr {
+pub(crate) fn network_of(host: IpAddr) -> IpAddr {
     match host.to_canonical() {
         IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(host.to_bits() >> 64 << 64)),
         host => host,
