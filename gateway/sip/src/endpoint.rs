@@ -290,6 +290,8 @@ struct Call {
     offering: bool,
     /// We called.
     is_ours: bool,
+    /// A carrier of ours is at the other end, whose Contact is gone to wherever it leads.
+    is_carriers: bool,
     /// Who proves what we ask within it, where we called and have what to prove by.
     prover: Option<Prover>,
     /// A REFER that waits for its answer, who is told of the one before, and whether there has been any.
@@ -583,6 +585,7 @@ impl Endpoint {
                 reinviting: false,
                 offering: incoming.offer.is_empty(),
                 is_ours: false,
+                is_carriers: self.guard.is_carrier(source.peer.ip()),
                 prover: None,
                 referring: None,
                 subscription: None,

@@ -140,7 +140,12 @@ impl Guard {
 
     /// Whether what it asserts of its callers is believed.
     pub(crate) fn is_believed(&self, host: IpAddr) -> bool {
-        self.is_in_trusted_network(host) || self.carriers.contains(&host)
+        self.is_in_trusted_network(host) || self.is_carrier(host)
+    }
+
+    /// We ask it by our own configuration.
+    pub(crate) fn is_carrier(&self, host: IpAddr) -> bool {
+        self.carriers.contains(&host)
     }
 
     /// Whether it may call us at all, wherever telephones of the house are registered.
