@@ -11,7 +11,7 @@ use std::{
 
 use model::network_of;
 use plane::{listening, of_family};
-use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
+use sip::{FrameError, MESSAGE_BYTES_MAX, Message, ParseError, Source, StartLine, Transmit, Transport, frame};
 use socket2::{SockRef, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -56,6 +56,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long the other end may take to accept a connection of ours. The first packet may be lost, and is repeated after a second; more
 /// would leave a carrier behind a firewall no time for being asked by UDP ([`crate::carriers::SILENT`]).
 const ACCEPT: Duration = Duration::from_secs(2);
+
+/// How long a stream that can't be read any further is kept for the answers to what was: these take some milliseconds.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A stream without a byte for so long is closed unless it is needed. Phones send keep-alives each two minutes or more often.
 pub(crate) const IDLE: Duration = Duration::from_secs(300);
@@ -241,6 +244,11 @@ impl Sockets {
         self.local.iter().find(leads).map(|(_, local)| *local)
     }
 
+    /// A message that came is of a call, or answered.
+    pub(crate) fn came(&self, source: Source, copy: &[u8]) {
+        self.ladder.came(source, copy);
+    }
+
     /// Never waits. The way it should have gone, where that isn't there any more. A connection that is gone is made anew where the
     /// message may have one, by the certificate `tls` knows for its peer.
     pub(crate) fn send(
@@ -256,11 +264,6 @@ impl Sockets {
                 if matches!(sent, Some(Ok(_))) {
                     return None;
                 }
-    /// A message that came is of a call, or answered.
-    pub(crate) fn came(&self, source: Source, copy: &[u8]) {
-        self.ladder.came(source, copy);
-    }
-
                 metrics::counter!("gateway_send_failed").increment(1);
                 // A full buffer is emptied; a network that isn't there is none.
                 let is_cut =
@@ -447,7 +450,7 @@ async fn serve_stream(
                         continue;
                     }
                     Some(blanks) => PONG.repeat(blanks.pings),
-                    None => return,
+                    None => return part(reader, writer, &mut waiting).await,
                 }
             }
             alive = pulse.next() => {
@@ -511,6 +514,42 @@ struct Blanks {
     pings: usize,
 }
 
+/// A request that can't be told from what is behind it: whoever sent it hears what is wrong (RFC 3261 §18.3), as far as its head is there.
+fn broken(buffer: &[u8], error: &FrameError) -> Option<Message> {
+    let mut message = Message::parse(buffer).ok().filter(|it| matches!(it.start, StartLine::Request { .. }))?;
+    message.fault = Some(match error {
+        FrameError::TooLarge => ParseError::TooLarge,
+        FrameError::NoLength => ParseError::Header,
+    });
+    Some(message)
+}
+
+/// What came before on a stream that can't be read any further is answered, as far as that doesn't take longer than [`FAREWELL`]. What
+/// comes meanwhile is not looked at; were it left unread, the other end might lose the answers.
+async fn part(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    waiting: &mut mpsc::Receiver<Vec<u8>>,
+) {
+    let mut rest = [0; 4096];
+    let answering = async {
+        loop {
+            tokio::select! {
+                answer = waiting.recv() => {
+                    let Some(answer) = answer else { return };
+                    if writer.write_all(&answer).await.is_err() || writer.flush().await.is_err() {
+                        return;
+                    }
+                }
+                read = reader.read(&mut rest) => if !matches!(read, Ok(1..)) { return },
+            }
+        }
+    };
+    // What isn't answered by then is asked again by another connection.
+    let _ = timeout(FAREWELL, answering).await;
+    let _ = timeout(FAREWELL, writer.shutdown()).await;
+}
+
 /// None when the stream can't be read any further.
 async fn take_messages(
     buffer: &mut Vec<u8>,
@@ -545,6 +584,10 @@ async fn take_messages(
             Err(error) => {
                 tracing::debug!(peer = %source.peer, %error, "stream closed");
                 metrics::counter!("gateway_streams_closed").increment(1);
+                if let Some(message) = broken(buffer, &error) {
+                    // The switchboard that is gone answers nobody.
+                    let _ = queue.send(Arrived::Message(source, message, ladder.copy(buffer))).await;
+                }
                 return None;
             }
         }
@@ -599,6 +642,28 @@ mod tests {
         drop(answers);
         serving.await.unwrap();
         assert_eq!(begun.elapsed().as_secs(), 900);
+    }
+
+    // RFC 3261 §18.3
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_a_length_is_answered_before_its_connection_is_closed() {
+        let head = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKa\r\n\r\n";
+        let (mut theirs, serving, (answers, mut arrived)) = served(None);
+        theirs.write_all(head.as_bytes()).await.unwrap();
+        let Some(Arrived::Message(_, message, _)) = arrived.recv().await else { panic!("it is not heard") };
+        assert_eq!(message.fault, Some(ParseError::Header));
+        theirs.write_all(head.as_bytes()).await.unwrap();
+        answers.send(b"400".to_vec()).await.unwrap();
+        let mut said = Vec::new();
+        theirs.read_to_end(&mut said).await.unwrap();
+        serving.await.unwrap();
+        assert_eq!(said, b"400");
+        assert!(arrived.try_recv().is_err(), "what is behind it is not looked at");
+        // An answer can't be answered.
+        let (mut theirs, serving, (_answers, mut arrived)) = served(None);
+        theirs.write_all(head.replace("OPTIONS sip:h SIP/2.0", "SIP/2.0 200 OK").as_bytes()).await.unwrap();
+        serving.await.unwrap();
+        assert!(arrived.try_recv().is_err());
     }
 
     // reliability: A1
