@@ -11,7 +11,7 @@ use std::{
 
 use model::network_of;
 use plane::{listening, of_family};
-use sip::{FrameError, MESSAGE_BYTES_MAX, Message, ParseError, Source, StartLine, Transmit, Transport, frame};
+use sip::{FrameError, MESSAGE_BYTES_MAX, Message, Network, ParseError, Source, StartLine, Transmit, Transport, frame};
 use socket2::{SockRef, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -34,15 +34,21 @@ const KERNEL_BUFFER_BYTES: usize = 8 << 20;
 /// Datagrams read before others get their turn: more delays the answers to those that were read, less is more turns.
 const READ_AT_ONCE: usize = 32;
 
-/// Streams at once, those we open included.
-const STREAMS_MAX: usize = 1024;
+/// How many streams there may be at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// All, those we open included. An eighth is kept for these: whatever strangers do, carriers and the other ends of calls are reached.
+    pub max: usize,
+    /// That others open from one host (IPv6: one /64): an office of telephones behind one router. More would let one host shut out the
+    /// others. Hosts that are trusted have no such limit: a proxy brings all telephones of many offices.
+    pub of_host_max: usize,
+}
 
-/// Of these, kept for those we open: whatever strangers do, carriers and the other ends of calls are reached.
-const OURS_KEPT: usize = 128;
-
-/// Streams that others open from one host (IPv6: one /64) at once: an office of telephones behind one router. More would let one host
-/// shut out the others.
-const OF_ONE_HOST_MAX: usize = 256;
+impl Default for Connections {
+    fn default() -> Self {
+        Self { max: 1_024, of_host_max: 256 }
+    }
+}
 
 /// Answers that may wait for a stream's peer. One that does not read loses its connection.
 const ANSWERS_MAX: usize = 64;
@@ -95,6 +101,8 @@ pub(crate) struct Sockets {
     pub(crate) arrived: mpsc::Receiver<Arrived>,
     udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
     streams: HashMap<Stream, mpsc::Sender<Vec<u8>>>,
+    connections: Connections,
+    trusted: Vec<Network>,
     /// For streams of our own.
     queue: mpsc::Sender<Arrived>,
     ladder: Ladder,
@@ -115,6 +123,8 @@ pub(crate) async fn bind(
         arrived,
         udp: udp_sockets,
         streams: known,
+        connections: config.connections,
+        trusted: config.limits.trusted.clone(),
         queue: queue.clone(),
         ladder: ladder.clone(),
         tasks,
@@ -175,7 +185,9 @@ impl Sockets {
     pub(crate) fn opened(&mut self, stream: Stream, answers: mpsc::Sender<Vec<u8>>) {
         let host = network_of(stream.1.ip());
         let of_host = self.streams.keys().filter(|(_, peer)| network_of(peer.ip()) == host).count();
-        if self.streams.len() < STREAMS_MAX - OURS_KEPT && of_host < OF_ONE_HOST_MAX {
+        let Connections { max, of_host_max } = self.connections;
+        let is_trusted = self.trusted.iter().any(|network| network.has(stream.1.ip()));
+        if self.streams.len() < max - max / 8 && (is_trusted || of_host < of_host_max) {
             self.streams.insert(stream, answers);
         } else {
             // Dropping the queue closes the stream.
@@ -208,7 +220,7 @@ impl Sockets {
     ) -> Option<SocketAddr> {
         let local = self.local_for(transport, peer)?;
         if transport != Transport::Udp && !self.streams.contains_key(&(transport, peer)) {
-            if self.streams.len() >= STREAMS_MAX {
+            if self.streams.len() >= self.connections.max {
                 return None;
             }
             let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
@@ -676,6 +688,8 @@ mod tests {
             arrived,
             udp: Vec::new(),
             streams: HashMap::new(),
+            connections: Connections::default(),
+            trusted: vec!["2001:db8:0:20::/64".parse().unwrap()],
             queue,
             ladder: Ladder::start(&kept, local.ip()).unwrap(),
             tasks: TaskTracker::new(),
@@ -692,12 +706,14 @@ mod tests {
             }
             sockets.streams.len() - before
         };
-        assert_eq!(open(&mut sockets, 0, 300), OF_ONE_HOST_MAX);
+        assert_eq!(open(&mut sockets, 0, 300), 256);
         assert_eq!(open(&mut sockets, 1, 10), 10, "another host");
+        assert_eq!(open(&mut sockets, 0x20, 300), 300, "a proxy of all offices'");
         for host in 2..10 {
             open(&mut sockets, host, 300);
         }
-        assert_eq!(sockets.streams.len(), STREAMS_MAX - OURS_KEPT);
+        assert_eq!(open(&mut sockets, 0x20, 10), 0, "some are kept for what we open ourselves");
+        assert_eq!(sockets.streams.len(), 1_024 - 128);
         let left = told.iter().filter(|waiting| !waiting.is_closed()).count();
         assert_eq!(left, sockets.streams.len(), "who is refused is closed at once");
         let carrier = SocketAddr::from(([127, 0, 0, 1], 1));

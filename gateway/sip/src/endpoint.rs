@@ -52,11 +52,6 @@ const TRYING_AFTER: Duration = Duration::from_millis(200);
 /// one more would wait for so long that it is sent again, which costs more than it. Fewer would refuse calls for a hiccup.
 const LATE_MAX: usize = 256;
 
-/// Calls at once. Each costs some kilobytes; more are answered 503.
-const CALLS_MAX: usize = 4000;
-/// Those of strangers: the rest is kept for carriers, whatever strangers do. A refused call counts until its refusal is acknowledged.
-const STRANGERS_MAX: usize = 3000;
-
 /// What we can, in answers.
 const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER\r\n\
     Supported: timer, 100rel, replaces, norefersub, outbound\r\n";
@@ -133,7 +128,7 @@ pub struct EndpointConfig {
     pub accounts: Vec<Credentials>,
     /// They are offered SHA-256 beside MD5. Telephones of before RFC 8760 (baresip 1.0 among them) stumble over it.
     pub sha256: bool,
-    /// What strangers may ask.
+    /// What may be asked, and by strangers how much.
     pub limits: Limits,
 }
 
@@ -544,8 +539,7 @@ impl Endpoint {
             Ok(replaces) => replaces,
             Err((code, reason)) => return self.answer_plainly(source, &message, &key, code, reason, now),
         };
-        let most = if self.guard.is_trusted(source.peer.ip()) { CALLS_MAX } else { STRANGERS_MAX };
-        if self.calls.len() >= most || self.late >= LATE_MAX {
+        if self.calls.len() >= self.guard.calls_max(source.peer.ip()) || self.late >= LATE_MAX {
             return self.answer_with(source, &message, &key, 503, "Service Unavailable", RETRY_LATER, now);
         }
         self.last_call += 1;

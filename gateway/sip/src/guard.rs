@@ -65,9 +65,12 @@ fn alike(a: u128, b: u128, bits: u8, of: u8) -> bool {
     (a ^ b).checked_shr(u32::from(of - bits)).is_none_or(|rest| rest == 0)
 }
 
-/// What strangers may ask.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What may be asked, and by strangers how much.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// Calls at once, ours included: each costs some kilobytes, and more are answered 503. A quarter of them is kept for those we know,
+    /// whatever strangers do. A refused call counts until its refusal is acknowledged.
+    pub calls_max: usize,
     /// Requests a second of one host that belong to no call; 0: as many as it likes. IPv6 hosts of
     /// one /64 are one.
     pub requests_per_second: u32,
@@ -80,7 +83,23 @@ pub struct Limits {
     pub scanners: Vec<String>,
 }
 
+impl Default for Limits {
+    /// Whoever asks may ask as much as he likes, within [`Limits::CALLS_MAX`].
+    fn default() -> Self {
+        Self {
+            calls_max: Self::CALLS_MAX,
+            requests_per_second: 0,
+            trusted: Vec::new(),
+            no_strangers: false,
+            scanners: Vec::new(),
+        }
+    }
+}
+
 impl Limits {
+    /// Calls of a machine of some cores.
+    pub const CALLS_MAX: usize = 4_000;
+
     /// Scanners' names as they are met.
     pub const SCANNERS: [&str; 12] = [
         "friendly-scanner",
@@ -155,6 +174,12 @@ impl Guard {
 
     pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
         self.limits.requests_per_second == 0 || self.is_known(host)
+    }
+
+    /// How many calls there may be for one more from this host.
+    pub(crate) fn calls_max(&self, host: IpAddr) -> usize {
+        let all = self.limits.calls_max;
+        if self.is_trusted(host) { all } else { all - all / 4 }
     }
 
     fn is_known(&self, host: IpAddr) -> bool {

@@ -4,8 +4,8 @@
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
 use super::{
-    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat,
-    Replaces, Source, State, T1, T2, TIMEOUT, TransactionKey, Transmit, Transport,
+    Answered, Branch, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat, Replaces,
+    Source, State, T1, T2, TIMEOUT, TransactionKey, Transmit, Transport,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
     registrar::{PREFERRED, thousandths},
     ways::host_and_port,
@@ -272,7 +272,7 @@ impl Endpoint {
     /// Calls somebody. [`Event::Trying`], [`Event::Rings`], then [`Event::Answered`] or [`Event::Refused`] follow, unless it is hung up
     /// before. None where there are too many calls.
     pub fn call(&mut self, target: Target, offer: &str, now: Instant) -> Option<CallKey> {
-        if self.calls.len() + self.outgoing.len() >= CALLS_MAX {
+        if self.calls.len() + self.outgoing.len() >= self.config.limits.calls_max {
             return None;
         }
         self.last_call += 1;

@@ -223,3 +223,30 @@ fn whatever_requests_bring_what_is_kept_of_their_answers_has_a_bound() {
     endpoint.handle(source(Transport::Udp), with_lines("INVITE", 1, "", &way, "offer"), now);
     assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["513".to_owned()], vec![]));
 }
+
+// reliability: A2
+#[test]
+fn a_quarter_of_all_calls_is_kept_for_those_we_know() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let trusted = vec!["192.0.2.0/24".parse().unwrap()];
+    let limits = Limits { calls_max: 40, requests_per_second: 1_000, trusted, ..Limits::default() };
+    (endpoint.guard, endpoint.config.limits) = (Guard::new(limits.clone()), limits);
+    let calls = |endpoint: &mut Endpoint, host: &str, names: std::ops::Range<u32>| {
+        let mut taken = 0;
+        for n in names {
+            let text = format!(
+                "INVITE sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n};rport\r\nFrom: <sip:a@x>;tag=c\r\nTo: <sip:1@h>\r\n\
+                 Call-ID: {n}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@{host}>\r\n\r\n"
+            );
+            let peer = (host.parse::<IpAddr>().unwrap(), 5060).into();
+            endpoint.handle(Source { peer, ..source(Transport::Udp) }, Message::parse(text.as_bytes()).unwrap(), now);
+            taken += events(endpoint).len();
+        }
+        taken
+    };
+    assert_eq!(calls(&mut endpoint, "198.51.100.1", 0..100), 30);
+    assert_eq!(calls(&mut endpoint, "192.0.2.1", 100..200), 10);
+    let target = Target::new(source(Transport::Udp), "sip:b@h", "sip:a@h", "a");
+    assert_eq!(endpoint.call(target, "offer", now), None, "ours included");
+}
