@@ -1,6 +1,6 @@
 //! What was signalled in calls, kept for some days: to see afterwards who said what (P9).
 //!
-//! Every message of a call is copied into one buffer, which a thread of its own writes to files as `pcap` has them, of an
+//! Every message of a call, or that is answered, is copied into one buffer, which a thread of its own writes to files as `pcap` has them, of an
 //! hour each; which call a message belongs to is only looked for when somebody asks. So a call costs a copy of its bytes,
 //! and no memory while it lasts. Old files go, and the oldest where all of them together are too large.
 
@@ -71,21 +71,27 @@ impl Ladder {
         Ok(Self(Some(Arc::new(Shared { folder: config.folder.clone(), announced, buffer, writer }))))
     }
 
-    /// A message that came.
-    pub(crate) fn came(&self, source: Source, message: &[u8]) {
-        self.note(Way { from: source.peer, to: source.local }, message);
+    /// What of a message that has come is to be kept once it is known that it is a call's: a flood is not. Empty where nothing is.
+    pub(crate) fn copy(&self, message: &[u8]) -> Vec<u8> {
+        if self.0.is_none() || packet::is_outside_of_calls(message) { Vec::new() } else { message.to_vec() }
+    }
+
+    /// A message that came, as [`Self::copy`] gave it.
+    pub(crate) fn came(&self, source: Source, copy: &[u8]) {
+        if !copy.is_empty() {
+            self.note(Way { from: source.peer, to: source.local }, copy);
+        }
     }
 
     /// A message that went.
     pub(crate) fn went(&self, to: Source, message: &[u8]) {
-        self.note(Way { from: to.local, to: to.peer }, message);
+        if self.0.is_some() && !packet::is_outside_of_calls(message) {
+            self.note(Way { from: to.local, to: to.peer }, message);
+        }
     }
 
     fn note(&self, way: Way, message: &[u8]) {
         let Some(shared) = &self.0 else { return };
-        if packet::is_outside_of_calls(message) {
-            return;
-        }
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut buffer = shared.buffer();
         packet::write(&mut buffer, at, way.announced(shared.announced), message);

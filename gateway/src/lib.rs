@@ -64,6 +64,7 @@ pub use sip::{BadNetwork, Limits, Network};
 pub use stun::mapped_address;
 use switchboard::{Switchboard, WISHES_MAX, Wish};
 pub use test_call::{TestCall, TestCallError, test_call};
+pub use transport::Connections;
 pub use web_socket::WebSockets;
 
 /// How long streams may take to send what is left. A peer that doesn't read it now won't.
@@ -96,8 +97,10 @@ pub struct GatewayConfig {
     pub realm: String,
     /// They know SHA-256.
     pub sha256: bool,
-    /// What strangers may ask.
+    /// What may be asked, and by strangers how much.
     pub limits: Limits,
+    /// How many connections there may be.
+    pub connections: Connections,
     /// The addresses others reach us at, the best first: for Contact where a socket is bound to all.
     pub announced: Vec<IpAddr>,
     /// What of signalling is kept.

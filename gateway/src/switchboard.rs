@@ -238,7 +238,11 @@ impl Switchboard {
                     }
                     for arrived in arrived.drain(..) {
                         match arrived {
-                            Arrived::Message(source, message) => self.board.endpoint.handle(source, message, Instant::now()),
+                            Arrived::Message(source, message, copy) => {
+                                if self.board.endpoint.handle(source, message, Instant::now()) {
+                                    self.sockets.came(source, &copy);
+                                }
+                            }
                             Arrived::Opened(peer, answers) => self.sockets.opened(peer, answers),
                             Arrived::Closed(peer) => self.closed(peer),
                             Arrived::Quiet((transport, peer)) => {

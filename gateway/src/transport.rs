@@ -11,7 +11,7 @@ use std::{
 
 use model::network_of;
 use plane::{listening, of_family};
-use sip::{MESSAGE_BYTES_MAX, Message, Source, Transmit, Transport, frame};
+use sip::{FrameError, MESSAGE_BYTES_MAX, Message, Network, ParseError, Source, StartLine, Transmit, Transport, frame};
 use socket2::{SockRef, Type};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -34,15 +34,21 @@ const KERNEL_BUFFER_BYTES: usize = 8 << 20;
 /// Datagrams read before others get their turn: more delays the answers to those that were read, less is more turns.
 const READ_AT_ONCE: usize = 32;
 
-/// Streams at once, those we open included.
-const STREAMS_MAX: usize = 1024;
+/// How many streams there may be at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// All, those we open included. An eighth is kept for these: whatever strangers do, carriers and the other ends of calls are reached.
+    pub max: usize,
+    /// That others open from one host (IPv6: one /64): an office of telephones behind one router. More would let one host shut out the
+    /// others. Hosts that are trusted have no such limit: a proxy brings all telephones of many offices.
+    pub of_host_max: usize,
+}
 
-/// Of these, kept for those we open: whatever strangers do, carriers and the other ends of calls are reached.
-const OURS_KEPT: usize = 128;
-
-/// Streams that others open from one host (IPv6: one /64) at once: an office of telephones behind one router. More would let one host
-/// shut out the others.
-const OF_ONE_HOST_MAX: usize = 256;
+impl Default for Connections {
+    fn default() -> Self {
+        Self { max: 1_024, of_host_max: 256 }
+    }
+}
 
 /// Answers that may wait for a stream's peer. One that does not read loses its connection.
 const ANSWERS_MAX: usize = 64;
@@ -56,6 +62,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long the other end may take to accept a connection of ours. The first packet may be lost, and is repeated after a second; more
 /// would leave a carrier behind a firewall no time for being asked by UDP ([`crate::carriers::SILENT`]).
 const ACCEPT: Duration = Duration::from_secs(2);
+
+/// How long a stream that can't be read any further is kept for the answers to what was: these take some milliseconds.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// A stream without a byte for so long is closed unless it is needed. Phones send keep-alives each two minutes or more often.
 pub(crate) const IDLE: Duration = Duration::from_secs(300);
@@ -76,7 +85,8 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) type Stream = (Transport, SocketAddr);
 
 pub(crate) enum Arrived {
-    Message(Source, Message),
+    /// With its bytes, where they are kept if anything comes of it.
+    Message(Source, Message, Vec<u8>),
     /// Whoever connected to us, and how he is told something.
     Opened(Stream, mpsc::Sender<Vec<u8>>),
     Closed(Stream),
@@ -91,6 +101,8 @@ pub(crate) struct Sockets {
     pub(crate) arrived: mpsc::Receiver<Arrived>,
     udp: Vec<(SocketAddr, Arc<UdpSocket>)>,
     streams: HashMap<Stream, mpsc::Sender<Vec<u8>>>,
+    connections: Connections,
+    trusted: Vec<Network>,
     /// For streams of our own.
     queue: mpsc::Sender<Arrived>,
     ladder: Ladder,
@@ -111,6 +123,8 @@ pub(crate) async fn bind(
         arrived,
         udp: udp_sockets,
         streams: known,
+        connections: config.connections,
+        trusted: config.limits.trusted.clone(),
         queue: queue.clone(),
         ladder: ladder.clone(),
         tasks,
@@ -171,7 +185,9 @@ impl Sockets {
     pub(crate) fn opened(&mut self, stream: Stream, answers: mpsc::Sender<Vec<u8>>) {
         let host = network_of(stream.1.ip());
         let of_host = self.streams.keys().filter(|(_, peer)| network_of(peer.ip()) == host).count();
-        if self.streams.len() < STREAMS_MAX - OURS_KEPT && of_host < OF_ONE_HOST_MAX {
+        let Connections { max, of_host_max } = self.connections;
+        let is_trusted = self.trusted.iter().any(|network| network.has(stream.1.ip()));
+        if self.streams.len() < max - max / 8 && (is_trusted || of_host < of_host_max) {
             self.streams.insert(stream, answers);
         } else {
             // Dropping the queue closes the stream.
@@ -204,7 +220,7 @@ impl Sockets {
     ) -> Option<SocketAddr> {
         let local = self.local_for(transport, peer)?;
         if transport != Transport::Udp && !self.streams.contains_key(&(transport, peer)) {
-            if self.streams.len() >= STREAMS_MAX {
+            if self.streams.len() >= self.connections.max {
                 return None;
             }
             let (answers, waiting) = mpsc::channel(ANSWERS_MAX);
@@ -238,6 +254,11 @@ impl Sockets {
     pub(crate) fn local_for(&self, transport: Transport, peer: SocketAddr) -> Option<SocketAddr> {
         let leads = |(kind, local): &&(Transport, SocketAddr)| *kind == transport && local.is_ipv4() == peer.is_ipv4();
         self.local.iter().find(leads).map(|(_, local)| *local)
+    }
+
+    /// A message that came is of a call, or answered.
+    pub(crate) fn came(&self, source: Source, copy: &[u8]) {
+        self.ladder.came(source, copy);
     }
 
     /// Never waits. The way it should have gone, where that isn't there any more. A connection that is gone is made anew where the
@@ -353,8 +374,7 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
 fn take_datagram(bytes: &[u8], source: Source, queue: &mpsc::Sender<Arrived>, ladder: &Ladder) {
     match Message::parse(bytes) {
         Ok(message) => {
-            ladder.came(source, bytes);
-            if queue.try_send(Arrived::Message(source, message)).is_err() {
+            if queue.try_send(Arrived::Message(source, message, ladder.copy(bytes))).is_err() {
                 metrics::counter!("gateway_messages_dropped", "why" => "busy").increment(1);
             }
         }
@@ -442,7 +462,7 @@ async fn serve_stream(
                         continue;
                     }
                     Some(blanks) => PONG.repeat(blanks.pings),
-                    None => return,
+                    None => return part(reader, writer, &mut waiting).await,
                 }
             }
             alive = pulse.next() => {
@@ -506,6 +526,42 @@ struct Blanks {
     pings: usize,
 }
 
+/// A request that can't be told from what is behind it: whoever sent it hears what is wrong (RFC 3261 §18.3), as far as its head is there.
+fn broken(buffer: &[u8], error: &FrameError) -> Option<Message> {
+    let mut message = Message::parse(buffer).ok().filter(|it| matches!(it.start, StartLine::Request { .. }))?;
+    message.fault = Some(match error {
+        FrameError::TooLarge => ParseError::TooLarge,
+        FrameError::NoLength => ParseError::Header,
+    });
+    Some(message)
+}
+
+/// What came before on a stream that can't be read any further is answered, as far as that doesn't take longer than [`FAREWELL`]. What
+/// comes meanwhile is not looked at; were it left unread, the other end might lose the answers.
+async fn part(
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+    waiting: &mut mpsc::Receiver<Vec<u8>>,
+) {
+    let mut rest = [0; 4096];
+    let answering = async {
+        loop {
+            tokio::select! {
+                answer = waiting.recv() => {
+                    let Some(answer) = answer else { return };
+                    if writer.write_all(&answer).await.is_err() || writer.flush().await.is_err() {
+                        return;
+                    }
+                }
+                read = reader.read(&mut rest) => if !matches!(read, Ok(1..)) { return },
+            }
+        }
+    };
+    // What isn't answered by then is asked again by another connection.
+    let _ = timeout(FAREWELL, answering).await;
+    let _ = timeout(FAREWELL, writer.shutdown()).await;
+}
+
 /// None when the stream can't be read any further.
 async fn take_messages(
     buffer: &mut Vec<u8>,
@@ -530,8 +586,7 @@ async fn take_messages(
             Ok(Some(len)) => {
                 let bytes: Vec<u8> = buffer.drain(..len).collect();
                 if let Ok(message) = Message::parse(&bytes) {
-                    ladder.came(source, &bytes);
-                    if queue.send(Arrived::Message(source, message)).await.is_err() {
+                    if queue.send(Arrived::Message(source, message, ladder.copy(&bytes))).await.is_err() {
                         return None;
                     }
                 } else if !bytes.iter().all(u8::is_ascii_whitespace) {
@@ -541,6 +596,10 @@ async fn take_messages(
             Err(error) => {
                 tracing::debug!(peer = %source.peer, %error, "stream closed");
                 metrics::counter!("gateway_streams_closed").increment(1);
+                if let Some(message) = broken(buffer, &error) {
+                    // The switchboard that is gone answers nobody.
+                    let _ = queue.send(Arrived::Message(source, message, ladder.copy(buffer))).await;
+                }
                 return None;
             }
         }
@@ -597,6 +656,28 @@ mod tests {
         assert_eq!(begun.elapsed().as_secs(), 900);
     }
 
+    // RFC 3261 §18.3
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_a_length_is_answered_before_its_connection_is_closed() {
+        let head = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKa\r\n\r\n";
+        let (mut theirs, serving, (answers, mut arrived)) = served(None);
+        theirs.write_all(head.as_bytes()).await.unwrap();
+        let Some(Arrived::Message(_, message, _)) = arrived.recv().await else { panic!("it is not heard") };
+        assert_eq!(message.fault, Some(ParseError::Header));
+        theirs.write_all(head.as_bytes()).await.unwrap();
+        answers.send(b"400".to_vec()).await.unwrap();
+        let mut said = Vec::new();
+        theirs.read_to_end(&mut said).await.unwrap();
+        serving.await.unwrap();
+        assert_eq!(said, b"400");
+        assert!(arrived.try_recv().is_err(), "what is behind it is not looked at");
+        // An answer can't be answered.
+        let (mut theirs, serving, (_answers, mut arrived)) = served(None);
+        theirs.write_all(head.replace("OPTIONS sip:h SIP/2.0", "SIP/2.0 200 OK").as_bytes()).await.unwrap();
+        serving.await.unwrap();
+        assert!(arrived.try_recv().is_err());
+    }
+
     // reliability: A1
     #[tokio::test]
     async fn one_host_has_its_share_of_the_streams_and_all_others_leave_some_to_us() {
@@ -607,6 +688,8 @@ mod tests {
             arrived,
             udp: Vec::new(),
             streams: HashMap::new(),
+            connections: Connections::default(),
+            trusted: vec!["2001:db8:0:20::/64".parse().unwrap()],
             queue,
             ladder: Ladder::start(&kept, local.ip()).unwrap(),
             tasks: TaskTracker::new(),
@@ -623,12 +706,14 @@ mod tests {
             }
             sockets.streams.len() - before
         };
-        assert_eq!(open(&mut sockets, 0, 300), OF_ONE_HOST_MAX);
+        assert_eq!(open(&mut sockets, 0, 300), 256);
         assert_eq!(open(&mut sockets, 1, 10), 10, "another host");
+        assert_eq!(open(&mut sockets, 0x20, 300), 300, "a proxy of all offices'");
         for host in 2..10 {
             open(&mut sockets, host, 300);
         }
-        assert_eq!(sockets.streams.len(), STREAMS_MAX - OURS_KEPT);
+        assert_eq!(open(&mut sockets, 0x20, 10), 0, "some are kept for what we open ourselves");
+        assert_eq!(sockets.streams.len(), 1_024 - 128);
         let left = told.iter().filter(|waiting| !waiting.is_closed()).count();
         assert_eq!(left, sockets.streams.len(), "who is refused is closed at once");
         let carrier = SocketAddr::from(([127, 0, 0, 1], 1));

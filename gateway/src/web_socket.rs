@@ -49,8 +49,7 @@ impl WebSockets {
                 let Some(bytes) = heard else { break };
                 match Message::parse(&bytes) {
                     Ok(message) => {
-                        ladder.came(source, &bytes);
-                        if queue.send(Arrived::Message(source, message)).await.is_err() {
+                        if queue.send(Arrived::Message(source, message, ladder.copy(&bytes))).await.is_err() {
                             return;
                         }
                     }

@@ -13,7 +13,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
-use gateway::{BadNetwork, Limits, Network};
+use gateway::{BadNetwork, Connections, Limits, Network};
 use serde::Deserialize;
 use sipconf::{Account, Announce, Barred, DialPlan, KeyMap, Numbers, Price, Trunk};
 use streaming::{CaptionsConfig, StorageConfig};
@@ -323,6 +323,12 @@ pub(crate) struct Sip {
     pub(crate) ladder_days: u32,
     /// Megabytes for all of it.
     pub(crate) ladder_mb: u64,
+    /// Calls at once.
+    pub(crate) calls_max: Within<16, 100_000>,
+    /// Connections at once, those we open included.
+    pub(crate) connections_max: Within<64, 16_384>,
+    /// Of one host that is not trusted.
+    pub(crate) connections_of_host_max: Within<1, 16_384>,
     /// What a host that is not trusted may ask; 0 is as much as it likes.
     pub(crate) requests_per_second: u32,
     /// Addresses and networks that may ask as much as they like: a PBX, a proxy. Carriers in `trunks` may anyway.
@@ -353,11 +359,16 @@ impl Sip {
     pub(crate) fn limits(&self) -> Limits {
         let trusted = self.trusted.iter().map(|network| network.0).collect();
         Limits {
+            calls_max: self.calls_max.0,
             requests_per_second: self.requests_per_second,
             trusted,
             no_strangers: !self.strangers,
             scanners: self.scanners.clone(),
         }
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        Connections { max: self.connections_max.0, of_host_max: self.connections_of_host_max.0 }
     }
 
     pub(crate) fn dial_plan(&self) -> DialPlan {
@@ -520,6 +531,20 @@ impl TryFrom<String> for PortRange {
 #[serde(try_from = "usize")]
 pub(crate) struct Loudest(pub(crate) usize);
 
+/// A number of a range.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "usize")]
+pub(crate) struct Within<const LEAST: usize, const MOST: usize>(usize);
+
+impl<const LEAST: usize, const MOST: usize> TryFrom<usize> for Within<LEAST, MOST> {
+    type Error = String;
+
+    fn try_from(number: usize) -> Result<Self, String> {
+        let is_fit = (LEAST..=MOST).contains(&number);
+        is_fit.then_some(Self(number)).ok_or_else(|| format!("{number} is not from {LEAST} to {MOST}"))
+    }
+}
+
 impl TryFrom<usize> for Loudest {
     type Error = String;
 
@@ -571,6 +596,9 @@ impl Default for Sip {
             calling: Calling::default(),
             ladder_days: 7,
             ladder_mb: 1_000,
+            calls_max: Within(Limits::CALLS_MAX),
+            connections_max: Within(Connections::default().max),
+            connections_of_host_max: Within(Connections::default().of_host_max),
             requests_per_second: 20,
             trusted: Vec::new(),
             strangers: true,
@@ -713,6 +741,14 @@ mod tests {
             let message = refused(&format!("[media]\nloudest = {loudest}\n"));
             assert!(message.starts_with("huitong.toml:2:") && message.contains("from 1 to 6"), "{message}");
         }
+        for (key, number, range) in [
+            ("calls_max", 15, "from 16 to 100000"),
+            ("connections_max", 20_000, "from 64 to 16384"),
+            ("connections_of_host_max", 0, "from 1 to 16384"),
+        ] {
+            let message = refused(&format!("[sip]\n{key} = {number}\n"));
+            assert!(message.starts_with("huitong.toml:2:") && message.contains(range), "{message}");
+        }
     }
 
     #[test]
@@ -748,5 +784,10 @@ mod tests {
         assert_eq!(config.media.rtp_ports, PortRange(30_000..=30_099));
         assert_eq!(config.web.http.port(), 8080);
         assert_eq!(config.sip.udp[0].port(), 5060);
+        assert_eq!(config.sip.limits().calls_max, 4_000);
+        let large = "[sip]\ncalls_max = 20000\nconnections_max = 8000\nconnections_of_host_max = 1000\n";
+        let sip = Config::from_text(Path::new("huitong.toml"), large).unwrap().sip;
+        let Connections { max, of_host_max } = sip.connections();
+        assert_eq!((sip.limits().calls_max, max, of_host_max), (20_000, 8_000, 1_000));
     }
 }

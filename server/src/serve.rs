@@ -123,6 +123,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             accounts: config.sip.accounts.clone(),
             sha256: config.sip.sha256,
             limits: config.sip.limits(),
+            connections: config.sip.connections(),
             realm: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
             keys: config.sip.keypad.clone(),
             announced: announced.clone(),

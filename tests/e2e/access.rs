@@ -17,7 +17,6 @@ const SHIFT: &str = "new Promise(done => {
     requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum))));
 })";
 
-// reliability: A8
 #[test]
 fn the_page_is_installable_and_never_old() -> Result<()> {
     let mut server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use tests::{Baresip, Codec, Kamailio, Kind, NameServer, Server};
 
 use crate::dial_out::{becomes, dial, host, overloaded};
@@ -29,6 +30,8 @@ fn found_by(names: &NameServer, trunk: &str) -> Result<Server> {
 pub(crate) struct RawCarrier {
     socket: UdpSocket,
     server: SocketAddr,
+    /// What its Contact says.
+    contact: SocketAddr,
 }
 
 impl RawCarrier {
@@ -39,7 +42,7 @@ impl RawCarrier {
         let address = socket.local_addr()?;
         let trunk = format!(r#"[{{name="carrier",address="{address}",caller="1",prefixes=["+86"]{more}}}]"#);
         let server = Server::start_with(&[("HUITONG_SIP__TRUNKS", &trunk), ("HUITONG_SIP__COUNTRY", r#""86""#)])?;
-        let carrier = Self { socket, server: server.sip };
+        let carrier = Self { socket, server: server.sip, contact: address };
         carrier.take("OPTIONS ")?;
         Ok((carrier, server))
     }
@@ -107,9 +110,9 @@ impl RawCarrier {
     }
 
     fn rest(&self, fields: &str, body: &str) -> Result<String> {
-        let (own, kind) = (self.socket.local_addr()?, "Content-Type: application/sdp\r\n");
-        let kind = if body.is_empty() { "" } else { kind };
-        Ok(format!("Contact: <sip:c@{own}>\r\n{fields}{kind}Content-Length: {}\r\n\r\n{body}", body.len()))
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let contact = self.contact;
+        Ok(format!("Contact: <sip:c@{contact}>\r\n{fields}{kind}Content-Length: {}\r\n\r\n{body}", body.len()))
     }
 }
 
@@ -140,6 +143,38 @@ async fn a_carrier_that_moves_the_sound_while_it_rings_has_it_where_it_said_last
     assert!(len > 12);
     first.set_nonblocking(true)?;
     assert!(first.recv_from(&mut [0; 2_048]).is_err(), "sound where it was wanted before");
+    Ok(())
+}
+
+// product: P7, P11; RFC 3261 §12.2.1.1, §13.2.2.4
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_whose_balancer_leaves_the_call_hears_the_rest_where_its_contact_says() -> Result<()> {
+    let (mut balancer, server) = RawCarrier::start("")?;
+    let (gateway, sound) = (UdpSocket::bind("127.0.0.2:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    gateway.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let told = |begins: &str| -> Result<()> {
+        let mut buffer = [0; 4_096];
+        let (len, _) = gateway.recv_from(&mut buffer).with_context(|| format!("its gateway hears no {begins}"))?;
+        let text = String::from_utf8_lossy(&buffer[..len]);
+        anyhow::ensure!(text.starts_with(begins), "{text}");
+        Ok(())
+    };
+    let mut host = host(&server).await?;
+    balancer.contact = gateway.local_addr()?;
+    let id = dial(&mut host, "13812345678").await?;
+    let invite = balancer.take("INVITE ")?;
+    balancer.answer(&invite, "200 OK", "", &balancer.description(&sound, 1)?)?;
+    told(&format!("ACK sip:c@{} ", balancer.contact))?;
+    becomes(&mut host, &id, "answered").await?;
+    host.command(json!({"type": "stop_dial", "dial": id})).await?;
+    told("BYE ")?;
+    // One behind a NAT means himself by an address nobody else gets to.
+    balancer.contact = "192.168.1.7:5060".parse()?;
+    let id = dial(&mut host, "13812345678").await?;
+    let invite = balancer.take("INVITE ")?;
+    balancer.answer(&invite, "200 OK", "", &balancer.description(&sound, 1)?)?;
+    balancer.take("ACK sip:c@192.168.1.7:5060 ")?;
+    becomes(&mut host, &id, "answered").await?;
     Ok(())
 }
 

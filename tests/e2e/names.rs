@@ -1,9 +1,11 @@
 //! Whatever people call themselves and whatever they write: it shows as they wrote it, in its own direction, turns
 //! nothing around it, breaks no page, and is never run.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Browser, Client, Colour, Server, by_id};
+use tests::{Browser, Client, Colour, RawPhone, Server, User, by_id, http, tag};
 
 use crate::{troubles::SIZES, web::is_sound};
 
@@ -138,6 +140,104 @@ async fn names_of_every_script_and_kind_show_as_they_were_written() -> Result<()
     let all = stray.joined["participants"].as_array().context("a list")?;
     let own = all.iter().find(|one| one["id"] == stray.joined["you"]).context("oneself")?;
     assert_eq!(own["name"], "李雷");
+    Ok(())
+}
+
+/// Nothing that steers a terminal or turns a line around.
+fn is_harmless(text: &str) -> bool {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    !text.chars().any(|c| steers(c) || turns(c))
+}
+
+// reliability: A8
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_telephone_calls_itself_stays_text_in_the_roster_the_list_of_calls_and_the_log() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let mut page = Browser::start(0.0, Colour::Red)?;
+    page.login(server.web, "host", "Huitong-2026")?;
+    page.join(server.web, &server.meeting, "主持人", &server.password)?;
+    let mut other = called(&server, "李雷").await?;
+    let long = format!("<sip:{}@x>", "9".repeat(4_000));
+    let callers: [&[u8]; 7] = [
+        b"\"\x1b[2J\x07\" <sip:%1B%5B2J%00%0D%0A138@x>",
+        "\"\u{202e}oga\" <sip:\u{202e}1380%E2%80%AE0138000@x>".as_bytes(),
+        long.as_bytes(),
+        b"\"<img src=x onerror='window.run=1'>\" <sip:%3Cimg%20src=x%20onerror='window.run=1'%3E@x>",
+        b"\"J\xf6rg\" <sip:\xff\xfe%C3%28138@x>",
+        b"<sip:=HYPERLINK(%22x%22)@x>",
+        b"<sip:%3Cscript%3Ewindow.run=1%3C%2Fscript%3E@x>",
+    ];
+    let mut phones = Vec::new();
+    for caller in callers {
+        let shown = String::from_utf8_lossy(caller).into_owned();
+        let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+        phone.call_itself(caller);
+        let offer = phone.description()?;
+        let reply = phone.call(&format!("{}**{}", server.meeting, server.password), &offer, "")?;
+        for number in 0..10 {
+            phone.exchange(reply.media()?, number)?;
+        }
+        phone.press(&tag(&reply), "1")?;
+        let joined =
+            other.next(|message| message["event"]["type"] == "participant_joined").await.context(shown.clone())?;
+        let seen = joined["event"]["participant"].clone();
+        for told in [&seen["name"], &seen["number"]].into_iter().filter_map(serde_json::Value::as_str) {
+            assert!(is_harmless(told) && told.chars().count() <= 64, "{shown:?} is {told:?}");
+        }
+        phones.push((phone, reply));
+    }
+    page.press("w")?;
+    page.until("document.querySelectorAll('[data-testid=participant-row]').length === 9")?;
+    is_untouched(&mut page)?;
+    fits(&mut page, "telephones of any name")?;
+    for (phone, reply) in &mut phones {
+        phone.send("BYE", &tag(reply), "", "")?;
+        assert_eq!(phone.answer()?.code, 200);
+    }
+
+    // Each has its line in the list, of as many cells as all others, none of which is a formula.
+    let csv = loop {
+        let table = http().get(format!("http://{}/api/v1/sites/{site}/calls.csv?kind=phone", server.web));
+        let table = table.header("cookie", &operator.cookie).send().await?.text().await?;
+        if table.lines().count() == 1 + callers.len() {
+            break table;
+        }
+    };
+    assert!(is_harmless(&csv.replace("\r\n", "\n")), "{csv:?}");
+    assert!(csv.contains("\"'=HY****"), "{csv}");
+    for line in csv.lines() {
+        let (mut quoted, mut cells, mut before) = (false, 1, ' ');
+        for c in line.chars() {
+            assert!(!(quoted && before == '"' && "=+-@".contains(c)), "{line}");
+            quoted ^= c == '"';
+            cells += usize::from(c == ',' && !quoted);
+            before = c;
+        }
+        assert_eq!(cells, csv.lines().next().map_or(0, |titles| titles.split(',').count()), "{line}");
+    }
+    let calls = operator.get(&format!("/sites/{site}/calls?kind=phone")).await?;
+    for call in calls["items"].as_array().context("a list")? {
+        let id = call["id"].as_str().context("an id")?;
+        let ladder = http().get(format!("http://{}/api/v1/calls/{id}/ladder.txt", server.web));
+        let ladder = ladder.header("cookie", &operator.cookie).send().await?.text().await?;
+        assert!(ladder.contains("->  INVITE sip:") && is_harmless(&ladder), "{ladder:?}");
+    }
+    page.open(&format!("http://{}/admin#calls", server.web))?;
+    page.see(&by_id("call"))?;
+    is_untouched(&mut page)?;
+    // Its own colours aside.
+    let log = [0, 1, 2, 3, 31, 32, 33, 34, 35]
+        .iter()
+        .fold(server.log(), |log, code| log.replace(&format!("\u{1b}[{code}m"), ""));
+    assert!(is_harmless(&log), "{log:?}");
+    assert!(
+        log.lines().all(|line| line.len() < 2_000 && !line.contains("window.run=1") && !line.contains("99999999")),
+        "{log}"
+    );
     Ok(())
 }
 

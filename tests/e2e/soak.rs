@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::json;
-use tests::{RawPhone, Server, tag};
+use tests::{Pjsua, RawPhone, Server, User, http, tag};
 
 /// Who call all the time.
 const CALLERS: usize = 16;
@@ -90,5 +90,38 @@ fn nothing_is_left_of_calls_that_come_and_go() -> Result<()> {
     assert!(after <= before, "sockets are left: {before} before, {after} after {second} calls");
     assert!(after_kib < before_kib + GROWTH_MAX, "memory grows: {before_kib} to {after_kib} KiB");
     assert!(!server.log().contains("panicked"));
+    Ok(())
+}
+
+// product: P11; RFC 4028
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "two minutes of a call: make soak"]
+async fn a_call_of_pjsip_stands_for_longer_than_its_session_and_each_refresh_is_answered() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let mut phone = Pjsua::start("13800000001", 600.0)?;
+    phone.refresh_each(90)?;
+    phone.dial(&server.meeting, server.sip, "udp")?;
+    phone.press(&format!("2{}#", server.password))?;
+    // The half of it is when it is refreshed, and all of it but half a minute is when a call without is ended.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(110) {
+        phone.listen(1.0)?;
+    }
+    phone.hang_up()?;
+    let site = operator.get("/me").await?["account"]["site_id"].as_str().context("a site")?.to_owned();
+    let id = loop {
+        let calls = operator.get(&format!("/sites/{site}/calls?kind=phone")).await?;
+        if let Some(id) = calls["items"][0]["id"].as_str() {
+            break id.to_owned();
+        }
+    };
+    let ladder = http().get(format!("http://{}/api/v1/calls/{id}/ladder.txt", server.web));
+    let ladder = ladder.header("cookie", &operator.cookie).send().await?.text().await?;
+    ensure!(ladder.contains("Session-Expires: 90;refresher=uac"), "{ladder}");
+    let rungs =
+        |words: &str| ladder.lines().take_while(|line| !line.is_empty()).filter(|line| line.contains(words)).count();
+    let (asked, answered) = (rungs("->  UPDATE sip:"), rungs("<-  200 OK  ("));
+    ensure!(asked >= 2 && answered >= asked + 2, "{ladder}");
     Ok(())
 }

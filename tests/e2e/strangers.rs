@@ -319,7 +319,8 @@ fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
     let server = Server::start_with(&[("HUITONG_MEDIA__RTP_PORTS", "12000-31999")])?;
     let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
     let offer = phone.description()?;
-    let media = phone.call(&server.meeting, &offer, "")?.media()?;
+    let taken = phone.call(&server.meeting, &offer, "")?;
+    let media = taken.media()?;
     let before = server.memory_kib()?;
     let until = Instant::now() + Duration::from_secs(seconds);
     let (stranger, sip) = (UdpSocket::bind("127.0.0.2:0")?, server.sip);
@@ -327,16 +328,20 @@ fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
         let (begun, mut sent) = (Instant::now(), 0_u32);
         let offer =
             "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
+        // Answers would have it too: all that a datagram carries.
+        let long_way = format!("Record-Route: <sip:{}>\r\n", "p".repeat(4_000)).repeat(15);
         while Instant::now() < until {
             if f64::from(sent) > begun.elapsed().as_secs_f64() * 2_000.0 {
                 std::thread::yield_now();
                 continue;
             }
-            let method = ["REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE"][sent as usize % 4];
+            let methods = ["REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE", "BYE", "INFO", "ACK", "CANCEL"];
+            let method = methods[sent as usize % methods.len()];
+            let way = if method == "BYE" { long_way.as_str() } else { "" };
             let text = format!(
                 "{method} sip:100@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:9;branch=z9hG4bKf{sent};rport\r\n\
                  From: <sip:100@x>;tag=f{sent}\r\nTo: <sip:100@x>\r\nCall-ID: f{sent}\r\nCSeq: 1 {method}\r\n\
-                 Contact: <sip:100@127.0.0.2:9>\r\nContent-Length: {}\r\n\r\n{offer}",
+                 Contact: <sip:100@127.0.0.2:9>\r\n{way}Content-Length: {}\r\n\r\n{offer}",
                 offer.len()
             );
             stranger.send_to(text.as_bytes(), sip)?;
@@ -369,6 +374,17 @@ fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
     assert!(asked > 5 && answered == asked, "{answered} of {asked}");
     assert!(lost == 0 && numbers.len() as u64 > seconds * 45, "{lost} of {} packets", numbers.len());
     assert!(grown < 64 << 10, "{grown} KiB");
+    // What is kept of signalling is of those that were listened to: 50 and 20 a second, and what they were answered.
+    phone.send("BYE", &tag(&taken), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    let mut server = server;
+    server.interrupt()?;
+    let kept = server.ladders()?;
+    let kept = String::from_utf8_lossy(&kept);
+    let count = |words: &str| kept.matches(words).count() as u64;
+    assert!(count("From: <sip:13800000009@127.0.0.1:") > u64::from(asked), "calls are kept");
+    let of_strangers = count("BYE sip:100@") + count("INVITE sip:100@");
+    assert!(of_strangers <= 50 + 20 * (seconds + 2), "{of_strangers} requests of a flood were kept");
     Ok(())
 }
 

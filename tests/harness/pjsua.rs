@@ -84,6 +84,11 @@ impl Pjsua {
         self.wait_for("established").map(drop)
     }
 
+    /// Its calls from now on end unless they are refreshed so often (RFC 4028), which it does.
+    pub fn refresh_each(&mut self, seconds: u32) -> Result<()> {
+        self.command(&format!("session {seconds}"))
+    }
+
     /// Is from now on where a registrar finds it, and takes each call. Whether by the flow it registered by (RFC 5626).
     pub fn register(&mut self, registrar: &str, user: &str, password: &str) -> Result<bool> {
         self.command(&format!("register {registrar} {user} {password}"))?;

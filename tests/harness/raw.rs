@@ -28,6 +28,7 @@ pub struct RawPhone {
     pub rtp: UdpSocket,
     server: SocketAddr,
     call_id: String,
+    caller: Vec<u8>,
     dialled: String,
     cseq: u32,
     sent: Vec<u8>,
@@ -69,7 +70,13 @@ impl RawPhone {
         rtp.set_read_timeout(Some(PATIENCE))?;
         // Ports come again sooner than a server forgets a call.
         let call_id = format!("{}.{}@{host}", sip.local_addr()?.port(), CALLS.fetch_add(1, Ordering::Relaxed));
-        Ok(Self { sip, rtp, server, call_id, dialled: String::new(), cseq: 0, sent: Vec::new() })
+        let caller = format!("<sip:13800000009@{}>", sip.local_addr()?).into_bytes();
+        Ok(Self { sip, rtp, server, call_id, caller, dialled: String::new(), cseq: 0, sent: Vec::new() })
+    }
+
+    /// Who it says it is: the value of From without its tag, byte for byte.
+    pub fn call_itself(&mut self, caller: &[u8]) {
+        caller.clone_into(&mut self.caller);
     }
 
     /// What it would offer or answer: G.711.
@@ -90,17 +97,22 @@ impl RawPhone {
         let (local, cseq, call_id) = (self.sip.local_addr()?, self.cseq, &self.call_id);
         let is_sdp = !body.is_empty() && !fields.contains("Content-Type:");
         let kind = if is_sdp { "Content-Type: application/sdp\r\n" } else { "" };
-        let text = format!(
+        let before = format!(
             "{method} sip:{0}@{1} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{call_id}{cseq}{2};rport\r\nMax-Forwards: 70\r\n\
-             From: <sip:13800000009@{local}>;tag=raw\r\nTo: <sip:{0}@{1}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
-             Contact: <sip:raw@{local}>\r\n{fields}{kind}Content-Length: {3}\r\n\r\n{body}",
+             From: ",
             self.dialled,
             self.server,
             if method == "ACK" { "ack" } else { "" },
+        );
+        let behind = format!(
+            ";tag=raw\r\nTo: <sip:{0}@{1}>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:raw@{local}>\r\n{fields}{kind}Content-Length: {2}\r\n\r\n{body}",
+            self.dialled,
+            self.server,
             body.len()
         );
-        self.sip.send_to(text.as_bytes(), self.server)?;
-        self.sent = text.into_bytes();
+        self.sent = [before.as_bytes(), &self.caller, behind.as_bytes()].concat();
+        self.sip.send_to(&self.sent, self.server)?;
         Ok(())
     }
 

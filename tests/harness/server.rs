@@ -158,6 +158,15 @@ impl Server {
         Ok(names)
     }
 
+    /// All it has kept of what was signalled; what came within the last second may not be there yet.
+    pub fn ladders(&self) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path().join("data/ladders"))? {
+            all.extend(std::fs::read(entry?.path())?);
+        }
+        Ok(all)
+    }
+
     /// Waits until it has written so many bytes into a file whose name ends so.
     #[expect(clippy::disallowed_methods, reason = "a file tells nobody that it has grown")]
     pub fn wait_for_file(&self, ending: &str, bytes: u64) -> Result<()> {

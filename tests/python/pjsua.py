@@ -1,5 +1,5 @@
-"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `refer URI`, `hangup`, and
-`register REGISTRAR USER PASSWORD`, after which it takes calls. Answers on stdout, a line each: `established`, `transfer CODE`,
+"""A telephone made of PJSIP, driven by lines on stdin: `dial URI`, `press KEYS`, `info KEYS`, `refer URI`, `hangup`,
+`session SECONDS` (RFC 4028, for calls that follow), and `register REGISTRAR USER PASSWORD`, after which it takes calls. Answers on stdout, a line each: `established`, `transfer CODE`,
 `closed CODE REASON`, `registered CODE` with `outbound` where the registrar took its flow (RFC 5626 §6). It plays one file for ever and
 writes what it hears to another. Its sound is encrypted as a fourth word says: `none`, `sdes`, or `either`, on trust (RFC 8643)."""
 
@@ -99,6 +99,10 @@ while True:
             call.sendDtmf(keys)
         elif word == "refer":
             call.xfer(rest, pj.CallOpParam(True))
+        elif word == "session":
+            account_config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
+            account_config.callConfig.timerMinSESec = account_config.callConfig.timerSessExpiresSec = int(rest)
+            account.modify(account_config)
         elif word == "register":
             registrar, user, password = rest.split()
             account_config.idUri = f"sip:{user}@{registrar}"

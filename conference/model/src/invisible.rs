@@ -22,7 +22,8 @@ const FLAG_LETTERS_MAX: usize = 6;
 
 /// Neither a control character nor one that steers how others are read. Joiners are plain: [`joined`] leaves out those
 /// that join nothing.
-pub(crate) fn is_plain(c: char) -> bool {
+#[must_use]
+pub fn is_plain(c: char) -> bool {
     let is_joiner = matches!(c, ZWJ | ZWNJ | MVS) || is_tag(c);
     let is_format = matches!(c, '\u{2028}' | '\u{2029}' | '\u{2800}' | '\u{fff9}'..='\u{fffb}');
     !c.is_control() && !is_format && (is_joiner || is_selector(c) || !is_ignorable(c))

@@ -38,6 +38,7 @@ pub use event::{
 pub use ids::{
     AccountId, BroadcastId, InvalidNumber, MeetingId, MeetingNumber, ParticipantId, PhoneNumber, RoomId, SiteId,
 };
+pub use invisible::is_plain;
 pub use ledger::{Demand, Ledger, NoCapacity, Span, Taken};
 pub use meeting::{Meeting, is_same};
 pub use pace::{Bucket, Pace, Paces};

@@ -16,6 +16,7 @@ use in_dialog::{SESSION, SessionTimer, TooShort, first_repeat, requires_ringing,
 use timed::{Due, Timed};
 use write::{Branch, RETRY_LATER, response, transaction_key};
 
+mod answers;
 mod ending;
 mod in_dialog;
 mod outgoing;
@@ -27,6 +28,7 @@ mod transfer;
 mod ways;
 mod write;
 
+use answers::{Answered, Answers};
 use outgoing::Outgoing;
 pub use outgoing::{Answer, Contact, Question, RequestKey, Target};
 use proving::Prover;
@@ -50,19 +52,15 @@ const TRYING_AFTER: Duration = Duration::from_millis(200);
 /// one more would wait for so long that it is sent again, which costs more than it. Fewer would refuse calls for a hiccup.
 const LATE_MAX: usize = 256;
 
-/// Calls at once. Each costs some kilobytes; more are answered 503.
-const CALLS_MAX: usize = 4000;
-/// Those of strangers: the rest is kept for carriers, whatever strangers do. A refused call counts until its refusal is acknowledged.
-const STRANGERS_MAX: usize = 3000;
-/// Answers kept for retransmitted requests; the oldest are forgotten first.
-const ANSWERS_MAX: usize = 8192;
-
 /// What we can, in answers.
 const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER\r\n\
     Supported: timer, 100rel, replaces, norefersub, outbound\r\n";
 
 /// What is needed of an INVITE once it is looked at: the rest of a call's answers and requests are made of these.
 const KEPT: [&str; 8] = ["via", "from", "to", "call-id", "cseq", "record-route", "require", "allow"];
+
+/// Bytes of that. Real ones have one thousand, and a way by twenty proxies has four; each call costs three times as many.
+const KEPT_BYTES_MAX: usize = 8192;
 
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -130,7 +128,7 @@ pub struct EndpointConfig {
     pub accounts: Vec<Credentials>,
     /// They are offered SHA-256 beside MD5. Telephones of before RFC 8760 (baresip 1.0 among them) stumble over it.
     pub sha256: bool,
-    /// What strangers may ask.
+    /// What may be asked, and by strangers how much.
     pub limits: Limits,
 }
 
@@ -236,8 +234,7 @@ pub struct Endpoint {
     last_call: u64,
     /// Calls that wait for their answer for longer than they should.
     late: usize,
-    answers: Lookup<TransactionKey, Answered>,
-    answers_order: VecDeque<TransactionKey>,
+    answers: Answers,
     /// Our own requests.
     clients: Timed<Branch, ClientTransaction>,
     /// Those that begin something.
@@ -260,12 +257,6 @@ pub struct Endpoint {
 
 /// §17.2.3: branch, sent-by and method.
 type TransactionKey = (String, String, String);
-
-/// A final answer that is given again when the request comes again.
-struct Answered {
-    transmit: Transmit,
-    until: Instant,
-}
 
 struct Call {
     invite: Message,
@@ -294,6 +285,8 @@ struct Call {
     offering: bool,
     /// We called.
     is_ours: bool,
+    /// A carrier of ours is at the other end, whose Contact is gone to wherever it leads.
+    is_carriers: bool,
     /// Who proves what we ask within it, where we called and have what to prove by.
     prover: Option<Prover>,
     /// A REFER that waits for its answer, who is told of the one before, and whether there has been any.
@@ -341,8 +334,7 @@ impl Endpoint {
             by_dialog: Lookup::default(),
             last_call: 0,
             late: 0,
-            answers: Lookup::default(),
-            answers_order: VecDeque::new(),
+            answers: Answers::default(),
             clients: Timed::new(),
             outgoing: Timed::new(),
             calling: BTreeMap::new(),
@@ -358,26 +350,38 @@ impl Endpoint {
         }
     }
 
-    /// Takes a message. What can't be answered (no Via, a response to nothing) is dropped.
-    pub fn handle(&mut self, source: Source, mut message: Message, now: Instant) {
+    /// Takes a message. What can't be answered (no Via, a response to nothing) is dropped. Whether anything came of it: it is of a call,
+    /// or of something we asked, or is answered.
+    pub fn handle(&mut self, source: Source, mut message: Message, now: Instant) -> bool {
         message.unpack();
-        match &message.start {
-            StartLine::Response { .. } => self.response(&message, now),
-            StartLine::Request { method, .. } => {
-                if !self.guard.admits(source.peer.ip(), method, now) {
-                    self.dropped.flood += 1;
-                    return;
-                }
-                let agent = message.header("user-agent").unwrap_or_default();
-                if !agent.is_empty() && self.guard.is_scanner(source.peer.ip(), agent) {
-                    self.dropped.scanners += 1;
-                    return;
-                }
-                if let Some(key) = transaction_key(&message) {
-                    self.request(source, message, key, now);
-                }
-            }
+        if matches!(message.start, StartLine::Response { .. }) {
+            return self.response(&message, now);
         }
+        let Some(key) = transaction_key(&message) else { return false };
+        let (host, dialog) = (source.peer.ip(), dialog_of(&message));
+        let belongs = self.belongs(source, &message, &key, &dialog);
+        if !belongs && !self.guard.admits(host, now) {
+            self.dropped.flood += 1;
+            return false;
+        }
+        let agent = message.header("user-agent").unwrap_or_default();
+        if !agent.is_empty() && self.guard.is_scanner(host, agent) {
+            self.dropped.scanners += 1;
+            return false;
+        }
+        let before = (self.transmits.len(), self.events.len());
+        self.request(source, message, key, dialog, now);
+        belongs || before != (self.transmits.len(), self.events.len())
+    }
+
+    /// Whether a request is of a call that stands, rings or has just ended, or cancels or acknowledges what was asked: its sender was let in
+    /// before. That a call's INVITE comes again shows nothing: it may be a flood of one.
+    fn belongs(&self, source: Source, message: &Message, key: &TransactionKey, dialog: &(String, String)) -> bool {
+        let is_canceled = |call: &Call| message.method() == "CANCEL" && (&call.key.0, &call.key.1) == (&key.0, &key.1);
+        let call = self.by_dialog.get(dialog).copied();
+        call.is_some_and(|call| self.has_tag(call, message) || self.calls.get(call).is_some_and(is_canceled))
+            || message.tag("to").is_some_and(|tag| self.is_early(dialog, tag))
+            || is_within(message.method()) && self.answers.get(key, source).is_some()
     }
 
     /// Requests that were not answered since it was asked last.
@@ -385,25 +389,25 @@ impl Endpoint {
         std::mem::take(&mut self.dropped)
     }
 
-    fn request(&mut self, source: Source, message: Message, key: TransactionKey, now: Instant) {
-        // A branch of another peer is another's, whatever it says.
-        let repeated = |answered: &&Answered| {
-            let to = answered.transmit.to;
-            (to.transport, to.peer.ip()) == (source.transport, source.peer.ip())
-                && (source.transport == Transport::Udp || to.peer == source.peer)
-        };
-        if let Some(answered) = self.answers.get(&key).filter(repeated) {
+    fn request(
+        &mut self,
+        source: Source,
+        message: Message,
+        key: TransactionKey,
+        dialog: (String, String),
+        now: Instant,
+    ) {
+        if let Some(answer) = self.answers.get(&key, source) {
             // That a refusal is acknowledged is no reason to repeat it: he would acknowledge that, and so on (§17.2.1).
             if message.method() != "ACK" {
-                self.transmits.push_back(answered.transmit.clone());
+                self.transmits.push_back(answer.clone());
             }
             return;
         }
         if let Some((code, reason, fields)) = ingress::refusal(&message, source.transport) {
-            return self.answer_with(source, &message, &key, code, reason, &fields, now);
+            return self.answer_lightly(source, &message, &key, code, reason, &fields, now);
         }
         let Some((number, _)) = message.cseq() else { return };
-        let dialog = dialog_of(&message);
         let call = self.by_dialog.get(&dialog).copied();
         match message.method() {
             "INVITE" => self.invite(source, message, key, dialog, call, number, now),
@@ -411,20 +415,23 @@ impl Endpoint {
             "CANCEL" => self.cancel(source, &message, &key, call, now),
             "BYE" => match call.filter(|call| self.has_tag(*call, &message)) {
                 Some(call) => self.taken_leave(source, &message, &key, call, now),
-                None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
+                None => self.answer_unknown(source, &message, &key, now),
             },
             "OPTIONS" => {
                 // Within a call it asks whether that still stands (§12.2.2).
                 let stands = message.tag("to").is_none_or(|tag| {
                     call.is_some_and(|call| self.is_within(call, &message)) || self.is_early(&dialog, tag)
                 });
-                let (code, reason) = if stands { (200, "OK") } else { (481, "Call/Transaction Does Not Exist") };
-                self.answer_plainly(source, &message, &key, code, reason, now);
+                if stands {
+                    self.answer_lightly(source, &message, &key, 200, "OK", "", now);
+                } else {
+                    self.answer_unknown(source, &message, &key, now);
+                }
             }
             "INFO" | "UPDATE" | "PRACK" => match call.filter(|call| self.is_within(*call, &message)) {
                 Some(call) => self.in_dialog(source, message, &key, call, number, now),
                 None if self.early_request(source, &message, &key, &dialog, now) => {}
-                None => self.answer_plainly(source, &message, &key, 481, "Call/Transaction Does Not Exist", now),
+                None => self.answer_unknown(source, &message, &key, now),
             },
             "REGISTER" => self.register(source, &message, &key, now),
             "REFER" => {
@@ -432,9 +439,9 @@ impl Endpoint {
                 self.refer(source, message, &key, call, number, now);
             }
             "NOTIFY" | "SUBSCRIBE" | "MESSAGE" | "PUBLISH" => {
-                self.answer_plainly(source, &message, &key, 405, "Method Not Allowed", now);
+                self.answer_lightly(source, &message, &key, 405, "Method Not Allowed", "", now);
             }
-            _ => self.answer_plainly(source, &message, &key, 501, "Not Implemented", now),
+            _ => self.answer_lightly(source, &message, &key, 501, "Not Implemented", "", now),
         }
     }
 
@@ -525,12 +532,14 @@ impl Endpoint {
         let Some(contact) = message.uri("contact").or(before_3261).map(str::to_owned) else {
             return self.answer_plainly(source, &message, &key, 400, "Missing Contact", now);
         };
+        if message.bytes_of(&KEPT) > KEPT_BYTES_MAX {
+            return self.answer_plainly(source, &message, &key, 513, "Message Too Large", now);
+        }
         let replaces = match self.replaced(&message) {
             Ok(replaces) => replaces,
             Err((code, reason)) => return self.answer_plainly(source, &message, &key, code, reason, now),
         };
-        let most = if self.guard.is_trusted(source.peer.ip()) { CALLS_MAX } else { STRANGERS_MAX };
-        if self.calls.len() >= most || self.late >= LATE_MAX {
+        if self.calls.len() >= self.guard.calls_max(source.peer.ip()) || self.late >= LATE_MAX {
             return self.answer_with(source, &message, &key, 503, "Service Unavailable", RETRY_LATER, now);
         }
         self.last_call += 1;
@@ -570,6 +579,7 @@ impl Endpoint {
                 reinviting: false,
                 offering: incoming.offer.is_empty(),
                 is_ours: false,
+                is_carriers: self.guard.is_carrier(source.peer.ip()),
                 prover: None,
                 referring: None,
                 subscription: None,
@@ -743,50 +753,11 @@ impl Endpoint {
         self.run_session_timers(now);
         self.run_outgoing(now);
     }
+}
 
-    fn answer_plainly(
-        &mut self,
-        source: Source,
-        to: &Message,
-        key: &TransactionKey,
-        code: u16,
-        reason: &str,
-        now: Instant,
-    ) {
-        self.answer_with(source, to, key, code, reason, "", now);
-    }
-
-    fn answer_with(
-        &mut self,
-        source: Source,
-        to: &Message,
-        key: &TransactionKey,
-        code: u16,
-        reason: &str,
-        fields: &str,
-        now: Instant,
-    ) {
-        if to.method() == "ACK" {
-            return;
-        }
-        let tag = self.new_tag();
-        let transmit =
-            response(to, source, code, reason, Some(&tag), &format!("{fields}{ALLOW}Accept: application/sdp\r\n"), "");
-        self.remember(key.clone(), transmit.clone(), now);
-        self.transmits.push_back(transmit);
-    }
-
-    fn remember(&mut self, key: TransactionKey, transmit: Transmit, now: Instant) {
-        while self.answers_order.len() >= ANSWERS_MAX
-            || self.answers_order.front().and_then(|key| self.answers.get(key)).is_some_and(|a| a.until <= now)
-        {
-            let Some(oldest) = self.answers_order.pop_front() else { break };
-            self.answers.remove(&oldest);
-        }
-        if self.answers.insert(key.clone(), Answered { transmit, until: now + TIMEOUT }).is_none() {
-            self.answers_order.push_back(key);
-        }
-    }
+/// Requests that are nothing without a call or a request before them.
+fn is_within(method: &str) -> bool {
+    matches!(method, "ACK" | "BYE" | "CANCEL" | "PRACK" | "UPDATE" | "INFO")
 }
 
 /// One of them is to be reached by encrypted ways alone, and is.

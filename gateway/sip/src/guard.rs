@@ -65,10 +65,13 @@ fn alike(a: u128, b: u128, bits: u8, of: u8) -> bool {
     (a ^ b).checked_shr(u32::from(of - bits)).is_none_or(|rest| rest == 0)
 }
 
-/// What strangers may ask.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What may be asked, and by strangers how much.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Requests a second of one host that begin something (all but those within a call); 0: as many as it likes. IPv6 hosts of
+    /// Calls at once, ours included: each costs some kilobytes, and more are answered 503. A quarter of them is kept for those we know,
+    /// whatever strangers do. A refused call counts until its refusal is acknowledged.
+    pub calls_max: usize,
+    /// Requests a second of one host that belong to no call; 0: as many as it likes. IPv6 hosts of
     /// one /64 are one.
     pub requests_per_second: u32,
     /// Carriers, a PBX, a proxy: they may ask as much as they like.
@@ -80,7 +83,23 @@ pub struct Limits {
     pub scanners: Vec<String>,
 }
 
+impl Default for Limits {
+    /// Whoever asks may ask as much as he likes, within [`Limits::CALLS_MAX`].
+    fn default() -> Self {
+        Self {
+            calls_max: Self::CALLS_MAX,
+            requests_per_second: 0,
+            trusted: Vec::new(),
+            no_strangers: false,
+            scanners: Vec::new(),
+        }
+    }
+}
+
 impl Limits {
+    /// Calls of a machine of some cores.
+    pub const CALLS_MAX: usize = 4_000;
+
     /// Scanners' names as they are met.
     pub const SCANNERS: [&str; 12] = [
         "friendly-scanner",
@@ -140,7 +159,12 @@ impl Guard {
 
     /// Whether what it asserts of its callers is believed.
     pub(crate) fn is_believed(&self, host: IpAddr) -> bool {
-        self.is_in_trusted_network(host) || self.carriers.contains(&host)
+        self.is_in_trusted_network(host) || self.is_carrier(host)
+    }
+
+    /// We ask it by our own configuration.
+    pub(crate) fn is_carrier(&self, host: IpAddr) -> bool {
+        self.carriers.contains(&host)
     }
 
     /// Whether it may call us at all, wherever telephones of the house are registered.
@@ -150,6 +174,12 @@ impl Guard {
 
     pub(crate) fn is_trusted(&self, host: IpAddr) -> bool {
         self.limits.requests_per_second == 0 || self.is_known(host)
+    }
+
+    /// How many calls there may be for one more from this host.
+    pub(crate) fn calls_max(&self, host: IpAddr) -> usize {
+        let all = self.limits.calls_max;
+        if self.is_trusted(host) { all } else { all - all / 4 }
     }
 
     fn is_known(&self, host: IpAddr) -> bool {
@@ -165,13 +195,14 @@ impl Guard {
         self.limits.scanners.iter().any(has) && !self.is_known(host)
     }
 
-    fn is_in_trusted_network(&self, host: IpAddr) -> bool {
+    /// One of [`Limits::trusted`].
+    pub(crate) fn is_in_trusted_network(&self, host: IpAddr) -> bool {
         self.limits.trusted.iter().any(|network| network.has(host))
     }
 
-    /// Whether this request is listened to.
-    pub(crate) fn admits(&mut self, host: IpAddr, method: &str, now: Instant) -> bool {
-        if is_within(method) || self.is_trusted(host) {
+    /// Whether a request that is of no call is listened to.
+    pub(crate) fn admits(&mut self, host: IpAddr, now: Instant) -> bool {
+        if self.is_trusted(host) {
             return true;
         }
         let rate = f64::from(self.limits.requests_per_second);
@@ -209,7 +240,6 @@ impl Bucket {
     }
 }
 
-/// Requests that are nothing without a call or a request before them.
 fn note(hosts: &mut VecDeque<IpAddr>, host: IpAddr) {
     if !hosts.contains(&host) {
         if hosts.len() >= ASKED_MAX {
@@ -219,12 +249,8 @@ fn note(hosts: &mut VecDeque<IpAddr>, host: IpAddr) {
     }
 }
 
-fn is_within(method: &str) -> bool {
-    matches!(method, "ACK" | "BYE" | "CANCEL" | "PRACK" | "UPDATE" | "INFO")
-}
-
 /// Whom to count together: one line's customer has a whole /64.
-fn network_of(host: IpAddr) -> IpAddr {
+pub(crate) fn network_of(host: IpAddr) -> IpAddr {
     match host.to_canonical() {
         IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(host.to_bits() >> 64 << 64)),
         host => host,
@@ -247,7 +273,7 @@ mod tests {
 
     fn admitted(guard: &mut Guard, host: &str, count: u32, over: Duration, start: Instant) -> usize {
         let host: IpAddr = host.parse().unwrap();
-        (0..count).filter(|n| guard.admits(host, "OPTIONS", start + over * *n / count)).count()
+        (0..count).filter(|n| guard.admits(host, start + over * *n / count)).count()
     }
 
     // reliability: A2
@@ -261,8 +287,6 @@ mod tests {
         assert_eq!(admitted(&mut guard, "10.1.2.3", 20_000, second, start), 20_000);
         guard.trust("192.0.2.9".parse().unwrap());
         assert_eq!(admitted(&mut guard, "192.0.2.9", 20_000, second, start), 20_000, "we ask it ourselves");
-        let flooding: IpAddr = "192.0.2.1".parse().unwrap();
-        assert!(guard.admits(flooding, "BYE", start + 10 * second), "his calls go on");
         let mut other = Guard::new(Limits::default());
         assert_eq!(admitted(&mut other, "192.0.2.1", 20_000, second, start), 20_000, "without a limit");
     }
@@ -275,13 +299,13 @@ mod tests {
         let mut heard = 0;
         for n in 0..200_000_u32 {
             let host = IpAddr::from([172, 16 + (n >> 16) as u8, (n >> 8) as u8, n as u8]);
-            heard += usize::from(guard.admits(host, "INVITE", start + Duration::from_micros(u64::from(n) * 50)));
+            heard += usize::from(guard.admits(host, start + Duration::from_micros(u64::from(n) * 50)));
         }
         assert!((1_250..=1_250 + 5_000).contains(&heard), "{heard} in ten seconds");
         assert!(guard.hosts.len() <= HOSTS_MAX);
         let one = |n: u128| IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | n));
         let mut guard = self::guard();
-        let heard = (0..1_000).filter(|n| guard.admits(one(*n), "INVITE", start)).count();
+        let heard = (0..1_000).filter(|n| guard.admits(one(*n), start)).count();
         assert_eq!(heard, 50, "one customer's /64");
     }
 

@@ -37,6 +37,9 @@ pub(crate) fn refusal(message: &Message, transport: Transport) -> Option<Refusal
     if !is_known || scheme.len() == uri.len() {
         return plain(416, "Unsupported URI Scheme");
     }
+    if !is_scheme("tel") && is_bare_ipv6(uri) {
+        return plain(400, "Bad Request");
+    }
     // What proxies are to do (`Proxy-Require`) they have done.
     let required = message.headers("require").flat_map(list);
     let strange: Vec<&str> =
@@ -59,6 +62,14 @@ pub(crate) fn refusal(message: &Message, transport: Transport) -> Option<Refusal
         return plain(406, "Not Acceptable");
     }
     None
+}
+
+/// An address of IPv6 without its brackets: where it ends and a port begins nobody can say (RFC 5118 §4.2).
+fn is_bare_ipv6(uri: &str) -> bool {
+    let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split([';', '?']).next().unwrap_or_default();
+    !host.starts_with('[') && host.matches(':').count() > 1
 }
 
 /// Type and subtype, without parameters, in lower case.

@@ -134,6 +134,11 @@ impl Message {
         self.body = Vec::new();
     }
 
+    /// Bytes of the values of these fields.
+    pub(crate) fn bytes_of(&self, names: &[&str]) -> usize {
+        self.headers.iter().filter(|(name, _)| names.contains(&name.as_ref())).map(|(_, value)| value.len()).sum()
+    }
+
     /// All that can be read; the first thing that is wrong.
     fn read_headers<'a>(&mut self, lines: impl Iterator<Item = &'a str>) -> Result<(), ParseError> {
         let mut result = Ok(());

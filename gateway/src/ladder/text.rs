@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use model::PhoneNumber;
+use model::{PhoneNumber, is_plain};
 
 use super::packet::{FILE_HEADER, Packet, read};
 
@@ -18,8 +18,7 @@ const SHORT: usize = 3;
 /// Of a file of packets.
 pub(super) fn write(file: &[u8]) -> String {
     let packets: Vec<Packet<'_>> = read(file.get(FILE_HEADER.len()..).unwrap_or_default()).collect();
-    let messages: Vec<String> =
-        packets.iter().map(|packet| String::from_utf8_lossy(packet.message).into_owned()).collect();
+    let messages: Vec<String> = packets.iter().map(|packet| readable(packet.message)).collect();
     let Some(first) = packets.first() else { return String::new() };
     let them = first.way.from;
     let mut text = String::new();
@@ -32,12 +31,18 @@ pub(super) fn write(file: &[u8]) -> String {
     for (packet, message) in packets.iter().zip(&messages) {
         let at =
             jiff::Timestamp::from_microsecond(i64::try_from(packet.at.as_micros()).unwrap_or(0)).unwrap_or_default();
-        let _ = write!(text, "\n--- {at}  {} -> {}\n{}", packet.way.from, packet.way.to, message.replace("\r\n", "\n"));
+        let _ = write!(text, "\n--- {at}  {} -> {}\n{}", packet.way.from, packet.way.to, message);
         if !message.ends_with('\n') {
             text.push('\n');
         }
     }
     masked(&text)
+}
+
+/// With marks in the places of what would steer a terminal, or have a line read as another.
+fn readable(message: &[u8]) -> String {
+    let shown = |c: char| if is_plain(c) || matches!(c, '\n' | '\t') { c } else { char::REPLACEMENT_CHARACTER };
+    String::from_utf8_lossy(message).replace("\r\n", "\n").chars().map(shown).collect()
 }
 
 /// The first line, and of an answer what it answers.

@@ -46,7 +46,7 @@ impl Endpoint {
         let is_of = |invite: &TransactionKey| invite.0 == key.0 && invite.1 == key.1;
         let known = call.and_then(|call| Some((call, self.calls.get(call)?)));
         let Some((call, known)) = known else {
-            return self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
+            return self.answer_unknown(source, message, key, now);
         };
         let reinvite = known.reinvite.as_ref().filter(|(message, _)| message.method() == "INVITE");
         if is_of(&known.key) {
@@ -61,7 +61,7 @@ impl Endpoint {
             self.answer_plainly(source, message, key, 200, "OK", now);
             self.end_reinvite(call, now);
         } else {
-            self.answer_plainly(source, message, key, 481, "Call/Transaction Does Not Exist", now);
+            self.answer_unknown(source, message, key, now);
         }
     }
 

@@ -2,8 +2,8 @@
 //! and session timers (RFC 4028).
 
 use super::{
-    Branch, Call, CallKey, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State, T1, TIMEOUT,
-    TransactionKey, Transport, proving, write,
+    Branch, Call, CallKey, ClientTransaction, Duration, Endpoint, Event, Instant, Message, Source, StartLine, State,
+    T1, TIMEOUT, TransactionKey, Transport, proving, write,
 };
 use crate::{ingress::media_type, message::list, message::parameter};
 
@@ -235,21 +235,34 @@ impl Endpoint {
         self.prove_later(branch, key, prover);
     }
 
-    /// A response to a request of ours.
-    pub(super) fn response(&mut self, message: &Message, now: Instant) {
-        let StartLine::Response { code } = message.start else { return };
+    /// A response to a request of ours; false where it is to none.
+    pub(super) fn response(&mut self, message: &Message, now: Instant) -> bool {
+        let StartLine::Response { code } = message.start else { return false };
         if self.outgoing_response(code, message, now) {
-            return;
+            return true;
         }
-        let Some(branch) = message.branch().and_then(Branch::of_ours) else { return };
+        let Some(branch) = message.branch().and_then(Branch::of_ours) else { return false };
         if code < 200 {
-            if let Some(client) = self.clients.get_mut(branch).filter(|_| message.method() == "INVITE") {
+            let Some(client) = self.clients.get_mut(branch) else { return false };
+            if message.method() == "INVITE" {
                 // §17.1.1.2: it is there and will say more; waiting is all.
                 client.repeat.next = client.repeat.until;
             }
-            return;
+            return true;
         }
-        let Some(client) = self.clients.remove(branch) else { return };
+        let Some(client) = self.clients.remove(branch) else { return false };
+        self.final_response(branch, &client, code, message, now);
+        true
+    }
+
+    fn final_response(
+        &mut self,
+        branch: Branch,
+        client: &ClientTransaction,
+        code: u16,
+        message: &Message,
+        now: Instant,
+    ) {
         let is_taken = code < 300;
         if let Some(call) = client.call.filter(|_| is_taken).and_then(|key| self.calls.get_mut(key))
             && let Some(contact) = message.uri("contact")
@@ -267,7 +280,7 @@ impl Endpoint {
                 self.acknowledge(branch, message.tag("to").unwrap_or_default(), ack, now);
             }
         }
-        if self.prove_within(branch, &client, message, now) {
+        if self.prove_within(branch, client, message, now) {
             return;
         }
         let Some(key) = client.call else { return };

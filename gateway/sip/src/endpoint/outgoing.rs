@@ -4,8 +4,8 @@
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, net::SocketAddr};
 
 use super::{
-    Answered, Branch, CALLS_MAX, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat,
-    Replaces, Source, State, T1, T2, TIMEOUT, TransactionKey, Transmit, Transport,
+    Answered, Branch, Call, CallKey, Due, Duration, Endpoint, Event, Instant, Message, Prover, Repeat, Replaces,
+    Source, State, T1, T2, TIMEOUT, TransactionKey, Transmit, Transport,
     in_dialog::{SESSION, SessionTimer, first_repeat, min_se},
     registrar::{PREFERRED, thousandths},
     ways::host_and_port,
@@ -272,7 +272,7 @@ impl Endpoint {
     /// Calls somebody. [`Event::Trying`], [`Event::Rings`], then [`Event::Answered`] or [`Event::Refused`] follow, unless it is hung up
     /// before. None where there are too many calls.
     pub fn call(&mut self, target: Target, offer: &str, now: Instant) -> Option<CallKey> {
-        if self.calls.len() + self.outgoing.len() >= CALLS_MAX {
+        if self.calls.len() + self.outgoing.len() >= self.config.limits.calls_max {
             return None;
         }
         self.last_call += 1;
@@ -481,7 +481,9 @@ impl Endpoint {
         }
         let (cseq, fields) = (outgoing.next_number(), format!("RAck: {rseq} {} INVITE\r\n", outgoing.cseq));
         let whose = outgoing.wanted.whose;
-        let dialog = dialog(&outgoing.wanted.target, &outgoing.wanted.tag, cseq, message);
+        let is_carriers = self.guard.is_carrier(outgoing.wanted.target.way.peer.ip());
+        let known = dialog(&outgoing.wanted.target, &outgoing.wanted.tag, cseq, message);
+        let dialog = Call { is_carriers, ..known };
         let prack = write::request(&self.config, &dialog, "PRACK", cseq, prack_branch, &fields, "");
         self.begin(prack_branch, None, prack, now);
         if let Whose::Call(call) = whose {
@@ -587,7 +589,9 @@ impl Endpoint {
         let timer = SessionTimer::of_answer(message, now).unwrap_or_else(|| SessionTimer::own(session, now));
         let early = early.remove(to_tag).unwrap_or_default();
         let description = if early.said.is_empty() { body } else { early.said };
-        let mut known = Call { description, timer: Some(timer), ..dialog(&target, &tag, cseq + pracks, message) };
+        let is_carriers = self.guard.is_carrier(target.way.peer.ip());
+        let known = dialog(&target, &tag, cseq + pracks, message);
+        let mut known = Call { description, timer: Some(timer), is_carriers, ..known };
         let newest = early.update.as_ref().map_or(early.answer, |(update, _)| update.body.clone());
         (known.their_cseq, known.reinvite) = (early.their_cseq, early.update);
         let ack_branch = self.new_branch();
@@ -618,7 +622,8 @@ impl Endpoint {
         let call_id = answer.header("call-id").unwrap_or_default().to_owned();
         let target = Target { call_id, ..Target::new(way, named("to"), named("from"), "") };
         // Beyond what he may have been sent while he rang.
-        let known = dialog(&target, tag, cseq.saturating_add(PRACKS_MAX), answer);
+        let is_carriers = self.guard.is_carrier(way.peer.ip());
+        let known = Call { is_carriers, ..dialog(&target, tag, cseq.saturating_add(PRACKS_MAX), answer) };
         let (ack_branch, bye_branch) = (self.new_branch(), self.new_branch());
         let ack = write::request(&self.config, &known, "ACK", cseq, ack_branch, "", "");
         self.acknowledge(branch, to_tag, ack, now);
@@ -750,6 +755,7 @@ fn dialog(target: &Target, tag: &str, cseq: u32, answer: &Message) -> Call {
         reinviting: false,
         offering: false,
         is_ours: true,
+        is_carriers: false,
         prover: Prover::of(target),
         referring: None,
         subscription: None,

@@ -147,3 +147,106 @@ fn of_four_times_too_many_calls_as_many_as_can_be_are_answered_soon_and_the_rest
     crowd.run(0);
     assert_eq!((crowd.endpoint.calls.len(), crowd.endpoint.late, crowd.endpoint.poll_timeout()), (0, 0, None));
 }
+
+/// A request of no call, whose answer has its way with it: so many times four thousand bytes.
+fn of_no_call(method: &str, n: u32, way: usize) -> Message {
+    let way = format!("Record-Route: <sip:{}>\r\n", "p".repeat(4_000)).repeat(way);
+    let text = format!(
+        "{method} sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKn{n};rport\r\nFrom: <sip:s@x>;tag=s\r\n\
+         To: <sip:1@h>;tag=none\r\nCall-ID: n{n}\r\nCSeq: 1 {method}\r\nContact: <sip:s@10.0.0.9>\r\n{way}Content-Length: 0\r\n\r\n"
+    );
+    Message::parse(text.as_bytes()).unwrap()
+}
+
+// reliability: A2
+#[test]
+fn a_flood_of_what_is_of_no_call_is_heard_at_a_strangers_rate_and_his_calls_go_on() {
+    let start = Instant::now();
+    let mut endpoint = endpoint();
+    endpoint.guard = Guard::new(Limits { requests_per_second: 20, ..Limits::default() });
+    let (call, tag) = standing(&mut endpoint, start);
+    let methods = ["BYE", "INFO", "UPDATE", "PRACK", "CANCEL", "ACK"];
+    let (mut answered, mut now, mut keys) = (0, start, 0);
+    for n in 0..2_000 {
+        now = start + Duration::from_micros(500) * n;
+        let heard = endpoint.handle(source(Transport::Udp), of_no_call(methods[n as usize % 6], n, 14), now);
+        let answers = lines(&mut endpoint);
+        assert_eq!(heard, !answers.is_empty(), "of what is not answered nothing is kept");
+        answered += answers.len();
+        // He keys on.
+        if n % 100 == 0 {
+            keys += 1;
+            let kind = "Content-Type: application/dtmf-relay\r\n";
+            let key = with_lines("INFO", 1 + keys, &tag, kind, "Signal=5\r\n");
+            assert!(endpoint.handle(source(Transport::Udp), key, now));
+            assert_eq!(lines(&mut endpoint), ["200"]);
+            assert_eq!(events(&mut endpoint), [Event::Digit(call, '5')]);
+        }
+    }
+    // One in six is an ACK, which nobody answers.
+    assert!((50..=50 + 20).contains(&answered), "{answered}");
+    assert!(endpoint.take_dropped().flood >= 2_000 - 50 - 20);
+    assert_eq!(endpoint.answers.size().0, 20, "his keys' answers alone are kept");
+    endpoint.handle(source(Transport::Udp), request("BYE", 99, &tag, "last"), now);
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["200".to_owned()], vec![Event::Ended(call)]));
+    endpoint.handle(source(Transport::Udp), request("BYE", 99, &tag, "last"), now);
+    assert_eq!(lines(&mut endpoint), ["200"], "his call has just ended");
+}
+
+// reliability: A2; RFC 3261 §8.2.7
+#[test]
+fn whatever_requests_bring_what_is_kept_of_their_answers_has_a_bound() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    for n in 0..10_000 {
+        let way = if n % 50 == 0 { 14 } else { 0 };
+        endpoint.handle(source(Transport::Udp), of_no_call("INVITE", n, way), now);
+        assert_eq!(lines(&mut endpoint), ["481"]);
+    }
+    let (count, bytes) = endpoint.answers.size();
+    assert_eq!(count, 8192, "the usual ones are");
+    assert!(bytes < 32 << 20, "{bytes}");
+    // Nothing is kept of what changes nothing, and it is answered alike when it comes again.
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        endpoint.handle(source(Transport::Udp), of_no_call("BYE", 1, 0), now);
+        said.extend(endpoint.poll_transmit());
+        let asks = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKo\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:h>\r\n\
+                    Call-ID: o\r\nCSeq: 1 OPTIONS\r\n\r\n";
+        endpoint.handle(source(Transport::Udp), Message::parse(asks.as_bytes()).unwrap(), now);
+        said.extend(endpoint.poll_transmit());
+    }
+    assert_eq!((said.len(), &said[..2]), (4, &said[2..]));
+    assert_eq!(endpoint.answers.size().0, count);
+    // A call whose way is longer than any is none.
+    let way = format!("Record-Route: <sip:{}>\r\n", "p".repeat(4_000)).repeat(3);
+    endpoint.handle(source(Transport::Udp), with_lines("INVITE", 1, "", &way, "offer"), now);
+    assert_eq!((lines(&mut endpoint), events(&mut endpoint)), (vec!["513".to_owned()], vec![]));
+}
+
+// reliability: A2
+#[test]
+fn a_quarter_of_all_calls_is_kept_for_those_we_know() {
+    let now = Instant::now();
+    let mut endpoint = endpoint();
+    let trusted = vec!["192.0.2.0/24".parse().unwrap()];
+    let limits = Limits { calls_max: 40, requests_per_second: 1_000, trusted, ..Limits::default() };
+    (endpoint.guard, endpoint.config.limits) = (Guard::new(limits.clone()), limits);
+    let calls = |endpoint: &mut Endpoint, host: &str, names: std::ops::Range<u32>| {
+        let mut taken = 0;
+        for n in names {
+            let text = format!(
+                "INVITE sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n};rport\r\nFrom: <sip:a@x>;tag=c\r\nTo: <sip:1@h>\r\n\
+                 Call-ID: {n}\r\nCSeq: 1 INVITE\r\nContact: <sip:1@{host}>\r\n\r\n"
+            );
+            let peer = (host.parse::<IpAddr>().unwrap(), 5060).into();
+            endpoint.handle(Source { peer, ..source(Transport::Udp) }, Message::parse(text.as_bytes()).unwrap(), now);
+            taken += events(endpoint).len();
+        }
+        taken
+    };
+    assert_eq!(calls(&mut endpoint, "198.51.100.1", 0..100), 30);
+    assert_eq!(calls(&mut endpoint, "192.0.2.1", 100..200), 10);
+    let target = Target::new(source(Transport::Udp), "sip:b@h", "sip:a@h", "a");
+    assert_eq!(endpoint.call(target, "offer", now), None, "ours included");
+}

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     digest::{Credentials, Proof, challenges},
+    guard::network_of,
     message::{address_uri, list, parameter, split_address, uri_number, uri_user},
 };
 
@@ -45,13 +46,22 @@ const NONCE_AGE: Duration = Duration::from_secs(300);
 /// Nonces that are remembered; the oldest is forgotten, and whoever has it is asked once more.
 const NONCES_MAX: usize = 4_096;
 
-/// Wrong passwords from one address before it is no longer listened to, and for how long.
+/// Wrong passwords of one account from one host before it is no longer listened to, and for how long: one telephone that has an old one
+/// shuts out no other of its office.
 const WRONG_MAX: u32 = 10;
 /// See [`WRONG_MAX`].
 const WRONG_AGE: Duration = Duration::from_secs(60);
 
-/// Addresses whose wrong passwords are counted.
+/// Wrong passwords of all accounts from one host within [`WRONG_AGE`] before none of it is listened to for as long: an office has not so
+/// many telephones with old ones, and who guesses takes a name after the other. Those we trust (a proxy with all offices behind it) are
+/// counted by account alone.
+const WRONG_OF_HOST_MAX: u32 = 100;
+
+/// Accounts with their hosts whose wrong passwords are counted, and hosts.
 const WRONG_FROM_MAX: usize = 4_096;
+
+/// Characters of a name that are looked at for that: extensions have six, and strangers would have us keep more.
+const NAME_MAX: usize = 16;
 
 /// Where a telephone is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +91,21 @@ pub struct Flow {
     pub number: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Registrar {
     bindings: BTreeMap<String, Vec<Binding>>,
     /// When each was given, and how often it was used.
     nonces: BTreeMap<String, (Instant, u32)>,
     nonces_order: VecDeque<String>,
-    wrong: BTreeMap<IpAddr, (u32, Instant)>,
+    wrong: Wrong<(IpAddr, String)>,
+    wrong_of_host: Wrong<IpAddr>,
+}
+
+/// How often somebody was wrong, and since when, or, once that was too often, since when he is shut out.
+#[derive(Debug)]
+struct Wrong<K> {
+    counts: BTreeMap<K, (u32, Instant)>,
+    most: u32,
     /// When those were forgotten that are no longer counted.
     swept: Option<Instant>,
 }
@@ -127,28 +145,21 @@ impl Binding {
 }
 
 impl Registrar {
-    fn is_shut_out(&self, from: IpAddr, now: Instant) -> bool {
-        let is_counted = |last: &Instant| now.saturating_duration_since(*last) < WRONG_AGE;
-        self.wrong.get(&from).is_some_and(|(count, last)| *count >= WRONG_MAX && is_counted(last))
+    /// What `host` says of this account is not listened to. Of a trusted host others may be heard whatever one says.
+    fn is_shut_out(&self, host: IpAddr, name: &str, is_trusted: bool, now: Instant) -> bool {
+        self.wrong.is_shut_out(&counted(host, name), now)
+            || !is_trusted && self.wrong_of_host.is_shut_out(&network_of(host), now)
     }
 
-    fn note_wrong(&mut self, from: IpAddr, now: Instant) {
-        let is_old = |last: Instant| now.saturating_duration_since(last) >= WRONG_AGE;
-        // Seldom: whoever guesses from everywhere must not have it done for each guess.
-        if self.swept.is_none_or(is_old) {
-            self.swept = Some(now);
-            self.wrong.retain(|_, (_, last)| !is_old(*last));
-        }
-        if self.wrong.len() < WRONG_FROM_MAX || self.wrong.contains_key(&from) {
-            let (count, last) = self.wrong.entry(from).or_insert((0, now));
-            (*count, *last) = (if is_old(*last) { 1 } else { *count + 1 }, now);
-        }
+    fn note_wrong(&mut self, host: IpAddr, name: &str, now: Instant) {
+        self.wrong.note(counted(host, name), now);
+        self.wrong_of_host.note(network_of(host), now);
     }
 
-    /// Addresses whose wrong passwords are counted.
+    /// Hosts and accounts whose wrong passwords are counted.
     #[cfg(test)]
-    pub(super) fn counted(&self) -> usize {
-        self.wrong.len()
+    pub(super) fn counted(&self) -> (usize, usize) {
+        (self.wrong_of_host.counts.len(), self.wrong.counts.len())
     }
 
     fn give_nonce(&mut self, nonce: String, now: Instant) {
@@ -169,6 +180,54 @@ impl Registrar {
                 true
             }
             _ => false,
+        }
+    }
+}
+
+fn counted(host: IpAddr, name: &str) -> (IpAddr, String) {
+    (network_of(host), name.chars().take(NAME_MAX).collect())
+}
+
+impl<K: Ord> Wrong<K> {
+    fn new(most: u32) -> Self {
+        Self { counts: BTreeMap::new(), most, swept: None }
+    }
+
+    fn is_shut_out(&self, who: &K, now: Instant) -> bool {
+        self.counts.get(who).is_some_and(|(count, since)| *count >= self.most && !is_over(*since, now))
+    }
+
+    fn note(&mut self, who: K, now: Instant) {
+        // Seldom: whoever guesses from everywhere must not have it done for each guess.
+        if self.swept.is_none_or(|at| is_over(at, now)) {
+            self.swept = Some(now);
+            self.counts.retain(|_, (_, since)| !is_over(*since, now));
+        }
+        if self.counts.len() < WRONG_FROM_MAX || self.counts.contains_key(&who) {
+            let (count, since) = self.counts.entry(who).or_insert((0, now));
+            if is_over(*since, now) {
+                (*count, *since) = (0, now);
+            }
+            *count += 1;
+            if *count >= self.most {
+                *since = now;
+            }
+        }
+    }
+}
+
+fn is_over(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) >= WRONG_AGE
+}
+
+impl Default for Registrar {
+    fn default() -> Self {
+        Self {
+            bindings: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            nonces_order: VecDeque::new(),
+            wrong: Wrong::new(WRONG_MAX),
+            wrong_of_host: Wrong::new(WRONG_OF_HOST_MAX),
         }
     }
 }
@@ -214,13 +273,18 @@ impl Endpoint {
     }
 
     pub(super) fn register(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
-        if self.config.accounts.is_empty() || self.registrar.is_shut_out(source.peer.ip(), now) {
+        let proof = message.headers("authorization").find_map(Proof::parse);
+        let host = source.peer.ip();
+        let himself = message.uri("to").and_then(uri_user).unwrap_or_default();
+        let name = proof.as_ref().map_or_else(|| himself.clone(), |proof| proof.user.clone());
+        let is_trusted = self.guard.is_in_trusted_network(host);
+        if self.config.accounts.is_empty() || self.registrar.is_shut_out(host, &name, is_trusted, now) {
             return self.answer_plainly(source, message, key, 403, "Forbidden", now);
         }
-        match self.worth(message, now) {
+        match proof.map_or(Worth::None, |proof| self.worth(proof, &himself, now)) {
             Worth::Good(account) => self.bind(source, message, key, &account, now),
             Worth::Wrong => {
-                self.registrar.note_wrong(source.peer.ip(), now);
+                self.registrar.note_wrong(host, &name, now);
                 self.answer_plainly(source, message, key, 403, "Forbidden", now);
             }
             worth @ (Worth::Stale | Worth::None) => {
@@ -233,15 +297,13 @@ impl Endpoint {
         }
     }
 
-    fn worth(&mut self, message: &Message, now: Instant) -> Worth {
-        let Some(proof) = message.headers("authorization").find_map(Proof::parse) else { return Worth::None };
+    fn worth(&mut self, proof: Proof, himself: &str, now: Instant) -> Worth {
         let account = self.config.accounts.iter().find(|account| account.user == proof.user);
         // Who has no account is looked at for as long as who has one: which there are can't be measured.
         let nobody = Credentials { user: proof.user.clone(), password: String::new() };
         let is_right = proof.is_of(account.unwrap_or(&nobody), &self.config.realm, "REGISTER") && account.is_some();
         // One registers oneself.
-        let is_himself = message.uri("to").and_then(uri_user).as_ref() == Some(&proof.user);
-        if !is_right || !is_himself {
+        if !is_right || himself != proof.user {
             return Worth::Wrong;
         }
         if self.registrar.use_nonce(proof.nonce(), proof.count.max(1), now) {

@@ -146,9 +146,56 @@ fn of_a_thousand_passwords_ten_a_minute_are_looked_at_and_nobody_hears_of_them()
         endpoint.handle(Source { peer, ..source(Transport::Udp) }, asked, start + second(62.0));
         assert_eq!((code(&sent(&mut endpoint).pop().unwrap()), endpoint.poll_event()), (403, None));
     }
-    assert_eq!(endpoint.registrar.counted(), 4_096);
+    assert_eq!(endpoint.registrar.counted(), (4_096, 4_096));
     assert_eq!(tries(&mut endpoint, "guess", 9, second(130.0)).0, 403);
-    assert_eq!(endpoint.registrar.counted(), 1, "and they are forgotten");
+    assert_eq!(endpoint.registrar.counted(), (1, 1), "and they are forgotten");
+}
+
+// reliability: A11; product: P12
+#[test]
+fn one_telephone_with_an_old_password_shuts_out_no_other_of_its_office_and_who_tries_all_names_is_heard_no_more() {
+    let start = Instant::now();
+    let credentials = |n: u32| Credentials { user: (8_000 + n).to_string(), password: "secret".to_owned() };
+    let mut endpoint = registrar(true);
+    endpoint.config.accounts = (0..200).map(credentials).collect();
+    let trusted = vec!["10.0.2.0/24".parse().unwrap()];
+    endpoint.guard = Guard::new(Limits { trusted, ..Limits::default() });
+    let challenged = ask(&mut endpoint, register(1, "8001", CONTACT), start);
+    let mut branch = 1;
+    let mut tries = |endpoint: &mut Endpoint, host: [u8; 4], user: u32, password: &str, now: Instant| {
+        branch += 1;
+        let user = (8_000 + user).to_string();
+        let fields = format!("{}{CONTACT}", proof(&challenged, &user, password, branch));
+        let peer = (IpAddr::from(host), 5070).into();
+        endpoint.handle(Source { peer, ..source(Transport::Udp) }, register(branch, &user, &fields), now);
+        code(&sent(endpoint).pop().unwrap())
+    };
+    let (office, front, elsewhere) = ([10, 0, 1, 1], [10, 0, 2, 1], [10, 0, 3, 1]);
+    for host in [office, front] {
+        for _ in 0..50 {
+            assert_eq!(tries(&mut endpoint, host, 1, "old", start), 403);
+        }
+        assert_eq!(tries(&mut endpoint, host, 1, "secret", start), 403, "fifty guesses of one account");
+        assert_eq!(tries(&mut endpoint, host, 2, "secret", start), 200, "the telephone beside it");
+    }
+    assert_eq!(tries(&mut endpoint, elsewhere, 1, "secret", start), 200, "his other telephone");
+    // Nine of each name: no account is shut out, and the host is. Ten were counted before.
+    let mut heard = 0;
+    for user in 3..50 {
+        for _ in 0..9 {
+            assert_eq!(tries(&mut endpoint, office, user, "guess", start), 403);
+        }
+        heard += u32::from(tries(&mut endpoint, office, user, "secret", start) == 200);
+    }
+    assert_eq!(heard, 9, "of a hundred wrong ones, ten are of one account");
+    for user in 3..50 {
+        for _ in 0..9 {
+            assert_eq!(tries(&mut endpoint, front, user, "guess", start), 403);
+        }
+        assert_eq!(tries(&mut endpoint, front, user, "secret", start), 200, "a proxy's others aren't he");
+    }
+    let later = start + Duration::from_secs(60);
+    assert_eq!(tries(&mut endpoint, office, 20, "secret", later), 200);
 }
 
 // product: P12; RFC 3261 §10.2.1.2, §16.6, §20.10
@@ -441,7 +488,7 @@ fn a_registration_that_comes_late_or_is_none_changes_nothing() {
     assert_eq!(say(&mut endpoint, 2, ""), (200, here.clone()), "who only asks changes nothing");
     for all in ["", "Expires: 60\r\n", "Contact: <sip:8001@10.0.0.7>\r\nExpires: 0\r\n"] {
         assert_eq!(say(&mut endpoint, 6, &format!("Contact: *\r\n{all}")), (400, here.clone()), "{all}");
-        endpoint.answers.clear();
+        endpoint.answers = Answers::default();
     }
     assert_eq!(say(&mut endpoint, 7, "Contact: *\r\nExpires: 0\r\n"), (200, vec![]));
 }

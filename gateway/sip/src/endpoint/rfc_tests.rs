@@ -479,7 +479,7 @@ fn addresses_of_ipv6_are_read_and_written() {
     };
     let cases = [
         ("§4.1", "OPTIONS sip:[2001:db8::10] SIP/2.0", "Via: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK1", "200"),
-        ("§4.2", "OPTIONS sip:2001:db8::10 SIP/2.0", "Via: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK2", "200"),
+        ("§4.2", "OPTIONS sip:2001:db8::10 SIP/2.0", "Via: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK2", "400"),
         ("§4.3", "OPTIONS sip:[2001:db8::10:5070] SIP/2.0", "Via: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK3", "200"),
         ("§4.4", "OPTIONS sip:[2001:db8::10]:5070 SIP/2.0", "Via: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK4", "200"),
         (

@@ -131,7 +131,7 @@ impl Endpoint {
                 Some(_) => (481, "Call/Transaction Does Not Exist"),
                 None => (403, "Forbidden"),
             };
-            return self.answer_plainly(source, &message, key, code, reason, now);
+            return self.answer_lightly(source, &message, key, code, reason, "", now);
         };
         if known.referring.as_ref().is_some_and(|pending| pending.key == *key) {
             return;

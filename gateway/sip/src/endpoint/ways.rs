@@ -1,9 +1,9 @@
 //! Connections that are quiet or gone, and what goes by them (RFC 3261 §18.1.1).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{Branch, Call, CallKey, Endpoint, Event, Instant, Source, Transport, outgoing::Answer, outgoing::Whose};
-use crate::message::address_uri;
+use crate::message::{address_uri, parameter};
 
 /// Below it lie services, and no telephone.
 const PORT_MIN: u16 = 1024;
@@ -64,6 +64,41 @@ pub(super) fn host_and_port(address: &str) -> &str {
     let rest = address_uri(address).split_once(':').map_or("", |(_, rest)| rest);
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     host.split([';', '?']).next().unwrap_or_default()
+}
+
+/// Where a Contact's URI leads by this transport: none where it names another, or none of which an address is enough to be reached by it.
+pub(super) fn contact_address(uri: &str, transport: Transport) -> Option<SocketAddr> {
+    let named = parameter(uri, "transport");
+    let is_it = |name: &str| named.is_some_and(|named| named.eq_ignore_ascii_case(name));
+    let fits = match transport {
+        Transport::Udp => named.is_none() || is_it("udp"),
+        Transport::Tcp => is_it("tcp"),
+        Transport::Tls | Transport::Ws => false,
+    };
+    let text = host_and_port(uri);
+    let bare = || Some(SocketAddr::new(text.trim_matches(['[', ']']).parse().ok()?, 5060));
+    text.parse().ok().or_else(bare).filter(|_| fits)
+}
+
+/// Whether an address can be meant by who is at another: who comes from the internet and names one of a private network is behind a NAT.
+pub(super) fn can_mean(from: IpAddr, named: IpAddr) -> bool {
+    let (from, named) = (from.to_canonical(), named.to_canonical());
+    let is_place = !named.is_unspecified() && !named.is_multicast() && named != IpAddr::V4(Ipv4Addr::BROADCAST);
+    is_place
+        && from.is_ipv4() == named.is_ipv4()
+        && from.is_loopback() == named.is_loopback()
+        && (is_private(from) || !is_private(named))
+}
+
+/// RFC 1918, RFC 3927, RFC 4193, RFC 6598.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let is_shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            v4.is_private() || v4.is_link_local() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// Where whoever names himself so takes a new connection: at the host he came from, and no other, by the port he names. Where he

@@ -108,6 +108,57 @@ fn a_refresh_that_gets_nowhere_is_tried_again_and_ends_the_call_at_last() {
     assert_eq!(tried, [of("UPDATE", 45), of("UPDATE", 55), of("BYE", 60)].concat());
 }
 
+// product: P7; RFC 3261 §12.2.1.1
+#[test]
+fn a_carrier_is_told_what_follows_where_its_contact_says_and_a_stranger_where_he_is() {
+    let now = Instant::now();
+    let check = |is_carrier: bool, transport: Transport, contact: &str, fields: &str, expected: &str| {
+        let mut endpoint = endpoint();
+        if is_carrier {
+            endpoint.guard.believe(way().peer.ip());
+        }
+        let text = format!(
+            "INVITE sip:1@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9:5070;branch=z9hG4bKe;rport\r\nFrom: <sip:a@x>;tag=c\r\n\
+             To: <sip:1@10.0.0.1>\r\nCall-ID: e\r\nCSeq: 1 INVITE\r\nContact: <{contact}>\r\n{fields}Content-Length: 5\r\n\r\noffer"
+        );
+        let source = Source { transport, ..way() };
+        endpoint.handle(source, Message::parse(text.as_bytes()).unwrap(), now);
+        let Some(Event::Incoming(Incoming { call, .. })) = endpoint.poll_event() else { panic!("no call") };
+        endpoint.answer(call, "answer", now);
+        let tag = sent(&mut endpoint)[0].tag("to").unwrap().to_owned();
+        let ack =
+            text.replace("INVITE", "ACK").replace("To: <sip:1@10.0.0.1>", &format!("To: <sip:1@10.0.0.1>;tag={tag}"));
+        endpoint.handle(source, Message::parse(ack.as_bytes()).unwrap(), now);
+        endpoint.hang_up(call, now);
+        let bye = endpoint.poll_transmit().unwrap();
+        assert!(bye.bytes.starts_with(format!("BYE {contact} ").as_bytes()));
+        assert_eq!(bye.to.peer.to_string(), expected, "{contact} {fields}");
+        bye.reconnect
+    };
+    use Transport::{Tcp, Tls, Udp};
+    let (here, other) = ("10.0.0.9:41000", "10.7.0.1:5080");
+    check(true, Udp, "sip:a@10.7.0.1:5080", "", other);
+    check(false, Udp, "sip:a@10.7.0.1:5080", "", here);
+    check(true, Udp, "sip:a@10.7.0.1", "", "10.7.0.1:5060");
+    check(true, Udp, "sip:a@10.7.0.1:5080", "Record-Route: <sip:10.0.0.9;lr>\r\n", here);
+    assert_eq!(check(true, Tcp, "sip:a@10.7.0.1:5080;transport=tcp", "", other), other.parse().ok());
+    check(true, Tcp, "sip:a@10.7.0.1:5080", "", here);
+    check(true, Tls, "sip:a@10.7.0.1:5080;transport=tls", "", here);
+    for nowhere in
+        ["sip:a@10.0.0.1:5060", "sip:a@127.0.0.1:5080", "sip:a@0.0.0.0", "sip:a@224.0.0.1", "sip:a@gw.example.com"]
+    {
+        check(true, Udp, nowhere, "", here);
+    }
+    let can_mean = |from: &str, named: &str| ways::can_mean(from.parse().unwrap(), named.parse().unwrap());
+    assert!(can_mean("192.0.2.1", "198.51.100.7") && can_mean("10.0.0.9", "198.51.100.7"));
+    for behind_a_nat in ["10.0.0.9", "172.16.0.1", "192.168.1.7", "100.64.0.1", "169.254.0.1"] {
+        assert!(!can_mean("192.0.2.1", behind_a_nat), "{behind_a_nat}");
+        assert!(can_mean("192.168.0.1", behind_a_nat), "{behind_a_nat}");
+    }
+    assert!(can_mean("2001:db8::1", "2001:db8::2") && !can_mean("2001:db8::1", "fd00::1"));
+    assert!(!can_mean("2001:db8::1", "192.0.2.1"));
+}
+
 // RFC 3261 §18.1.1
 #[test]
 fn a_new_connection_goes_to_the_host_the_old_one_came_from() {

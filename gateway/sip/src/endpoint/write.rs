@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Call, Endpoint, EndpointConfig, Source, Target, TransactionKey, Transmit, Transport,
-    ways::{host_and_port, reconnect},
+    ways::{can_mean, contact_address, reconnect},
 };
 use crate::message::{Message, address_uri, first_of_list, via_parts};
 
@@ -309,17 +309,24 @@ pub(super) fn request_with(
     let _ = write!(text, "Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{fields}");
     write_body(&mut text, kind, body);
     // To where the call's requests come from: it works through NAT, and any proxy in the way recorded itself there.
-    let peer = call.routes.first().and(Some(source.peer)).unwrap_or_else(|| numeric(&call.target, source));
-    let next = call.routes.first().unwrap_or(&call.target);
-    Transmit { to: Source { peer, ..source }, reconnect: reconnect(next, source), bytes: text.into_bytes() }
+    let (peer, anew) = match (call.routes.first(), elsewhere(config, call)) {
+        (Some(next), _) => (source.peer, reconnect(next, source)),
+        (None, Some(elsewhere)) => (elsewhere, (source.transport == Transport::Tcp).then_some(elsewhere)),
+        (None, None) => (numeric(&call.target, source), reconnect(&call.target, source)),
+    };
+    Transmit { to: Source { peer, ..source }, reconnect: anew, bytes: text.into_bytes() }
+}
+
+/// Another server that a carrier's Contact names, which is to hear all that follows: what took the call has left its way (§12.2.1.1). None
+/// where it is no carrier's, or no address that can be meant.
+fn elsewhere(config: &EndpointConfig, call: &Call) -> Option<SocketAddr> {
+    let address = contact_address(&call.target, call.source.transport).filter(|_| call.is_carriers)?;
+    let is_other = address.ip() != call.source.peer.ip() && address != our_address(config, call.source);
+    (is_other && can_mean(call.source.peer.ip(), address.ip())).then_some(address)
 }
 
 /// The address in a Contact where it is one we may believe: the same host as the request's; else the request's own.
 fn numeric(target: &str, source: Source) -> SocketAddr {
-    if source.transport != Transport::Udp {
-        return source.peer;
-    }
-    let host = host_and_port(target);
-    let parsed = host.parse::<SocketAddr>().ok().or_else(|| Some(SocketAddr::new(host.parse().ok()?, 5060)));
+    let parsed = contact_address(target, Transport::Udp).filter(|_| source.transport == Transport::Udp);
     parsed.filter(|address| address.ip() == source.peer.ip()).unwrap_or(source.peer)
 }
