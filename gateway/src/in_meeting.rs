@@ -77,6 +77,10 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                     let _ = caller.handle.command(caller.me, Action::OnHold { on }).await;
                     None
                 }
+                Ok(Happening::Stalled(on)) => {
+                    let _ = caller.handle.command(caller.me, Action::Stalled { on }).await;
+                    None
+                }
                 Ok(Happening::Referred(to)) => {
                     if caller.refer(to, line).await {
                         let _ = caller.handle.command(participant, Action::Leave).await;
@@ -86,9 +90,10 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                 }
                 Ok(Happening::Recorded) => None,
                 Err(cause) => {
-                    // A lost line keeps its seat for a minute; who hangs up has left.
+                    // A lost line keeps its seat for a minute. Who hangs up has left; so has, for all that SIP says of it, whom his
+                    // carrier has lost.
                     if cause == EndCause::HungUp {
-                        let _ = caller.handle.command(participant, Action::Leave).await;
+                        let _ = caller.handle.command(participant, Action::HungUp).await;
                     }
                     return cause;
                 }

@@ -124,6 +124,8 @@ pub(crate) enum Happening {
     PlayDone(PlayId),
     /// His telephone was put on hold, or taken off.
     Held(bool),
+    /// Nothing comes from him, or it comes again.
+    Stalled(bool),
     /// What was to be recorded is.
     Recorded,
     /// He wants to be put through.
@@ -231,7 +233,9 @@ impl Line {
                     Some(LegFact::RecordingFull) => return Ok(Happening::Recorded),
                     // Who is on hold, or only listens, has nothing to send; whether he is gone his session tells.
                     Some(LegFact::NoMedia) if self.direction == Direction::SendRecv => return Err(EndCause::NoMedia),
-                    Some(LegFact::NoMedia | LegFact::FirstPacket | LegFact::MediaBack) => {}
+                    Some(LegFact::Stalled) => return Ok(Happening::Stalled(true)),
+                    Some(LegFact::MediaBack) => return Ok(Happening::Stalled(false)),
+                    Some(LegFact::NoMedia | LegFact::FirstPacket) => {}
                     None => return Err(EndCause::Failed),
                 },
                 () = self.house.stopping.cancelled() => return Err(EndCause::ServerStopping),
@@ -360,7 +364,7 @@ impl Line {
             tokio::select! {
                 happening = self.next() => match happening? {
                     Happening::Digit(_) | Happening::Recorded => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Referred(_) => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Stalled(_) | Happening::Referred(_) => {}
                 },
                 () = sleep_until(deadline) => break,
             }
@@ -406,7 +410,11 @@ impl Line {
                         return Ok(Some(key));
                     }
                     Happening::PlayDone(id) if id == playing => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred(_) => {}
+                    Happening::PlayDone(_)
+                    | Happening::Held(_)
+                    | Happening::Stalled(_)
+                    | Happening::Recorded
+                    | Happening::Referred(_) => {}
                 }
             }
         }

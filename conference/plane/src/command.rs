@@ -32,6 +32,8 @@ pub enum LegFact {
     FirstPacket,
     /// Nothing has come for a while.
     NoMedia,
+    /// Nothing has come for six seconds, from who was heard before.
+    Stalled,
     /// What is recorded is as long as it may be.
     RecordingFull,
     /// And now it comes again.

@@ -42,6 +42,10 @@ const NO_MEDIA: Duration = Duration::from_secs(60);
 /// Who sends reports (each 2.5 to 7.5 s, RFC 3550 §6.2, though some take longer) is dead when two of them are missing; not before this.
 const NO_REPORTS: Duration = Duration::from_secs(12);
 
+/// Who was heard and from whom nothing has come for so long may be gone: his call goes on, yet whoever calls by his number is him again.
+/// Shorter, and it would be said of telephones that send reports alone; longer, and he would redial sooner.
+const STALLED: Duration = Duration::from_secs(6);
+
 /// Packets sent before anything has come: a second. More would make us shoot at whomever a stranger names (reliability: A10).
 const UNHEARD_MAX: u32 = 50;
 
@@ -148,6 +152,8 @@ pub enum LegEvent {
     FirstPacket,
     /// Nothing has come for a minute, or for the first ten seconds.
     NoMedia,
+    /// Nothing has come for six seconds.
+    Stalled,
     /// And now it comes again.
     MediaBack,
     /// A handshake has brought keys.
@@ -225,6 +231,7 @@ pub struct Leg {
     report_gap: Option<Duration>,
     heard: bool,
     told_no_media: bool,
+    told_stalled: bool,
     next_seq: u16,
     next_timestamp: u32,
     /// The next packet begins a talk spurt.
@@ -260,6 +267,7 @@ impl Leg {
             report_gap: None,
             heard: false,
             told_no_media: false,
+            told_stalled: false,
             next_seq: ssrc.0.rotate_left(11) as u16,
             next_timestamp: ssrc.0.rotate_left(7),
             marker: true,
@@ -319,6 +327,9 @@ impl Leg {
         self.config = config;
         // What was told of a hold is told anew of what follows.
         (self.last_packet, self.told_no_media) = (now, false);
+        if std::mem::take(&mut self.told_stalled) {
+            self.tell(LegEvent::MediaBack);
+        }
     }
 
     /// The peer speaks another codec that was agreed on (RFC 3264 §6.1): the leg that is to follow this one is of this.
@@ -427,7 +438,8 @@ impl Leg {
     fn note_life(&mut self, now: Instant) {
         self.last_packet = now;
         self.answered = true;
-        if std::mem::take(&mut self.told_no_media) {
+        let was_stalled = std::mem::take(&mut self.told_stalled);
+        if std::mem::take(&mut self.told_no_media) || was_stalled {
             self.tell(LegEvent::MediaBack);
         }
     }
@@ -499,9 +511,14 @@ impl Leg {
     /// Gives what plays in this tick; call it once in 20 ms.
     pub fn pull(&mut self, now: Instant) -> Pulled<'_> {
         // Whose silence is comfort noise may say so once and no more (RFC 3389 §4).
-        if !self.told_no_media && !self.noise && now.saturating_duration_since(self.last_packet) >= self.patience() {
+        let quiet = if self.noise { Duration::ZERO } else { now.saturating_duration_since(self.last_packet) };
+        if !self.told_no_media && quiet >= self.patience() {
             self.told_no_media = true;
             self.tell(LegEvent::NoMedia);
+        }
+        if !self.told_stalled && self.heard && quiet >= STALLED {
+            self.told_stalled = true;
+            self.tell(LegEvent::Stalled);
         }
         let pulled = self.jitter.pull(now);
         let key = match (pulled, &mut self.tones) {

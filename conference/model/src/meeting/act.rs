@@ -295,6 +295,11 @@ impl Meeting {
                 allowed(is_phone)?;
                 Ok(self.hold(by, on))
             }
+            Action::Stalled { on } => {
+                self.stalled(by, on);
+                Ok(Vec::new())
+            }
+            Action::HungUp => Ok(self.hung_up(by, now)),
             Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
             Action::Away => Ok(self.keep_seat(by, Absent { until: now + RELOAD, then: LeaveReason::Left })),
             Action::End => {
