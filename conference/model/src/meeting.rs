@@ -574,13 +574,13 @@ impl Meeting {
         }
     }
 
-    /// A host has heard of the music and wants it.
-    fn let_music(&mut self, id: ParticipantId) -> Vec<Effect> {
+    /// Where music of his is held back it is no longer, by this effect.
+    fn free_line(&mut self, id: ParticipantId, effect: Effect) -> Vec<Effect> {
         if self.participant(id).is_none_or(|person| person.line_trouble != Some(LineTrouble::Music)) {
             return Vec::new();
         }
         let mut effects = self.change(id, |person| person.line_trouble = None);
-        effects.push(Effect::LetMusic(id));
+        effects.push(effect);
         effects
     }
 

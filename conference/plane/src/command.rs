@@ -226,6 +226,9 @@ pub(crate) enum MeetingCommand {
     LetMusic {
         participant: ParticipantId,
     },
+    ListenAnew {
+        participant: ParticipantId,
+    },
     SetPart {
         participant: ParticipantId,
         part: u32,

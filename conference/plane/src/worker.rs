@@ -335,6 +335,7 @@ impl Worker {
                 room.set_pictures(participant, camera, screen);
             }
             MeetingCommand::LetMusic { participant } => room.let_music(participant),
+            MeetingCommand::ListenAnew { participant } => room.listen_anew(participant),
             MeetingCommand::SetPart { participant, part } => match room.set_part(participant, part) {
                 Ok(moved) => {
                     if let Some((leg, seat)) = moved

@@ -1372,7 +1372,34 @@ fn no_telephone_is_muted_for_ever() {
         act(&mut meeting, browser, Action::Leave).unwrap();
     }
     act(&mut meeting, caller, unmute).unwrap();
+    // Taken for music, he frees himself by his own key, muted or not; so does a host whose own line it is, and all by one key.
+    let trouble = |meeting: &Meeting, id| meeting.participant(id).unwrap().line_trouble;
+    let music = |meeting: &mut Meeting, id| {
+        meeting.handle(Command::Line(id, Some(LineTrouble::Music)), NOW).unwrap();
+    };
+    act(&mut meeting, caller, Action::ClaimHost { pin: PIN.to_owned() }).unwrap();
+    let other = join(&mut meeting, phone(4));
+    for (id, is_muted) in [(caller, false), (other, false), (other, true)] {
+        music(&mut meeting, id);
+        if is_muted {
+            act(&mut meeting, id, Action::Mute { participant: id }).unwrap();
+        }
+        let effects = act(&mut meeting, id, Action::Unmute { participant: id }).unwrap();
+        assert!(effects.contains(&Effect::ListenAnew(id)), "{effects:?}");
+        assert_eq!((trouble(&meeting, id), muted(&meeting, id)), (None, false));
+    }
+    [caller, other].into_iter().for_each(|id| music(&mut meeting, id));
+    // Who was opened by the host before may free his line, though nobody may unmute himself.
+    act(&mut meeting, caller, Action::AllowSelfUnmute { on: false }).unwrap();
+    act(&mut meeting, other, Action::Unmute { participant: other }).unwrap();
+    music(&mut meeting, other);
+    let effects = act(&mut meeting, caller, Action::UnmuteAll).unwrap();
+    for id in [caller, other] {
+        assert!(effects.contains(&Effect::ListenAnew(id)), "{effects:?}");
+        assert_eq!(trouble(&meeting, id), None);
+    }
     // Muted as he came in.
+    act(&mut meeting, other, Action::Leave).unwrap();
     act(&mut meeting, caller, Action::Leave).unwrap();
     let mut meeting = Meeting::new(Rules { options: Options { mute_on_entry: true, ..Options::default() }, ..rules() });
     let caller = join(&mut meeting, phone(3));
