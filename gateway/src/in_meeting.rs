@@ -41,6 +41,8 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
     let held = Held { meeting, participant, resume: seat.resume.clone(), language: line.language };
     let _sitting = house.seats.sit(line.orders.call(), held);
     line.seated = true;
+    // From now on he talks for hours, and the others press keys of theirs that he may give back as an echo.
+    line.leg.ignore_tones(true);
     // What was said in another meeting is no news in this one.
     line.sayings = Sayings::default();
     let cause = sit(line, seat).await;

@@ -206,8 +206,11 @@ impl Line {
             tokio::select! {
                 signal = self.signals.recv() => match signal {
                     Some(Signal::Reoffered(offer)) => self.change = Some((Change::Offer(offer), self.on_hold())),
-                    Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
-                        return Ok(Happening::Digit(key));
+                    Some(Signal::Digit(key)) => {
+                        self.leg.ignore_tones(false);
+                        if self.keys.take(KeyBy::Info, key, Instant::now()) {
+                            return Ok(Happening::Digit(key));
+                        }
                     }
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
                         self.change = Some((Change::Answer(answer), self.on_hold()));
@@ -218,7 +221,7 @@ impl Line {
                     // Who is in no meeting yet has nobody who could be put through.
                     Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,
                     Some(Signal::Replaced) => return Err(EndCause::Replaced),
-                    Some(Signal::Confirmed(_) | Signal::Digit(_)) => {}
+                    Some(Signal::Confirmed(_)) => {}
                     Some(Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
                     Some(Signal::Redirected(_) | Signal::RetryAfter(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),

@@ -49,6 +49,7 @@ mod spoken;
 mod spray;
 mod strangers;
 mod taking_part;
+mod tones;
 mod touch;
 mod transfer;
 mod troubles;

@@ -280,6 +280,9 @@ pub(crate) enum LegCommand {
     SetVolume {
         volume: f32,
     },
+    IgnoreTones {
+        unless_used: bool,
+    },
     Report {
         reply: Reply<LegReport>,
     },

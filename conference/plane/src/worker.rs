@@ -472,6 +472,11 @@ impl Worker {
                 }
                 self.restore_volume(id);
             }
+            LegCommand::IgnoreTones { unless_used } => {
+                if let Some(leg) = self.legs.get_mut(id).and_then(|slot| slot.leg.as_mut()) {
+                    leg.ignore_tones(unless_used);
+                }
+            }
             LegCommand::Record => {
                 if let Some(slot) = self.legs.get_mut(id) {
                     slot.recording = slot.leg.as_ref().map(|leg| Recording::new(leg.codec()));

@@ -58,6 +58,10 @@ const NOISE_TICKS: u32 = 10;
 /// The comfort noise we ask for, in −dBov: a line that isn't dead. Louder would be heard as hiss.
 const NOISE_LEVEL: u8 = 70;
 
+/// Within this time a tone and an event are one press: the first event may wait behind the tone it is of. Longer, and who presses a key again
+/// would lose it.
+const TONE_TWIN: Duration = Duration::from_millis(500);
+
 /// Packets in a row of another codec that was agreed on, before we speak it too. Fewer would follow a packet that is late.
 const OTHER_PACKETS: u32 = 3;
 
@@ -219,8 +223,12 @@ pub struct Leg {
     quiet: u32,
     jitter: JitterBuffer,
     keys: KeyReader,
-    /// Where the peer has no telephone events: who has them would dial each key twice.
+    /// Until a key comes otherwise: a gateway may agree to telephone events and send tones all the same.
     tones: Option<ToneReader>,
+    /// The last key that came as a tone, and when.
+    tone: Option<(char, Instant)>,
+    /// Keys come otherwise: tones are echoes of them.
+    deaf: bool,
     reports: Reports,
     sequence: SeqExtender,
     their_ssrc: Option<Ssrc>,
@@ -257,7 +265,9 @@ impl Leg {
             quiet: 0,
             jitter: JitterBuffer::new(config.codec),
             keys: KeyReader::default(),
-            tones: tone_reader(&config),
+            tones: ToneReader::new(config.codec),
+            tone: None,
+            deaf: false,
             reports: Reports::new(ssrc, config.codec, now),
             sequence: SeqExtender::default(),
             their_ssrc: None,
@@ -291,6 +301,11 @@ impl Leg {
         self.protection.begin_stream();
         (self.answered, self.unheard, self.heard) = (other.answered, other.unheard, other.heard);
         (self.reported, self.report_gap) = (other.reported, other.report_gap);
+        self.told_stalled = other.told_stalled;
+        self.tone = other.tone;
+        if other.deaf {
+            self.ignore_tones(false);
+        }
         self
     }
 
@@ -317,8 +332,8 @@ impl Leg {
         } else if !self.stays_certain(&config) {
             self.latch.reopen(now);
         }
-        if config.telephone_event.is_some() != self.config.telephone_event.is_some() {
-            self.tones = tone_reader(&config);
+        if config.telephone_event.is_none() && self.config.telephone_event.is_some() {
+            (self.tones, self.deaf) = (ToneReader::new(config.codec), false);
         }
         self.protection.change(&self.config, &config, now);
         if config.remote != self.config.remote {
@@ -383,13 +398,32 @@ impl Leg {
         self.reports.arrived(seq);
         if is_key {
             if let Some(key) = self.keys.read(&packet) {
-                self.tell(LegEvent::Digit(key));
+                self.take_event(key, now);
             }
         } else if is_noise {
             self.take_noise(seq, &packet, now);
         } else {
             self.take_sound(seq, &packet, now);
         }
+    }
+
+    /// The first event may be of a press whose tone was heard before the gateway cut it out.
+    fn take_event(&mut self, key: char, now: Instant) {
+        let twin = |(tone, at): (char, Instant)| tone == key && now.saturating_duration_since(at) < TONE_TWIN;
+        let is_known = !self.deaf && self.tone.is_some_and(twin);
+        self.ignore_tones(false);
+        if !is_known {
+            self.tell(LegEvent::Digit(key));
+        }
+    }
+
+    /// Keys come otherwise on this call, and tones are none any more. Where that is only supposed (`unless_used`), they go on being keys of who
+    /// has pressed one by them, and of who has nothing else.
+    pub fn ignore_tones(&mut self, unless_used: bool) {
+        if unless_used && (self.tone.is_some() || self.config.telephone_event.is_none()) {
+            return;
+        }
+        (self.tones, self.deaf) = (None, true);
     }
 
     /// Only from where sound would be believed, or might be in a moment.
@@ -529,8 +563,11 @@ impl Leg {
             }
             _ => None,
         };
-        if let Some(key) = key.filter(|_| self.events.len() < EVENTS_MAX) {
-            self.events.push_back(LegEvent::Digit(key));
+        if let Some(key) = key {
+            self.tone = Some((key, now));
+            if self.events.len() < EVENTS_MAX {
+                self.events.push_back(LegEvent::Digit(key));
+            }
         }
         match pulled {
             Pulled::Packet(noise, _) if bytes_per_frame(self.config.codec).is_some_and(|bytes| noise.len() < bytes) => {
@@ -650,10 +687,6 @@ impl Leg {
             self.events.push_back(event);
         }
     }
-}
-
-fn tone_reader(config: &LegConfig) -> Option<ToneReader> {
-    config.telephone_event.is_none().then(|| ToneReader::new(config.codec)).flatten()
 }
 
 /// What goes out in a tick.
