@@ -20,6 +20,7 @@ mod film;
 mod firefox;
 mod guessing;
 mod hands;
+mod heard;
 mod hosting;
 mod keyboard;
 mod keypad;
