@@ -27,6 +27,7 @@ pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
 pub use protection::Component;
 use protection::Protection;
+pub use rtcp::Reported;
 use rtcp::Reports;
 use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
@@ -185,6 +186,8 @@ pub struct LegStats {
     pub dropped_forged: u64,
     /// Round trip by RTCP, in milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// How what was sent reached the peer, where it tells.
+    pub reported: Option<Reported>,
 }
 
 impl LegStats {
@@ -202,6 +205,10 @@ impl LegStats {
             dropped_nonsense: self.dropped_nonsense + before.dropped_nonsense,
             dropped_forged: self.dropped_forged + before.dropped_forged,
             round_trip_ms: self.round_trip_ms.or(before.round_trip_ms),
+            reported: match (self.reported, before.reported) {
+                (Some(own), Some(before)) => Some(own.after(before)),
+                (own, before) => own.or(before),
+            },
         }
     }
 }
@@ -677,6 +684,7 @@ impl Leg {
             jitter_ms: self.reports.jitter_ms(),
             jitter_mean_ms: self.reports.jitter_mean_ms(),
             round_trip_ms: self.reports.round_trip_ms(),
+            reported: self.reports.reported(),
             ..self.stats
         };
         own.after(self.before)
