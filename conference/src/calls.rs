@@ -195,6 +195,9 @@ impl Conference {
             jitter_ms: record.quality.jitter_mean_ms,
             round_trip_ms: record.quality.round_trip_ms,
             mos: quality::mos(&record.quality),
+            reported_lost: record.quality.reported.map(|reported| reported.lost),
+            reported_jitter_ms: record.quality.reported.map(|reported| reported.jitter_ms),
+            reported_mos: quality::reported_mos(&record.quality),
             echo_db: record.line.echo_db.map(f64::from),
         };
         let calls: Vec<Call> = records.into_iter().map(written).collect();

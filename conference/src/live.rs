@@ -601,6 +601,7 @@ impl Live {
                     self.media.set_pictures(participant, camera, screen);
                 }
                 Effect::LetMusic(participant) => self.media.let_music(participant),
+                Effect::ListenAnew(participant) => self.media.listen_anew(participant),
                 Effect::SetRoom(participant, room) => self.media.set_part(participant, room.unwrap_or(0)),
                 Effect::Dismiss(participant, reason) => {
                     self.chairs.dismiss(participant, reason);

@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use conference::{Action, Event, MeetingHandle, Notice, Seat, SeatEvent};
 use media::Clip;
-use model::{DialState, DialView, EndReason, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper};
+use model::{
+    DialState, DialView, EndReason, LineTrouble, Participant, ParticipantId, Poll, Refusal, Role, ViaKind, Whisper,
+};
 use sipconf::{Announce, Keypad, KeypadCommand, Prompt};
 use tokio::{
     sync::mpsc,
@@ -39,6 +41,8 @@ pub(crate) async fn in_meeting(line: &mut Line, seat: Seat) -> EndCause {
     let held = Held { meeting, participant, resume: seat.resume.clone(), language: line.language };
     let _sitting = house.seats.sit(line.orders.call(), held);
     line.seated = true;
+    // From now on he talks for hours, and the others press keys of theirs that he may give back as an echo.
+    line.leg.ignore_tones(true);
     // What was said in another meeting is no news in this one.
     line.sayings = Sayings::default();
     let cause = sit(line, seat).await;
@@ -77,6 +81,10 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                     let _ = caller.handle.command(caller.me, Action::OnHold { on }).await;
                     None
                 }
+                Ok(Happening::Stalled(on)) => {
+                    let _ = caller.handle.command(caller.me, Action::Stalled { on }).await;
+                    None
+                }
                 Ok(Happening::Referred(to)) => {
                     if caller.refer(to, line).await {
                         let _ = caller.handle.command(participant, Action::Leave).await;
@@ -86,9 +94,10 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                 }
                 Ok(Happening::Recorded) => None,
                 Err(cause) => {
-                    // A lost line keeps its seat for a minute; who hangs up has left.
+                    // A lost line keeps its seat for a minute. Who hangs up has left; so has, for all that SIP says of it, whom his
+                    // carrier has lost.
                     if cause == EndCause::HungUp {
-                        let _ = caller.handle.command(participant, Action::Leave).await;
+                        let _ = caller.handle.command(participant, Action::HungUp).await;
                     }
                     return cause;
                 }
@@ -229,9 +238,22 @@ impl Caller {
             }
             Event::ParticipantChanged { participant } => {
                 let before = (participant.id == self.me).then(|| self.person.replace(participant.clone())).flatten();
-                let moved = before.is_some_and(|before| before.room != participant.room);
-                let words = if participant.room.is_some() { Prompt::InBreakout } else { Prompt::InMainRoom };
-                moved.then(|| line.clip(words))
+                let before = before?;
+                let mut words = Vec::new();
+                if before.room != participant.room {
+                    words.push(if participant.room.is_some() { Prompt::InBreakout } else { Prompt::InMainRoom });
+                }
+                // A host has seen it; of his own key he is told at once.
+                if before.hand && !participant.hand {
+                    words.push(Prompt::HandLowered);
+                }
+                // What plays on his line was taken for music, or no longer is.
+                match (held_back(&before), held_back(participant)) {
+                    (false, true) => words.push(Prompt::JoinedMuted),
+                    (true, false) if !participant.muted => words.push(Prompt::Unmuted),
+                    (true, false) | (true, true) | (false, false) => {}
+                }
+                (!words.is_empty()).then(|| line.words(&words))
             }
             Event::ParticipantLeft { id, .. } => {
                 let words = self.browsers.contains(id).then(|| self.announcement(false, None, line)).flatten();
@@ -346,7 +368,9 @@ impl Caller {
         let (participant, manages) = (me.id, me.role.manages());
         let say = |words: &[Prompt]| words.iter().map(|prompt| line.clip(*prompt)).collect();
         let (action, done) = match command {
-            KeypadCommand::ToggleMute if me.muted => (Action::Unmute { participant }, Some(Prompt::Unmuted)),
+            KeypadCommand::ToggleMute if me.muted || held_back(me) => {
+                (Action::Unmute { participant }, Some(Prompt::Unmuted))
+            }
             KeypadCommand::ToggleMute => (Action::Mute { participant }, Some(Prompt::Muted)),
             KeypadCommand::ToggleHand if me.hand => (Action::Hand { up: false }, Some(Prompt::HandLowered)),
             KeypadCommand::ToggleHand => (Action::Hand { up: true }, Some(Prompt::HandRaised)),
@@ -389,7 +413,14 @@ impl Caller {
         };
         let is_extension = matches!(action, Action::Extend { .. }) && me.role == Role::Host;
         match self.handle.command(participant, action).await {
-            Ok(()) => done.into_iter().map(|prompt| line.clip(prompt)).collect(),
+            Ok(()) => {
+                // Of what he did himself he is told now, and not again by the meeting's news.
+                if let Some(me) = &mut self.person {
+                    me.line_trouble = me.line_trouble.filter(|_| command != KeypadCommand::ToggleMute);
+                    me.hand ^= command == KeypadCommand::ToggleHand;
+                }
+                done.into_iter().map(|prompt| line.clip(prompt)).collect()
+            }
             Err(Refusal::NoSelfUnmute) => say(&[Prompt::CannotUnmute]),
             Err(_) if is_extension => say(&[Prompt::CannotExtend]),
             Err(Refusal::NotAllowed) => say(&[Prompt::HostOnly]),
@@ -451,6 +482,11 @@ impl Caller {
             }
         }
     }
+}
+
+/// His sound is taken for music and reaches nobody.
+fn held_back(person: &Participant) -> bool {
+    person.line_trouble == Some(LineTrouble::Music)
 }
 
 /// Each digit is an answer, counted from one; the tenth is zero, as on the keys.

@@ -285,7 +285,11 @@ async fn knock(
                         return Ok(Knocked::Pin(pin));
                     }
                 }
-                Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred(_) => {}
+                Happening::PlayDone(_)
+                | Happening::Held(_)
+                | Happening::Stalled(_)
+                | Happening::Recorded
+                | Happening::Referred(_) => {}
             },
         }
     }

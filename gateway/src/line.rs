@@ -124,6 +124,8 @@ pub(crate) enum Happening {
     PlayDone(PlayId),
     /// His telephone was put on hold, or taken off.
     Held(bool),
+    /// Nothing comes from him, or it comes again.
+    Stalled(bool),
     /// What was to be recorded is.
     Recorded,
     /// He wants to be put through.
@@ -204,8 +206,11 @@ impl Line {
             tokio::select! {
                 signal = self.signals.recv() => match signal {
                     Some(Signal::Reoffered(offer)) => self.change = Some((Change::Offer(offer), self.on_hold())),
-                    Some(Signal::Digit(key)) if self.keys.take(KeyBy::Info, key, Instant::now()) => {
-                        return Ok(Happening::Digit(key));
+                    Some(Signal::Digit(key)) => {
+                        self.leg.ignore_tones(false);
+                        if self.keys.take(KeyBy::Info, key, Instant::now()) {
+                            return Ok(Happening::Digit(key));
+                        }
                     }
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
                         self.change = Some((Change::Answer(answer), self.on_hold()));
@@ -216,7 +221,7 @@ impl Line {
                     // Who is in no meeting yet has nobody who could be put through.
                     Some(Signal::Referred(_)) => self.orders.give(Order::AnswerRefer(403, "Forbidden")).await,
                     Some(Signal::Replaced) => return Err(EndCause::Replaced),
-                    Some(Signal::Confirmed(_) | Signal::Digit(_)) => {}
+                    Some(Signal::Confirmed(_)) => {}
                     Some(Signal::Trying | Signal::Rings | Signal::Answered(_)) => {}
                     Some(Signal::Redirected(_) | Signal::RetryAfter(_)) => {}
                     Some(Signal::Canceled) => return Err(EndCause::Canceled),
@@ -231,7 +236,9 @@ impl Line {
                     Some(LegFact::RecordingFull) => return Ok(Happening::Recorded),
                     // Who is on hold, or only listens, has nothing to send; whether he is gone his session tells.
                     Some(LegFact::NoMedia) if self.direction == Direction::SendRecv => return Err(EndCause::NoMedia),
-                    Some(LegFact::NoMedia | LegFact::FirstPacket | LegFact::MediaBack) => {}
+                    Some(LegFact::Stalled) => return Ok(Happening::Stalled(true)),
+                    Some(LegFact::MediaBack) => return Ok(Happening::Stalled(false)),
+                    Some(LegFact::NoMedia | LegFact::FirstPacket) => {}
                     None => return Err(EndCause::Failed),
                 },
                 () = self.house.stopping.cancelled() => return Err(EndCause::ServerStopping),
@@ -360,7 +367,7 @@ impl Line {
             tokio::select! {
                 happening = self.next() => match happening? {
                     Happening::Digit(_) | Happening::Recorded => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Referred(_) => {}
+                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Stalled(_) | Happening::Referred(_) => {}
                 },
                 () = sleep_until(deadline) => break,
             }
@@ -406,7 +413,11 @@ impl Line {
                         return Ok(Some(key));
                     }
                     Happening::PlayDone(id) if id == playing => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Recorded | Happening::Referred(_) => {}
+                    Happening::PlayDone(_)
+                    | Happening::Held(_)
+                    | Happening::Stalled(_)
+                    | Happening::Recorded
+                    | Happening::Referred(_) => {}
                 }
             }
         }

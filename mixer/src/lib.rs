@@ -229,6 +229,13 @@ impl Mixer {
         }
     }
 
+    /// This phone is mixed again until it has played music for as long as at first.
+    pub fn listen_anew(&mut self, seat: SeatKey) {
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.line.listen_anew();
+        }
+    }
+
     /// By how many decibels this phone gives back what it is sent, where it does.
     pub fn echo_loss_db(&self, seat: SeatKey) -> Option<f32> {
         Some(self.seats.get(seat)?.line.echo.echo()?.loss_db)

@@ -103,6 +103,11 @@ impl Line {
         self.denoiser.process(frame, class, self.floor.level().filter(|_| self.care.denoise))
     }
 
+    /// What was heard of it counts no longer: music that goes on is held back as late as at first.
+    pub(crate) fn listen_anew(&mut self) {
+        (self.ear, self.music) = (None, false);
+    }
+
     /// It is not mixed at all.
     pub(crate) fn is_held_back(&self) -> bool {
         self.music && !self.music_allowed

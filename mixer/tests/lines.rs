@@ -62,9 +62,15 @@ fn music_on_hold_is_muted_within_ten_seconds_and_speech_comes_back() {
     let [(tick, LineEvent::Music(false))] = told[..] else { panic!("{told:?}") };
     assert!(tick < 500, "told after {tick} ticks");
     assert!(level(&heard[960 * (tick + 10)..]) < 40);
-    // And where somebody wants to hear it, it is heard.
+    // Who says that he is there is heard again; music that goes on is held back as late as at first.
     let (_, told) = hear(&mut of, music().take(600));
     assert!(matches!(told[..], [(_, LineEvent::Music(true))]), "{told:?}");
+    of.0.listen_anew(of.1);
+    let (heard, told) = hear(&mut of, music().take(600));
+    let [(0, LineEvent::Music(false)), (tick, LineEvent::Music(true))] = told[..] else { panic!("{told:?}") };
+    assert!((350..500).contains(&tick), "again after {tick} ticks");
+    assert!(level(&heard[960 * 10..960 * 100]) < 50 && level(&heard[960 * 510..]) == 127, "heard, then muted");
+    // And where somebody wants to hear it, it is heard.
     of.0.let_music(of.1);
     let (heard, told) = hear(&mut of, music().take(1_000));
     assert!(matches!(told[..], [(_, LineEvent::Music(false))]), "{told:?}");

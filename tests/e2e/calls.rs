@@ -1,14 +1,14 @@
 //! What is written down of telephone calls.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tests::{
-    Baresip, Browser, Client, Codec, Colour, Kamailio, PASSWORD, RawPhone, Recogniser, Server, User, http, tag,
+    Baresip, Browser, Client, Codec, Colour, Kamailio, PASSWORD, RawPhone, Recogniser, Server, User, http, silence, tag,
 };
 
 use crate::{
@@ -330,6 +330,11 @@ async fn a_telephone_that_is_not_heard_is_written_down_as_such() -> Result<()> {
         (&json!("no_packets"), &json!(0), &Value::Null),
         "{call}"
     );
+    assert_eq!(
+        (&call["reported_lost"], &call["reported_mos"]),
+        (&Value::Null, &Value::Null),
+        "it tells nothing: {call}"
+    );
     assert_eq!((&call["participant"], &call["meeting"]), (&Value::Null, &Value::Null), "{call}");
 
     // Another offers a key and sends without it.
@@ -351,6 +356,40 @@ async fn a_telephone_that_is_not_heard_is_written_down_as_such() -> Result<()> {
         }
     };
     assert_eq!((&call["one_way"], &call["received"]), (&json!("not_decryptable"), &json!(0)), "{call}");
+    Ok(())
+}
+
+// product: P9; RFC 3550 §6.4.2
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_telephone_reports_of_what_it_hears_is_written_down_too() -> Result<()> {
+    let server = Server::start()?;
+    let operator = User::login(&server, "host").await?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let offer = phone.description()?;
+    let reply = phone.call("huitong", &offer, "")?;
+    let media = reply.media()?;
+    let mut packet = [0; 2048];
+    for number in 0..100 {
+        phone.rtp.send_to(&silence(number), media)?;
+        phone.rtp.recv_from(&mut packet)?;
+    }
+    // Of its hundred packets ten are said to be lost, the others to come 20 ms unevenly.
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 9];
+    report.extend(&packet[8..12]);
+    report.extend([26, 0, 0, 10, 0, 0, 0, 100, 0, 0, 0, 160]);
+    report.extend([0; 8]);
+    let rtcp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    rtcp.send_to(&report, SocketAddr::new(media.ip(), media.port() + 1))?;
+    for number in 100..150 {
+        phone.exchange(media, number)?;
+    }
+    phone.send("BYE", &tag(&reply), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    let call = first_call(&operator, "/calls").await?;
+    assert_eq!((&call["lost"], &call["reported_lost"]), (&json!(0), &json!(10)), "{call}");
+    assert_eq!(call["reported_jitter_ms"], 20.0, "{call}");
+    let mos = |key: &str| call[key].as_f64().with_context(|| call.to_string());
+    assert!(mos("mos")? > 4.0 && mos("reported_mos")? < 3.7, "{call}");
     Ok(())
 }
 

@@ -215,3 +215,51 @@ async fn a_caller_whose_line_broke_has_his_seat_again_without_a_password() -> Re
     again.press("*9")?;
     person(&mut guest, &id, "hand", json!(false)).await
 }
+
+// product: J6; a carrier that loses a mobile ends its call, as who hangs up does
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_whose_call_was_ended_calls_again_and_is_who_he_was() -> Result<()> {
+    let server = Server::start()?;
+    let host = User::login(&server, "host").await?;
+    let pin = host.post("/me/phone-pin", json!({})).await?.body["pin"].as_str().context("a PIN")?.to_owned();
+    let mut guest = watcher(&server, None).await?;
+    let mut phone = call(&server, "13812345678", 600.0)?;
+    phone.enter(&server.password)?;
+    let id = came(&mut guest).await?;
+    phone.press(&format!("*0{pin}#*9"))?;
+    person(&mut guest, &id, "hand", json!(true)).await?;
+    phone.hang_up()?;
+    let left = |message: &Value| message["event"]["type"] == "participant_left" && message["event"]["id"] == id;
+    guest.next(left).await?;
+    let heir = guest.joined["you"].as_str().context("a seat")?.to_owned();
+    person(&mut guest, &heir, "role", json!("host")).await?;
+    let mut again = call(&server, "13812345678", 600.0)?;
+    again.press("2")?;
+    let event = guest.next(|message| message["event"]["type"] == "participant_joined").await?;
+    let back = &event["event"]["participant"];
+    assert_eq!((&back["role"], &back["hand"]), (&json!("host"), &json!(true)), "{back}");
+    Ok(())
+}
+
+// product: J6
+#[tokio::test(flavor = "multi_thread")]
+async fn who_redials_while_his_dead_call_still_stands_has_his_seat() -> Result<()> {
+    let server = Server::start()?;
+    let mut guest = watcher(&server, None).await?;
+    let mut phone = call(&server, "13812345678", 600.0)?;
+    phone.enter(&server.password)?;
+    let id = came(&mut guest).await?;
+    // A colleague behind the same number is somebody else.
+    let mut colleague = call(&server, "13812345678", 600.0)?;
+    colleague.enter(&server.password)?;
+    let other = came(&mut guest).await?;
+    assert_ne!(id, other);
+    drop(colleague);
+    let mut again = call(&server, "13812345678", 900.0)?;
+    // Half as long as the server needs to miss him by itself.
+    again.listen(6.0)?;
+    again.press("2*9")?;
+    person(&mut guest, &other, "hand", json!(true)).await?;
+    assert!(phone.listen(2.0)?.tone(900.0, 1.0) > LOUD, "and he is heard");
+    Ok(())
+}

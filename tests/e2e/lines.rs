@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Baresip, Client, Codec, Heard, PASSWORD, Pjsua, Server};
 
 use crate::keypad::came;
@@ -29,6 +29,42 @@ async fn a_telephone_that_plays_music_is_muted_and_the_host_may_let_it_be_heard(
     assert!(listener.listen(1.0)?.tone(600.0, 0.5) < 0.01, "muted in the mix");
     host.command(json!({"type": "unmute", "participant": id})).await?;
     listener.wait_to_hear(600.0)?;
+    Ok(())
+}
+
+// trap: muted phone stuck; product: P10, P4
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_taken_for_music_hears_so_and_frees_himself_by_his_own_key() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_MEDIA__MUTE_MUSIC", "true")])?;
+    let join = json!({"type": "join", "name": "李雷", "password": server.password});
+    let mut watcher = Client::join(server.web, &server.meeting, join, None).await?;
+    let mut listener = Pjsua::start("13800000002", 0.0)?;
+    listener.dial(&server.meeting, server.sip, "udp")?;
+    listener.press(&format!("2{}#", server.password))?;
+    came(&mut watcher).await?;
+    let mut caller = Baresip::start("13800000001", Codec::Pcma, 600.0)?;
+    caller.dial(&server.meeting, server.sip, "udp")?;
+    caller.enter(&server.password)?;
+    came(&mut watcher).await?;
+    // The words at the door are over long before he is held back.
+    caller.listen(6.0)?;
+    let wanted = Duration::from_secs(15);
+    let held = |message: &Value| message["event"]["participant"]["line_trouble"] == "music";
+    let told = watcher.next_within(wanted, held).await?;
+    assert_eq!(told["event"]["participant"]["muted"], false, "{told}");
+    let words = caller.listen(3.0)?.level(0.0, 3.0);
+    assert!(words > 0.01, "he is told that he is muted: {words}");
+    caller.press("*6")?;
+    let freed = |message: &Value| {
+        let event = &message["event"];
+        event["type"] == "participant_changed" && event["participant"]["line_trouble"].is_null()
+    };
+    let freed = watcher.next(freed).await?;
+    assert_eq!(freed["event"]["participant"]["muted"], false, "{freed}");
+    listener.wait_to_hear(600.0)?;
+    // It goes on and on: nobody talks like that.
+    watcher.next_within(wanted, held).await?;
+    assert!(listener.listen(1.0)?.tone(600.0, 0.5) < 0.01, "muted in the mix again");
     Ok(())
 }
 

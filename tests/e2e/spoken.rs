@@ -12,7 +12,7 @@ use crate::{calls::tone, keypad::came};
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// What is said in these stories, and as which tone (Hz).
-const WORDS: [(&str, f32); 12] = [
+const WORDS: [(&str, f32); 13] = [
     ("refused_locked", 500.0),
     ("refused_full", 600.0),
     ("refused_removed", 700.0),
@@ -25,6 +25,7 @@ const WORDS: [(&str, f32); 12] = [
     ("muted_by_host", 1_400.0),
     ("unmuted_by_host", 1_500.0),
     ("recording_on", 1_600.0),
+    ("hand_lowered", 1_700.0),
 ];
 
 /// A house whose callers are told in tones.
@@ -111,6 +112,10 @@ async fn a_caller_is_told_at_the_door_and_inside_what_becomes_of_him() -> Result
     hears(&mut phone, "muted_by_host")?;
     host.command(json!({"type": "unmute", "participant": id})).await?;
     hears(&mut phone, "unmuted_by_host")?;
+    phone.press("*9")?;
+    host.next(|message| message["event"]["participant"]["hand"] == true).await?;
+    host.command(json!({"type": "lower_hand", "participant": id})).await?;
+    hears(&mut phone, "hand_lowered")?;
     host.command(json!({"type": "start_recording"})).await?;
     hears(&mut phone, "recording_on")?;
     host.command(json!({"type": "remove", "participant": id})).await?;

@@ -28,6 +28,7 @@ pub enum Codec {
     Pcma,
     Pcmu,
     Opus,
+    G722,
 }
 
 impl Codec {
@@ -36,6 +37,7 @@ impl Codec {
             Self::Pcma => "pcma",
             Self::Pcmu => "pcmu",
             Self::Opus => "opus",
+            Self::G722 => "g722/16000/1",
         }
     }
 }
@@ -416,7 +418,7 @@ fn config(folder: &Path, control: SocketAddr) -> Result<String> {
          auplay_channels 1\nopus_bitrate 32000\nctrl_tcp_listen {control}\nsnd_path {folder}\n\
          module_path /usr/lib/baresip/modules\n"
     );
-    for module in ["opus", "g711", "aufile", "sndfile", "srtp", "dtls_srtp"] {
+    for module in ["opus", "g711", "g722", "aufile", "sndfile", "srtp", "dtls_srtp"] {
         writeln!(text, "module {module}.so")?;
     }
     for module in ["account", "menu", "ctrl_tcp"] {

@@ -212,7 +212,12 @@ impl RawPhone {
     /// Sends one packet of silence and takes one: as fast as the server's own clock, so that a call goes on for as long as this is
     /// called. Number and payload of what came.
     pub fn exchange(&self, to: SocketAddr, number: u16) -> Result<(u16, Vec<u8>)> {
-        self.rtp.send_to(&silence(number), to)?;
+        self.exchange_with(to, &silence(number))
+    }
+
+    /// The same with a packet that is none of silence.
+    pub fn exchange_with(&self, to: SocketAddr, packet: &[u8]) -> Result<(u16, Vec<u8>)> {
+        self.rtp.send_to(packet, to)?;
         let mut buffer = [0; 2048];
         let (len, _) = self.rtp.recv_from(&mut buffer).context("no sound")?;
         let seq = u16::from_be_bytes([buffer[2], buffer[3]]);

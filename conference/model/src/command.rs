@@ -502,8 +502,17 @@ pub enum Action {
         /// Or again with somebody.
         on: bool,
     },
+    /// Nothing comes from a telephone any more, be it sound or reports, or it comes again. Not from the wire.
+    #[serde(skip)]
+    Stalled {
+        /// Nothing comes.
+        on: bool,
+    },
     /// C24.
     Leave,
+    /// A telephone's call was ended by its side: he has left, and may be as he was for a minute. Not from the wire.
+    #[serde(skip)]
+    HungUp,
     /// His page is gone: closed, or loaded anew. The seat is kept for fifteen seconds.
     Away,
     /// C16.

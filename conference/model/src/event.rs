@@ -44,6 +44,8 @@ pub enum Effect {
     },
     /// Music from his telephone is wanted from now on.
     LetMusic(ParticipantId),
+    /// Somebody is at his telephone: what was taken for music is heard until it has gone on for as long again.
+    ListenAnew(ParticipantId),
     /// Take his seat away.
     Dismiss(ParticipantId, EndReason),
     /// Write down that it ends at this time, if that can be: [`Command::Extended`](crate::Command::Extended) follows.

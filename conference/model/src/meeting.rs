@@ -15,6 +15,7 @@ use crate::{
 
 mod act;
 mod breakouts;
+mod callers;
 mod chat;
 mod clock;
 mod dials;
@@ -48,6 +49,7 @@ pub struct Meeting {
     tries: Tries,
     banned: BTreeSet<Ban>,
     lobby: lobby::Lobby,
+    callers: callers::Callers,
     chat: chat::Chat,
     polls: polls::Polls,
     viewers: viewers::Viewers,
@@ -60,7 +62,7 @@ pub struct Meeting {
     closed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Seat {
     person: Participant,
     order: u64,
@@ -71,6 +73,8 @@ struct Seat {
     /// The viewer he was until he was called up.
     viewer: Option<ParticipantId>,
     absent: Option<Absent>,
+    /// Nothing comes from his telephone.
+    stalled: bool,
     /// The host asked him to unmute himself: he may, whatever `self_unmute` says.
     asked: bool,
 }
@@ -134,6 +138,7 @@ impl Meeting {
             tries: Tries::default(),
             banned: BTreeSet::new(),
             lobby: lobby::Lobby::default(),
+            callers: callers::Callers::default(),
             chat: chat::Chat::default(),
             polls: polls::Polls::default(),
             viewers: viewers::Viewers::default(),
@@ -233,10 +238,10 @@ impl Meeting {
         self.seats.get(&id).is_some_and(|seat| seat.person.role.manages())
     }
 
-    /// Nobody has a seat, and no wrong password is held against anybody: a stranger who could close the meeting by
-    /// waiting would try passwords for ever.
+    /// Nobody has a seat or may have his again, and no wrong password is held against anybody: a stranger who could close the meeting
+    /// by waiting would try passwords for ever.
     pub fn is_idle(&mut self, now: Duration) -> bool {
-        self.seats.is_empty() && self.lobby.is_empty() && self.tries.is_clean(now)
+        self.seats.is_empty() && self.lobby.is_empty() && self.callers.is_empty() && self.tries.is_clean(now)
     }
 
     fn join(&mut self, join: Join, now: Duration) -> Outcome {
@@ -258,8 +263,12 @@ impl Meeting {
         if person_ban.is_some_and(|ban| self.banned.contains(&ban)) {
             return Err(Refusal::Removed);
         }
-        if let Some(participant) = self.seat_of_caller(&join) {
-            return Ok(self.sit_down_again(participant));
+        if let Some(back) = self.caller_is_back(&join, now) {
+            let mut effects = back?;
+            if let Some((dial, _)) = invited {
+                effects.extend(self.dialed(dial, DialState::Joined));
+            }
+            return Ok(effects);
         }
         // Whom a host has called, or given a token to.
         let is_expected = invited.is_some() || join.via == Via::Encoder;
@@ -364,21 +373,10 @@ impl Meeting {
         effects
     }
 
-    /// The seat that was kept for a caller (J6). His number alone does not make him the same: anybody can write it.
-    fn seat_of_caller(&self, join: &Join) -> Option<ParticipantId> {
-        let number = join.via.number().filter(|number| !number.is_withheld())?;
-        let is_his = |seat: &Seat| {
-            let is_from_there = network_of(seat.source) == network_of(join.source);
-            let is_same = seat.vouched.agrees(&join.vouched).unwrap_or(is_from_there);
-            seat.absent.is_some() && seat.via.number() == Some(number) && is_same
-        };
-        self.seats.iter().find(|(_, seat)| is_his(seat)).map(|(id, _)| *id)
-    }
-
     fn sit_down_again(&mut self, participant: ParticipantId) -> Vec<Effect> {
         let mut effects = Vec::new();
         let Some(seat) = self.seats.get_mut(&participant) else { return effects };
-        seat.absent = None;
+        (seat.absent, seat.stalled) = (None, false);
         let changed = !std::mem::replace(&mut seat.person.connected, true);
         effects.push(Effect::Seated { participant, again: true });
         effects.extend(self.change(participant, |person| (person.on_hold, person.line_trouble) = (false, None)));
@@ -424,8 +422,8 @@ impl Meeting {
             room: None,
         };
         self.seats_ever += 1;
-        let seat = Seat {
-            person: person.clone(),
+        effects.extend(self.seat(Seat {
+            person,
             order: self.seats_ever,
             account: join.account,
             via: join.via,
@@ -433,16 +431,22 @@ impl Meeting {
             vouched: join.vouched,
             viewer: join.viewer,
             absent: None,
+            stalled: false,
             asked: false,
-        };
-        self.seats.insert(join.participant, seat);
-        effects.push(Effect::Seated { participant: join.participant, again: false });
-        effects.push(Effect::SetMuted(join.participant, person.muted));
-        effects.push(set_pictures(&person));
-        effects.push(self.tell(Event::ParticipantJoined { participant: person }));
+        }));
         if starts {
             effects.extend(self.host_is_here());
         }
+        effects
+    }
+
+    fn seat(&mut self, seat: Seat) -> Vec<Effect> {
+        let person = seat.person.clone();
+        self.seats.insert(person.id, seat);
+        let mut effects = vec![Effect::Seated { participant: person.id, again: false }];
+        effects.push(Effect::SetMuted(person.id, person.muted));
+        effects.push(set_pictures(&person));
+        effects.push(self.tell(Event::ParticipantJoined { participant: person }));
         effects
     }
 
@@ -466,6 +470,7 @@ impl Meeting {
         let over = |seat: &Seat| seat.absent.filter(|absent| absent.until <= now).map(|absent| absent.then);
         let gone: Vec<_> = self.seats.iter().filter_map(|(id, seat)| Some((*id, over(seat)?))).collect();
         let mut effects: Vec<_> = gone.into_iter().flat_map(|(id, reason)| self.leave(id, reason)).collect();
+        self.callers.forget(now);
         if self.tries.has_closed() {
             effects.extend(self.tell_managers(Notice::DoorClosed));
         }
@@ -569,13 +574,13 @@ impl Meeting {
         }
     }
 
-    /// A host has heard of the music and wants it.
-    fn let_music(&mut self, id: ParticipantId) -> Vec<Effect> {
+    /// Where music of his is held back it is no longer, by this effect.
+    fn free_line(&mut self, id: ParticipantId, effect: Effect) -> Vec<Effect> {
         if self.participant(id).is_none_or(|person| person.line_trouble != Some(LineTrouble::Music)) {
             return Vec::new();
         }
         let mut effects = self.change(id, |person| person.line_trouble = None);
-        effects.push(Effect::LetMusic(id));
+        effects.push(effect);
         effects
     }
 

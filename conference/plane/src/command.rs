@@ -32,6 +32,8 @@ pub enum LegFact {
     FirstPacket,
     /// Nothing has come for a while.
     NoMedia,
+    /// Nothing has come for six seconds, from who was heard before.
+    Stalled,
     /// What is recorded is as long as it may be.
     RecordingFull,
     /// And now it comes again.
@@ -224,6 +226,9 @@ pub(crate) enum MeetingCommand {
     LetMusic {
         participant: ParticipantId,
     },
+    ListenAnew {
+        participant: ParticipantId,
+    },
     SetPart {
         participant: ParticipantId,
         part: u32,
@@ -274,6 +279,9 @@ pub(crate) enum LegCommand {
     StopPlaying,
     SetVolume {
         volume: f32,
+    },
+    IgnoreTones {
+        unless_used: bool,
     },
     Report {
         reply: Reply<LegReport>,

@@ -72,6 +72,13 @@ impl LegMedia {
         self.tell(LegCommand::SetVolume { volume });
     }
 
+    /// His keys come otherwise than as tones, or are supposed to: see [`Leg::ignore_tones`].
+    ///
+    /// [`Leg::ignore_tones`]: leg::Leg::ignore_tones
+    pub fn ignore_tones(&self, unless_used: bool) {
+        self.tell(LegCommand::IgnoreTones { unless_used });
+    }
+
     /// Keeps what the caller says from now on, three seconds at most: [`LegFact::RecordingFull`] is told then.
     ///
     /// [`LegFact::RecordingFull`]: crate::LegFact::RecordingFull

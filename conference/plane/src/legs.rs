@@ -309,6 +309,7 @@ impl LegSlot {
                 LegEvent::Digit(key) => LegFact::Digit(key),
                 LegEvent::FirstPacket => LegFact::FirstPacket,
                 LegEvent::NoMedia => LegFact::NoMedia,
+                LegEvent::Stalled => LegFact::Stalled,
                 LegEvent::MediaBack => LegFact::MediaBack,
                 LegEvent::Keyed => {
                     tracing::debug!(leg = self.id().0, "keys agreed on by DTLS");

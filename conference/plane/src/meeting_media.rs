@@ -95,6 +95,11 @@ impl MeetingMedia {
         self.tell(MeetingCommand::LetMusic { participant });
     }
 
+    /// His telephone is mixed again until it has played music for as long as at first.
+    pub fn listen_anew(&self, participant: ParticipantId) {
+        self.tell(MeetingCommand::ListenAnew { participant });
+    }
+
     /// From now on he hears and sees this part of the meeting alone: a breakout room, or the main room (0), which is what
     /// livestreams and recordings show.
     pub fn set_part(&self, participant: ParticipantId, part: u32) {

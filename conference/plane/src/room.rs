@@ -355,6 +355,13 @@ impl Room {
         }
     }
 
+    pub(crate) fn listen_anew(&mut self, participant: ParticipantId) {
+        let Some(member) = self.members.get(&participant) else { return };
+        if let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) {
+            part.mixer.listen_anew(seat);
+        }
+    }
+
     pub(crate) fn remove(&mut self, participant: ParticipantId) -> Option<Gone> {
         let unheard = self.leave_part(participant);
         let member = self.members.remove(&participant)?;

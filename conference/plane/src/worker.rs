@@ -335,6 +335,7 @@ impl Worker {
                 room.set_pictures(participant, camera, screen);
             }
             MeetingCommand::LetMusic { participant } => room.let_music(participant),
+            MeetingCommand::ListenAnew { participant } => room.listen_anew(participant),
             MeetingCommand::SetPart { participant, part } => match room.set_part(participant, part) {
                 Ok(moved) => {
                     if let Some((leg, seat)) = moved
@@ -470,6 +471,11 @@ impl Worker {
                     slot.volume = volume;
                 }
                 self.restore_volume(id);
+            }
+            LegCommand::IgnoreTones { unless_used } => {
+                if let Some(leg) = self.legs.get_mut(id).and_then(|slot| slot.leg.as_mut()) {
+                    leg.ignore_tones(unless_used);
+                }
             }
             LegCommand::Record => {
                 if let Some(slot) = self.legs.get_mut(id) {

@@ -76,6 +76,12 @@ pub struct Call {
     pub echo_db: Option<f64>,
     /// Why a telephone that was spoken to was not heard: `no_packets`, `not_decryptable` or `silent`; none where it was.
     pub one_way: Option<String>,
+    /// RTP packets that went and did not come, as a telephone told by RTCP; none where it tells nothing.
+    pub reported_lost: Option<u64>,
+    /// Interarrival jitter of those that came, as it told.
+    pub reported_jitter_ms: Option<f64>,
+    /// Mean opinion score of what it heard by that.
+    pub reported_mos: Option<f64>,
 }
 
 impl Call {
@@ -107,6 +113,9 @@ impl Call {
             mos: Some(row.try_get::<f64, _>("mos")?).filter(|mos| *mos > 0.0),
             echo_db: Some(row.try_get::<f64, _>("echo_db")?).filter(|db| *db >= 0.0),
             one_way: maybe(row, "one_way")?,
+            reported_lost: u64::try_from(row.try_get::<i64, _>("reported_lost")?).ok(),
+            reported_jitter_ms: Some(row.try_get::<f64, _>("reported_jitter_ms")?).filter(|ms| *ms >= 0.0),
+            reported_mos: Some(row.try_get::<f64, _>("reported_mos")?).filter(|mos| *mos > 0.0),
         })
     }
 }
@@ -199,10 +208,11 @@ const ROWS: usize = 32;
 /// In the order of [`bind`].
 const COLUMNS: &str =
     "id, site_id, meeting_id, direction, number, call_id, codec, started_ms, ended_ms, cause, received, lost, sent,
-  jitter_ms, round_trip_ms, mos, answered_ms, cost, kind, participant_id, name, echo_db, one_way";
+  jitter_ms, round_trip_ms, mos, answered_ms, cost, kind, participant_id, name, echo_db, one_way,
+  reported_lost, reported_jitter_ms, reported_mos";
 
 /// How many they are.
-const FIELDS: usize = 23;
+const FIELDS: usize = 26;
 
 /// PostgreSQL wants parameters numbered. SQLite looks through the names of all of a statement's for each of them, and a number is a name.
 fn insert(rows: usize, is_sqlite: bool) -> String {
@@ -243,4 +253,7 @@ fn bind<'a>(query: Insert<'a>, call: &'a Call) -> Insert<'a> {
         .bind(&call.name)
         .bind(call.echo_db.unwrap_or(-1.0))
         .bind(call.one_way.as_deref().unwrap_or_default())
+        .bind(call.reported_lost.map_or(-1, packets))
+        .bind(call.reported_jitter_ms.unwrap_or(-1.0))
+        .bind(call.reported_mos.unwrap_or(0.0))
 }

@@ -687,6 +687,9 @@ async fn calls_and_stays_are_read_as_they_were_written() {
             mos: Some(4.1),
             echo_db: Some(12.5),
             one_way: Some("silent".to_owned()),
+            reported_lost: Some(0),
+            reported_jitter_ms: Some(0.5),
+            reported_mos: Some(3.2),
         };
         let plain = Call {
             participant: None,
@@ -696,6 +699,9 @@ async fn calls_and_stays_are_read_as_they_were_written() {
             mos: None,
             echo_db: None,
             one_way: None,
+            reported_lost: None,
+            reported_jitter_ms: None,
+            reported_mos: None,
             ..call(1, CallKind::Phone)
         };
         // More than go into one statement.

@@ -27,6 +27,7 @@ pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
 pub use protection::Component;
 use protection::Protection;
+pub use rtcp::Reported;
 use rtcp::Reports;
 use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
@@ -42,6 +43,10 @@ const NO_MEDIA: Duration = Duration::from_secs(60);
 /// Who sends reports (each 2.5 to 7.5 s, RFC 3550 §6.2, though some take longer) is dead when two of them are missing; not before this.
 const NO_REPORTS: Duration = Duration::from_secs(12);
 
+/// Who was heard and from whom nothing has come for so long may be gone: his call goes on, yet whoever calls by his number is him again.
+/// Shorter, and it would be said of telephones that send reports alone; longer, and he would redial sooner.
+const STALLED: Duration = Duration::from_secs(6);
+
 /// Packets sent before anything has come: a second. More would make us shoot at whomever a stranger names (reliability: A10).
 const UNHEARD_MAX: u32 = 50;
 
@@ -53,6 +58,10 @@ const NOISE_TICKS: u32 = 10;
 
 /// The comfort noise we ask for, in −dBov: a line that isn't dead. Louder would be heard as hiss.
 const NOISE_LEVEL: u8 = 70;
+
+/// Within this time a tone and an event are one press: the first event may wait behind the tone it is of. Longer, and who presses a key again
+/// would lose it.
+const TONE_TWIN: Duration = Duration::from_millis(500);
 
 /// Packets in a row of another codec that was agreed on, before we speak it too. Fewer would follow a packet that is late.
 const OTHER_PACKETS: u32 = 3;
@@ -148,6 +157,8 @@ pub enum LegEvent {
     FirstPacket,
     /// Nothing has come for a minute, or for the first ten seconds.
     NoMedia,
+    /// Nothing has come for six seconds.
+    Stalled,
     /// And now it comes again.
     MediaBack,
     /// A handshake has brought keys.
@@ -175,6 +186,8 @@ pub struct LegStats {
     pub dropped_forged: u64,
     /// Round trip by RTCP, in milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// How what was sent reached the peer, where it tells.
+    pub reported: Option<Reported>,
 }
 
 impl LegStats {
@@ -192,6 +205,10 @@ impl LegStats {
             dropped_nonsense: self.dropped_nonsense + before.dropped_nonsense,
             dropped_forged: self.dropped_forged + before.dropped_forged,
             round_trip_ms: self.round_trip_ms.or(before.round_trip_ms),
+            reported: match (self.reported, before.reported) {
+                (Some(own), Some(before)) => Some(own.after(before)),
+                (own, before) => own.or(before),
+            },
         }
     }
 }
@@ -213,8 +230,12 @@ pub struct Leg {
     quiet: u32,
     jitter: JitterBuffer,
     keys: KeyReader,
-    /// Where the peer has no telephone events: who has them would dial each key twice.
+    /// Until a key comes otherwise: a gateway may agree to telephone events and send tones all the same.
     tones: Option<ToneReader>,
+    /// The last key that came as a tone, and when.
+    tone: Option<(char, Instant)>,
+    /// Keys come otherwise: tones are echoes of them.
+    deaf: bool,
     reports: Reports,
     sequence: SeqExtender,
     their_ssrc: Option<Ssrc>,
@@ -225,6 +246,7 @@ pub struct Leg {
     report_gap: Option<Duration>,
     heard: bool,
     told_no_media: bool,
+    told_stalled: bool,
     next_seq: u16,
     next_timestamp: u32,
     /// The next packet begins a talk spurt.
@@ -250,7 +272,9 @@ impl Leg {
             quiet: 0,
             jitter: JitterBuffer::new(config.codec),
             keys: KeyReader::default(),
-            tones: tone_reader(&config),
+            tones: ToneReader::new(config.codec),
+            tone: None,
+            deaf: false,
             reports: Reports::new(ssrc, config.codec, now),
             sequence: SeqExtender::default(),
             their_ssrc: None,
@@ -260,6 +284,7 @@ impl Leg {
             report_gap: None,
             heard: false,
             told_no_media: false,
+            told_stalled: false,
             next_seq: ssrc.0.rotate_left(11) as u16,
             next_timestamp: ssrc.0.rotate_left(7),
             marker: true,
@@ -283,6 +308,11 @@ impl Leg {
         self.protection.begin_stream();
         (self.answered, self.unheard, self.heard) = (other.answered, other.unheard, other.heard);
         (self.reported, self.report_gap) = (other.reported, other.report_gap);
+        self.told_stalled = other.told_stalled;
+        self.tone = other.tone;
+        if other.deaf {
+            self.ignore_tones(false);
+        }
         self
     }
 
@@ -309,8 +339,8 @@ impl Leg {
         } else if !self.stays_certain(&config) {
             self.latch.reopen(now);
         }
-        if config.telephone_event.is_some() != self.config.telephone_event.is_some() {
-            self.tones = tone_reader(&config);
+        if config.telephone_event.is_none() && self.config.telephone_event.is_some() {
+            (self.tones, self.deaf) = (ToneReader::new(config.codec), false);
         }
         self.protection.change(&self.config, &config, now);
         if config.remote != self.config.remote {
@@ -319,6 +349,9 @@ impl Leg {
         self.config = config;
         // What was told of a hold is told anew of what follows.
         (self.last_packet, self.told_no_media) = (now, false);
+        if std::mem::take(&mut self.told_stalled) {
+            self.tell(LegEvent::MediaBack);
+        }
     }
 
     /// The peer speaks another codec that was agreed on (RFC 3264 §6.1): the leg that is to follow this one is of this.
@@ -372,13 +405,32 @@ impl Leg {
         self.reports.arrived(seq);
         if is_key {
             if let Some(key) = self.keys.read(&packet) {
-                self.tell(LegEvent::Digit(key));
+                self.take_event(key, now);
             }
         } else if is_noise {
             self.take_noise(seq, &packet, now);
         } else {
             self.take_sound(seq, &packet, now);
         }
+    }
+
+    /// The first event may be of a press whose tone was heard before the gateway cut it out.
+    fn take_event(&mut self, key: char, now: Instant) {
+        let twin = |(tone, at): (char, Instant)| tone == key && now.saturating_duration_since(at) < TONE_TWIN;
+        let is_known = !self.deaf && self.tone.is_some_and(twin);
+        self.ignore_tones(false);
+        if !is_known {
+            self.tell(LegEvent::Digit(key));
+        }
+    }
+
+    /// Keys come otherwise on this call, and tones are none any more. Where that is only supposed (`unless_used`), they go on being keys of who
+    /// has pressed one by them, and of who has nothing else.
+    pub fn ignore_tones(&mut self, unless_used: bool) {
+        if unless_used && (self.tone.is_some() || self.config.telephone_event.is_none()) {
+            return;
+        }
+        (self.tones, self.deaf) = (None, true);
     }
 
     /// Only from where sound would be believed, or might be in a moment.
@@ -427,7 +479,8 @@ impl Leg {
     fn note_life(&mut self, now: Instant) {
         self.last_packet = now;
         self.answered = true;
-        if std::mem::take(&mut self.told_no_media) {
+        let was_stalled = std::mem::take(&mut self.told_stalled);
+        if std::mem::take(&mut self.told_no_media) || was_stalled {
             self.tell(LegEvent::MediaBack);
         }
     }
@@ -499,9 +552,14 @@ impl Leg {
     /// Gives what plays in this tick; call it once in 20 ms.
     pub fn pull(&mut self, now: Instant) -> Pulled<'_> {
         // Whose silence is comfort noise may say so once and no more (RFC 3389 §4).
-        if !self.told_no_media && !self.noise && now.saturating_duration_since(self.last_packet) >= self.patience() {
+        let quiet = if self.noise { Duration::ZERO } else { now.saturating_duration_since(self.last_packet) };
+        if !self.told_no_media && quiet >= self.patience() {
             self.told_no_media = true;
             self.tell(LegEvent::NoMedia);
+        }
+        if !self.told_stalled && self.heard && quiet >= STALLED {
+            self.told_stalled = true;
+            self.tell(LegEvent::Stalled);
         }
         let pulled = self.jitter.pull(now);
         let key = match (pulled, &mut self.tones) {
@@ -512,8 +570,11 @@ impl Leg {
             }
             _ => None,
         };
-        if let Some(key) = key.filter(|_| self.events.len() < EVENTS_MAX) {
-            self.events.push_back(LegEvent::Digit(key));
+        if let Some(key) = key {
+            self.tone = Some((key, now));
+            if self.events.len() < EVENTS_MAX {
+                self.events.push_back(LegEvent::Digit(key));
+            }
         }
         match pulled {
             Pulled::Packet(noise, _) if bytes_per_frame(self.config.codec).is_some_and(|bytes| noise.len() < bytes) => {
@@ -623,6 +684,7 @@ impl Leg {
             jitter_ms: self.reports.jitter_ms(),
             jitter_mean_ms: self.reports.jitter_mean_ms(),
             round_trip_ms: self.reports.round_trip_ms(),
+            reported: self.reports.reported(),
             ..self.stats
         };
         own.after(self.before)
@@ -633,10 +695,6 @@ impl Leg {
             self.events.push_back(event);
         }
     }
-}
-
-fn tone_reader(config: &LegConfig) -> Option<ToneReader> {
-    config.telephone_event.is_none().then(|| ToneReader::new(config.codec)).flatten()
 }
 
 /// What goes out in a tick.

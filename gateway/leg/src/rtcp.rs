@@ -39,6 +39,33 @@ pub(crate) struct Reports {
     round_trip: Option<Duration>,
     /// What the last report says was lost of what we sent, in 256ths.
     reported_loss: Option<u8>,
+    reported: Option<Reported>,
+}
+
+/// What the peer has told of the sound it was sent (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reported {
+    /// Packets that did not reach it.
+    pub lost: u64,
+    /// Packets sent until it told so.
+    pub of: u64,
+    /// Interarrival jitter in milliseconds, the mean of all its reports.
+    pub jitter_ms: f64,
+    /// So many there were.
+    pub reports: u32,
+}
+
+impl Reported {
+    /// Of a call that went on otherwise.
+    pub(crate) fn after(self, before: Self) -> Self {
+        let (own, theirs) = (f64::from(self.reports), f64::from(before.reports));
+        Self {
+            lost: self.lost + before.lost,
+            of: self.of + before.of,
+            jitter_ms: (self.jitter_ms * own + before.jitter_ms * theirs) / (own + theirs),
+            reports: self.reports.saturating_add(before.reports),
+        }
+    }
 }
 
 impl Reports {
@@ -64,6 +91,7 @@ impl Reports {
             last_report: None,
             round_trip: None,
             reported_loss: None,
+            reported: None,
         }
     }
 
@@ -136,6 +164,10 @@ impl Reports {
         self.reported_loss.take().map(|fraction| (u32::from(fraction) * 100 / 256) as u8)
     }
 
+    pub(crate) fn reported(&self) -> Option<Reported> {
+        self.reported
+    }
+
     /// False when the datagram is no RTCP.
     pub(crate) fn read(&mut self, datagram: &[u8], now: Instant) -> bool {
         let mut rest = datagram;
@@ -170,6 +202,9 @@ impl Reports {
             return;
         }
         self.reported_loss = block.get(4).copied();
+        if let (Some(lost), Some(jitter)) = (word(4), word(12)) {
+            self.note_reported(lost, jitter);
+        }
         if last == 0 {
             return;
         }
@@ -177,6 +212,19 @@ impl Reports {
         if ticks < 1 << 20 {
             self.round_trip = Some(Duration::from_secs_f64(f64::from(ticks) / 65_536.0));
         }
+    }
+
+    fn note_reported(&mut self, fraction_and_lost: u32, jitter: u32) {
+        // Of 24 bits with a sign: who gets packets twice has lost fewer than none.
+        let lost = (fraction_and_lost << 8).cast_signed() >> 8;
+        let of = u64::from(self.packets_sent);
+        let jitter_ms = f64::from(jitter) / self.clock_rate * 1_000.0;
+        let now = Reported { lost: u64::try_from(lost).unwrap_or(0).min(of), of, jitter_ms, reports: 1 };
+        // What was lost is counted from the beginning.
+        self.reported = Some(match self.reported {
+            Some(before) => now.after(Reported { lost: 0, of: 0, ..before }),
+            None => now,
+        });
     }
 
     /// The middle 32 bits of an NTP time counted from the leg's start, which the RFC allows (§6.4.1).
@@ -304,6 +352,7 @@ mod tests {
             b.sounded(n * 160, start + ms(20 * u64::from(n)));
         }
         let (mut from_a, mut from_b) = (Vec::new(), Vec::new());
+        (0..249u32).for_each(|n| a.sent(n * 160, 160));
         assert!(a.write_if_due(start + ms(5_000), &mut from_a));
         assert!(b.read(&from_a, start + ms(5_030)));
         assert!(b.write_if_due(start + ms(5_100), &mut from_b));
@@ -312,6 +361,17 @@ mod tests {
         assert!(a.read(&from_b, start + ms(5_130)));
         assert!((a.round_trip_ms().unwrap() - 60.0).abs() < 1.0, "{:?}", a.round_trip_ms());
         assert_eq!((a.take_reported_loss(), a.take_reported_loss()), (Some(9), None));
+        // What b has told of it: of all that was sent, and until when.
+        let reported = a.reported().unwrap();
+        assert_eq!((reported.lost, reported.of, reported.reports), (24, 249, 1));
+        assert!(reported.jitter_ms < 1.0, "{reported:?}");
+        let mut block = from_b[28..52].to_vec();
+        block[5..8].copy_from_slice(&[0xff, 0xff, 0xfe]);
+        block[12..16].copy_from_slice(&80_u32.to_be_bytes());
+        a.read_block(&block, start + ms(5_140));
+        let reported = a.reported().unwrap();
+        assert_eq!((reported.lost, reported.reports), (0, 2), "some came twice");
+        assert!((5.0..5.5).contains(&reported.jitter_ms), "ten now, and next to none before: {reported:?}");
         assert!(b.jitter_ms() < 1.0);
         assert_eq!(b.lost_in_all(), 24, "the first one can't be missed");
         // He puts the call on hold and comes back as another source.

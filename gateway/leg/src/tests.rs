@@ -44,13 +44,19 @@ fn a_dead_leg_is_told_once_and_when_it_is_back() {
     let mut leg = Leg::new(config(), Ssrc(1), start);
     leg.handle_rtp(config().remote, &mut packet(8, 1, 0, &[0; 160]), start);
     assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
-    leg.pull(start + Duration::from_millis(59_999));
+    leg.pull(start + Duration::from_millis(5_999));
     assert_eq!(events(&mut leg), []);
+    leg.pull(start + Duration::from_secs(6));
+    leg.pull(start + Duration::from_millis(59_999));
+    assert_eq!(events(&mut leg), [LegEvent::Stalled]);
     leg.pull(start + Duration::from_secs(60));
     leg.pull(start + Duration::from_secs(90));
     assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
     leg.handle_rtp(config().remote, &mut packet(8, 2, 160, &[0; 160]), start + Duration::from_secs(91));
     assert_eq!(events(&mut leg), [LegEvent::MediaBack]);
+    leg.pull(start + Duration::from_secs(98));
+    leg.handle_rtp(config().remote, &mut packet(8, 3, 320, &[0; 160]), start + Duration::from_secs(99));
+    assert_eq!(events(&mut leg), [LegEvent::Stalled, LegEvent::MediaBack]);
 }
 
 // product: P10; RFC 3389 §4
@@ -74,7 +80,7 @@ fn who_says_that_he_is_silent_need_not_say_it_again() {
     for seconds in 0..70 {
         leg.pull(back + Duration::from_secs(seconds));
     }
-    assert_eq!(events(&mut leg), [LegEvent::NoMedia]);
+    assert_eq!(events(&mut leg), [LegEvent::Stalled, LegEvent::NoMedia]);
 }
 
 // product: P6; RFC 3264 §6.1
@@ -187,7 +193,7 @@ fn who_reports_is_missed_as_soon_as_two_reports_are() {
         }
         assert_eq!(events(&mut leg), [LegEvent::FirstPacket]);
         leg.pull(at(last + dead_after - 1));
-        assert_eq!(events(&mut leg), [], "{every}");
+        assert_eq!(events(&mut leg), [LegEvent::Stalled], "{every}");
         leg.pull(at(last + dead_after));
         assert_eq!(events(&mut leg), [LegEvent::NoMedia], "{every}");
     }

@@ -1,4 +1,4 @@
-//! Keys as the tones themselves (ITU-T Q.23), for telephones that have no telephone events: Goertzel filters over 13 ms
+//! Keys as the tones themselves (ITU-T Q.23), for telephones that send no telephone events: Goertzel filters over 13 ms
 //! every 10 ms, with the tests of ITU-T Q.24 that keep speech from dialling.
 
 use std::f32::consts::TAU;

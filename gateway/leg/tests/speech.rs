@@ -140,11 +140,16 @@ fn pressed(keys: &str, shortest: u64, dice: &mut Dice) -> Clip {
 
 /// The keys a leg takes from tones that come over such a line.
 fn keys_heard(codec: AudioCodec, keys: &str, shortest: u64, line: Line, dice: &mut Dice) -> String {
+    keys_of(codec, None, keys, shortest, line, dice)
+}
+
+/// The same where telephone events were agreed on, by this number.
+fn keys_of(codec: AudioCodec, event: Option<u8>, keys: &str, shortest: u64, line: Line, dice: &mut Dice) -> String {
     let start = Instant::now();
     let clip = pressed(keys, shortest, dice);
     let ticks = (clip.duration().as_millis() / 20) as usize;
     let mut arrivals = carry(encoded(codec, clip, ticks).into_iter(), line, dice).into_iter().peekable();
-    let mut leg = network::leg(codec, None, start);
+    let mut leg = network::leg(codec, event, start);
     let mut heard = String::new();
     for tick in 1..=ticks as u64 + 25 {
         let now = tick * TICK_US + 7_000;
@@ -173,6 +178,59 @@ fn keys_by_tones_come_exactly_once_over_a_jittery_line() {
         let keys = random_keys(500, &mut dice);
         let line = Line { doubled: 20, delay_us: 40_000, jitter_us: 30_000, ..Line::default() };
         assert_eq!(keys, keys_heard(codec, &keys, 60, line, &mut dice), "{codec}");
+        // Gateways agree to telephone events and send none.
+        assert_eq!(keys, keys_of(codec, Some(101), &keys, 60, line, &mut dice), "{codec}");
+    }
+}
+
+// product: P2; a gateway that cuts the tone out of the sound when it has known it, and one that leaves it in
+#[test]
+fn a_key_that_comes_as_a_tone_and_as_an_event_is_one() {
+    let (start, keys) = (Instant::now(), "55*6");
+    // How much of each tone is left, and how long after its beginning the event comes.
+    for (leaked_ms, later_ms) in [(0, 40), (40, 40), (60, 40), (100, 100), (100, 160)] {
+        let mut dice = Dice(11);
+        let clip = pressed(keys, 100, &mut dice);
+        let mut presses = Vec::new();
+        let mut samples = clip.samples().to_vec();
+        let mut at = 0;
+        while let Some(from) = samples[at..].iter().position(|sample| *sample != 0.0).map(|n| n + at) {
+            let is_over = |part: &[f32]| part.iter().all(|sample| *sample == 0.0);
+            let len = samples[from..].chunks(960).position(is_over).unwrap_or_default() * 960;
+            samples[(from + 48 * leaked_ms).min(from + len)..from + len].fill(0.0);
+            presses.push(from as u64 * 1_000 / 48);
+            at = from + len;
+        }
+        assert_eq!(presses.len(), keys.len());
+        let ticks = samples.len() / 960;
+        let mut packets = encoded(AudioCodec::Pcma, Clip::new(samples), ticks);
+        for (key, us) in keys.bytes().zip(&presses) {
+            let event = b"0123456789*#".iter().position(|known| *known == key).expect("a key") as u8;
+            let timestamp = (us / 125) as u32;
+            packets.extend((0..4_u8).map(|n| {
+                let at = us + later_ms * 1_000 + u64::from(n) * TICK_US;
+                (at, packet(101, 0, timestamp, n == 0, &[event, 10, 1, n]))
+            }));
+        }
+        packets.sort_by_key(|(at, _)| *at);
+        for (number, (_, bytes)) in packets.iter_mut().enumerate() {
+            bytes[2..4].copy_from_slice(&(number as u16).to_be_bytes());
+        }
+        let mut leg = network::leg(AudioCodec::Pcma, Some(101), start);
+        let mut packets = packets.into_iter().peekable();
+        let mut heard = String::new();
+        for tick in 1..=ticks as u64 + 25 {
+            let now = tick * TICK_US + 7_000;
+            while let Some((at, mut bytes)) = packets.next_if(|(at, _)| *at < now) {
+                leg.handle_rtp(remote(), &mut bytes, start + Duration::from_micros(at));
+            }
+            leg.pull(start + Duration::from_micros(now));
+            heard.extend(std::iter::from_fn(|| leg.poll_event()).filter_map(|event| match event {
+                LegEvent::Digit(key) => Some(key),
+                _ => None,
+            }));
+        }
+        assert_eq!(heard, keys, "{leaked_ms} ms of each tone are left, events come after {later_ms}");
     }
 }
 

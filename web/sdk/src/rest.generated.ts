@@ -322,6 +322,18 @@ export interface CallView {
    * RTP packets that came.
    */
   received: number;
+  /**
+   * Interarrival jitter of the others, as it told.
+   */
+  reported_jitter_ms?: number | null;
+  /**
+   * Of the packets that went, those that did not reach a telephone, as it told by RTCP.
+   */
+  reported_lost?: number | null;
+  /**
+   * Mean opinion score of what it heard by that.
+   */
+  reported_mos?: number | null;
   round_trip_ms?: number | null;
   /**
    * From the first INVITE to the end.

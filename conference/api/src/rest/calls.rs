@@ -62,6 +62,12 @@ struct CallView {
     echo_db: Option<f64>,
     /// Why a telephone that was spoken to was not heard: `no_packets`, `not_decryptable` (by the key agreed on) or `silent`.
     one_way: Option<String>,
+    /// Of the packets that went, those that did not reach a telephone, as it told by RTCP.
+    reported_lost: Option<u64>,
+    /// Interarrival jitter of the others, as it told.
+    reported_jitter_ms: Option<f64>,
+    /// Mean opinion score of what it heard by that.
+    reported_mos: Option<f64>,
 }
 
 fn round(value: f64) -> f64 {
@@ -93,6 +99,9 @@ impl From<Call> for CallView {
             mos: call.mos.map(round),
             echo_db: call.echo_db.map(round),
             one_way: call.one_way,
+            reported_lost: call.reported_lost,
+            reported_jitter_ms: call.reported_jitter_ms.map(round),
+            reported_mos: call.reported_mos.map(round),
         }
     }
 }
@@ -162,14 +171,14 @@ async fn table(
     let calls = of_site(&app, &caller, &site, &kind, &piece).await?;
     let mut text =
         "start,seconds,direction,number,meeting,codec,cause,received,lost,sent,jitter_ms,round_trip_ms,mos,call_id,answered,cost,\
-         kind,participant,name,echo_db,one_way\r\n"
+         kind,participant,name,echo_db,one_way,reported_lost,reported_jitter_ms,reported_mos\r\n"
             .to_owned();
     for call in calls {
         let maybe = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
         // Writing into a String can't fail.
         let _ = write!(
             text,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             call.start,
             call.seconds,
             call.direction,
@@ -191,6 +200,9 @@ async fn table(
             cell(&call.name),
             maybe(call.echo_db),
             call.one_way.unwrap_or_default(),
+            call.reported_lost.map(|lost| lost.to_string()).unwrap_or_default(),
+            maybe(call.reported_jitter_ms),
+            maybe(call.reported_mos),
         );
     }
     let name = HeaderValue::from_static("attachment; filename=\"calls.csv\"");

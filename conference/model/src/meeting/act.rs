@@ -16,14 +16,18 @@ impl Meeting {
                 Ok(self.set_muted(participant, true, by != participant))
             }
             Action::Unmute { participant } if participant == by => {
-                if !(role.manages() || is_asked || self.view.self_unmute) {
+                if self.is_muted(by) && !(role.manages() || is_asked || self.view.self_unmute) {
                     return Err(Refusal::NoSelfUnmute);
                 }
-                Ok(self.set_muted(by, false, false))
+                // Who asks for it is there: his telephone was not forgotten on hold.
+                let mut effects = self.free_line(by, Effect::ListenAnew(by));
+                effects.extend(self.set_muted(by, false, false));
+                Ok(effects)
             }
             Action::Unmute { participant } => {
                 self.may_touch(by, participant)?;
-                let mut effects = self.let_music(participant);
+                // A host has heard of the music and wants it.
+                let mut effects = self.free_line(participant, Effect::LetMusic(participant));
                 effects.extend(self.open(participant));
                 Ok(effects)
             }
@@ -34,7 +38,12 @@ impl Meeting {
             Action::UnmuteAll => {
                 manager()?;
                 let all = self.all();
-                Ok(all.into_iter().flat_map(|id| self.open(id)).collect())
+                let open = |id| {
+                    let mut effects = self.free_line(id, Effect::ListenAnew(id));
+                    effects.extend(self.open(id));
+                    effects
+                };
+                Ok(all.into_iter().flat_map(open).collect())
             }
             Action::AllowSelfUnmute { on } => {
                 manager()?;
@@ -295,6 +304,11 @@ impl Meeting {
                 allowed(is_phone)?;
                 Ok(self.hold(by, on))
             }
+            Action::Stalled { on } => {
+                self.stalled(by, on);
+                Ok(Vec::new())
+            }
+            Action::HungUp => Ok(self.hung_up(by, now)),
             Action::Leave => Ok(self.leave(by, LeaveReason::Left)),
             Action::Away => Ok(self.keep_seat(by, Absent { until: now + RELOAD, then: LeaveReason::Left })),
             Action::End => {

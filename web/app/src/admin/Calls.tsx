@@ -130,12 +130,16 @@ function Row({ call, onLook }: { call: CallInfo; onLook: () => void }) {
   const isOut = direction === 'out';
   const Way = isOut ? PhoneOutgoing : PhoneIncoming;
   const share = lost / Math.max(1, lost + received);
+  const { sent, reported_lost: missed, reported_jitter_ms: late } = call;
   const facts = [
     when.format(new Date(start)),
     length(seconds),
     codec,
     received > 0 && t('calls.lost', { share: percent(share, i18n.language) }),
     received > 0 && t('calls.jitter', { ms: say.format(jitter) }),
+    typeof missed === 'number' &&
+      t('calls.reportedLost', { share: percent(missed / Math.max(1, sent), i18n.language) }),
+    typeof late === 'number' && t('calls.reportedJitter', { ms: say.format(late) }),
   ].filter(fact => typeof fact === 'string' && fact !== '');
   return (
     <li
