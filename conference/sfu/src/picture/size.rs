@@ -209,6 +209,8 @@ mod tests {
         check("6742c01eda0280bfe5c044000003000400000300f03c58ba80", (640, 360));
         check("674d4015eca0d8ff278088000003000800000301e078b16cb0", (426, 240));
         check("6764001eacd940a42fe224c044000003000400000300f03c58b658", (642, 362));
+        // With a byte between zeros that is none of it, before the size.
+        check("6742000003020781405ef2a0", (640, 360));
         // In fields; with samples of colour for each of brightness.
         check("67640028acd94078044fde0220000003002000000783e2c5b2c0", (1_920, 1_080));
         check("67f40028919b280f0089f970110000030001000003003c1f162d96", (1_920, 1_080));
