@@ -168,8 +168,9 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
         let log = server.log();
         let of_target = || log.lines().filter(|line| line.contains(target));
         for wait in ["1s", "2s", "4s", "5s"] {
-            let is_it =
-                |line: &str| line.contains("push failed and is tried again") && line.contains(&format!("wait={wait}"));
+            let is_it = |line: &str| {
+                line.contains("push failed and is tried again") && line.contains(&format!("\u{1b}[0m{wait}"))
+            };
             assert!(of_target().any(is_it), "{target} is not tried again after {wait}:\n{log}");
         }
         assert!(!of_target().any(|line| line.contains("push is live")), "{target}:\n{log}");
