@@ -198,6 +198,7 @@ async fn whoever_holds_space_is_heard_until_he_lets_go_however_soon_and_whatever
     page.until("document.activeElement.dataset.testid === 'toggle-mic'")?;
     page.press("Space")?;
     is_heard(&mut other, true).await?;
+    page.until("!window.huitong.me.muted")?;
     page.press("Space")?;
     is_heard(&mut other, false).await?;
     page.key_down("Space")?;
