@@ -91,31 +91,6 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.choose("watch-quality", "-1")
 }
 
-// product: B6
-#[test]
-fn who_was_away_for_longer_than_is_kept_goes_on_with_the_oldest_there_is() -> Result<()> {
-    let server = Server::start_with(&[("HUITONG_LIVESTREAM__WINDOW_MINUTES", "0")])?;
-    let (_host, watch) = live(&server)?;
-    let mut viewer = Browser::start(0.0, Colour::Green)?;
-    viewer.open(&watch)?;
-    viewer.see("[data-testid=watch-state][data-state=playing]")?;
-    viewer.until(&format!("{VIDEO}.currentTime > 1"))?;
-    viewer.press("k")?;
-    viewer.until(&format!("{VIDEO}.paused"))?;
-    // What he saw last goes away.
-    let by = [-24, -16, -8, 0, 6].map(|by| format!("{VIDEO}.seekable.start(0) - {VIDEO}.currentTime > {by}"));
-    by.iter().try_for_each(|is_older| viewer.until(is_older))?;
-    viewer.press("k")?;
-    viewer.until(&format!("!{VIDEO}.paused && !{VIDEO}.seeking && {VIDEO}.readyState > 2"))?;
-    viewer.see("[data-testid=watch-live][data-edge=false]")?;
-    let behind = format!("{VIDEO}.seekable.end(0) - {VIDEO}.currentTime");
-    let behind = viewer.evaluate(&behind)?.as_f64().unwrap_or_default();
-    assert!(behind > 15.0, "{behind} s behind the newest");
-    // And it plays from there.
-    let from = viewer.evaluate(&format!("{VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
-    viewer.until(&format!("{VIDEO}.currentTime > {} && {VIDEO}.currentTime < {}", from + 2.0, from + 8.0))
-}
-
 // product: B4
 #[test]
 fn keys_do_what_they_do_in_other_players() -> Result<()> {

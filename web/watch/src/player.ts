@@ -96,22 +96,15 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     const rate = hurry.rateAt(performance.now() / 1000, hls.latency, ahead, hls.targetLatency ?? hls.latency);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   };
-  const oldest = () => {
-    const sound = hls.audioTracks[hls.audioTrack]?.details;
-    return Math.max(hls.latestLevelDetails?.fragmentStart ?? 0, sound?.fragmentStart ?? 0);
-  };
   // hls.js fetches nothing for a place before the oldest there is of sound or picture, be it by a rounding error, and waits there for ever.
   const stayWithin = () => {
-    if (video.seeking && video.currentTime < oldest()) video.currentTime = oldest() + OLDEST_S;
-  };
-  // Who was away for longer than is kept goes on with the oldest there is; hls.js would play what it fetched before, and then leap to what is newest.
-  const comeBack = () => {
-    if (video.played.length > 0 && video.currentTime < oldest()) video.currentTime = oldest() + OLDEST_S;
+    const sound = hls.audioTracks[hls.audioTrack]?.details;
+    const oldest = Math.max(hls.latestLevelDetails?.fragmentStart ?? 0, sound?.fragmentStart ?? 0);
+    if (video.seeking && video.currentTime < oldest) video.currentTime = oldest + OLDEST_S;
   };
   hls.on(Events.LEVEL_UPDATED, stayWithin);
   hls.on(Events.AUDIO_TRACK_UPDATED, stayWithin);
   video.addEventListener('seeking', stayWithin);
-  video.addEventListener('play', comeBack);
   video.addEventListener('timeupdate', catchUp);
   hls.loadSource(playlist);
   hls.attachMedia(video);
@@ -128,7 +121,6 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     destroy: () => {
       video.removeEventListener('timeupdate', catchUp);
       video.removeEventListener('seeking', stayWithin);
-      video.removeEventListener('play', comeBack);
       video.playbackRate = 1;
       hls.destroy();
     },
