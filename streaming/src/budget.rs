@@ -115,8 +115,7 @@ impl Budget {
     /// Room for one more, which is taken as long as the second of the two is kept; or how many there are already.
     pub(crate) fn take(&self) -> Result<(Place, Room), StreamingError> {
         let mut ledger = self.lock();
-        // One always runs, however small or busy the machine: it leaves pictures out where it must.
-        if !ledger.entries.is_empty() && !(ledger.has_time_for(LARGE) && ledger.make_room(LARGE)) {
+        if !ledger.admits(LARGE) {
             return Err(StreamingError::Busy(ledger.entries.len()));
         }
         ledger.make_room(LARGE + LOW);
@@ -139,10 +138,10 @@ impl Budget {
         Ok((place, room))
     }
 
-    /// Room for one encoder more; none where there isn't any. One may always come, however small the machine.
+    /// Room for one encoder more; none where there isn't any.
     pub(crate) fn take_ingest(&self) -> Option<Room> {
         let mut ledger = self.lock();
-        if !ledger.entries.is_empty() && !(ledger.has_time_for(INGEST) && ledger.make_room(INGEST)) {
+        if !ledger.admits(INGEST) {
             return None;
         }
         Some(self.enter(&mut ledger, Entry { cost: INGEST, used: INGEST, full_hd: None }))
@@ -171,6 +170,12 @@ impl Budget {
 impl Ledger {
     fn free(&self) -> f64 {
         self.cores - self.entries.values().map(|entry| entry.cost).sum::<f64>()
+    }
+
+    /// Whether there is room for so much more, for which others may have to give way. One always runs, however small or busy the
+    /// machine: it leaves pictures out where it must.
+    fn admits(&mut self, wanted: f64) -> bool {
+        self.entries.is_empty() || self.has_time_for(wanted) && self.make_room(wanted)
     }
 
     /// Whether the machine has time for so many cores more, when all that run take what they may come to take.

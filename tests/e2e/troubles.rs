@@ -265,6 +265,7 @@ fn who_has_lost_the_server_for_good_reads_how_to_call() -> Result<()> {
 
 // product: J5
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a page that plays nothing tells nobody but its console")]
 fn who_comes_back_without_a_touch_is_asked_for_one_and_hears() -> Result<()> {
     let server = Server::start()?;
     let mut other = Browser::start(700.0, Colour::Red)?;
