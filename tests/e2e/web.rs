@@ -564,7 +564,7 @@ fn book_in_each_mode(mut page: Browser, is_phone: bool) -> Result<()> {
     assert!(calendar.as_str().unwrap_or_default().starts_with("BEGIN:VCALENDAR"), "{calendar}");
     // What nothing here sends is not offered, and why is said.
     page.miss("[data-testid=invite-by-mail], [data-testid=invite-by-sms]")?;
-    assert!(page.text(&by_id("invite-unsent"))?.contains("neither e-mail nor SMS"));
+    assert!(page.text(&by_id("invite-unsent"))?.contains("email or text messages"));
     page.click("invite-by-code")?;
     page.see("[data-testid=invite-code] svg")?;
     page.press("Escape")?;
