@@ -68,7 +68,12 @@ impl Meeting {
             return Some(Ok(self.sit_down_again(participant)));
         }
         let is_his = |gone: &Gone| gone.until > now && gone.seat.is_of_caller(join);
-        let at = self.callers.0.iter().rposition(is_his)?;
+        let at = self.callers.0.iter().position(is_his)?;
+        // Of several behind one number nobody can be told from the others.
+        let others = self.callers.0.iter().skip(at + 1).any(is_his);
+        if others || self.seats.values().any(|seat| seat.is_of_caller(join)) {
+            return None;
+        }
         if self.seats.contains_key(&join.participant) || self.lobby.holds(join.participant) {
             return None;
         }

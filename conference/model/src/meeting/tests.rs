@@ -396,6 +396,17 @@ fn who_calls_again_has_the_seat_that_still_stands_where_nothing_comes_by_it() {
     assert_eq!(again(3, &mut meeting, 4), Err(Refusal::PasswordNeeded), "his new call goes on");
 }
 
+// product: J6
+#[test]
+fn of_several_behind_one_number_nobody_is_who_another_was() {
+    let (mut meeting, [_, _, caller]) = three();
+    let colleague = join(&mut meeting, Join { participant: seat(7), ..phone(3) });
+    act(&mut meeting, caller, Action::HungUp).unwrap();
+    assert_eq!(again(3, &mut meeting, 1), Err(Refusal::PasswordNeeded), "one is still there");
+    act(&mut meeting, colleague, Action::HungUp).unwrap();
+    assert_eq!(again(3, &mut meeting, 2), Err(Refusal::PasswordNeeded), "it may be either");
+}
+
 // product: C6, J6
 #[test]
 fn callers_who_withhold_their_number_are_not_taken_for_each_other() {
