@@ -195,12 +195,13 @@ async fn whoever_holds_space_is_heard_until_he_lets_go_however_soon_and_whatever
     // With the tabulator one comes to a button to press it; held on it, the key is no press.
     page.press("Tab")?;
     page.press("Shift+Tab")?;
-    page.until("document.activeElement.dataset.testid === 'toggle-mic'")?;
+    page.until("document.activeElement.dataset.testid === 'toggle-mic' && window.huitong.me.muted")?;
     page.press("Space")?;
     is_heard(&mut other, true).await?;
     page.until("!window.huitong.me.muted")?;
     page.press("Space")?;
     is_heard(&mut other, false).await?;
+    page.until("window.huitong.me.muted")?;
     page.key_down("Space")?;
     page.key_down("Space")?;
     is_heard(&mut other, true).await?;
