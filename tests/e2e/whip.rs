@@ -34,14 +34,27 @@ fn hears(phone: &mut Baresip, is_heard: bool) -> Result<()> {
     bail!("the encoder at the phone: {levels:?}")
 }
 
+/// The host, who is in his meeting, and the meeting's id.
+async fn hosted(server: &Server) -> Result<(User, Client, String)> {
+    let user = User::login(server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    Ok((user, host, id))
+}
+
+/// Where he sends an encoder, and by which token.
+async fn token(user: &User, meeting: &str) -> Result<(String, String)> {
+    let made = user.post(&format!("/meetings/{meeting}/encoder-token"), json!({"name": "讲台"})).await?;
+    let field = |name: &str| made.body[name].as_str().with_context(|| format!("{name}: {}", made.body));
+    Ok((field("url")?.to_owned(), field("token")?.to_owned()))
+}
+
 // product: B9, B5, C6, C8
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoder_is_a_participant_and_viewers_see_him_within_half_a_second() -> Result<()> {
     let server = Server::start()?;
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let (user, mut host, id) = hosted(&server).await?;
     // The door is shut to all but those the host has given a token to.
     host.command(json!({"type": "lock", "on": true})).await?;
     let path = format!("/meetings/{id}/encoder-token");
@@ -205,13 +218,9 @@ const OFFER: &str = include_str!("../fuzz/corpus/browser_offer/aiortc_encoder");
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoder_tells_candidates_and_begins_anew_by_patch() -> Result<()> {
     let server = Server::start()?;
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
-    let token = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
-    let (url, secret) =
-        (token.body["url"].as_str().context("a url")?, token.body["token"].as_str().context("a token")?);
+    let (user, _host, id) = hosted(&server).await?;
+    let (url, secret) = token(&user, &id).await?;
+    let (url, secret) = (url.as_str(), secret.as_str());
     let begun = http().post(url).header("content-type", "application/sdp").bearer_auth(secret).body(OFFER);
     let begun = begun.send().await?;
     assert_eq!(begun.status(), 201);
@@ -354,13 +363,8 @@ async fn what_strangers_send_by_rtmp_ends_their_connection_and_nothing_else() ->
     let grown = server.memory_kib()?.saturating_sub(before);
     assert!(grown < 64 << 10, "{grown} KiB more than after the first thousand");
     // Who means it comes in.
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
-    let made = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
-    let key = made.body["token"].as_str().with_context(|| format!("a token: {}", made.body))?;
-    let url = format!("rtmp://{own}/{id}/{key}");
+    let (user, mut host, id) = hosted(&server).await?;
+    let url = format!("rtmp://{own}/{id}/{}", token(&user, &id).await?.1);
     let _encoding = tokio::task::spawn_blocking(move || Encoding::start(&url, "red")).await??;
     host.next(|message| message["event"]["participant"]["camera"] == true).await?;
     Ok(())
@@ -372,13 +376,8 @@ async fn an_encoder_for_whom_there_is_no_room_is_told_so_and_those_that_are_in_g
     let own = format!("127.0.0.1:{}", tests::free_everywhere()?);
     let environment = [("HUITONG_WEB__RTMP", format!("[\"{own}\"]")), ("HUITONG_LIVESTREAM__CORES", "1".to_owned())];
     let server = Server::start_with(&environment.each_ref().map(|(key, value)| (*key, value.as_str())))?;
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
-    let made = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
-    let key = made.body["token"].as_str().with_context(|| format!("a token: {}", made.body))?;
-    let url = format!("rtmp://{own}/{id}/{key}");
+    let (user, mut host, id) = hosted(&server).await?;
+    let url = format!("rtmp://{own}/{id}/{}", token(&user, &id).await?.1);
     let mut first = tokio::task::spawn_blocking({
         let url = url.clone();
         move || Encoding::start(&url, "red")
@@ -408,13 +407,9 @@ fn with_pictures(offer: &str, codecs: &[(u8, &str)]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoder_whose_picture_nobody_could_see_is_told_so_and_has_no_seat() -> Result<()> {
     let server = Server::start()?;
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
-    let token = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
-    let (url, secret) =
-        (token.body["url"].as_str().context("a url")?, token.body["token"].as_str().context("a token")?);
+    let (user, _host, id) = hosted(&server).await?;
+    let (url, secret) = token(&user, &id).await?;
+    let (url, secret) = (url.as_str(), secret.as_str());
     let sound = OFFER.split_once("m=video").context("a picture")?.0.replace("BUNDLE 0 1", "BUNDLE 0");
     let unknown = sound.replace("96 opus/48000/2", "96 speex/16000").replace(" 96 9 0 8\r\n", " 96\r\n");
     for (offer, status) in [
@@ -474,13 +469,9 @@ fn send_sizes(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoders_sizes_are_told_apart_however_it_lists_them() -> Result<()> {
     let server = Server::start()?;
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
-    let token = user.post(&format!("/meetings/{id}/encoder-token"), json!({"name": "讲台"})).await?;
-    let (url, secret) =
-        (token.body["url"].as_str().context("a url")?, token.body["token"].as_str().context("a token")?);
+    let (user, _host, id) = hosted(&server).await?;
+    let (url, secret) = token(&user, &id).await?;
+    let (url, secret) = (url.as_str(), secret.as_str());
     // As OBS lists four of them, of which it sends one for nothing; then as pages do.
     for (listed, rid) in [("0;3;1;2", "a=rid:3 send\r\n"), ("2;1;0", "")] {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
@@ -549,10 +540,7 @@ impl Drop for Encoding {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_encoder_that_knows_rtmp_alone_is_seen_and_heard_whenever_one_comes() -> Result<()> {
     let server = Server::start()?;
-    let user = User::login(&server, "host").await?;
-    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
-    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
-    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    let (user, mut host, id) = hosted(&server).await?;
     let path = format!("/meetings/{id}/encoder-token");
     // Both halves of the address are copied out of the dialog, as into the fields of an encoder.
     let (web, number) = (server.web, server.meeting.clone());

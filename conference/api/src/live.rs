@@ -230,13 +230,14 @@ pub(crate) const POSTER: &str = "/watch-poster";
 
 /// That picture; the file's name says whether it is PNG or JPEG.
 pub(crate) async fn poster(State(app): State<App>, request: Request) -> Response {
-    let missing = Problem::new(Code::NotFound, Language::of(request.headers())).into_response();
-    let Some(file) = &app.poster else { return missing };
+    let language = Language::of(request.headers());
+    let missing = || Problem::new(Code::NotFound, language).into_response();
+    let Some(file) = &app.poster else { return missing() };
     match ServeFile::new(file).try_call(request).await {
         Ok(response) => ([(header::CACHE_CONTROL, "max-age=300")], response).into_response(),
         Err(error) => {
             tracing::warn!(%error, "the poster can't be read");
-            missing
+            missing()
         }
     }
 }

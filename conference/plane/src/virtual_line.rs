@@ -563,19 +563,24 @@ fn a_line_that_shrinks_to_one_megabit_changes_the_layer_without_a_picture_less()
     assert!(seen.layers[1] > 2 * 30 * 10, "half the picture: {:?}", seen.layers);
 }
 
+/// What is seen of a large picture of which one packet in twenty is lost on the way in: next to all of it.
+fn repaired(world: &mut World, luck: u64) -> Seen {
+    world.show(720);
+    world.until(2, 6_000);
+    world.run(3_000);
+    (world.random, world.loss) = (luck, 50);
+    let seen = world.run(15_000);
+    let film = seen.film();
+    println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
+    assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
+    assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
+    seen
+}
+
 #[test]
 fn loss_on_the_way_in_is_repaired() {
     for luck in 1..=16 {
-        let mut world = World::new(None);
-        world.show(720);
-        world.until(2, 6_000);
-        world.run(3_000);
-        (world.random, world.loss) = (luck, 50);
-        let seen = world.run(15_000);
-        let film = seen.film();
-        println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
-        assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
-        assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
+        let seen = repaired(&mut World::new(None), luck);
         assert!((680..=740).contains(&seen.voices), "about one in twenty is missing: {}", seen.voices);
     }
 }
@@ -585,15 +590,7 @@ fn loss_on_the_way_in_is_repaired() {
 fn an_encoder_that_repeats_what_was_lost_is_asked_for_it() {
     for luck in 1..=16 {
         let mut world = World::with_encoder(str::to_owned);
-        world.show(720);
-        world.until(2, 6_000);
-        world.run(3_000);
-        (world.random, world.loss) = (luck, 50);
-        let seen = world.run(15_000);
-        let film = seen.film();
-        println!("layers {:?}; {film:?} of {}", seen.layers, seen.published.len());
-        assert!(film.decoded * 100 >= seen.published.len() * 98, "{film:?} of {}", seen.published.len());
-        assert!(film.frozen < Duration::from_millis(500) && film.longest < Duration::from_millis(300), "{film:?}");
+        repaired(&mut world, luck);
         assert_eq!(world.reordered, 0, "the largest is listed first");
     }
     // Who doesn't say that he can is not asked.

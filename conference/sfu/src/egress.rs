@@ -519,8 +519,7 @@ impl Egress {
             }
         };
         self.reference = Some(reference);
-        let back = (self.number as u16).wrapping_sub(arrivals.first);
-        let Some(first) = self.number.checked_sub(back.into()) else { return };
+        let Some(first) = extended(self.number, arrivals.first) else { return };
         let oldest = self.number - self.remembered.len() as u64;
         let mut packets = Vec::with_capacity(arrivals.at_us.len());
         let stamp = Stamp::new(self.began, now);
@@ -695,9 +694,8 @@ impl Egress {
 
     /// What is remembered of the packet with this number of the whole transport.
     fn remembered(&mut self, number: u16) -> Option<&mut Remembered> {
-        let back = (self.number as u16).wrapping_sub(number);
         let oldest = self.number - self.remembered.len() as u64;
-        let index = self.number.checked_sub(back.into())?.checked_sub(oldest)?;
+        let index = extended(self.number, number)?.checked_sub(oldest)?;
         self.remembered.get_mut(index as usize)
     }
 
@@ -728,6 +726,11 @@ impl Egress {
         }
         self.remembered.push_back(Remembered { at, bytes, probe, is_reported: false, is_missed: false });
     }
+}
+
+/// A number of the whole transport with all its bits, by the next one to be given; none where nothing was sent by it.
+fn extended(next: u64, number: u16) -> Option<u64> {
+    next.checked_sub((next as u16).wrapping_sub(number).into())
 }
 
 #[cfg(test)]

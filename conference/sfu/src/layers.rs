@@ -36,6 +36,11 @@ impl Layers {
         self.known.get(layer.index()).map(|(rid, _)| rid.as_str())
     }
 
+    /// Whether what pictures tell may change which is which.
+    pub(crate) fn sorts(&self) -> bool {
+        self.sorts
+    }
+
     /// A picture of this layer has so many samples. True where that changes which layers are which.
     pub(crate) fn learn(&mut self, layer: Layer, samples: u32) -> bool {
         let Some((_, known)) = self.known.get_mut(layer.index()).filter(|_| self.sorts) else { return false };

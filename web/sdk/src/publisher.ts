@@ -5,10 +5,11 @@ export const SOURCES = ['microphone', 'camera', 'screen'] as const;
 export type Source = (typeof SOURCES)[number];
 
 /**
- * A voice is clear at 40 kbit/s; with the sound of a shared film there is music in it. A camera is sent in three sizes at once, the smallest first, of which the server gives
- * each receiver the one that fits his tile and his line: 1,200 kbit/s is 720p of a face, 110 kbit/s a small tile, which
- * passes where hardly anything does. Text on a shared screen wants more bits and fewer pictures, and every line of it; half
- * as high, with a tenth of the bits, it passes where nothing else would, and costs the computer a sixteenth more.
+ * A voice is clear at 40 kbit/s; with the sound of a shared film there is music in it. A camera is sent in three sizes
+ * at once, the smallest first, of which the server gives each receiver the one that fits his tile and his line: 1,200
+ * kbit/s is 720p of a face, 110 kbit/s a small tile, which passes where hardly anything does. Text on a shared screen
+ * wants more bits and fewer pictures, and every line of it; half as high, with a tenth of the bits, it passes where
+ * nothing else would, and costs the computer a sixteenth more.
  */
 const ENCODINGS: Record<Source, RTCRtpEncodingParameters[]> = {
   microphone: [{ maxBitrate: 40_000 }],
@@ -54,7 +55,10 @@ export class Publisher {
     return this.#tracks[source];
   }
 
-  /** What the server answered, as suits what is sent: sound that isn't sent while nobody speaks (`usedtx`, RFC 7587 §6.1) is for voices. */
+  /**
+   * What the server answered, as suits what is sent: sound that isn't sent while nobody speaks (`usedtx`, RFC 7587 §6.1)
+   * is for voices.
+   */
   suit(answer: string): string {
     return isMusic(this.#tracks.microphone) ? answer.replaceAll(';usedtx=1', '') : answer;
   }

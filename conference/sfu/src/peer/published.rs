@@ -70,8 +70,9 @@ impl Peer {
 
     /// Which layer a picture that tells its size is of, where that changes which of them are which.
     fn learn(&mut self, kind: TrackKind, layer: Layer, packet: &MediaPacket) -> Option<Layer> {
+        // Of most publishers nothing is to be learnt: their packets aren't looked into.
+        let track = self.tracks.values_mut().find(|track| track.kind == kind && track.layers.sorts())?;
         let (width, height) = picture_size(packet)?;
-        let track = self.tracks.values_mut().find(|track| track.kind == kind)?;
         let rid = track.layers.rid(layer).map(str::to_owned);
         if !track.layers.learn(layer, u32::from(width) * u32::from(height)) {
             return None;
