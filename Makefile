@@ -94,8 +94,8 @@ bench: build ## this machine's figures
 doc: ## the crates' documentation
 	cargo doc --locked --workspace --no-deps --open
 
-ci: setup-test web ## what CI runs: lint and units, in the time that telephones and servers leave, then broadcasts and browsers alone
-	cargo build --locked --workspace --bins --tests
+ci: setup-test web ## what CI runs: lint and units, built in the time that telephones and servers leave, then broadcasts and browsers alone
+	cargo build --locked --workspace --bins --test e2e
 	@logs=$$(mktemp -d); \
 	$(E2E) $(TELEPHONES:%=%::) >$$logs/telephones 2>&1 & telephones=$$!; \
 	$(E2E) $(SERVERS:%=%::) >$$logs/servers 2>&1 & servers=$$!; \
