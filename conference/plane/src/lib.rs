@@ -48,7 +48,7 @@ use tokio::sync::mpsc;
 pub use command::{LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
 pub use leg::{
     CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, LegCodec, LegConfig as LegSettings,
-    LegStats, Reported, SrtpKey, SrtpKeys, SrtpSuite,
+    LegStats, Reported, SrtpKey, SrtpKeys, SrtpMki, SrtpSuite,
 };
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;

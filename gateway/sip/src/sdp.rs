@@ -12,7 +12,7 @@ use std::{
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-pub use crypto::{Crypto, Suite};
+pub use crypto::{Crypto, Mki, Suite};
 use crypto::{SUITES, crypto};
 pub use dtls::{Dtls, Fingerprint, Hash};
 
@@ -348,10 +348,11 @@ pub fn offer_anew(local: SocketAddr, session: u64, version: u64, protection: Pro
 }
 
 impl Agreed {
-    /// Takes our own master key and salt for what we send, where sound is encrypted: fresh for each call.
+    /// Takes our own master key and salt for what we send, where sound is encrypted: fresh for each call. Whose packets have an
+    /// identifier of the key in them is sent such.
     pub fn secure(&mut self, ours: [u8; 30]) {
         if let Some(crypto) = &mut self.crypto {
-            crypto.ours = Some(ours);
+            (crypto.ours, crypto.our_mki) = (Some(ours), crypto.their_mki);
         }
     }
 
@@ -372,11 +373,12 @@ impl Agreed {
             (self.telephone_event, self.event_clock) = (first.telephone_event, first.event_clock);
             (self.second_event, self.others) = (first.second_event, formats.collect());
         }
-        match offered {
-            Protection::None => (self.crypto, self.dtls) = (None, None),
-            Protection::Sdes(key) if self.crypto.is_some() => self.secure(*key),
-            Protection::Dtls(ours) if self.dtls.is_some() => self.certify(ours, None),
-            Protection::Sdes(_) | Protection::Dtls(_) => return Err(OfferError::NotAcceptable),
+        match (offered, &mut self.crypto) {
+            (Protection::None, _) => (self.crypto, self.dtls) = (None, None),
+            // As our offer has it: without an identifier.
+            (Protection::Sdes(key), Some(crypto)) => (crypto.ours, crypto.our_mki) = (Some(*key), None),
+            (Protection::Dtls(ours), _) if self.dtls.is_some() => self.certify(ours, None),
+            (Protection::Sdes(_), None) | (Protection::Dtls(_), _) => return Err(OfferError::NotAcceptable),
         }
         Ok(self)
     }
@@ -405,10 +407,7 @@ impl Agreed {
         let protocol = &self.lines[self.chosen].1;
         let rtpmap = self.codec.rtpmap();
         let _ = write!(text, "m=audio {port} {protocol} {number}{others}\r\na=rtpmap:{number} {rtpmap}\r\n");
-        if let Some(Crypto { tag, suite, ours: Some(ours), .. }) = &self.crypto {
-            let name = SUITES.iter().find(|(known, _)| known == suite).map_or("", |(_, name)| *name);
-            let _ = write!(text, "a=crypto:{tag} {name} inline:{}\r\n", BASE64_STANDARD.encode(ours));
-        }
+        text.extend(self.crypto.as_ref().and_then(Crypto::line));
         if let Some(dtls) = &self.dtls {
             dtls.write(text);
         }

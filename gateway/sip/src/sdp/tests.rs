@@ -63,6 +63,28 @@ fn the_safest_cipher_offered_is_answered_with_a_key_of_our_own() {
     assert_eq!(plain.crypto, None);
 }
 
+// RFC 4568 §6.1: whose key has an identifier says so in each packet, and is sent the same
+#[test]
+fn a_key_with_an_identifier_is_answered_with_one_of_the_same_identifier() {
+    for (said, value, bytes) in [("|2^20|1:4", 1, 4), ("|1:1", 1, 1), ("|2^31|65535:2", 65_535, 2), ("|7:128", 7, 128)]
+    {
+        let line = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}{said}\r\nm=video");
+        let offer = OFFER.replace("RTP/AVP 0", "RTP/SAVP 0").replace("m=video", &line);
+        let mut agreed = agree(offer.as_bytes()).unwrap();
+        agreed.secure([0; 30]);
+        let crypto = agreed.crypto.clone().unwrap();
+        let mki = Some(Mki { value, bytes });
+        assert_eq!((crypto.their_mki, crypto.our_mki), (mki, mki), "{said}");
+        let answer = agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+        let expected = format!("inline:{}|2^31|{value}:{bytes}\r\n", "A".repeat(40));
+        assert!(answer.contains(&expected), "{answer}");
+        // As an answer to our offer: ours stays as it was offered.
+        let answered = agree(answer.as_bytes()).unwrap().answering(Protection::Sdes(&[5; 30])).unwrap();
+        let crypto = answered.crypto.unwrap();
+        assert_eq!((crypto.their_mki, crypto.our_mki), (mki, None), "{said}");
+    }
+}
+
 // RFC 8643 §4, RFC 5761 §5.1.1
 #[test]
 fn a_key_offered_on_trust_is_taken_and_so_is_rtcp_by_the_same_port() {
@@ -201,7 +223,11 @@ fn a_cipher_we_do_not_know_is_no_cipher() {
         assert_eq!(agree(offer.as_bytes()), Err(OfferError::NotAcceptable), "{line}");
     };
     check(&format!("a=crypto:1 F8_128_HMAC_SHA1_80 inline:{KEY}"));
-    check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1:4"));
+    // Several keys, of which the packets name one; an identifier that is none.
+    check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^20|1:4;inline:{KEY}|2^20|2:4"));
+    for mki in ["256:1", "1:0", "1:129", "x:1", "1:", "1:1|2:1", "-1:4"] {
+        check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^31|{mki}"));
+    }
     check(&format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNENCRYPTED_SRTP"));
     check("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2hvcnQ=");
     check("a=crypto:");
