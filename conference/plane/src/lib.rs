@@ -10,6 +10,7 @@ mod brought;
 mod command;
 mod leg_media;
 mod legs;
+mod lobby;
 mod meeting_media;
 #[cfg(test)]
 mod panics;
