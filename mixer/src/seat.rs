@@ -161,7 +161,8 @@ impl Seat {
             _ => None,
         });
         self.heard_level = level;
-        let heard = heard || self.config.voice && self.voice_wanted;
+        // Whoever comes to a telephone on hold is spared its music from the first moment.
+        let heard = heard || self.config.voice && (self.voice_wanted || self.line.care.mute_music);
         let unneeded = level.is_some_and(|level| {
             let loudness = (self.loudness - LOUDNESS_FALL).max(-f32::from(level.minus_dbov()));
             let too_soft = self.stage.is_none() && loudness < bar.max(INAUDIBLE);
