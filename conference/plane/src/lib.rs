@@ -198,6 +198,16 @@ impl Plane {
         &self.shared.identity
     }
 
+    /// Whether sound or pictures are taken there by ourselves, at this moment.
+    #[must_use]
+    pub fn listens_at(&self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let Some(ports) = self.ports_of(ip) else { return false };
+        let bind = ports.bind_ip();
+        let is_here = self.shared.announced.contains(&ip) || bind == ip || bind.is_unspecified() && ip.is_loopback();
+        is_here && (ports.is_taken(port) || self.shared.workers.iter().any(|worker| worker.webrtc.port() == port))
+    }
+
     /// Makes room for a meeting's media on the worker with the fewest people.
     pub async fn open_meeting(&self, id: MeetingId) -> Result<(MeetingMedia, mpsc::Receiver<MeetingFact>), PlaneError> {
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
