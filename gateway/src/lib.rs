@@ -9,6 +9,7 @@ mod call;
 mod carriers;
 mod dial_out;
 mod end_cause;
+mod flood;
 mod in_meeting;
 mod ivr;
 mod ladder;

@@ -172,6 +172,8 @@ pub struct Dropped {
     pub flood: u64,
     /// Of [`Limits::scanners`].
     pub scanners: u64,
+    /// The last host that asked too much, and until when none of its requests is answered but those of calls.
+    pub closed: Option<(IpAddr, Instant)>,
 }
 
 /// Who stands for a caller's number (RFC 3325).
@@ -364,6 +366,7 @@ impl Endpoint {
         let belongs = self.belongs(source, &message, &key, &dialog);
         if !belongs && !self.guard.admits(host, now) {
             self.dropped.flood += 1;
+            self.dropped.closed = self.guard.closed_until(host).map(|until| (host, until));
             return false;
         }
         let agent = message.header("user-agent").unwrap_or_default();
