@@ -26,6 +26,8 @@ const REMOVED_MAX: usize = 1_000;
 #[derive(Default)]
 pub(crate) struct Chairs {
     chairs: HashMap<ParticipantId, Chair>,
+    /// Listeners there were.
+    placed: u64,
     /// Hashed secret of each removed participant.
     removed: HashMap<String, ParticipantId>,
     /// Who was dismissed last: the news of it comes next.
@@ -43,6 +45,8 @@ enum Telephones {
 
 struct Chair {
     via: ViaKind,
+    /// Which of all listeners he is.
+    number: u64,
     /// None while he is lost.
     events: Option<mpsc::Sender<SeatEvent>>,
     secret_sha256: String,
@@ -63,8 +67,10 @@ impl Chairs {
     pub(crate) fn place(&mut self, participant: ParticipantId, via: ViaKind) -> (String, mpsc::Receiver<SeatEvent>) {
         let secret = hex::encode(rand::random::<[u8; 16]>());
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
+        self.placed += 1;
         let chair = Chair {
             via,
+            number: self.placed,
             events: Some(events),
             secret_sha256: sha256(&secret),
             actions: self.chairs.get(&participant).map(|chair| chair.actions).unwrap_or_default(),
@@ -74,6 +80,11 @@ impl Chairs {
             end(&earlier, EndReason::Replaced);
         }
         (secret, receiver)
+    }
+
+    /// Which of all listeners has this seat.
+    pub(crate) fn number_of(&self, participant: ParticipantId) -> Option<u64> {
+        self.chairs.get(&participant).map(|chair| chair.number)
     }
 
     /// Nobody listens yet: who comes with the secret does ([`Self::place`]).

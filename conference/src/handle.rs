@@ -97,6 +97,8 @@ pub struct MeetingHandle {
     pub(crate) media: MeetingMedia,
     /// Seats taken.
     pub(crate) seats: Arc<AtomicUsize>,
+    /// Whose seat it was got with, and which of the listeners there he was.
+    pub(crate) sitting: Option<(ParticipantId, u64)>,
 }
 
 impl MeetingHandle {
@@ -113,10 +115,12 @@ impl MeetingHandle {
     }
 
     /// Does what a participant wants, where he may. Who wants more than he could mean is answered late: an edge that
-    /// waits for answers, as it should, is slowed down by that, and the others' queues are spared.
+    /// waits for answers, as it should, is slowed down by that, and the others' queues are spared. Who came with this seat and whose place
+    /// another call or page of his has taken since does nothing any more: its end must not be the other's.
     pub async fn command(&self, by: ParticipantId, action: Action) -> Result<(), Refusal> {
         let (answer, answered) = oneshot::channel();
-        let sent = self.requests.send(Request::Act { by, action, answer }).await;
+        let sitting = self.sitting.filter(|(who, _)| *who == by).map(|(_, number)| number);
+        let sent = self.requests.send(Request::Act { by, sitting, action, answer }).await;
         sent.map_err(|_| Refusal::NoSuchMeeting)?;
         answered.await.map_err(|_| Refusal::NoSuchMeeting)?
     }
@@ -208,6 +212,8 @@ pub(crate) enum Request {
     },
     Act {
         by: ParticipantId,
+        /// See [`MeetingHandle::sitting`].
+        sitting: Option<u64>,
         action: Action,
         answer: oneshot::Sender<Result<(), Refusal>>,
     },

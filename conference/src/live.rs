@@ -287,7 +287,13 @@ impl Live {
                 let via = join.via.kind();
                 self.join(join, resume, Pending { via, since, leg, waits, answer });
             }
-            Request::Act { by, action, answer } => {
+            Request::Act { by, sitting: Some(number), answer, .. }
+                if self.chairs.number_of(by).is_some_and(|newest| newest != number) =>
+            {
+                // Who asked is replaced.
+                let _ = answer.send(Err(Refusal::NoSuchParticipant));
+            }
+            Request::Act { by, action, answer, .. } => {
                 let wait = self.chairs.pace(by, Instant::now());
                 let audited = action.audited(by).map(|(name, whom)| (name, object_of(&action, whom)));
                 let result = self.act(by, action);
@@ -432,7 +438,8 @@ impl Live {
         }
         self.seats_ever += u64::from(!again);
         tracing::info!(%participant, ?via, again, "participant joined");
-        let handle = self.handle();
+        let sitting = self.chairs.number_of(participant).map(|number| (participant, number));
+        let handle = MeetingHandle { sitting, ..self.handle() };
         let snapshot = self.meeting.snapshot_for(participant);
         let missed = since.and_then(|since| self.past.since(since));
         Ok(Seat { participant, resume, handle, snapshot, missed, events })
@@ -483,7 +490,7 @@ impl Live {
 
     fn handle(&self) -> MeetingHandle {
         let Way { requests, seats, .. } = self.way.clone();
-        MeetingHandle { id: self.id, requests, media: self.media.clone(), seats }
+        MeetingHandle { id: self.id, requests, media: self.media.clone(), seats, sitting: None }
     }
 
     /// The ledger is asked while the meeting goes on; whoever wished it is answered by it.

@@ -428,6 +428,43 @@ async fn a_caller_is_a_participant_like_any_other() {
     assert_eq!(next(&mut host, left).await, (participant, LeaveReason::Left));
 }
 
+// product: J6
+#[tokio::test]
+async fn of_two_calls_of_one_lost_caller_one_has_his_seat_and_what_the_lost_one_still_says_ends_neither() {
+    let house = House::open().await;
+    let mut host = house.join_host().await;
+    let (dead, _facts) = house.call().await;
+    let mut lost = house.conference.join(house.phone("13812345678", &dead)).await.unwrap();
+    let (who, handle) = (lost.participant, lost.handle.clone());
+    handle.command(who, Action::Hand { up: true }).await.unwrap();
+    handle.command(who, Action::Stalled { on: true }).await.unwrap();
+    // His telephone tries again before its carrier has given the first try up.
+    let (one, _facts) = house.call().await;
+    let (two, _facts) = house.call().await;
+    let again = |leg| house.conference.join(JoinRequest { password: None, ..house.phone("13812345678", leg) });
+    let (first, second) = tokio::join!(again(&one), again(&two));
+    let (taken, refused) = if first.is_ok() { (first, second) } else { (second, first) };
+    let taken = taken.unwrap();
+    assert_eq!(
+        (taken.participant, refused.err()),
+        (who, Some(Refusal::PasswordNeeded)),
+        "a stranger for all that is known"
+    );
+    assert_eq!(ended(&mut lost).await, EndReason::Replaced);
+    // The carrier ends the dead call just now, or it stalls, or is heard again.
+    for action in [Action::Stalled { on: true }, Action::HungUp, Action::Leave] {
+        assert_eq!(handle.command(who, action).await, Err(Refusal::NoSuchParticipant));
+    }
+    let third = house.conference.join(JoinRequest { password: None, ..house.phone("13812345678", &two) }).await;
+    assert_eq!(third.err(), Some(Refusal::PasswordNeeded), "his new call goes on");
+    // With the password he is one more behind that number, and leaves as such.
+    let other = house.conference.join(house.phone("13812345678", &two)).await.unwrap();
+    assert_ne!(other.participant, who);
+    other.handle.command(other.participant, Action::HungUp).await.unwrap();
+    taken.handle.command(who, Action::Hand { up: false }).await.unwrap();
+    changed(&mut host, who, |person| person.connected && !person.hand).await;
+}
+
 #[tokio::test]
 async fn a_caller_without_a_line_gets_no_seat_and_the_others_miss_no_number() {
     let house = House::open().await;

@@ -103,6 +103,9 @@ async fn answer(
         orders.give(Order::Ring).await;
     }
     let (leg, facts) = house.plane.open_leg(offer::where_from(&agreed, signalling)).await.map_err(soundless)?;
+    if offer::is_ours(&agreed, &house.ours) {
+        return Err(EndCause::NotAcceptable);
+    }
     leg.start(settings(&agreed, signalling, &security)).await.map_err(soundless)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());

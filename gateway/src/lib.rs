@@ -9,6 +9,7 @@ mod call;
 mod carriers;
 mod dial_out;
 mod end_cause;
+mod flood;
 mod in_meeting;
 mod ivr;
 mod ladder;
@@ -190,12 +191,14 @@ impl Gateway {
         let calls_out = !config.dial_plan.trunks().is_empty() || !config.accounts.is_empty();
         let locator = Locator::new(&config.name_servers);
         let carriers = Arc::new(Carriers::new(config.dial_plan, locator, wishes.clone(), stopping.clone()));
+        let media = plane.clone();
         let house = Arc::new(House {
             conference,
             plane,
             ours: offer::Ours {
                 bound: local.iter().map(|(_, address)| *address).collect(),
                 announced: config.announced,
+                takes_sound: Box::new(move |address| media.listens_at(address)),
             },
             prompts,
             numbers: config.numbers,

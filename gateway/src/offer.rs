@@ -8,21 +8,23 @@ use sip::sdp::{self, Agreed, OfferError};
 /// Below it lie services, and no telephone.
 const PORT_MIN: u16 = 1024;
 
-/// Our own addresses: what is bound, and what is announced.
-#[derive(Debug, Clone)]
+/// Our own addresses: what is bound for SIP, and what is announced; and where we take sound.
 pub(crate) struct Ours {
     pub(crate) bound: Vec<SocketAddr>,
     pub(crate) announced: Vec<IpAddr>,
+    pub(crate) takes_sound: Box<dyn Fn(SocketAddr) -> bool + Send + Sync>,
 }
 
 impl Ours {
-    fn has(&self, address: SocketAddr) -> bool {
+    /// Who wants sound there wants us to talk to ourselves.
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let is_here = |bound: &SocketAddr| {
             let any = self.announced.contains(&address.ip()) || address.ip().is_loopback();
             bound.ip() == address.ip() || bound.ip().is_unspecified() && any
         };
-        self.bound.iter().any(|bound| bound.port() == address.port() && is_here(bound))
+        let is_sip = self.bound.iter().any(|bound| bound.port() == address.port() && is_here(bound));
+        is_sip || (self.takes_sound)(address)
     }
 }
 
@@ -45,6 +47,11 @@ pub(crate) fn agree_at(
     let agreed = agree(description, signalling, ours)?;
     let is_hold = agreed.remote.ip().is_unspecified();
     if is_hold || agreed.remote.is_ipv4() == local.is_ipv4() { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+}
+
+/// Asked again once a port is open for this call, which is one of ours then: who calls again and again can tell which comes next.
+pub(crate) fn is_ours(agreed: &Agreed, ours: &Ours) -> bool {
+    ours.has(agreed.remote) || agreed.rtcp.is_some_and(|rtcp| ours.has(rtcp))
 }
 
 /// Whom our address for sound is to suit: who calls, unless his sound is of the other family than his words.
@@ -77,11 +84,18 @@ fn may_send(to: SocketAddr, signalling: IpAddr, ours: &Ours) -> bool {
 mod tests {
     use super::*;
 
+    fn ours() -> Ours {
+        Ours {
+            bound: vec!["0.0.0.0:5060".parse().unwrap()],
+            announced: vec!["203.0.113.1".parse().unwrap()],
+            takes_sound: Box::new(|to| to == SocketAddr::from(([203, 0, 113, 1], 20_000))),
+        }
+    }
+
     // reliability: A10
     #[test]
     fn reports_and_handshakes_are_sent_to_no_other_place_either() {
-        let ours =
-            Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: vec!["203.0.113.1".parse().unwrap()] };
+        let ours = ours();
         let check = |lines: &str, expected: bool| {
             let offer = format!("v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/AVP 8\r\n{lines}");
             let agreed = agree(offer.as_bytes(), "198.51.100.7".parse().unwrap(), &ours);
@@ -96,14 +110,14 @@ mod tests {
         check("a=rtcp:4005 IN IP4 169.254.169.254\r\n", false);
         check("a=rtcp:4005 IN IP4 127.0.0.1\r\n", false);
         check("a=rtcp:5060 IN IP4 203.0.113.1\r\n", false);
+        check("a=rtcp:20000 IN IP4 203.0.113.1\r\n", false);
         check("a=rtcp-mux\r\na=rtcp:9\r\n", true);
     }
 
     // reliability: A10
     #[test]
     fn sound_is_sent_to_no_place_where_no_telephone_is() {
-        let ours =
-            Ours { bound: vec!["0.0.0.0:5060".parse().unwrap()], announced: vec!["203.0.113.1".parse().unwrap()] };
+        let ours = ours();
         let check = |to: &str, from: &str, expected: bool| {
             let (to, signalling) = (to.parse().unwrap(), from.parse().unwrap());
             assert_eq!(may_send(to, signalling, &ours), expected, "{to} for {from}");
@@ -121,7 +135,7 @@ mod tests {
             check(to, stranger, false);
         }
         check("169.254.3.4:4000", "169.254.9.9", true);
-        for to in ["203.0.113.1:5060", "198.51.100.7:1023", "198.51.100.7:53"] {
+        for to in ["203.0.113.1:5060", "203.0.113.1:20000", "198.51.100.7:1023", "198.51.100.7:53"] {
             check(to, stranger, false);
         }
         for to in ["127.0.0.1:5060", "[::ffff:127.0.0.1]:5060", "[::ffff:203.0.113.1]:5060"] {

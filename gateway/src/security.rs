@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use plane::{
-    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, Plane, SrtpKey, SrtpKeys, SrtpSuite,
+    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, Plane, SrtpKey, SrtpKeys, SrtpMki,
+    SrtpSuite,
 };
-use sip::sdp::{Agreed, Crypto, Dtls, Fingerprint, Hash, Protection, Suite};
+use sip::sdp::{Agreed, Crypto, Dtls, Fingerprint, Hash, Mki, Protection, Suite};
 use sipconf::Encryption;
 
 /// Of one call.
@@ -84,7 +85,9 @@ fn keys(crypto: &Crypto) -> Option<SrtpKeys> {
         Suite::AesCm128HmacSha1Tag80 => SrtpSuite::AesCm128HmacSha1Tag80,
         Suite::AesCm128HmacSha1Tag32 => SrtpSuite::AesCm128HmacSha1Tag32,
     };
-    Some(SrtpKeys { suite, ours: SrtpKey(crypto.ours?), theirs: SrtpKey(crypto.theirs) })
+    let mki = |Mki { value, bytes }| SrtpMki { value, bytes };
+    let keys = SrtpKeys::new(suite, SrtpKey(crypto.ours?), SrtpKey(crypto.theirs));
+    Some(SrtpKeys { our_mki: crypto.our_mki.map(mki), their_mki: crypto.their_mki.map(mki), ..keys })
 }
 
 fn fingerprint(theirs: &Fingerprint) -> CertificateFingerprint {

@@ -263,6 +263,9 @@ impl Switchboard {
             }
             self.flush();
             let dropped = self.board.endpoint.take_dropped();
+            if let Some((host, until)) = dropped.closed {
+                self.sockets.flooding.close(host, until, Instant::now());
+            }
             for (why, count) in [("flood", dropped.flood), ("scanner", dropped.scanners)] {
                 if count > 0 {
                     metrics::counter!("gateway_messages_dropped", "why" => why).increment(count);

@@ -22,7 +22,14 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{GatewayConfig, GatewayError, ladder::Ladder, stun, tls::TlsPeer, web_socket::WebSockets};
+use crate::{
+    GatewayConfig, GatewayError,
+    flood::{self, Closed},
+    ladder::Ladder,
+    stun,
+    tls::TlsPeer,
+    web_socket::WebSockets,
+};
 
 /// Messages that may wait for the switchboard. Datagrams beyond it are dropped, as the network would; streams wait.
 const MESSAGES_MAX: usize = 1024;
@@ -106,6 +113,8 @@ pub(crate) struct Sockets {
     /// For streams of our own.
     queue: mpsc::Sender<Arrived>,
     ladder: Ladder,
+    /// Whose datagrams are dropped unread.
+    pub(crate) flooding: Closed,
     tasks: TaskTracker,
 }
 
@@ -127,6 +136,7 @@ pub(crate) async fn bind(
         trusted: config.limits.trusted.clone(),
         queue: queue.clone(),
         ladder: ladder.clone(),
+        flooding: Closed::default(),
         tasks,
     };
     for address in &config.udp {
@@ -150,6 +160,7 @@ pub(crate) async fn bind(
             local,
             queue.clone(),
             ladder.clone(),
+            sockets.flooding.clone(),
         )));
     }
     let acceptor = TlsAcceptor::from(Arc::clone(&config.certificate));
@@ -340,7 +351,13 @@ async fn connect(peer: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::Sender<Arrived>, ladder: Ladder) {
+pub(crate) async fn read_datagrams(
+    socket: Arc<UdpSocket>,
+    local: SocketAddr,
+    queue: mpsc::Sender<Arrived>,
+    ladder: Ladder,
+    flooding: Closed,
+) {
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
     let mut stun = StunBudget::new(Instant::now());
     loop {
@@ -348,8 +365,10 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
         if socket.readable().await.is_err() {
             return;
         }
+        let (mut dropped, mut taken, mut is_empty) = (0, 0, false);
         for _ in 0..READ_AT_ONCE {
             match socket.try_recv_from(&mut buffer) {
+                Ok((len, peer)) if flooding.drops(&buffer[..len], peer.ip()) => dropped += 1,
                 Ok((len, peer)) if stun::is_question(&buffer[..len]) => {
                     let answer = stun::answer(&buffer[..len], peer).filter(|_| stun.take(Instant::now()));
                     if let Some(answer) = answer {
@@ -359,15 +378,27 @@ async fn read_datagrams(socket: Arc<UdpSocket>, local: SocketAddr, queue: mpsc::
                     }
                 }
                 Ok((len, peer)) => {
+                    taken += 1;
                     let source = Source { transport: Transport::Udp, peer, local };
                     take_datagram(&buffer[..len], source, &queue, &ladder);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    is_empty = true;
+                    break;
+                }
                 // An earlier datagram's ICMP answer is an error here and concerns no one.
                 Err(_) => {}
             }
         }
-        tokio::task::yield_now().await;
+        if dropped > 0 {
+            metrics::counter!("gateway_messages_dropped", "why" => "flood").increment(dropped);
+        }
+        // What waits is read at once, whatever stands before it.
+        if dropped > 0 && taken == 0 && is_empty {
+            tokio::time::sleep(flood::PAUSE).await;
+        } else {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -692,6 +723,7 @@ mod tests {
             trusted: vec!["2001:db8:0:20::/64".parse().unwrap()],
             queue,
             ladder: Ladder::start(&kept, local.ip()).unwrap(),
+            flooding: Closed::default(),
             tasks: TaskTracker::new(),
         };
         let mut told = Vec::new();

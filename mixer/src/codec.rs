@@ -154,17 +154,32 @@ impl TelephoneDecoder {
 
 pub(crate) enum Encoder {
     Opus(opus::Encoder),
-    Telephone(Box<dyn audio_codec::Encoder>),
+    G722(Box<g722::G722Encoder>),
+    /// Without a memory.
+    G711(Box<dyn audio_codec::Encoder>),
 }
 
 impl Encoder {
     pub(crate) fn new(codec: AudioCodec) -> Result<Self, MixerError> {
         Ok(match codec {
             AudioCodec::Opus => Self::Opus(opus_encoder()?),
-            AudioCodec::Pcmu => Self::Telephone(Box::new(pcmu::PcmuEncoder::new())),
-            AudioCodec::Pcma => Self::Telephone(Box::new(pcma::PcmaEncoder::new())),
-            AudioCodec::G722 => Self::Telephone(Box::new(g722::G722Encoder::new())),
+            AudioCodec::Pcmu => Self::G711(Box::new(pcmu::PcmuEncoder::new())),
+            AudioCodec::Pcma => Self::G711(Box::new(pcma::PcmaEncoder::new())),
+            AudioCodec::G722 => Self::G722(Box::new(g722::G722Encoder::new())),
         })
+    }
+
+    /// It has encoded nothing, as when it was made.
+    fn forget(&mut self) {
+        match self {
+            Self::Opus(encoder) => {
+                // There is no state in which it refuses.
+                let _ = encoder.reset_state();
+                self.expect_loss(OPUS_LOSS_PERCENT);
+            }
+            Self::G722(encoder) => **encoder = g722::G722Encoder::new(),
+            Self::G711(_) => {}
+        }
     }
 
     /// From now on so much of what is encoded is lost: Opus spends on redundancy what that asks for. The others have none.
@@ -185,16 +200,43 @@ impl Encoder {
         let room = &mut out[start..];
         let written = match self {
             Self::Opus(encoder) => encoder.encode_float(frame, room).unwrap_or(0),
-            Self::Telephone(encoder) => {
-                let mut pcm = [0i16; NARROW_MAX];
-                for (pcm, sample) in pcm.iter_mut().zip(frame) {
-                    // To the nearest; the cast saturates.
-                    *pcm = (sample * 32_767.0 + 0.5f32.copysign(*sample)) as i16;
-                }
-                encoder.encode_into(&pcm[..frame.len().min(NARROW_MAX)], room).unwrap_or(0)
-            }
+            Self::G722(encoder) => encode_telephone(&mut **encoder, frame, room),
+            Self::G711(encoder) => encode_telephone(&mut **encoder, frame, room),
         };
         out.truncate(start + written);
+    }
+}
+
+fn encode_telephone(encoder: &mut dyn audio_codec::Encoder, frame: &[f32], room: &mut [u8]) -> usize {
+    let mut pcm = [0i16; NARROW_MAX];
+    for (pcm, sample) in pcm.iter_mut().zip(frame) {
+        // To the nearest; the cast saturates.
+        *pcm = (sample * 32_767.0 + 0.5f32.copysign(*sample)) as i16;
+    }
+    encoder.encode_into(&pcm[..frame.len().min(NARROW_MAX)], room).unwrap_or(0)
+}
+
+/// Encoders that somebody had for himself and will be somebody's again: whoever begins to speak gets one without asking the system for memory.
+#[derive(Default)]
+pub(crate) struct Spares(Vec<(AudioCodec, Encoder)>);
+
+/// Encoders kept: as many as the loudest have when all of them fall silent, and some of those who were prompted. One of Opus takes 30 KiB.
+const SPARES_MAX: usize = 16;
+
+impl Spares {
+    /// One that has encoded nothing; none where there is no memory for it.
+    pub(crate) fn take(&mut self, codec: AudioCodec) -> Option<Encoder> {
+        let Some(at) = self.0.iter().position(|(of, _)| *of == codec) else { return Encoder::new(codec).ok() };
+        let (_, mut encoder) = self.0.swap_remove(at);
+        encoder.forget();
+        Some(encoder)
+    }
+
+    pub(crate) fn put(&mut self, codec: AudioCodec, encoder: Option<Encoder>) {
+        if let Some(encoder) = encoder.filter(|_| self.0.len() < SPARES_MAX) {
+            self.0.reserve_exact(SPARES_MAX - self.0.len());
+            self.0.push((codec, encoder));
+        }
     }
 }
 
@@ -262,6 +304,28 @@ mod tests {
         let voiced = noise.iter().skip(10).filter(|payload| opus_may_be_voice(payload)).count();
         assert!(voiced * 10 < noise.len(), "{voiced} of {} payloads of noise", noise.len());
         assert!(!opus_may_be_voice(&[]));
+    }
+
+    #[test]
+    fn an_encoder_that_is_used_again_remembers_nothing() {
+        for codec in [AudioCodec::G722, AudioCodec::Opus] {
+            let samples = RateClass::of(codec).samples();
+            let sound = sine(440.0, 0.3, codec.sample_rate(), samples * 20);
+            let said = |encoder: &mut Encoder| {
+                let mut payloads = Vec::new();
+                sound.chunks_exact(samples).for_each(|frame| encoder.encode(frame, &mut payloads));
+                payloads
+            };
+            let mut spares = Spares::default();
+            let mut encoder = spares.take(codec).unwrap();
+            let first = said(&mut encoder);
+            assert_ne!(said(&mut encoder), first, "{codec} has a memory");
+            encoder.expect_loss(30);
+            spares.put(codec, Some(encoder));
+            let mut encoder = spares.take(codec).unwrap();
+            assert!(spares.0.is_empty(), "it is that one");
+            assert_eq!(said(&mut encoder), first, "{codec}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use media::{AudioCodec, AudioLevel, Clip, Frame, SILENCE};
 
-use codec::{Encoder, OPUS_LOSS_PERCENT};
+use codec::{Encoder, OPUS_LOSS_PERCENT, Spares};
 pub use line::{LineCare, LineEvent};
 pub use recording::{RECORDING_TICKS_MAX, Recording};
 use resample::RateClass;
@@ -152,6 +152,7 @@ pub struct Mixer {
     bar: Option<f32>,
     shared: BTreeMap<AudioCodec, Encoder>,
     silent: BTreeMap<AudioCodec, Encoder>,
+    spares: Spares,
     /// This tick's shared payloads, and how loud they are: one a codec of the whole mix, one of silence.
     shared_payloads: Vec<(AudioCodec, bool, Range<usize>, AudioLevel)>,
     buffer: Vec<u8>,
@@ -192,6 +193,10 @@ impl Mixer {
         }
         if let Some(stage) = seat.stage {
             self.stages[stage].owner = None;
+            self.spares.put(AudioCodec::Opus, seat.leave_stage());
+        }
+        if let Some(codec) = seat.config.output {
+            self.spares.put(codec, seat.own_encoder.take());
         }
         let mut playing = seat.playing.take()?;
         playing.leave(seat.class());
@@ -366,7 +371,7 @@ impl Mixer {
             let Some(seat) = self.seats.get_mut(key) else { continue };
             let chosen = self.ranks.iter().any(|(_, chosen)| *chosen == key);
             seat.perform(stage, chosen, wanted);
-            if let Some((payload, level)) = seat.voice(stage, &mut self.buffer) {
+            if let Some((payload, level)) = seat.voice(stage, &mut self.buffer, &mut self.spares) {
                 self.tick.voices.push((key, payload, level));
             }
         }
@@ -414,14 +419,14 @@ impl Mixer {
             let shared = || self.shared_payloads.iter().find(|known| (known.0, known.1) == (codec, silent));
             let range = match (owns, if owns { None } else { shared() }) {
                 (_, Some(known)) => {
-                    seat.own_encoder = None;
+                    self.spares.put(codec, seat.own_encoder.take());
                     if self.care.echo_guard {
                         seat.line.echo.sent(known.3);
                     }
                     known.2.clone()
                 }
                 (false, None) => {
-                    seat.own_encoder = None;
+                    self.spares.put(codec, seat.own_encoder.take());
                     let mut frame = if silent { SILENCE } else { sums[class as usize] };
                     let frame = &mut frame[..class.samples()];
                     let range = append(encoders.get_mut(&codec), frame, &mut self.tick.bytes);
@@ -449,7 +454,7 @@ impl Mixer {
                         self.tick.finished.push((key, id));
                     }
                     if has_memory && seat.own_encoder.is_none() {
-                        seat.own_encoder = Encoder::new(codec).ok();
+                        seat.own_encoder = self.spares.take(codec);
                         if let Some(encoder) = &mut seat.own_encoder {
                             encoder.expect_loss(seat.loss);
                         }
@@ -470,7 +475,7 @@ impl Mixer {
             if !self.ranks.iter().any(|(_, chosen)| *chosen == key) {
                 stage.owner = None;
                 if let Some(seat) = self.seats.get_mut(key) {
-                    seat.leave_stage();
+                    self.spares.put(AudioCodec::Opus, seat.leave_stage());
                 }
             }
         }

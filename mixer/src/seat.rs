@@ -6,7 +6,7 @@ use media::{AudioCodec, AudioLevel, Clip, FRAME_SAMPLES};
 
 use crate::{
     DUCKED, Incoming, MixerError, PlayId, SeatConfig,
-    codec::{Decoder, Encoder, loudness_of},
+    codec::{Decoder, Encoder, Spares, loudness_of},
     gain::Gain,
     line::{Line, LineEvent},
     resample::RateClass,
@@ -161,7 +161,8 @@ impl Seat {
             _ => None,
         });
         self.heard_level = level;
-        let heard = heard || self.config.voice && self.voice_wanted;
+        // Whoever comes to a telephone on hold is spared its music from the first moment.
+        let heard = heard || self.config.voice && (self.voice_wanted || self.line.care.mute_music);
         let unneeded = level.is_some_and(|level| {
             let loudness = (self.loudness - LOUDNESS_FALL).max(-f32::from(level.minus_dbov()));
             let too_soft = self.stage.is_none() && loudness < bar.max(INAUDIBLE);
@@ -235,10 +236,11 @@ impl Seat {
         stage.put(&self.frame, class, if is_heard { gain } else { 0.0 }, wanted);
     }
 
-    pub(crate) fn leave_stage(&mut self) {
+    /// The encoder of its own track, which it needs no longer.
+    pub(crate) fn leave_stage(&mut self) -> Option<Encoder> {
         self.stage = None;
-        self.voice = None;
         self.line.denoiser.stop();
+        self.voice.take()
     }
 
     pub(crate) fn level(&self) -> Option<AudioLevel> {
@@ -258,7 +260,12 @@ impl Seat {
     }
 
     /// The seat's own Opus payload while it speaks.
-    pub(crate) fn voice(&mut self, stage: &Stage, buffer: &mut Vec<u8>) -> Option<(Arc<[u8]>, AudioLevel)> {
+    pub(crate) fn voice(
+        &mut self,
+        stage: &Stage,
+        buffer: &mut Vec<u8>,
+        spares: &mut Spares,
+    ) -> Option<(Arc<[u8]>, AudioLevel)> {
         let level = self.level().filter(|_| self.config.voice && self.voice_wanted && stage.sounds)?;
         self.hangover = if level.is_voice() { HANGOVER_TICKS } else { self.hangover.checked_sub(1)? };
         if let Some(payload) = self.passed.take().filter(|_| !self.line.denoiser.works()) {
@@ -268,7 +275,7 @@ impl Seat {
             return None;
         }
         if self.voice.is_none() {
-            self.voice = Encoder::new(AudioCodec::Opus).ok();
+            self.voice = spares.take(AudioCodec::Opus);
         }
         buffer.clear();
         self.voice.as_mut()?.encode(stage.frame(RateClass::Full), buffer);

@@ -77,6 +77,40 @@ fn music_on_hold_is_muted_within_ten_seconds_and_speech_comes_back() {
     assert!(level(&heard[960 * 900..]) < 40);
 }
 
+// product: P10
+#[test]
+fn who_comes_to_a_caller_on_hold_hears_none_of_his_music() {
+    let prompts = Prompts::load().expect("prompts");
+    for codec in [AudioCodec::Pcma, AudioCodec::G722, AudioCodec::Opus] {
+        let music = encoded(codec, prompts.hold_music());
+        let mut music = music.iter().cycle().map(|payload| Incoming::Packet(payload));
+        let mut mixer = Mixer::new();
+        mixer.set_care(LineCare { mute_music: true, ..LineCare::default() });
+        let config = |codec| SeatConfig { input: Some(codec), output: Some(codec), voice: true, apart: false };
+        let sit = |mixer: &mut Mixer, codec| {
+            let seat = mixer.add(config(codec)).expect("a seat");
+            mixer.set_voice_wanted(seat, false);
+            seat
+        };
+        let caller = sit(&mut mixer, codec);
+        let mut told = Vec::new();
+        for (tick, incoming) in music.by_ref().take(600).enumerate() {
+            mixer.push(caller, incoming, None);
+            told.extend(mixer.tick().lines.iter().map(|(_, event)| (tick, *event)));
+        }
+        let [(tick, LineEvent::Music(true))] = told[..] else { panic!("{codec}: {told:?}") };
+        assert!(tick < 500, "{codec}: alone, he is known after {tick} ticks");
+        let other = sit(&mut mixer, AudioCodec::Pcma);
+        for incoming in music.take(100) {
+            mixer.push(caller, incoming, None);
+            let tick = mixer.tick();
+            let (_, heard) = tick.outputs().find(|(seat, _)| *seat == other).expect("he hears something");
+            let level = AudioLevel::of_payload(AudioCodec::Pcma, heard).expect("its bytes tell");
+            assert!(level.minus_dbov() > 65, "{codec}: {level:?}");
+        }
+    }
+}
+
 // product: P10, RFC 3389
 #[test]
 fn silence_that_is_not_sent_sounds_like_the_line_and_does_not_click() {

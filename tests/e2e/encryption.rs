@@ -126,6 +126,36 @@ async fn a_call_that_is_to_be_encrypted_is_not_made_plain_once_it_is_taken() -> 
     Ok(())
 }
 
+// RFC 4568 §6.1, product: P7: a carrier's border controller whose only key has an identifier
+#[test]
+fn whose_key_has_an_identifier_is_sent_sound_with_one() -> Result<()> {
+    let server = Server::start()?;
+    let offered = |key: &str| -> Result<(RawPhone, tests::Reply)> {
+        let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+        let offer = phone.description()?.replace("RTP/AVP", "RTP/SAVP");
+        let crypto = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n");
+        let reply = phone.invite("huitong", "", &format!("{offer}{crypto}"), "")?;
+        Ok((phone, reply))
+    };
+    let key = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkw";
+    let (phone, taken) = offered(&format!("{key}|2^31|258:2"))?;
+    assert_eq!(taken.code, 200, "{}", taken.text);
+    assert!(
+        taken.text.lines().any(|line| line.starts_with("a=crypto:1 ") && line.ends_with("|2^31|258:2")),
+        "{}",
+        taken.text
+    );
+    // Header, sound, identifier and tag: the greeting.
+    let mut packet = [0; 2048];
+    let (len, _) = phone.rtp.recv_from(&mut packet)?;
+    assert_eq!((len, &packet[172..174]), (12 + 160 + 2 + 10, &[1, 2][..]));
+    // Of several keys, or by an identifier that is none, nothing can be said.
+    for key in [format!("{key}|2^20|1:4;inline:{key}|2^20|2:4"), format!("{key}|2^31|258:1")] {
+        assert_eq!(offered(&key)?.1.code, 488, "{key}");
+    }
+    Ok(())
+}
+
 // RFC 5763 §5, RFC 8122 §5: no certificate, or one by a hash nobody believes
 #[test]
 fn a_handshake_without_a_certificate_is_refused() -> Result<()> {

@@ -15,13 +15,14 @@ async fn a_telephone_that_plays_music_is_muted_and_the_host_may_let_it_be_heard(
     let cookie = Client::login(server.web, "host", PASSWORD).await?;
     let mut host =
         Client::join(server.web, &server.meeting, json!({"type": "join", "name": "host"}), Some(&cookie)).await?;
+    let mut listener = Pjsua::start("13800000002", 0.0)?;
+    listener.dial(&server.meeting, server.sip, "udp")?;
+    listener.press(&format!("2{}#", server.password))?;
+    came(&mut host).await?;
     // A tone that stands still is what music is made of.
     let mut music = Pjsua::start("13800000001", 600.0)?;
     music.dial(&server.meeting, server.sip, "udp")?;
     music.press(&format!("2{}#", server.password))?;
-    let mut listener = Pjsua::start("13800000002", 0.0)?;
-    listener.dial(&server.meeting, server.sip, "udp")?;
-    listener.press(&format!("2{}#", server.password))?;
     listener.wait_to_hear(600.0)?;
     let wanted = Duration::from_secs(15);
     let told = host.next_within(wanted, |message| message["event"]["participant"]["line_trouble"] == "music").await?;

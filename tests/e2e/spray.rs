@@ -176,6 +176,34 @@ fn sound_is_offered_in_vain_to_crowds_services_neighbours_and_ourselves() -> Res
 
 // reliability: A10
 #[test]
+fn nobody_makes_us_talk_to_ourselves() -> Result<()> {
+    let server = Server::start()?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let description = phone.description()?;
+    let taken = phone.call("huitong", &description, "")?;
+    let ours = taken.media()?;
+    phone.exchange(ours, 1)?;
+    let offer_of = |port: u16| offer(&ours.ip().to_string(), port);
+    // Where that call's sound is taken and its reports, and where the next one's will be.
+    for port in ours.port()..=ours.port() + 2 {
+        assert_eq!(offered(server.sip, &offer_of(port))?, 488, "{port}");
+    }
+    // Nor is a call that stands put through to itself; it goes on as it was.
+    phone.send("INVITE", &tag(&taken), "", &offer_of(ours.port()))?;
+    let refused = phone.answer()?;
+    phone.acknowledge(&refused, "")?;
+    assert_eq!(refused.code, 488);
+    phone.exchange(ours, 2)?;
+    // Somebody else may be where none of our calls is any more.
+    phone.send("BYE", &tag(&taken), "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    server.wait_for_log("hung_up")?;
+    assert_eq!(offered(server.sip, &offer_of(ours.port()))?, 200);
+    Ok(())
+}
+
+// reliability: A10
+#[test]
 fn an_address_that_never_answers_gets_one_second_of_sound() -> Result<()> {
     let server = Server::start()?;
     let victims = [UdpSocket::bind("127.0.0.3:0")?, UdpSocket::bind("127.0.0.4:0")?];

@@ -388,6 +388,59 @@ fn a_flood_disturbs_no_call_and_shuts_no_carrier_out() -> Result<()> {
     Ok(())
 }
 
+// reliability: A2, A11; product: P12: a thousand guesses a second
+#[tokio::test]
+async fn who_guesses_passwords_without_end_is_hardly_listened_to_and_telephones_register_beside_him() -> Result<()> {
+    let accounts = r#"[{user="8001",password="long-enough"}]"#;
+    let server = Server::start_with(&[("HUITONG_SIP__ACCOUNTS", accounts)])?;
+    let (guesser, sip) = (UdpSocket::bind("127.0.0.2:0")?, server.sip);
+    guesser.set_nonblocking(true)?;
+    let guess = move |n: u32| {
+        format!(
+            "REGISTER sip:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:9;branch=z9hG4bKg{n};rport\r\nFrom: <sip:8001@x>;tag=g\r\n\
+             To: <sip:8001@x>\r\nCall-ID: g{n}\r\nCSeq: 1 REGISTER\r\nContact: <sip:8001@127.0.0.2:9>\r\n\
+             Authorization: Digest username=\"8001\", realm=\"x\", nonce=\"{n}\", uri=\"sip:x\", response=\"{n:032x}\"\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    };
+    let heard = |guesser: &UdpSocket| {
+        let mut buffer = [0; 4096];
+        let answers = std::iter::from_fn(|| guesser.recv_from(&mut buffer).ok().map(|(len, _)| buffer[..len].to_vec()));
+        answers.filter(|answer| answer.starts_with(b"SIP/2.0 403")).count() as u64
+    };
+    let begun = Instant::now();
+    let flood = std::thread::spawn(move || -> Result<(UdpSocket, u64)> {
+        let mut answers = 0;
+        for n in 0..5_000 {
+            guesser.send_to(guess(n).as_bytes(), sip)?;
+            std::thread::park_timeout(
+                (begun + Duration::from_millis(n.into())).saturating_duration_since(Instant::now()),
+            );
+            answers += heard(&guesser);
+        }
+        Ok((guesser, answers))
+    });
+    let mut phone = Baresip::start_registering("8001", "long-enough", server.sip, Codec::Pcma, 600.0)?;
+    phone.wait_for("REGISTER_OK")?;
+    let (guesser, mut answers) = flood.join().map_err(|_| anyhow!("the guesser panicked"))??;
+    let seconds = begun.elapsed().as_secs();
+    let dropped = server.counted("gateway_messages_dropped", "flood").await?;
+    println!("{answers} answers, {dropped} dropped in {seconds} s");
+    assert!((1..=50 + 20 * (seconds + 1)).contains(&answers), "{answers} answers in {seconds} s");
+    assert!(dropped >= 5_000 - 50 - 20 * (seconds + 2), "{dropped} dropped");
+    // Once he asks as others do he is answered as they are.
+    for n in 5_000.. {
+        guesser.send_to(guess(n).as_bytes(), sip)?;
+        std::thread::park_timeout(Duration::from_millis(100));
+        answers = heard(&guesser);
+        if answers > 0 {
+            break;
+        }
+        anyhow::ensure!(n < 5_100, "he is never heard again");
+    }
+    Ok(())
+}
+
 // RFC 3261 §21.5.4; reliability: A2
 #[test]
 fn who_comes_when_all_lines_are_taken_is_asked_to_come_later_and_the_others_are_served() -> Result<()> {

@@ -85,14 +85,6 @@ impl Legs {
         self.slots.remove(&id)
     }
 
-    /// Who waits in the voice menu, and where he sits there.
-    pub(crate) fn in_lobby(&self) -> impl Iterator<Item = (LegId, SeatKey)> {
-        self.slots.iter().filter_map(|(id, slot)| match slot.place {
-            Place::Lobby(seat) => Some((*id, seat)),
-            Place::Nowhere | Place::Meeting(..) => None,
-        })
-    }
-
     /// A part of a tick begins, of the one with this number.
     pub(crate) fn begin_tick(&mut self, number: u64, now: Instant) {
         self.ticks = number;

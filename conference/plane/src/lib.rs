@@ -10,6 +10,7 @@ mod brought;
 mod command;
 mod leg_media;
 mod legs;
+mod lobby;
 mod meeting_media;
 #[cfg(test)]
 mod panics;
@@ -48,7 +49,7 @@ use tokio::sync::mpsc;
 pub use command::{LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
 pub use leg::{
     CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, LegCodec, LegConfig as LegSettings,
-    LegStats, Reported, SrtpKey, SrtpKeys, SrtpSuite,
+    LegStats, Reported, SrtpKey, SrtpKeys, SrtpMki, SrtpSuite,
 };
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
@@ -195,6 +196,16 @@ impl Plane {
     #[must_use]
     pub fn identity(&self) -> &Arc<DtlsIdentity> {
         &self.shared.identity
+    }
+
+    /// Whether sound or pictures are taken there by ourselves, at this moment.
+    #[must_use]
+    pub fn listens_at(&self, address: SocketAddr) -> bool {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        let Some(ports) = self.ports_of(ip) else { return false };
+        let bind = ports.bind_ip();
+        let is_here = self.shared.announced.contains(&ip) || bind == ip || bind.is_unspecified() && ip.is_loopback();
+        is_here && (ports.is_taken(port) || self.shared.workers.iter().any(|worker| worker.webrtc.port() == port))
     }
 
     /// Makes room for a meeting's media on the worker with the fewest people.

@@ -32,8 +32,8 @@ pub(crate) struct PortPool {
     first: u16,
     pairs: usize,
     next: AtomicUsize,
-    /// Ports whose calls have ended, and when.
-    resting: Mutex<HashMap<u16, Instant>>,
+    /// Ports that were given out, and when their calls have ended, where they have.
+    given: Mutex<HashMap<u16, Option<Instant>>>,
 }
 
 impl PortPool {
@@ -41,30 +41,35 @@ impl PortPool {
         // Odd edges give up one port.
         let first = range.start().next_multiple_of(2);
         let pairs = usize::from(range.end().saturating_add(1).saturating_sub(first) / 2);
-        Self { bind, first, pairs, next: AtomicUsize::new(0), resting: Mutex::default() }
+        Self { bind, first, pairs, next: AtomicUsize::new(0), given: Mutex::default() }
     }
 
     pub(crate) fn is_ipv4(&self) -> bool {
         self.bind.is_ipv4()
     }
 
+    pub(crate) fn bind_ip(&self) -> IpAddr {
+        self.bind
+    }
+
     /// Its call is over.
     pub(crate) fn release(&self, port: u16, now: Instant) {
-        self.resting().insert(port, now);
+        self.given().insert(port, Some(now));
+    }
+
+    /// A call has it, or the one above that RTCP comes by.
+    pub(crate) fn is_taken(&self, port: u16) -> bool {
+        self.given().get(&(port & !1)).is_some_and(Option::is_none)
     }
 
     fn rests(&self, port: u16, now: Instant) -> bool {
-        let mut resting = self.resting();
-        let rests = resting.get(&port).is_some_and(|since| now.saturating_duration_since(*since) < REST);
-        if !rests {
-            resting.remove(&port);
-        }
-        rests
+        let since = self.given().get(&port).copied().flatten();
+        since.is_some_and(|since| now.saturating_duration_since(since) < REST)
     }
 
-    fn resting(&self) -> std::sync::MutexGuard<'_, HashMap<u16, Instant>> {
+    fn given(&self) -> std::sync::MutexGuard<'_, HashMap<u16, Option<Instant>>> {
         // Whole between any two operations, whoever panicked.
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next pair that can be bound; ports that rest or that other programs hold are passed over.
@@ -76,6 +81,7 @@ impl PortPool {
                 continue;
             }
             if let Ok(sockets) = self.bind(port) {
+                self.given().insert(port, None);
                 return Ok(sockets);
             }
         }
@@ -116,7 +122,9 @@ mod tests {
         // Late packets of the first call must reach nobody, though the port is free.
         let soon = start + REST - Duration::from_millis(1);
         assert!(matches!(pool.allocate(soon), Err(PlaneError::NoPort { .. })), "it rests");
+        assert!(!pool.is_taken(30_000));
         assert_eq!(pool.allocate(start + REST).unwrap().port, 30_000);
+        assert!(pool.is_taken(30_000) && pool.is_taken(30_001) && !pool.is_taken(30_004));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::{
 use leg::{Leg, LegConfig, LegStats};
 use media::Ssrc;
 use mio::{Events, Poll, Token, Waker};
-use mixer::{LineCare, Mixer, Recording, SeatConfig, SeatKey, SeatMap};
+use mixer::{LineCare, Mixer, Recording, SeatKey};
 use model::{MeetingId, ParticipantId};
 use rustix::{process::setpriority_process, thread::gettid};
 use sfu::{PeerKey, Sfu, SfuConfig, SfuError, SfuEvent, SfuStats};
@@ -34,6 +34,7 @@ use crate::{
     alarm::Alarm,
     command::{Command, LegAddress, LegCommand, LegReport, MeetingCommand, SeatLeg},
     legs::{LegSlot, Legs, Place},
+    lobby::Lobby,
     phases::{Phases, Turn},
     ports::RtpSockets,
     room::Room,
@@ -174,7 +175,7 @@ struct Worker {
     loudest: usize,
     peers: HashMap<PeerKey, (MeetingId, ParticipantId, PeerRole)>,
     legs: Legs,
-    lobby: Mixer,
+    lobby: Lobby,
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
     /// As it was counted last.
@@ -208,7 +209,7 @@ impl Worker {
             loudest: LOUDEST,
             peers: HashMap::new(),
             legs: Legs::new(),
-            lobby: Mixer::new(),
+            lobby: Lobby::default(),
             fed: Vec::new(),
             dropped: SfuStats::default(),
             phases: Phases::new(Instant::now()),
@@ -568,7 +569,7 @@ impl Worker {
     fn seat_of(&mut self, id: LegId) -> Option<(&mut Mixer, SeatKey)> {
         match self.legs.get(id)?.place {
             Place::Nowhere => None,
-            Place::Lobby(seat) => Some((&mut self.lobby, seat)),
+            Place::Lobby(seat) => Some((self.lobby.mixer(), seat)),
             Place::Meeting(meeting, seat) => Some((self.rooms.get_mut(&meeting)?.mixer_of(id)?, seat)),
         }
     }
@@ -584,8 +585,7 @@ impl Worker {
     fn seat_in_lobby(&mut self, id: LegId) {
         let Some(slot) = self.legs.get_mut(id) else { return };
         let Some(codec) = slot.leg.as_ref().map(Leg::codec) else { return };
-        let config = SeatConfig { input: Some(codec), output: Some(codec), voice: false, apart: true };
-        slot.place = match self.lobby.add(config) {
+        slot.place = match self.lobby.add(id, codec) {
             Ok(seat) => Place::Lobby(seat),
             Err(error) => {
                 tracing::error!(leg = ?id, %error, "leg cannot be heard");
@@ -690,7 +690,7 @@ impl Worker {
         }
         self.legs.begin_tick(turn.round, now);
         if turn.lobby {
-            self.tick_lobby();
+            self.lobby.tick(&mut self.legs);
         }
         let mut next = 0;
         while let Some(id) = self.phases.meetings(turn.place).get(next).copied() {
@@ -739,40 +739,22 @@ impl Worker {
         }
     }
 
-    fn tick_lobby(&mut self) {
-        let seats: Vec<(LegId, SeatKey)> = self.legs.in_lobby().collect();
-        if seats.is_empty() {
-            return;
-        }
-        let mut of_seat = SeatMap::default();
-        for (id, seat) in seats {
-            of_seat.insert(seat, id);
-            self.legs.pull_into(id, &mut self.lobby, seat);
-        }
-        let tick = self.lobby.tick();
-        for (seat, payload) in tick.outputs() {
-            if let Some(id) = of_seat.get(seat) {
-                self.legs.send(*id, payload);
-            }
-        }
-        for (seat, play) in &tick.finished {
-            if let Some(id) = of_seat.get(*seat) {
-                self.legs.play_done(*id, *play);
-            }
-        }
-    }
-
     fn flush(&mut self, now: Instant) {
-        for meeting in std::mem::take(&mut self.fed) {
+        let mut fed = std::mem::take(&mut self.fed);
+        for meeting in fed.drain(..) {
             self.guarded(meeting, |worker| {
                 if let Some(room) = worker.rooms.get_mut(&meeting) {
                     room.forward(&mut worker.sfu, now);
                 }
             });
         }
+        self.fed = fed;
         while let Some(transmit) = self.sfu.poll_transmit() {
             self.sockets.send(&transmit, now);
             self.sfu.recycle(transmit);
         }
     }
 }
+
+#[cfg(test)]
+mod allocations;

@@ -520,7 +520,7 @@ fn keys(endpoint: &Endpoint, settings: &DtlsSettings) -> Option<SrtpKeys> {
     };
     let (client, server) = (of(0, 32), of(16, 46));
     let (ours, theirs) = if settings.active { (client, server) } else { (server, client) };
-    Some(SrtpKeys { suite, ours, theirs })
+    Some(SrtpKeys::new(suite, ours, theirs))
 }
 
 /// How many records there are. None where it is no DTLS, or where there are records that end a handshake without having

@@ -30,7 +30,7 @@ use protection::Protection;
 pub use rtcp::Reported;
 use rtcp::Reports;
 use silence::SilenceEar;
-pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
+pub use srtp::{SrtpKey, SrtpKeys, SrtpMki, SrtpSuite};
 use tones::ToneReader;
 
 /// A leg that has sent nothing at all for this long is told as dead: its sound has no way to us.

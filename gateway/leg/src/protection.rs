@@ -23,7 +23,7 @@ struct Contexts(Sender, Receiver);
 
 impl Contexts {
     fn new(keys: &SrtpKeys) -> Self {
-        Self(Sender::new(keys.suite, &keys.ours), Receiver::new(keys.suite, &keys.theirs))
+        Self(Sender::new(keys.suite, &keys.ours, keys.our_mki), Receiver::new(keys.suite, &keys.theirs, keys.their_mki))
     }
 }
 

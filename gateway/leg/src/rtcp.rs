@@ -1,6 +1,9 @@
 //! Sender and receiver reports (RFC 3550 §6.4), a source description (§6.5) with each.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use media::{AudioCodec, Jitter, Ssrc};
 
@@ -257,11 +260,11 @@ impl Reports {
             self.write_block(about, now, out);
         }
         // The canonical name: eight characters, a zero to end the list, padded to a word.
-        let name = format!("{:08x}", self.ssrc.0);
         out.extend([0x81, SOURCE_DESCRIPTION, 0, 4]);
         out.extend(self.ssrc.0.to_be_bytes());
         out.extend([1, 8]);
-        out.extend(name.as_bytes());
+        // Writing into a Vec can't fail.
+        let _ = write!(out, "{:08x}", self.ssrc.0);
         out.extend([0, 0]);
         true
     }

@@ -54,6 +54,38 @@ impl std::fmt::Debug for SrtpKey {
     }
 }
 
+/// The identifier of a master key, in each packet before its tag and not part of what that is of (RFC 3711 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SrtpMki {
+    /// Big-endian.
+    pub value: u64,
+    /// How many bytes it has.
+    pub bytes: u8,
+}
+
+impl SrtpMki {
+    /// With what it is longer than its value.
+    fn parts(self) -> (usize, [u8; 8]) {
+        (usize::from(self.bytes).saturating_sub(8), self.value.to_be_bytes())
+    }
+
+    fn low(bytes: &[u8; 8], len: u8) -> &[u8] {
+        &bytes[8 - usize::from(len.min(8))..]
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        let (zeros, value) = self.parts();
+        out.resize(out.len() + zeros, 0);
+        out.extend_from_slice(Self::low(&value, self.bytes));
+    }
+
+    /// As long as it is.
+    fn is(self, bytes: &[u8]) -> bool {
+        let (zeros, value) = self.parts();
+        bytes[..zeros].iter().all(|byte| *byte == 0) && &bytes[zeros..] == Self::low(&value, self.bytes)
+    }
+}
+
 /// The keys of both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SrtpKeys {
@@ -61,8 +93,20 @@ pub struct SrtpKeys {
     pub suite: SrtpSuite,
     /// Of what we send.
     pub ours: SrtpKey,
+    /// In what we send, where it has one.
+    pub our_mki: Option<SrtpMki>,
     /// Of what we receive.
     pub theirs: SrtpKey,
+    /// In what we receive.
+    pub their_mki: Option<SrtpMki>,
+}
+
+impl SrtpKeys {
+    /// Whose packets name no key.
+    #[must_use]
+    pub fn new(suite: SrtpSuite, ours: SrtpKey, theirs: SrtpKey) -> Self {
+        Self { suite, ours, our_mki: None, theirs, their_mki: None }
+    }
 }
 
 /// The session keys of RTP or of RTCP (RFC 3711 §4.3).
@@ -115,6 +159,7 @@ fn derive(master: &SrtpKey, label: u8, out: &mut [u8]) {
 /// Protects what we send.
 pub(crate) struct Sender {
     suite: SrtpSuite,
+    mki: Option<SrtpMki>,
     rtp: Session,
     rtcp: Session,
     roll_over: u32,
@@ -123,9 +168,9 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(suite: SrtpSuite, key: &SrtpKey) -> Self {
+    pub(crate) fn new(suite: SrtpSuite, key: &SrtpKey, mki: Option<SrtpMki>) -> Self {
         let (rtp, rtcp) = (Session::new(key, 0), Session::new(key, 3));
-        Self { suite, rtp, rtcp, roll_over: 0, last_seq: None, rtcp_index: 0 }
+        Self { suite, mki, rtp, rtcp, roll_over: 0, last_seq: None, rtcp_index: 0 }
     }
 
     /// Another SSRC follows, which nobody has counted yet (RFC 3711 §3.3.1).
@@ -143,7 +188,7 @@ impl Sender {
         let index = u64::from(self.roll_over) << 16 | u64::from(seq);
         self.rtp.crypt(ssrc, index, &mut packet[len..]);
         let tag = self.rtp.tag([packet, &self.roll_over.to_be_bytes()]).finalize().into_bytes();
-        out.extend_from_slice(&tag[..self.suite.rtp_tag()]);
+        self.finish(out, &tag[..self.suite.rtp_tag()]);
     }
 
     pub(crate) fn protect_rtcp(&mut self, out: &mut Vec<u8>, start: usize) {
@@ -153,7 +198,14 @@ impl Sender {
         self.rtcp.crypt(ssrc, u64::from(index), &mut out[start + RTCP_HEADER..]);
         out.extend_from_slice(&(index | 0x8000_0000).to_be_bytes());
         let tag = self.rtcp.tag([&out[start..], &[]]).finalize().into_bytes();
-        out.extend_from_slice(&tag[..RTCP_TAG]);
+        self.finish(out, &tag[..RTCP_TAG]);
+    }
+
+    fn finish(&self, out: &mut Vec<u8>, tag: &[u8]) {
+        if let Some(mki) = self.mki {
+            mki.write(out);
+        }
+        out.extend_from_slice(tag);
     }
 }
 
@@ -171,6 +223,7 @@ fn index(seen: SeenNumbers, seq: u16) -> u64 {
 /// Opens what we receive. What is forged, doubled or not encrypted is refused.
 pub(crate) struct Receiver {
     suite: SrtpSuite,
+    mki: Option<SrtpMki>,
     rtp: Session,
     rtcp: Session,
     senders: Replays<SENDERS_MAX>,
@@ -179,15 +232,22 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(suite: SrtpSuite, key: &SrtpKey) -> Self {
+    pub(crate) fn new(suite: SrtpSuite, key: &SrtpKey, mki: Option<SrtpMki>) -> Self {
         let (rtp, rtcp) = (Session::new(key, 0), Session::new(key, 3));
-        Self { suite, rtp, rtcp, senders: Replays::default(), reporters: Replays::default() }
+        Self { suite, mki, rtp, rtcp, senders: Replays::default(), reporters: Replays::default() }
+    }
+
+    /// What the tag is of, and the tag; none where the key is none of ours.
+    fn split<'a>(&self, datagram: &'a mut [u8], tag: usize) -> Option<(&'a mut [u8], &'a mut [u8])> {
+        let (rest, tag) = datagram.split_at_mut(datagram.len().checked_sub(tag)?);
+        let Some(mki) = self.mki else { return Some((rest, tag)) };
+        let (signed, identifier) = rest.split_at_mut(rest.len().checked_sub(mki.bytes.into())?);
+        mki.is(identifier).then_some((signed, tag))
     }
 
     /// The packet inside, as long as what it returns.
     pub(crate) fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
-        let body = datagram.len().checked_sub(self.suite.rtp_tag())?;
-        let (packet, tag) = datagram.split_at_mut(body);
+        let (packet, tag) = self.split(datagram, self.suite.rtp_tag())?;
         let (len, ssrc, seq) = header(packet)?;
         let seen = self.senders.of(Ssrc(ssrc), SeenNumbers::before(seq.into()));
         let index = index(seen, seq);
@@ -202,10 +262,9 @@ impl Receiver {
     }
 
     pub(crate) fn open_rtcp<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
-        let body = datagram.len().checked_sub(RTCP_TAG)?;
-        let (signed, tag) = datagram.split_at_mut(body);
+        let (signed, tag) = self.split(datagram, RTCP_TAG)?;
         let ssrc = sender(signed)?;
-        let (packet, trailer) = signed.split_at_mut(body.checked_sub(RTCP_INDEX)?);
+        let (packet, trailer) = signed.split_at_mut(signed.len().checked_sub(RTCP_INDEX)?);
         let index = u32::from_be_bytes(<[u8; RTCP_INDEX]>::try_from(&*trailer).ok()?);
         let (encrypted, index) = (index >> 31 == 1, u64::from(index & 0x7fff_ffff));
         let seen = self.reporters.of(Ssrc(ssrc), SeenNumbers::default());
@@ -280,7 +339,7 @@ mod tests {
     #[test]
     fn what_is_protected_is_opened_over_many_roll_overs_and_losses() {
         for suite in SUITES {
-            let (mut sender, mut receiver) = (Sender::new(suite, &KEY), Receiver::new(suite, &KEY));
+            let (mut sender, mut receiver) = (Sender::new(suite, &KEY, None), Receiver::new(suite, &KEY, None));
             for n in (65_000..400_000u32).step_by(97) {
                 let seq = n as u16;
                 let mut bytes = protected(&mut sender, seq);
@@ -296,7 +355,7 @@ mod tests {
     #[test]
     fn what_is_forged_doubled_or_plain_is_refused() {
         for suite in SUITES {
-            let (mut sender, mut receiver) = (Sender::new(suite, &KEY), Receiver::new(suite, &KEY));
+            let (mut sender, mut receiver) = (Sender::new(suite, &KEY, None), Receiver::new(suite, &KEY, None));
             let first = protected(&mut sender, 1);
             let second = protected(&mut sender, 2);
             for at in 0..first.len() {
@@ -310,7 +369,7 @@ mod tests {
             assert_eq!(receiver.open(&mut first.clone()), None, "again");
             assert_eq!(receiver.open(&mut second.clone()), None, "again");
             let other = SrtpKey([1; 30]);
-            assert_eq!(Receiver::new(suite, &other).open(&mut first.clone()), None, "another's key");
+            assert_eq!(Receiver::new(suite, &other, None).open(&mut first.clone()), None, "another's key");
         }
     }
 
@@ -318,11 +377,11 @@ mod tests {
     #[test]
     fn a_telephone_that_was_on_hold_twenty_times_is_heard_and_strangers_push_nobody_out() {
         let suite = SUITES[0];
-        let (mut receiver, mut last) = (Receiver::new(suite, &KEY), Vec::new());
+        let (mut receiver, mut last) = (Receiver::new(suite, &KEY, None), Vec::new());
         for ssrc in 1..=20 {
             let mut bytes = packet(1);
             bytes[8..12].copy_from_slice(&u32::to_be_bytes(ssrc));
-            Sender::new(suite, &KEY).protect(&mut bytes, 0);
+            Sender::new(suite, &KEY, None).protect(&mut bytes, 0);
             last.clone_from(&bytes);
             assert!(receiver.open(&mut bytes).is_some(), "the {ssrc}th");
         }
@@ -338,7 +397,7 @@ mod tests {
     #[test]
     fn reports_are_protected_too() {
         let suite = SUITES[1];
-        let (mut sender, mut receiver) = (Sender::new(suite, &KEY), Receiver::new(suite, &KEY));
+        let (mut sender, mut receiver) = (Sender::new(suite, &KEY, None), Receiver::new(suite, &KEY, None));
         let mut report: Vec<u8> = [0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4].into();
         for _ in 0..3 {
             let mut bytes = report.clone();
@@ -348,7 +407,7 @@ mod tests {
             assert_eq!(receiver.open_rtcp(&mut bytes), None, "again");
         }
         // Another stream of the same telephone begins from 0 again.
-        let (mut other, mut others) = (Sender::new(suite, &KEY), report.clone());
+        let (mut other, mut others) = (Sender::new(suite, &KEY, None), report.clone());
         others[7] = 10;
         let mut bytes = others.clone();
         other.protect_rtcp(&mut bytes, 0);
@@ -356,12 +415,42 @@ mod tests {
         assert_eq!(receiver.open_rtcp(&mut report), None, "without keys");
     }
 
+    // RFC 3711 §3.1, §3.4; RFC 4568 §6.1
+    #[test]
+    fn a_key_with_an_identifier_has_it_in_each_packet_before_the_tag() {
+        for (value, bytes) in [(1, 1), (1, 4), (0x0102_0304_0506_0708, 8), (7, 128)] {
+            let mki = Some(SrtpMki { value, bytes });
+            let suite = SUITES[0];
+            let (mut sender, mut receiver) = (Sender::new(suite, &KEY, mki), Receiver::new(suite, &KEY, mki));
+            let (mut bare, with) = (protected(&mut Sender::new(suite, &KEY, None), 1), protected(&mut sender, 1));
+            let (body, tag) = bare.split_at(bare.len() - 10);
+            let mut expected = vec![0; usize::from(bytes).saturating_sub(8)];
+            expected.extend_from_slice(&u64::to_be_bytes(value)[8 - usize::from(bytes.min(8))..]);
+            assert_eq!(with, [body, &expected, tag].concat(), "{value}:{bytes}");
+            assert_eq!(receiver.open(&mut with.clone()), Some(&packet(1)[..]));
+            assert_eq!(receiver.open(&mut bare), None, "without it");
+            let mut other = protected(&mut sender, 2);
+            let at = other.len() - 11;
+            other[at] ^= 1;
+            assert_eq!(receiver.open(&mut other), None, "of another key");
+            other[at] ^= 1;
+            assert!(receiver.open(&mut other).is_some());
+            let report: Vec<u8> = [0x80, 201, 0, 1, 0, 0, 0, 9, 1, 2, 3, 4].into();
+            let mut sent = report.clone();
+            sender.protect_rtcp(&mut sent, 0);
+            assert_eq!(sent.len(), report.len() + 4 + usize::from(bytes) + 10);
+            assert_eq!(receiver.open_rtcp(&mut sent), Some(&report[..]));
+        }
+    }
+
     proptest! {
         #[test]
-        fn anything_may_come(mut datagram in prop::collection::vec(any::<u8>(), 0..200)) {
-            let mut receiver = Receiver::new(SUITES[0], &KEY);
-            prop_assert!(receiver.open(&mut datagram.clone()).is_none());
-            prop_assert!(receiver.open_rtcp(&mut datagram).is_none());
+        fn anything_may_come(datagram in prop::collection::vec(any::<u8>(), 0..200)) {
+            for mki in [None, Some(SrtpMki { value: 1, bytes: 4 }), Some(SrtpMki { value: 0, bytes: 128 })] {
+                let mut receiver = Receiver::new(SUITES[0], &KEY, mki);
+                prop_assert!(receiver.open(&mut datagram.clone()).is_none());
+                prop_assert!(receiver.open_rtcp(&mut datagram.clone()).is_none());
+            }
         }
     }
 }

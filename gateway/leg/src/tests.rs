@@ -232,7 +232,7 @@ fn what_is_sent_runs_on() {
 fn two_legs_with_each_others_keys_hear_each_other_and_nobody_else_is_heard() {
     let (start, suite) = (Instant::now(), SrtpSuite::AesCm128HmacSha1Tag80);
     let (ours, theirs) = (SrtpKey([1; 30]), SrtpKey([2; 30]));
-    let keys = |ours, theirs| Keying::Sdes(SrtpKeys { suite, ours, theirs });
+    let keys = |ours, theirs| Keying::Sdes(SrtpKeys::new(suite, ours, theirs));
     let with = |ours, theirs| LegConfig { srtp: Some(keys(ours, theirs)), ..config() };
     let mut here = Leg::new(with(ours, theirs), Ssrc(1), start);
     let mut there = Leg::new(with(theirs, ours), Ssrc(2), start);

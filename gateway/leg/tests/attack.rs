@@ -18,7 +18,7 @@ fn call(start: Instant, encrypted: bool) -> (Leg, Leg) {
     let (suite, ours, theirs) = (SrtpSuite::AesCm128HmacSha1Tag80, SrtpKey([1; 30]), SrtpKey([2; 30]));
     let config = |ours, theirs| LegConfig {
         telephone_event: Some(101),
-        srtp: encrypted.then_some(Keying::Sdes(SrtpKeys { suite, ours, theirs })),
+        srtp: encrypted.then_some(Keying::Sdes(SrtpKeys::new(suite, ours, theirs))),
         ..LegConfig::new(AudioCodec::Pcma, 8, remote())
     };
     (Leg::new(config(theirs, ours), Ssrc(2), start), Leg::new(config(ours, theirs), Ssrc(1), start))

@@ -128,7 +128,7 @@ fn talk(kind: &[&str], hash: CertificateHash, active: bool) {
     }
     let (client, server) = telephone.keys();
     let (ours, its) = if active { (client, server) } else { (server, client) };
-    let keys = SrtpKeys { suite: SrtpSuite::AesCm128HmacSha1Tag80, ours: its, theirs: ours };
+    let keys = SrtpKeys::new(SrtpSuite::AesCm128HmacSha1Tag80, its, ours);
     let mut phone = Leg::new(config(theirs, Keying::Sdes(keys)), Ssrc(2), Instant::now());
     assert!(is_heard(&mut phone, &mut leg, theirs) && is_heard(&mut leg, &mut phone, theirs));
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use sip::{Endpoint, EndpointConfig, Event, Limits, Message, Source, Transport, sdp};
+use sip::{Credentials, Endpoint, EndpointConfig, Event, Limits, Message, Source, Transport, sdp};
 
 /// As a carrier's border controller sends one: 1,4 kB, 21 fields, six codecs.
 const INVITE: &str = include_str!("invite.sip");
@@ -16,13 +16,17 @@ const INVITE: &str = include_str!("invite.sip");
 const PEER: &str = "203.0.113.5:5060";
 
 fn endpoint() -> Endpoint {
+    endpoint_with(Vec::new(), Limits::default())
+}
+
+fn endpoint_with(accounts: Vec<Credentials>, limits: Limits) -> Endpoint {
     Endpoint::new(EndpointConfig {
         announced: vec!["198.51.100.20".parse().expect("an address")],
         seed: 1,
         realm: "meet.example".to_owned(),
-        accounts: Vec::new(),
+        accounts,
         sha256: false,
-        limits: Limits::default(),
+        limits,
     })
 }
 
@@ -108,5 +112,29 @@ fn call(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, parse, call);
+/// What who guesses passwords costs once he has guessed a hundred, and once he is over his rate, where that is not seen unread.
+fn guess(c: &mut Criterion) {
+    let limited = Limits { requests_per_second: 20, ..Limits::default() };
+    for (what, limits) in [("register/shut out", Limits::default()), ("register/over the rate", limited)] {
+        let account = |n: u32| Credentials { user: (8_000 + n).to_string(), password: "long-enough".to_owned() };
+        let mut endpoint = endpoint_with((0..1_000).map(account).collect(), limits);
+        let (source, start, mut n) = (source(), Instant::now(), 0_u64);
+        let mut guess = |endpoint: &mut Endpoint| {
+            n += 1;
+            let text = format!(
+                "REGISTER sip:198.51.100.20 SIP/2.0\r\nVia: SIP/2.0/UDP {PEER};branch=z9hG4bK{n:08x};rport\r\nMax-Forwards: 70\r\n\
+                 From: <sip:{0}@198.51.100.20>;tag={n}\r\nTo: <sip:{0}@198.51.100.20>\r\nCall-ID: {n:08x}@{PEER}\r\nCSeq: 1 REGISTER\r\n\
+                 Contact: <sip:{0}@{PEER}>\r\nAuthorization: Digest username=\"{0}\", realm=\"meet.example\", nonce=\"{n:016x}\", \
+                 uri=\"sip:198.51.100.20\", response=\"{n:032x}\", algorithm=MD5\r\nContent-Length: 0\r\n\r\n",
+                8_000 + n % 1_000,
+            );
+            endpoint.handle(source, Message::parse(text.as_bytes()).expect("a message"), start);
+            endpoint.poll_transmit()
+        };
+        (0..200).for_each(|_| drop(guess(&mut endpoint)));
+        c.bench_function(what, |b| b.iter(|| guess(&mut endpoint)));
+    }
+}
+
+criterion_group!(benches, parse, call, guess);
 criterion_main!(benches);

@@ -217,6 +217,12 @@ impl Guard {
         own && self.together.get_or_insert(together).take(rate * TOGETHER, now)
     }
 
+    /// Until when nothing is listened to of a host that is over its own rate.
+    pub(crate) fn closed_until(&self, host: IpAddr) -> Option<Instant> {
+        let Bucket { left, at } = self.hosts.get(&network_of(host)).filter(|bucket| bucket.left < 1.0)?;
+        Some(*at + Duration::from_secs_f64((1.0 - left) / f64::from(self.limits.requests_per_second)))
+    }
+
     /// Forgets who has been quiet; true where there is room then.
     fn sweep(&mut self, rate: f64, now: Instant) -> bool {
         if self.swept.is_none_or(|at| now.saturating_duration_since(at) >= SWEEP) {
@@ -287,6 +293,14 @@ mod tests {
         assert_eq!(admitted(&mut guard, "10.1.2.3", 20_000, second, start), 20_000);
         guard.trust("192.0.2.9".parse().unwrap());
         assert_eq!(admitted(&mut guard, "192.0.2.9", 20_000, second, start), 20_000, "we ask it ourselves");
+        // Until then and no longer.
+        let now = start + Duration::from_secs(30);
+        assert_eq!(admitted(&mut guard, "192.0.2.1", 60, Duration::ZERO, now), 50);
+        let until = guard.closed_until("192.0.2.1".parse().unwrap()).unwrap();
+        assert!(until > now && until <= now + Duration::from_millis(50));
+        assert_eq!(admitted(&mut guard, "192.0.2.1", 1, Duration::ZERO, until - Duration::from_micros(10)), 0);
+        assert_eq!(admitted(&mut guard, "192.0.2.1", 1, Duration::ZERO, until + Duration::from_micros(10)), 1);
+        assert_eq!(guard.closed_until("192.0.2.3".parse().unwrap()), None);
         let mut other = Guard::new(Limits::default());
         assert_eq!(admitted(&mut other, "192.0.2.1", 20_000, second, start), 20_000, "without a limit");
     }

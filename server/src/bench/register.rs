@@ -17,6 +17,9 @@ const FIRST: usize = 100_000;
 /// Of all accounts.
 const PASSWORD: &str = "long-enough";
 
+/// `sip.requests_per_second` as it is by default: more are not answered.
+const STRANGERS_RATE: u32 = 20;
+
 #[derive(Args)]
 pub(crate) struct Register {
     /// New registrations a second.
@@ -28,7 +31,7 @@ pub(crate) struct Register {
     /// Over which they go round.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=2_000))]
     accounts: u16,
-    /// By somebody who guesses passwords.
+    /// By a stranger who guesses passwords, and is listened to as such: one REGISTER each.
     #[arg(long)]
     wrong: bool,
 }
@@ -43,12 +46,15 @@ pub(super) fn run(register: &Register) -> anyhow::Result<()> {
     let users: Vec<_> = (0..usize::from(register.accounts)).map(|n| (FIRST + n).to_string()).collect();
     let accounts = users.iter().map(|user| format!("{{user=\"{user}\",password=\"{PASSWORD}\"}}"));
     let accounts = format!("[{}]", accounts.collect::<Vec<_>>().join(","));
-    let server = Served::start(folder.path(), "warn", &[("HUITONG_SIP__ACCOUNTS", accounts)])?;
-    let password = if register.wrong { "guessed-wrong" } else { PASSWORD };
+    let mut settings = vec![("HUITONG_SIP__ACCOUNTS", accounts)];
+    if register.wrong {
+        settings.push(("HUITONG_SIP__REQUESTS_PER_SECOND", STRANGERS_RATE.to_string()));
+    }
+    let server = Served::start(folder.path(), "warn", &settings)?;
     let load = RegisterLoad {
         sip: server.sip,
         users,
-        password: password.to_owned(),
+        password: (!register.wrong).then(|| PASSWORD.to_owned()),
         rate: register.rate,
         registrations: register.registrations,
     };

@@ -25,6 +25,10 @@ const HEIGHT: u32 = 1080;
 impl Room {
     /// Decides anew who receives what, and tells whose slots changed.
     pub(super) fn assign_slots(&mut self, sfu: &mut Sfu) {
+        let mut subscribers = self.members.values().filter_map(|member| member.subscriber.as_ref());
+        if !subscribers.any(|subscriber| subscriber.connected) {
+            return self.forward_to_nobody();
+        }
         let of_part = |part: &u32| (*part, [self.wanted_voices(*part), self.wanted_pictures(*part)]);
         let numbers: BTreeSet<u32> = self.members.values().map(|member| member.part).collect();
         let wanted_by_part: BTreeMap<u32, _> = numbers.iter().map(of_part).collect();
@@ -71,11 +75,22 @@ impl Room {
             }
         }
         self.rebuild_routes();
+        self.look_for_voices();
+        self.tell_slots_of(&changed_subscribers);
+    }
+
+    /// Telephones alone cost nothing of what browsers do.
+    fn forward_to_nobody(&mut self) {
+        self.rebuild_routes();
+        self.look_for_voices();
+    }
+
+    /// Whose track of his own anybody receives.
+    fn look_for_voices(&mut self) {
         for member in self.members.values() {
             let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
             part.mixer.set_voice_wanted(seat, self.routes.contains_key(&member.source(TrackKind::Audio)));
         }
-        self.tell_slots_of(&changed_subscribers);
     }
 
     /// Gives each subscriber of what he sees the layers that his line carries.

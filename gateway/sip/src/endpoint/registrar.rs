@@ -145,10 +145,14 @@ impl Binding {
 }
 
 impl Registrar {
-    /// What `host` says of this account is not listened to. Of a trusted host others may be heard whatever one says.
-    fn is_shut_out(&self, host: IpAddr, name: &str, is_trusted: bool, now: Instant) -> bool {
+    /// Nothing that `host` says is listened to.
+    fn is_host_shut_out(&self, host: IpAddr, now: Instant) -> bool {
+        self.wrong_of_host.is_shut_out(&network_of(host), now)
+    }
+
+    /// What `host` says of this account is not.
+    fn is_shut_out(&self, host: IpAddr, name: &str, now: Instant) -> bool {
         self.wrong.is_shut_out(&counted(host, name), now)
-            || !is_trusted && self.wrong_of_host.is_shut_out(&network_of(host), now)
     }
 
     fn note_wrong(&mut self, host: IpAddr, name: &str, now: Instant) {
@@ -273,13 +277,17 @@ impl Endpoint {
     }
 
     pub(super) fn register(&mut self, source: Source, message: &Message, key: &TransactionKey, now: Instant) {
-        let proof = message.headers("authorization").find_map(Proof::parse);
         let host = source.peer.ip();
+        // Nothing is kept of these answers: a flood would put out those of others. Of a trusted host others may be heard whatever one says.
+        let is_shut_out = self.registrar.is_host_shut_out(host, now) && !self.guard.is_in_trusted_network(host);
+        if self.config.accounts.is_empty() || is_shut_out {
+            return self.answer_lightly(source, message, key, 403, "Forbidden", "", now);
+        }
+        let proof = message.headers("authorization").find_map(Proof::parse);
         let himself = message.uri("to").and_then(uri_user).unwrap_or_default();
         let name = proof.as_ref().map_or_else(|| himself.clone(), |proof| proof.user.clone());
-        let is_trusted = self.guard.is_in_trusted_network(host);
-        if self.config.accounts.is_empty() || self.registrar.is_shut_out(host, &name, is_trusted, now) {
-            return self.answer_plainly(source, message, key, 403, "Forbidden", now);
+        if self.registrar.is_shut_out(host, &name, now) {
+            return self.answer_lightly(source, message, key, 403, "Forbidden", "", now);
         }
         match proof.map_or(Worth::None, |proof| self.worth(proof, &himself, now)) {
             Worth::Good(account) => self.bind(source, message, key, &account, now),

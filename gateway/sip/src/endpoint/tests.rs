@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{in_dialog::SESSION, *};
 
 const CALLER: &str = "10.0.0.9:5070";
 
