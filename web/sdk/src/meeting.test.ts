@@ -353,6 +353,65 @@ describe('in the meeting', () => {
     expect(notices).toEqual(['muted']);
   });
 
+  // product: C2
+  it('toggles what was asked for last, and not what the server has said last', async () => {
+    const { meeting } = await join({ muted: true });
+    const microphone = track('audio');
+    await meeting.setMicrophone(microphone);
+    const socket = FakeSocket.last;
+    const asked: { id: number; type: string }[] = [];
+    socket.send = text => {
+      const message = JSON.parse(text) as ClientMessage;
+      if (message.type === 'command') asked.push({ id: message.id, type: message.command.type });
+    };
+    let seq = 0;
+    const tell = (muted: boolean) =>
+      socket.say({
+        type: 'event',
+        seq: ++seq,
+        event: { type: 'participant_changed', participant: { ...me, muted } },
+      });
+    const presses = [meeting.toggleMuted(), meeting.toggleMuted(), meeting.toggleMuted()];
+    await settle();
+    // The first was overtaken before anything was said.
+    expect(asked.map(({ type }) => type)).toEqual(['mute', 'unmute']);
+    expect([await presses[0], meeting.muted]).toEqual([null, false]);
+    for (const { id } of asked.splice(0)) socket.say({ type: 'done', id });
+    expect(await Promise.all(presses.slice(1))).toMatchObject([{ muted: true }, { muted: false }]);
+    // Done, and not told yet.
+    expect([meeting.muted, meeting.me?.muted]).toEqual([false, true]);
+    tell(false);
+    expect(microphone.enabled).toBe(true);
+
+    // Off and on again while the first is under way, and off at last.
+    for (let press = 0; press < 3; press++) {
+      void meeting.toggleMuted();
+      await settle();
+    }
+    expect(asked.map(({ type }) => type)).toEqual(['mute', 'unmute', 'mute']);
+    for (const { id } of asked) socket.say({ type: 'done', id });
+    await settle();
+    for (const muted of [true, false, true]) tell(muted);
+    expect([meeting.muted, meeting.me?.muted, microphone.enabled]).toEqual([true, true, false]);
+    // What others do counts again.
+    tell(false);
+    expect([meeting.muted, microphone.enabled]).toEqual([false, true]);
+  });
+
+  // product: C2
+  it('does not unmute who cannot be heard, nor who is refused', async () => {
+    const { meeting } = await join({ muted: true });
+    expect(await meeting.toggleMuted(() => Promise.resolve(false))).toBeNull();
+    expect([meeting.muted, FakeSocket.last.commands()]).toEqual([true, ['mute']]);
+    const problem = { code: 'muted_by_host', title: '' };
+    FakeSocket.last.send = text => {
+      const { id } = JSON.parse(text) as { id: number };
+      queueMicrotask(() => FakeSocket.last.say({ type: 'refused', id, problem }));
+    };
+    await expect(meeting.toggleMuted()).rejects.toMatchObject({ code: 'muted_by_host' });
+    expect(meeting.muted).toBe(true);
+  });
+
   it('finds the stream of whoever is in a slot', async () => {
     const { meeting } = await join();
     FakeSocket.last.say({

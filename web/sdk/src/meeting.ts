@@ -112,6 +112,8 @@ export class Meeting extends Commands<MeetingEvents> {
   readonly #viewer = new Viewer(tiles => this.#signalling?.send({ type: 'show', tiles }));
   #signalling: Signalling | null = null;
   readonly #freezes = new Freezes();
+  /** What of one's own voice was asked by `toggleMuted` last, until it is told to all. */
+  #asked: { muted: boolean; isDone: boolean } | null = null;
   #resume: string | undefined;
   #state!: MeetingState;
   #wake: (() => void) | null = null;
@@ -220,7 +222,7 @@ export class Meeting extends Commands<MeetingEvents> {
    * more bits. Whether it is heard is `mute`'s and the host's.
    */
   async setMicrophone(track: MediaStreamTrack | null): Promise<void> {
-    if (track) track.enabled = this.me?.muted === false;
+    if (track) track.enabled = this.me?.muted === false && !this.muted;
     if (!(await this.#publisher.replace('microphone', track))) await this.#publishing.suit();
   }
 
@@ -234,6 +236,33 @@ export class Meeting extends Commands<MeetingEvents> {
   async setScreen(track: MediaStreamTrack | null): Promise<void> {
     await this.#publisher.replace('screen', track);
     await this.#tellShown('screen');
+  }
+
+  /** Whether one is muted, or will be by what was asked last and is not answered yet. */
+  get muted(): boolean {
+    return this.#asked?.muted ?? this.me?.muted ?? true;
+  }
+
+  /**
+   * Mutes oneself or unmutes, whichever one was not asked for last: who presses twice within one round trip is as he was.
+   * Unmuted is only who can be heard. What has been asked for.
+   */
+  async toggleMuted(
+    canBeHeard: () => Promise<boolean> = () => Promise.resolve(true),
+  ): Promise<{ muted: boolean } | null> {
+    const asked = { muted: !this.muted, isDone: false };
+    this.#asked = asked;
+    try {
+      if (!asked.muted && !(await canBeHeard())) return null;
+      // Another press has come meanwhile.
+      if (this.#asked !== asked) return null;
+      await (asked.muted ? this.mute() : this.unmute());
+      asked.isDone = true;
+      return asked;
+    } finally {
+      // What is done is told to all a moment after.
+      if (this.#asked === asked && !(asked.isDone && this.me?.muted !== asked.muted)) this.#asked = null;
+    }
   }
 
   /** Mutes somebody; oneself if nobody is named: then nothing is sent any more, even where the server can't be told now. */
@@ -380,6 +409,7 @@ export class Meeting extends Commands<MeetingEvents> {
 
   #sitDown(joined: Joined, wantsMuted: boolean): void {
     const before = this.#hasState() ? this.#state : null;
+    this.#asked = null;
     this.#resume = joined.resume;
     this.#iceServers = joined.ice_servers;
     this.#subscriber.clear();
@@ -549,8 +579,9 @@ export class Meeting extends Commands<MeetingEvents> {
   #replace(state: MeetingState): void {
     this.#state = state;
     const microphone = this.#publisher.track('microphone');
-    // Whoever is muted by the host must not be sending either, whatever the page shows.
-    if (microphone) microphone.enabled = this.me?.muted === false;
+    if (this.#asked?.isDone && this.#asked.muted === this.me?.muted) this.#asked = null;
+    // Whoever is muted by the host must not be sending either, whatever the page shows; nor who has asked for it.
+    if (microphone) microphone.enabled = this.me?.muted === false && !this.muted;
     this.emit('change', state);
   }
 }
