@@ -153,8 +153,10 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
 
 /// Which of a participant's two connections a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PeerRole {
+pub enum PeerRole {
+    /// He sends by it.
     Publisher,
+    /// He receives by it.
     Subscriber,
 }
 
@@ -326,8 +328,8 @@ impl Worker {
                 }
                 let _ = reply.send(answer);
             }
-            MeetingCommand::Restart { participant, offer, reply } => {
-                let peer = room.peer_of(participant).ok_or(PlaneError::NoMeeting(id));
+            MeetingCommand::Restart { participant, role, offer, reply } => {
+                let peer = room.peer_of(participant, role).ok_or(PlaneError::NoMeeting(id));
                 let _ = reply.send(peer.and_then(|peer| Ok(self.sfu.restart(peer, &offer, now)?)));
             }
             MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),

@@ -63,6 +63,9 @@ class FakeSocket {
 class FakePeer {
   static all: FakePeer[] = [];
   static answered = true;
+  /** An ICE restart finds a way. */
+  static hasOtherWay = true;
+  restarts = 0;
   connectionState: RTCPeerConnectionState = 'new';
   onconnectionstatechange: (() => void) | null = null;
   localDescription: { sdp: string } | null = null;
@@ -94,8 +97,12 @@ class FakePeer {
   }
 
   setRemoteDescription() {
-    this.become('connected');
+    if (this.restarts === 0 || FakePeer.hasOtherWay) this.become('connected');
     return Promise.resolve();
+  }
+
+  restartIce() {
+    this.restarts++;
   }
 
   close() {
@@ -189,6 +196,7 @@ beforeEach(() => {
   FakeSocket.reachable = true;
   FakePeer.all = [];
   FakePeer.answered = true;
+  FakePeer.hasOtherWay = true;
   vi.stubGlobal('WebSocket', FakeSocket);
   vi.stubGlobal('RTCPeerConnection', FakePeer);
   vi.stubGlobal('MediaStream', FakeStream);
@@ -605,7 +613,7 @@ describe('a lost network', () => {
   });
 
   // product: J6
-  it('that is back brings the connection back that was, and another only where that does not come', async () => {
+  it('that is back brings the connection back that was', async () => {
     const { meeting } = await join();
     FakePeer.answered = false;
     FakePeer.all[1]?.become('disconnected');
@@ -613,14 +621,44 @@ describe('a lost network', () => {
     FakePeer.all[1]?.become('connected');
     await vi.advanceTimersByTimeAsync(500);
     expect(meeting.state.receiving).toBe(true);
-    expect(FakePeer.all).toHaveLength(2);
-    FakePeer.answered = true;
+    expect(FakePeer.all).toMatchObject([{ restarts: 0 }, { restarts: 0 }]);
+  });
+
+  // product: J6, RFC 8445 §9
+  it('that is there goes by another way, and by another connection only where that leads nowhere', async () => {
+    const { meeting } = await join();
     FakePeer.all[1]?.become('disconnected');
-    await vi.advanceTimersByTimeAsync(3_900);
+    await vi.advanceTimersByTimeAsync(2_900);
+    expect(FakePeer.all[1]?.restarts).toBe(0);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(FakePeer.all).toMatchObject([{ restarts: 0 }, { restarts: 1 }]);
+    expect(FakeSocket.last.sent.at(-1)).toMatchObject({ type: 'subscribe', restart: true });
+    expect(meeting.state.receiving).toBe(true);
+    FakePeer.hasOtherWay = false;
+    FakePeer.all[1]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(meeting.state.receiving).toBe(false);
     expect(FakePeer.all).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(200);
     expect(FakePeer.all).toHaveLength(3);
+    expect(FakeSocket.last.sent.at(-1)).toMatchObject({ type: 'subscribe', sdp: '15 lines' });
+    expect(FakeSocket.last.sent.at(-1)).not.toHaveProperty('restart');
     expect(meeting.state.receiving).toBe(true);
+  });
+
+  it('of a connection that the server knows nothing of any more is begun anew at once', async () => {
+    const { meeting } = await join();
+    const send = FakeSocket.last.send.bind(FakeSocket.last);
+    FakeSocket.last.send = text => {
+      const message = JSON.parse(text) as ClientMessage;
+      if (message.type !== 'publish' || !message.restart) return send(text);
+      const problem = { code: 'bad_offer', title: '' };
+      queueMicrotask(() => FakeSocket.last.say({ type: 'refused', id: message.id, problem }));
+    };
+    FakePeer.all[0]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(FakePeer.all).toHaveLength(3);
+    expect(meeting.state.sending).toBe(true);
   });
 
   it('of a server that stops is waited for', async () => {

@@ -149,7 +149,8 @@ export class Meeting extends Commands<MeetingEvents> {
       this.#state.phase === 'joined' && this.#signalling
         ? this.#signalling.request(request)
         : Promise.reject(Problem.local('offline'));
-    const offer = (type: 'publish' | 'subscribe') => (sdp: string) => ask({ type, sdp });
+    const offer = (type: 'publish' | 'subscribe') => (sdp: string, restart: boolean) =>
+      ask({ type, sdp, ...(restart && { restart }) });
     const alive = () => ask({ type: 'ping' });
     const unanswered = () => this.#signalling?.close();
     const iceServers = () => this.#iceServers;
