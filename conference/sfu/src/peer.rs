@@ -652,7 +652,14 @@ impl Peer {
     }
 
     /// Sends a packet of what is in the slot, as far as the slot is to carry it.
-    pub(crate) fn write(&mut self, slot: usize, layer: Layer, packet: &MediaPacket, now: Instant, out: &mut Outbox) {
+    pub(crate) fn write(
+        &mut self,
+        slot: usize,
+        layer: Layer,
+        packet: &Arc<MediaPacket>,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
         let (Some(egress), Some(out_slot)) = (&mut self.egress, self.slots.get_mut(slot)) else { return };
         if out_slot.ssrcs.is_none() {
             return;
@@ -661,9 +668,7 @@ impl Peer {
         out_slot.rewriter.take(layer, packet, now, |packet, forwarded| {
             *voice_packets += u64::from(is_audio);
             let begins_keyframe = !is_audio && starts_keyframe(packet);
-            let MediaPacket { codec, marker, level, .. } = *packet;
-            let payload = Arc::clone(&packet.payload);
-            egress.send(slot, Outgoing { codec, forwarded, marker, level, payload, begins_keyframe }, now, out);
+            egress.send(slot, Outgoing { media: Arc::clone(packet), forwarded, begins_keyframe }, now, out);
         });
     }
 
