@@ -10,7 +10,7 @@ use model::{
     AccountId, Action, BroadcastId, Command, EndReason, Event, Join, MeetingId, Notice, Participant, ParticipantId,
     PhoneNumber, Refusal, Snapshot, ViewerAction, WaitReason, Whisper,
 };
-use plane::{Freezes, LegId, MeetingMedia, PlaneError, Shown, SlotAssigned};
+use plane::{Freezes, LegId, MeetingMedia, PeerRole, PlaneError, Shown, SlotAssigned};
 use streaming::StreamingError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -164,10 +164,15 @@ impl MeetingHandle {
         Ok(self.media.bring(participant, packets).await?)
     }
 
-    /// Answers the offer by which an encoder goes on by another way (ICE restart).
-    pub async fn restart(&self, participant: ParticipantId, offer: String) -> Result<String, MediaRefused> {
+    /// Answers the offer by which a connection of his, an encoder's only one too, goes on by another way (ICE restart).
+    pub async fn restart(
+        &self,
+        participant: ParticipantId,
+        role: PeerRole,
+        offer: String,
+    ) -> Result<String, MediaRefused> {
         self.is_open()?;
-        Ok(self.media.restart(participant, offer).await?)
+        Ok(self.media.restart(participant, role, offer).await?)
     }
 
     /// Answers the offer of a participant's receiving connection.

@@ -66,7 +66,9 @@ pub use login::{LoginRefused, Session};
 pub use model::{Action, CallingPolicy, EndReason, Event, InvalidText, Notice, Snapshot};
 pub use occurrence::OccurrenceChange;
 pub use outbox::{Happened, OutboxConfig, SmsConfig, WebhookRefused, percent_encoded};
-pub use plane::{Freezes, LineFindings, PictureQuality, Quality, Shown, SlotAssigned, TrackQuality, WayQuality};
+pub use plane::{
+    Freezes, LineFindings, PeerRole, PictureQuality, Quality, Shown, SlotAssigned, TrackQuality, WayQuality,
+};
 pub use prompts::{PromptInfo, PromptRefused};
 pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};

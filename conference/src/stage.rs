@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use model::{BroadcastId, ParticipantId, Refusal};
-use plane::MeetingMedia;
+use plane::{MeetingMedia, PeerRole};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -29,7 +29,7 @@ impl StageSeat {
 
     /// Answers the offer by which he goes on by another way (ICE restart).
     pub async fn restart(&self, offer: String) -> Result<String, MediaRefused> {
-        Ok(self.media.restart(self.viewer, offer).await?)
+        Ok(self.media.restart(self.viewer, PeerRole::Subscriber, offer).await?)
     }
 
     /// Waits until his connection, or the livestream, is over.

@@ -10,6 +10,7 @@ mod browser;
 mod calls;
 mod carriers;
 mod chat;
+mod codecs;
 mod devices;
 mod dial_out;
 mod doctor;

@@ -103,6 +103,8 @@ pub struct Strait {
     pub down: Line,
     /// Pages and words, both ways: it can be cut, and then nothing is lost.
     pub words: Line,
+    /// How often all ways have been forgotten.
+    forgotten: watch::Sender<u32>,
     runtime: Runtime,
 }
 
@@ -115,8 +117,15 @@ impl Strait {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (up, down) = (Line::default(), Line::default());
         let outside = Arc::new(runtime.block_on(UdpSocket::bind(SocketAddr::new(Self::ADDRESS, server.port())))?);
-        runtime.spawn(serve(outside, server, up.clone(), down.clone()));
-        Ok(Self { up, down, words: Line::default(), runtime })
+        let forgotten = watch::Sender::new(0);
+        runtime.spawn(serve(outside, server, up.clone(), down.clone(), forgotten.subscribe()));
+        Ok(Self { up, down, words: Line::default(), forgotten, runtime })
+    }
+
+    /// From now on nothing passes, up or down, of ports that anything has come from: as a NAT that was started anew, or a firewall
+    /// that has become stricter, leaves the connections that were. What comes from others passes.
+    pub fn forget(&self) {
+        self.forgotten.send_modify(|times| *times += 1);
     }
 
     /// Where a server's pages are reached through it.
@@ -150,8 +159,8 @@ async fn pass_on(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unp
     }
 }
 
-async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, up: Line, down: Line) {
-    let mut ways: HashMap<SocketAddr, mpsc::Sender<(Instant, Vec<u8>)>> = HashMap::new();
+async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, up: Line, down: Line, forgotten: watch::Receiver<u32>) {
+    let mut ways: HashMap<SocketAddr, (u32, mpsc::Sender<(Instant, Vec<u8>)>)> = HashMap::new();
     // All share the line, as people in one office do.
     let mut free = Instant::now();
     let (arriving, arrived) = mpsc::channel(4_096);
@@ -165,11 +174,19 @@ async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, up: Line, down: Line
             let Ok(inside) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await else { continue };
             let inside = Arc::new(inside);
             let (way, waiting) = mpsc::channel(4_096);
-            vacant.insert(way);
+            vacant.insert((*forgotten.borrow(), way));
             tokio::spawn(deliver_up(Arc::clone(&inside), server, waiting));
-            tokio::spawn(listen_down(inside, from, down.clone(), Arc::clone(&shared), arriving.clone()));
+            let listening = listen_down(inside, from, down.clone(), Arc::clone(&shared), arriving.clone());
+            let mut forgotten = forgotten.clone();
+            forgotten.mark_unchanged();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = listening => {}
+                    _ = forgotten.changed() => {}
+                }
+            });
         }
-        if let Some(way) = ways.get(&from) {
+        if let Some((_, way)) = ways.get(&from).filter(|(since, _)| *since == *forgotten.borrow()) {
             let _ = way.try_send((at, buffer[..len].to_vec()));
         }
     }

@@ -10,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use conference::{
-    Account, Action, AtDoor, EndReason, Event, Freezes, JoinRequest, Notice, Seat, SeatEvent, Shown, Snapshot, Via,
+    Account, Action, AtDoor, EndReason, Event, Freezes, JoinRequest, Notice, PeerRole, Seat, SeatEvent, Shown,
+    Snapshot, Via,
 };
 use model::{Bucket, MeetingId, Pace, ParticipantId, Refusal, WaitReason, Whisper};
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -71,10 +72,16 @@ enum ClientMessage {
     Publish {
         id: u64,
         sdp: String,
+        /// The connection that is goes on by another way (ICE restart, RFC 8445 §9).
+        #[serde(default)]
+        restart: bool,
     },
     Subscribe {
         id: u64,
         sdp: String,
+        /// The connection that is goes on by another way (ICE restart, RFC 8445 §9).
+        #[serde(default)]
+        restart: bool,
     },
     Command {
         id: u64,
@@ -422,8 +429,14 @@ impl Client {
         let (who, handle) = (seat.participant, &seat.handle);
         match message {
             ClientMessage::Join { .. } => self.refuse(None, Code::BadMessage).await,
-            ClientMessage::Publish { id, sdp } => self.answer(id, handle.publish(who, sdp).await).await,
-            ClientMessage::Subscribe { id, sdp } => self.answer(id, handle.subscribe(who, sdp).await).await,
+            ClientMessage::Publish { id, sdp, restart: true } => {
+                self.answer(id, handle.restart(who, PeerRole::Publisher, sdp).await).await
+            }
+            ClientMessage::Publish { id, sdp, .. } => self.answer(id, handle.publish(who, sdp).await).await,
+            ClientMessage::Subscribe { id, sdp, restart: true } => {
+                self.answer(id, handle.restart(who, PeerRole::Subscriber, sdp).await).await
+            }
+            ClientMessage::Subscribe { id, sdp, .. } => self.answer(id, handle.subscribe(who, sdp).await).await,
             ClientMessage::Show { tiles } => {
                 handle.show(who, tiles.into_iter().take(SHOWN_MAX).map(Shown::from).collect());
                 Ok(())

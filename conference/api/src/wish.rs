@@ -13,7 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use conference::{MediaRefused, MeetingHandle, StageSeat};
+use conference::{MediaRefused, MeetingHandle, PeerRole, StageSeat};
 use model::ParticipantId;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ pub(crate) enum Whose {
 impl Whose {
     async fn restart(&self, offer: String) -> Result<String, MediaRefused> {
         match self {
-            Self::Encoder(handle, participant) => handle.restart(*participant, offer).await,
+            Self::Encoder(handle, participant) => handle.restart(*participant, PeerRole::Publisher, offer).await,
             Self::Viewer(seat) => seat.restart(offer).await,
         }
     }

@@ -15,7 +15,7 @@ use model::{LineTrouble, MeetingId, ParticipantId};
 use streaming::Feed;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{Freezes, PlaneError, Quality, Shown, legs::LegSlot, ports::RtpSockets};
+use crate::{Freezes, PlaneError, Quality, Shown, legs::LegSlot, ports::RtpSockets, worker::PeerRole};
 
 /// One phone leg, unique while the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -211,6 +211,7 @@ pub(crate) enum MeetingCommand {
     },
     Restart {
         participant: ParticipantId,
+        role: PeerRole,
         offer: String,
         reply: Reply<String>,
     },

@@ -58,6 +58,7 @@ pub use quality::{Freezes, Pauses, PictureQuality, Quality, TrackQuality, WayQua
 pub use receiver::{Received, Receiver, stamp, stamp_of};
 pub use socket::{listening, of_family};
 pub use subscriber::Shown;
+pub use worker::PeerRole;
 
 use command::{Command, LegAddress};
 use ports::PortPool;

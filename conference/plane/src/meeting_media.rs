@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::{
     Freezes, LegId, Plane, PlaneError, Quality, Shown,
     command::{Command, LegCommand, MeetingCommand, Reply, SeatLeg},
+    worker::PeerRole,
 };
 
 /// One meeting's media. Clones are handles to the same; [`MeetingMedia::close`] ends it for all.
@@ -65,9 +66,14 @@ impl MeetingMedia {
         self.ask(|reply| MeetingCommand::Watch { viewer, offer, reply }).await
     }
 
-    /// Answers the offer of an encoder or a viewer who goes on by another way (ICE restart).
-    pub async fn restart(&self, participant: ParticipantId, offer: String) -> Result<String, PlaneError> {
-        self.ask(|reply| MeetingCommand::Restart { participant, offer, reply }).await
+    /// Answers the offer of somebody, an encoder or a viewer, who goes on by another way (ICE restart).
+    pub async fn restart(
+        &self,
+        participant: ParticipantId,
+        role: PeerRole,
+        offer: String,
+    ) -> Result<String, PlaneError> {
+        self.ask(|reply| MeetingCommand::Restart { participant, role, offer, reply }).await
     }
 
     /// Brings a started leg into the meeting: from now on it hears and is heard.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -706,20 +707,20 @@ fn feed_studio(
     if height > 0 {
         studio.select(track.best(track.enough(height), now));
     }
-    studio.take(layer, packet, now, |packet, forwarded| {
+    studio.take(layer, &Arc::new(packet.clone()), now, |packet, forwarded| {
         let payload = match forwarded.ids {
             Some(ids) => forward::with_ids(packet.codec, &packet.payload, ids),
             None => packet.payload.clone(),
         };
         let (seq, timestamp) = (forwarded.seq, forwarded.timestamp);
-        feed.video(participant, kind, lead, &MediaPacket { seq, timestamp, payload, ..packet.clone() });
+        feed.video(participant, kind, lead, &MediaPacket { seq, timestamp, payload, ..**packet });
     });
     studio.waits_for_keyframe().filter(|waits| waited != Some(*waits))
 }
 
 impl Voice {
     /// Time runs on in silence, sequence numbers don't: that is how RTP says discontinuous transmission (RFC 3551 §4.1).
-    pub(crate) fn packet(&mut self, payload: std::sync::Arc<[u8]>, level: AudioLevel, tick: u32) -> MediaPacket {
+    pub(crate) fn packet(&mut self, payload: Arc<[u8]>, level: AudioLevel, tick: u32) -> MediaPacket {
         self.packets += 1;
         // The first packet of a talk spurt is marked.
         let marker = self.last.replace(tick) != Some(tick.wrapping_sub(1));

@@ -109,18 +109,14 @@ impl Sockets {
     }
 
     /// Sends datagrams; what there is no room for is lost, as on any network.
-    pub(crate) fn send(&mut self, transmit: &sfu::Transmit, now: Instant) {
-        match transmit.to.over {
-            Transport::Udp => {
-                let of_family = |socket: &&WebRtcSocket| socket.local().is_ipv4() == transmit.to.address.is_ipv4();
-                if let Some(socket) = self.udp.iter().find(of_family) {
-                    socket.send(transmit);
-                }
-            }
-            Transport::Tcp => {
-                for datagram in transmit.bytes.chunks(transmit.segment.max(1)) {
-                    self.tcp.send(transmit.to.address, datagram, now);
-                }
+    pub(crate) fn send(&mut self, transmits: &[sfu::Transmit], now: Instant) {
+        for socket in &self.udp {
+            let of_family = |transmit: &&sfu::Transmit| socket.local().is_ipv4() == transmit.to.address.is_ipv4();
+            socket.send(transmits.iter().filter(|transmit| transmit.to.over == Transport::Udp).filter(of_family));
+        }
+        for transmit in transmits.iter().filter(|transmit| transmit.to.over == Transport::Tcp) {
+            for datagram in transmit.bytes.chunks(transmit.segment.max(1)) {
+                self.tcp.send(transmit.to.address, datagram, now);
             }
         }
     }

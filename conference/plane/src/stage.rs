@@ -5,7 +5,7 @@ use std::time::Instant;
 use media::{AudioCodec, AudioLevel, MediaPacket};
 use mixer::{Mixer, MixerError, SeatConfig, SeatKey, Tick};
 use model::ParticipantId;
-use sfu::{Layer, PeerKey, Sfu, SourceId};
+use sfu::{Layer, Sfu, SourceId};
 
 use crate::{
     PlaneError,
@@ -60,12 +60,6 @@ impl Room {
         if let (Some(stage), Some(main)) = (self.stage.take(), self.parts.get_mut(&MAIN)) {
             main.mixer.remove(stage.seat);
         }
-    }
-
-    /// His only connection: of an encoder, or of a viewer.
-    pub(crate) fn peer_of(&self, participant: ParticipantId) -> Option<PeerKey> {
-        let member = self.members.get(&participant)?;
-        member.publisher.or_else(|| member.subscriber.as_ref().map(|subscriber| subscriber.peer))
     }
 
     /// Sends the mix to who watches.

@@ -22,7 +22,7 @@ use mio::{Events, Poll, Token, Waker};
 use mixer::{LineCare, Mixer, Recording, SeatKey};
 use model::{MeetingId, ParticipantId};
 use rustix::{process::setpriority_process, thread::gettid};
-use sfu::{PeerKey, Sfu, SfuConfig, SfuError, SfuEvent, SfuStats};
+use sfu::{PeerKey, Sfu, SfuConfig, SfuError, SfuEvent, SfuStats, Transmit};
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
     thread_native_id,
@@ -46,6 +46,9 @@ const COMMANDS_MAX: usize = 4096;
 
 /// Batches read from the WebRTC sockets before the legs and the clock get their turn; about 1 ms of work.
 const WEBRTC_BUDGET: usize = 8;
+
+/// What is sent together, and kept until it is: more would take more memory for no fewer calls of the system.
+const LEAVING_MAX: usize = 256;
 
 /// Niceness of a worker's thread, where it may not go before all others: what comes every 20 ms goes before what somebody waits for once.
 const NICENESS: i32 = -11;
@@ -154,8 +157,10 @@ pub(crate) fn start_all(config: &PlaneConfig) -> Result<Vec<WorkerHandle>, Plane
 
 /// Which of a participant's two connections a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PeerRole {
+pub enum PeerRole {
+    /// He sends by it.
     Publisher,
+    /// He receives by it.
     Subscriber,
 }
 
@@ -178,6 +183,8 @@ struct Worker {
     lobby: Lobby,
     /// Meetings that browsers have sent something to in this turn.
     fed: Vec<MeetingId>,
+    /// What is about to be sent.
+    leaving: Vec<Transmit>,
     /// As it was counted last.
     dropped: SfuStats,
     phases: Phases,
@@ -211,6 +218,7 @@ impl Worker {
             legs: Legs::new(),
             lobby: Lobby::default(),
             fed: Vec::new(),
+            leaving: Vec::new(),
             dropped: SfuStats::default(),
             phases: Phases::new(Instant::now()),
             ticked: Duration::ZERO,
@@ -327,8 +335,8 @@ impl Worker {
                 }
                 let _ = reply.send(answer);
             }
-            MeetingCommand::Restart { participant, offer, reply } => {
-                let peer = room.peer_of(participant).ok_or(PlaneError::NoMeeting(id));
+            MeetingCommand::Restart { participant, role, offer, reply } => {
+                let peer = room.peer_of(participant, role).ok_or(PlaneError::NoMeeting(id));
                 let _ = reply.send(peer.and_then(|peer| Ok(self.sfu.restart(peer, &offer, now)?)));
             }
             MeetingCommand::SetMuted { participant, muted } => room.set_muted(participant, muted),
@@ -749,9 +757,13 @@ impl Worker {
             });
         }
         self.fed = fed;
-        while let Some(transmit) = self.sfu.poll_transmit() {
-            self.sockets.send(&transmit, now);
-            self.sfu.recycle(transmit);
+        loop {
+            self.leaving.extend(std::iter::from_fn(|| self.sfu.poll_transmit()).take(LEAVING_MAX));
+            if self.leaving.is_empty() {
+                return;
+            }
+            self.sockets.send(&self.leaving, now);
+            self.leaving.drain(..).for_each(|transmit| self.sfu.recycle(transmit));
         }
     }
 }

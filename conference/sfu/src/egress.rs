@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use media::{AudioLevel, Codec};
+use media::MediaPacket;
 
 use crate::{LinePassed, Outbox, Remote, forward::Forwarded, picture, srtp::Srtp};
 pub(crate) use agreed::{PayloadType, StreamConfig};
@@ -94,11 +94,9 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 /// One packet on its way to a slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
-    pub(crate) codec: Codec,
+    /// As it came: all receivers share it.
+    pub(crate) media: Arc<MediaPacket>,
     pub(crate) forwarded: Forwarded,
-    pub(crate) marker: bool,
-    pub(crate) level: Option<AudioLevel>,
-    pub(crate) payload: Arc<[u8]>,
     /// It begins a picture that needs no other.
     pub(crate) begins_keyframe: bool,
 }
@@ -267,7 +265,7 @@ impl Egress {
         } else if self.waiting.is_empty() && self.may_leave(now) {
             self.send_picture(slot, packet, now, out);
         } else if self.waiting.len() < WAITING_MAX {
-            self.waiting_bytes += packet.payload.len();
+            self.waiting_bytes += packet.media.payload.len();
             self.waiting.push_back(Waiting { slot, packet, is_resent: false });
         }
     }
@@ -277,9 +275,9 @@ impl Egress {
         let sent = self.emit(slot, &packet, As::Itself, now, out);
         let at = Stamp::new(self.began, now);
         let stream = &mut self.streams[slot];
-        if stream.config.resent(Some(packet.codec)).is_none() {
-            let Some(sent) = sent else { return };
-            packet.payload = sent;
+        if stream.config.resent(Some(packet.media.codec)).is_none() {
+            let Some(payload) = sent else { return };
+            packet.media = Arc::new(MediaPacket { payload, ..*packet.media });
         }
         stream.kept.keep(packet, at);
     }
@@ -289,7 +287,7 @@ impl Egress {
         let bytes = &mut self.waiting_bytes;
         self.waiting.retain(|waiting| {
             let is_over = waiting.slot == slot;
-            *bytes -= if is_over { waiting.packet.payload.len() } else { 0 };
+            *bytes -= if is_over { waiting.packet.media.payload.len() } else { 0 };
             !is_over
         });
     }
@@ -334,7 +332,7 @@ impl Egress {
     pub(crate) fn wake(&mut self, now: Instant, out: &mut Outbox) {
         while !self.waiting.is_empty() && self.may_leave(now) {
             let Some(Waiting { slot, packet, is_resent }) = self.waiting.pop_front() else { break };
-            self.waiting_bytes -= packet.payload.len();
+            self.waiting_bytes -= packet.media.payload.len();
             if is_resent {
                 self.emit(slot, &packet, As::Resent, now, out);
             } else {
@@ -440,23 +438,24 @@ impl Egress {
         for seq in seqs {
             let stream = &mut self.streams[slot];
             let keyframe = stream.keyframe;
-            let Some(kept) = stream.kept.get_mut(*seq) else { continue };
-            let is_over = was_full && keyframe.is_some_and(|keyframe| kept.seq < keyframe.first);
+            let Some(mut kept) = stream.kept.get(*seq) else { continue };
+            let is_over = was_full && keyframe.is_some_and(|keyframe| kept.forwarded().seq < keyframe.first);
             if is_over || kept.is_underway(takes, stamp) {
                 continue;
             }
             let (sent, resent) = self.lately;
-            let is_needed = !kept.is_resent && keyframe.is_some_and(|keyframe| kept.timestamp == keyframe.timestamp);
+            let is_of = |keyframe: KeyFrame| kept.forwarded().timestamp == keyframe.timestamp;
+            let is_needed = !kept.is_resent() && keyframe.is_some_and(is_of);
             if !is_needed && resent > RESENT_SHARE * (sent + resent) {
                 self.passed.refused += 1;
                 continue;
             }
-            self.lately.1 += kept.payload.len() as f64;
             let packet = kept.resend(stamp);
+            self.lately.1 += packet.media.payload.len() as f64;
             if self.may_leave(now) {
                 self.emit(slot, &packet, As::Resent, now, out);
             } else if self.waiting.len() < WAITING_MAX {
-                self.waiting_bytes += packet.payload.len();
+                self.waiting_bytes += packet.media.payload.len();
                 self.waiting.push_front(Waiting { slot, packet, is_resent: true });
             }
         }
@@ -593,10 +592,11 @@ impl Egress {
             As::Itself | As::Resent | As::Blank(_) => None,
         };
         let config = &stream.config;
-        let resent = config.resent((sent_as == As::Resent).then_some(packet.codec));
+        let media = &packet.media;
+        let resent = config.resent((sent_as == As::Resent).then_some(media.codec));
         let (ssrc, payload_type, seq, is_known) = match (sent_as, resent) {
             (As::Itself, _) => {
-                let agreed = config.payload_type(packet.codec)?;
+                let agreed = config.payload_type(media.codec)?;
                 (config.ssrc, red.unwrap_or(agreed.number), packet.forwarded.seq, stream.is_known)
             }
             (As::Resent | As::Blank(_), Some((ssrc, payload_type))) => {
@@ -606,7 +606,7 @@ impl Egress {
             }
             (As::Resent, None) => {
                 let extensions = config.extensions;
-                self.repeat(&packet.payload, &extensions, now, out);
+                self.repeat(&media.payload, &extensions, now, out);
                 return None;
             }
             (As::Blank(_), None) => return None,
@@ -614,14 +614,14 @@ impl Egress {
         if sent_as == As::Itself && stream.used.note(seq) != Some(false) {
             return None;
         }
-        let is_kept_whole = sent_as == As::Itself && !config.is_audio && config.resent(Some(packet.codec)).is_none();
+        let is_kept_whole = sent_as == As::Itself && !config.is_audio && config.resent(Some(media.codec)).is_none();
         let timestamp = match (sent_as, stream.last) {
             (As::Blank(_), Some((timestamp, _))) => timestamp,
             _ => packet.forwarded.timestamp,
         };
         let header = Header {
             payload_type,
-            marker: packet.marker,
+            marker: media.marker,
             padding: matches!(sent_as, As::Blank(_)),
             seq: seq as u16,
             timestamp,
@@ -629,13 +629,13 @@ impl Egress {
             mid: (!is_known).then_some(config.mid.as_str()),
             transport: self.number as u16,
             sent: (ntp >> 14) as u32 & 0x00ff_ffff,
-            level: packet.level,
+            level: media.level,
         };
         let mut head = [0; HEADER_BYTES_MAX];
         let head_bytes = header.write(&config.extensions, &mut head);
         let payload = match (sent_as, packet.forwarded.ids) {
             (As::Itself, _) if red.is_some() => &self.scratch[..],
-            (As::Itself, None) => &packet.payload[..],
+            (As::Itself, None) => &media.payload[..],
             (As::Blank(bytes), _) => {
                 self.scratch.resize(bytes, 0);
                 self.scratch[bytes - 1] = bytes as u8;
@@ -646,9 +646,9 @@ impl Egress {
                 if prefix > 0 {
                     self.scratch.extend((packet.forwarded.seq as u16).to_be_bytes());
                 }
-                self.scratch.extend_from_slice(&packet.payload);
+                self.scratch.extend_from_slice(&media.payload);
                 if let Some(ids) = ids {
-                    picture::write_ids(packet.codec, &mut self.scratch[prefix..], ids);
+                    picture::write_ids(media.codec, &mut self.scratch[prefix..], ids);
                 }
                 &self.scratch[..]
             }
@@ -667,7 +667,7 @@ impl Egress {
         if sent_as == As::Itself {
             stream.last = Some((timestamp, now));
             if config.is_audio {
-                stream.before = Some((packet.forwarded, Arc::clone(&packet.payload)));
+                stream.before = Some((packet.forwarded, Arc::clone(&media.payload)));
             }
             stream.packets = stream.packets.wrapping_add(1);
             stream.bytes = stream.bytes.wrapping_add(payload.len() as u32);

@@ -59,7 +59,7 @@ pub struct Rewriter {
     last_in: u64,
     last: Option<Last>,
     /// Of the wanted layer, while its key frame has not come: the latest, in the order they came.
-    held: VecDeque<MediaPacket>,
+    held: VecDeque<Arc<MediaPacket>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -113,23 +113,23 @@ impl Rewriter {
     pub fn take(
         &mut self,
         layer: Layer,
-        packet: &MediaPacket,
+        packet: &Arc<MediaPacket>,
         now: Instant,
-        mut send: impl FnMut(&MediaPacket, Forwarded),
+        mut send: impl FnMut(&Arc<MediaPacket>, Forwarded),
     ) {
         let forwarded = self.rewrite(layer, packet, now);
         if self.waits_for_keyframe() == Some(layer) {
             if self.held.len() == HELD_MAX {
                 self.held.pop_front();
             }
-            self.held.push_back(packet.clone());
+            self.held.push_back(Arc::clone(packet));
         }
         let Some(forwarded) = forwarded else { return };
         send(packet, forwarded);
         if self.held.is_empty() || self.waits_for_keyframe().is_some() {
             return;
         }
-        let follows = |held: &MediaPacket| (packet.seq + 1..=packet.seq + GAP_MAX).contains(&held.seq);
+        let follows = |held: &Arc<MediaPacket>| (packet.seq + 1..=packet.seq + GAP_MAX).contains(&held.seq);
         let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().filter(follows).collect();
         held.sort_by_key(|held| held.seq);
         for held in &held {
@@ -169,10 +169,7 @@ impl Rewriter {
         let sent = Forwarded {
             seq: packet.seq.wrapping_add(self.seq_offset),
             timestamp: packet.timestamp.wrapping_add(self.timestamp_offset),
-            ids: ids.map(|ids| Ids {
-                picture_id: ids.picture_id.wrapping_add(self.ids_offset.picture_id) & 0x7fff,
-                tl0_pic_idx: ids.tl0_pic_idx.wrapping_add(self.ids_offset.tl0_pic_idx),
-            }),
+            ids: ids.map(|ids| ids.after(self.ids_offset)),
         };
         if packet.seq >= self.last_in {
             self.last_in = packet.seq;
@@ -191,19 +188,13 @@ impl Rewriter {
                 let elapsed = (now.saturating_duration_since(at).as_secs_f64() * rate).round() as u32;
                 // After a codec without any they begin anew: nothing that needs them has been sent since.
                 let before = sent.ids.unwrap_or_default();
-                let next = Ids {
-                    picture_id: before.picture_id.wrapping_add(1) & 0x7fff,
-                    tl0_pic_idx: before.tl0_pic_idx.wrapping_add(1),
-                };
+                let next = before.after(Ids { picture_id: 1, tl0_pic_idx: 1 });
                 (sent.seq + 1, sent.timestamp.wrapping_add(elapsed.max(packet.codec.clock_rate() / 100)), next)
             }
         };
         self.seq_offset = seq.wrapping_sub(packet.seq);
         self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
-        self.ids_offset = Ids {
-            picture_id: next_ids.picture_id.wrapping_sub(ids.picture_id) & 0x7fff,
-            tl0_pic_idx: next_ids.tl0_pic_idx.wrapping_sub(ids.tl0_pic_idx),
-        };
+        self.ids_offset = next_ids.since(ids);
         self.first_in = packet.seq;
         self.last_in = packet.seq;
     }
@@ -282,7 +273,7 @@ mod tests {
         let mut sent = Vec::new();
         let mut take = |slot: &mut Rewriter, layer, seq, key, at| {
             let picture = picture(seq, (seq / 3 * 3000) as u32, key, seq as u16);
-            slot.take(layer, &picture, at, |packet, forwarded| sent.push((packet.seq, forwarded.seq)));
+            slot.take(layer, &Arc::new(picture), at, |packet, forwarded| sent.push((packet.seq, forwarded.seq)));
         };
         // One that came before the key frame, then all of it but its first packet, and the next picture; twice, as networks do.
         for seq in [8, 10, 12, 11, 11] {
@@ -307,10 +298,10 @@ mod tests {
         let now = Instant::now();
         let mut slot = Rewriter::default();
         slot.assign(Some(A));
-        (0..1_000).for_each(|seq| slot.take(Q, &picture(seq, 0, false, 0), now, |_, _| {}));
+        (0..1_000).for_each(|seq| slot.take(Q, &picture(seq, 0, false, 0).into(), now, |_, _| {}));
         assert_eq!(slot.held.len(), HELD_MAX);
         slot.assign(Some(B));
-        slot.take(Q, &picture(900, 0, true, 0), now, |packet, _| assert_eq!(packet.seq, 900));
+        slot.take(Q, &picture(900, 0, true, 0).into(), now, |packet, _| assert_eq!(packet.seq, 900));
     }
 
     #[test]

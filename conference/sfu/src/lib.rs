@@ -30,6 +30,7 @@ use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -51,8 +52,13 @@ const SEGMENTS_MAX: usize = 64;
 /// Bytes in one call: an IP packet's length has 16 bits.
 const TRANSMIT_BYTES_MAX: usize = 65_000;
 
-/// Buffers kept for the next datagrams: as many as one turn of a worker sends in a large meeting.
+/// Buffers kept for the next datagrams: as many as one turn of a worker sends in a large meeting, each as large as a usual picture. What a key
+/// frame took is given back, or each would be as large before long.
 const SPARE_MAX: usize = 1_024;
+const SPARE_BYTES_MAX: usize = 16 << 10;
+
+/// They grow by so many datagrams: doubled, half of them would mostly lie empty.
+const GROWS_BY: usize = 4;
 
 /// Peers of one worker. Above this a browser is refused rather than all slowed down.
 const PEERS_MAX: usize = 4096;
@@ -276,6 +282,9 @@ impl Outbox {
         }
         let Some(last) = self.transmits.back_mut() else { return false };
         let start = last.bytes.len();
+        if last.bytes.capacity() < start + bytes {
+            last.bytes.reserve_exact(bytes.max(GROWS_BY * last.segment));
+        }
         last.bytes.resize(start + bytes, 0);
         if write(&mut last.bytes[start..]) {
             last.count += 1;
@@ -545,7 +554,7 @@ impl Sfu {
 
     /// Takes back what was sent, for its memory.
     pub fn recycle(&mut self, transmit: Transmit) {
-        if self.outbox.spare.len() < SPARE_MAX {
+        if self.outbox.spare.len() < SPARE_MAX && transmit.bytes.capacity() <= SPARE_BYTES_MAX {
             self.outbox.spare.push(transmit.bytes);
         }
     }
@@ -589,11 +598,13 @@ impl Sfu {
     /// Sends packets of one source, in their order, to whoever has it in a slot; each gets what is of the layer he is sent.
     pub fn forward(&mut self, to: &[(PeerKey, usize)], packets: &[(Layer, MediaPacket)], now: Instant) {
         self.now = now;
+        let shared = |(layer, packet): &(Layer, MediaPacket)| (*layer, Arc::new(packet.clone()));
+        let packets: Vec<_> = packets.iter().map(shared).collect();
         // All of one receiver's at a time: his state is fetched into the processor's cache once.
         for (key, slot) in to {
             self.guarded(*key, |sfu| {
                 let Some(peer) = sfu.peers.get_mut(key) else { return };
-                for (layer, packet) in packets {
+                for (layer, packet) in &packets {
                     peer.write(*slot, *layer, packet, now, &mut sfu.outbox);
                 }
                 if peer.timeout(now) < peer.scheduled() {

@@ -104,6 +104,9 @@ pub(crate) struct Peer {
     tracks: HashMap<Mid, Track>,
     sources: HashMap<Ssrc, (TrackKind, Layer)>,
     codecs: Vec<PayloadType>,
+    purpose: Codecs,
+    /// The certificates that his offer named.
+    fingerprints: Vec<String>,
     /// Payload types of which what is lost may be asked for again.
     nacked: Vec<u8>,
     /// Layers that nobody is sent, by track.
@@ -140,8 +143,8 @@ struct Subscription {
 struct OutSlot {
     mid: Mid,
     audio: bool,
-    /// Something can be sent on it.
-    is_agreed: bool,
+    /// By what it is sent, and what is sent again of it; none where nothing can be.
+    ssrcs: Option<(Ssrc, Option<Ssrc>)>,
     rewriter: Rewriter,
 }
 
@@ -209,7 +212,11 @@ impl Peer {
 
     /// Takes the offer anew, with other names and passwords of ICE in it (RFC 8445 §9).
     pub(crate) fn restart(&mut self, offer: &str) -> Result<String, SfuError> {
-        let offer = with_layers(&one_way(offer), LAYERS);
+        if fingerprints(offer) != self.fingerprints {
+            return Err(SfuError::Form("another certificate than it had"));
+        }
+        let offer =
+            if self.purpose == Codecs::Ingested { with_layers(&one_way(offer), LAYERS) } else { offer.to_owned() };
         let lines = media_lines(&offer)?;
         let known = |line: &MediaLine| {
             let mid = Mid::from(line.mid.as_str());
@@ -219,13 +226,22 @@ impl Peer {
             return Err(SfuError::Form("other m-lines than it had"));
         }
         let parsed = SdpOffer::from_sdp_string(&offer).map_err(|error| SfuError::Parse(error.to_string()))?;
-        let answer = accept(&mut self.rtc, parsed)?;
+        // The library says in the answer by what it sends, which it does not: it knows of it for this moment alone.
+        let ours = || self.slots.iter().filter_map(|slot| Some((slot.mid, slot.ssrcs?)));
+        for (mid, (ssrc, resent)) in ours() {
+            self.rtc.direct_api().declare_stream_tx(ssrc, resent, mid, None);
+        }
+        let answered = accept(&mut self.rtc, parsed);
+        for (_, (ssrc, _)) in ours() {
+            self.rtc.direct_api().remove_stream_tx(ssrc);
+        }
+        let answer = answered?;
         self.rtc.direct_api().local_ice_credentials().ufrag.clone_into(&mut self.ufrag);
         if let Some(subscription) = &mut self.subscription {
             // The way he used he uses no more.
             subscription.is_over = true;
         }
-        Ok(answer)
+        Ok(if self.purpose == Codecs::Published { with_dtx(&answer) } else { answer })
     }
 
     pub(crate) fn subscriber(
@@ -274,8 +290,7 @@ impl Peer {
                 clock_rate: if line.audio { 48_000 } else { 90_000 },
                 extensions,
             });
-            let is_agreed = ssrc.is_some();
-            peer.slots.push(OutSlot { mid, audio: line.audio, is_agreed, rewriter: Rewriter::default() });
+            peer.slots.push(OutSlot { mid, audio: line.audio, ssrcs, rewriter: Rewriter::default() });
         }
         let provider = Arc::clone(&identity.provider);
         peer.subscription = Some(Subscription {
@@ -339,6 +354,8 @@ impl Peer {
             tracks: HashMap::new(),
             sources: HashMap::new(),
             codecs: known,
+            purpose: codecs,
+            fingerprints: fingerprints(offer),
             nacked: Vec::new(),
             unfollowed: [[false; LAYERS]; 3],
             ingress: None,
@@ -635,18 +652,23 @@ impl Peer {
     }
 
     /// Sends a packet of what is in the slot, as far as the slot is to carry it.
-    pub(crate) fn write(&mut self, slot: usize, layer: Layer, packet: &MediaPacket, now: Instant, out: &mut Outbox) {
+    pub(crate) fn write(
+        &mut self,
+        slot: usize,
+        layer: Layer,
+        packet: &Arc<MediaPacket>,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
         let (Some(egress), Some(out_slot)) = (&mut self.egress, self.slots.get_mut(slot)) else { return };
-        if !out_slot.is_agreed {
+        if out_slot.ssrcs.is_none() {
             return;
         }
         let (voice_packets, is_audio) = (&mut self.voice_packets, out_slot.audio);
         out_slot.rewriter.take(layer, packet, now, |packet, forwarded| {
             *voice_packets += u64::from(is_audio);
             let begins_keyframe = !is_audio && starts_keyframe(packet);
-            let MediaPacket { codec, marker, level, .. } = *packet;
-            let payload = Arc::clone(&packet.payload);
-            egress.send(slot, Outgoing { codec, forwarded, marker, level, payload, begins_keyframe }, now, out);
+            egress.send(slot, Outgoing { media: Arc::clone(packet), forwarded, begins_keyframe }, now, out);
         });
     }
 
@@ -687,6 +709,14 @@ impl Peer {
 /// A line's layers as the library names them: by the first eight characters.
 fn rids(line: &MediaLine) -> Vec<String> {
     line.rids.iter().map(|rid| Rid::from(rid.as_str()).to_string()).collect()
+}
+
+/// The certificates that a description names (RFC 8122 §5).
+fn fingerprints(description: &str) -> Vec<String> {
+    let named = description.lines().filter_map(|line| line.trim_end().strip_prefix("a=fingerprint:"));
+    let mut named: Vec<_> = named.map(str::to_owned).collect();
+    named.dedup();
+    named
 }
 
 /// Where the library sends something.

@@ -16,6 +16,26 @@ pub struct Ids {
     pub tl0_pic_idx: u8,
 }
 
+impl Ids {
+    /// How far these are after others.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            picture_id: self.picture_id.wrapping_sub(before.picture_id) & 0x7fff,
+            tl0_pic_idx: self.tl0_pic_idx.wrapping_sub(before.tl0_pic_idx),
+        }
+    }
+
+    /// Those that are so far after these.
+    #[must_use]
+    pub fn after(self, offset: Self) -> Self {
+        Self {
+            picture_id: self.picture_id.wrapping_add(offset.picture_id) & 0x7fff,
+            tl0_pic_idx: self.tl0_pic_idx.wrapping_add(offset.tl0_pic_idx),
+        }
+    }
+}
+
 /// Where a descriptor has its counters.
 #[derive(Debug, Clone, Copy, Default)]
 struct Places {

@@ -405,6 +405,32 @@ fn who_begins_anew_is_heard_and_hears_again() {
     assert!(first[0] >= 49 && second[0] >= 49, "{first:?} {second:?}");
 }
 
+// RFC 8829 §5.3.1, RFC 8122 §5
+#[test]
+fn who_begins_anew_is_told_the_same_of_what_he_is_sent_and_has_the_same_certificate() {
+    let (identity, now) = (LoadIdentity::generate().unwrap(), Instant::now());
+    let mut sfu = Sfu::new(SfuConfig { candidates: vec![address(1)] }).unwrap();
+    let (mut client, offer) = LoadClient::subscriber(&identity, address(2), 2, 2, now).unwrap();
+    let (key, answer, _) = sfu.subscribe(&offer, now).unwrap();
+    client.answer(&answer).unwrap();
+    let offer = client.restart().unwrap();
+    let other = offer.replace("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:");
+    assert!(other != offer && sfu.restart(key, &other, now).is_err(), "it is no new connection");
+    let again = sfu.restart(key, &offer, now).unwrap();
+    let said = |answer: &str, of: &str| -> Vec<String> {
+        answer.lines().filter(|line| line.starts_with(of)).map(str::to_owned).collect()
+    };
+    assert!(said(&answer, "a=ssrc").len() >= 4);
+    assert_eq!(said(&answer, "a=ssrc"), said(&again, "a=ssrc"));
+    assert_ne!(said(&answer, "a=ice-ufrag"), said(&again, "a=ice-ufrag"));
+
+    let (mut client, offer) = LoadClient::publisher(&identity, address(3), 3, now).unwrap();
+    let (key, answer) = sfu.publish(&offer, now).unwrap();
+    client.answer(&answer).unwrap();
+    let again = sfu.restart(key, &client.restart().unwrap(), now).unwrap();
+    assert_eq!(said(&answer, "a=fmtp"), said(&again, "a=fmtp"), "asked for the same");
+}
+
 // RFC 7587 §6.1
 #[test]
 fn people_are_asked_to_send_nothing_while_they_are_silent_and_encoders_are_not() {

@@ -7,8 +7,11 @@ import { Problem } from './problem';
  */
 const DISCONNECTED_MS_MAX = 3_000;
 
-/** With the network back, a connection that is not back within this has lost its way, and is begun anew. */
-const BACK_MS_MAX = 1_000;
+/**
+ * With the network there, a connection that isn't has lost its way, and goes on by another (ICE restart): that takes two round
+ * trips. One that isn't back within this is begun anew.
+ */
+const RESTART_MS_MAX = 2_000;
 
 /** A connection that isn't there by then won't come: it takes a tenth of a second where nothing is in the way. */
 const CONNECT_MS_MAX = 10_000;
@@ -26,8 +29,8 @@ export interface ConnectionHandlers {
   iceServers: () => RTCIceServer[];
   /** Adds the m-lines to a new peer connection. */
   build: (peer: RTCPeerConnection) => void;
-  /** Sends an offer, gives the answer. */
-  offer: (sdp: string) => Promise<string>;
+  /** Sends an offer, by which the connection that is goes on by another way or another one begins; gives the answer. */
+  offer: (sdp: string, restart: boolean) => Promise<string>;
   /** The answer as it suits what is sent now. */
   suit?: (answer: string) => string;
   /** Resolves when the server has been heard of again. */
@@ -39,8 +42,8 @@ export interface ConnectionHandlers {
 }
 
 /**
- * A peer connection that is begun anew whenever it fails. It is offered once and never renegotiated with the server, whose
- * candidate is in the answer, and it learns ours from our checks, so that nothing is trickled.
+ * A peer connection that is begun anew whenever it fails. It is offered once, and again only to go on by another way; the
+ * server's candidate is in the answer, and it learns ours from our checks, so that nothing is trickled.
  */
 export class MediaConnection {
   readonly #handlers: ConnectionHandlers;
@@ -79,21 +82,28 @@ export class MediaConnection {
     this.#after(CONNECT_MS_MAX);
     try {
       this.#handlers.build(peer);
-      await peer.setLocalDescription();
-      const sdp = await this.#handlers.offer(peer.localDescription?.sdp ?? '');
-      if (this.#peer === peer) await this.#accept(peer, sdp);
+      await this.#offer(peer, false);
     } catch (thrown) {
       if (this.#peer === peer) this.#fail(thrown);
     }
   }
 
-  /** Begins anew once the server is there, unless it has come back by itself. */
+  async #offer(peer: RTCPeerConnection, restart: boolean): Promise<void> {
+    await peer.setLocalDescription();
+    const sdp = await this.#handlers.offer(peer.localDescription?.sdp ?? '', restart);
+    if (this.#peer === peer) await this.#accept(peer, sdp);
+  }
+
+  /** Goes on by another way once the server is there, unless it has come back by itself. */
   async #revive(peer: RTCPeerConnection): Promise<void> {
     const gap = this.#gaps;
     const isStillGone = () => this.#peer === peer && !this.#connected && this.#gaps === gap;
     try {
       await this.#handlers.alive();
-      if (isStillGone()) this.#after(BACK_MS_MAX);
+      if (!isStillGone()) return;
+      this.#after(RESTART_MS_MAX);
+      peer.restartIce();
+      await this.#offer(peer, true);
     } catch (thrown) {
       if (isStillGone()) this.#fail(thrown);
     }

@@ -63,6 +63,9 @@ class FakeSocket {
 class FakePeer {
   static all: FakePeer[] = [];
   static answered = true;
+  /** An ICE restart finds a way. */
+  static hasOtherWay = true;
+  restarts = 0;
   connectionState: RTCPeerConnectionState = 'new';
   onconnectionstatechange: (() => void) | null = null;
   localDescription: { sdp: string } | null = null;
@@ -94,8 +97,12 @@ class FakePeer {
   }
 
   setRemoteDescription() {
-    this.become('connected');
+    if (this.restarts === 0 || FakePeer.hasOtherWay) this.become('connected');
     return Promise.resolve();
+  }
+
+  restartIce() {
+    this.restarts++;
   }
 
   close() {
@@ -189,6 +196,7 @@ beforeEach(() => {
   FakeSocket.reachable = true;
   FakePeer.all = [];
   FakePeer.answered = true;
+  FakePeer.hasOtherWay = true;
   vi.stubGlobal('WebSocket', FakeSocket);
   vi.stubGlobal('RTCPeerConnection', FakePeer);
   vi.stubGlobal('MediaStream', FakeStream);
@@ -351,6 +359,65 @@ describe('in the meeting', () => {
     FakeSocket.last.say({ type: 'notice', notice: 'muted' });
     expect(microphone.enabled).toBe(false);
     expect(notices).toEqual(['muted']);
+  });
+
+  // product: C2
+  it('toggles what was asked for last, and not what the server has said last', async () => {
+    const { meeting } = await join({ muted: true });
+    const microphone = track('audio');
+    await meeting.setMicrophone(microphone);
+    const socket = FakeSocket.last;
+    const asked: { id: number; type: string }[] = [];
+    socket.send = text => {
+      const message = JSON.parse(text) as ClientMessage;
+      if (message.type === 'command') asked.push({ id: message.id, type: message.command.type });
+    };
+    let seq = 0;
+    const tell = (muted: boolean) =>
+      socket.say({
+        type: 'event',
+        seq: ++seq,
+        event: { type: 'participant_changed', participant: { ...me, muted } },
+      });
+    const presses = [meeting.toggleMuted(), meeting.toggleMuted(), meeting.toggleMuted()];
+    await settle();
+    // The first was overtaken before anything was said.
+    expect(asked.map(({ type }) => type)).toEqual(['mute', 'unmute']);
+    expect([await presses[0], meeting.muted]).toEqual([null, false]);
+    for (const { id } of asked.splice(0)) socket.say({ type: 'done', id });
+    expect(await Promise.all(presses.slice(1))).toMatchObject([{ muted: true }, { muted: false }]);
+    // Done, and not told yet.
+    expect([meeting.muted, meeting.me?.muted]).toEqual([false, true]);
+    tell(false);
+    expect(microphone.enabled).toBe(true);
+
+    // Off and on again while the first is under way, and off at last.
+    for (let press = 0; press < 3; press++) {
+      void meeting.toggleMuted();
+      await settle();
+    }
+    expect(asked.map(({ type }) => type)).toEqual(['mute', 'unmute', 'mute']);
+    for (const { id } of asked) socket.say({ type: 'done', id });
+    await settle();
+    for (const muted of [true, false, true]) tell(muted);
+    expect([meeting.muted, meeting.me?.muted, microphone.enabled]).toEqual([true, true, false]);
+    // What others do counts again.
+    tell(false);
+    expect([meeting.muted, microphone.enabled]).toEqual([false, true]);
+  });
+
+  // product: C2
+  it('does not unmute who cannot be heard, nor who is refused', async () => {
+    const { meeting } = await join({ muted: true });
+    expect(await meeting.toggleMuted(() => Promise.resolve(false))).toBeNull();
+    expect([meeting.muted, FakeSocket.last.commands()]).toEqual([true, ['mute']]);
+    const problem = { code: 'muted_by_host', title: '' };
+    FakeSocket.last.send = text => {
+      const { id } = JSON.parse(text) as { id: number };
+      queueMicrotask(() => FakeSocket.last.say({ type: 'refused', id, problem }));
+    };
+    await expect(meeting.toggleMuted()).rejects.toMatchObject({ code: 'muted_by_host' });
+    expect(meeting.muted).toBe(true);
   });
 
   it('finds the stream of whoever is in a slot', async () => {
@@ -546,7 +613,7 @@ describe('a lost network', () => {
   });
 
   // product: J6
-  it('that is back brings the connection back that was, and another only where that does not come', async () => {
+  it('that is back brings the connection back that was', async () => {
     const { meeting } = await join();
     FakePeer.answered = false;
     FakePeer.all[1]?.become('disconnected');
@@ -554,14 +621,44 @@ describe('a lost network', () => {
     FakePeer.all[1]?.become('connected');
     await vi.advanceTimersByTimeAsync(500);
     expect(meeting.state.receiving).toBe(true);
-    expect(FakePeer.all).toHaveLength(2);
-    FakePeer.answered = true;
+    expect(FakePeer.all).toMatchObject([{ restarts: 0 }, { restarts: 0 }]);
+  });
+
+  // product: J6, RFC 8445 §9
+  it('that is there goes by another way, and by another connection only where that leads nowhere', async () => {
+    const { meeting } = await join();
     FakePeer.all[1]?.become('disconnected');
-    await vi.advanceTimersByTimeAsync(3_900);
+    await vi.advanceTimersByTimeAsync(2_900);
+    expect(FakePeer.all[1]?.restarts).toBe(0);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(FakePeer.all).toMatchObject([{ restarts: 0 }, { restarts: 1 }]);
+    expect(FakeSocket.last.sent.at(-1)).toMatchObject({ type: 'subscribe', restart: true });
+    expect(meeting.state.receiving).toBe(true);
+    FakePeer.hasOtherWay = false;
+    FakePeer.all[1]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(meeting.state.receiving).toBe(false);
     expect(FakePeer.all).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(200);
     expect(FakePeer.all).toHaveLength(3);
+    expect(FakeSocket.last.sent.at(-1)).toMatchObject({ type: 'subscribe', sdp: '15 lines' });
+    expect(FakeSocket.last.sent.at(-1)).not.toHaveProperty('restart');
     expect(meeting.state.receiving).toBe(true);
+  });
+
+  it('of a connection that the server knows nothing of any more is begun anew at once', async () => {
+    const { meeting } = await join();
+    const send = FakeSocket.last.send.bind(FakeSocket.last);
+    FakeSocket.last.send = text => {
+      const message = JSON.parse(text) as ClientMessage;
+      if (message.type !== 'publish' || !message.restart) return send(text);
+      const problem = { code: 'bad_offer', title: '' };
+      queueMicrotask(() => FakeSocket.last.say({ type: 'refused', id: message.id, problem }));
+    };
+    FakePeer.all[0]?.become('disconnected');
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(FakePeer.all).toHaveLength(3);
+    expect(meeting.state.sending).toBe(true);
   });
 
   it('of a server that stops is waited for', async () => {

@@ -1,10 +1,10 @@
 import { backoff } from './backoff';
-import { fromBase64, toBase64 } from './base64';
+import { fromBase64 } from './base64';
+import { Commands } from './commands';
 import { MediaConnection } from './connection';
-import { Emitter } from './emitter';
+import { Freezes } from './freezes';
 import { Problem } from './problem';
 import type {
-  BroadcastLayout,
   Command,
   EndReason,
   Joined,
@@ -13,11 +13,9 @@ import type {
   Notice,
   Participant,
   ParticipantId,
-  Reaction,
   Role,
   ServerMessage,
   TrackKind,
-  ViewersMay,
   WaitReason,
   Whisper,
 } from './protocol';
@@ -105,7 +103,7 @@ export interface Drawn {
 }
 
 /** One participant's part in a meeting: comes back by itself when the network does. */
-export class Meeting extends Emitter<MeetingEvents> {
+export class Meeting extends Commands<MeetingEvents> {
   readonly #options: JoinOptions;
   readonly #publisher = new Publisher();
   readonly #subscriber = new Subscriber();
@@ -113,9 +111,9 @@ export class Meeting extends Emitter<MeetingEvents> {
   readonly #subscribing: MediaConnection;
   readonly #viewer = new Viewer(tiles => this.#signalling?.send({ type: 'show', tiles }));
   #signalling: Signalling | null = null;
-  /** Received pictures that stood still: by the newest statistics, and of all connections. */
-  #frozen = { count: 0, seconds: 0 };
-  readonly #freezes = { count: 0, ms: 0 };
+  readonly #freezes = new Freezes();
+  /** What of one's own voice was asked by `toggleMuted` last, until it is told to all. */
+  #asked: { muted: boolean; isDone: boolean } | null = null;
   #resume: string | undefined;
   #state!: MeetingState;
   #wake: (() => void) | null = null;
@@ -151,7 +149,8 @@ export class Meeting extends Emitter<MeetingEvents> {
       this.#state.phase === 'joined' && this.#signalling
         ? this.#signalling.request(request)
         : Promise.reject(Problem.local('offline'));
-    const offer = (type: 'publish' | 'subscribe') => (sdp: string) => ask({ type, sdp });
+    const offer = (type: 'publish' | 'subscribe') => (sdp: string, restart: boolean) =>
+      ask({ type, sdp, ...(restart && { restart }) });
     const alive = () => ask({ type: 'ping' });
     const unanswered = () => this.#signalling?.close();
     const iceServers = () => this.#iceServers;
@@ -224,7 +223,7 @@ export class Meeting extends Emitter<MeetingEvents> {
    * more bits. Whether it is heard is `mute`'s and the host's.
    */
   async setMicrophone(track: MediaStreamTrack | null): Promise<void> {
-    if (track) track.enabled = this.me?.muted === false;
+    if (track) track.enabled = this.me?.muted === false && !this.muted;
     if (!(await this.#publisher.replace('microphone', track))) await this.#publishing.suit();
   }
 
@@ -238,6 +237,33 @@ export class Meeting extends Emitter<MeetingEvents> {
   async setScreen(track: MediaStreamTrack | null): Promise<void> {
     await this.#publisher.replace('screen', track);
     await this.#tellShown('screen');
+  }
+
+  /** Whether one is muted, or will be by what was asked last and is not answered yet. */
+  get muted(): boolean {
+    return this.#asked?.muted ?? this.me?.muted ?? true;
+  }
+
+  /**
+   * Mutes oneself or unmutes, whichever one was not asked for last: who presses twice within one round trip is as he was.
+   * Unmuted is only who can be heard. What has been asked for.
+   */
+  async toggleMuted(
+    canBeHeard: () => Promise<boolean> = () => Promise.resolve(true),
+  ): Promise<{ muted: boolean } | null> {
+    const asked = { muted: !this.muted, isDone: false };
+    this.#asked = asked;
+    try {
+      if (!asked.muted && !(await canBeHeard())) return null;
+      // Another press has come meanwhile.
+      if (this.#asked !== asked) return null;
+      await (asked.muted ? this.mute() : this.unmute());
+      asked.isDone = true;
+      return asked;
+    } finally {
+      // What is done is told to all a moment after.
+      if (this.#asked === asked && !(asked.isDone && this.me?.muted !== asked.muted)) this.#asked = null;
+    }
   }
 
   /** Mutes somebody; oneself if nobody is named: then nothing is sent any more, even where the server can't be told now. */
@@ -256,280 +282,6 @@ export class Meeting extends Emitter<MeetingEvents> {
   /** Unmutes oneself, opens a telephone, asks a browser. */
   unmute(participant: ParticipantId = this.you): Promise<void> {
     return this.command({ type: 'unmute', participant });
-  }
-
-  muteAll(selfUnmute: boolean): Promise<void> {
-    return this.command({ type: 'mute_all', self_unmute: selfUnmute });
-  }
-
-  unmuteAll(): Promise<void> {
-    return this.command({ type: 'unmute_all' });
-  }
-
-  /** Lets members unmute themselves, or not. */
-  allowSelfUnmute(on: boolean): Promise<void> {
-    return this.command({ type: 'allow_self_unmute', on });
-  }
-
-  remove(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'remove', participant });
-  }
-
-  rename(participant: ParticipantId, name: string): Promise<void> {
-    return this.command({ type: 'rename', participant, name });
-  }
-
-  makeHost(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'make_host', participant });
-  }
-
-  makeCoHost(participant: ParticipantId, on: boolean): Promise<void> {
-    return this.command({ type: 'make_co_host', participant, on });
-  }
-
-  /** Stops somebody's camera. */
-  stopCamera(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'stop_camera', participant });
-  }
-
-  /** Stops what somebody shares of his screen. */
-  stopScreen(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'stop_screen', participant });
-  }
-
-  /** Asks somebody to show himself. */
-  askCamera(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'ask_camera', participant });
-  }
-
-  /** Opens the door to somebody who waits. */
-  admit(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'admit', participant });
-  }
-
-  /** Keeps the door shut. */
-  deny(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'deny', participant });
-  }
-
-  /** Something to read for all who wait at the door. */
-  tellWaiting(text: string): Promise<void> {
-    return this.command({ type: 'tell_waiting', text });
-  }
-
-  admitAll(): Promise<void> {
-    return this.command({ type: 'admit_all' });
-  }
-
-  /** Lets only hosts share. */
-  lockShare(on: boolean): Promise<void> {
-    return this.command({ type: 'lock_share', on });
-  }
-
-  /** Whoever comes waits to be admitted. */
-  waitingRoom(on: boolean): Promise<void> {
-    return this.command({ type: 'waiting_room', on });
-  }
-
-  /** Whoever comes is muted. */
-  muteOnEntry(on: boolean): Promise<void> {
-    return this.command({ type: 'mute_on_entry', on });
-  }
-
-  /** Says something to all, or to one alone. */
-  say(text: string, to: ParticipantId | null = null): Promise<void> {
-    return this.command({ type: 'chat', to, text });
-  }
-
-  /** Says something to who watches the livestream, and to all; hosts. */
-  tellViewers(text: string): Promise<void> {
-    return this.command({ type: 'tell_viewers', text });
-  }
-
-  /** Takes back what somebody said to all; hosts. */
-  removeChat(message: number): Promise<void> {
-    return this.command({ type: 'remove_chat', message });
-  }
-
-  /** What viewers of the livestream may do; hosts. */
-  allowViewers(may: ViewersMay): Promise<void> {
-    return this.command({ type: 'allow_viewers', may });
-  }
-
-  /** A viewer's question is answered, or not yet; hosts. */
-  answerQuestion(question: number, answered: boolean): Promise<void> {
-    return this.command({ type: 'answer_question', question, answered });
-  }
-
-  /** Takes a viewer's question away; hosts. */
-  removeQuestion(question: number): Promise<void> {
-    return this.command({ type: 'remove_question', question });
-  }
-
-  /** Lets a viewer whose hand is up come into the meeting; hosts. */
-  callUp(viewer: ParticipantId): Promise<void> {
-    return this.command({ type: 'call_up', viewer });
-  }
-
-  /** Makes somebody who was called up a viewer again; hosts. */
-  sendBack(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'send_back', participant });
-  }
-
-  /** Takes a viewer's hand down; hosts. */
-  lowerViewerHand(viewer: ParticipantId): Promise<void> {
-    return this.command({ type: 'lower_viewer_hand', viewer });
-  }
-
-  react(reaction: Reaction): Promise<void> {
-    return this.command({ type: 'react', reaction });
-  }
-
-  /** Shows somebody large to all; null: whoever speaks. */
-  spotlight(participant: ParticipantId | null): Promise<void> {
-    return this.command({ type: 'spotlight', participant });
-  }
-
-  /** Asks all; `viewers`: who watches the livestream too. */
-  startPoll(question: string, choices: string[], multiple: boolean, viewers = false): Promise<void> {
-    return this.command({ type: 'start_poll', question, choices, multiple, viewers });
-  }
-
-  closePoll(poll: number): Promise<void> {
-    return this.command({ type: 'close_poll', poll });
-  }
-
-  /** Votes; again takes the place of the earlier vote. */
-  vote(poll: number, choices: number[]): Promise<void> {
-    return this.command({ type: 'vote', poll, choices });
-  }
-
-  /** Makes so many breakout rooms (分组讨论), and spreads the members over them. */
-  openBreakouts(rooms: number, spread: boolean): Promise<void> {
-    return this.command({ type: 'open_breakouts', rooms, spread });
-  }
-
-  /** Everybody back to the main room. */
-  closeBreakouts(): Promise<void> {
-    return this.command({ type: 'close_breakouts' });
-  }
-
-  /** The breakout rooms close by themselves after so many minutes, or stay open (null). */
-  timeBreakouts(minutes: number | null): Promise<void> {
-    return this.command({ type: 'time_breakouts', minutes });
-  }
-
-  /** Something to read for everybody, whichever breakout room he is in. */
-  tellRooms(text: string): Promise<void> {
-    return this.command({ type: 'tell_rooms', text });
-  }
-
-  /** Asks a host to come to one's breakout room, or no longer does. */
-  askHelp(on: boolean): Promise<void> {
-    return this.command({ type: 'ask_help', on });
-  }
-
-  /** Into a breakout room, or back to the main one (null). */
-  moveTo(participant: ParticipantId, room: number | null): Promise<void> {
-    return this.command({ type: 'move_to', participant, room });
-  }
-
-  /** Lets the meeting last longer, by half hours (延时). */
-  extend(minutes: number): Promise<void> {
-    return this.command({ type: 'extend', minutes });
-  }
-
-  /** Makes room for more participants (扩容). */
-  enlarge(by: number): Promise<void> {
-    return this.command({ type: 'enlarge', by });
-  }
-
-  /** Lowers somebody's hand. */
-  lowerHand(participant: ParticipantId): Promise<void> {
-    return this.command({ type: 'lower_hand', participant });
-  }
-
-  /** Lowers every hand. */
-  lowerHands(): Promise<void> {
-    return this.command({ type: 'lower_hands' });
-  }
-
-  raiseHand(up: boolean): Promise<void> {
-    return this.command({ type: 'hand', up });
-  }
-
-  lock(on: boolean): Promise<void> {
-    return this.command({ type: 'lock', on });
-  }
-
-  /** Calls a telephone (会中邀请); `state.dials` tells what becomes of it. */
-  dial(number: string, name: string | null = null): Promise<void> {
-    return this.command({ type: 'dial', number, name });
-  }
-
-  /** Calls somebody again who didn't come, at the same number. */
-  redial(dial: number): Promise<void> {
-    return this.command({ type: 'redial', dial });
-  }
-
-  /** Calls it no longer. */
-  stopDial(dial: number): Promise<void> {
-    return this.command({ type: 'stop_dial', dial });
-  }
-
-  startBroadcast(): Promise<void> {
-    return this.command({ type: 'start_broadcast' });
-  }
-
-  stopBroadcast(): Promise<void> {
-    return this.command({ type: 'stop_broadcast' });
-  }
-
-  /** Sends the livestream to an RTMP, RTMPS or SRT address as well; `state.broadcast.pushes` tells how it does. */
-  startPush(url: string, name: string | null = null): Promise<void> {
-    return this.command({ type: 'start_push', url, name });
-  }
-
-  stopPush(push: number): Promise<void> {
-    return this.command({ type: 'stop_push', push });
-  }
-
-  startRecording(): Promise<void> {
-    return this.command({ type: 'start_recording' });
-  }
-
-  stopRecording(): Promise<void> {
-    return this.command({ type: 'stop_recording' });
-  }
-
-  /** Puts the livestream's picture together in another way. */
-  layout(layout: BroadcastLayout): Promise<void> {
-    return this.command({ type: 'layout', layout });
-  }
-
-  /** Shows the meeting's whiteboard to all (白板). */
-  showWhiteboard(): Promise<void> {
-    return this.command({ type: 'show_whiteboard' });
-  }
-
-  /** Shows a page of the web to all (网页). */
-  showPage(url: string, name: string | null = null): Promise<void> {
-    return this.command({ type: 'show_page', url, name });
-  }
-
-  /** Turns the document that is shown to a page, from 1, for all. */
-  turnTo(page: number): Promise<void> {
-    return this.command({ type: 'turn_to', page });
-  }
-
-  /** Shows no longer what is shown: whiteboard, picture, document, page. */
-  stopShowing(): Promise<void> {
-    return this.command({ type: 'stop_showing' });
-  }
-
-  /** Draws on the whiteboard that is shown: an update of Yjs, 24 KB at most. */
-  draw(update: Uint8Array): Promise<void> {
-    return this.command({ type: 'draw', drawing: toBase64(update) });
   }
 
   /** Gives the seat up. */
@@ -570,20 +322,8 @@ export class Meeting extends Emitter<MeetingEvents> {
 
   /** Tells the server how often received pictures stood still, where that has changed. */
   tellFreezes({ subscribe }: MeetingStats): void {
-    const seen = { count: 0, seconds: 0 };
-    for (const { freezes, frozen } of subscribe.slots) {
-      seen.count += freezes;
-      seen.seconds += frozen;
-    }
-    const before = this.#frozen;
-    this.#frozen = seen;
-    // A new connection counts anew.
-    const isNew = seen.count < before.count;
-    const count = seen.count - (isNew ? 0 : before.count);
-    if (count === 0) return;
-    this.#freezes.count += count;
-    this.#freezes.ms += Math.max(0, Math.round(1_000 * (seen.seconds - (isNew ? 0 : before.seconds))));
-    if (this.#state.phase === 'joined') this.#signalling?.send({ type: 'freezes', ...this.#freezes });
+    const seen = this.#freezes.count(subscribe.slots);
+    if (seen && this.#state.phase === 'joined') this.#signalling?.send({ type: 'freezes', ...seen });
   }
 
   async #goodbye(command: Command): Promise<void> {
@@ -670,6 +410,7 @@ export class Meeting extends Emitter<MeetingEvents> {
 
   #sitDown(joined: Joined, wantsMuted: boolean): void {
     const before = this.#hasState() ? this.#state : null;
+    this.#asked = null;
     this.#resume = joined.resume;
     this.#iceServers = joined.ice_servers;
     this.#subscriber.clear();
@@ -839,8 +580,9 @@ export class Meeting extends Emitter<MeetingEvents> {
   #replace(state: MeetingState): void {
     this.#state = state;
     const microphone = this.#publisher.track('microphone');
-    // Whoever is muted by the host must not be sending either, whatever the page shows.
-    if (microphone) microphone.enabled = this.me?.muted === false;
+    if (this.#asked?.isDone && this.#asked.muted === this.me?.muted) this.#asked = null;
+    // Whoever is muted by the host must not be sending either, whatever the page shows; nor who has asked for it.
+    if (microphone) microphone.enabled = this.me?.muted === false && !this.muted;
     this.emit('change', state);
   }
 }

@@ -11,11 +11,19 @@ export type ClientMessage =
     }
   | {
       id: number;
+      /**
+       * The connection that is goes on by another way (ICE restart, RFC 8445 §9).
+       */
+      restart?: boolean;
       sdp: string;
       type: 'publish';
     }
   | {
       id: number;
+      /**
+       * The connection that is goes on by another way (ICE restart, RFC 8445 §9).
+       */
+      restart?: boolean;
       sdp: string;
       type: 'subscribe';
     }

@@ -9,7 +9,9 @@ const ANSWER_MS_MAX = 8_000;
 
 /** What is asked with a number, and answered with the same one. */
 export type Request =
-  { type: 'publish' | 'subscribe'; sdp: string } | { type: 'command'; command: Command } | { type: 'ping' };
+  | { type: 'publish' | 'subscribe'; sdp: string; restart?: true }
+  | { type: 'command'; command: Command }
+  | { type: 'ping' };
 
 interface Pending {
   resolve: (sdp: string) => void;

@@ -6,7 +6,7 @@ use model::ParticipantId;
 use sfu::{PeerKey, Sfu};
 
 use super::Room;
-use crate::{MeetingFact, PlaneError};
+use crate::{MeetingFact, PlaneError, worker::PeerRole};
 
 impl Room {
     /// Returns his earlier connection.
@@ -19,6 +19,15 @@ impl Room {
         let earlier = member.publisher.replace(peer);
         self.hear(participant)?;
         Ok(earlier)
+    }
+
+    /// One of his connections, while it is there.
+    pub(crate) fn peer_of(&self, participant: ParticipantId, role: PeerRole) -> Option<PeerKey> {
+        let member = self.members.get(&participant)?;
+        match role {
+            PeerRole::Publisher => member.publisher,
+            PeerRole::Subscriber => Some(member.subscriber.as_ref()?.peer),
+        }
     }
 
     /// His sound comes by a connection that numbers its packets anew.

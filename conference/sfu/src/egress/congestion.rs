@@ -99,12 +99,13 @@ struct Group {
     last_arrived_us: i64,
 }
 
-/// A packet that has arrived.
+/// A packet that has arrived. A thousand of them are remembered on a wide line, so they are small.
 #[derive(Debug, Clone, Copy)]
 struct Arrived {
     at_us: i64,
-    sent: Instant,
-    bytes: usize,
+    /// Since the first was; runs over every 71 minutes.
+    sent_us: u32,
+    bytes: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +123,8 @@ pub(crate) struct Estimator {
     before: Option<Group>,
     trend: Trend,
     arrived: VecDeque<Arrived>,
+    /// When the first was sent.
+    began: Option<Instant>,
     /// What the line was found to carry when it was last full, and how far that varied.
     capacity: Option<(f64, f64)>,
     changed: Option<Instant>,
@@ -142,6 +145,7 @@ impl Estimator {
             before: None,
             trend: Trend::default(),
             arrived: VecDeque::new(),
+            began: None,
             capacity: None,
             changed: None,
             decreased: None,
@@ -205,15 +209,15 @@ impl Estimator {
         for packet in packets {
             self.losses.count(packet.arrived_us.is_none().into(), 1);
             let Some(arrived_us) = packet.arrived_us else { continue };
-            self.arrived.push_back(Arrived { at_us: arrived_us, sent: packet.sent, bytes: packet.bytes });
+            self.forget(arrived_us);
+            let began = *self.began.get_or_insert(packet.sent);
+            let sent_us = packet.sent.saturating_duration_since(began).as_micros() as u32;
+            self.arrived.push_back(Arrived { at_us: arrived_us, sent_us, bytes: packet.bytes as u32 });
             self.delay(packet.sent, arrived_us);
             self.probe.take(packet, arrived_us);
         }
         let Some(latest) = self.arrived.iter().map(|arrived| arrived.at_us).max() else { return };
-        let is_old = |arrived: &Arrived| latest - arrived.at_us > ARRIVED.as_micros() as i64;
-        while self.arrived.len() > ARRIVED_MAX || self.arrived.front().is_some_and(is_old) {
-            self.arrived.pop_front();
-        }
+        self.forget(latest);
         // What arrives is carried, whatever got lost of what was beyond it.
         let arrives = self.arrives().map_or(0.0, |arrives| BACK_OFF * arrives);
         self.losses.look(self.rate, f64::INFINITY, arrives, now);
@@ -229,6 +233,14 @@ impl Estimator {
         }
     }
 
+    /// What had arrived too long before this.
+    fn forget(&mut self, latest_us: i64) {
+        let is_old = |arrived: &Arrived| latest_us - arrived.at_us > ARRIVED.as_micros() as i64;
+        while self.arrived.len() > ARRIVED_MAX || self.arrived.front().is_some_and(is_old) {
+            self.arrived.pop_front();
+        }
+    }
+
     /// Bits per second that lately arrived, or that of a burst where that is more: what is sent in bursts fills a line while one lasts, and the
     /// time before it says nothing of the line. None while too little has arrived.
     fn arrives(&self) -> Option<f64> {
@@ -237,7 +249,7 @@ impl Estimator {
             let from = self.arrived.partition_point(|arrived| last - arrived.at_us > within.as_micros() as i64);
             let us = last - self.arrived.get(from)?.at_us;
             // What arrived with the first took time before it.
-            let bytes: usize = self.arrived.range(from + 1..).map(|arrived| arrived.bytes).sum();
+            let bytes: u64 = self.arrived.range(from + 1..).map(|arrived| u64::from(arrived.bytes)).sum();
             let is_enough = us >= within.as_micros() as i64 / 4 && self.arrived.len() - from >= packets;
             is_enough.then_some(bytes as f64 * 8e6 / us as f64)
         };
@@ -251,7 +263,7 @@ impl Estimator {
             return false;
         };
         let took = (last.at_us - first.at_us) as f64 / 1e6;
-        let was_sent_in = last.sent.saturating_duration_since(first.sent).as_secs_f64();
+        let was_sent_in = f64::from(last.sent_us.wrapping_sub(first.sent_us) as i32) / 1e6;
         arrives < FILLS_SHARE * mean.min(self.rate) && took < FILLS_SLOWER * was_sent_in
     }
 

@@ -27,12 +27,12 @@ impl KeyFrame {
     /// Takes a packet of a picture that has been sent, or waits to be, into what is known of the `latest`; says whether another one begins
     /// with it.
     pub(super) fn note(latest: &mut Option<Self>, packet: &Outgoing, now: Instant) -> bool {
-        let Outgoing { forwarded, payload, begins_keyframe, .. } = packet;
+        let Outgoing { forwarded, media, begins_keyframe } = packet;
         match latest {
-            Some(latest) if latest.timestamp == forwarded.timestamp => latest.bytes += payload.len(),
+            Some(latest) if latest.timestamp == forwarded.timestamp => latest.bytes += media.payload.len(),
             _ if *begins_keyframe => {
                 let (first, timestamp) = (forwarded.seq, forwarded.timestamp);
-                *latest = Some(Self { first, timestamp, began: now, bytes: payload.len() });
+                *latest = Some(Self { first, timestamp, began: now, bytes: media.payload.len() });
                 return true;
             }
             _ => {}
@@ -51,7 +51,7 @@ impl KeyFrame {
 
 #[cfg(test)]
 mod tests {
-    use media::{Codec, VideoCodec};
+    use media::{Codec, MediaPacket, VideoCodec};
 
     use super::*;
     use crate::forward::Forwarded;
@@ -59,7 +59,8 @@ mod tests {
     fn packet(bytes: usize, timestamp: u32, begins_keyframe: bool) -> Outgoing {
         let forwarded = Forwarded { seq: 1, timestamp, ids: None };
         let (codec, payload) = (Codec::Video(VideoCodec::Vp8), vec![0; bytes].into());
-        Outgoing { codec, forwarded, marker: false, level: None, payload, begins_keyframe }
+        let media = MediaPacket { codec, seq: 1, timestamp, marker: false, level: None, payload };
+        Outgoing { media: media.into(), forwarded, begins_keyframe }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{Codec, VideoCodec};
+use media::{Codec, MediaPacket, VideoCodec};
 
 use super::{As, ESTIMATE_AT_FIRST, Egress, Estimator, Outgoing, Stream, history::Stamp};
 use crate::{Outbox, forward::Forwarded};
@@ -121,13 +121,14 @@ impl Egress {
             .max_by_key(|slot| (kept(&self.streams[*slot]), std::cmp::Reverse(*slot)));
         let Some(slot) = latest else { return false };
         let stream = &self.streams[slot];
-        match stream.kept.latest().filter(|packet| stream.config.resent(Some(packet.codec)).is_some()) {
+        match stream.kept.latest().filter(|packet| stream.config.resent(Some(packet.media.codec)).is_some()) {
             Some(packet) => _ = self.emit(slot, &packet, As::Resent, now, out),
             None => {
                 let forwarded = Forwarded { seq: 0, timestamp: 0, ids: None };
                 let codec = Codec::Video(VideoCodec::Vp8);
                 let payload = Arc::default();
-                let packet = Outgoing { codec, forwarded, marker: false, level: None, payload, begins_keyframe: false };
+                let media = MediaPacket { codec, seq: 0, timestamp: 0, marker: false, level: None, payload };
+                let packet = Outgoing { media: Arc::new(media), forwarded, begins_keyframe: false };
                 self.emit(slot, &packet, As::Blank(BLANK_BYTES), now, out);
             }
         }

@@ -57,9 +57,9 @@ impl Stream {
     /// Writes a packet with the one before it, where it is to be sent so; as what payload type.
     pub(super) fn double(&self, packet: &Outgoing, now: Instant, out: &mut Vec<u8>) -> Option<u8> {
         self.doubled_until.filter(|until| now < *until)?;
-        let agreed = self.config.payload_type(packet.codec)?;
+        let agreed = self.config.payload_type(packet.media.codec)?;
         let (before, earlier) = self.before.as_ref().filter(|(before, _)| before.seq + 1 == packet.forwarded.seq)?;
         let offset = packet.forwarded.timestamp.wrapping_sub(before.timestamp);
-        agreed.red.filter(|_| red::write(agreed.number, offset, earlier, &packet.payload, out))
+        agreed.red.filter(|_| red::write(agreed.number, offset, earlier, &packet.media.payload, out))
     }
 }

@@ -1,4 +1,4 @@
-use media::{AudioCodec, VideoCodec};
+use media::{AudioCodec, Codec, VideoCodec};
 use str0m::crypto::dtls::SrtpProfile;
 
 use super::{header::Extensions, *};
@@ -43,7 +43,9 @@ fn egress_with(resent: Option<u8>, now: Instant) -> Egress {
 
 fn packet(codec: Codec, seq: u64, bytes: usize) -> Outgoing {
     let forwarded = Forwarded { seq, timestamp: 0, ids: None };
-    Outgoing { codec, forwarded, marker: false, level: None, payload: vec![0; bytes].into(), begins_keyframe: false }
+    let payload = vec![0; bytes].into();
+    let media = MediaPacket { codec, seq, timestamp: 0, marker: false, level: None, payload };
+    Outgoing { media: media.into(), forwarded, begins_keyframe: false }
 }
 
 /// Payloads of voices that have left, as what payload type.
@@ -85,7 +87,7 @@ fn a_voice_comes_twice_while_some_of_it_is_lost_and_not_for_long_after() {
         next += 1;
         clock += 960 + skipped;
         let mut voice = packet(VOICE, next, bytes);
-        voice.payload = vec![next as u8; bytes].into();
+        voice.media = MediaPacket { payload: vec![next as u8; bytes].into(), ..*voice.media }.into();
         voice.forwarded.timestamp = clock;
         egress.send(0, voice, start + at, &mut out);
         let [(payload_type, payload)] = &voices(&mut out, &mut opener)[..] else { panic!("one packet for each") };

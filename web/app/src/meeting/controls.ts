@@ -11,10 +11,10 @@ import { useNotices } from './notices';
 
 /** Mutes or unmutes oneself; the microphone is opened when it is first wanted. */
 export async function toggleMicrophone(meeting: Meeting): Promise<void> {
-  const wanted = meeting.me?.muted ?? false;
-  if (wanted && !(await canBeHeard())) return;
-  await attempt(() => (wanted ? meeting.unmute() : meeting.mute()));
-  useSettings.getState().remember({ microphoneOn: wanted });
+  await attempt(async () => {
+    const asked = await meeting.toggleMuted(canBeHeard);
+    if (asked) useSettings.getState().remember({ microphoneOn: !asked.muted });
+  });
 }
 
 /** Opens the microphone if it isn't; without one there may still be the sound of what one shares. */
