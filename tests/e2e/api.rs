@@ -53,6 +53,20 @@ async fn each_mode_books_by_its_own_rules() -> Result<()> {
         let at = slots.iter().find(|slot| slot["start"] == after).context("the next hour")?;
         assert_eq!(at["free"], free, "{early} minutes early");
     }
+    // What no booking may ask for is no answer's question either.
+    for early in [45, 90] {
+        let asked = format!("/free-slots?day={day}&zone=UTC&duration=60&capacity=60&early_start={early}");
+        let free = format!("/capacity?start={start}&duration=60&early_start={early}");
+        let wish = json!({"title": "周会", "start": start, "capacity": 5, "early_start": early});
+        let refused = [
+            concurrent.ask(Method::GET, &asked, Value::Null, &[]).await?,
+            concurrent.ask(Method::GET, &free, Value::Null, &[]).await?,
+            concurrent.post("/meetings", wish).await?,
+        ];
+        for refused in refused {
+            assert_eq!((refused.status, &refused.body["code"]), (400, &json!("bad_early_start")), "{}", refused.body);
+        }
+    }
     let wish = json!({"title": "周会", "start": after, "duration": 60, "capacity": 60, "early_start": 30});
     assert_eq!(concurrent.post("/meetings", wish).await?.status, 409);
 

@@ -192,10 +192,7 @@ pub fn plan(request: &BookingRequest, booker: &Booker, now_ms: i64) -> Result<Pl
     if !(DURATION_MIN_MIN..=DURATION_MIN_MAX).contains(&duration_min) {
         return Err(BadBooking::Duration);
     }
-    let early_start_min = request.early_start_min;
-    if !matches!(early_start_min, 0 | 30 | 60) {
-        return Err(BadBooking::EarlyStart);
-    }
+    let early_start_min = check_early_start(request.early_start_min)?;
     let (capacity, demand) = demand(request, booker)?;
     let starts_ms = starts(start, &request.zone, request.recurrence.as_deref())?;
     let plan = Plan { title, password, duration_min, early_start_min, capacity, demand, starts_ms };
@@ -203,6 +200,11 @@ pub fn plan(request: &BookingRequest, booker: &Booker, now_ms: i64) -> Result<Pl
         return Err(BadRecurrence::Overlap.into());
     }
     Ok(plan)
+}
+
+/// How early a meeting may be entered, in minutes: one of those a booking is offered.
+pub fn check_early_start(minutes: u32) -> Result<u32, BadBooking> {
+    if matches!(minutes, 0 | 30 | 60) { Ok(minutes) } else { Err(BadBooking::EarlyStart) }
 }
 
 fn demand(request: &BookingRequest, booker: &Booker) -> Result<(u32, Demand), BadBooking> {
