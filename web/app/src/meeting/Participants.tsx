@@ -28,7 +28,7 @@ import { Panel } from './Panel';
 import styles from './Participants.module.css';
 import { Rename } from './Rename';
 import { attempt } from './controls';
-import { inPanelOrder, isMeant } from './people';
+import { SEARCHED_MIN, inPanelOrder, isMeant } from './people';
 import { useTalk } from './talk';
 import { useIsHost, useManages, useMayControl, useMeeting, useMeetingState } from './useMeeting';
 import { Confirm } from '../parts/Confirm';
@@ -40,9 +40,6 @@ interface ParticipantsProps {
   /** Opens the chat with somebody. */
   onWrite: (participant: string) => void;
 }
-
-/** So few are found by looking. */
-const SEARCHED_MIN = 4;
 
 /** Characters of what is said to who waits. */
 const WAITING_TEXT_MAX = 300;
