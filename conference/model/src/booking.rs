@@ -46,6 +46,10 @@ pub struct Options {
     pub livestream: bool,
     /// The meeting is recorded from its start.
     pub recording: bool,
+    /// Its livestream is a webinar's (网络研讨会, B7): who wants to watch registers. Needs [`Self::livestream`].
+    pub webinar: bool,
+    /// Who registers for the webinar waits for its owner's word.
+    pub approval: bool,
 }
 
 impl Default for Options {
@@ -58,6 +62,8 @@ impl Default for Options {
             waiting_room: false,
             livestream: false,
             recording: false,
+            webinar: false,
+            approval: false,
         }
     }
 }
@@ -171,6 +177,9 @@ pub enum BadBooking {
     /// The site has no livestream.
     #[error("this site has no livestream")]
     Livestream,
+    /// A webinar is watched, and by who has registered.
+    #[error("a webinar has a livestream, which is watched by who has registered")]
+    Webinar,
     /// The recurrence.
     #[error(transparent)]
     Recurrence(#[from] BadRecurrence),
@@ -183,6 +192,9 @@ pub fn plan(request: &BookingRequest, booker: &Booker, now_ms: i64) -> Result<Pl
     let password = password.map(check_password).transpose().map_err(BadBooking::Password)?;
     if request.options.livestream && !booker.livestream {
         return Err(BadBooking::Livestream);
+    }
+    if request.options.webinar && !request.options.livestream {
+        return Err(BadBooking::Webinar);
     }
     let start = request.start_ms.unwrap_or(now_ms);
     if start < now_ms - LATE_MS_MAX || start > now_ms + AHEAD_MS_MAX {

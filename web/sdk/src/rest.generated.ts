@@ -20,7 +20,7 @@ export type AccountRole = 'operator' | 'administrator' | 'member';
  * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "WatchAccess".
  */
-export type WatchAccess = 'public' | 'password' | 'link' | 'registered';
+export type WatchAccess = 'public' | 'password' | 'link' | 'registered' | 'registration';
 /**
  * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "By".
@@ -195,6 +195,8 @@ export interface Options {
   mute_on_entry?: boolean | null;
   participant_video?: boolean | null;
   recording?: boolean | null;
+  webinar?: boolean | null;
+  approval?: boolean | null;
   waiting_room?: boolean | null;
 }
 /**
@@ -1191,4 +1193,16 @@ export interface WhiteboardView {
    * The newest one's number; drawings with a higher one follow over the WebSocket.
    */
   last: number;
+}
+
+export interface RegistrantView {
+  id: string;
+  name: string;
+  email: string;
+  organisation: string;
+  state: string;
+  registered: string;
+  first?: string | null;
+  last?: string | null;
+  watched_seconds: number;
 }
