@@ -270,7 +270,7 @@ impl Conference {
             method,
             sequence: meeting.version,
             attendee: Some(&one.email),
-            words: Some((&words, &link)),
+            words: Some((words.as_str(), link.as_str())),
         };
         let message = json!({
             "to": one.email,

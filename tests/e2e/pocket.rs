@@ -309,10 +309,10 @@ async fn a_host_with_a_telephone_shows_a_document_divides_invites_and_looks_at_t
     page.click("open-invite")?;
     page.until("document.querySelector('[data-testid=invite-text]')?.value.includes('Meeting ID')")?;
     segment(&mut page, "invite-language", "中文")?;
-    page.until("document.querySelector('[data-testid=invite-text]').value.includes('会议号')")?;
+    page.until("document.querySelector('[data-testid=invite-text]').value.includes('会议主题')")?;
     is_within_reach(&mut page, &["invite-copy"])?;
     page.click("invite-copy")?;
-    page.until("navigator.clipboard.readText().then(text => text.includes('会议号'))")?;
+    page.until("navigator.clipboard.readText().then(text => text.includes('会议主题'))")?;
     page.click("invite-by-code")?;
     page.see("[data-testid=invite-code] svg")?;
     page.click_at("[role=dialog] header button")?;

@@ -42,7 +42,7 @@ async fn walk(visitor: &Visitor) -> Result<()> {
     host.join(server.web, &server.meeting, visitor.say("韩梅梅", "Ada Lovelace"), "")?;
     at_the_door(visitor, &server, &mut host, &mut guest).await?;
     among_others(visitor, &server, &mut host, &mut guest).await?;
-    on_air(visitor, &server, &mut host, &mut guest).await?;
+    on_air(visitor, &server, &mut host).await?;
     access(visitor, &server, &mut guest).await?;
     lines(visitor, &server, &mut guest)
 }
@@ -265,7 +265,7 @@ async fn among_others(visitor: &Visitor, server: &Server, host: &mut Browser, gu
 }
 
 /// Live: what the host reads of those who watch, what they see, and a second livestream there is no room for.
-async fn on_air(visitor: &Visitor, server: &Server, host: &mut Browser, guest: &mut Browser) -> Result<()> {
+async fn on_air(visitor: &Visitor, server: &Server, host: &mut Browser) -> Result<()> {
     host.click("start-broadcast")?;
     host.see("[data-testid=broadcast][data-state=live]")?;
     let watch = host.watch_address()?;
@@ -346,7 +346,6 @@ async fn on_air(visitor: &Visitor, server: &Server, host: &mut Browser, guest: &
     host.click("stop-broadcast")?;
     viewer.see("[data-testid=watch-state][data-state=ended]")?;
     visitor.at(&mut viewer, "watch-ended")?;
-    let _ = guest;
     Ok(())
 }
 

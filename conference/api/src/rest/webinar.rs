@@ -174,8 +174,7 @@ async fn decide(
     Body(body): Body<DecisionBody>,
 ) -> Result<StatusCode, Problem> {
     let by = caller.logged_in(&app).await?;
-    let registrant = registrant.parse().map_err(|_| caller.problem(Code::NotFound))?;
-    let decided = app.conference.decide_registrant(&by, caller.id(&id)?, registrant, body.approved).await;
+    let decided = app.conference.decide_registrant(&by, caller.id(&id)?, caller.id(&registrant)?, body.approved).await;
     decided.map_err(|refused| book_problem(&caller, refused))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,6 +15,11 @@ const ROOMS_MAX = 20;
 const MINUTES_MAX = 240;
 const TEXT_MAX = 2_000;
 
+/** The list of people: no taller than this, and as tall while it is searched as before. */
+const TALL = '40dvh';
+/** A row of it and the gap below. */
+const ROW_PX = 44;
+
 /** 分组讨论: rooms within the meeting, each hearing and seeing itself. */
 export function Breakouts({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const { t } = useTranslation();
@@ -144,13 +149,18 @@ function Assign({ rooms }: { rooms: number }) {
           testid="breakouts-search"
         />
       )}
-      {found.length === 0 && (
-        <Text fz="sm" c="dimmed" ta="center">
-          {t('meeting.nobody')}
-        </Text>
-      )}
       {/* Of many, what is done with the rooms stays in reach below. */}
-      <Stack gap="xs" mah="40dvh" style={{ overflowY: 'auto' }}>
+      <Stack
+        gap="xs"
+        mah={TALL}
+        mih={isSearched ? `min(${TALL}, ${participants.length * ROW_PX}px)` : 0}
+        style={{ overflowY: 'auto' }}
+      >
+        {found.length === 0 && (
+          <Text fz="sm" c="dimmed" ta="center">
+            {t('meeting.nobody')}
+          </Text>
+        )}
         {found.map(({ id, name, room, asks_help: asksHelp }) => (
           <Group
             key={id}
