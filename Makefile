@@ -62,7 +62,7 @@ E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
 # Their stories take little of a machine and bear a busy one, as those of browsers do not; pages of which neither sound nor pictures
 # are measured are among the servers'.
 TELEPHONES := calls carriers dial_out doctor encryption guessing heard keypad names phone redirects sip spray strangers tones transfer
-SERVERS := access admin api authorization chat doors embed hands hosting keyboard limits lines operation rebooked reminder sign_on spoken touch upkeep web
+SERVERS := access admin api authorization chat doors embed hands hosting keyboard limits lines operation pocket rebooked reminder sign_on spoken touch upkeep web webinar
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests

@@ -15,7 +15,10 @@ use model::{BroadcastId, MeetingId, Pace, Paces, Permission, WatchAccess, check_
 use sha2::{Digest, Sha256};
 use store::{StoreError, WatchSettings};
 
-use crate::{Account, BookRefused, Conference, lockout::Lockout, login::sha256, now_ms, occurrence::as_held_next};
+use crate::{
+    Account, BookRefused, Conference, booking::options_of, lockout::Lockout, login::sha256, now_ms,
+    occurrence::as_held_next,
+};
 
 /// How long a pass is good (reliability: A13). Shorter ones would be renewed more often than a phone in a pocket can.
 pub const PASS_LASTS: Duration = Duration::from_secs(300);
@@ -51,7 +54,7 @@ const COUNTED_MAX: usize = 1_000;
 pub struct Credentials<'a> {
     /// For [`WatchAccess::Password`].
     pub password: Option<&'a str>,
-    /// The signature of the link, for [`WatchAccess::Link`].
+    /// The signature of the link, for [`WatchAccess::Link`] and [`WatchAccess::Registration`].
     pub signature: Option<&'a str>,
     /// Where he is logged in, for [`WatchAccess::Registered`].
     pub account: Option<&'a Account>,
@@ -74,6 +77,15 @@ pub enum WatchRefused {
     /// The link is not the one, or no longer.
     #[error("the link is not valid")]
     WrongLink,
+    /// He has to register for the webinar.
+    #[error("a registration is needed")]
+    RegistrationNeeded,
+    /// Its owner hasn't said whether he may watch.
+    #[error("the registration is not approved yet")]
+    NotApproved,
+    /// Its owner has said no.
+    #[error("the registration was denied")]
+    Denied,
     /// He has to log in.
     #[error("an account is needed")]
     LoginNeeded,
@@ -240,7 +252,7 @@ impl Conference {
     /// Who may watch, for somebody who may change the meeting; with the signature of its link.
     pub async fn watch_settings(&self, by: &Account, of: MeetingId) -> Result<(WatchSettings, String), BookRefused> {
         self.owned(by, of, Permission::Read).await?;
-        let settings = match self.store().watch_settings(of).await? {
+        let settings = match self.read_settings(of).await? {
             Some(settings) => settings,
             None => WatchSettings { access: WatchAccess::Public, password: None, signing_key: new_key() },
         };
@@ -264,7 +276,10 @@ impl Conference {
         access: WatchAccess,
         password: Option<String>,
     ) -> Result<(WatchSettings, String), BookRefused> {
-        self.owned(by, of, Permission::Write).await?;
+        let known = self.owned(by, of, Permission::Write).await?;
+        if access == WatchAccess::Registration || options_of(&known.options).webinar {
+            return Err(model::BadBooking::Webinar.into());
+        }
         let password = match (access, password) {
             (WatchAccess::Password, password) => {
                 Some(check_password(&password.unwrap_or_default()).map_err(model::BadBooking::Password)?)
@@ -348,6 +363,11 @@ impl Conference {
                     return Err(WatchRefused::WrongLink);
                 }
             }
+            WatchAccess::Registration => {
+                let said = admission.signature.ok_or(WatchRefused::RegistrationNeeded)?;
+                let is_live = self.shared.resources.streaming.origin().is_live(livestream);
+                self.admit_registrant(&settings, meeting, said, is_live).await?;
+            }
             WatchAccess::Registered => {
                 let account = admission.account.ok_or(WatchRefused::LoginNeeded)?;
                 let site = self.store().meeting(meeting).await?.ok_or(WatchRefused::Missing)?.site;
@@ -390,20 +410,39 @@ impl Conference {
     }
 
     /// A livestream's meeting; of one from before the server's start only its recording knows.
-    fn meeting_of(&self, livestream: BroadcastId) -> MeetingId {
+    pub(crate) fn meeting_of(&self, livestream: BroadcastId) -> MeetingId {
         let of_recording = || self.shared.resources.streaming.recordings().replay(livestream);
         let known = self.shared.registry.meeting_of(livestream);
         // A meeting's first has the meeting's id.
         known.or_else(|| Some(of_recording()?.meeting)).unwrap_or_else(|| MeetingId::new(livestream.uuid()))
     }
 
-    async fn settings_of(&self, meeting: MeetingId) -> Result<Option<WatchSettings>, StoreError> {
+    pub(crate) async fn settings_of(&self, meeting: MeetingId) -> Result<Option<WatchSettings>, StoreError> {
         if let Some(settings) = self.audience().settings.known(meeting, Instant::now()) {
             return Ok(settings);
         }
-        let settings = self.store().watch_settings(meeting).await?;
+        let settings = self.read_settings(meeting).await?;
         self.audience().settings.remember(meeting, settings.clone(), Instant::now());
         Ok(settings)
+    }
+
+    /// A webinar's are by its booking (B7), whatever was set before; its key is made when it is first asked for.
+    async fn read_settings(&self, meeting: MeetingId) -> Result<Option<WatchSettings>, StoreError> {
+        let settings = self.store().watch_settings(meeting).await?;
+        let known = self.store().meeting(meeting).await?;
+        if !known.is_some_and(|known| options_of(&known.options).webinar) {
+            return Ok(settings);
+        }
+        let settings = match settings {
+            Some(settings) => Some(settings),
+            None => {
+                let new = WatchSettings { access: WatchAccess::Public, password: None, signing_key: new_key() };
+                self.store().add_watch_settings(meeting, &new).await?;
+                // Somebody else may have been quicker.
+                self.store().watch_settings(meeting).await?
+            }
+        };
+        Ok(settings.map(|settings| WatchSettings { access: WatchAccess::Registration, password: None, ..settings }))
     }
 
     fn try_password(&self, meeting: MeetingId, right: &str, said: &str, source: IpAddr) -> Result<(), WatchRefused> {
@@ -464,7 +503,7 @@ fn is_good(settings: &WatchSettings, meeting: MeetingId, shown: &str, now_s: i64
     (now_s..=now_s + lasts + 1).contains(&until_s) && same(shown, &pass(settings, meeting, viewer, until_s))
 }
 
-fn sign(settings: &WatchSettings, text: &str) -> String {
+pub(crate) fn sign(settings: &WatchSettings, text: &str) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(settings.signing_key.as_bytes()).expect("any length is a key");
     hex::encode(&mac.chain_update(text).finalize().into_bytes()[..16])
 }

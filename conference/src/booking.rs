@@ -507,11 +507,9 @@ pub(crate) async fn opening(
     Ok(model::opening(meeting.mode, &spans, now_ms))
 }
 
-/// What an older server wrote lacks the newer options, which have their defaults, and has one that there is no more.
+/// What an older server wrote lacks the newer options, which have their defaults.
 pub(crate) fn options_of(text: &str) -> Options {
-    let mut written: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-    written.remove("webinar");
-    serde_json::from_value(written.into()).unwrap_or_default()
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -520,7 +518,7 @@ mod tests {
 
     #[test]
     fn what_was_agreed_on_with_an_older_server_holds() {
-        let kept = options_of(r#"{"host_video":false,"waiting_room":true,"webinar":false}"#);
+        let kept = options_of(r#"{"host_video":false,"waiting_room":true}"#);
         assert_eq!(kept, Options { host_video: false, waiting_room: true, ..Options::default() });
         assert_eq!(options_of("{}"), Options::default());
     }

@@ -1,6 +1,6 @@
 //! Invitations (S7): a text in Chinese and English, a calendar entry, and who has had which.
 
-mod calendar;
+pub(crate) mod calendar;
 
 use std::{collections::HashSet, fmt::Write as _};
 
@@ -63,14 +63,14 @@ pub enum Tongue {
 }
 
 impl Tongue {
-    fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Chinese => "zh",
             Self::English => "en",
         }
     }
 
-    fn of(code: &str) -> Self {
+    pub(crate) fn of(code: &str) -> Self {
         if code == "en" { Self::English } else { Self::Chinese }
     }
 }
@@ -119,7 +119,7 @@ impl Conference {
     }
 
     /// `web` is how a reader has reached the pages, where he has.
-    fn reach(&self, web: Option<String>) -> Reach {
+    pub(crate) fn reach(&self, web: Option<String>) -> Reach {
         let Reach { web: known, phones, .. } = self.shared.config.reach.clone();
         Reach { web: web.unwrap_or(known), sip: self.shared.resources.sip.get().cloned(), phones }
     }
@@ -173,12 +173,13 @@ impl Conference {
         let times = self.changed_times(&known, &occurrences);
         let info = self.info(known);
         let whole = Some((&info, occurrences.as_slice()));
-        let entry = Entry { whole, times: &times, host: &host, method: Method::Publish, sequence, attendee: None };
+        let entry =
+            Entry { whole, times: &times, host: &host, method: Method::Publish, sequence, attendee: None, words: None };
         Ok(calendar(&entry, &self.reach(Some(web))))
     }
 
     /// The times of a series that differ from the rest, each as it is held.
-    fn changed_times(&self, series: &store::Meeting, all: &[Occurrence]) -> Vec<(MeetingInfo, Occurrence)> {
+    pub(crate) fn changed_times(&self, series: &store::Meeting, all: &[Occurrence]) -> Vec<(MeetingInfo, Occurrence)> {
         let is_changed = |held: &&Occurrence| held.start_ms != held.original_ms || held.own.is_some();
         let changed = all.iter().filter(|held| series.recurrence.is_some() && is_changed(held));
         changed.map(|held| (self.info(as_held(series.clone(), held)), held.clone())).collect()
@@ -259,7 +260,7 @@ impl Conference {
             let sequence = self.store().next_sequence(&invitation.id).await?;
             self.send_invitation(meeting, &Invitation { sequence, ..invitation }, method, only).await?;
         }
-        Ok(())
+        self.tell_registrants(meeting, method, only).await
     }
 
     async fn send_invitation(
@@ -311,6 +312,7 @@ impl Conference {
                 method,
                 sequence: invitation.sequence,
                 attendee: Some(&invitation.address),
+                words: None,
             },
             reach,
         );
@@ -347,10 +349,11 @@ impl Conference {
             item(Kind::Email, &json!({"to": to, "subject": subject, "text": text}))
         };
         let mut seen = HashSet::new();
-        Ok(all.filter(|(to, _)| seen.insert(to.clone())).map(mail).collect())
+        let mails: Vec<_> = all.filter(|(to, _)| seen.insert(to.clone())).map(mail).collect();
+        Ok(mails.into_iter().chain(self.reminders_of_registrants(&info, start_ms, &host).await?).collect())
     }
 
-    async fn next_start(&self, meeting: &MeetingInfo) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn next_start(&self, meeting: &MeetingInfo) -> Result<Option<i64>, StoreError> {
         if meeting.personal {
             return Ok(None);
         }
@@ -409,7 +412,7 @@ fn zoned(ms: i64, zone: &str) -> jiff::Zoned {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone)
 }
 
-fn when(start_ms: i64, duration_min: u32, zone: &str) -> String {
+pub(crate) fn when(start_ms: i64, duration_min: u32, zone: &str) -> String {
     let (start, end) = (zoned(start_ms, zone), zoned(start_ms + i64::from(duration_min) * 60_000, zone));
     // Of UTC its name says all.
     let offset = if zone == "UTC" { String::new() } else { format!(", UTC{}", start.strftime("%:z")) };

@@ -37,6 +37,7 @@ mod stays;
 mod tests;
 mod viewer_chat;
 mod viewer_paces;
+mod webinar;
 mod whiteboard;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -74,10 +75,11 @@ pub use reminder::Reminder;
 pub use sign_on::{SignOn, SignOnConfig, SignOnRefused};
 pub use stage::StageSeat;
 pub use store::{
-    Answer, AuditEntry, Bookmark, Call, CallKind, EncoderToken, Occurrence, Page, Period, Registration, Room, Site,
-    WatchSettings, Webhook,
+    Answer, AuditEntry, Bookmark, Call, CallKind, EncoderToken, Occurrence, Page, Period, Registrant, Registration,
+    Room, Site, WatchSettings, Webhook,
 };
 pub use viewer_chat::{QuestionNews, ViewerNews, ViewerRefused};
+pub use webinar::{Attendee, RegisterRefused, Registered};
 pub use whiteboard::Drawings;
 
 use calling::Calling;

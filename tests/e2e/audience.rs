@@ -305,7 +305,7 @@ async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Re
     assert_eq!(booked.status, 201, "{}", booked.body);
     let text = |of: &str| booked.body[of].as_str().map(str::to_owned).context("a booking");
     let (id, number, web) = (text("id")?, text("number")?, server.web);
-    let card = format!("[data-number='{number}']");
+    let (card, door) = (format!("[data-number='{number}']"), format!("http://{web}/j/{number}"));
     let (mut owner, address, link) = tokio::task::spawn_blocking(move || -> Result<(Browser, String, String)> {
         let mut owner = Browser::start_on(Devices::NoCamera)?;
         owner.login(web, "host", PASSWORD)?;
@@ -354,7 +354,20 @@ async fn its_owner_chooses_who_may_watch_and_has_the_address_to_hand_out() -> Re
         owner.click_at(&format!("{card} [data-testid=meeting-start]"))?;
         owner.enter("韩梅梅", "")?;
         owner.click("start-broadcast")?;
-        owner.see(&format!("[data-testid=watch-link][href='{link}']"))
+        owner.see(&format!("[data-testid=watch-link][href='{link}']"))?;
+        // Who may not hand it out, though he helps, has none rather than one that lets nobody in.
+        let mut helper = Browser::start_on(Devices::NoCamera)?;
+        helper.open(&door)?;
+        helper.enter("李雷", "")?;
+        crate::web::from_row(&mut owner, "李雷", "row-make-co-host")?;
+        helper.until("window.huitong.me.role === 'co_host'")?;
+        helper.see("[data-testid=broadcast][data-state=live]")?;
+        helper.until(
+            "performance.getEntriesByType('resource').some(({ name, responseEnd }) => name.includes('/broadcasts/') && responseEnd > 0)",
+        )?;
+        helper.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")?;
+        assert_eq!(helper.evaluate("document.querySelector('[data-testid=watch-link]') === null")?, true);
+        Ok(())
     })
     .await?
 }

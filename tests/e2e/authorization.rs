@@ -39,6 +39,10 @@ fn expected(route: &str) -> Option<(&'static str, Value)> {
         }
         // The watch page is public unless its meeting's owner says otherwise: tests/e2e/audience.rs.
         "POST /broadcasts/{id}/viewers" => (ALL, json!({"viewer": "00112233445566778899aabbccddeeff"})),
+        // Of a webinar, which this meeting is not: tests/e2e/webinar.rs.
+        "POST /broadcasts/{id}/registrations" => (NOBODY, json!({"name": "乙", "email": "b@example.com"})),
+        "GET /meetings/{id}/registrants" | "GET /meetings/{id}/registrants.csv" => (HIS, Value::Null),
+        "PUT /meetings/{id}/registrants/{registrant}" => (NOBODY, json!({"approved": true})),
         "GET /meetings/{id}/networks" => (HIS, Value::Null),
         "GET /meetings/{id}/watch" => (HIS, Value::Null),
         "PUT /meetings/{id}/watch" => (HIS, json!({"access": "public"})),

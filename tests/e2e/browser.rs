@@ -170,8 +170,7 @@ fn a_livestream_shows_who_speaks_with_all_voices_and_outlives_its_studio() -> Re
 
     host.click("start-broadcast")?;
     host.see("[data-testid=broadcast][data-state=live]")?;
-    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
-    let watch = watch.as_str().unwrap_or_default().to_owned();
+    let watch = host.watch_address()?;
     let mut viewer = Browser::start(GUEST, Colour::Green)?;
     let opened = Instant::now();
     viewer.open(&watch)?;

@@ -76,9 +76,9 @@ fn pictures_of_the_docs() -> Result<()> {
     guest.until(film)?;
     guest.screenshot(&out.join("meeting-phone-dark.png"))?;
 
-    let link = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+    let link = host.watch_address()?;
     let mut viewer = somebody("en-US", "0x333333", 0.0)?;
-    viewer.open(link.as_str().unwrap_or_default())?;
+    viewer.open(&link)?;
     viewer.see("[data-state=playing]")?;
     viewer.until("document.querySelector('video').currentTime > 4")?;
     viewer.screenshot(&out.join("watch.png"))?;

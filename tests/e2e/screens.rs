@@ -498,8 +498,7 @@ fn on_air(visitor: &Visitor, server: &Server, host: &mut Browser, guest: &mut Br
     guest.click("prejoin-join")?;
     guest.see("[data-testid=prejoin-problem][data-code=removed]")?;
     visitor.at(guest, "not-again")?;
-    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
-    guest.open(watch.as_str().context("an address")?)?;
+    guest.open(&host.watch_address()?)?;
     guest.see("[data-state=playing]")?;
     guest.until("document.querySelector('video').currentTime > 2")?;
     visitor.at(guest, "watch")?;

@@ -93,9 +93,9 @@ fn pictures_documents_and_pages_are_seen_by_all_and_by_the_audience() -> Result<
     // While it is live, the audience sees it too.
     host.click("start-broadcast")?;
     host.see("[data-testid=broadcast][data-state=live]")?;
-    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+    let watch = host.watch_address()?;
     let mut viewer = Browser::start(0.0, Colour::Green)?;
-    viewer.open(watch.as_str().unwrap_or_default())?;
+    viewer.open(&watch)?;
     viewer.see_colour(&by_id("watch-video"), Colour::Red)?;
     host.click("page-on")?;
     viewer.see_colour(&by_id("watch-video"), Colour::Blue)?;

@@ -7,7 +7,7 @@ use tests::{Browser, Client, Devices, Server, by_id};
 use crate::sharing::see_ink;
 
 /// Nothing is wider than the screen, and what is to be touched lies within it and under nothing else.
-fn is_at_hand(page: &mut Browser, ids: &[&str]) -> Result<()> {
+pub(crate) fn is_at_hand(page: &mut Browser, ids: &[&str]) -> Result<()> {
     assert_eq!(page.evaluate("document.documentElement.scrollWidth")?, 390);
     for id in ids {
         let selector = by_id(id);

@@ -30,8 +30,8 @@ pub(crate) fn live(server: &Server) -> Result<(Browser, String)> {
     host.join(server.web, &server.meeting, "韩梅梅", "")?;
     host.click("start-broadcast")?;
     host.see("[data-testid=broadcast][data-state=live]")?;
-    let watch = host.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
-    Ok((host, watch.as_str().unwrap_or_default().to_owned()))
+    let watch = host.watch_address()?;
+    Ok((host, watch))
 }
 
 // product: B1, B6
@@ -312,8 +312,7 @@ fn a_page_left_open_shows_each_livestream_of_its_meeting() -> Result<()> {
     for is_over in [false, true, false] {
         host.click("start-broadcast")?;
         host.see("[data-testid=broadcast][data-state=live]")?;
-        let link = host.evaluate("new URL(document.querySelector('[data-testid=watch-link]').href).pathname")?;
-        assert_eq!(link, format!("/watch/{id}"), "one address for all");
+        assert_eq!(host.watch_address()?, format!("http://{}/watch/{id}", server.web), "one address for all");
         viewer.see("[data-state=playing]")?;
         viewer.until("document.querySelector('video').currentTime > 0.5")?;
         viewer.see("[data-testid=watch-chat]")?;

@@ -1,11 +1,13 @@
 //! The pages as people use them, each story through several screens.
 
+use std::{net::TcpListener, time::Duration};
+
 use anyhow::{Context, Result};
 use serde_json::json;
 use tests::{Browser, Client, Colour, Devices, PASSWORD, Server, by_id};
 
 use crate::{
-    api::{MailServer, read_mail},
+    api::{MailServer, read_mail, receive},
     troubles::SIZES,
 };
 
@@ -318,8 +320,12 @@ fn an_account_is_its_owners_on_a_telephone_too() -> Result<()> {
 
 fn own_an_account(mut page: Browser) -> Result<()> {
     let mail = MailServer::start()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = Server::start_with(&[
         ("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address)),
+        ("HUITONG_SMS__URL", &format!("http://{}/messages", listener.local_addr()?)),
+        ("HUITONG_SMS__FORM", "true"),
+        ("HUITONG_SMS__BODY", "To={to}&Body={text}"),
         ("HUITONG_SUPPORT__URL", "https://help.example.com/"),
         // Without quotes it would be read as a number.
         ("HUITONG_SUPPORT__HOTLINE", "\"400 800 1234\""),
@@ -362,6 +368,7 @@ fn own_an_account(mut page: Browser) -> Result<()> {
     page.see("[data-testid=account-menu] img")?;
     page.fill("profile-name", "李小雷")?;
     page.fill("profile-email", "li@example.com")?;
+    page.fill("profile-mobile", "+8613812345678")?;
     page.click("profile-save")?;
     page.until("document.querySelector('[data-testid=account-menu]').innerText.includes('李小雷')")?;
     is_sound(&mut page, "the profile")?;
@@ -427,8 +434,25 @@ fn own_an_account(mut page: Browser) -> Result<()> {
     is_sound(&mut page, "a new password")?;
     new_password(&mut page, "Fourth-2026")?;
     page.see(&by_id("reset-done"))?;
+    // Once more, by a code: a wrong one is none.
+    let messages = receive(listener, &[201]);
+    page.open(&format!("{home}forgot"))?;
+    segment(&mut page, "forgot-by", "By text message")?;
+    page.fill("forgot-name", "member")?;
+    page.click("forgot-submit")?;
+    let (_, body) = messages.recv_timeout(Duration::from_secs(30))?;
+    let sent = reqwest::Url::parse(&format!("http://sms/?{body}"))?;
+    let text = sent.query_pairs().find(|(name, _)| name == "Body").context("a text")?.1.into_owned();
+    let code = text.split(|digit: char| !digit.is_ascii_digit()).find(|digits| digits.len() > 4).context("a code")?;
+    page.fill("forgot-code", if code == "111111" { "222222" } else { "111111" })?;
+    new_password(&mut page, "Fifth-2026")?;
+    page.see(&by_id("password-problem"))?;
+    is_sound(&mut page, "a code")?;
+    page.fill("forgot-code", code)?;
+    page.click("password-submit")?;
+    page.see(&by_id("reset-done"))?;
     page.open(&home)?;
-    type_login(&mut page, "member", "Fourth-2026")?;
+    type_login(&mut page, "member", "Fifth-2026")?;
     page.see(&by_id("account-menu"))?;
     page.miss(&by_id("initial-password"))?;
 

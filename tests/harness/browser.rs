@@ -282,6 +282,13 @@ impl Browser {
         self.call("evaluate", &json!([expression]))
     }
 
+    /// Where the livestream of the meeting that the page is in is watched, once that is known.
+    pub fn watch_address(&mut self) -> Result<String> {
+        self.until("document.querySelector('[data-testid=watch-link]') !== null")?;
+        let link = self.evaluate("document.querySelector('[data-testid=watch-link]').href")?;
+        Ok(link.as_str().context("an address")?.to_owned())
+    }
+
     /// Cuts the network off, or gives it back.
     pub fn set_offline(&mut self, on: bool) -> Result<()> {
         self.call("offline", &json!([on])).map(drop)

@@ -47,7 +47,7 @@ use live::Front;
 use origins::Origins;
 pub use sip_socket::SipSocket;
 use tally::Tally;
-use throttle::{FORGOTTEN, Throttle};
+use throttle::{FORGOTTEN, REGISTERING, Throttle};
 pub use tls::{Certificate, CertificateError};
 pub use turn::TurnConfig;
 
@@ -132,6 +132,8 @@ pub(crate) struct Parts {
     pub(crate) public_url: Option<String>,
     /// Who asks for new passwords.
     pub(crate) forgotten: Throttle,
+    /// For webinars.
+    pub(crate) registering: Throttle,
     /// Who joins.
     pub(crate) joins: Throttle,
     /// Who begins to watch by WebRTC.
@@ -179,6 +181,7 @@ impl Web {
             origins,
             public_url,
             forgotten: Throttle::new(FORGOTTEN),
+            registering: Throttle::new(REGISTERING),
             joins: Throttle::of_joins(config.joins_per_second),
             watching: Throttle::of_watching(config.joins_per_second),
             tally: Arc::default(),

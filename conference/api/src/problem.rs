@@ -115,6 +115,12 @@ problems! {
     BadCapacity = "bad_capacity", BAD_REQUEST, "会议方数超出范围", "The capacity is out of range";
     BadRoom = "bad_room", BAD_REQUEST, "请选择会议室", "Choose a room";
     NoLivestream = "no_livestream", CONFLICT, "本站点未开通互动直播", "Livestreaming isn’t available on this site";
+    BadWebinar = "bad_webinar", BAD_REQUEST, "网络研讨会需开启互动直播，观众须报名后观看", "A webinar needs a livestream, and people register to watch it";
+    WebinarFull = "webinar_full", CONFLICT, "报名人数已满", "Registration is full";
+    BadOrganisation = "bad_organisation", BAD_REQUEST, "单位名称不符合要求", "The organization isn’t allowed";
+    RegistrationNeeded = "registration_needed", FORBIDDEN, "观看此直播需要报名", "You need to register to watch this livestream";
+    NotApproved = "not_approved", FORBIDDEN, "报名正在等待审核", "Your registration is waiting for approval";
+    RegistrationDenied = "registration_denied", FORBIDDEN, "报名未通过审核", "Your registration wasn’t approved";
     NotLive = "not_live", CONFLICT, "直播尚未开启", "There is no livestream right now";
     BadPushUrl = "bad_push_url", BAD_REQUEST, "推流地址应以 rtmp://、rtmps:// 或 srt:// 开头，并包含服务器和串流密钥", "The stream URL must start with rtmp://, rtmps:// or srt:// and include the server and stream key";
     NoSuchPush = "no_such_push", NOT_FOUND, "没有这路推流", "It isn’t being streamed there";

@@ -11,6 +11,9 @@ use model::{Pace, Paces};
 /// A person who mistypes his name, and not a machine that sends mail to all of ours.
 pub(crate) const FORGOTTEN: Pace = Pace { at_once: 10.0, per_second: 10.0 / 600.0 };
 
+/// A department behind one address, and not a machine that has us send mail to everybody.
+pub(crate) const REGISTERING: Pace = Pace { at_once: 100.0, per_second: 100.0 / 3_600.0 };
+
 /// All of a large office at once when its network comes back, in seconds of what may come in the long run.
 const OFFICE_S: f64 = 60.0;
 

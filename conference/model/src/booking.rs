@@ -46,6 +46,10 @@ pub struct Options {
     pub livestream: bool,
     /// The meeting is recorded from its start.
     pub recording: bool,
+    /// Its livestream is a webinar's (网络研讨会, B7): who wants to watch registers. Needs [`Self::livestream`].
+    pub webinar: bool,
+    /// Who registers for the webinar waits for its owner's word.
+    pub approval: bool,
 }
 
 impl Default for Options {
@@ -58,6 +62,8 @@ impl Default for Options {
             waiting_room: false,
             livestream: false,
             recording: false,
+            webinar: false,
+            approval: false,
         }
     }
 }
@@ -171,6 +177,9 @@ pub enum BadBooking {
     /// The site has no livestream.
     #[error("this site has no livestream")]
     Livestream,
+    /// A webinar is watched, and by who has registered.
+    #[error("a webinar has a livestream, which is watched by who has registered")]
+    Webinar,
     /// The recurrence.
     #[error(transparent)]
     Recurrence(#[from] BadRecurrence),
@@ -184,6 +193,9 @@ pub fn plan(request: &BookingRequest, booker: &Booker, now_ms: i64) -> Result<Pl
     if request.options.livestream && !booker.livestream {
         return Err(BadBooking::Livestream);
     }
+    if request.options.webinar && !request.options.livestream {
+        return Err(BadBooking::Webinar);
+    }
     let start = request.start_ms.unwrap_or(now_ms);
     if start < now_ms - LATE_MS_MAX || start > now_ms + AHEAD_MS_MAX {
         return Err(BadBooking::Start);
@@ -192,10 +204,7 @@ pub fn plan(request: &BookingRequest, booker: &Booker, now_ms: i64) -> Result<Pl
     if !(DURATION_MIN_MIN..=DURATION_MIN_MAX).contains(&duration_min) {
         return Err(BadBooking::Duration);
     }
-    let early_start_min = request.early_start_min;
-    if !matches!(early_start_min, 0 | 30 | 60) {
-        return Err(BadBooking::EarlyStart);
-    }
+    let early_start_min = check_early_start(request.early_start_min)?;
     let (capacity, demand) = demand(request, booker)?;
     let starts_ms = starts(start, &request.zone, request.recurrence.as_deref())?;
     let plan = Plan { title, password, duration_min, early_start_min, capacity, demand, starts_ms };
@@ -203,6 +212,11 @@ pub fn plan(request: &BookingRequest, booker: &Booker, now_ms: i64) -> Result<Pl
         return Err(BadRecurrence::Overlap.into());
     }
     Ok(plan)
+}
+
+/// How early a meeting may be entered, in minutes: one of those a booking is offered.
+pub fn check_early_start(minutes: u32) -> Result<u32, BadBooking> {
+    if matches!(minutes, 0 | 30 | 60) { Ok(minutes) } else { Err(BadBooking::EarlyStart) }
 }
 
 fn demand(request: &BookingRequest, booker: &Booker) -> Result<(u32, Demand), BadBooking> {

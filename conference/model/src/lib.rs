@@ -27,7 +27,7 @@ mod watch;
 pub use account::{AccountRole, Actor, BookingMode, Object, Permission, authorize};
 pub use booking::{
     BadBooking, Booker, BookingRequest, CAPACITY_MAX, DURATION_MIN_DEFAULT, DURATION_MIN_MAX, Opening, Options, Plan,
-    opening, plan, slots, span,
+    check_early_start, opening, plan, slots, span,
 };
 pub use calling::{Bill, CALLING_DAY_MS, CallingLedger, CallingPolicy, CallingUsed};
 pub use command::{Action, Command, Join, Refusal, Rules, Terms};

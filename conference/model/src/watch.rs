@@ -17,11 +17,13 @@ pub enum WatchAccess {
     Link,
     /// Who is logged in with an account of the meeting's site.
     Registered,
+    /// Who has registered for the webinar that it is (B7). By the booking: nobody else sets it.
+    Registration,
 }
 
 impl WatchAccess {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Public, Self::Password, Self::Link, Self::Registered];
+    pub const ALL: [Self; 5] = [Self::Public, Self::Password, Self::Link, Self::Registered, Self::Registration];
 
     /// Its name.
     #[must_use]
@@ -31,6 +33,7 @@ impl WatchAccess {
             Self::Password => "password",
             Self::Link => "link",
             Self::Registered => "registered",
+            Self::Registration => "registration",
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) method: Method,
     pub(crate) sequence: i64,
     pub(crate) attendee: Option<&'a str>,
+    /// What it says, and where it is, for who is no participant; as participants are told where there is none.
+    pub(crate) words: Option<(&'a str, &'a str)>,
 }
 
 /// A calendar with the entry and the zone it is told in.
@@ -95,8 +97,16 @@ fn event(
     ics.line(&format!("DTEND;TZID={zone}:{}", local(end, zone)));
     which(ics);
     ics.text("SUMMARY", &meeting.title);
-    ics.text("DESCRIPTION", &text(meeting, None, entry.host, reach, Tongue::Chinese, zone));
-    ics.text("LOCATION", &link(meeting, reach));
+    match entry.words {
+        Some((description, location)) => {
+            ics.text("DESCRIPTION", description);
+            ics.text("LOCATION", location);
+        }
+        None => {
+            ics.text("DESCRIPTION", &text(meeting, None, entry.host, reach, Tongue::Chinese, zone));
+            ics.text("LOCATION", &link(meeting, reach));
+        }
+    }
     ics.line(&format!("ORGANIZER;CN={}:mailto:{}", parameter(entry.host), organizer(reach)));
     if let Some(address) = entry.attendee {
         ics.line(&format!("ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=FALSE:mailto:{address}"));

@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 /// Each with its file's name, `NUMBER_WHAT.sql`. A step that was published is never changed: databases remember its checksum.
-const STEPS: [(&str, &str); 18] = [
+const STEPS: [(&str, &str); 19] = [
     (include_str!("../migrations/0001_first.sql"), "0001_first.sql"),
     (include_str!("../migrations/0002_booking.sql"), "0002_booking.sql"),
     (include_str!("../migrations/0003_sign_on.sql"), "0003_sign_on.sql"),
@@ -26,6 +26,7 @@ const STEPS: [(&str, &str); 18] = [
     (include_str!("../migrations/0021_registration_path.sql"), "0021_registration_path.sql"),
     (include_str!("../migrations/0022_times_of_their_own.sql"), "0022_times_of_their_own.sql"),
     (include_str!("../migrations/0023_reported_quality.sql"), "0023_reported_quality.sql"),
+    (include_str!("../migrations/0024_registrants.sql"), "0024_registrants.sql"),
 ];
 
 /// All steps, in order.

@@ -34,6 +34,16 @@ impl Store {
         Ok(Some(WatchSettings { access, password: maybe(&row, "password")?, signing_key: row.try_get("signing_key")? }))
     }
 
+    /// Unless there are some already.
+    pub async fn add_watch_settings(&self, of: MeetingId, settings: &WatchSettings) -> Result<(), StoreError> {
+        let text = "INSERT INTO watch_access (meeting_id, access, password, signing_key) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (meeting_id) DO NOTHING";
+        let query = sqlx::query(text).bind(of.to_string()).bind(settings.access.as_str());
+        let query = query.bind(settings.password.clone().unwrap_or_default()).bind(&settings.signing_key);
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Writes them anew.
     pub async fn set_watch_settings(&self, of: MeetingId, settings: &WatchSettings) -> Result<(), StoreError> {
         let text = "INSERT INTO watch_access (meeting_id, access, password, signing_key) VALUES ($1, $2, $3, $4)

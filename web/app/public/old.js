@@ -7,38 +7,40 @@
     'toReversed' in [] &&
     (!root || 'RTCPeerConnection' in window);
   if (isNew) return;
+  var WORDS = {
+    'zh-CN': {
+      title: '浏览器版本过旧',
+      noMeetings: '此浏览器版本过旧，无法参加会议。',
+      noLivestreams: '此浏览器版本过旧，无法观看直播。',
+      newer: '请更新浏览器，或改用新版 Chrome、Edge、Firefox、Safari。也可以用电话拨打接入号码入会。',
+    },
+    en: {
+      title: 'Browser too old',
+      noMeetings: 'This browser is too old for meetings.',
+      noLivestreams: 'This browser is too old for livestreams.',
+      newer:
+        'Update it, or use a current version of Chrome, Edge, Firefox or Safari. You can also dial in by phone.',
+    },
+  };
   var box = document.createElement('div');
   box.setAttribute('data-testid', 'old-browser');
   box.style.cssText = 'max-width:32em;margin:12vh auto;padding:0 24px;font:16px/1.6 sans-serif';
   var logo = document.createElement('img');
   logo.src = '/favicon.svg';
-  logo.alt = '会通';
+  logo.alt = '';
   logo.style.cssText = 'width:56px;height:56px';
   box.appendChild(logo);
-  var newer = {
-    'zh-CN': '请更新浏览器，或改用新版 Chrome、Edge、Firefox、Safari。也可以用电话拨打接入号码入会。',
-    en: 'Update it, or use a current version of Chrome, Edge, Firefox or Safari. You can also dial in by phone.',
-  };
-  [
-    ['h1', 'zh-CN', '浏览器版本过旧'],
-    [
-      'p',
-      'zh-CN',
-      (root ? '此浏览器版本过旧，无法参加会议。' : '此浏览器版本过旧，无法观看直播。') + newer['zh-CN'],
-    ],
-    ['h2', 'en', 'Browser too old'],
-    [
-      'p',
-      'en',
-      (root ? 'This browser is too old for meetings. ' : 'This browser is too old for livestreams. ') +
-        newer.en,
-    ],
-  ].forEach(function (words) {
-    var line = document.createElement(words[0]);
-    line.lang = words[1];
-    if (words[0] !== 'p') line.style.cssText = 'margin:16px 0 0;font-size:20px';
-    line.appendChild(document.createTextNode(words[2]));
-    box.appendChild(line);
+  ['zh-CN', 'en'].forEach(function (language, at) {
+    var words = WORDS[language];
+    var put = function (kind, text) {
+      var line = document.createElement(kind);
+      line.lang = language;
+      if (kind !== 'p') line.style.cssText = 'margin:16px 0 0;font-size:20px';
+      line.appendChild(document.createTextNode(text));
+      box.appendChild(line);
+    };
+    put(at === 0 ? 'h1' : 'h2', words.title);
+    put('p', (root ? words.noMeetings : words.noLivestreams) + (language === 'en' ? ' ' : '') + words.newer);
   });
   var dial = document.createElement('div');
   dial.id = 'dial';

@@ -67,6 +67,7 @@ export type {
   Piece,
   RecordingInfo,
   Reminder,
+  Registrant,
   WatchAccess,
   WatchSettings,
   Whiteboard,

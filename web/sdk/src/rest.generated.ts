@@ -20,7 +20,7 @@ export type AccountRole = 'operator' | 'administrator' | 'member';
  * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "WatchAccess".
  */
-export type WatchAccess = 'public' | 'password' | 'link' | 'registered';
+export type WatchAccess = 'public' | 'password' | 'link' | 'registered' | 'registration';
 /**
  * This interface was referenced by `RestApi`'s JSON-Schema
  * via the `definition` "By".
@@ -99,7 +99,7 @@ export interface AttendBody {
    */
   password?: string | null;
   /**
-   * What the link has after its `#`, where access is by link.
+   * What the link has after its `#`, where access is by link or by registration.
    */
   signature?: string | null;
   /**
@@ -189,6 +189,7 @@ export interface BookBody {
  * via the `definition` "Options".
  */
 export interface Options {
+  approval?: boolean | null;
   host_video?: boolean | null;
   join_before_host?: boolean | null;
   livestream?: boolean | null;
@@ -196,6 +197,7 @@ export interface Options {
   participant_video?: boolean | null;
   recording?: boolean | null;
   waiting_room?: boolean | null;
+  webinar?: boolean | null;
 }
 /**
  * A page its owner shares often.
@@ -486,6 +488,13 @@ export interface Create {
    */
   password: string;
   role?: AccountRole | null;
+}
+/**
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "DecisionBody".
+ */
+export interface DecisionBody {
+  approved: boolean;
 }
 /**
  * This interface was referenced by `RestApi`'s JSON-Schema
@@ -1013,6 +1022,75 @@ export interface RecordingView {
    * Where its audience can see it: with the signature, where access is by link.
    */
   watch?: string | null;
+}
+/**
+ * What became of it.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "RegisteredView".
+ */
+export interface RegisteredView {
+  /**
+   * What the watch address has after its `#` for him; absent where the address was `known`.
+   */
+  signature?: string | null;
+  /**
+   * `approved`: he may watch. `waiting`: once the owner has said so. `known`: that address was registered before, and has been sent
+   * its link again where it may watch.
+   */
+  state: string;
+}
+/**
+ * Who has registered, and how long he has watched.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "RegistrantView".
+ */
+export interface RegistrantView {
+  email: string;
+  /**
+   * When his page was first there while it was live.
+   */
+  first?: string | null;
+  id: string;
+  /**
+   * And last.
+   */
+  last?: string | null;
+  name: string;
+  /**
+   * May be empty.
+   */
+  organisation: string;
+  registered: string;
+  /**
+   * `waiting`, `approved` or `denied`.
+   */
+  state: string;
+  /**
+   * To the minute.
+   */
+  watched_seconds: number;
+}
+/**
+ * Who wants to watch.
+ *
+ * This interface was referenced by `RestApi`'s JSON-Schema
+ * via the `definition` "RegistrationBody".
+ */
+export interface RegistrationBody {
+  /**
+   * Where his link is sent.
+   */
+  email: string;
+  /**
+   * 1 to 40 characters.
+   */
+  name: string;
+  /**
+   * At most 80 characters.
+   */
+  organisation?: string;
 }
 /**
  * A meeting that begins soon.

@@ -32,6 +32,8 @@ export type BroadcastInfo = wire.BroadcastView;
 /** Who may watch a livestream. */
 export type WatchAccess = wire.WatchAccess;
 export type WatchSettings = wire.SettingsView;
+/** Who has registered for a webinar. */
+export type Registrant = wire.RegistrantView;
 /** What an encoder comes into a meeting by; the token itself is shown once. */
 export type EncoderToken = wire.EncoderTokenView;
 export type NewEncoderToken = wire.NewEncoderTokenView;
@@ -283,6 +285,21 @@ export class Rest {
   /** Sets who may watch; links handed out before are void. */
   setWatchSettings(id: string, access: WatchAccess, password?: string): Promise<WatchSettings> {
     return this.#ask('PUT', `/meetings/${id}/watch`, { access, ...(password && { password }) });
+  }
+
+  /** Who has registered for a webinar, in order of coming. */
+  async registrants(id: string): Promise<Registrant[]> {
+    return (await this.#ask<Piece<Registrant>>('GET', `/meetings/${id}/registrants`)).items;
+  }
+
+  /** Says whether somebody may watch; who may is sent his link. */
+  decideRegistrant(id: string, registrant: string, approved: boolean): Promise<void> {
+    return this.#ask('PUT', `/meetings/${id}/registrants/${registrant}`, { approved });
+  }
+
+  /** Where they are as a table, with how long each has watched. */
+  registrantsTable(id: string): string {
+    return `${this.#server}/api/v1/meetings/${id}/registrants.csv`;
   }
 
   /** By what encoders come into a meeting; none where they may not. */

@@ -1,9 +1,18 @@
 /** Telling the server that somebody watches, and being let in where not everyone may. */
 
-export type Access = 'public' | 'password' | 'link' | 'registered';
+export type Access = 'public' | 'password' | 'link' | 'registered' | 'registration';
 
 /** Why nobody is let in yet. */
-export type Barred = 'password' | 'wrongPassword' | 'tries' | 'link' | 'login' | 'notYours';
+export type Barred =
+  | 'password'
+  | 'wrongPassword'
+  | 'tries'
+  | 'link'
+  | 'login'
+  | 'notYours'
+  | 'register'
+  | 'awaiting'
+  | 'declined';
 
 export interface Attendance {
   viewers: number;
@@ -20,6 +29,9 @@ const CODES: Record<string, Barred> = {
   wrong_link: 'link',
   not_logged_in: 'login',
   not_allowed: 'notYours',
+  registration_needed: 'register',
+  not_approved: 'awaiting',
+  registration_denied: 'declined',
 };
 
 /** What the server's refusal means to the viewer; null when it is no refusal of that kind. */
@@ -45,7 +57,7 @@ export class Attending {
   private readonly password: string;
   /** By what the server knows this viewer. */
   readonly viewer = remembered('huitong.viewer', drawViewer);
-  private readonly signature = location.hash.slice(1);
+  private signature = location.hash.slice(1);
 
   constructor(private readonly id: string) {
     this.password = `huitong.watch.${id}`;
@@ -53,6 +65,12 @@ export class Attending {
 
   setPassword(password: string): void {
     sessionStorage.setItem(this.password, password);
+  }
+
+  /** What one's own link ends in: reloading the page asks for nothing again. */
+  setSignature(signature: string): void {
+    this.signature = signature;
+    history.replaceState(null, '', `#${signature}`);
   }
 
   async attend(): Promise<Attendance | Barred> {

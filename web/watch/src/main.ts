@@ -2,6 +2,7 @@ import { ATTEND_MS, type Access, type Attendance, Attending, type Barred } from 
 import { Beside } from './beside';
 import { Controls } from './controls';
 import type { Player, Playing } from './player';
+import { Registering } from './registering';
 import { type Known, type View, askAgainAfter, viewOf } from './watching';
 import { currentLanguage, otherLanguage, startWords, word } from './words';
 
@@ -132,6 +133,23 @@ const beside = new Beside(
     if (isOn) stop();
     else goOn();
     render();
+  },
+);
+
+const registering = new Registering(
+  {
+    form: element('registering') as HTMLFormElement,
+    name: element('register-name') as HTMLInputElement,
+    email: element('register-email') as HTMLInputElement,
+    organisation: element('register-organisation') as HTMLInputElement,
+    problem: element('register-problem'),
+    submit: element('register') as HTMLButtonElement,
+  },
+  id,
+  attending,
+  () => {
+    render();
+    void ask();
   },
 );
 
@@ -328,7 +346,11 @@ function render(): void {
     'data-over-picture',
     poster !== '' || (video.readyState >= 2 && now !== 'ended'),
   );
-  parts.words.textContent = isPlaying ? '' : word(now === 'barred' ? (barred ?? 'barred') : now);
+  const isRegistering = now === 'barred' && barred === 'register';
+  parts.player.toggleAttribute('data-registering', isRegistering);
+  registering.render(isRegistering);
+  const why = isRegistering ? registering.word() : (barred ?? 'barred');
+  parts.words.textContent = isPlaying ? '' : word(now === 'barred' ? why : now);
   parts.entry.hidden = now !== 'barred' || !['password', 'wrongPassword', 'tries'].includes(barred ?? '');
   parts.login.hidden = now !== 'barred' || !['login', 'notYours'].includes(barred ?? '');
   parts.password.placeholder = word('passwordField');
@@ -354,14 +376,15 @@ function renderTitle(): void {
 /** Who invites, how many watch, and when it begins. */
 function renderAbout(now: View): void {
   parts.host.textContent = info?.host ? word('hostedBy', info.host) : '';
-  const isPoster = now === 'waiting';
+  // Who is to register reads for what.
+  const isPoster = now === 'waiting' || (now === 'barred' && barred === 'register');
   parts.posterTitle.hidden = parts.posterHost.hidden = !isPoster;
   parts.posterTitle.textContent = isPoster ? (info?.title ?? '') : '';
   parts.posterHost.textContent = isPoster ? parts.host.textContent : '';
   const { viewers = 0, viewers_peak = 0 } = info ?? {};
   parts.viewers.hidden = now === 'waiting' || viewers === 0;
   parts.viewers.textContent = `${word('viewers', `${viewers}`)} · ${word('peak', `${viewers_peak}`)}`;
-  const start = info?.start && now === 'waiting' ? new Date(info.start) : null;
+  const start = info?.start && isPoster ? new Date(info.start) : null;
   parts.planned.hidden = start === null || start.getTime() < Date.now();
   if (start) {
     const text = start.toLocaleString(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' });

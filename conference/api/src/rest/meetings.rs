@@ -32,6 +32,8 @@ struct OptionsView {
     waiting_room: Option<bool>,
     livestream: Option<bool>,
     recording: Option<bool>,
+    webinar: Option<bool>,
+    approval: Option<bool>,
 }
 
 /// A meeting as its owner sees it.
@@ -138,6 +140,7 @@ pub(super) fn book_problem(caller: &Caller, refused: BookRefused) -> Problem {
                 .because(say(format!("方数应为2至{max}"), format!("it must be 2 to {max}"))),
             BadBooking::Room => caller.problem(Code::BadRoom),
             BadBooking::Livestream => caller.problem(Code::NoLivestream),
+            BadBooking::Webinar => caller.problem(Code::BadWebinar),
             BadBooking::Recurrence(BadRecurrence::Zone(zone)) => caller.problem(Code::BadZone).because(zone),
             BadBooking::Recurrence(bad) => caller.problem(Code::BadRecurrence).because(bad.to_string()),
         },
@@ -519,7 +522,7 @@ struct TextView {
     text: String,
 }
 
-fn tongue(caller: &Caller, code: Option<&str>) -> Tongue {
+pub(super) fn tongue(caller: &Caller, code: Option<&str>) -> Tongue {
     match code.map_or(caller.language, Language::from_tag) {
         Language::Chinese => Tongue::Chinese,
         Language::English => Tongue::English,

@@ -16,6 +16,7 @@ mod sharing;
 mod sign_on;
 mod sites;
 mod watch;
+mod webinar;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -84,6 +85,7 @@ fn described() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
         .merge(prompts::routes())
         .routes(routes!(by_number))
         .merge(watch::routes())
+        .merge(webinar::routes())
         .routes(routes!(info))
         .split_for_parts();
     let paths = std::mem::take(&mut document.paths.paths);

@@ -305,7 +305,7 @@ async fn capacity(
 ) -> Result<Json<CapacityView>, Problem> {
     let by = caller.logged_in(&app).await?;
     let duration = duration(&caller, params.duration)?;
-    let early = params.early_start.unwrap_or(0).min(60);
+    let early = early_start(&caller, params.early_start)?;
     let within = model::span(params.start.as_millisecond(), duration, early);
     let found = app.conference.capacity(&by, within).await.map_err(|refused| book_problem(&caller, refused))?;
     let rooms = found.rooms.into_iter().map(|(room, free)| FreeRoom { room: room.into(), free }).collect();
@@ -315,6 +315,11 @@ async fn capacity(
 fn duration(caller: &Caller, minutes: u32) -> Result<u32, Problem> {
     let good = (15..=model::DURATION_MIN_MAX).contains(&minutes);
     if good { Ok(minutes) } else { Err(book_problem(caller, BookRefused::Bad(model::BadBooking::Duration))) }
+}
+
+/// None of it where nothing is said.
+fn early_start(caller: &Caller, minutes: Option<u32>) -> Result<u32, Problem> {
+    model::check_early_start(minutes.unwrap_or(0)).map_err(|bad| book_problem(caller, BookRefused::Bad(bad)))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -354,7 +359,7 @@ async fn free_slots(
     let duration = duration(&caller, params.duration)?;
     let zone = params.zone.as_deref().unwrap_or("Asia/Shanghai");
     let day = day(params.day, zone).ok_or_else(|| caller.problem(Code::BadRange))?;
-    let early = params.early_start.unwrap_or(0).min(60);
+    let early = early_start(&caller, params.early_start)?;
     let found = app.conference.free_slots(&by, day, params.capacity, duration, early).await;
     let found = found.map_err(|refused| book_problem(&caller, refused))?;
     let view = |slot: conference::FreeSlot| SlotView { start: time(slot.start_ms), free: slot.free };

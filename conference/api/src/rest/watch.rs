@@ -19,6 +19,7 @@ enum AccessView {
     Password,
     Link,
     Registered,
+    Registration,
 }
 
 /// A livestream as its viewers see it.
@@ -107,7 +108,7 @@ struct AttendBody {
     viewer: String,
     /// Where access is by password.
     password: Option<String>,
-    /// What the link has after its `#`, where access is by link.
+    /// What the link has after its `#`, where access is by link or by registration.
     signature: Option<String>,
 }
 
@@ -162,6 +163,9 @@ pub(crate) fn watch_problem(caller: &Caller, refused: WatchRefused) -> Problem {
         WatchRefused::WrongPassword => caller.problem(Code::WrongWatchPassword),
         WatchRefused::TooManyTries(left) => caller.problem(Code::TooManyTries).retry_after(left),
         WatchRefused::WrongLink => caller.problem(Code::WrongLink),
+        WatchRefused::RegistrationNeeded => caller.problem(Code::RegistrationNeeded),
+        WatchRefused::NotApproved => caller.problem(Code::NotApproved),
+        WatchRefused::Denied => caller.problem(Code::RegistrationDenied),
         WatchRefused::LoginNeeded => caller.problem(Code::NotLoggedIn),
         WatchRefused::WrongSite => caller.problem(Code::NotAllowed),
         WatchRefused::Missing => caller.problem(Code::NotFound),

@@ -1,6 +1,6 @@
 import type { OwnMeeting } from '@huitong/sdk';
 import { expect, test } from 'vitest';
-import { bodyOf, freeFor, keptOf, movedTo, newDraft } from './draft';
+import { bodyOf, freeFor, keptOf, movedTo, newDraft, withOption } from './draft';
 
 const options = {
   host_video: true,
@@ -10,6 +10,8 @@ const options = {
   waiting_room: false,
   livestream: false,
   recording: false,
+  webinar: false,
+  approval: false,
 };
 
 const series: OwnMeeting = {
@@ -110,4 +112,12 @@ test('a series moves with the day it begins on', () => {
     until: '2027-04-01',
   });
   expect(movedTo('2026-12-04', draft)).toEqual({ day: '2026-12-04' });
+});
+
+// product: B7
+test('a webinar has a livestream, and nobody is approved without one', () => {
+  const webinar = withOption(withOption(options, 'webinar', true), 'approval', true);
+  expect(webinar).toMatchObject({ livestream: true, webinar: true, approval: true });
+  expect(withOption(webinar, 'livestream', false)).toEqual(options);
+  expect(withOption(webinar, 'webinar', false)).toMatchObject({ livestream: true, approval: false });
 });

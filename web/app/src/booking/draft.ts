@@ -38,8 +38,22 @@ export const OPTIONS = [
   'mute_on_entry',
   'waiting_room',
   'livestream',
+  'webinar',
   'recording',
 ] as const satisfies (keyof MeetingOptions)[];
+
+/** A webinar is watched: without a livestream there is none, nor is anybody approved. */
+export function withOption(
+  options: MeetingOptions,
+  option: keyof MeetingOptions,
+  on: boolean,
+): MeetingOptions {
+  const next = { ...options, [option]: on };
+  if (option === 'webinar' && on) next.livestream = true;
+  if (!next.livestream) next.webinar = false;
+  if (!next.webinar) next.approval = false;
+  return next;
+}
 
 /** What a meeting is called until somebody calls it otherwise. */
 export const defaultTitle = (t: TFunction, name: string): string =>
@@ -68,6 +82,8 @@ export function newDraft(title: string, now: Date): Draft {
       waiting_room: false,
       livestream: false,
       recording: false,
+      webinar: false,
+      approval: false,
     },
   };
 }

@@ -126,6 +126,42 @@ it('has pages that hold no words of their own, but those that come without the c
   for (const text of [name, description, ...names]) expect(text).toMatch(/\p{Script=Han}.*[A-Za-z]{3}/u);
 });
 
+/** Texts for people in a script that comes without the client, and the catalogue they stand in; null where they stand in none. */
+function saidBy(script: string): { text: string; at: string | null }[] {
+  const said: { text: string; at: string | null }[] = [];
+  const visit = (node: ts.Node, path: string[]) => {
+    const isSaid = ts.isStringLiteralLike(node) && /\p{Script=Han}|^\s*\p{Lu}\p{Ll}/u.test(node.text);
+    if (isSaid) said.push({ text: node.text, at: path.length === 2 ? path.join('.') : null });
+    const named = ts.isPropertyAssignment(node) ? [node.name.getText().replaceAll("'", '')] : [];
+    ts.forEachChild(node, child => visit(child, [...path, ...named]));
+  };
+  visit(ts.createSourceFile('x.js', script, ts.ScriptTarget.Latest, true, ts.ScriptKind.JS), []);
+  return said;
+}
+
+// product: A7
+it('has scripts that come without the client, which say nothing but what they have in both languages', () => {
+  expect(saidBy("p.alt = 'Oh'; q('lower', 'GET'); w = { en: { a: 'Yes' } }")).toEqual([
+    { text: 'Oh', at: null },
+    { text: 'Yes', at: 'en.a' },
+  ]);
+  for (const { name, text } of read('../../public', /\.js$/)) {
+    expect(
+      found(name, text).filter(word => !/\p{Script=Han}/u.test(word)),
+      name,
+    ).toEqual([]);
+    const said = saidBy(text);
+    expect(
+      said.filter(({ at }) => at === null),
+      name,
+    ).toEqual([]);
+    const keys = (language: string) =>
+      said.filter(({ at }) => at?.startsWith(`${language}.`)).map(({ at }) => at?.slice(language.length + 1));
+    expect(keys('zh-CN'), name).toEqual(keys('en'));
+    for (const { at, text } of said) if (at?.startsWith('en.')) expect(text).not.toMatch(/\p{Script=Han}/u);
+  }
+});
+
 /** Names of languages stand in their own; the watch page has its own catalogue. */
 const ALLOWED = new Set(['i18n/index.ts: 简体中文']);
 

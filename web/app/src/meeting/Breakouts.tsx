@@ -2,9 +2,11 @@ import { Badge, Button, Checkbox, Divider, Group, NumberInput, Select, Stack, Te
 import { LifeBuoy, Shuffle, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { SearchField } from '../parts/SearchField';
 import { Sheet } from '../parts/Sheet';
 import { Announce } from './Announce';
 import { attempt } from './controls';
+import { SEARCHED_MIN, isMeant } from './people';
 import { useBreakoutsLeft } from './useBreakoutsLeft';
 import { useManages, useMe, useMeeting, useMeetingState } from './useMeeting';
 import { Written } from '../parts/Written';
@@ -12,6 +14,11 @@ import { Written } from '../parts/Written';
 const ROOMS_MAX = 20;
 const MINUTES_MAX = 240;
 const TEXT_MAX = 2_000;
+
+/** The list of people: no taller than this, and as tall while it is searched as before. */
+const TALL = '40dvh';
+/** A row of it and the gap below. */
+const ROW_PX = 44;
 
 /** 分组讨论: rooms within the meeting, each hearing and seeing itself. */
 export function Breakouts({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -121,6 +128,9 @@ function Assign({ rooms }: { rooms: number }) {
   const { t } = useTranslation();
   const meeting = useMeeting();
   const participants = useMeetingState(state => state.participants);
+  const [search, setSearch] = useState('');
+  const isSearched = participants.length >= SEARCHED_MIN;
+  const found = isSearched ? participants.filter(one => isMeant(one, search)) : participants;
   const choices = [
     { value: '0', label: t('breakouts.main') },
     ...Array.from({ length: rooms }, (_, index) => ({
@@ -130,30 +140,58 @@ function Assign({ rooms }: { rooms: number }) {
   ];
   return (
     <Stack gap="xs">
-      {participants.map(({ id, name, room, asks_help: asksHelp }) => (
-        <Group key={id} justify="space-between" wrap="nowrap" data-testid="breakout-person" data-name={name}>
-          {/* Where there is no room beside the name, below it. */}
-          <Group gap="2px 6px" miw={0}>
-            <Text fz="sm" maw="100%" truncate>
-              <Written text={name} />
-            </Text>
-            {asksHelp && (
-              <Badge color="yellow" variant="light" style={{ flexShrink: 0 }} data-testid="asks-help">
-                {t('breakouts.asksHelp')}
-              </Badge>
-            )}
+      {isSearched && (
+        <SearchField
+          size="xs"
+          label={t('meeting.search')}
+          value={search}
+          onChange={setSearch}
+          testid="breakouts-search"
+        />
+      )}
+      {/* Of many, what is done with the rooms stays in reach below. */}
+      <Stack
+        gap="xs"
+        mah={TALL}
+        mih={isSearched ? `min(${TALL}, ${participants.length * ROW_PX}px)` : 0}
+        style={{ overflowY: 'auto' }}
+      >
+        {found.length === 0 && (
+          <Text fz="sm" c="dimmed" ta="center">
+            {t('meeting.nobody')}
+          </Text>
+        )}
+        {found.map(({ id, name, room, asks_help: asksHelp }) => (
+          <Group
+            key={id}
+            justify="space-between"
+            wrap="nowrap"
+            data-testid="breakout-person"
+            data-name={name}
+          >
+            {/* Where there is no room beside the name, below it. */}
+            <Group gap="2px 6px" miw={0}>
+              <Text fz="sm" maw="100%" truncate>
+                <Written text={name} />
+              </Text>
+              {asksHelp && (
+                <Badge color="yellow" variant="light" style={{ flexShrink: 0 }} data-testid="asks-help">
+                  {t('breakouts.asksHelp')}
+                </Badge>
+              )}
+            </Group>
+            <Select
+              aria-label={t('breakouts.of', { name })}
+              w={150}
+              style={{ flexShrink: 0 }}
+              data={choices}
+              allowDeselect={false}
+              value={String(room ?? 0)}
+              onChange={value => void attempt(() => meeting.moveTo(id, Number(value) || null))}
+            />
           </Group>
-          <Select
-            aria-label={t('breakouts.of', { name })}
-            w={150}
-            style={{ flexShrink: 0 }}
-            data={choices}
-            allowDeselect={false}
-            value={String(room ?? 0)}
-            onChange={value => void attempt(() => meeting.moveTo(id, Number(value) || null))}
-          />
-        </Group>
-      ))}
+        ))}
+      </Stack>
     </Stack>
   );
 }

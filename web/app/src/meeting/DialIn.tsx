@@ -1,10 +1,9 @@
 import type { Info, MeetingView } from '@huitong/sdk';
-import { ActionIcon, Anchor, Group, Stack, Text } from '@mantine/core';
-import { Check, Copy } from 'lucide-react';
+import { Anchor, Group, Stack, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
 import { useInfo } from '../info';
 import { inThrees, joinLink } from '../numbers';
-import { useCopy } from '../parts/useCopy';
+import { CopyButton } from '../parts/CopyButton';
 
 /** How to come into this meeting: by link, by telephone, from a room system. */
 export function DialIn({ meeting, password }: { meeting: MeetingView; password: string | undefined }) {
@@ -80,7 +79,6 @@ interface LineProps {
 
 function Line({ label, value, text = value, link, testid }: LineProps) {
   const { t } = useTranslation();
-  const { copied, copy } = useCopy();
   return (
     <Group justify="space-between" wrap="nowrap" gap="xs">
       <div style={{ minWidth: 0 }}>
@@ -97,14 +95,7 @@ function Line({ label, value, text = value, link, testid }: LineProps) {
           )}
         </Text>
       </div>
-      <ActionIcon
-        variant="subtle"
-        color={copied ? 'teal' : 'gray'}
-        aria-label={t('dial.copy', { what: label })}
-        onClick={() => copy(text)}
-      >
-        {copied ? <Check size={16} /> : <Copy size={16} />}
-      </ActionIcon>
+      <CopyButton text={text} label={t('dial.copy', { what: label })} />
     </Group>
   );
 }

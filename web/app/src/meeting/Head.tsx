@@ -1,5 +1,5 @@
 import { ActionIcon, Anchor, Popover, Text, Tooltip } from '@mantine/core';
-import { Check, Copy, Grid2x2, Info, Lock, Presentation } from 'lucide-react';
+import { Grid2x2, Info, Lock, Presentation } from 'lucide-react';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { inThrees } from '../numbers';
@@ -14,7 +14,7 @@ import { useNotices } from './notices';
 import { useMeetingState } from './useMeeting';
 import { useWatchAddress } from './useWatchAddress';
 import { Written } from '../parts/Written';
-import { useCopy } from '../parts/useCopy';
+import { CopyButton } from '../parts/CopyButton';
 
 interface HeadProps {
   password: string | undefined;
@@ -107,35 +107,32 @@ function BroadcastBadge() {
   const { t } = useTranslation();
   const broadcast = useMeetingState(state => state.broadcast);
   const address = useWatchAddress();
-  const { copied, copy } = useCopy();
-  if (!broadcast || !address) return null;
+  if (!broadcast) return null;
   return (
     <div className={styles.broadcast} data-testid="broadcast" data-state={broadcast.state}>
       <span className={styles.live} data-state={broadcast.state}>
         {t(`broadcast.${broadcast.state}`)}
       </span>
-      <Anchor
-        href={address}
-        target="_blank"
-        rel="noopener"
-        fz="sm"
-        data-testid="watch-link"
-        className={styles.link}
-      >
-        {t('broadcast.watch')}
-      </Anchor>
-      <Tooltip label={copied ? t('broadcast.copied') : t('broadcast.copy')}>
-        <ActionIcon
-          variant="subtle"
-          color={copied ? 'teal' : 'gray'}
-          aria-label={t('broadcast.copy')}
-          className={styles.copy}
-          onClick={() => copy(address)}
-          data-testid="watch-copy"
-        >
-          {copied ? <Check size={16} /> : <Copy size={16} />}
-        </ActionIcon>
-      </Tooltip>
+      {address && (
+        <>
+          <Anchor
+            href={address}
+            target="_blank"
+            rel="noopener"
+            fz="sm"
+            data-testid="watch-link"
+            className={styles.link}
+          >
+            {t('broadcast.watch')}
+          </Anchor>
+          <CopyButton
+            text={address}
+            label={t('broadcast.copy')}
+            className={styles.copy}
+            testid="watch-copy"
+          />
+        </>
+      )}
     </div>
   );
 }

@@ -75,6 +75,7 @@ export function More({ isNarrow, onPolls, onDialog, onFloat }: MoreProps) {
         <Menu.Item
           leftSection={layout === 'speaker' ? <Grid2x2 size={16} /> : <Presentation size={16} />}
           onClick={toggleLayout}
+          data-testid="other-layout"
         >
           {layout === 'speaker' ? t('meeting.gallery') : t('meeting.speaker')}
         </Menu.Item>

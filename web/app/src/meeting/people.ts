@@ -18,6 +18,9 @@ export function spotlight(state: MeetingState, before: string | null, pinned?: s
   return candidates[0] ?? byPicture?.id ?? state.you;
 }
 
+/** So few are found by looking. */
+export const SEARCHED_MIN = 4;
+
 /** Whether a search means this one: by a part of his name or number, whatever the case. */
 export function isMeant({ name, number }: Participant, search: string): boolean {
   const wanted = search.trim().toLocaleLowerCase();

@@ -3,27 +3,36 @@ import { useAccount } from '../account';
 import { rest } from '../rest';
 import { useManages, useMeetingState } from './useMeeting';
 
-/** Where the livestream is watched, to be opened or handed out. Where access is by link, whoever may read the meeting's settings gets all of it. */
+/**
+ * Where the livestream is watched, to be opened or handed out; none until that is known. Where access is by link, whoever may read
+ * the meeting's settings gets all of it, and others none: without its signature it lets nobody in.
+ */
 export function useWatchAddress(): string | undefined {
   const watch = useMeetingState(({ broadcast }) => broadcast?.watch);
   const hasAccount = useAccount(({ account }) => !!account);
   const mayAsk = useManages() && hasAccount;
-  const [signed, setSigned] = useState<{ watch: string; hash: string } | null>(null);
+  const [known, setKnown] = useState<{ watch: string; address: string | undefined } | null>(null);
   useEffect(() => {
-    if (!watch || !mayAsk) return;
+    if (!watch) return;
     let isCurrent = true;
-    const id = watch.slice(watch.lastIndexOf('/') + 1);
-    rest.watchSettings(id).then(
-      ({ link }) => {
-        if (isCurrent) setSigned({ watch, hash: new URL(link).hash });
-      },
-      // A host whose meeting it isn't hands out what there is.
-      () => undefined,
-    );
+    void addressOf(watch, mayAsk).then(address => isCurrent && setKnown({ watch, address }));
     return () => {
       isCurrent = false;
     };
   }, [watch, mayAsk]);
-  if (!watch) return undefined;
-  return new URL(watch + (signed?.watch === watch ? signed.hash : ''), location.origin).href;
+  return known?.watch === watch ? known?.address : undefined;
+}
+
+async function addressOf(watch: string, mayAsk: boolean): Promise<string | undefined> {
+  const id = watch.slice(watch.lastIndexOf('/') + 1);
+  const plain = new URL(watch, location.href).href;
+  try {
+    // A host whose meeting it isn't is told as little as anybody.
+    const settings = mayAsk ? await rest.watchSettings(id).catch(() => null) : null;
+    if (settings) return plain + new URL(settings.link).hash;
+    const { access } = await rest.broadcast(id);
+    return access === 'link' ? undefined : plain;
+  } catch {
+    return plain;
+  }
 }

@@ -1,4 +1,4 @@
-import type { Account, OwnMeeting } from '@huitong/sdk';
+import type { Account, MeetingOptions, OwnMeeting } from '@huitong/sdk';
 import {
   Alert,
   Button,
@@ -37,6 +37,7 @@ import {
   newDraft,
   occurrenceBodyOf,
   startOf,
+  withOption,
 } from '../booking/draft';
 import { useCapacity } from '../booking/useCapacity';
 import { ZoneLine } from '../booking/ZoneLine';
@@ -118,6 +119,13 @@ function Form({ account, begun, occurrence }: FormProps) {
   // One time of a series can be moved, where there is room for it then.
   const isStartFixed = isFixed && !occurrence;
   const isReady = draft.title.trim() && (kept?.personal || start) && (mode !== 'shared' || draft.room);
+
+  // What the site has not is not offered; what was agreed on before can be taken back. A webinar is all of a series.
+  const hasLivestream = account.livestream || kept?.options.livestream;
+  const isOffered = (option: (typeof OPTIONS)[number]) =>
+    option === 'webinar' ? hasLivestream && !occurrence : option !== 'livestream' || hasLivestream;
+  const choose = (option: keyof MeetingOptions, on: boolean) =>
+    change({ options: withOption(draft.options, option, on) });
 
   /** Whoever books is shown whom to invite. */
   const save = async (): Promise<OwnMeeting | null> => {
@@ -237,21 +245,29 @@ function Form({ account, begun, occurrence }: FormProps) {
               {t('book.options')}
             </Text>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
-              {/* What the site has not is not offered; what was agreed on before can be taken back. */}
-              {OPTIONS.filter(
-                option => option !== 'livestream' || account.livestream || kept?.options.livestream,
-              ).map(option => (
+              {OPTIONS.filter(isOffered).map(option => (
                 <Checkbox
                   key={option}
                   label={t(`book.${option}`)}
                   checked={draft.options[option]}
-                  onChange={event =>
-                    change({ options: { ...draft.options, [option]: event.currentTarget.checked } })
-                  }
+                  onChange={event => choose(option, event.currentTarget.checked)}
                   data-testid={`option-${option}`}
                 />
               ))}
             </SimpleGrid>
+            {draft.options.webinar && !occurrence && (
+              <Stack gap="xs" mt="sm">
+                <Text fz="sm" c="dimmed" data-testid="book-webinar">
+                  {t('book.webinarHint')}
+                </Text>
+                <Checkbox
+                  label={t('book.approval')}
+                  checked={draft.options.approval}
+                  onChange={event => choose('approval', event.currentTarget.checked)}
+                  data-testid="option-approval"
+                />
+              </Stack>
+            )}
           </fieldset>
           {problem !== null && (
             <Alert color="red" variant="light" data-testid="book-problem">

@@ -5,9 +5,11 @@ import { useTranslation } from 'react-i18next';
 import { problemText } from '../problems';
 import { rest } from '../rest';
 import { CopyField } from './CopyField';
+import { Registrants } from './Registrants';
 import { Sheet } from './Sheet';
 
-const ALL: WatchAccess[] = ['public', 'password', 'link', 'registered'];
+/** A webinar's is by its booking. */
+const ALL = ['public', 'password', 'link', 'registered'] as const satisfies WatchAccess[];
 
 interface AudienceProps {
   meeting: OwnMeeting | null;
@@ -18,8 +20,13 @@ interface AudienceProps {
 export function Audience({ meeting, onClose }: AudienceProps) {
   const { t } = useTranslation();
   return (
-    <Sheet opened={meeting !== null} onClose={onClose} title={t('audience.title')}>
-      {meeting && <Settings key={meeting.id} id={meeting.id} />}
+    <Sheet
+      opened={meeting !== null}
+      onClose={onClose}
+      title={t(meeting?.options.webinar ? 'audience.registrations' : 'audience.title')}
+    >
+      {meeting?.options.webinar && <Registrants key={meeting.id} meeting={meeting} />}
+      {meeting && !meeting.options.webinar && <Settings key={meeting.id} id={meeting.id} />}
     </Sheet>
   );
 }

@@ -158,7 +158,7 @@ export function MeetingCard({
             )}
             {meeting.watch && (
               <Menu.Item leftSection={<Eye size={16} />} onClick={onAudience} data-testid="meeting-audience">
-                {t('home.audience')}
+                {t(meeting.options.webinar ? 'home.registrations' : 'home.audience')}
               </Menu.Item>
             )}
             {!isPast && (
