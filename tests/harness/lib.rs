@@ -26,7 +26,7 @@ pub use kamailio::Kamailio;
 pub use name_server::{Kind, NameServer};
 pub use pjsua::Pjsua;
 pub use raw::{RawPhone, Reply, silence, tag};
-pub use recogniser::Recogniser;
+pub use recogniser::{PocketSphinx, Recogniser};
 pub use rtmp::Rtmp;
 pub use s3::S3;
 pub use server::{Server, command, free_everywhere, python};
