@@ -19,6 +19,7 @@ mod embed;
 mod encryption;
 mod film;
 mod firefox;
+mod full_disk;
 mod guessing;
 mod hands;
 mod heard;
