@@ -47,7 +47,7 @@ if ! { command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_
   fi
 fi
 
-# What the tests have from PyPI: a second telephone, a mail server, readers of calendars, an S3 server.
+# What the tests have from PyPI: a second telephone, a mail server, readers of calendars, an S3 server, a recogniser of speech.
 if [ "$purpose" = test ] && ! cmp -s tests/requirements.txt tests/.venv/installed.txt; then
   echo "Installing the tests' programs into tests/.venv"
   python3 -m venv tests/.venv

@@ -41,6 +41,9 @@ const WELL_AFTER: Duration = Duration::from_secs(10);
 const WAITS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(5)];
 
+/// The same where it has said no: somebody has to put that right there, and servers shut out who asks too often.
+const WAITS_REFUSED: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(60)];
+
 /// A running push. Dropped, it ends.
 pub(crate) struct Pusher {
     entries: mpsc::Sender<Entry>,
@@ -118,6 +121,8 @@ enum PushError {
     Start(#[source] io::Error),
     #[error("{0}")]
     Said(String),
+    #[error("it takes no stream by this address and key: {0}")]
+    Refused(String),
     #[error("the pushing process is gone")]
     Gone,
     #[error("the target has taken nothing for {0:?}")]
@@ -136,7 +141,7 @@ struct Push {
 impl Push {
     async fn run(mut self) {
         let target = self.url.masked();
-        let mut patience = Patience::new(&WAITS);
+        let (mut patience, mut refused) = (Patience::new(&WAITS), Patience::new(&WAITS_REFUSED));
         let mut in_vain = 0;
         loop {
             let found = addresses(&self.url, self.config.private_push).await;
@@ -156,12 +161,18 @@ impl Push {
                     if live_for >= WELL_AFTER {
                         patience.reset();
                     }
+                    if !live_for.is_zero() {
+                        refused.reset();
+                    }
                     // Where it was live it is sought again.
                     in_vain += usize::from(live_for.is_zero());
-                    let wait = patience.next();
+                    let (wait, state) = match reason {
+                        PushError::Refused(_) => (refused.next(), PushState::Refused),
+                        _ => (patience.next(), PushState::Retrying),
+                    };
                     tracing::warn!(target, %reason, ?wait, "push failed and is tried again");
                     metrics::counter!("streaming_push_retries_total").increment(1);
-                    self.tell(PushState::Retrying);
+                    self.tell(state);
                     if self.forget_until(Instant::now() + wait).await.is_none() {
                         return;
                     }
@@ -185,7 +196,7 @@ impl Push {
                 let end = self.follow(&mut pusher, addresses, &mut live_since).await;
                 let last = self.see_off(pusher).await;
                 match (end, last) {
-                    (End::Failed(PushError::Gone), Some(said)) => End::Failed(PushError::Said(said)),
+                    (End::Failed(PushError::Gone), Some(said)) => End::Failed(said),
                     (end, _) => end,
                 }
             }
@@ -232,6 +243,7 @@ impl Push {
                         self.tell(PushState::Live);
                     }
                     Some(Ok(FromPusher::Failed(reason))) => return End::Failed(PushError::Said(reason)),
+                    Some(Ok(FromPusher::Refused(reason))) => return End::Failed(PushError::Refused(reason)),
                     Some(Err(_)) | None => return End::Failed(PushError::Gone),
                 },
                 () = sleep_until(patience), if live_since.is_none() && self.formats.len() > 1 => {
@@ -242,12 +254,14 @@ impl Push {
     }
 
     /// Its last word, if it had one.
-    async fn see_off(&self, mut pusher: Spawned) -> Option<String> {
+    async fn see_off(&self, mut pusher: Spawned) -> Option<PushError> {
         let _closed = pusher.to.shutdown().await;
         let last = timeout(FINISH_MAX, async {
             while let Some(Ok(frame)) = pusher.from.next().await {
-                if let Ok(FromPusher::Failed(reason)) = FromPusher::read(frame.freeze()) {
-                    return Some(reason);
+                match FromPusher::read(frame.freeze()) {
+                    Ok(FromPusher::Failed(reason)) => return Some(PushError::Said(reason)),
+                    Ok(FromPusher::Refused(reason)) => return Some(PushError::Refused(reason)),
+                    Ok(FromPusher::Live) | Err(_) => {}
                 }
             }
             None

@@ -257,6 +257,8 @@ struct Writer<W: Output = File> {
     run: Option<Run>,
     end: Duration,
     fragments: u32,
+    /// Bytes of the file, all of them whole boxes.
+    written: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -277,18 +279,25 @@ struct Strip {
 /// A file, or what stands for it.
 trait Output: Write {
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Nothing is left but so many bytes of its beginning.
+    fn cut(&mut self, bytes: u64) -> io::Result<()>;
 }
 
 impl Output for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_data()
     }
+
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
+    }
 }
 
 impl<W: Output> Writer<W> {
     fn new(out: W, allowance: Allowance) -> Self {
         let (tracks, end) = ([None, None], Duration::ZERO);
-        Self { out, allowance, tracks, is_begun: false, run: None, end, fragments: 0 }
+        Self { out, allowance, tracks, is_begun: false, run: None, end, fragments: 0, written: 0 }
     }
 
     /// False where the file is coded otherwise: after a studio that died of its encoder comes one with another.
@@ -380,9 +389,15 @@ impl<W: Output> Writer<W> {
         self.out.sync()
     }
 
+    /// All of it or nothing: a film that ends within a fragment's head is opened by no player, whatever comes before.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.allowance.take(bytes.len() as u64)?;
-        self.out.write_all(bytes)
+        if let Err(error) = self.out.write_all(bytes) {
+            self.out.cut(self.written)?;
+            return Err(error);
+        }
+        self.written += bytes.len() as u64;
+        Ok(())
     }
 }
 
@@ -417,6 +432,37 @@ mod tests {
         fn sync(&mut self) -> io::Result<()> {
             Ok(())
         }
+
+        fn cut(&mut self, bytes: u64) -> io::Result<()> {
+            self.truncate(bytes as usize);
+            Ok(())
+        }
+    }
+
+    /// A disk with so much room.
+    struct Small(Vec<u8>, usize);
+
+    impl Write for Small {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match bytes.len().min(self.1 - self.0.len()) {
+                0 => Err(io::ErrorKind::StorageFull.into()),
+                fits => self.0.write(&bytes[..fits]),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Output for Small {
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn cut(&mut self, bytes: u64) -> io::Result<()> {
+            self.0.cut(bytes)
+        }
     }
 
     fn formats() -> [Format; 2] {
@@ -442,7 +488,7 @@ mod tests {
     }
 
     /// Pictures and sound of so many ticks from one on, with a key frame each 50.
-    fn play(writer: &mut Writer<Vec<u8>>, ticks: std::ops::Range<u32>, elapsed: Duration) -> io::Result<()> {
+    fn play<W: Output>(writer: &mut Writer<W>, ticks: std::ops::Range<u32>, elapsed: Duration) -> io::Result<()> {
         for tick in ticks {
             let pts = Duration::from_millis(40) * tick;
             let unit = |track, keyframe| AccessUnit { track, pts, keyframe, data: Bytes::from_static(&[9; 100]) };
@@ -465,6 +511,23 @@ mod tests {
             }
         }
         fragments
+    }
+
+    // product: C23; reliability.md R7
+    #[test]
+    fn a_disk_that_is_full_leaves_whole_fragments() {
+        let mut plenty = writer(1 << 20);
+        play(&mut plenty, 0..200, Duration::ZERO).unwrap();
+        let all = fragments(&plenty.out);
+        for room in (600..plenty.out.len()).step_by(97) {
+            let Writer { allowance, .. } = writer(1 << 20);
+            let mut writer = Writer::new(Small(Vec::new(), room), allowance);
+            let begun = formats().iter().try_for_each(|format| writer.format(format).map(drop));
+            let ended = begun.and_then(|()| play(&mut writer, 0..200, Duration::ZERO));
+            assert_eq!(ended.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+            let there = fragments(&writer.out.0);
+            assert_eq!(there, all[..there.len()], "in {room} bytes");
+        }
     }
 
     // product: C23

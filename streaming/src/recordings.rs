@@ -546,6 +546,10 @@ impl Shelf {
     /// Makes the plain file and says that it is ready. One of which nothing was written is forgotten.
     fn finish(&self, id: Uuid, seconds: Option<f64>) {
         let (Some(part), Some(whole)) = (self.path(id, "part.mp4"), self.path(id, "mp4")) else { return };
+        if seconds.is_none() && !part.exists() {
+            // It stayed in fragments, and its note had no room either: it is made plain now, and its length is known by that.
+            let _none = fs::rename(&whole, &part);
+        }
         let written = fs::metadata(&part).map_or(0, |data| data.len());
         // What has no picture is a header alone.
         if (written == 0 || seconds == Some(0.0)) && !whole.exists() {

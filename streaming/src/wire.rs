@@ -441,17 +441,21 @@ pub enum FromPusher {
     Live,
     /// It takes no more. The last word.
     Failed(String),
+    /// It has answered, and takes no stream by this address and key. The last word.
+    Refused(String),
 }
 
 impl FromPusher {
     const LIVE: u8 = 33;
     const FAILED: u8 = 34;
+    const REFUSED: u8 = 35;
 
     /// Appends the message to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Live => frame(Self::LIVE, out, |_| {}),
             Self::Failed(reason) => frame(Self::FAILED, out, |out| out.extend_from_slice(reason.as_bytes())),
+            Self::Refused(reason) => frame(Self::REFUSED, out, |out| out.extend_from_slice(reason.as_bytes())),
         }
     }
 
@@ -460,6 +464,7 @@ impl FromPusher {
         match frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })? {
             Self::LIVE => Ok(Self::Live),
             Self::FAILED => Ok(Self::Failed(String::from_utf8_lossy(&frame).into_owned())),
+            Self::REFUSED => Ok(Self::Refused(String::from_utf8_lossy(&frame).into_owned())),
             other => Err(WireError::Tag(other)),
         }
     }

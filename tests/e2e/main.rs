@@ -20,6 +20,7 @@ mod embed;
 mod encryption;
 mod film;
 mod firefox;
+mod full_disk;
 mod guessing;
 mod hands;
 mod heard;

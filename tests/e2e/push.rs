@@ -47,16 +47,33 @@ fn shows_the_host(film: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Ends with the story.
+struct Listener(Child);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// ffmpeg waits for somebody who sends by SRT.
-fn listen_by_srt(film: &Path) -> Result<(Child, String)> {
+fn listen_by_srt(film: &Path) -> Result<(Listener, String)> {
+    listen_by_srt_for(film, "")
+}
+
+/// The same for who knows the word.
+fn listen_by_srt_for(film: &Path, word: &str) -> Result<(Listener, String)> {
     let port = tests::free_everywhere()?;
     let url = format!("srt://127.0.0.1:{port}");
+    let passphrase = if word.is_empty() { String::new() } else { format!("&passphrase={word}") };
     let child = Command::new("ffmpeg")
         .args([
             "-v",
             "error",
             "-i",
-            &format!("{url}?mode=listener"),
+            &format!("{url}?mode=listener{passphrase}"),
             "-c",
             "copy",
             "-f",
@@ -67,7 +84,7 @@ fn listen_by_srt(film: &Path) -> Result<(Child, String)> {
         .arg(film)
         .stdin(Stdio::null())
         .spawn()?;
-    Ok((child, url))
+    Ok((Listener(child), url))
 }
 
 fn add(host: &mut Browser, url: &str, name: &str) -> Result<()> {
@@ -115,27 +132,36 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     host.click("open-pushes")?;
     add(&mut host, &format!("rtmp://{}/live/s3cret", nginx.address), "nginx")?;
     add(&mut host, &srt, "srt")?;
-    let (mut stopping, stops) = listen_by_srt(&folder.path().join("stops.ts"))?;
+    let (stopping, stops) = listen_by_srt(&folder.path().join("stops.ts"))?;
     add(&mut host, &stops, "stops")?;
     add(&mut host, &format!("rtmp://{closed}/live/s3cret"), "closed")?;
     add(&mut host, &format!("rtmp://{}/live/s3cret", mute.local_addr()?), "mute")?;
     add(&mut host, &format!("rtmps://{}/live/secure", secure.address), "secure")?;
     add(&mut host, &format!("rtmps://{}/live/forged", forged.address), "forged")?;
-    // Two that take no stream under this key: one hangs up, the other says so (NetStream.Publish.BadName).
+    // Some that take no stream under this key: two hang up, one of them after it has asked somebody, and the third says so
+    // (NetStream.Publish.BadName).
     add(&mut host, &format!("rtmp://{}/denied/s3cret", nginx.address), "denied")?;
+    add(&mut host, &format!("rtmp://{}/asks/s3cret", nginx.address), "asks")?;
     let meeting = host.evaluate("window.huitong.state.meeting.id")?;
     add(&mut host, &format!("rtmp://{own}/{}/s3cret", meeting.as_str().unwrap_or_default()), "wrong")?;
     let live = ["nginx", "srt", "secure", "stops"].map(|name| (name, "live"));
-    for (name, state) in
-        live.into_iter().chain(["closed", "mute", "forged", "denied", "wrong"].map(|name| (name, "retrying")))
-    {
+    let away = ["closed", "mute", "forged"].map(|name| (name, "retrying"));
+    let refused = ["denied", "asks", "wrong"].map(|name| (name, "refused"));
+    for (name, state) in live.into_iter().chain(away).chain(refused) {
         host.until(&is(name, state)).with_context(|| format!("{name} is not {state}:\n{}", server.log()))?;
     }
-    let words = host.evaluate(
-        "[...document.querySelectorAll('[data-testid=push][data-state=retrying]')].map(push => push.innerText)",
-    )?;
-    let words: Vec<_> = words.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    assert!(words.len() == 5 && words.iter().all(|words| words.contains("Reconnecting")), "{words:?}");
+    for (state, count, word) in [("retrying", 3, "Reconnecting"), ("refused", 3, "Check the stream URL and key")] {
+        let of = format!("[...document.querySelectorAll('[data-testid=push][data-state={state}]')]");
+        let words = host.evaluate(&format!("{of}.map(push => push.innerText)"))?;
+        let words: Vec<_> = words.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        assert!(words.len() == count && words.iter().all(|words| words.contains(word)), "{state}: {words:?}");
+    }
+    // One that is let go makes room for another, who rejects a word that isn't its own.
+    host.click_at("[data-testid=push]:has-text('asks') [data-testid=push-stop]")?;
+    let (locked, locks) = listen_by_srt_for(&folder.path().join("locked.ts"), "correct-horse")?;
+    add(&mut host, &format!("{locks}?passphrase=wrong-s3cret"), "locked")?;
+    host.until(&is("locked", "refused")).with_context(|| server.log())?;
+    drop(locked);
     host.fill("push-url", "http://127.0.0.1/live/key")?;
     host.click("push-submit")?;
     host.see("[data-testid=push-problem]")?;
@@ -145,7 +171,7 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     assert!(!nginx.film("forged").exists(), "it was sent to a server that nobody answers for");
 
     // One that stops reading harms nothing, and is left in the end.
-    let stop = Command::new("kill").args(["-STOP", &stopping.id().to_string()]).status()?;
+    let stop = Command::new("kill").args(["-STOP", &stopping.0.id().to_string()]).status()?;
     assert!(stop.success(), "{stop}");
     // A server that goes and comes back is found again; the other one has noticed nothing.
     let address = nginx.address;
@@ -159,15 +185,15 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     assert!(again > 2.0, "{again} s came after the restart");
     assert!(host.evaluate(&is("srt", "live"))?.as_bool() == Some(true), "srt has noticed");
     host.until(&is("stops", "retrying"))?;
-    stopping.kill()?;
-    stopping.wait()?;
+    drop(stopping);
     host.see("[data-testid=broadcast][data-state=live]")?;
 
-    // Who refuses is asked again after 1, 2, 4 and then every 5 seconds, and never said to be live.
-    for target in ["/denied/•••", &format!("{own}/")] {
+    // Who is away is asked again after 1, 2, 4 and then every 5 seconds, who refuses seldom; neither is ever said to be live.
+    let (away, refused) = (["1s", "2s", "4s", "5s"].as_slice(), ["5s", "15s", "60s"].as_slice());
+    for (target, waits) in [(closed.to_string(), away), (format!("{own}/"), refused)] {
         let log = server.log();
-        let of_target = || log.lines().filter(|line| line.contains(target));
-        for wait in ["1s", "2s", "4s", "5s"] {
+        let of_target = || log.lines().filter(|line| line.contains(&target));
+        for wait in waits {
             let is_it = |line: &str| {
                 line.contains("push failed and is tried again") && line.contains(&format!("\u{1b}[0m{wait}"))
             };
@@ -181,7 +207,7 @@ fn a_livestream_is_pushed_by_rtmp_and_srt_and_bad_targets_harm_nothing() -> Resu
     assert!(!text.contains("s3cret"));
     host.evaluate("window.huitong.stopBroadcast()")?;
     host.miss("[data-testid=broadcast]")?;
-    listener.wait()?;
+    listener.0.wait()?;
     let whole = seconds(&srt_film)?;
     assert!(whole > 10.0, "{whole} s came by SRT");
     shows_the_host(&srt_film)?;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
-use tests::{Baresip, Browser, Client, Codec, Colour, Heard, Recogniser, S3, Server, User, http};
+use tests::{Baresip, Browser, Client, Codec, Colour, Heard, PocketSphinx, Recogniser, S3, Server, User, http};
 
 use crate::web::{is_sound, segment};
 
@@ -516,4 +516,43 @@ async fn a_livestream_that_begins_while_it_is_recorded_is_seen_again_at_its_addr
         "{address}"
     );
     Ok(())
+}
+
+// product: B8
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_caller_says_is_read_by_who_watches_with_a_recogniser_of_somebody_elses() -> Result<()> {
+    // "Please enter the meeting password, followed by the pound key."
+    let prompts = sipconf::Prompts::load()?;
+    let mut speech = prompts.clip(sipconf::Language::EnUs, sipconf::Prompt::EnterPassword).samples().to_vec();
+    speech.resize(speech.len() + 72_000, 0.0);
+    let recogniser = PocketSphinx::start()?;
+    let server = Server::start_with(&[
+        ("HUITONG_CAPTIONS__URL", &format!("ws://{}", recogniser.address)),
+        ("HUITONG_CAPTIONS__LANGUAGE", "en-US"),
+    ])?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    host.command(json!({"type": "start_broadcast"})).await?;
+    host.next(|message| message["event"]["broadcast"]["state"] == "live").await?;
+    let door = user.get(&format!("/meetings/by-number/{}", server.meeting)).await?;
+    let watch = format!("http://{}/watch/{}", server.web, door["id"].as_str().context("an id")?);
+    tokio::task::spawn_blocking(move || {
+        let mut caller = Baresip::start_speaking("13812345678", Codec::Opus, &speech)?;
+        caller.dial(&server.meeting, server.sip, "udp")?;
+        caller.enter(&server.password)?;
+        let mut viewer = Browser::start(0.0, Colour::Green)?;
+        viewer.open(&watch)?;
+        viewer.see("[data-testid=watch-state][data-state=playing]")?;
+        viewer.see("[data-testid=watch-captions]:not([hidden])")?;
+        viewer.press("c")?;
+        let reads = "[...document.querySelector('[data-testid=watch-video]').textTracks].some(track => \
+             [...track.activeCues ?? []].some(cue => cue.text.includes('meeting password')))";
+        viewer.until(reads).with_context(|| server.log())?;
+        match std::env::var_os("HUITONG_PICTURES") {
+            Some(folder) => viewer.screenshot(&Path::new(&folder).join("recognised.png")),
+            None => Ok(()),
+        }
+    })
+    .await?
 }

@@ -12,8 +12,12 @@ pub(crate) fn is_at_hand(page: &mut Browser, ids: &[&str]) -> Result<()> {
     for id in ids {
         let selector = by_id(id);
         page.see(&selector)?;
-        // What slides in has arrived.
-        page.until("document.getAnimations().every(one => one.playState !== 'running' || !one.effect?.getComputedTiming().endTime || one.effect.getComputedTiming().endTime === Infinity)")?;
+        // What slides in has arrived; what moves elsewhere, as a meter does, is not waited for.
+        page.until(&format!(
+            "(one => document.getAnimations().every(({{ playState, effect }}) =>
+               playState !== 'running' || !effect.target.contains(one) || effect.getComputedTiming().endTime === Infinity))
+             (document.querySelector('{selector}'))"
+        ))?;
         let is_free = page.evaluate(&format!(
             "(one => {{
                const box = one.getBoundingClientRect();

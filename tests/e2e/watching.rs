@@ -91,6 +91,43 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     viewer.choose("watch-quality", "-1")
 }
 
+// product: B6
+#[test]
+fn who_was_away_for_longer_than_is_kept_goes_on_with_the_oldest_there_is_and_reads_so() -> Result<()> {
+    let server = Server::start_with(&[("HUITONG_LIVESTREAM__WINDOW_MINUTES", "0")])?;
+    let (_host, watch) = live(&server)?;
+    let mut viewer = Browser::start(0.0, Colour::Green)?;
+    viewer.open(&watch)?;
+    viewer.see("[data-testid=watch-state][data-state=playing]")?;
+    viewer.until(&format!("{VIDEO}.currentTime > 1"))?;
+    viewer.press("k")?;
+    viewer.until(&format!("{VIDEO}.paused"))?;
+    // What he saw last goes away, and then what was fetched ahead.
+    for by in [10, 20, 30, 40, 50, 60] {
+        viewer.until(&format!("{VIDEO}.seekable.end(0) - {VIDEO}.currentTime > {by}"))?;
+    }
+    // Half a minute is kept.
+    let is_gone = format!("{VIDEO}.seekable.end(0) - {VIDEO}.buffered.end({VIDEO}.buffered.length - 1) > 40");
+    viewer.until(&is_gone).with_context(|| how_it_plays(&mut viewer))?;
+    viewer.press("k")?;
+    viewer.see("[data-testid=watch-note]:not([hidden])")?;
+    let words = viewer.text("[data-testid=watch-note]")?;
+    assert!(words.contains("from the earliest point"), "{words}");
+    viewer.until(&format!("!{VIDEO}.paused && !{VIDEO}.seeking && {VIDEO}.readyState > 2"))?;
+    if let Some(folder) = std::env::var_os("HUITONG_PICTURES") {
+        viewer.screenshot(&std::path::Path::new(&folder).join("missed.png"))?;
+    }
+    viewer.see("[data-testid=watch-live][data-edge=false]")?;
+    let behind = format!("{VIDEO}.seekable.end(0) - {VIDEO}.currentTime");
+    let behind = viewer.evaluate(&behind)?.as_f64().unwrap_or_default();
+    assert!(behind > 15.0, "{behind} s behind the newest: {}", how_it_plays(&mut viewer));
+    // And it plays from there.
+    let from = viewer.evaluate(&format!("{VIDEO}.currentTime"))?.as_f64().unwrap_or_default();
+    viewer.until(&format!("{VIDEO}.currentTime > {} && {VIDEO}.currentTime < {}", from + 2.0, from + 8.0))?;
+    // Read, it goes.
+    viewer.miss("[data-testid=watch-note]:not([hidden])")
+}
+
 // product: B4
 #[test]
 fn keys_do_what_they_do_in_other_players() -> Result<()> {

@@ -95,7 +95,7 @@ async fn who_registers_for_a_webinar_watches_by_his_own_link_once_its_owner_says
     stranger.until("document.querySelector('#words').textContent.includes('wasn’t approved')")?;
     let read = read_mail(&mail.next()?)?;
     let text = read["text"].as_str().context("a text")?;
-    assert!(text.contains(&format!("{watch}#{own}")), "{text}");
+    assert!(text.contains(&format!("/watch/{id}#{own}")), "{text}");
     // Nothing of it leads into the meeting.
     let number = booked["number"].as_str().unwrap_or_default();
     for secret in ["246810", number, "/j/"] {

@@ -2,11 +2,14 @@
 //! `docs/reference/captions.md` from the other side.
 
 use std::{
+    io::{BufRead, BufReader},
     net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,6 +48,37 @@ impl Recogniser {
     pub fn heard(&self) -> Heard {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         upsampled(heard.iter().copied(), RATE)
+    }
+}
+
+/// One of somebody else's making that understands clear English: PocketSphinx, behind our example of how one is plugged in.
+pub struct PocketSphinx {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl PocketSphinx {
+    pub fn start() -> Result<Self> {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut child = Command::new(tests.join(".venv/bin/python"))
+            .arg(tests.join("../streaming/examples/recogniser.py"))
+            .args(["127.0.0.1", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("PocketSphinx doesn't start; scripts/setup.sh test installs it")?;
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().context("its output is piped")?).read_line(&mut said)?;
+        let address = said.trim().replace(' ', ":").parse().with_context(|| format!("it says {said:?}"))?;
+        Ok(Self { child, address })
+    }
+}
+
+impl Drop for PocketSphinx {
+    fn drop(&mut self) {
+        // One that has ended already is no failure of the test.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 
 use crate::server::free;
 
-/// One RTMP server that writes down all it is sent as `live`, and takes nothing as `denied`.
+/// One RTMP server that writes down all it is sent as `live`, and takes nothing as `denied`, nor as `asks`, where it asks a web server that
+/// says no.
 pub struct Rtmp {
     child: Child,
     folder: TempDir,
@@ -28,14 +29,16 @@ impl Rtmp {
     /// Starts one where another was.
     pub fn start_at(address: SocketAddr) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let path = folder.path().display();
+        let (path, asked) = (folder.path().display(), free(1)?);
         let configuration = format!(
             "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\n\
              daemon off; master_process off; user root; worker_processes 1; pid {path}/pid; error_log {path}/log info;\n\
              events {{ worker_connections 64; }}\n\
              rtmp {{ access_log off; server {{ listen {address}; application live {{\n\
                live on; record all; record_path {path}; record_suffix .flv;\n\
-             }} application denied {{ live on; deny publish all; }} }} }}\n"
+             }} application denied {{ live on; deny publish all;\n\
+             }} application asks {{ live on; on_publish http://{asked}/; }} }} }}\n\
+             http {{ access_log off; server {{ listen {asked}; location / {{ return 403; }} }} }}\n"
         );
         fs::write(folder.path().join("nginx.conf"), configuration)?;
         let child = Command::new("/usr/sbin/nginx")

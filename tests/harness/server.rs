@@ -17,6 +17,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::Disk;
+
 /// How long a start may take: a debug build on a loaded machine hashes two passwords in it.
 const START: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,13 @@ impl Server {
     /// Starts one with more in its environment.
     pub fn start_with(environment: &[(&str, &str)]) -> Result<Self> {
         Self::start_in(tempfile::tempdir()?, environment)
+    }
+
+    /// Starts one whose data are on this disk, which is to outlive it.
+    pub fn start_on(disk: &Disk) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::os::unix::fs::symlink(disk.path(), folder.path().join("data"))?;
+        Self::start_in(folder, &[])
     }
 
     /// Starts one that may have so many descriptors: the soft limit and the hard one, as `prlimit` has them.

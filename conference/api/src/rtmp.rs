@@ -2,11 +2,13 @@
 //! stream's key its encoder token.
 
 use std::{
+    any::Any,
+    cell::Cell,
     collections::HashMap,
     io,
     net::{IpAddr, SocketAddr},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
 };
 
@@ -77,13 +79,37 @@ enum Ended {
     Handshake(#[from] HandshakeError),
     #[error("no RTMP: {0}")]
     Session(#[from] ServerSessionError),
-    #[error("no RTMP: the library panicked")]
-    Panic,
+    #[error("no RTMP: the library gave up: {0}")]
+    Panic(String),
 }
 
-/// The library reckons with lengths as strangers write them: a message that grows shorter while it comes is below nothing to it.
+thread_local! {
+    /// What this thread does just now may panic, and is caught.
+    static READS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The library reckons with lengths as strangers write them: a message that grows shorter while it comes is below nothing to it. What it
+/// panics with is said once, in the line that ends the connection: the lines of a panic, or a page with its backtrace, would be a stranger's
+/// to write as often as he likes.
 fn read_by<T, E: Into<Ended>>(library: impl FnOnce() -> Result<T, E>) -> Result<T, Ended> {
-    catch_unwind(AssertUnwindSafe(library)).map_err(|_| Ended::Panic)?.map_err(Into::into)
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |what| {
+            if !READS.get() {
+                loud(what)
+            }
+        }));
+    });
+    READS.set(true);
+    let read = catch_unwind(AssertUnwindSafe(library));
+    READS.set(false);
+    read.map_err(|panicked| Ended::Panic(words_of(&*panicked)))?.map_err(Into::into)
+}
+
+fn words_of(panicked: &(dyn Any + Send)) -> String {
+    let text = panicked.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panicked.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
 /// Takes encoders until the program ends.

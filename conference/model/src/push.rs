@@ -174,8 +174,10 @@ pub enum PushState {
     Connecting,
     /// The target takes what is sent.
     Live,
-    /// It refused, or took no more; it is tried again and again.
+    /// It is not there, or took no more; it is tried again and again.
     Retrying,
+    /// It is there, and takes no stream by this address and key; it is tried again once a minute.
+    Refused,
     /// It is in the server's own network, where the operator allows none.
     NotAllowed,
 }

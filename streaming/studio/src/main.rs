@@ -25,6 +25,7 @@ mod lettering;
 mod parent;
 mod picture;
 mod push;
+mod refusal;
 mod remux;
 mod sound;
 mod trust;

@@ -20,6 +20,7 @@ use streaming::wire::{self, AccessUnit, Format, FromPusher, ToPusher, Track};
 use crate::{
     input::element,
     parent::{self, Voice},
+    refusal::Refusal,
     trust, tunnel,
 };
 
@@ -59,6 +60,11 @@ fn fail(voice: &Voice, reason: &str, target: Option<&str>) {
     voice.end(|out| FromPusher::Failed(without(reason, target)).write(out));
 }
 
+/// The same where the target has said no.
+fn refuse(voice: &Voice, reason: &str, target: &str) {
+    voice.end(|out| FromPusher::Refused(without(reason, Some(target))).write(out));
+}
+
 /// A sentence of a library without the address in it.
 fn without(reason: &str, target: Option<&str>) -> String {
     let key = target.and_then(|target| target.rsplit(['/', '?', '=']).next()).filter(|key| !key.is_empty());
@@ -69,11 +75,12 @@ fn without(reason: &str, target: Option<&str>) -> String {
 fn run(mut socket: BufReader<UnixStream>, voice: &Voice, target: &mut Option<String>) -> anyhow::Result<()> {
     let (mut picture, mut sound, mut way) = (None, None, None);
     let mut line: Option<Line> = None;
+    let refusal = Refusal::default();
     while let Some(frame) = wire::read_frame(&mut socket)? {
         match ToPusher::read(frame)? {
             ToPusher::Target(url, addresses) => {
                 *target = Some(url.reveal().to_owned());
-                way = Some(way_to(url, addresses, voice)?);
+                way = Some(way_to(url, addresses, voice, &refusal)?);
             }
             ToPusher::Format(Format::Video { avcc, .. }) => picture = Some(avcc),
             ToPusher::Format(Format::Audio { rate, channels, config }) => sound = Some((rate, channels, config)),
@@ -82,7 +89,7 @@ fn run(mut socket: BufReader<UnixStream>, voice: &Voice, target: &mut Option<Str
                     Some(line) => line,
                     None => {
                         let (Some(way), Some(picture), Some(sound)) = (&way, &picture, &sound) else { continue };
-                        line.insert(Line::start(way, picture, sound, voice)?)
+                        line.insert(Line::start(way, picture, sound, voice, &refusal)?)
                     }
                 };
                 line.unit(unit)?;
@@ -96,14 +103,15 @@ fn run(mut socket: BufReader<UnixStream>, voice: &Voice, target: &mut Option<Str
 }
 
 /// The address for the sink: digits, since it would look a name up by itself.
-fn way_to(target: PushUrl, addresses: Vec<SocketAddr>, voice: &Voice) -> anyhow::Result<String> {
+fn way_to(target: PushUrl, addresses: Vec<SocketAddr>, voice: &Voice, refusal: &Refusal) -> anyhow::Result<String> {
     let first = *addresses.first().context("the target has no address")?;
     if target.reveal().starts_with("srt:") {
+        refusal.listen_to_srt();
         return Ok(target.at(first)?);
     }
     let (voice, told) = (voice.clone(), target.clone());
     let failed = move |error: &anyhow::Error| fail(&voice, &format!("{error:#}"), Some(told.reveal()));
-    let here = tunnel::open(target.clone(), addresses, failed)?;
+    let here = tunnel::open(target.clone(), addresses, &refusal.heard, failed)?;
     Ok(target.at(here)?)
 }
 
@@ -122,7 +130,13 @@ struct Line {
 }
 
 impl Line {
-    fn start(target: &str, avcc: &Bytes, sound: &(u32, u8, Bytes), voice: &Voice) -> anyhow::Result<Self> {
+    fn start(
+        target: &str,
+        avcc: &Bytes,
+        sound: &(u32, u8, Bytes),
+        voice: &Voice,
+        refusal: &Refusal,
+    ) -> anyhow::Result<Self> {
         let (rate, channels, config) = sound;
         let is_srt = target.starts_with("srt:");
         let [way, pictures, sounds] = if is_srt {
@@ -151,12 +165,17 @@ impl Line {
         let (pictures, sound): (AppSrc, AppSrc) = (element(&pipeline, "pictures")?, element(&pipeline, "sound")?);
         let sink: gst::Element = element(&pipeline, "target")?;
         sink.set_property(if is_srt { "uri" } else { "location" }, target);
-        tell_when_live(&sink, voice.clone())?;
+        tell_when_live(&sink, voice.clone(), refusal.clone())?;
         let bus = pipeline.bus().context("a pipeline has a bus")?;
-        let (told, address) = (voice.clone(), target.to_owned());
+        let (told, address, refusal) = (voice.clone(), target.to_owned(), refusal.clone());
         bus.set_sync_handler(move |_, message| {
             if let gst::MessageView::Error(error) = message.view() {
-                fail(&told, &error.error().to_string(), Some(&address));
+                let error = error.error();
+                if refusal.is_meant(&error) {
+                    refuse(&told, &error.to_string(), &address);
+                } else {
+                    fail(&told, &error.to_string(), Some(&address));
+                }
             }
             gst::BusSyncReply::Drop
         });
@@ -272,12 +291,13 @@ impl Valve {
 }
 
 /// What comes to the sink comes one after the other: with the second half second there, the first has been taken.
-fn tell_when_live(sink: &gst::Element, voice: Voice) -> anyhow::Result<()> {
+fn tell_when_live(sink: &gst::Element, voice: Voice, refusal: Refusal) -> anyhow::Result<()> {
     let pad = sink.static_pad("sink").context("a sink has a pad")?;
     let mut told = false;
     let judge = Mutex::new(move |at: Option<gst::ClockTime>| {
         if !told && at.is_some_and(|at| at >= LIVE_AFTER) {
             told = true;
+            refusal.live();
             voice.say(|out| FromPusher::Live.write(out));
         }
     });

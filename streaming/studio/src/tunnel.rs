@@ -4,6 +4,10 @@
 
 use std::{
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -18,23 +22,49 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// C0 and C1, then C2 (Adobe, "Real-Time Messaging Protocol" §5.2).
 const HANDSHAKE: [usize; 2] = [1 + 1536, 1536];
 
+/// S0, S1 and S2, by which a server greets whoever comes.
+const GREETING: usize = 1 + 2 * 1536;
+
 /// What is carried at once; more would only be more that waits here.
 const PIECE: usize = 16 << 10;
+
+/// What is known of a target.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Bytes of the last connection.
+    said: AtomicUsize,
+    is_gone: AtomicBool,
+}
+
+impl Heard {
+    /// It greeted us, heard what was wanted, and hung up: as many servers say no, nginx's among them.
+    pub(crate) fn has_hung_up(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire) && self.said.load(Ordering::Acquire) >= GREETING
+    }
+
+    fn begin(&self) {
+        self.said.store(0, Ordering::Release);
+        self.is_gone.store(false, Ordering::Release);
+    }
+}
 
 /// A way to the target, open until the process ends: the address the sink is to be given. What stands in the way is told.
 pub(crate) fn open(
     target: PushUrl,
     addresses: Vec<SocketAddr>,
+    heard: &Arc<Heard>,
     failed: impl Fn(&anyhow::Error) + Clone + Send + 'static,
 ) -> anyhow::Result<SocketAddr> {
+    let heard = Arc::clone(heard);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no way to the target")?;
     let here = listener.local_addr().context("no way to the target")?;
     thread::spawn(move || {
         // More than one after the other where the server asks who it is.
         for sink in listener.incoming().flatten() {
             let (target, addresses, failed) = (target.clone(), addresses.clone(), failed.clone());
+            let heard = Arc::clone(&heard);
             thread::spawn(move || {
-                let carried = glib::MainContext::new().block_on(carry(sink, here, &target, &addresses));
+                let carried = glib::MainContext::new().block_on(carry(sink, here, &target, &addresses, heard));
                 if let Err(error) = carried {
                     failed(&error);
                 }
@@ -44,7 +74,14 @@ pub(crate) fn open(
     Ok(here)
 }
 
-async fn carry(sink: TcpStream, here: SocketAddr, target: &PushUrl, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+async fn carry(
+    sink: TcpStream,
+    here: SocketAddr,
+    target: &PushUrl,
+    addresses: &[SocketAddr],
+    heard: Arc<Heard>,
+) -> anyhow::Result<()> {
+    heard.begin();
     let server = connect(addresses).context("the target can't be connected to")?;
     let ends = [sink.try_clone()?, server.try_clone()?];
     let to_say = server.try_clone()?;
@@ -53,14 +90,14 @@ async fn carry(sink: TcpStream, here: SocketAddr, target: &PushUrl, addresses: &
     let (from_sink, to_server) = (sink.input_stream(), server.output_stream());
     let (from_server, to_sink) = (server.input_stream(), sink.output_stream());
     let back = glib::MainContext::ref_thread_default().spawn_local(async move {
-        let _gone = pump(&from_server, &to_sink).await;
+        let _gone = pump(&from_server, &to_sink, Some(&heard)).await;
         // Nobody listens any more: that wakes who reads the sink.
         ends.map(|end| end.shutdown(Shutdown::Both))
     });
     if let Err(error) = begin(&from_sink, &to_server, here, target).await {
         tracing::debug!(%error, "the sink is gone before it has begun");
     }
-    let _gone = pump(&from_sink, &to_server).await;
+    let _gone = pump(&from_sink, &to_server, None).await;
     // The server hears the last words, and ends it.
     let _said = to_say.shutdown(Shutdown::Write);
     let _gone = back.await;
@@ -162,10 +199,17 @@ impl Connect {
     }
 }
 
-async fn pump(from: &gio::InputStream, to: &gio::OutputStream) -> anyhow::Result<()> {
+/// Until one of them is closed; what comes from the target is noted.
+async fn pump(from: &gio::InputStream, to: &gio::OutputStream, heard: Option<&Heard>) -> anyhow::Result<()> {
     let mut buffer = vec![0; PIECE];
     loop {
-        let (bytes, count) = from.read_future(buffer, glib::Priority::DEFAULT).await.map_err(|(_, error)| error)?;
+        let read = from.read_future(buffer, glib::Priority::DEFAULT).await;
+        let count = read.as_ref().map_or(0, |(_, count)| *count);
+        if let Some(heard) = heard {
+            heard.said.fetch_add(count, Ordering::AcqRel);
+            heard.is_gone.fetch_or(count == 0, Ordering::AcqRel);
+        }
+        let (bytes, count) = read.map_err(|(_, error)| error)?;
         if count == 0 {
             return Ok(());
         }

@@ -42,10 +42,8 @@ fn push(url: &str, address: SocketAddr) -> (Child, UnixStream) {
     (child, own)
 }
 
-fn last_word(mut own: UnixStream) -> String {
-    let frame = read_frame(&mut own).unwrap().expect("a last word");
-    let FromPusher::Failed(reason) = FromPusher::read(frame).unwrap() else { panic!("nothing was taken") };
-    reason
+fn last_word(mut own: UnixStream) -> FromPusher {
+    FromPusher::read(read_frame(&mut own).unwrap().expect("a last word")).unwrap()
 }
 
 // product: B3; reliability.md A14
@@ -71,8 +69,9 @@ fn rtmp_goes_to_the_address_that_was_judged_and_names_the_host() {
         connect[12..].chunks(129).flat_map(|chunk| &chunk[..chunk.len().min(128)]).copied().collect();
     let text = String::from_utf8_lossy(&payload);
     assert!(text.contains("rtmp://live.invalid:1936/app") && !text.contains("127.0.0.1"), "{text:?}");
+    // It heard what is wanted, and hangs up: that is its answer.
     drop(socket);
-    let reason = last_word(own);
+    let FromPusher::Refused(reason) = last_word(own) else { panic!("it has said no") };
     assert!(!reason.contains("s3cret") && !reason.is_empty(), "{reason}");
     pusher.wait().unwrap();
 }
@@ -91,7 +90,7 @@ fn over_tls_the_name_is_asked_for_and_has_to_be_shown() {
     assert_eq!(hello[0], 22, "a TLS handshake");
     assert!(body.windows(12).any(|window| window == b"live.invalid"), "it asks for the name");
     drop(socket);
-    let reason = last_word(own);
+    let FromPusher::Failed(reason) = last_word(own) else { panic!("it has not heard what is wanted") };
     assert!(reason.contains("TLS"), "{reason}");
     pusher.wait().unwrap();
 }

@@ -564,7 +564,7 @@ export type BroadcastId = string;
 /**
  * How a push does.
  */
-export type PushState = 'connecting' | 'live' | 'retrying' | 'not_allowed';
+export type PushState = 'connecting' | 'live' | 'retrying' | 'refused' | 'not_allowed';
 /**
  * How a livestream does.
  */

@@ -29,6 +29,9 @@ interface BroadcastInfo {
   replay_captions?: string;
 }
 
+/** Two lines are read in less. */
+const NOTE_MS = 12_000;
+
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no ${id}`);
@@ -49,6 +52,7 @@ const parts = {
   live: element('live'),
   latency: element('latency'),
   unmute: element('unmute'),
+  note: element('note'),
   state: element('state'),
   spinner: element('spinner'),
   words: element('words'),
@@ -79,6 +83,8 @@ let played = '';
 /** Before he was called up. */
 let wasMuted = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
+/** Until what is noted goes away. */
+let noted: ReturnType<typeof setTimeout> | undefined;
 
 const controls = new Controls(
   {
@@ -303,12 +309,25 @@ async function start(playlist: string): Promise<void> {
   played = playlist;
   playing = 'loading';
   const { play } = await loadPlayer;
-  player = play(video, playlist, now => {
-    playing = now;
-    render();
-    if (now === 'broken') void ask();
-  });
+  player = play(
+    video,
+    playlist,
+    now => {
+      playing = now;
+      render();
+      if (now === 'broken') void ask();
+    },
+    () => note('missed'),
+  );
   playAloud().catch(() => undefined);
+}
+
+/** Stands over the picture for as long as it takes to read. */
+function note(of: 'missed'): void {
+  parts.note.textContent = word(of);
+  parts.note.hidden = false;
+  clearTimeout(noted);
+  noted = setTimeout(() => (parts.note.hidden = true), NOTE_MS);
 }
 
 /** With sound where the browser lets us, else silently with a button for it. */

@@ -10,6 +10,12 @@ const EDGE_S_MAX = 8;
 /** So much of the oldest that can be had is passed over, in seconds, by whoever goes back to it: what is older goes away meanwhile. */
 const OLDEST_S = 0.1;
 
+/** The same for whoever was away: two segments, so that he has time to look around and goes on even where he pauses again. */
+const CAME_BACK_S = 4;
+
+/** What is fetched ahead at most, in seconds. hls.js fetches minutes for whoever has paused or gone back. */
+const AHEAD_S_MAX = 30;
+
 /** Plays one playlist until it is destroyed; whoever made it makes another when it breaks. */
 export interface Player {
   /** Seconds from the studio to the viewer; null while unknown. */
@@ -24,13 +30,19 @@ export interface Player {
   destroy: () => void;
 }
 
-export function play(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Player {
+/** `missed` is called when somebody goes on who was away for longer than is kept: not where he stopped, but with the oldest there is. */
+export function play(
+  video: HTMLVideoElement,
+  playlist: string,
+  tell: (playing: Playing) => void,
+  missed: () => void,
+): Player {
   if (!Hls.isSupported() && !video.canPlayType('application/vnd.apple.mpegurl')) {
     tell('unplayable');
     return NOTHING;
   }
   const listeners = follow(video, tell);
-  const player = Hls.isSupported() ? withHls(video, playlist, tell) : natively(video, playlist, tell);
+  const player = Hls.isSupported() ? withHls(video, playlist, tell, missed) : natively(video, playlist, tell);
   return {
     ...player,
     isAtEdge: () => (player.latency() ?? 0) < EDGE_S_MAX,
@@ -68,13 +80,21 @@ function follow(video: HTMLVideoElement, tell: (playing: Playing) => void): Abor
 
 type Engine = Omit<Player, 'isAtEdge'>;
 
-function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Playing) => void): Engine {
+function withHls(
+  video: HTMLVideoElement,
+  playlist: string,
+  tell: (playing: Playing) => void,
+  missed: () => void,
+): Engine {
   const hls = new Hls({
     lowLatencyMode: true,
     // Each time the picture stood still, stay so much further behind. At the default of a second, two hiccups at the
     // start cost the viewer two seconds for good.
     liveSyncOnStallIncrease: 0.2,
     backBufferLength: 30,
+    maxMaxBufferLength: AHEAD_S_MAX,
+    // What can be gone back to begins with the oldest there is, and not where this viewer came in.
+    liveDurationInfinity: true,
     // The page watches the state itself and begins anew: long silent retries would only hide that.
     manifestLoadPolicy: quick(),
     playlistLoadPolicy: quick(),
@@ -96,15 +116,27 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     const rate = hurry.rateAt(performance.now() / 1000, hls.latency, ahead, hls.targetLatency ?? hls.latency);
     if (video.playbackRate !== rate) video.playbackRate = rate;
   };
+  const oldest = () => {
+    const sound = hls.audioTracks[hls.audioTrack]?.details;
+    return Math.max(hls.latestLevelDetails?.fragmentStart ?? 0, sound?.fragmentStart ?? 0);
+  };
   // hls.js fetches nothing for a place before the oldest there is of sound or picture, be it by a rounding error, and waits there for ever.
   const stayWithin = () => {
-    const sound = hls.audioTracks[hls.audioTrack]?.details;
-    const oldest = Math.max(hls.latestLevelDetails?.fragmentStart ?? 0, sound?.fragmentStart ?? 0);
-    if (video.seeking && video.currentTime < oldest) video.currentTime = oldest + OLDEST_S;
+    if (video.seeking && video.currentTime < oldest()) video.currentTime = oldest() + OLDEST_S;
+  };
+  // hls.js would play what it fetched before the viewer went, and then leap to the newest.
+  const comeBack = () => {
+    const { buffered, currentTime } = video;
+    const from = oldest();
+    const fetched = buffered.length > 0 ? buffered.end(buffered.length - 1) : currentTime;
+    if (Math.max(fetched, currentTime) >= from || video.played.length === 0) return;
+    video.currentTime = from + CAME_BACK_S;
+    missed();
   };
   hls.on(Events.LEVEL_UPDATED, stayWithin);
   hls.on(Events.AUDIO_TRACK_UPDATED, stayWithin);
   video.addEventListener('seeking', stayWithin);
+  video.addEventListener('play', comeBack);
   video.addEventListener('timeupdate', catchUp);
   hls.loadSource(playlist);
   hls.attachMedia(video);
@@ -121,6 +153,7 @@ function withHls(video: HTMLVideoElement, playlist: string, tell: (playing: Play
     destroy: () => {
       video.removeEventListener('timeupdate', catchUp);
       video.removeEventListener('seeking', stayWithin);
+      video.removeEventListener('play', comeBack);
       video.playbackRate = 1;
       hls.destroy();
     },

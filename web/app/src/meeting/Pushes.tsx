@@ -11,6 +11,7 @@ const COLOURS: Record<Push['state'], string> = {
   connecting: 'blue',
   live: 'teal',
   retrying: 'yellow',
+  refused: 'red',
   not_allowed: 'red',
 };
 
@@ -88,9 +89,9 @@ export function Pushes() {
                   {push.url}
                 </Text>
               )}
-              {push.state === 'not_allowed' && (
+              {(push.state === 'not_allowed' || push.state === 'refused') && (
                 <Text fz="xs" c="red">
-                  {t('push.notAllowedHint')}
+                  {t(push.state === 'refused' ? 'push.refusedHint' : 'push.notAllowedHint')}
                 </Text>
               )}
             </div>
