@@ -31,6 +31,26 @@ pub(crate) fn reads(page: &mut Browser, selector: &str, words: &str) -> Result<(
     page.resize(1440, 900)
 }
 
+/// What a page must hear before it is opened, for [`plays_nothing_untouched`].
+pub(crate) const TELLS_WHAT_IS_NOT_PLAYED: &str = "(play => HTMLMediaElement.prototype.play = function () {
+    const played = play.call(this);
+    played.catch(({ name }) => console.log(`not played: ${name}`));
+    return played;
+})(HTMLMediaElement.prototype.play)";
+
+/// Begins the page anew, whose browser plays nothing untouched, and sees that it asks for a touch.
+#[expect(clippy::disallowed_methods, reason = "a page that plays nothing tells nobody but its console")]
+pub(crate) fn plays_nothing_untouched(page: &mut Browser) -> Result<()> {
+    page.reload()?;
+    // Whatever is asked of the page counts as a touch: until it has been refused it is only listened to.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !page.said()?.iter().any(|line| line.contains("not played: NotAllowedError")) {
+        assert!(Instant::now() < deadline, "it plays untouched, or never");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    page.see(&by_id("enable-sound"))
+}
+
 pub(crate) fn door(server: &Server) -> String {
     format!("http://{}/j/{}#p={}", server.web, server.meeting, server.password)
 }
@@ -265,31 +285,17 @@ fn who_has_lost_the_server_for_good_reads_how_to_call() -> Result<()> {
 
 // product: J5
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a page that plays nothing tells nobody but its console")]
 fn who_comes_back_without_a_touch_is_asked_for_one_and_hears() -> Result<()> {
     let server = Server::start()?;
     let mut other = Browser::start(700.0, Colour::Red)?;
     other.join(server.web, &server.meeting, "韩梅梅", &server.password)?;
     let mut page = Browser::start_on(Devices::Silent)?;
-    page.before_each_page(
-        "(play => HTMLMediaElement.prototype.play = function () {
-           const played = play.call(this);
-           played.catch(({ name }) => console.log(`not played: ${name}`));
-           return played;
-         })(HTMLMediaElement.prototype.play)",
-    )?;
+    page.before_each_page(TELLS_WHAT_IS_NOT_PLAYED)?;
     page.join(server.web, &server.meeting, "李雷", &server.password)?;
     let sounds = "[...document.querySelectorAll('[data-testid=voice]')].some(one => !one.paused && one.srcObject)";
     page.until(sounds)?;
     page.miss(&by_id("enable-sound"))?;
-    page.reload()?;
-    // Whatever is asked of the page counts as a touch: until it has been refused it is only listened to.
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !page.said()?.iter().any(|line| line.contains("not played: NotAllowedError")) {
-        assert!(Instant::now() < deadline, "it plays untouched, or never");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    page.see(&by_id("enable-sound"))?;
+    plays_nothing_untouched(&mut page)?;
     assert_eq!(page.evaluate(sounds)?, false);
     page.click("enable-sound")?;
     page.until(sounds)?;
