@@ -6,7 +6,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tests::{Browser, Colour, Server};
 
-use crate::quality::{FPS, LOOK, Sample, WIDTH, grown, until, watch, write_film};
+use crate::{
+    networks::KEEP,
+    quality::{FPS, LOOK, Sample, WIDTH, grown, until, watch, write_film},
+};
 
 const VIDEO: &str = "[data-testid=tile][data-name=韩梅梅] video";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,15 +43,7 @@ fn sends(codec: &str, mode: Option<&str>) -> String {
     )
 }
 
-/// The page's connections, for [`DECODED`].
-const KEEP: &str = "const set = RTCPeerConnection.prototype.setRemoteDescription;
-window.connections = [];
-RTCPeerConnection.prototype.setRemoteDescription = function (description) {
-    window.connections.push(this);
-    return set.call(this, description);
-};";
-
-/// The codec of the only picture that comes, and how often the page could not go on without a key frame.
+/// Of a page with [`KEEP`]: the codec of the only picture that comes, and how often the page could not go on without a key frame.
 const DECODED: &str = "(async () => {
     for (const connection of window.connections) {
       const all = [...(await connection.getStats()).values()];

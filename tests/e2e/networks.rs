@@ -19,8 +19,8 @@ const PHONE: f32 = 900.0;
 /// Louder than this a tone is heard.
 const HEARD: f32 = 0.03;
 
-/// The page's connections, for [`WAYS`].
-const KEEP: &str = "const set = RTCPeerConnection.prototype.setRemoteDescription;
+/// The page's connections, as `window.connections`.
+pub(crate) const KEEP: &str = "const set = RTCPeerConnection.prototype.setRemoteDescription;
 window.connections = [];
 RTCPeerConnection.prototype.setRemoteDescription = function (description) {
     window.connections.push(this);

@@ -9,7 +9,7 @@ use tests::{Browser, Client, Devices, PASSWORD, Server, Sitter, User, by_id, htt
 use crate::{
     screens::{Doing, Visitor},
     sharing::write_pages,
-    troubles::{TELLS_WHAT_IS_NOT_PLAYED, door, plays_nothing_untouched, speak, to_mirror},
+    troubles::{BY_RELAY_ALONE, TELLS_WHAT_IS_NOT_PLAYED, door, plays_nothing_untouched, speak, to_mirror},
     web::{from_row, new_password, segment},
 };
 
@@ -393,14 +393,7 @@ fn lines(visitor: &Visitor, server: &Server, page: &mut Browser) -> Result<()> {
     page.set_offline(false)?;
 
     let mut cut = visitor.somebody(server, "0x7a5c86")?;
-    cut.before_each_page(
-        "const Own = RTCPeerConnection;
-         window.RTCPeerConnection = class extends Own {
-           constructor(wish) {
-             super({ ...wish, iceTransportPolicy: 'relay' });
-           }
-         }",
-    )?;
+    cut.before_each_page(BY_RELAY_ALONE)?;
     cut.open(&door(server))?;
     to_mirror(&mut cut, name)?;
     cut.click("prejoin-join")?;

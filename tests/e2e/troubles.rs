@@ -31,6 +31,14 @@ pub(crate) fn reads(page: &mut Browser, selector: &str, words: &str) -> Result<(
     page.resize(1440, 900)
 }
 
+/// For a page whose network lets nothing through: its sound goes by a relay or not at all, and there is none.
+pub(crate) const BY_RELAY_ALONE: &str = "const Own = RTCPeerConnection;
+window.RTCPeerConnection = class extends Own {
+    constructor(wish) {
+        super({ ...wish, iceTransportPolicy: 'relay' });
+    }
+}";
+
 /// What a page must hear before it is opened, for [`plays_nothing_untouched`].
 pub(crate) const TELLS_WHAT_IS_NOT_PLAYED: &str = "(play => HTMLMediaElement.prototype.play = function () {
     const played = play.call(this);
@@ -201,15 +209,7 @@ fn an_old_browser_is_told_so_in_both_languages_and_whom_to_call() -> Result<()> 
 fn where_the_network_lets_no_sound_through_the_telephone_is_a_click_away() -> Result<()> {
     let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;
     let mut page = Browser::start(0.0, Colour::Green)?;
-    // Nothing goes but by a relay, of which there is none.
-    page.before_each_page(
-        "const Own = RTCPeerConnection;
-         window.RTCPeerConnection = class extends Own {
-           constructor(wish) {
-             super({ ...wish, iceTransportPolicy: 'relay' });
-           }
-         }",
-    )?;
+    page.before_each_page(BY_RELAY_ALONE)?;
     page.open(&door(&server))?;
     to_mirror(&mut page, "李雷")?;
     page.click("prejoin-join")?;
