@@ -113,7 +113,7 @@ impl Conference {
         if !self.store().add_registrant(&one).await? {
             let before = self.store().registrant_by_email(known.id, &one.email).await?;
             if let Some(before) = before.filter(|before| before.state == RegistrantState::Approved) {
-                self.mail_registrant(&known, &before, Method::Request, None, Some(base)).await?;
+                self.mail_registrants(&known, &[before], Method::Request, None, Some(base)).await?;
             }
             return Ok(Registered::Known);
         }
@@ -121,7 +121,7 @@ impl Conference {
         if waits {
             return Ok(Registered::Waiting(signature));
         }
-        self.mail_registrant(&known, &one, Method::Request, None, Some(base)).await?;
+        self.mail_registrants(&known, &[one], Method::Request, None, Some(base)).await?;
         Ok(Registered::Approved(signature))
     }
 
@@ -147,7 +147,7 @@ impl Conference {
         }
         self.store().set_registrant_state(of, id, state).await?;
         if is_approved {
-            self.mail_registrant(&known, &one, Method::Request, None, None).await?;
+            self.mail_registrants(&known, &[one], Method::Request, None, None).await?;
         }
         Ok(())
     }
@@ -187,10 +187,8 @@ impl Conference {
         if !options_of(&meeting.options).webinar {
             return Ok(());
         }
-        for one in self.approved(meeting.id).await? {
-            self.mail_registrant(meeting, &one, method, only, None).await?;
-        }
-        Ok(())
+        let all: Vec<_> = self.approved(meeting.id).await?.collect();
+        self.mail_registrants(meeting, &all, method, only, None).await
     }
 
     async fn approved(&self, of: MeetingId) -> Result<impl Iterator<Item = Registrant>, StoreError> {
@@ -222,23 +220,21 @@ impl Conference {
         Ok(self.approved(info.id).await?.map(mail).collect())
     }
 
-    /// His own link, and the time for his calendar; nothing where no mail is sent.
-    async fn mail_registrant(
+    /// Each his own link, and the time for his calendar; nothing where no mail is sent.
+    async fn mail_registrants(
         &self,
         meeting: &store::Meeting,
-        one: &Registrant,
+        people: &[Registrant],
         method: Method,
         only: Option<&Occurrence>,
         base: Option<String>,
     ) -> Result<(), StoreError> {
-        if !self.sends_mail() {
+        if people.is_empty() || !self.sends_mail() {
             return Ok(());
         }
         let Some(settings) = self.settings_of(meeting.id).await? else { return Ok(()) };
         let reach = self.reach(base);
-        let tongue = Tongue::of(&one.language);
         let host = self.host_name(meeting.owner).await?;
-        let link = link(&reach.web, &settings, one);
         let next = self.info(match only {
             Some(_) => meeting.clone(),
             None => as_held_next(self.store(), meeting.clone()).await?,
@@ -246,13 +242,6 @@ impl Conference {
         let start_ms = match only {
             Some(held) => Some(held.start_ms),
             None => self.next_start(&next).await?,
-        };
-        let words = text(&next, start_ms, &host, tongue, &link);
-        let subject = match (method, tongue) {
-            (Method::Cancel, Tongue::Chinese) => format!("【已取消】{}", next.title),
-            (Method::Cancel, Tongue::English) => format!("Cancelled: {}", next.title),
-            (_, Tongue::Chinese) => format!("观看链接：{}", next.title),
-            (_, Tongue::English) => format!("Your link to watch: {}", next.title),
         };
         let (mut info, all) = (self.info(meeting.clone()), self.store().occurrences(meeting.id).await?);
         let times = match only {
@@ -263,23 +252,35 @@ impl Conference {
             None if method == Method::Cancel => Vec::new(),
             None => self.changed_times(meeting, &all),
         };
-        let entry = Entry {
-            whole: only.is_none().then_some((&info, all.as_slice())),
-            times: &times,
-            host: &host,
-            method,
-            sequence: meeting.version,
-            attendee: Some(&one.email),
-            words: Some((words.as_str(), link.as_str())),
-        };
-        let message = json!({
-            "to": one.email,
-            "subject": subject,
-            "text": words,
-            "calendar": calendar(&entry, &reach),
-            "method": method.as_str(),
-        });
-        self.send(Kind::Email, &message).await
+        for one in people {
+            let tongue = Tongue::of(&one.language);
+            let link = link(&reach.web, &settings, one);
+            let words = text(&next, start_ms, &host, tongue, &link);
+            let subject = match (method, tongue) {
+                (Method::Cancel, Tongue::Chinese) => format!("【已取消】{}", next.title),
+                (Method::Cancel, Tongue::English) => format!("Cancelled: {}", next.title),
+                (_, Tongue::Chinese) => format!("观看链接：{}", next.title),
+                (_, Tongue::English) => format!("Your link to watch: {}", next.title),
+            };
+            let entry = Entry {
+                whole: only.is_none().then_some((&info, all.as_slice())),
+                times: &times,
+                host: &host,
+                method,
+                sequence: meeting.version,
+                attendee: Some(&one.email),
+                words: Some((words.as_str(), link.as_str())),
+            };
+            let message = json!({
+                "to": one.email,
+                "subject": subject,
+                "text": words,
+                "calendar": calendar(&entry, &reach),
+                "method": method.as_str(),
+            });
+            self.send(Kind::Email, &message).await?;
+        }
+        Ok(())
     }
 }
 
