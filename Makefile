@@ -23,8 +23,16 @@ $(PACKAGES): web/package-lock.json
 	@echo "Fetching the web client's packages"
 	@cd web && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.fetched
 
-web: setup $(PACKAGES) ## build the web client
-	@cd web && npm run --silent build
+# Only what has changed is built again: debug builds read the client's files where they lie, and while they serve those stay.
+BUILT := web/node_modules/.built
+
+$(BUILT): $(PACKAGES) $(shell find web -name node_modules -prune -o -name dist -prune -o -type f ! -name '*.timestamp-*' -print) \
+		$(if $(wildcard web/dist/index.html),,anew)
+	@cd web && npm run --silent build && touch node_modules/.built
+
+anew: # what there is not
+
+web: setup $(PACKAGES) $(BUILT) ## build the web client
 
 build: web ## build the server in release
 	cargo build --release --locked -p huitong -p studio

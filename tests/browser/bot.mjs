@@ -107,7 +107,7 @@ function launchFirefox() {
 async function newTab() {
   page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
-  page.on('console', message => said.push(`${message.type()}: ${message.text()}`));
+  page.on('console', message => said.push(`${message.type()}: ${message.text()} (${message.location().url})`));
   page.on('pageerror', error => said.push(`thrown: ${error.stack ?? error}`));
   pages.push(page);
   return page;
@@ -254,7 +254,7 @@ async function until(expression) {
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await setTimeout(50)) {
     if (await page.evaluate(expression)) return;
   }
-  throw new Error(`${expression} never holds`);
+  throw new Error(`${expression} never holds at ${page.url()}`);
 }
 
 /** What axe-core finds that keeps people out: its serious and critical rules, or those named, each with where. */

@@ -247,6 +247,7 @@ async fn a_lost_network_loses_nothing_that_was_written() -> Result<()> {
         assert!(page.text("[data-notice=problem]")?.contains(failed), "{}", page.text("[data-notice=problem]")?);
         page.click("panel-close")?;
         page.press("c")?;
+        page.see(&by_id("chat-text"))?;
         let kept = "document.querySelector('[data-testid=chat-text]').value";
         assert_eq!(page.evaluate(kept)?, format!("未发出 {language}"));
         page.set_offline(false)?;

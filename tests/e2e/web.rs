@@ -160,6 +160,7 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     guest.click("toggle-hand")?;
     host.see("[data-testid=tile][data-name='李雷'][data-hand=true]")?;
     guest.click("reactions")?;
+    guest.see(&by_id("react-clap"))?;
     // Drawn, so that no system lacks them.
     let drawn = "[...document.querySelectorAll('[data-testid^=react-]')].map(one => !!one.querySelector('svg') && !one.innerText)";
     assert_eq!(guest.evaluate(drawn)?, json!(vec![true; 6]));
