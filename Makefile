@@ -68,9 +68,11 @@ unit: setup-test web ## units, pure harnesses, the web client's own tests
 
 E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
 # Their stories take little of a machine and bear a busy one, as those of browsers do not; pages of which neither sound nor pictures
-# are measured are among the servers'.
+# are measured are among the servers' and in a lane of their own.
 TELEPHONES := calls carriers dial_out doctor encryption guessing heard keypad names phone redirects sip spray strangers tones transfer
 SERVERS := access admin api authorization chat doors embed hands hosting keyboard limits lines operation pocket rebooked reminder sign_on spoken touch upkeep web webinar
+PAGES := audience breakout devices push returning sharing taking_part troubles
+LANES := $(TELEPHONES) $(SERVERS) $(PAGES)
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
 	cargo build --locked --workspace --bins --tests
@@ -102,17 +104,18 @@ bench: build ## this machine's figures
 doc: ## the crates' documentation
 	cargo doc --locked --workspace --no-deps --open
 
-ci: setup-test web ## what CI runs: lint and units, built in the time that telephones and servers leave, then broadcasts and browsers alone
+ci: setup-test web ## what CI runs: lint and units, built in the time that telephones, servers and pages leave, then broadcasts and browsers alone
 	cargo build --locked --workspace --bins --test e2e
 	@logs=$$(mktemp -d); \
 	$(E2E) $(TELEPHONES:%=%::) >$$logs/telephones 2>&1 & telephones=$$!; \
 	$(E2E) $(SERVERS:%=%::) >$$logs/servers 2>&1 & servers=$$!; \
+	$(E2E) $(PAGES:%=%::) >$$logs/pages 2>&1 & pages=$$!; \
 	nice -n 19 $(MAKE) lint unit LIVE=; own=$$?; \
-	wait $$telephones; telephones=$$?; wait $$servers; servers=$$?; \
-	cat $$logs/telephones $$logs/servers; rm -r $$logs; \
-	[ $$own = 0 ] && [ $$telephones = 0 ] && [ $$servers = 0 ]
+	wait $$telephones; telephones=$$?; wait $$servers; servers=$$?; wait $$pages; pages=$$?; \
+	cat $$logs/telephones $$logs/servers $$logs/pages; rm -r $$logs; \
+	[ $$own = 0 ] && [ $$telephones = 0 ] && [ $$servers = 0 ] && [ $$pages = 0 ]
 	cargo test --locked --workspace $(LIVE:%=--test %)
-	$(E2E) $(foreach one,$(TELEPHONES) $(SERVERS),--skip $(one)::)
+	$(E2E) $(foreach one,$(LANES),--skip $(one)::)
 
 clean: ## forget all that was built
 	rm -rf target web/dist web/node_modules .tools tests/.venv

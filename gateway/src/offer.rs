@@ -30,11 +30,16 @@ impl Ours {
 
 /// Reads an offer or answer that came from `signalling`.
 pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Result<Agreed, OfferError> {
-    let agreed = sdp::agree(description)?;
+    let agreed = sdp::agree(description).inspect_err(|error| tracing::info!(%error, "no sound of this description"))?;
     let may_send = |to: SocketAddr| may_send(to, signalling, ours);
     // A handshake is begun with where RTCP is to go, too (RFC 5764 §4.1.3).
     let may_report = agreed.rtcp_mux || agreed.rtcp.is_none_or(may_send);
-    if may_send(agreed.remote) && may_report { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+    if may_send(agreed.remote) && may_report {
+        Ok(agreed)
+    } else {
+        refused(&agreed);
+        Err(OfferError::NotAcceptable)
+    }
 }
 
 /// The same where our own address is chosen already: sound of the other family (IPv4, IPv6) has no way there.
@@ -51,7 +56,16 @@ pub(crate) fn agree_at(
 
 /// Asked again once a port is open for this call, which is one of ours then: who calls again and again can tell which comes next.
 pub(crate) fn is_ours(agreed: &Agreed, ours: &Ours) -> bool {
-    ours.has(agreed.remote) || agreed.rtcp.is_some_and(|rtcp| ours.has(rtcp))
+    let is_ours = ours.has(agreed.remote) || agreed.rtcp.is_some_and(|rtcp| ours.has(rtcp));
+    if is_ours {
+        refused(agreed);
+    }
+    is_ours
+}
+
+/// For the operator, whose caller hears nothing but that it can't be.
+fn refused(agreed: &Agreed) {
+    tracing::info!(rtp = %agreed.remote, rtcp = ?agreed.rtcp, "no sound is sent where it is wanted");
 }
 
 /// Whom our address for sound is to suit: who calls, unless his sound is of the other family than his words.
