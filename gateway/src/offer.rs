@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sip::sdp::{self, Agreed, OfferError};
+use sip::sdp::{self, Agreed, OfferError, Video};
 
 /// Below it lie services, and no telephone.
 const PORT_MIN: u16 = 1024;
@@ -30,16 +30,19 @@ impl Ours {
 
 /// Reads an offer or answer that came from `signalling`.
 pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Result<Agreed, OfferError> {
-    let agreed = sdp::agree(description).inspect_err(|error| tracing::info!(%error, "no sound of this description"))?;
+    let mut agreed =
+        sdp::agree(description).inspect_err(|error| tracing::info!(%error, "no sound of this description"))?;
     let may_send = |to: SocketAddr| may_send(to, signalling, ours);
     // A handshake is begun with where RTCP is to go, too (RFC 5764 §4.1.3).
     let may_report = agreed.rtcp_mux || agreed.rtcp.is_none_or(may_send);
-    if may_send(agreed.remote) && may_report {
-        Ok(agreed)
-    } else {
+    if !may_send(agreed.remote) || !may_report {
         refused(&agreed);
-        Err(OfferError::NotAcceptable)
+        return Err(OfferError::NotAcceptable);
     }
+    // Of pictures nothing goes there but reports and handshakes. Where they may not, the call has its sound.
+    agreed.video =
+        agreed.video.filter(|video| may_send(video.remote) && (video.rtcp_mux || video.rtcp.is_none_or(may_send)));
+    Ok(agreed)
 }
 
 /// The same where our own address is chosen already: sound of the other family (IPv4, IPv6) has no way there.
@@ -66,6 +69,11 @@ pub(crate) fn is_ours(agreed: &Agreed, ours: &Ours) -> bool {
 /// For the operator, whose caller hears nothing but that it can't be.
 fn refused(agreed: &Agreed) {
     tracing::info!(rtp = %agreed.remote, rtcp = ?agreed.rtcp, "no sound is sent where it is wanted");
+}
+
+/// The same of pictures.
+pub(crate) fn is_ours_too(video: &Video, ours: &Ours) -> bool {
+    ours.has(video.remote) || video.rtcp.is_some_and(|rtcp| ours.has(rtcp))
 }
 
 /// Whom our address for sound is to suit: who calls, unless his sound is of the other family than his words.
