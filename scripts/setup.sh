@@ -8,7 +8,7 @@ build="pkg-config cmake gcc g++ libc6-dev libopus-dev libgstreamer1.0-dev libgst
   python3 python3-venv"
 serve="gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
   gstreamer1.0-libav glib-networking fonts-noto-cjk"
-check="chromium firefox-esr coturn ffmpeg baresip-core kamailio gstreamer1.0-tools libnginx-mod-rtmp stunnel4 procps postgresql"
+check="chromium firefox-esr coturn ffmpeg baresip-core baresip-ffmpeg kamailio gstreamer1.0-tools libnginx-mod-rtmp stunnel4 procps postgresql"
 
 packages="$build $serve"
 [ "$purpose" = test ] && packages="$packages $check"

@@ -217,6 +217,7 @@ mod tests {
 
     fn person(number: u128, via: ViaKind) -> Participant {
         Participant {
+            video: false,
             id: id(number),
             name: format!("{number}"),
             role: Role::Member,

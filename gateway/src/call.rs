@@ -19,7 +19,7 @@ use crate::{
     in_meeting::in_meeting,
     ivr,
     line::{Line, reachable, settings},
-    offer,
+    offer, pictures,
     security::Security,
     switchboard::{Order, Orders, Signal},
     transfer,
@@ -96,8 +96,6 @@ async fn answer(
     let signalling = incoming.source.peer.ip().to_canonical();
     let mut agreed = offer::agree(&incoming.offer, signalling, &house.ours).map_err(|_| EndCause::NotAcceptable)?;
     let mut security = Security::new(&house.plane, Encryption::None);
-    security.join(&mut agreed);
-    security.agreed(&agreed);
     // He is answered in a moment: nobody else needs to hear that it rings.
     if incoming.wants_ringing {
         orders.give(Order::Ring).await;
@@ -106,13 +104,17 @@ async fn answer(
     if offer::is_ours(&agreed, &house.ours) {
         return Err(EndCause::NotAcceptable);
     }
+    pictures::take(&mut agreed, &leg, &house).await;
+    security.join(&mut agreed);
+    security.agreed(&agreed);
     leg.start(settings(&agreed, signalling, &security)).await.map_err(soundless)?;
     // RFC 8866 §5.2: unique for this session, the version grows with each change.
     let session = u64::from(rand::random::<u32>());
     let local = reachable(leg.local(), signalling);
     orders.give(Order::Answer(agreed.answer(local, session, 1))).await;
     let (orders, codec) = (orders.clone(), codec_name(&agreed));
-    let line = Line::new(house, leg, orders, signals, facts, signalling, session, security, agreed.direction);
+    let mut line = Line::new(house, leg, orders, signals, facts, signalling, session, security, agreed.direction);
+    line.show(&agreed).await.map_err(soundless)?;
     Ok((line, codec))
 }
 

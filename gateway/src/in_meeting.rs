@@ -85,6 +85,10 @@ async fn sit(line: &mut Line, seat: Seat) -> EndCause {
                     let _ = caller.handle.command(caller.me, Action::Stalled { on }).await;
                     None
                 }
+                Ok(Happening::Shows(on)) => {
+                    let _ = caller.handle.command(caller.me, Action::SendsVideo { on }).await;
+                    None
+                }
                 Ok(Happening::Referred(to)) => {
                     if caller.refer(to, line).await {
                         let _ = caller.handle.command(participant, Action::Leave).await;
@@ -204,9 +208,12 @@ impl Caller {
     }
 
     /// The first words: that he is in, and what he must know before he speaks.
-    async fn greet(&self, line: &Line) -> Option<Clip> {
+    async fn greet(&self, line: &mut Line) -> Option<Clip> {
         if line.on_hold() {
             let _ = self.handle.command(self.me, Action::OnHold { on: true }).await;
+        }
+        if line.shows() {
+            let _ = self.handle.command(self.me, Action::SendsVideo { on: true }).await;
         }
         let me = self.me()?;
         let mut words = vec![if self.handle.people() == 1 { Prompt::OnlyYou } else { Prompt::Joined }];

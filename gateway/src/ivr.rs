@@ -288,6 +288,7 @@ async fn knock(
                 Happening::PlayDone(_)
                 | Happening::Held(_)
                 | Happening::Stalled(_)
+                | Happening::Shows(_)
                 | Happening::Recorded
                 | Happening::Referred(_) => {}
             },

@@ -20,6 +20,7 @@ mod locate;
 mod name_servers;
 mod names;
 mod offer;
+mod pictures;
 mod register_load;
 mod registrations;
 mod seats;
@@ -104,6 +105,8 @@ pub struct GatewayConfig {
     pub connections: Connections,
     /// The addresses others reach us at, the best first: for Contact where a socket is bound to all.
     pub announced: Vec<IpAddr>,
+    /// Of a room system's pictures so many bits a second are taken; none where it is 0.
+    pub video_bits_per_second: u32,
     /// What of signalling is kept.
     pub ladder: LadderConfig,
 }
@@ -141,6 +144,8 @@ pub(crate) struct House {
     pub(crate) carriers: Arc<Carriers>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) realm: String,
+    /// See [`GatewayConfig::video_bits_per_second`].
+    pub(crate) video_bits_per_second: u32,
     /// What the switchboard is to begin.
     pub(crate) wishes: mpsc::Sender<Wish>,
     /// Set when the server stops: every call says so and ends.
@@ -209,6 +214,7 @@ impl Gateway {
             carriers: Arc::clone(&carriers),
             accounts: config.accounts,
             realm: config.realm,
+            video_bits_per_second: config.video_bits_per_second,
             wishes,
             stopping: stopping.clone(),
         });

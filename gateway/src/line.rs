@@ -13,7 +13,7 @@ use model::{PhoneNumber, Vouched};
 use plane::{LegCodec, LegFact, LegMedia, LegSettings, PlayId, Recording};
 use sip::{
     Referral,
-    sdp::{self, Agreed, Codec, Direction},
+    sdp::{self, Agreed, Codec, Direction, Lines},
 };
 use sipconf::{Language, Prompt, SitePrompts};
 use tokio::{
@@ -25,7 +25,7 @@ use crate::{
     House,
     end_cause::EndCause,
     names::Entry,
-    offer,
+    offer, pictures,
     security::Security,
     switchboard::{Order, Orders, Signal},
 };
@@ -45,6 +45,11 @@ pub(crate) struct Line {
     pub(crate) version: u64,
     /// Who sends, from his side.
     pub(crate) direction: Direction,
+    /// What else the session has than sound.
+    lines: Option<Box<Lines>>,
+    /// He shows his picture, and whether he did when that was told last.
+    shows: bool,
+    told_shows: bool,
     /// What he has said of that and is not done yet, and whether he was on hold before.
     change: Option<(Change, bool)>,
     pub(crate) keys: Keys,
@@ -126,6 +131,8 @@ pub(crate) enum Happening {
     Held(bool),
     /// Nothing comes from him, or it comes again.
     Stalled(bool),
+    /// He shows his picture, or no longer.
+    Shows(bool),
     /// What was to be recorded is.
     Recorded,
     /// He wants to be put through.
@@ -156,6 +163,9 @@ impl Line {
             session,
             version: 1,
             direction,
+            lines: None,
+            shows: false,
+            told_shows: false,
             change: None,
             keys: Keys::default(),
             volume_db: 0,
@@ -193,6 +203,9 @@ impl Line {
     /// what was begun is done the next time.
     pub(crate) async fn next(&mut self) -> Result<Happening, EndCause> {
         loop {
+            if std::mem::replace(&mut self.told_shows, self.shows) != self.shows {
+                return Ok(Happening::Shows(self.shows));
+            }
             if let Some((change, was_on_hold)) = self.change.clone() {
                 match change {
                     Change::Offer(offer) => self.reoffered(&offer).await,
@@ -234,6 +247,7 @@ impl Line {
                     Some(LegFact::Digit(_)) => {}
                     Some(LegFact::PlayDone(id)) => return Ok(Happening::PlayDone(id)),
                     Some(LegFact::RecordingFull) => return Ok(Happening::Recorded),
+                    Some(LegFact::KeyframeWanted) => self.orders.give(Order::WantKeyframe).await,
                     // Who is on hold, or only listens, has nothing to send; whether he is gone his session tells.
                     Some(LegFact::NoMedia) if self.direction == Direction::SendRecv => return Err(EndCause::NoMedia),
                     Some(LegFact::Stalled) => return Ok(Happening::Stalled(true)),
@@ -251,7 +265,8 @@ impl Line {
         let local = reachable(self.leg.local(), self.signalling);
         let answer = if offer.is_empty() {
             self.version += 1;
-            Some(sdp::offer_anew(local, self.session, self.version, self.security.offered()))
+            let (offered, lines) = (self.security.offered(), self.lines.as_deref());
+            Some(sdp::offer_anew(local, self.session, self.version, offered, lines))
         } else {
             let agreed = self.settle(offer, false).await;
             agreed.map(|agreed| {
@@ -267,6 +282,14 @@ impl Line {
         let mut agreed = offer::agree_at(self.leg.local(), description, self.signalling, &self.house.ours).ok()?;
         if is_answer {
             agreed = agreed.answering(self.security.offered()).ok()?;
+        }
+        let had_video = self.lines.as_ref().is_some_and(|lines| lines.has_video());
+        if is_answer && !had_video {
+            agreed.video = None;
+        }
+        pictures::take(&mut agreed, &self.leg, &self.house).await;
+        if is_answer {
+            self.security.join_video(&mut agreed);
         } else {
             self.security.join(&mut agreed);
         }
@@ -276,7 +299,22 @@ impl Line {
         self.leg.start(settings(&agreed, self.signalling, &self.security)).await.ok()?;
         self.security.agreed(&agreed);
         self.direction = agreed.direction;
+        self.show(&agreed).await.ok()?;
         Some(agreed)
+    }
+
+    /// His pictures are to be as was agreed on.
+    pub(crate) async fn show(&mut self, agreed: &Agreed) -> Result<(), plane::PlaneError> {
+        let settings = pictures::settings(agreed, self.signalling, &self.security, self.on_hold(), &self.house);
+        self.shows = settings.as_ref().is_some_and(|settings| settings.taken);
+        self.lines = agreed.lines().map(Box::new);
+        self.leg.set_pictures(settings).await
+    }
+
+    /// Whether he shows his picture now; only what changes from here on is told.
+    pub(crate) fn shows(&mut self) -> bool {
+        self.told_shows = self.shows;
+        self.shows
     }
 
     /// One step louder or softer, as far as it goes.
@@ -367,7 +405,11 @@ impl Line {
             tokio::select! {
                 happening = self.next() => match happening? {
                     Happening::Digit(_) | Happening::Recorded => break,
-                    Happening::PlayDone(_) | Happening::Held(_) | Happening::Stalled(_) | Happening::Referred(_) => {}
+                    Happening::PlayDone(_)
+                    | Happening::Held(_)
+                    | Happening::Stalled(_)
+                    | Happening::Shows(_)
+                    | Happening::Referred(_) => {}
                 },
                 () = sleep_until(deadline) => break,
             }
@@ -416,6 +458,7 @@ impl Line {
                     Happening::PlayDone(_)
                     | Happening::Held(_)
                     | Happening::Stalled(_)
+                    | Happening::Shows(_)
                     | Happening::Recorded
                     | Happening::Referred(_) => {}
                 }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sip::sdp::{self, Agreed, OfferError};
+use sip::sdp::{self, Agreed, OfferError, Video};
 
 /// Below it lie services, and no telephone.
 const PORT_MIN: u16 = 1024;
@@ -30,11 +30,17 @@ impl Ours {
 
 /// Reads an offer or answer that came from `signalling`.
 pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Result<Agreed, OfferError> {
-    let agreed = sdp::agree(description)?;
+    let mut agreed = sdp::agree(description)?;
     let may_send = |to: SocketAddr| may_send(to, signalling, ours);
     // A handshake is begun with where RTCP is to go, too (RFC 5764 §4.1.3).
     let may_report = agreed.rtcp_mux || agreed.rtcp.is_none_or(may_send);
-    if may_send(agreed.remote) && may_report { Ok(agreed) } else { Err(OfferError::NotAcceptable) }
+    if !may_send(agreed.remote) || !may_report {
+        return Err(OfferError::NotAcceptable);
+    }
+    // Of pictures nothing goes there but reports and handshakes. Where they may not, the call has its sound.
+    agreed.video =
+        agreed.video.filter(|video| may_send(video.remote) && (video.rtcp_mux || video.rtcp.is_none_or(may_send)));
+    Ok(agreed)
 }
 
 /// The same where our own address is chosen already: sound of the other family (IPv4, IPv6) has no way there.
@@ -52,6 +58,11 @@ pub(crate) fn agree_at(
 /// Asked again once a port is open for this call, which is one of ours then: who calls again and again can tell which comes next.
 pub(crate) fn is_ours(agreed: &Agreed, ours: &Ours) -> bool {
     ours.has(agreed.remote) || agreed.rtcp.is_some_and(|rtcp| ours.has(rtcp))
+}
+
+/// The same of pictures.
+pub(crate) fn is_ours_too(video: &Video, ours: &Ours) -> bool {
+    ours.has(video.remote) || video.rtcp.is_some_and(|rtcp| ours.has(rtcp))
 }
 
 /// Whom our address for sound is to suit: who calls, unless his sound is of the other family than his words.

@@ -13,6 +13,8 @@ use sipconf::Encryption;
 pub(crate) struct Security {
     /// Our master key and salt: the same all call long.
     key: [u8; 30],
+    /// The same of pictures: no key is of two streams.
+    video_key: [u8; 30],
     identity: Arc<DtlsIdentity>,
     fingerprint: Fingerprint,
     /// As an offer of ours is to have it.
@@ -21,6 +23,8 @@ pub(crate) struct Security {
     is_required: bool,
     /// Who began the handshake there was.
     was_active: Option<bool>,
+    /// Of pictures.
+    video_was_active: Option<bool>,
 }
 
 impl Security {
@@ -28,7 +32,9 @@ impl Security {
         let identity = Arc::clone(plane.identity());
         let fingerprint = Fingerprint { hash: Hash::Sha256, digest: identity.fingerprint().to_vec() };
         let is_required = encryption != Encryption::None;
-        Self { key: rand::random(), identity, fingerprint, encryption, is_required, was_active: None }
+        let (key, video_key) = (rand::random(), rand::random());
+        let (was_active, video_was_active) = (None, None);
+        Self { key, video_key, identity, fingerprint, encryption, is_required, was_active, video_was_active }
     }
 
     /// For an offer of ours, and for what is answered to it.
@@ -44,6 +50,15 @@ impl Security {
     pub(crate) fn join(&self, agreed: &mut Agreed) {
         agreed.secure(self.key);
         agreed.certify(&self.fingerprint, self.was_active);
+        self.join_video(agreed);
+    }
+
+    /// The same of pictures, in what is answered to us too.
+    pub(crate) fn join_video(&self, agreed: &mut Agreed) {
+        if let Some(video) = &mut agreed.video {
+            video.secure(self.video_key);
+            video.certify(&self.fingerprint, self.video_was_active);
+        }
     }
 
     /// What was to be encrypted is not made plain by whoever is on the way.
@@ -54,6 +69,7 @@ impl Security {
     /// The call goes on with this.
     pub(crate) fn agreed(&mut self, agreed: &Agreed) {
         self.was_active = agreed.dtls.as_ref().map(|dtls| dtls.active);
+        self.video_was_active = agreed.video.as_ref().and_then(|video| Some(video.dtls.as_ref()?.active));
         self.encryption = match (&agreed.dtls, &agreed.crypto) {
             (Some(_), _) => Encryption::Dtls,
             (None, Some(_)) => Encryption::Sdes,
@@ -63,7 +79,12 @@ impl Security {
 
     /// Where the leg has its keys from.
     pub(crate) fn keying(&self, agreed: &Agreed) -> Option<Keying> {
-        match (&agreed.dtls, &agreed.crypto) {
+        self.keying_of(agreed.dtls.as_ref(), agreed.crypto.as_ref())
+    }
+
+    /// The same of one stream.
+    pub(crate) fn keying_of(&self, dtls: Option<&Dtls>, crypto: Option<&Crypto>) -> Option<Keying> {
+        match (dtls, crypto) {
             (Some(dtls), _) => Some(Keying::Dtls(self.settings(dtls))),
             (None, Some(crypto)) => keys(crypto).map(Keying::Sdes),
             (None, None) => None,

@@ -62,6 +62,8 @@ pub(crate) enum Order {
     AnswerRefer(u16, &'static str),
     /// What becomes of whom he is put through to.
     Notify(u16, &'static str),
+    /// A key frame is needed of his pictures (RFC 5168).
+    WantKeyframe,
     HangUp,
 }
 
@@ -159,6 +161,7 @@ impl Board {
             Order::AnswerReoffer(description) => self.endpoint.answer_reoffer(call, description.as_deref(), now),
             Order::AnswerRefer(code, reason) => self.endpoint.answer_refer(call, code, reason, now),
             Order::Notify(code, reason) => self.endpoint.notify(call, code, reason, now),
+            Order::WantKeyframe => self.endpoint.want_keyframe(call, now),
             Order::HangUp => {
                 self.endpoint.hang_up(call, now);
                 self.signals.remove(&call);

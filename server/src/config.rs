@@ -340,6 +340,8 @@ pub(crate) struct Sip {
     pub(crate) scanners: Vec<String>,
     /// Who is asked where carriers' servers are; the system's own where there is none.
     pub(crate) name_servers: Vec<SocketAddr>,
+    /// Kilobits a second of a room system's pictures; 0 takes none.
+    pub(crate) video_kbit: Within<0, 20_000>,
 }
 
 /// An address or a network.
@@ -534,7 +536,7 @@ pub(crate) struct Loudest(pub(crate) usize);
 /// A number of a range.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "usize")]
-pub(crate) struct Within<const LEAST: usize, const MOST: usize>(usize);
+pub(crate) struct Within<const LEAST: usize, const MOST: usize>(pub(crate) usize);
 
 impl<const LEAST: usize, const MOST: usize> TryFrom<usize> for Within<LEAST, MOST> {
     type Error = String;
@@ -604,6 +606,7 @@ impl Default for Sip {
             strangers: true,
             scanners: Limits::SCANNERS.map(str::to_owned).to_vec(),
             name_servers: Vec::new(),
+            video_kbit: Within(2_000),
         }
     }
 }

@@ -127,6 +127,7 @@ async fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
             realm: config.sip.domain.clone().unwrap_or_else(|| announced_first.to_string()),
             keys: config.sip.keypad.clone(),
             announced: announced.clone(),
+            video_bits_per_second: config.sip.video_kbit.0 as u32 * 1_000,
             ladder: LadderConfig {
                 folder: config.data.dir.join("ladders"),
                 days: config.sip.ladder_days,

@@ -45,6 +45,7 @@ mod recording;
 mod redirects;
 mod reminder;
 mod returning;
+mod rooms;
 mod screens;
 mod sharing;
 mod sign_on;

@@ -161,10 +161,21 @@ impl Baresip {
         sound: impl Iterator<Item = f32>,
         more: &str,
     ) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::start_in(tempfile::tempdir()?, number, domain, codec, sound, more, "")
+    }
+
+    fn start_in(
+        folder: TempDir,
+        number: &str,
+        domain: &str,
+        codec: Codec,
+        sound: impl Iterator<Item = f32>,
+        more: &str,
+        video: &str,
+    ) -> Result<Self> {
         let control = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         write_sound(&folder.path().join("tone.wav"), sound, RATE)?;
-        fs::write(folder.path().join("config"), config(folder.path(), control)?)?;
+        fs::write(folder.path().join("config"), config(folder.path(), control)? + video)?;
         let account = format!("<sip:{number}@{domain}>;audio_codecs={};dtmfmode=rtpevent{more}\n", codec.name());
         fs::write(folder.path().join("accounts"), account)?;
         fs::write(folder.path().join("contacts"), "")?;
@@ -179,6 +190,28 @@ impl Baresip {
             .context("baresip doesn't start; scripts/setup.sh test installs it")?;
         let control = connect(control)?;
         Ok(Self { child, folder, control, unread: String::new() })
+    }
+
+    /// A room system: it speaks PCMA, and shows a picture of this colour (`0xrrggbb`) in one of its two formats.
+    pub fn start_room(number: &str, format: &str, colour: &str, more: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let picture = folder.path().join("picture.mp4");
+        let film = format!("color=c={colour}:size=640x360:rate=15:duration=20");
+        let made = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i", &film, "-c:v", "libx264", "-pix_fmt", "yuv420p"])
+            .arg(&picture)
+            .status()
+            .context("ffmpeg doesn't start; scripts/setup.sh test installs it")?;
+        if !made.success() {
+            bail!("there is no picture");
+        }
+        let video = format!(
+            "module avcodec.so\nmodule avformat.so\nmodule vp8.so\nmodule fakevideo.so\nvideo_source avformat,{}\nvideo_display fakevideo\nvideo_size 640x360\n\
+             video_bitrate 600000\nvideo_fps 15\n",
+            picture.display()
+        );
+        let more = format!(";regint=0;video_codecs={format}{more}");
+        Self::start_in(folder, number, "127.0.0.1", Codec::Pcma, tone(900.0, RATE), &more, &video)
     }
 
     fn command(&mut self, command: &str, params: &str) -> Result<()> {

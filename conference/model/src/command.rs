@@ -502,6 +502,12 @@ pub enum Action {
         /// Or again with somebody.
         on: bool,
     },
+    /// A telephone sends pictures, or no longer. Not from the wire.
+    #[serde(skip)]
+    SendsVideo {
+        /// They come.
+        on: bool,
+    },
     /// Nothing comes from a telephone any more, be it sound or reports, or it comes again. Not from the wire.
     #[serde(skip)]
     Stalled {

@@ -23,6 +23,7 @@ mod lobby;
 mod polls;
 mod pushes;
 mod rebooked;
+mod room_systems;
 mod showing;
 mod viewers;
 
@@ -75,6 +76,8 @@ struct Seat {
     absent: Option<Absent>,
     /// Nothing comes from his telephone.
     stalled: bool,
+    /// Pictures that his telephone sends are shown.
+    is_seen: bool,
     /// The host asked him to unmute himself: he may, whatever `self_unmute` says.
     asked: bool,
 }
@@ -412,6 +415,7 @@ impl Meeting {
             muted: (self.view.mute_on_entry || !self.view.self_unmute) && !is_host,
             camera: false,
             screen: false,
+            video: false,
             on_hold: false,
             line_trouble: None,
             network_poor: false,
@@ -432,6 +436,7 @@ impl Meeting {
             viewer: join.viewer,
             absent: None,
             stalled: false,
+            is_seen: if is_host { self.view.host_video } else { self.view.participant_video },
             asked: false,
         }));
         if starts {
@@ -463,6 +468,7 @@ impl Meeting {
             person.connected = false;
             person.camera = false;
             person.screen = false;
+            person.video = false;
         })
     }
 

@@ -114,6 +114,9 @@ pub struct Participant {
     pub camera: bool,
     /// He shares his screen.
     pub screen: bool,
+    /// His telephone sends pictures: it is a room system's (R1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub video: bool,
     /// A telephone on hold: he neither hears nor is heard.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_hold: bool,

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use leg::{LegConfig, LegStats};
+use leg::{LegConfig, LegStats, PictureSettings};
 use media::{Clip, MediaPacket, TrackKind};
 use mixer::{PlayId, Recording};
 use model::{LineTrouble, MeetingId, ParticipantId};
@@ -38,6 +38,8 @@ pub enum LegFact {
     RecordingFull,
     /// And now it comes again.
     MediaBack,
+    /// Somebody needs a key frame of its pictures, and its media has no way to ask for one (RFC 5168).
+    KeyframeWanted,
 }
 
 /// What happens in a meeting's media.
@@ -280,6 +282,13 @@ pub(crate) enum LegCommand {
     StopPlaying,
     SetVolume {
         volume: f32,
+    },
+    OpenPictures {
+        sockets: RtpSockets,
+    },
+    /// None where none are to come.
+    SetPictures {
+        settings: Option<Box<PictureSettings>>,
     },
     IgnoreTones {
         unless_used: bool,

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
@@ -20,9 +20,11 @@ use crate::{
 
 /// One phone leg. Dropping it closes the leg and gives its port back.
 pub struct LegMedia {
-    plane: Plane,
+    pub(crate) plane: Plane,
     address: Arc<LegAddress>,
-    local: SocketAddr,
+    pub(crate) local: SocketAddr,
+    /// Where its pictures come.
+    pub(crate) pictures: OnceLock<SocketAddr>,
     has_begun: AtomicBool,
     /// What was played so far.
     plays: AtomicU64,
@@ -30,7 +32,14 @@ pub struct LegMedia {
 
 impl LegMedia {
     pub(crate) fn new(plane: Plane, address: Arc<LegAddress>, local: SocketAddr) -> Self {
-        Self { plane, address, local, has_begun: AtomicBool::new(false), plays: AtomicU64::new(0) }
+        Self {
+            plane,
+            address,
+            local,
+            pictures: OnceLock::new(),
+            has_begun: AtomicBool::new(false),
+            plays: AtomicU64::new(0),
+        }
     }
 
     /// Its name for [`crate::MeetingMedia::seat_leg`].
@@ -110,7 +119,7 @@ impl LegMedia {
     }
 
     /// For what is heard or told at a tick: the worker need not be woken before.
-    async fn send_unhurried(&self, command: LegCommand) -> Result<(), PlaneError> {
+    pub(crate) async fn send_unhurried(&self, command: LegCommand) -> Result<(), PlaneError> {
         let command = Command::Leg { address: Arc::clone(&self.address), command };
         self.plane.worker(self.address.worker()).send_unhurried(command).await
     }
@@ -126,6 +135,7 @@ impl Drop for LegMedia {
     fn drop(&mut self) {
         self.plane.legs().remove(&self.address.id);
         self.plane.release_port(self.local);
+        self.pictures.get().into_iter().for_each(|local| self.plane.release_port(*local));
         self.tell(LegCommand::Close);
     }
 }

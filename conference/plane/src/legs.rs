@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use crate::{
     LegFact, LegId,
     command::{LegAddress, LineFindings},
+    pictures::Pictures,
     ports::{self, RtpSockets},
     receiver::{Received, Receiver},
 };
@@ -42,13 +43,13 @@ const RTCP_TICKS: u64 = 10;
 
 /// All legs of a worker, and what reading them needs.
 pub(crate) struct Legs {
-    slots: HashMap<LegId, LegSlot, FxBuildHasher>,
-    ticks: u64,
-    receiver: Receiver,
+    pub(crate) slots: HashMap<LegId, LegSlot, FxBuildHasher>,
+    pub(crate) ticks: u64,
+    pub(crate) receiver: Receiver,
     /// Reused for every datagram that goes out.
-    out: Vec<u8>,
+    pub(crate) out: Vec<u8>,
     /// Legs whose packets made us panic; the worker closes them.
-    broken: Vec<LegId>,
+    pub(crate) broken: Vec<LegId>,
     /// Legs that are spoken to in another codec; the worker changes to it.
     otherwise: Vec<(LegId, LegConfig)>,
 }
@@ -100,10 +101,10 @@ impl Legs {
         std::mem::take(&mut self.otherwise)
     }
 
-    /// Reads what has come and takes one tick's packet out of the jitter buffer into a mixer.
-    pub(crate) fn pull_into(&mut self, id: LegId, mixer: &mut Mixer, seat: SeatKey) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
-        let Some(leg) = &mut slot.leg else { return };
+    /// Reads what has come and takes one tick's packet out of the jitter buffer into a mixer; true where there are pictures to be read too.
+    pub(crate) fn pull_into(&mut self, id: LegId, mixer: &mut Mixer, seat: SeatKey) -> bool {
+        let Some(slot) = self.slots.get_mut(&id) else { return false };
+        let Some(leg) = &mut slot.leg else { return false };
         let now = self.receiver.now();
         let with_rtcp = (self.ticks + id.0).is_multiple_of(RTCP_TICKS);
         let regular = slot.connected && slot.regular && !(self.ticks + id.0).is_multiple_of(LOOK_TICKS);
@@ -122,7 +123,7 @@ impl Legs {
         }));
         if received.is_err() {
             self.broken.push(id);
-            return;
+            return false;
         }
         self.out.clear();
         while let Some((component, to)) = leg.poll_dtls(now, &mut self.out) {
@@ -156,6 +157,7 @@ impl Legs {
             }
         }
         slot.tell_events();
+        slot.pictures.is_some()
     }
 
     /// Sends one tick's payload, and RTCP when it is due.
@@ -183,7 +185,7 @@ impl Legs {
 }
 
 /// Gives the datagrams that wait to `take`, so many at most; how many there were.
-fn read(
+pub(crate) fn read(
     receiver: &mut Receiver,
     socket: &UdpSocket,
     at_most: usize,
@@ -203,7 +205,7 @@ fn read(
 }
 
 /// One datagram the kernel has no room for, or that its receiver no longer wants, is lost as on any network.
-fn count(sent: &io::Result<usize>) {
+pub(crate) fn count(sent: &io::Result<usize>) {
     if sent.is_err() {
         metrics::counter!("plane_send_failed").increment(1);
     }
@@ -221,6 +223,8 @@ pub(crate) struct LegSlot {
     facts: mpsc::Sender<LegFact>,
     /// None until offer and answer have met.
     pub(crate) leg: Option<Leg>,
+    /// Of a room system.
+    pub(crate) pictures: Option<Box<Pictures>>,
     /// What came before was meant for nobody.
     started: Instant,
     pub(crate) place: Place,
@@ -254,6 +258,7 @@ impl LegSlot {
             regular: false,
             facts,
             leg: None,
+            pictures: None,
             started: now,
             place: Place::Nowhere,
             volume: 1.0,
@@ -289,7 +294,7 @@ impl LegSlot {
         }
     }
 
-    fn tell(&self, fact: LegFact) {
+    pub(crate) fn tell(&self, fact: LegFact) {
         if self.facts.try_send(fact).is_err() {
             metrics::counter!("plane_facts_dropped", "of" => "leg").increment(1);
         }

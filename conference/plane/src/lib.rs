@@ -15,6 +15,7 @@ mod meeting_media;
 #[cfg(test)]
 mod panics;
 mod phases;
+mod pictures;
 mod ports;
 mod quality;
 mod receiver;
@@ -48,8 +49,8 @@ use tokio::sync::mpsc;
 
 pub use command::{LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
 pub use leg::{
-    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, Keying, LegCodec, LegConfig as LegSettings,
-    LegStats, Reported, SrtpKey, SrtpKeys, SrtpMki, SrtpSuite,
+    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, KeyframeBy, Keying, LegCodec,
+    LegConfig as LegSettings, LegStats, PictureSettings, Reported, SrtpKey, SrtpKeys, SrtpMki, SrtpSuite,
 };
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;
@@ -61,7 +62,7 @@ pub use subscriber::Shown;
 pub use worker::PeerRole;
 
 use command::{Command, LegAddress};
-use ports::PortPool;
+use ports::{PortPool, RtpSockets};
 use worker::WorkerHandle;
 
 /// How many facts may wait for a meeting or a call. Whoever falls this far behind loses facts (counted in
@@ -236,6 +237,11 @@ impl Plane {
         self.shared.workers[worker].send_unhurried(open).await?;
         self.legs().insert(id, Arc::clone(&address));
         Ok((LegMedia::new(self.clone(), address, local), receiver))
+    }
+
+    /// Another pair of ports for a leg that is here.
+    fn allocate_beside(&self, local: SocketAddr) -> Result<RtpSockets, PlaneError> {
+        self.ports_of(local.ip()).ok_or(PlaneError::NoFamily(local.ip()))?.allocate(Instant::now())
     }
 
     /// The leg with this address is closed.

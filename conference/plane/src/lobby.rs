@@ -37,7 +37,10 @@ impl Lobby {
             return;
         }
         for (seat, leg) in self.seats.iter() {
-            legs.pull_into(*leg, &mut self.mixer, seat);
+            if legs.pull_into(*leg, &mut self.mixer, seat) {
+                // Nobody sees them, and a handshake for them goes on.
+                legs.pull_pictures(*leg, |_| {});
+            }
         }
         let tick = self.mixer.tick();
         for (seat, payload) in tick.outputs() {

@@ -128,6 +128,8 @@ pub(crate) struct Member {
     paused: Paused,
     /// Of his telephone.
     line: LineFindings,
+    /// How long its sound waits before it is mixed, where it sends pictures too.
+    pub(crate) wait: Option<Duration>,
 }
 
 /// The sending state of a phone's own track.
@@ -158,7 +160,8 @@ impl Member {
 
     /// By how many milliseconds his voice comes to the mix after the pictures that came with it, while he is heard.
     fn lead(&self) -> Option<i16> {
-        i16::try_from(self.tap.as_ref()?.longest_wait()?.as_millis()).ok()
+        let wait = self.tap.as_ref().map_or(self.wait, JitterBuffer::longest_wait)?;
+        i16::try_from(wait.as_millis()).ok()
     }
 
     fn is_on(&self, kind: TrackKind) -> bool {
@@ -394,6 +397,9 @@ impl Room {
         (member.leg, member.codec) = (None, None);
         let participant = *participant;
         self.stale = true;
+        if member.tracks[TrackKind::Camera as usize].end() {
+            self.tell(MeetingFact::Published { participant, kind: TrackKind::Camera, active: false });
+        }
         self.leave_part(participant)
     }
 
@@ -474,7 +480,7 @@ impl Room {
     }
 
     /// Asks for the key frames that are wanted, each once for all who want it.
-    fn request_keyframes(&mut self, sfu: &mut Sfu, now: Instant) {
+    fn request_keyframes(&mut self, legs: &mut Legs, sfu: &mut Sfu, now: Instant) {
         if now.saturating_duration_since(self.looked) >= LOOK_INTERVAL {
             self.looked = now;
             self.tell_followed(sfu);
@@ -493,7 +499,7 @@ impl Room {
             let is_asked = match (member.publisher, &mut member.bringer) {
                 (Some(peer), _) => sfu.request_keyframe(peer, kind, layer, now),
                 (None, Some(bringer)) => bringer.request_keyframe(now),
-                (None, None) => true,
+                (None, None) => member.leg.is_none_or(|leg| legs.request_keyframe(leg, now)),
             };
             // What was asked for a moment ago is asked for again when it may be.
             if !is_asked {
@@ -582,7 +588,8 @@ impl Room {
 
     /// The 20 ms clock.
     pub(crate) fn tick(&mut self, legs: &mut Legs, sfu: &mut Sfu, now: Instant) {
-        self.pull_inputs(legs, now);
+        let rooms = self.pull_inputs(legs, now);
+        self.pull_pictures(&rooms, legs, sfu, now);
         self.ticks = self.ticks.wrapping_add(1);
         let (mut changes, mut mix) = (Vec::new(), None);
         for (number, part) in &mut self.parts {
@@ -651,19 +658,23 @@ impl Room {
             self.assign_slots(sfu);
         }
         self.allocate(sfu, now);
-        self.request_keyframes(sfu, now);
+        self.request_keyframes(legs, sfu, now);
         if now.saturating_duration_since(self.judged) >= quality::LOOK_INTERVAL {
             self.judged = now;
             self.judge_networks(legs, sfu, now);
         }
     }
 
-    fn pull_inputs(&mut self, legs: &mut Legs, now: Instant) {
-        for member in self.members.values_mut() {
+    /// Who has pictures to be read, too.
+    fn pull_inputs(&mut self, legs: &mut Legs, now: Instant) -> Vec<(ParticipantId, LegId)> {
+        let mut rooms = Vec::new();
+        for (participant, member) in &mut self.members {
             let (Some(seat), Some(part)) = (member.seat, self.parts.get_mut(&member.part)) else { continue };
             let mixer = &mut part.mixer;
             if let Some(leg) = member.leg {
-                legs.pull_into(leg, mixer, seat);
+                if legs.pull_into(leg, mixer, seat) {
+                    rooms.push((*participant, leg));
+                }
             } else if let Some(tap) = &mut member.tap {
                 match tap.pull(now) {
                     Pulled::Packet(payload, _) => mixer.push(seat, Incoming::Packet(payload), member.level),
@@ -672,6 +683,7 @@ impl Room {
                 }
             }
         }
+        rooms
     }
 
     fn drop_idle_tracks(&mut self, now: Instant) {

@@ -36,6 +36,7 @@ use crate::{
     legs::{LegSlot, Legs, Place},
     lobby::Lobby,
     phases::{Phases, Turn},
+    pictures::Pictures,
     ports::RtpSockets,
     room::Room,
     sockets::Sockets,
@@ -481,6 +482,16 @@ impl Worker {
                 }
                 self.restore_volume(id);
             }
+            LegCommand::OpenPictures { sockets } => {
+                if let Some(slot) = self.legs.get_mut(id) {
+                    slot.pictures = Some(Box::new(Pictures::new(sockets, now)));
+                }
+            }
+            LegCommand::SetPictures { settings } => {
+                if let Some(pictures) = self.legs.get_mut(id).and_then(|slot| slot.pictures.as_mut()) {
+                    pictures.set(settings.map(|settings| *settings), now);
+                }
+            }
             LegCommand::IgnoreTones { unless_used } => {
                 if let Some(leg) = self.legs.get_mut(id).and_then(|slot| slot.leg.as_mut()) {
                     leg.ignore_tones(unless_used);
@@ -622,6 +633,10 @@ impl Worker {
         let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
         let codec = slot.leg.as_ref().map(Leg::codec).ok_or(PlaneError::NoLeg(id))?;
         let key = room.seat_leg(seat.participant, id, codec)?;
+        if slot.pictures.is_some() {
+            // They have nothing to do with those of another telephone of his.
+            room.renew_camera(seat.participant, &mut self.sfu);
+        }
         let unheard = match std::mem::replace(&mut slot.place, Place::Meeting(seat.meeting, key)) {
             Place::Nowhere => None,
             Place::Lobby(key) => self.lobby.remove(key),
@@ -645,7 +660,8 @@ impl Worker {
         let Some(mut slot) = self.legs.remove(id) else { return };
         self.leave_place(&mut slot);
         if let Some(leg) = &slot.leg {
-            tracing::info!(leg = id.0, codec = %leg.codec(), stats = ?leg.stats(), "leg closed");
+            let pictures = slot.pictures.as_ref().and_then(|pictures| pictures.stats());
+            tracing::info!(leg = id.0, codec = %leg.codec(), stats = ?leg.stats(), ?pictures, "leg closed");
         }
     }
 

@@ -7,6 +7,7 @@ mod dtls;
 mod dtmf;
 mod jitter;
 mod latch;
+mod pictures;
 mod protection;
 mod rtcp;
 mod silence;
@@ -25,8 +26,9 @@ pub use dtls::{CertificateFingerprint, CertificateHash, DtlsError, DtlsIdentity,
 use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
+pub use pictures::{KeyframeAsked, KeyframeBy, PictureLeg, PictureSettings, PictureStats};
 pub use protection::Component;
-use protection::Protection;
+use protection::{Greeted, Protection, Way};
 pub use rtcp::Reported;
 use rtcp::Reports;
 use silence::SilenceEar;
@@ -138,9 +140,28 @@ impl LegConfig {
         }
     }
 
-    fn rtcp_address(&self) -> Option<SocketAddr> {
-        self.rtcp.or_else(|| port_above(self.remote))
+    fn way(&self) -> Way<'_> {
+        let rtcp = self.rtcp.or_else(|| port_above(self.remote));
+        Way { remote: self.remote, srtp: self.srtp.as_ref(), rtcp_mux: self.rtcp_mux, rtcp }
     }
+}
+
+/// Where reports go.
+fn rtcp_to(
+    latch: &Latch,
+    protection: &Protection,
+    described: SocketAddr,
+    rtcp_mux: bool,
+    rtcp: Option<SocketAddr>,
+) -> Option<SocketAddr> {
+    let remote = latch.remote();
+    if rtcp_mux {
+        return Some(remote);
+    }
+    // Where he has proven to take it. What the description says of RTCP holds as long as what it says of RTP does.
+    let told = rtcp.filter(|rtcp| rtcp.ip() == remote.ip() && remote == described);
+    let told = protection.rtcp_peer().or(told);
+    told.or_else(|| port_above(remote))
 }
 
 /// Where RTCP goes if nothing else is said (RFC 3550 §11).
@@ -264,7 +285,7 @@ impl Leg {
     pub fn new(config: LegConfig, ssrc: Ssrc, now: Instant) -> Self {
         Self {
             latch: Latch::new(config.remote, config.signalling, now),
-            protection: Protection::new(&config, now),
+            protection: Protection::new(config.way(), now),
             answered: false,
             unheard: 0,
             noise: false,
@@ -275,7 +296,7 @@ impl Leg {
             tones: ToneReader::new(config.codec),
             tone: None,
             deaf: false,
-            reports: Reports::new(ssrc, config.codec, now),
+            reports: Reports::new(ssrc, config.codec.clock_rate(), now),
             sequence: SeqExtender::default(),
             their_ssrc: None,
             events: VecDeque::new(),
@@ -332,6 +353,12 @@ impl Leg {
         (config.remote, config.signalling) == (self.config.remote, self.config.signalling)
     }
 
+    /// How long what comes soonest waits to be played; none before anything was.
+    #[must_use]
+    pub fn longest_wait(&self) -> Option<Duration> {
+        self.jitter.longest_wait()
+    }
+
     /// After a re-INVITE with the same codec. Where the peer is somewhere else by it, its address may be learned anew.
     pub fn reconfigure(&mut self, config: LegConfig, now: Instant) {
         if !self.is_where(&config) {
@@ -342,7 +369,7 @@ impl Leg {
         if config.telephone_event.is_none() && self.config.telephone_event.is_some() {
             (self.tones, self.deaf) = (ToneReader::new(config.codec), false);
         }
-        self.protection.change(&self.config, &config, now);
+        self.protection.change(self.config.way(), config.way(), now);
         if config.remote != self.config.remote {
             (self.answered, self.unheard) = (false, 0);
         }
@@ -433,27 +460,16 @@ impl Leg {
         (self.tones, self.deaf) = (None, true);
     }
 
-    /// Only from where sound would be believed, or might be in a moment.
     fn handle_dtls(&mut self, component: Component, from: SocketAddr, datagram: &[u8], now: Instant) {
-        let remote = self.latch.remote();
-        let (named, near) = match component {
-            Component::Rtp => (from == remote, self.latch.may_learn(from, now)),
-            Component::Rtcp => (self.config.rtcp_address() == Some(from), from.ip() == remote.ip()),
-        };
-        if !near && !self.protection.knows(component, from) {
-            self.stats.dropped_stranger += 1;
-            return;
-        }
-        match self.protection.shake_hands(component, (from, named), datagram, now) {
-            Ok(None) => {}
-            Ok(Some(from)) => {
-                if component == Component::Rtp {
-                    self.latch.prove(from);
-                    self.answered = true;
-                }
+        let rtcp = self.config.way().rtcp;
+        match self.protection.greet(&mut self.latch, rtcp, component, from, datagram, now) {
+            Greeted::Stranger => self.stats.dropped_stranger += 1,
+            Greeted::Nonsense => self.stats.dropped_nonsense += 1,
+            Greeted::GoesOn => {}
+            Greeted::Keyed => {
+                self.answered |= component == Component::Rtp;
                 self.tell(LegEvent::Keyed);
             }
-            Err(()) => self.stats.dropped_nonsense += 1,
         }
     }
 
@@ -666,14 +682,7 @@ impl Leg {
             return None;
         }
         self.protection.protect_rtcp(out, start);
-        let remote = self.latch.remote();
-        if self.config.rtcp_mux {
-            return Some(remote);
-        }
-        // Where he has proven to take it. What the description says of RTCP holds as long as what it says of RTP does.
-        let told = self.config.rtcp.filter(|rtcp| rtcp.ip() == remote.ip() && remote == self.config.remote);
-        let told = self.protection.rtcp_peer().or(told);
-        told.or_else(|| port_above(remote))
+        rtcp_to(&self.latch, &self.protection, self.config.remote, self.config.rtcp_mux, self.config.rtcp)
     }
 
     /// What was seen so far.

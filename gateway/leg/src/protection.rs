@@ -4,10 +4,31 @@
 use std::{net::SocketAddr, time::Instant};
 
 use crate::{
-    Keying, LegConfig,
+    Keying,
     dtls::{Association, DtlsSettings, Proven},
+    latch::Latch,
     srtp::{Receiver, Sender, SrtpKeys},
 };
+
+/// Where one stream's peer is, as the description has him, and what it says of keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    pub(crate) remote: SocketAddr,
+    pub(crate) srtp: Option<&'a Keying>,
+    pub(crate) rtcp_mux: bool,
+    /// Where the peer wants RTCP.
+    pub(crate) rtcp: Option<SocketAddr>,
+}
+
+/// What came of a datagram of a handshake.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Greeted {
+    Stranger,
+    Nonsense,
+    GoesOn,
+    /// There are keys.
+    Keyed,
+}
 
 /// RTP, or RTCP where it has a port of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,25 +81,25 @@ pub(crate) struct Protection {
 }
 
 impl Protection {
-    pub(crate) fn new(config: &LegConfig, now: Instant) -> Self {
+    pub(crate) fn new(way: Way<'_>, now: Instant) -> Self {
         let mut protection = Self { wanted: false, mux: true, rtp: Part::default(), rtcp: Part::default() };
-        protection.agree(config, true, now);
+        protection.agree(way, true, now);
         protection
     }
 
     /// After a re-INVITE. The same keys go on counting: begun anew they would be used twice.
-    pub(crate) fn change(&mut self, before: &LegConfig, config: &LegConfig, now: Instant) {
-        let is_the_same = config.srtp == before.srtp && config.rtcp_mux == before.rtcp_mux;
-        let moved = config.remote != before.remote;
-        if !is_the_same || moved && matches!(config.srtp, Some(Keying::Dtls(_))) {
-            self.agree(config, moved, now);
+    pub(crate) fn change(&mut self, before: Way<'_>, way: Way<'_>, now: Instant) {
+        let is_the_same = way.srtp == before.srtp && way.rtcp_mux == before.rtcp_mux;
+        let moved = way.remote != before.remote;
+        if !is_the_same || moved && matches!(way.srtp, Some(Keying::Dtls(_))) {
+            self.agree(way, moved, now);
         }
     }
 
-    fn agree(&mut self, config: &LegConfig, moved: bool, now: Instant) {
-        self.wanted = config.srtp.is_some();
-        self.mux = config.rtcp_mux;
-        match &config.srtp {
+    fn agree(&mut self, way: Way<'_>, moved: bool, now: Instant) {
+        self.wanted = way.srtp.is_some();
+        self.mux = way.rtcp_mux;
+        match way.srtp {
             None => (self.rtp, self.rtcp) = (Part::default(), Part::default()),
             Some(Keying::Sdes(keys)) => {
                 self.rtp = Part { contexts: Some(Contexts::new(keys)), ..Part::default() };
@@ -86,11 +107,11 @@ impl Protection {
             }
             Some(Keying::Dtls(settings)) => {
                 let known = |address: &SocketAddr| !address.ip().is_unspecified();
-                self.rtp.agree(settings, Some(config.remote).filter(known), moved, now);
-                if config.rtcp_mux {
+                self.rtp.agree(settings, Some(way.remote).filter(known), moved, now);
+                if way.rtcp_mux {
                     self.rtcp = Part::default();
                 } else {
-                    self.rtcp.agree(settings, config.rtcp_address().filter(known), moved, now);
+                    self.rtcp.agree(settings, way.rtcp.filter(known), moved, now);
                 }
             }
         }
@@ -159,8 +180,38 @@ impl Protection {
         }
     }
 
+    /// Takes a datagram of a handshake: only from where media would be believed, or might be in a moment.
+    pub(crate) fn greet(
+        &mut self,
+        latch: &mut Latch,
+        rtcp: Option<SocketAddr>,
+        component: Component,
+        from: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Greeted {
+        let remote = latch.remote();
+        let (named, near) = match component {
+            Component::Rtp => (from == remote, latch.may_learn(from, now)),
+            Component::Rtcp => (rtcp == Some(from), from.ip() == remote.ip()),
+        };
+        if !near && !self.knows(component, from) {
+            return Greeted::Stranger;
+        }
+        match self.shake_hands(component, (from, named), datagram, now) {
+            Ok(None) => Greeted::GoesOn,
+            Ok(Some(from)) => {
+                if component == Component::Rtp {
+                    latch.prove(from);
+                }
+                Greeted::Keyed
+            }
+            Err(()) => Greeted::Nonsense,
+        }
+    }
+
     /// A handshake with this source goes on.
-    pub(crate) fn knows(&self, component: Component, from: SocketAddr) -> bool {
+    fn knows(&self, component: Component, from: SocketAddr) -> bool {
         let part = match component {
             Component::Rtp => &self.rtp,
             Component::Rtcp => &self.rtcp,
@@ -170,7 +221,7 @@ impl Protection {
 
     /// Takes a datagram of a handshake from where the peer may be; `named`: from where the description has him. Where he has proven to
     /// be, once he has; an error is a datagram that means nothing here.
-    pub(crate) fn shake_hands(
+    fn shake_hands(
         &mut self,
         component: Component,
         (from, named): (SocketAddr, bool),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{AudioCodec, Jitter, Ssrc};
+use media::{Jitter, Ssrc};
 
 /// The least between two reports on average, half of that before the first (§6.2). A session of two never comes to need more.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -72,10 +72,11 @@ impl Reported {
 }
 
 impl Reports {
-    pub(crate) fn new(ssrc: Ssrc, codec: AudioCodec, now: Instant) -> Self {
+    /// Of a stream whose timestamps grow by so much a second.
+    pub(crate) fn new(ssrc: Ssrc, clock_rate: u32, now: Instant) -> Self {
         Self {
             ssrc,
-            clock_rate: f64::from(codec.clock_rate()),
+            clock_rate: f64::from(clock_rate),
             start: now,
             due: now + wait(ssrc, 0),
             written: 0,
@@ -245,17 +246,26 @@ impl Reports {
         if now < self.due {
             return false;
         }
+        self.write(now, out);
+        true
+    }
+
+    /// At once, whenever the next is due.
+    pub(crate) fn write(&mut self, now: Instant, out: &mut Vec<u8>) {
         self.written = self.written.wrapping_add(1);
         self.due = now + wait(self.ssrc, self.written);
         let blocks = u8::from(self.their_ssrc.is_some() && self.first_seq.is_some());
-        let words = 6 + 6 * u16::from(blocks);
-        out.extend([0x80 | blocks, SENDER_REPORT]);
-        out.extend(words.to_be_bytes());
+        // Who sends nothing reports what he receives alone (§6.4.2).
+        let (kind, own_words) = if self.packets_sent == 0 { (RECEIVER_REPORT, 1) } else { (SENDER_REPORT, 6) };
+        out.extend([0x80 | blocks, kind]);
+        out.extend((own_words + 6 * u16::from(blocks)).to_be_bytes());
         out.extend(self.ssrc.0.to_be_bytes());
-        out.extend(self.ntp(now).to_be_bytes());
-        out.extend(self.last_sent_timestamp.to_be_bytes());
-        out.extend(self.packets_sent.to_be_bytes());
-        out.extend(self.bytes_sent.to_be_bytes());
+        if kind == SENDER_REPORT {
+            out.extend(self.ntp(now).to_be_bytes());
+            out.extend(self.last_sent_timestamp.to_be_bytes());
+            out.extend(self.packets_sent.to_be_bytes());
+            out.extend(self.bytes_sent.to_be_bytes());
+        }
         if let Some(about) = self.their_ssrc.filter(|_| blocks == 1) {
             self.write_block(about, now, out);
         }
@@ -266,7 +276,6 @@ impl Reports {
         // Writing into a Vec can't fail.
         let _ = write!(out, "{:08x}", self.ssrc.0);
         out.extend([0, 0]);
-        true
     }
 
     fn write_block(&mut self, about: Ssrc, now: Instant, out: &mut Vec<u8>) {
@@ -315,8 +324,7 @@ mod tests {
     fn reports_come_at_random_within_the_bounds_of_the_rfc() {
         let start = Instant::now();
         let waits = |ssrc: u32| {
-            let (mut reports, mut last, mut out) =
-                (Reports::new(Ssrc(ssrc), AudioCodec::Pcmu, start), start, Vec::new());
+            let (mut reports, mut last, mut out) = (Reports::new(Ssrc(ssrc), 8_000, start), start, Vec::new());
             let written = (0..100_000u64).map(|n| start + Duration::from_millis(n * 20)).filter_map(|now| {
                 out.clear();
                 reports.write_if_due(now, &mut out).then(|| (now - std::mem::replace(&mut last, now)).as_secs_f64())
@@ -347,8 +355,8 @@ mod tests {
     fn two_legs_measure_each_other() {
         let start = Instant::now();
         let ms = Duration::from_millis;
-        let mut a = Reports::new(Ssrc(0xa), AudioCodec::Pcma, start);
-        let mut b = Reports::new(Ssrc(0xb), AudioCodec::Pcma, start);
+        let mut a = Reports::new(Ssrc(0xa), 8_000, start);
+        let mut b = Reports::new(Ssrc(0xb), 8_000, start);
         b.new_stream(Ssrc(0xa));
         for n in (0..250u32).filter(|n| n % 10 != 0) {
             b.arrived(u64::from(n) + 65_536);
@@ -360,7 +368,7 @@ mod tests {
         assert!(b.read(&from_a, start + ms(5_030)));
         assert!(b.write_if_due(start + ms(5_100), &mut from_b));
         assert_eq!(from_b.len() % 4, 0);
-        assert_eq!(from_b[32], 24, "24 of 249 packets, in 256ths");
+        assert_eq!((from_b[1], from_b[12]), (RECEIVER_REPORT, 24), "24 of 249 packets, in 256ths");
         assert!(a.read(&from_b, start + ms(5_130)));
         assert!((a.round_trip_ms().unwrap() - 60.0).abs() < 1.0, "{:?}", a.round_trip_ms());
         assert_eq!((a.take_reported_loss(), a.take_reported_loss()), (Some(9), None));
@@ -368,7 +376,7 @@ mod tests {
         let reported = a.reported().unwrap();
         assert_eq!((reported.lost, reported.of, reported.reports), (24, 249, 1));
         assert!(reported.jitter_ms < 1.0, "{reported:?}");
-        let mut block = from_b[28..52].to_vec();
+        let mut block = from_b[8..32].to_vec();
         block[5..8].copy_from_slice(&[0xff, 0xff, 0xfe]);
         block[12..16].copy_from_slice(&80_u32.to_be_bytes());
         a.read_block(&block, start + ms(5_140));

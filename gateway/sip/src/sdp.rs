@@ -1,9 +1,10 @@
-//! Offer and answer of sound (RFC 3264, RFC 8866): which codec, where to, which number telephone events have.
+//! Offer and answer (RFC 3264, RFC 8866) of sound: which codec, where to, which number telephone events have; of pictures in `video`.
 
 #[cfg(test)]
 mod cases;
 mod crypto;
 mod dtls;
+mod video;
 
 use std::{
     fmt::Write,
@@ -15,6 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 pub use crypto::{Crypto, Mki, Suite};
 use crypto::{SUITES, crypto};
 pub use dtls::{Dtls, Fingerprint, Hash};
+pub use video::{Lines, Video, VideoFormat};
 
 /// Static number of comfort noise (RFC 3389 §5).
 const COMFORT_NOISE: u8 = 13;
@@ -117,6 +119,8 @@ pub struct Agreed {
     pub second_event: Option<u8>,
     /// Of an answer, what else he may send (RFC 3264 §6.1).
     pub others: Vec<Format>,
+    /// Pictures, where there are any we can take: refused until [`Video::take`].
+    pub video: Option<Video>,
     /// What we can do of it, in his order.
     sounds: Vec<Sound>,
     /// The m-lines of the offer: kind, protocol, first format; and which one is ours.
@@ -163,6 +167,10 @@ struct Media<'a> {
     /// Of its own, none where that can't be read.
     address: Option<Option<IpAddr>>,
     rtpmaps: Vec<(u8, String)>,
+    /// Of pictures alone, as is what follows: parameters of formats, feedback, and whether they are slides (RFC 4796).
+    fmtps: Vec<(u8, &'a str)>,
+    feedback: Vec<(Option<u8>, &'a str)>,
+    is_slides: bool,
     direction: Option<Direction>,
     cryptos: Vec<Crypto>,
     dtls: dtls::Said,
@@ -187,6 +195,26 @@ impl Media<'_> {
     /// RFC 5764 §8.
     fn is_dtls(&self) -> bool {
         ["UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"].contains(&self.protocol)
+    }
+
+    /// Where it is to be sent, and who sends; none where that is to a crowd. No sound to where nobody can be (RFC 2543 hold) is silence, not an
+    /// error.
+    fn place(&self, session: (Option<IpAddr>, Option<Direction>)) -> Option<(IpAddr, Direction)> {
+        let address = self.address.unwrap_or(session.0)?;
+        if address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
+            return None;
+        }
+        let direction = match self.direction.or(session.1).unwrap_or(Direction::SendRecv) {
+            direction if !address.is_unspecified() => direction,
+            Direction::SendRecv | Direction::SendOnly => Direction::SendOnly,
+            Direction::RecvOnly | Direction::Inactive => Direction::Inactive,
+        };
+        Some((address, direction))
+    }
+
+    /// Where RTCP is to be sent, where that is said.
+    fn rtcp_at(&self, address: IpAddr) -> Option<SocketAddr> {
+        self.rtcp.map(|(port, ip)| SocketAddr::new(ip.unwrap_or(address), port))
     }
 
     /// The safest of the ciphers offered.
@@ -269,16 +297,11 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
     let chosen = chosen.ok_or(OfferError::NotAcceptable)?;
     let media = &medias[chosen];
     let (best, sounds) = media.sounds().ok_or(OfferError::NotAcceptable)?;
-    let address = media.address.unwrap_or(session_address).ok_or(OfferError::NotAcceptable)?;
-    // No sound to where nobody can be (RFC 2543 hold) is silence, not an error; to a crowd it is refused.
-    if address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast()) {
-        return Err(OfferError::NotAcceptable);
-    }
-    let direction = match media.direction.or(session_direction).unwrap_or(Direction::SendRecv) {
-        direction if !address.is_unspecified() => direction,
-        Direction::SendRecv | Direction::SendOnly => Direction::SendOnly,
-        Direction::RecvOnly | Direction::Inactive => Direction::Inactive,
-    };
+    let session = (session_address, session_direction);
+    let (address, direction) = media.place(session).ok_or(OfferError::NotAcceptable)?;
+    // A key under a plain profile is an offer to encrypt (RFC 8643): taken, and answered likewise.
+    let (crypto, dtls) = (media.crypto().cloned(), media.dtls());
+    let video = video::agree(&medias, session, (crypto.as_ref(), dtls.as_ref()));
     let Sound { format: Format { codec, payload_type, comfort_noise }, telephone_event, event_clock, .. } = best;
     Ok(Agreed {
         codec,
@@ -288,13 +311,13 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
         event_clock,
         second_event: None,
         others: Vec::new(),
+        video,
         sounds,
         remote: SocketAddr::new(address, media.port),
-        // A key under a plain profile is an offer to encrypt (RFC 8643): taken, and answered likewise.
-        crypto: media.crypto().cloned(),
-        dtls: media.dtls(),
+        crypto,
+        dtls,
         rtcp_mux: media.rtcp_mux,
-        rtcp: media.rtcp.map(|(port, ip)| SocketAddr::new(ip.unwrap_or(address), port)),
+        rtcp: media.rtcp_at(address),
         direction,
         lines: medias
             .iter()
@@ -310,22 +333,53 @@ pub fn agree(offer: &[u8]) -> Result<Agreed, OfferError> {
 /// An offer of ours (RFC 3264 §5): all codecs, the best first, and telephone events. What comes back is read by [`agree`].
 #[must_use]
 pub fn offer(local: SocketAddr, session: u64, protection: Protection<'_>) -> String {
-    offer_anew(local, session, 1, protection)
+    offer_anew(local, session, 1, protection, None)
 }
 
-/// The same within a session that stands (RFC 3264 §8): the version grows by one each time.
+/// The same within a session that stands (RFC 3264 §8): the version grows by one each time, and its other lines stay.
 #[must_use]
-pub fn offer_anew(local: SocketAddr, session: u64, version: u64, protection: Protection<'_>) -> String {
-    let family = if local.is_ipv4() { "IP4" } else { "IP6" };
-    let (ip, port) = (local.ip(), local.port());
+pub fn offer_anew(
+    local: SocketAddr,
+    session: u64,
+    version: u64,
+    protection: Protection<'_>,
+    lines: Option<&Lines>,
+) -> String {
+    let mut text = head(local, session, version);
+    let Some(Lines { lines, sound, video }) = lines else {
+        offer_sound(local.port(), protection, &mut text);
+        return text;
+    };
+    for (index, (kind, protocol, format)) in lines.iter().enumerate() {
+        let is_video = |video: &&Video| video.line == index;
+        let is_written = match video.as_ref().filter(is_video) {
+            Some(video) => video.write(protocol, Some(protection), &mut text),
+            None => false,
+        };
+        if index == *sound {
+            offer_sound(local.port(), protection, &mut text);
+        } else if !is_written {
+            let _ = write!(text, "m={kind} 0 {protocol} {format}\r\n");
+        }
+    }
+    text
+}
+
+/// What a description of ours begins with.
+fn head(local: SocketAddr, session: u64, version: u64) -> String {
+    let (family, ip) = (if local.is_ipv4() { "IP4" } else { "IP6" }, local.ip());
+    format!("v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n")
+}
+
+fn offer_sound(port: u16, protection: Protection<'_>, text: &mut String) {
     let protocol = match protection {
         Protection::None => "RTP/AVP",
         Protection::Sdes(_) => "RTP/SAVP",
         Protection::Dtls(_) => "UDP/TLS/RTP/SAVP",
     };
-    let mut text = format!(
-        "v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {port} {protocol} 96 9 8 0 13 97 101\r\n\
+    let _ = write!(
+        text,
+        "m=audio {port} {protocol} 96 9 8 0 13 97 101\r\n\
          a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1;stereo=0;sprop-stereo=0\r\n\
          a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:13 CN/8000\r\n\
          a=rtpmap:97 telephone-event/48000\r\na=fmtp:97 0-15\r\n\
@@ -339,12 +393,11 @@ pub fn offer_anew(local: SocketAddr, session: u64, version: u64, protection: Pro
             let _ = write!(text, "a=crypto:1 {} inline:{}\r\n", SUITES[0].1, BASE64_STANDARD.encode(key));
         }
         Protection::Dtls(ours) => {
-            dtls::write_offer(ours, &mut text);
+            dtls::write_offer(ours, text);
             // One handshake is enough for both (RFC 5764 §4.1.3).
             text.push_str("a=rtcp-mux\r\n");
         }
     }
-    text
 }
 
 impl Agreed {
@@ -380,20 +433,24 @@ impl Agreed {
             (Protection::Dtls(ours), _) if self.dtls.is_some() => self.certify(ours, None),
             (Protection::Sdes(_), None) | (Protection::Dtls(_), _) => return Err(OfferError::NotAcceptable),
         }
+        if let Some(video) = &mut self.video
+            && matches!(offered, Protection::None)
+        {
+            (video.crypto, video.dtls) = (None, None);
+        }
         Ok(self)
     }
 
-    /// The answer: our address, one codec, telephone events; other m-lines refused by port 0 (RFC 3264 §6).
+    /// The answer: our address, one codec, telephone events, and pictures where they are taken; other m-lines refused by port 0 (RFC 3264
+    /// §6).
     #[must_use]
     pub fn answer(&self, local: SocketAddr, session: u64, version: u64) -> String {
-        let family = if local.is_ipv4() { "IP4" } else { "IP6" };
-        let ip = local.ip();
-        let mut text =
-            format!("v=0\r\no=huitong {session} {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n");
+        let mut text = head(local, session, version);
         for (index, (kind, protocol, format)) in self.lines.iter().enumerate() {
+            let video = self.video.as_ref().filter(|video| video.line == index);
             if index == self.chosen {
                 self.write_sound(local.port(), &mut text);
-            } else {
+            } else if !video.is_some_and(|video| video.write(protocol, None, &mut text)) {
                 let _ = write!(text, "m={kind} 0 {protocol} {format}\r\n");
             }
         }
@@ -445,7 +502,8 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
     }
     for line in text.lines().map(str::trim) {
         let said = medias.last_mut().map_or(&mut session_dtls, |media| &mut media.dtls);
-        if said.read(line) {
+        if said.read(line) || medias.last_mut().is_some_and(|media| media.kind == "video" && media.read_pictures(line))
+        {
             continue;
         }
         if let Some(value) = line.strip_prefix("m=") {
@@ -457,6 +515,7 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             let formats = words.take(64).collect();
             let (address, rtpmaps, direction, cryptos) = (None, Vec::new(), None, Vec::new());
             let (dtls, rtcp_mux, rtcp) = (dtls::Said::default(), false, None);
+            let (fmtps, feedback, is_slides) = (Vec::new(), Vec::new(), false);
             if medias.len() >= MEDIA_MAX {
                 return Err(OfferError::Malformed);
             }
@@ -467,6 +526,9 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
                 formats,
                 address,
                 rtpmaps,
+                fmtps,
+                feedback,
+                is_slides,
                 direction,
                 cryptos,
                 dtls,

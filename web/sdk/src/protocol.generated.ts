@@ -1100,6 +1100,10 @@ export interface Participant {
    */
   screen: boolean;
   via: ViaKind;
+  /**
+   * His telephone sends pictures: it is a room system's (R1).
+   */
+  video?: boolean;
 }
 /**
  * A question to all (C17).

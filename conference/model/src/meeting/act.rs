@@ -70,6 +70,7 @@ impl Meeting {
             Action::Draw { drawing } => self.draw(by, drawing),
             Action::StopCamera { participant } => {
                 self.may_touch(by, participant)?;
+                self.let_be_seen(participant, false);
                 let mut effects = self.change(participant, |person| person.camera = false);
                 if !effects.is_empty() && participant != by {
                     effects.push(Effect::Notify(participant, Notice::CameraStopped));
@@ -87,9 +88,10 @@ impl Meeting {
             Action::AskCamera { participant } => {
                 manager()?;
                 let person = self.exists(participant)?;
-                allowed(person.via != ViaKind::Phone)?;
-                if person.via == ViaKind::Encoder {
+                allowed(person.via != ViaKind::Phone || person.video)?;
+                if person.via != ViaKind::Web {
                     // It can't be asked; what it sends is shown again.
+                    self.let_be_seen(participant, true);
                     return Ok(self.change(participant, |person| person.camera = true));
                 }
                 let asks = !person.camera;
@@ -303,6 +305,10 @@ impl Meeting {
             Action::OnHold { on } => {
                 allowed(is_phone)?;
                 Ok(self.hold(by, on))
+            }
+            Action::SendsVideo { on } => {
+                allowed(is_phone)?;
+                Ok(self.sends_video(by, on))
             }
             Action::Stalled { on } => {
                 self.stalled(by, on);

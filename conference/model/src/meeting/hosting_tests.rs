@@ -167,6 +167,40 @@ fn the_host_stops_a_camera_and_asks_for_one() {
     assert_eq!(act(&mut meeting, guest, Action::StopCamera { participant: host }), Err(Refusal::NotAllowed));
 }
 
+// product: R1, C2, C3, S1
+#[test]
+fn the_pictures_of_a_room_system_are_the_host_s_to_show_whatever_its_call_does() {
+    let (mut meeting, [host, guest, room]) = three();
+    let sends = |meeting: &mut Meeting, on| act(meeting, room, Action::SendsVideo { on }).unwrap();
+    let stop = Action::StopCamera { participant: room };
+    let ask = Action::AskCamera { participant: room };
+    let pictures = |camera| Effect::SetPictures { participant: room, camera, screen: false };
+    let seen = |meeting: &Meeting| meeting.participant(room).map(|room| (room.video, room.camera)).unwrap();
+    assert_eq!(act(&mut meeting, guest, Action::SendsVideo { on: true }), Err(Refusal::NotAllowed), "no telephone");
+    assert!(sends(&mut meeting, true).contains(&pictures(true)));
+    assert_eq!(act(&mut meeting, guest, stop.clone()), Err(Refusal::NotAllowed));
+    assert!(act(&mut meeting, host, stop).unwrap().contains(&pictures(false)));
+    // A hold ends, or its camera comes back: what the host has said holds.
+    sends(&mut meeting, false);
+    sends(&mut meeting, true);
+    assert_eq!(seen(&meeting), (true, false));
+    // It can't be asked: it is shown.
+    assert!(act(&mut meeting, host, ask.clone()).unwrap().contains(&pictures(true)));
+    sends(&mut meeting, false);
+    assert_eq!(seen(&meeting), (false, false));
+    assert_eq!(act(&mut meeting, host, ask), Err(Refusal::NotAllowed), "there is nothing to show");
+    sends(&mut meeting, true);
+    meeting.handle(Command::Lost(room), NOW).unwrap();
+    assert_eq!(seen(&meeting), (false, false));
+
+    let options = Options { participant_video: false, ..Options::default() };
+    let mut meeting = Meeting::new(Rules { options, ..rules() });
+    join(&mut meeting, web(1, Some(OWNER)));
+    join(&mut meeting, phone(3));
+    act(&mut meeting, seat(3), Action::SendsVideo { on: true }).unwrap();
+    assert!(!meeting.participant(seat(3)).unwrap().camera, "participants come in without pictures");
+}
+
 // product: C13
 #[test]
 fn when_sharing_is_locked_only_the_host_shares() {

@@ -306,3 +306,34 @@ fn a_proxy_of_before_rfc_3261_is_asked_for_itself() {
     assert_eq!(both(loose, strict), (him.to_owned(), format!("{loose} {strict}")));
     assert_eq!(both(strict, loose), ("sip:p;x=lr".to_owned(), format!("{loose} <{him}>")));
 }
+
+// product: R3, RFC 5168 §3
+#[test]
+fn a_key_frame_is_asked_for_by_info_of_whom_it_means_something_to() {
+    let now = Instant::now();
+    let asked = |allow: &str| {
+        let mut endpoint = endpoint();
+        endpoint.handle(source(Transport::Udp), with_lines("INVITE", 1, "", allow, "offer"), now);
+        let Some(Event::Incoming(Incoming { call, .. })) = endpoint.poll_event() else { panic!("no call") };
+        endpoint.answer(call, "answer", now);
+        let tag = sent(&mut endpoint)[0].tag("to").unwrap().to_owned();
+        endpoint.handle(source(Transport::Udp), request("ACK", 1, &tag, "b"), now);
+        assert_eq!(events(&mut endpoint), [Event::Confirmed(call, vec![])]);
+        endpoint.want_keyframe(call, now);
+        let said = sent(&mut endpoint);
+        // Whatever he says to it, the call stands.
+        if let Some(info) = said.first() {
+            hear(&mut endpoint, answer(info, 415, "", ""), now);
+            assert_eq!(events(&mut endpoint), []);
+        }
+        said
+    };
+    for allow in ["", "Allow: INVITE, INFO\r\n", "Allow: INVITE,ACK,BYE\r\nAllow: INFO\r\n"] {
+        let said = asked(allow);
+        let [info] = &said[..] else { panic!("{allow}: {said:?}") };
+        assert_eq!((info.method(), info.header("content-type")), ("INFO", Some("application/media_control+xml")));
+        let body = String::from_utf8_lossy(&info.body).into_owned();
+        assert!(body.contains("<to_encoder><picture_fast_update/></to_encoder>"), "{body}");
+    }
+    assert!(asked("Allow: INVITE, ACK, BYE\r\n").is_empty());
+}

@@ -1,4 +1,4 @@
-//! What comes and goes within a call beside INVITE and BYE: keys (INFO), reliable ringing (RFC 3262), UPDATE (RFC 3311)
+//! What comes and goes within a call beside INVITE and BYE: keys and requests for key frames (INFO), reliable ringing (RFC 3262), UPDATE (RFC 3311)
 //! and session timers (RFC 4028).
 
 use super::{
@@ -106,6 +106,11 @@ pub(super) fn session_timer(message: &Message, now: Instant) -> Result<Option<Se
     Ok(Some(SessionTimer::new(interval, asked || !knows, now)))
 }
 
+/// What asks for a key frame (RFC 5168 §3).
+const MEDIA_CONTROL: &str = "application/media_control+xml";
+const PICTURE_FAST_UPDATE: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n\
+    <media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>\r\n";
+
 impl Endpoint {
     /// INFO, UPDATE or PRACK; in an early dialog too.
     pub(super) fn in_dialog(
@@ -196,6 +201,24 @@ impl Endpoint {
         let offer = message.body.clone();
         known.reinvite = Some((message, source));
         self.events.push_back(Event::Reoffered(call, offer));
+    }
+
+    /// Asks for a key frame by INFO (RFC 5168); not whom it would mean nothing to.
+    pub fn want_keyframe(&mut self, call: CallKey, now: Instant) {
+        let branch = self.new_branch();
+        let Some(known) = self.calls.get_mut(call) else { return };
+        let allowed: Vec<&str> = known.invite.headers("allow").flat_map(list).collect();
+        if !allowed.is_empty() && !allowed.contains(&"INFO") {
+            return;
+        }
+        known.our_cseq += 1;
+        let fields = known.contact(&self.config, known.source);
+        let body = (MEDIA_CONTROL, PICTURE_FAST_UPDATE);
+        let info = write::request_with(&self.config, known, "INFO", known.our_cseq, branch, &fields, body);
+        let prover = known.prover.clone();
+        // Who doesn't know it sends no key frame, and goes on.
+        self.begin(branch, None, info, now);
+        self.prove_later(branch, call, prover);
     }
 
     /// Refreshes the sessions that are ours, ends those whose caller does not.

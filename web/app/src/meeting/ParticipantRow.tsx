@@ -137,7 +137,7 @@ function RowMenu({
   const manages = useManages();
   const isSpotlit = useMeetingState(state => state.meeting.spotlight) === participant.id;
   const { pinned, pin } = useTalk();
-  const { id, name, via, role, camera, screen, hand } = participant;
+  const { id, name, via, video, role, camera, screen, hand } = participant;
   const isSelf = id === meeting.you;
   const isPinned = pinned === id;
   return (
@@ -181,7 +181,7 @@ function RowMenu({
             {t('meeting.rename')}
           </Menu.Item>
         )}
-        {mayControl && via !== 'phone' && (
+        {mayControl && (via !== 'phone' || video) && (
           <Menu.Item
             leftSection={camera ? <VideoOff size={16} /> : <Video size={16} />}
             onClick={() => void attempt(() => (camera ? meeting.stopCamera(id) : meeting.askCamera(id)))}

@@ -38,9 +38,9 @@ export const Tile = memo(function Tile({ participant, style, large }: TileProps)
   const isPinned = useTalk(({ pinned }) => pinned === participant.id);
   const pin = useTalk(state => state.pin);
   const isSpotlit = useMeetingState(state => state.meeting.spotlight === participant.id);
-  const { id, name, number, avatar, via, muted, hand, connected, network_poor } = participant;
+  const { id, name, number, avatar, via, video, muted, hand, connected, network_poor } = participant;
   const mayLower = useManages() && !isSelf;
-  const isReceived = !isSelf && via !== 'phone';
+  const isReceived = !isSelf && (via !== 'phone' || video === true);
   const shown = useShown(isReceived ? id : null, 'camera', isPinned);
   return (
     <article

@@ -1,0 +1,141 @@
+//! A room system's pictures on a media worker: by a port of their own, wherever its call has moved to.
+
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
+
+use media::{AudioCodec, RtpPacket, Ssrc, TrackKind, VideoCodec};
+use model::{MeetingId, ParticipantId};
+use plane::{KeyframeBy, LegFact, LegSettings, LineCare, MeetingFact, PictureSettings, Plane, PlaneConfig};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{interval, timeout},
+};
+
+/// An address no other test or program binds.
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 84, 0, 2));
+
+const ROOM: ParticipantId = ParticipantId::from_u128(1);
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A key frame's parameters, as encoders send them before it.
+const PARAMETERS: [u8; 10] = [0x67, 0x42, 0xe0, 0x1f, 0xda, 0x01, 0x40, 0x16, 0xe8, 0x40];
+
+fn settings(from: &UdpSocket, keyframe_by: KeyframeBy) -> PictureSettings {
+    PictureSettings {
+        codec: VideoCodec::H264,
+        payload_type: 97,
+        remote: from.local_addr().unwrap(),
+        signalling: HERE,
+        srtp: None,
+        rtcp_mux: true,
+        rtcp: None,
+        keyframe_by,
+        bits_per_second: 2_000_000,
+        taken: true,
+    }
+}
+
+/// Sends pictures until the meeting is told that they come, or no longer.
+async fn until_published(from: &UdpSocket, to: SocketAddr, facts: &mut mpsc::Receiver<MeetingFact>, seq: &mut u16) {
+    let mut every = interval(Duration::from_millis(20));
+    let come = async {
+        loop {
+            tokio::select! {
+                fact = facts.recv() => match fact.unwrap() {
+                    MeetingFact::Published { participant: ROOM, kind: TrackKind::Camera, active: true } => return,
+                    _ => {}
+                },
+                _ = every.tick() => send(from, to, seq),
+            }
+        }
+    };
+    timeout(PATIENCE, come).await.expect("its picture is there");
+}
+
+fn send(from: &UdpSocket, to: SocketAddr, seq: &mut u16) {
+    let packet = RtpPacket {
+        payload_type: 97,
+        marker: true,
+        seq: *seq,
+        timestamp: u32::from(*seq) * 3_000,
+        ssrc: Ssrc(5),
+        payload: &PARAMETERS,
+    };
+    let mut bytes = Vec::new();
+    packet.write(&mut bytes);
+    from.send_to(&bytes, to).unwrap();
+    *seq = seq.wrapping_add(1);
+}
+
+async fn until_gone(facts: &mut mpsc::Receiver<MeetingFact>) {
+    let gone = async {
+        while !matches!(
+            facts.recv().await.unwrap(),
+            MeetingFact::Published { participant: ROOM, kind: TrackKind::Camera, active: false }
+        ) {}
+    };
+    timeout(PATIENCE, gone).await.expect("its picture is gone");
+}
+
+// product: R1, R3
+#[tokio::test]
+async fn a_room_system_s_pictures_come_by_a_port_of_their_own_and_follow_its_call() {
+    let plane = Plane::start(PlaneConfig {
+        workers: 2,
+        rtp_ports: 20_000..=20_011,
+        rtp_bind: HERE,
+        rtp_announced: vec![HERE],
+        care: LineCare::default(),
+        loudest: plane::LOUDEST,
+        webrtc_bind: SocketAddr::new(HERE, 0),
+        webrtc_announced: vec![HERE],
+    })
+    .unwrap();
+    let (leg, mut told) = plane.open_leg(HERE).await.unwrap();
+    // The meeting is on the other worker.
+    let (other, _other_facts) = plane.open_meeting(MeetingId::from_u128(2)).await.unwrap();
+    other.begin_bringing(ParticipantId::from_u128(9), Arc::new(Notify::new())).await.unwrap();
+    let (meeting, mut facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
+    let room = UdpSocket::bind((HERE, 0)).unwrap();
+    leg.start(LegSettings::new(AudioCodec::Pcma, 8, SocketAddr::new(HERE, 9))).await.unwrap();
+    let local = leg.open_pictures().await.unwrap();
+    assert_eq!(leg.open_pictures().await.unwrap(), local, "one port a call");
+    assert!(local != leg.local() && local.port() % 2 == 0);
+    assert!(plane.listens_at(local), "nobody else may be told to send there");
+    leg.set_pictures(Some(settings(&room, KeyframeBy::Signalling))).await.unwrap();
+    // What comes while he is in no meeting is nobody's.
+    let mut seq = 1;
+    (0..5).for_each(|_| send(&room, local, &mut seq));
+    meeting.seat_leg(ROOM, leg.id()).await.unwrap();
+    until_published(&room, local, &mut facts, &mut seq).await;
+
+    // He holds, or drops them, or they are not shown: they end; and come again.
+    let held = PictureSettings { taken: false, ..settings(&room, KeyframeBy::Pli) };
+    for stop in [Some(held), None] {
+        leg.set_pictures(stop).await.unwrap();
+        until_gone(&mut facts).await;
+        leg.set_pictures(Some(settings(&room, KeyframeBy::Pli))).await.unwrap();
+        until_published(&room, local, &mut facts, &mut seq).await;
+    }
+    meeting.set_pictures(ROOM, false, true);
+    until_gone(&mut facts).await;
+    meeting.set_pictures(ROOM, true, true);
+    until_published(&room, local, &mut facts, &mut seq).await;
+
+    // Garbage on either port harms nobody.
+    for port in [local, SocketAddr::new(local.ip(), local.port() + 1)] {
+        for length in 0..200_usize {
+            let bytes: Vec<u8> = (0..length).map(|n| (n * 37 + length) as u8 | 0x80).collect();
+            room.send_to(&bytes, port).unwrap();
+        }
+    }
+    // His call ends, and so do they, at once; the port rests and is nobody's.
+    drop(leg);
+    until_gone(&mut facts).await;
+    assert!(!plane.listens_at(local));
+    assert!(std::iter::from_fn(|| told.try_recv().ok()).all(|fact| fact != LegFact::NoMedia));
+}
