@@ -1,9 +1,17 @@
 //! Room systems: telephones that send pictures (R1).
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use anyhow::Result;
-use tests::{Baresip, Browser, Colour, Server, by_id};
+use anyhow::{Context, Result};
+use media::{RtpPacket, Ssrc};
+use tests::{Baresip, Browser, Colour, Devices, RawPhone, Reply, Server, by_id, tag};
 
 const RED: &str = "0xe02020";
 const GREEN: &str = "0x20c020";
@@ -72,5 +80,122 @@ fn a_room_system_is_seen_in_each_format_and_however_it_encrypts() -> Result<()> 
         room.hang_up()?;
         page.until("!document.querySelector('[data-testid=tile][data-via=phone]')")?;
     }
+    Ok(())
+}
+
+// product: R1, B1
+#[test]
+fn what_a_room_system_shows_is_in_the_livestream() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start_on(Devices::NoCamera)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    host.click("toggle-mic")?;
+    let mut room = Baresip::start_room("13812345678", "h264", GREEN, "")?;
+    room.dial(&server.meeting, server.sip, "udp")?;
+    room.enter(&server.password)?;
+    host.see_colour(PICTURE, Colour::Green)?;
+    host.click("start-broadcast")?;
+    host.see("[data-testid=broadcast][data-state=live]")?;
+    let watch = host.watch_address()?;
+    let mut viewer = Browser::start_on(Devices::None)?;
+    viewer.open(&watch)?;
+    viewer.see_colour(&by_id("watch-video"), Colour::Green)
+}
+
+/// Of a description, the m-line of pictures.
+fn video_line(reply: &Reply) -> Result<&str> {
+    reply.text.lines().find(|line| line.starts_with("m=video")).context("a line")
+}
+
+// product: R1, R3; RFC 3264 §8, RFC 5168
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_shows_and_hides_pictures_by_offering_anew_and_is_asked_for_key_frames_by_info() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = crate::dial_out::host(&server).await?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    // It sends none, and is not hung up for that.
+    let sound = phone.description()? + "a=recvonly\r\n";
+    let reply = phone.call(&format!("{}**{}", server.meeting, server.password), &sound, "")?;
+    assert!(!reply.text.contains("m=video"), "a telephone is answered as it always was: {}", reply.text);
+    let to = tag(&reply);
+    phone.press(&to, "1")?;
+    let joined = host.next(|message| message["event"]["type"] == "participant_joined").await?;
+    assert_eq!(joined["event"]["participant"]["camera"], false);
+
+    let camera = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let video = |port: u16| format!("m=video {port} RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=sendonly\r\n");
+    let offer_again = |phone: &mut RawPhone, offer: &str| -> Result<Reply> {
+        phone.send("INVITE", &to, "", offer)?;
+        let reply = phone.answer()?;
+        phone.acknowledge(&reply, "")?;
+        Ok(reply)
+    };
+    let added = offer_again(&mut phone, &format!("{sound}{}", video(camera.local_addr()?.port())))?;
+    let port: u16 = video_line(&added)?.split(' ').nth(1).context("a port")?.parse()?;
+    assert!(port != 0 && port != added.media()?.port() && added.text.contains("a=recvonly"), "{}", added.text);
+    assert!(added.text.contains("b=TIAS:2000000"), "{}", added.text);
+    let shown = host.next(|message| message["event"]["participant"]["camera"] == true).await?;
+    assert_eq!(shown["event"]["participant"]["video"], true);
+
+    // Somebody sees it: who has said nothing of feedback is asked by INFO.
+    let (web, meeting, password) = (server.web, server.meeting.clone(), server.password.clone());
+    let looks = tokio::task::spawn_blocking(move || -> Result<Browser> {
+        let mut page = Browser::start_on(Devices::NoCamera)?;
+        page.join(web, &meeting, "李雷", &password)?;
+        Ok(page)
+    });
+    let (stop, sends) = (Arc::new(AtomicBool::new(false)), camera.try_clone()?);
+    let is_over = Arc::clone(&stop);
+    let sending = std::thread::spawn(move || -> Result<()> {
+        // Pictures that need others.
+        for seq in 0_u16.. {
+            let payload = &[0x10, 1, 0, 0];
+            let packet = RtpPacket {
+                payload_type: 96,
+                marker: true,
+                seq,
+                timestamp: 3_000 * u32::from(seq),
+                ssrc: Ssrc(7),
+                payload,
+            };
+            let mut bytes = Vec::new();
+            packet.write(&mut bytes);
+            sends.send_to(&bytes, (Ipv4Addr::LOCALHOST, port))?;
+            if is_over.load(Ordering::Relaxed) {
+                break;
+            }
+            // As cameras do.
+            sends.set_read_timeout(Some(Duration::from_millis(33)))?;
+            let _ = sends.recv_from(&mut [0; 2048]);
+        }
+        Ok(())
+    });
+    let page = looks.await??;
+    let phone = tokio::task::spawn_blocking(move || -> Result<RawPhone> {
+        phone.take("<picture_fast_update/>")?;
+        Ok(phone)
+    });
+    let mut phone = phone.await??;
+    stop.store(true, Ordering::Relaxed);
+    sending.join().map_err(|_| anyhow::anyhow!("the camera panicked"))??;
+    drop(page);
+
+    // He waits for an offer of ours: his lines are in their places.
+    phone.send("INVITE", &to, "", "")?;
+    let ours = phone.answer()?;
+    assert_eq!(video_line(&ours)?, format!("m=video {port} RTP/AVP 96"));
+    phone.acknowledge(&ours, &format!("{sound}{}", video(camera.local_addr()?.port())))?;
+    // And drops them.
+    let dropped = offer_again(&mut phone, &format!("{sound}m=video 0 RTP/AVP 96\r\n"))?;
+    assert_eq!(video_line(&dropped)?, "m=video 0 RTP/AVP 96");
+    let hidden = host.next(|message| message["event"]["participant"]["camera"] == false).await?;
+    assert_eq!(hidden["event"]["participant"]["via"], "phone");
+    assert_eq!(hidden["event"]["participant"]["video"], serde_json::Value::Null);
+    // Where they are refused the call has its sound: pictures at our own port would be sent to us.
+    let own = offer_again(&mut phone, &format!("{sound}{}", video(added.media()?.port())))?;
+    assert_eq!(video_line(&own)?, "m=video 0 RTP/AVP 96");
+    phone.send("BYE", &to, "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
     Ok(())
 }
