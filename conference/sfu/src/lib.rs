@@ -149,8 +149,8 @@ pub enum SfuEvent {
         kind: TrackKind,
         /// In which size.
         layer: Layer,
-        /// Decrypted.
-        packet: MediaPacket,
+        /// Decrypted; all who are handed it share it.
+        packet: Arc<MediaPacket>,
     },
     /// Which of an encoder's layers is which size is known better from now on: they come as others than before.
     Reordered(PeerKey),
@@ -596,15 +596,13 @@ impl Sfu {
     }
 
     /// Sends packets of one source, in their order, to whoever has it in a slot; each gets what is of the layer he is sent.
-    pub fn forward(&mut self, to: &[(PeerKey, usize)], packets: &[(Layer, MediaPacket)], now: Instant) {
+    pub fn forward(&mut self, to: &[(PeerKey, usize)], packets: &[(Layer, Arc<MediaPacket>)], now: Instant) {
         self.now = now;
-        let shared = |(layer, packet): &(Layer, MediaPacket)| (*layer, Arc::new(packet.clone()));
-        let packets: Vec<_> = packets.iter().map(shared).collect();
         // All of one receiver's at a time: his state is fetched into the processor's cache once.
         for (key, slot) in to {
             self.guarded(*key, |sfu| {
                 let Some(peer) = sfu.peers.get_mut(key) else { return };
-                for (layer, packet) in &packets {
+                for (layer, packet) in packets {
                     peer.write(*slot, *layer, packet, now, &mut sfu.outbox);
                 }
                 if peer.timeout(now) < peer.scheduled() {
