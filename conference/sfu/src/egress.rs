@@ -544,6 +544,8 @@ impl Egress {
             });
         }
         estimator.report(&packets, now);
+        // Nothing more is to be heard of these.
+        while self.remembered.pop_front_if(|known| known.is_reported).is_some() {}
     }
 
     /// Reports on what was sent.
