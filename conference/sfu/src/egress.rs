@@ -76,8 +76,8 @@ const DEAF_TRIED: Duration = Duration::from_millis(200);
 const JITTER_FRESH: Duration = Duration::from_secs(8);
 
 /// A voice of which he reports more lost than one in so many is sent twice for so long, each packet with the next (RFC 2198), where
-/// his line is known to carry so many bits per second. Less loss is left to the decoder, which makes up for a packet here and there; on a narrower
-/// line twice as much sound would lose what it is to save.
+/// his line carries so many bits per second before a queue grows, whatever gets lost of them. Less loss is left to the decoder, which makes up for
+/// a packet here and there; on a narrower line twice as much sound would lose what it is to save.
 const DOUBLED_LOSS: u64 = 50;
 const DOUBLED_FOR: Duration = Duration::from_secs(10);
 const DOUBLED_BPS: f64 = 250_000.0;
@@ -402,6 +402,11 @@ impl Egress {
         self.estimator.as_ref().map_or_else(|| self.bound.rate(), Estimator::rate)
     }
 
+    /// The same, whatever gets lost of it.
+    fn unfilled(&self) -> f64 {
+        self.estimator.as_ref().map_or_else(|| self.bound.rate(), Estimator::unfilled)
+    }
+
     /// Bits per second at which pictures leave.
     fn pace(&self) -> f64 {
         let known = self.estimator.as_ref().and_then(Estimator::capacity).unwrap_or(f64::INFINITY);
@@ -586,7 +591,7 @@ impl Egress {
         now: Instant,
         out: &mut Outbox,
     ) -> Option<Arc<[u8]>> {
-        let (ntp, carries_double) = (self.ntp(now), self.rate() >= DOUBLED_BPS);
+        let (ntp, carries_double) = (self.ntp(now), self.unfilled() >= DOUBLED_BPS);
         let stream = self.streams.get_mut(slot)?;
         self.scratch.clear();
         let red = match sent_as {
