@@ -1,6 +1,7 @@
 //! What becomes of pictures and voices where the network is poor.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -8,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::json;
-use tests::{Browser, Client, Colour, GREY, Line, Noise, Server, Sitter, Strait, User};
+use tests::{Aiortc, Browser, Client, Colour, GREY, Line, Noise, Server, Sitter, Strait, User};
 
 /// How soon it should be is measured, and told, and in virtual time asserted (`plane`); beside other work browsers take longer.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -450,6 +451,72 @@ fn a_way_that_is_dead_is_left_for_another_and_the_connection_goes_on() -> Result
     guest.until("window.huitong.state.sending && window.huitong.state.receiving")?;
     assert_eq!(guest.evaluate("window.made")?, made, "no connection was begun anew");
     Ok(())
+}
+
+/// How many pictures of each width a viewer saw in so many seconds.
+fn seen(viewer: &mut Aiortc, seconds: u32) -> Result<BTreeMap<usize, usize>> {
+    let widths = viewer.ask(&format!("watch {seconds}"))?;
+    let mut counts = BTreeMap::new();
+    for width in widths.split(' ').filter_map(|width| width.parse().ok()) {
+        *counts.entry(width).or_default() += 1;
+    }
+    Ok(counts)
+}
+
+/// Waits until he sees one; after how many seconds.
+fn sees(viewer: &mut Aiortc, width: usize) -> Result<u64> {
+    let (began, mut all) = (Instant::now(), Vec::new());
+    while began.elapsed() < 3 * PATIENCE {
+        let seen = seen(viewer, 1)?;
+        if seen.contains_key(&width) {
+            return Ok(began.elapsed().as_secs());
+        }
+        all.push(seen);
+    }
+    bail!("no picture {width} wide, but {all:?}")
+}
+
+/// A camera with the film, and who watches it by a player that says what his line carries and not when packets arrive.
+#[expect(clippy::print_stdout, reason = "how well it did is told")]
+fn who_says_what_comes_sees_what_his_line_carries(server: &Server, meeting: &str) -> Result<()> {
+    let strait = Strait::to(server.webrtc)?;
+    let folder = tempfile::tempdir()?;
+    let film = folder.path().join("film.y4m");
+    write_film(&film, |_| GREY)?;
+    let mut camera = Browser::start_with(HOST, &film, folder)?;
+    camera.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let mut viewer = Aiortc::start()?;
+    assert_eq!(viewer.ask(&format!("whep http://{}/whep/{meeting} -", server.web))?, "created");
+    sees(&mut viewer, WIDTH)?;
+    // He begins to say so after three seconds.
+    println!("on a good line: {:?}", seen(&mut viewer, 8)?);
+    sees(&mut viewer, WIDTH)?;
+
+    strait.down.narrow(Some(300_000));
+    let took = sees(&mut viewer, WIDTH / 4)?;
+    println!("the small picture came after {took} s");
+    // Until it doesn't matter any more what was before.
+    let poor = [seen(&mut viewer, 10)?, seen(&mut viewer, 10)?, seen(&mut viewer, 10)?];
+    println!("on a narrow line: {poor:?}");
+    assert!(poor[2].get(&(WIDTH / 4)) >= Some(&30), "a hundred are sent: {poor:?}");
+
+    strait.down.narrow(None);
+    println!("the whole picture came back after {} s", sees(&mut viewer, WIDTH)?);
+    Ok(())
+}
+
+// product: B5. draft-alvestrand-rmcat-remb-03
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_by_another_player_sees_what_his_line_carries() -> Result<()> {
+    let announced = format!("[\"{}\"]", Strait::ADDRESS);
+    let server = Server::start_with(&[("HUITONG_MEDIA__ANNOUNCED", &announced), ("HUITONG_MEDIA__WORKERS", "1")])?;
+    let user = User::login(&server, "host").await?;
+    let join = json!({"type": "join", "name": "韩梅梅", "password": server.password});
+    let mut host = Client::join(server.web, &server.meeting, join, Some(&user.cookie)).await?;
+    let id = host.joined["meeting"]["id"].as_str().context("an id")?.to_owned();
+    host.command(json!({"type": "start_broadcast"})).await?;
+    host.next(|message| message["event"]["broadcast"]["state"] == "live").await?;
+    tokio::task::spawn_blocking(move || who_says_what_comes_sees_what_his_line_carries(&server, &id)).await?
 }
 
 /// The page takes no voice twice.

@@ -344,6 +344,9 @@ impl Egress {
         if now >= self.report_due {
             self.report_due = now + REPORT_EVERY;
             self.tell(now, out);
+            if !self.can_pad && self.minimum > self.rate() {
+                self.bound.hope();
+            }
         }
     }
 
@@ -367,7 +370,7 @@ impl Egress {
                     self.note_jitter(ssrc, jitter, now);
                     self.note_loss(ssrc, highest, lost, now);
                 }
-                Report::Bound { bitrate } => self.bound.say(bitrate),
+                Report::Bound { bitrate, ssrcs } => self.bounded(bitrate, &ssrcs, now),
                 Report::Missing { ssrc, seqs } => self.resend(ssrc, &seqs, now, out),
                 Report::Keyframe { ssrc } => {
                     let of_slot = |stream: &Stream| stream.config.ssrc == ssrc;
@@ -482,6 +485,14 @@ impl Egress {
                 }
             }
         }
+    }
+
+    /// What he says of streams that we don't know is about all.
+    fn bounded(&mut self, bitrate: u64, ssrcs: &[u32], now: Instant) {
+        let streams = &self.streams;
+        let is_listed = |index: usize| streams.get(index).is_some_and(|stream| stream.is_any_of(ssrcs));
+        let is_known = (0..streams.len()).any(is_listed);
+        self.bound.say(bitrate, |index| !is_known || is_listed(index), now);
     }
 
     fn note_jitter(&mut self, ssrc: u32, jitter: u32, now: Instant) {
@@ -680,6 +691,9 @@ impl Egress {
             stream.bytes = stream.bytes.wrapping_add(payload.len() as u32);
         }
         let numbered = config.extensions.transport.is_some();
+        if self.estimator.is_none() {
+            self.bound.send(slot, head_bytes + payload.len(), now);
+        }
         self.account(bytes + LOWER_HEADERS, sent_as, numbered, now);
         whole
     }
