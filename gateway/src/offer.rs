@@ -30,20 +30,13 @@ impl Ours {
 
 /// Reads an offer or answer that came from `signalling`.
 pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Result<Agreed, OfferError> {
-<<<<<<< HEAD
     let mut agreed =
         sdp::agree(description).inspect_err(|error| tracing::info!(%error, "no sound of this description"))?;
-=======
-    let mut agreed = sdp::agree(description)?;
->>>>>>> rooms
     let may_send = |to: SocketAddr| may_send(to, signalling, ours);
     // A handshake is begun with where RTCP is to go, too (RFC 5764 §4.1.3).
     let may_report = agreed.rtcp_mux || agreed.rtcp.is_none_or(may_send);
     if !may_send(agreed.remote) || !may_report {
-<<<<<<< HEAD
         refused(&agreed);
-=======
->>>>>>> rooms
         return Err(OfferError::NotAcceptable);
     }
     // Of pictures nothing goes there but reports and handshakes. Where they may not, the call has its sound.
@@ -76,11 +69,6 @@ pub(crate) fn is_ours(agreed: &Agreed, ours: &Ours) -> bool {
 /// For the operator, whose caller hears nothing but that it can't be.
 fn refused(agreed: &Agreed) {
     tracing::info!(rtp = %agreed.remote, rtcp = ?agreed.rtcp, "no sound is sent where it is wanted");
-}
-
-/// The same of pictures.
-pub(crate) fn is_ours_too(video: &Video, ours: &Ours) -> bool {
-    ours.has(video.remote) || video.rtcp.is_some_and(|rtcp| ours.has(rtcp))
 }
 
 /// The same of pictures.

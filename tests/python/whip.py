@@ -1,7 +1,8 @@
 """An encoder that speaks WHIP and a viewer that speaks WHEP, both of somebody else's making (aiortc), driven by lines on stdin, answered
 by a line each on stdout: `whip URL TOKEN CODEC HZ COLOUR`, `whep URL TOKEN`, `hear HZ...` (how loud each tone was in the last second
 the viewer heard), `see COLOUR` (waits until the viewer sees it), `change COLOUR` (what the encoder shows; milliseconds until the
-viewer saw it), `paint COLOUR` (the same, whoever sees it), `still` (waits until no picture has come to the viewer for a second), `end whip|whep` (the status of DELETE), `gone whip|whep` (waits until the server has ended the connection)."""
+viewer saw it), `paint COLOUR` (the same, whoever sees it), `still` (waits until no picture has come to the viewer for a second), `watch SECONDS` (the
+widths of all pictures the viewer sees meanwhile), `end whip|whep` (the status of DELETE), `gone whip|whep` (waits until the server has ended the connection)."""
 
 import asyncio
 import fractions
@@ -105,7 +106,7 @@ async def ask(method, url, token, body=None, kind=None):
 class Viewer(Session):
     def __init__(self):
         super().__init__()
-        self.samples, self.seen = [], None
+        self.samples, self.seen, self.widths = [], None, []
         self.looked, self.heard = asyncio.Event(), asyncio.Event()
         self.peer.addTransceiver("audio", direction="recvonly")
         self.peer.addTransceiver("video", direction="recvonly")
@@ -128,6 +129,7 @@ class Viewer(Session):
                 middle = [bytes(plane)[plane.line_size * (plane.height // 2) + plane.width // 2] for plane in frame.planes]
                 near = lambda colour: sum(abs(a - b) for a, b in zip(middle, COLOURS[colour]))
                 self.seen = min(COLOURS, key=near)
+                self.widths.append(frame.width)
                 self.looked.set()
 
     async def see(self, colour):
@@ -135,6 +137,11 @@ class Viewer(Session):
             while self.seen != colour:
                 self.looked.clear()
                 await self.looked.wait()
+
+    async def watch(self, seconds):
+        self.widths = []
+        await asyncio.sleep(seconds)
+        return " ".join(map(str, self.widths)) or "nothing"
 
     async def still(self):
         async with asyncio.timeout(PATIENCE):
@@ -183,6 +190,9 @@ class Client:
     async def see(self, colour):
         await self.viewer.see(colour)
         return "seen"
+
+    async def watch(self, seconds):
+        return await self.viewer.watch(float(seconds))
 
     async def still(self):
         await self.viewer.still()

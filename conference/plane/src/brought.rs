@@ -41,7 +41,7 @@ impl Room {
 
     pub(crate) fn bring(&mut self, participant: ParticipantId, packets: Vec<(TrackKind, MediaPacket)>, now: Instant) {
         for (kind, packet) in packets {
-            self.media(participant, (kind, Layer::default()), packet, now);
+            self.media(participant, (kind, Layer::default()), packet.into(), now);
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Room {
     /// Who receives a source: peer and slot.
     pub(crate) routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
     /// What has come and was not forwarded yet, by source.
-    pending: BTreeMap<SourceId, Vec<(Layer, MediaPacket)>>,
+    pending: BTreeMap<SourceId, Vec<(Layer, Arc<MediaPacket>)>>,
     feed: Option<Feed>,
     /// What the studio gets: of each camera the layer that fits its tile, as one stream.
     feed_tracks: HashMap<SourceId, forward::Rewriter>,
@@ -519,7 +519,7 @@ impl Room {
         &mut self,
         participant: ParticipantId,
         (kind, layer): (TrackKind, Layer),
-        packet: MediaPacket,
+        packet: Arc<MediaPacket>,
         now: Instant,
     ) {
         let Some(member) = self.members.get_mut(&participant) else { return };
@@ -611,7 +611,7 @@ impl Room {
                 };
                 let packet = member.voice.packet(payload.clone(), *level, self.ticks);
                 if let Some(to) = self.routes.get(&member.source(TrackKind::Audio)) {
-                    sfu.forward(to, &[(Layer::default(), packet)], now);
+                    sfu.forward(to, &[(Layer::default(), packet.into())], now);
                 }
             }
             for (seat, event) in &tick.lines {
@@ -709,7 +709,7 @@ fn feed_studio(
     track: &Track,
     lead: Option<i16>,
     studio: &mut forward::Rewriter,
-    packet: &MediaPacket,
+    packet: &Arc<MediaPacket>,
     now: Instant,
 ) -> Option<Layer> {
     let height = feed.height(participant, kind)?;
@@ -719,7 +719,7 @@ fn feed_studio(
     if height > 0 {
         studio.select(track.best(track.enough(height), now));
     }
-    studio.take(layer, &Arc::new(packet.clone()), now, |packet, forwarded| {
+    studio.take(layer, packet, now, |packet, forwarded| {
         let payload = match forwarded.ids {
             Some(ids) => forward::with_ids(packet.codec, &packet.payload, ids),
             None => packet.payload.clone(),

@@ -65,7 +65,7 @@ impl Room {
     /// Sends the mix to who watches.
     pub(crate) fn send_stage(&self, packet: Option<MediaPacket>, sfu: &mut Sfu, now: Instant) {
         if let Some((packet, to)) = packet.zip(self.routes.get(&Stage::source())) {
-            sfu.forward(to, &[(Layer::default(), packet)], now);
+            sfu.forward(to, &[(Layer::default(), packet.into())], now);
         }
     }
 }

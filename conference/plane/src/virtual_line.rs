@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use crate::{legs::Legs, room::Room, subscriber::Shown, worker::PeerRole};
 
+mod remb;
+
 /// One way takes so long, and a narrow line keeps so much waiting before it drops.
 const WAY: Duration = Duration::from_millis(20);
 const QUEUE: Duration = Duration::from_millis(250);
@@ -92,6 +94,8 @@ struct World {
     /// Pictures that were sent, by media time.
     published: BTreeMap<u64, [Published; 3]>,
     estimates: Vec<u64>,
+    /// Of a viewer who says what his line carries.
+    receiver: Option<remb::Receiver>,
     seen: Seen,
 }
 
@@ -246,6 +250,7 @@ impl World {
             large_sent: 0,
             published: BTreeMap::new(),
             estimates: Vec::new(),
+            receiver: None,
             seen: Seen::default(),
         }
     }
@@ -281,6 +286,9 @@ impl World {
             }
             self.free = leaves;
             arrives = leaves + WAY;
+        }
+        if let Some(receiver) = self.receiver.as_mut().filter(|_| to == address(3)) {
+            receiver.expect(bytes, arrives, arrives - self.now - WAY);
         }
         self.sent += 1;
         self.on_the_way.insert((arrives, self.sent), (from, to, bytes.to_vec()));
@@ -345,6 +353,7 @@ impl World {
                 }
             }
         }
+        self.say_what_comes();
         self.publish(ms);
         for index in 0..2 {
             if self.clients[index].timeout() <= now {
@@ -459,12 +468,13 @@ impl World {
     }
 
     /// The viewer says what his line carries (REMB, draft-alvestrand-rmcat-remb-03).
-    fn say_bound(&mut self, bitrate: u32) {
-        let exponent = 14;
-        let rate = 1 << 24 | exponent << 18 | bitrate >> exponent;
-        let mut report = vec![0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0];
+    fn say_bound(&mut self, bitrate: u32, ssrcs: &[u32]) {
+        let exponent = 8;
+        let rate = (ssrcs.len() as u32) << 24 | exponent << 18 | bitrate >> exponent;
+        let mut report = vec![0x8f, 206, 0, 4 + ssrcs.len() as u8, 0, 0, 0, 1, 0, 0, 0, 0];
         report.extend(*b"REMB");
         report.extend(rate.to_be_bytes());
+        ssrcs.iter().for_each(|ssrc| report.extend(ssrc.to_be_bytes()));
         self.clients[1].say(&report);
         self.drain(1);
     }
@@ -669,13 +679,13 @@ fn who_says_what_his_line_carries_is_sent_that() {
     world.show(720);
     world.until(2, 1_000);
     world.run(2_000);
-    world.say_bound(300_000);
+    world.say_bound(300_000, &[]);
     let took = world.until(0, 2_000);
     world.run(500);
     let seen = world.run(5_000);
     println!("the small layer came after {took} ms; layers {:?}, {} voices", seen.layers, seen.voices);
     assert!(took < 500 && seen.layers[0] >= 140 && seen.layers[1..] == [0, 0] && seen.voices >= 249, "{seen:?}");
-    world.say_bound(5_000_000);
+    world.say_bound(5_000_000, &[]);
     let back = world.until(2, 2_000);
     println!("the largest layer came back after {back} ms");
 }

@@ -76,8 +76,8 @@ const DEAF_TRIED: Duration = Duration::from_millis(200);
 const JITTER_FRESH: Duration = Duration::from_secs(8);
 
 /// A voice of which he reports more lost than one in so many is sent twice for so long, each packet with the next (RFC 2198), where
-/// his line is known to carry so many bits per second. Less loss is left to the decoder, which makes up for a packet here and there; on a narrower
-/// line twice as much sound would lose what it is to save.
+/// his line carries so many bits per second before a queue grows, whatever gets lost of them. Less loss is left to the decoder, which makes up for
+/// a packet here and there; on a narrower line twice as much sound would lose what it is to save.
 const DOUBLED_LOSS: u64 = 50;
 const DOUBLED_FOR: Duration = Duration::from_secs(10);
 const DOUBLED_BPS: f64 = 250_000.0;
@@ -344,6 +344,9 @@ impl Egress {
         if now >= self.report_due {
             self.report_due = now + REPORT_EVERY;
             self.tell(now, out);
+            if !self.can_pad && self.minimum > self.rate() {
+                self.bound.hope();
+            }
         }
     }
 
@@ -367,7 +370,7 @@ impl Egress {
                     self.note_jitter(ssrc, jitter, now);
                     self.note_loss(ssrc, highest, lost, now);
                 }
-                Report::Bound { bitrate } => self.bound.say(bitrate),
+                Report::Bound { bitrate, ssrcs } => self.bounded(bitrate, &ssrcs, now),
                 Report::Missing { ssrc, seqs } => self.resend(ssrc, &seqs, now, out),
                 Report::Keyframe { ssrc } => {
                     let of_slot = |stream: &Stream| stream.config.ssrc == ssrc;
@@ -400,6 +403,11 @@ impl Egress {
 
     fn rate(&self) -> f64 {
         self.estimator.as_ref().map_or_else(|| self.bound.rate(), Estimator::rate)
+    }
+
+    /// The same, whatever gets lost of it.
+    fn unfilled(&self) -> f64 {
+        self.estimator.as_ref().map_or_else(|| self.bound.rate(), Estimator::unfilled)
     }
 
     /// Bits per second at which pictures leave.
@@ -479,6 +487,14 @@ impl Egress {
         }
     }
 
+    /// What he says of streams that we don't know is about all.
+    fn bounded(&mut self, bitrate: u64, ssrcs: &[u32], now: Instant) {
+        let streams = &self.streams;
+        let is_listed = |index: usize| streams.get(index).is_some_and(|stream| stream.is_any_of(ssrcs));
+        let is_known = (0..streams.len()).any(is_listed);
+        self.bound.say(bitrate, |index| !is_known || is_listed(index), now);
+    }
+
     fn note_jitter(&mut self, ssrc: u32, jitter: u32, now: Instant) {
         if let Some(stream) = self.streams.iter_mut().find(|stream| stream.config.ssrc == ssrc) {
             stream.jitter = Some((f64::from(jitter) / f64::from(stream.config.clock_rate), now));
@@ -544,6 +560,8 @@ impl Egress {
             });
         }
         estimator.report(&packets, now);
+        // Nothing more is to be heard of these.
+        while self.remembered.pop_front_if(|known| known.is_reported).is_some() {}
     }
 
     /// Reports on what was sent.
@@ -584,7 +602,7 @@ impl Egress {
         now: Instant,
         out: &mut Outbox,
     ) -> Option<Arc<[u8]>> {
-        let (ntp, carries_double) = (self.ntp(now), self.rate() >= DOUBLED_BPS);
+        let (ntp, carries_double) = (self.ntp(now), self.unfilled() >= DOUBLED_BPS);
         let stream = self.streams.get_mut(slot)?;
         self.scratch.clear();
         let red = match sent_as {
@@ -673,6 +691,9 @@ impl Egress {
             stream.bytes = stream.bytes.wrapping_add(payload.len() as u32);
         }
         let numbered = config.extensions.transport.is_some();
+        if self.estimator.is_none() {
+            self.bound.send(slot, head_bytes + payload.len(), now);
+        }
         self.account(bytes + LOWER_HEADERS, sent_as, numbered, now);
         whole
     }

@@ -149,8 +149,8 @@ pub enum SfuEvent {
         kind: TrackKind,
         /// In which size.
         layer: Layer,
-        /// Decrypted.
-        packet: MediaPacket,
+        /// Decrypted; all who are handed it share it.
+        packet: Arc<MediaPacket>,
     },
     /// Which of an encoder's layers is which size is known better from now on: they come as others than before.
     Reordered(PeerKey),
@@ -338,7 +338,8 @@ pub struct SfuStats {
 pub struct Sfu {
     candidates: Vec<SocketAddr>,
     identity: Identity,
-    peers: HashMap<PeerKey, Peer>,
+    /// Boxed: one takes 11 KiB, and a table keeps room for up to twice as many as there are.
+    peers: HashMap<PeerKey, Box<Peer>>,
     last_key: u64,
     ways: Ways,
     by_ufrag: HashMap<String, PeerKey>,
@@ -413,7 +414,7 @@ impl Sfu {
         self.last_key += 1;
         let key = PeerKey(self.last_key);
         self.by_ufrag.insert(peer.ufrag().to_owned(), key);
-        self.peers.insert(key, peer);
+        self.peers.insert(key, Box::new(peer));
         self.drain(key, now);
         Ok(key)
     }
@@ -596,15 +597,13 @@ impl Sfu {
     }
 
     /// Sends packets of one source, in their order, to whoever has it in a slot; each gets what is of the layer he is sent.
-    pub fn forward(&mut self, to: &[(PeerKey, usize)], packets: &[(Layer, MediaPacket)], now: Instant) {
+    pub fn forward(&mut self, to: &[(PeerKey, usize)], packets: &[(Layer, Arc<MediaPacket>)], now: Instant) {
         self.now = now;
-        let shared = |(layer, packet): &(Layer, MediaPacket)| (*layer, Arc::new(packet.clone()));
-        let packets: Vec<_> = packets.iter().map(shared).collect();
         // All of one receiver's at a time: his state is fetched into the processor's cache once.
         for (key, slot) in to {
             self.guarded(*key, |sfu| {
                 let Some(peer) = sfu.peers.get_mut(key) else { return };
-                for (layer, packet) in &packets {
+                for (layer, packet) in packets {
                     peer.write(*slot, *layer, packet, now, &mut sfu.outbox);
                 }
                 if peer.timeout(now) < peer.scheduled() {
@@ -676,7 +675,7 @@ impl Sfu {
     }
 
     fn lose(&mut self, key: PeerKey) {
-        if self.peers.get(&key).is_some_and(Peer::has_failed) {
+        if self.peers.get(&key).is_some_and(|peer| peer.has_failed()) {
             self.stats.failed += 1;
         }
         let delivery = self.remove(key);

@@ -612,7 +612,7 @@ impl Peer {
                 if reorders {
                     tell(SfuEvent::Reordered(key));
                 }
-                let mut tell = |packet| tell(SfuEvent::Media { peer: key, kind, layer, packet });
+                let mut tell = |packet| tell(SfuEvent::Media { peer: key, kind, layer, packet: Arc::new(packet) });
                 match kind {
                     TrackKind::Audio => self.red.take(number, packet).into_iter().for_each(tell),
                     TrackKind::Camera | TrackKind::Screen => tell(packet),

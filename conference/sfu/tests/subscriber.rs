@@ -4,6 +4,7 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -253,7 +254,7 @@ impl World {
         if self.sfu.poll_timeout().is_some_and(|at| at <= now) {
             self.sfu.handle_timeout(now);
         }
-        let (mut voices, mut pictures): (Vec<(Layer, MediaPacket)>, Vec<_>) = (Vec::new(), Vec::new());
+        let (mut voices, mut pictures): (Vec<(Layer, Arc<MediaPacket>)>, Vec<_>) = (Vec::new(), Vec::new());
         let mut events = Vec::new();
         while let Some(event) = self.sfu.poll_event() {
             match (event, &mut self.bad) {
@@ -264,7 +265,7 @@ impl World {
         for event in events {
             match event {
                 SfuEvent::Media { kind, layer, packet, .. } => {
-                    let packet = MediaPacket { seq: packet.seq - self.lower, ..packet };
+                    let packet = Arc::new(MediaPacket { seq: packet.seq - self.lower, ..(*packet).clone() });
                     if kind == TrackKind::Audio { &mut voices } else { &mut pictures }.push((layer, packet));
                 }
                 SfuEvent::Disconnected(key, _) => panic!("{key:?} is lost"),

@@ -119,7 +119,7 @@ mod tests {
         let codec = Codec::Video(VideoCodec::Vp8);
         let payload = [0x10, 0, 0].into();
         let packet = MediaPacket { codec, seq, timestamp: 0, marker: true, level: None, payload };
-        room.media(WHO, (kind, Layer::default()), packet, Instant::now());
+        room.media(WHO, (kind, Layer::default()), packet.into(), Instant::now());
     }
 
     /// Packets that are about to be sent on.

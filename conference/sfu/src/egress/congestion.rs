@@ -162,6 +162,18 @@ impl Estimator {
         self.rate.min(self.losses.allowed()).clamp(LEAST_BPS, MOST_BPS)
     }
 
+    /// Bits per second by which no queue grows, whatever gets lost of them.
+    pub(crate) fn unfilled(&self) -> f64 {
+        self.rate
+    }
+
+    /// As if much of what is sent got lost.
+    #[cfg(test)]
+    pub(super) fn lose(&mut self, now: Instant) {
+        self.losses.count(12, 100);
+        self.losses.look(self.rate, f64::INFINITY, 0.0, now);
+    }
+
     /// What may be sent only to find out what the line carries, in bits per second: not what is known to fill it.
     pub(crate) fn trial(&self) -> f64 {
         let known = self.capacity.map_or(f64::INFINITY, |(mean, _)| KNOWN_FILLED * mean);

@@ -30,8 +30,8 @@ pub(crate) enum Report {
     Missing { ssrc: u32, seqs: Vec<u16> },
     /// He can't go on without a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
     Keyframe { ssrc: u32 },
-    /// His line carries so many bits per second (REMB, draft-alvestrand-rmcat-remb-03).
-    Bound { bitrate: u64 },
+    /// His line carries so many bits per second of these streams (REMB, draft-alvestrand-rmcat-remb-03).
+    Bound { bitrate: u64, ssrcs: Vec<u32> },
     /// When what was numbered for the whole transport arrived.
     Arrivals(Arrivals),
 }
@@ -101,6 +101,7 @@ fn blocks(blocks: Option<&[u8]>, count: u8, reports: &mut Vec<Report>) {
 /// |                  SSRC of media source (0)                     |
 /// |  Unique identifier 'R' 'E' 'M' 'B'                            |
 /// |  Num SSRC     | BR Exp    |  BR Mantissa                      |
+/// |   SSRC feedback, and as many more as there are                |
 /// ```
 fn bound(body: &[u8]) -> Option<Report> {
     if body.get(8..12)? != b"REMB" {
@@ -108,7 +109,8 @@ fn bound(body: &[u8]) -> Option<Report> {
     }
     let rate = word(body, 12)?;
     let (exponent, mantissa) = (rate >> 18 & 0x3f, u64::from(rate & 0x3_ffff));
-    Some(Report::Bound { bitrate: mantissa.saturating_mul(1 << exponent) })
+    let ssrcs = (4..).map_while(|at| word(body, 4 * at)).take((rate >> 24) as usize).collect();
+    Some(Report::Bound { bitrate: mantissa.saturating_mul(1 << exponent), ssrcs })
 }
 
 fn nack(body: &[u8]) -> Option<Report> {
@@ -269,7 +271,7 @@ mod tests {
             Report::Missing { ssrc: 9, seqs: vec![0xffff, 0, 2] },
             Report::Keyframe { ssrc: 9 },
             Report::Keyframe { ssrc: 8 },
-            Report::Bound { bitrate: 0x2_49f0 << 1 },
+            Report::Bound { bitrate: 0x2_49f0 << 1, ssrcs: vec![9] },
         ];
         assert_eq!(read(&compound), expected);
     }
@@ -322,7 +324,8 @@ mod tests {
             report.extend([others as u8, exponent << 2 | (mantissa >> 16) as u8, (mantissa >> 8) as u8, mantissa as u8]);
             report.extend(vec![7; 4 * others]);
             let bitrate = u128::from(mantissa) << exponent;
-            let expected = Report::Bound { bitrate: u64::try_from(bitrate).unwrap_or(u64::MAX) };
+            let ssrcs = vec![0x0707_0707; others];
+            let expected = Report::Bound { bitrate: u64::try_from(bitrate).unwrap_or(u64::MAX), ssrcs };
             prop_assert_eq!(read(&report), [expected]);
             for cut in 0..16 {
                 prop_assert_eq!(read(&report[..cut]), []);

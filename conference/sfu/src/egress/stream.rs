@@ -54,6 +54,11 @@ impl Stream {
         }
     }
 
+    /// It, or what is sent again of it, is one of these.
+    pub(super) fn is_any_of(&self, ssrcs: &[u32]) -> bool {
+        ssrcs.contains(&self.config.ssrc) || self.config.resent_ssrc.is_some_and(|ssrc| ssrcs.contains(&ssrc))
+    }
+
     /// Writes a packet with the one before it, where it is to be sent so; as what payload type.
     pub(super) fn double(&self, packet: &Outgoing, now: Instant, out: &mut Vec<u8>) -> Option<u8> {
         self.doubled_until.filter(|until| now < *until)?;

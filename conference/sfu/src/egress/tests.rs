@@ -115,6 +115,9 @@ fn a_voice_comes_twice_while_some_of_it_is_lost_and_not_for_long_after() {
     assert!(speak(&mut egress, seconds(4), 1_100, 0));
     assert!(!speak(&mut egress, seconds(4), 80, 0), "the one before is too large");
     hear(&mut egress, seconds(5), 300, 7);
+    // Loss that has nothing to do with how much is sent comes of no queue.
+    (0..60).for_each(|n| egress.estimator.as_mut().unwrap().lose(start + seconds(n)));
+    assert!(egress.rate() < DOUBLED_BPS, "{}", egress.rate());
     assert!(speak(&mut egress, seconds(11), 80, 0));
     assert!(!speak(&mut egress, seconds(12), 80, 0));
 }

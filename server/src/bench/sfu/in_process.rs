@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -106,7 +107,7 @@ impl World {
                 sfu.handle_timeout(now);
             }
         });
-        let mut fed: BTreeMap<(usize, bool), Vec<(Layer, MediaPacket)>> = BTreeMap::new();
+        let mut fed: BTreeMap<(usize, bool), Vec<(Layer, Arc<MediaPacket>)>> = BTreeMap::new();
         while let Some(event) = sfu.poll_event() {
             let SfuEvent::Media { peer, kind, layer, packet } = event else { continue };
             let Some(publisher) = self.keys.iter().position(|key| *key == peer) else { continue };
