@@ -146,7 +146,9 @@ impl Room {
             let wait = legs.get(*leg).and_then(|slot| slot.leg.as_ref()?.longest_wait());
             self.members.get_mut(participant).into_iter().for_each(|member| member.wait = wait);
             legs.pull_pictures(*leg, |came| match came {
-                Came::Packet(packet) => self.media(*participant, (TrackKind::Camera, Layer::default()), packet, now),
+                Came::Packet(packet) => {
+                    self.media(*participant, (TrackKind::Camera, Layer::default()), packet.into(), now);
+                }
                 Came::Renewed => self.renew_camera(*participant, sfu),
             });
         }

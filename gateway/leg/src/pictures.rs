@@ -425,7 +425,7 @@ mod tests {
         let came: Vec<_> = (0..6).map(|seq| leg.handle_rtp(nat, &mut datagram(5, seq, 9), now).is_some()).collect();
         assert_eq!(came, [false, false, false, false, true, true]);
         leg.request_keyframe(now);
-        assert_eq!(rtcp(&mut leg, now).unwrap().2, "192.0.2.1:61001".parse().unwrap());
+        assert_eq!(rtcp(&mut leg, now).unwrap().2, "192.0.2.1:61001".parse::<SocketAddr>().unwrap());
         // At another address by a new description: that one is believed, and no other.
         leg.reconfigure(settings(), now);
         assert!(leg.handle_rtp(THEM.parse().unwrap(), &mut datagram(5, 6, 9), now).is_some());
