@@ -127,7 +127,7 @@ async fn who_may_watch_is_let_in_for_five_minutes_and_nobody_else_gets_a_segment
     };
     assert_eq!(user.get(&path).await?["access"], "public");
     let bad = user.ask(Method::PUT, &path, json!({"access": "password", "password": "abc"}), &[]).await?;
-    assert_eq!((bad.status, &bad.body["code"]), (400, &"bad_password".into()));
+    assert_eq!((bad.status, &bad.body["code"]), (400, &"bad_watch_password".into()));
     let stranger = http().put(format!("http://{}/api/v1{path}", server.web)).json(&json!({"access": "public"}));
     assert_eq!(stranger.send().await?.status(), StatusCode::UNAUTHORIZED);
     let other = User::login(&server, "concurrent").await?;

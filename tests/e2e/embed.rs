@@ -9,25 +9,25 @@ use anyhow::Result;
 use tests::{Browser, Client, Colour, Server, by_id, http};
 
 /// A page of another origin with a meeting in a frame.
-struct Integrator {
-    origin: String,
+pub(crate) struct Integrator {
+    pub(crate) origin: String,
 }
 
 impl Integrator {
-    fn start() -> Result<(Self, TcpListener)> {
+    pub(crate) fn start() -> Result<(Self, TcpListener)> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let origin = format!("http://{}", listener.local_addr()?);
         Ok((Self { origin }, listener))
     }
 
-    /// Answers whatever is asked with the page.
-    fn serve(listener: TcpListener, server: &Server) {
+    /// Answers whatever is asked with the page, in which somebody of this name comes in.
+    pub(crate) fn serve(listener: TcpListener, server: &Server, name: &str, language: &str) {
         let page = format!(
-            "<!doctype html><title>OA</title><div id=meeting style='height:700px'></div><script type=module>
+            "<!doctype html><meta name=viewport content='width=device-width'><title>OA</title><div id=meeting style='height:700px'></div><script type=module>
              import {{ MeetingFrame }} from 'http://{0}/sdk/huitong.js';
              window.told = [];
              window.frame_ = new MeetingFrame(document.querySelector('#meeting'), {{
-               server: 'http://{0}', number: '{1}', name: '李雷', password: '{2}', language: 'zh-CN', direct: true }});
+               server: 'http://{0}', number: '{1}', name: '{name}', password: '{2}', language: '{language}', direct: true }});
              for (const event of ['ready', 'joined', 'changed', 'ended'])
                window.frame_.on(event, detail => window.told.push([event, detail]));
              </script>",
@@ -55,8 +55,8 @@ async fn a_meeting_is_in_the_page_of_an_integrator_the_operator_trusts() -> Resu
     let (trusted, listener) = Integrator::start()?;
     let (stranger, strange_listener) = Integrator::start()?;
     let server = Server::start_with(&[("HUITONG_WEB__ORIGINS", &format!("[\"{}\"]", trusted.origin))])?;
-    Integrator::serve(listener, &server);
-    Integrator::serve(strange_listener, &server);
+    Integrator::serve(listener, &server, "李雷", "zh-CN");
+    Integrator::serve(strange_listener, &server, "李雷", "zh-CN");
     let cookie = Client::login(server.web, "host", "Huitong-2026").await?;
     let join = serde_json::json!({"type": "join", "name": "韩梅梅"});
     let mut host = Client::join(server.web, &server.meeting, join, Some(&cookie)).await?;

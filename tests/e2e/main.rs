@@ -30,6 +30,7 @@ mod keypad;
 mod limits;
 mod lines;
 mod lips;
+mod livestreams;
 mod load;
 mod moments;
 mod names;

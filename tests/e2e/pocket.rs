@@ -1,11 +1,15 @@
 //! The way into a meeting and all that its page does, by touch on a small upright screen: what the stories of desks tell, once more
 //! where thumbs must reach it. Sharing, drawing, extending and ending are told by `touch`, accounts and bookings by `web`.
 
+use std::{net::TcpListener, time::Duration};
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Browser, Client, Devices, PASSWORD, Server, Sitter, User, by_id};
+use tests::{Baresip, Browser, Client, Codec, Devices, Kamailio, PASSWORD, Server, Sitter, User, by_id};
 
 use crate::{
+    api::{MailServer, read_mail, receive},
+    dial_out::trunk,
     sharing::write_pages,
     touch::is_at_hand,
     troubles::door,
@@ -366,4 +370,80 @@ async fn a_host_with_a_telephone_shows_a_document_divides_invites_and_looks_at_t
     page.see("[data-testid=over][data-reason=meeting_ended]")?;
     drop(others);
     Ok(())
+}
+
+// product: C22, P7, P8
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_a_telephone_invites_by_mail_by_short_message_and_by_a_call() -> Result<()> {
+    let mail = MailServer::start()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let carrier = Kamailio::start("SHA-256")?;
+    let server = Server::start_with(&[
+        ("HUITONG_MAIL__SMTP", &format!("smtp://{}", mail.address)),
+        ("HUITONG_SMS__URL", &format!("http://{}/messages", listener.local_addr()?)),
+        ("HUITONG_SMS__FORM", "true"),
+        ("HUITONG_SMS__BODY", "To={to}&Body={text}"),
+        ("HUITONG_SIP__TRUNKS", &format!("[{}]", trunk(&carrier, ""))),
+        ("HUITONG_SIP__COUNTRY", r#""86""#),
+    ])?;
+    let messages = receive(listener, &[201]);
+    server.wait_for_log("trunk is up")?;
+    let mut phone = Baresip::start_registered("+8613812345678", carrier.address, Codec::Pcma, 600.0)?;
+    let mut page = Browser::start_on(Devices::Phone)?;
+    page.login(server.web, "host", PASSWORD)?;
+    page.join(server.web, &server.meeting, "韩梅梅", "")?;
+    page.click("more")?;
+    page.click("open-invite")?;
+
+    // What is wrong with an address is said, and stays to be mended.
+    page.click("invite-by-mail")?;
+    is_within_reach(&mut page, &["invite-language", "invite-addresses"])?;
+    page.fill("invite-addresses", "lucy")?;
+    page.click("invite-send")?;
+    page.see(&by_id("invite-problem"))?;
+    assert_eq!(page.evaluate(&format!("document.querySelector('{}').value", by_id("invite-addresses")))?, "lucy");
+    page.fill("invite-addresses", "lucy@example.com; jim@example.com")?;
+    is_within_reach(&mut page, &["invite-send"])?;
+    page.click("invite-send")?;
+    is_within_reach(&mut page, &["invite-sent"])?;
+    let link = format!("/j/{}#p={}", server.meeting, server.password);
+    for _ in 0..2 {
+        let read = read_mail(&mail.next()?)?;
+        assert!(read["text"].as_str().is_some_and(|text| text.contains(&link)), "{read}");
+    }
+    page.click("invite-by-sms")?;
+    page.miss(&by_id("invite-sent"))?;
+    page.fill("invite-addresses", "+8613812345678")?;
+    is_within_reach(&mut page, &["invite-send"])?;
+    page.click("invite-send")?;
+    is_within_reach(&mut page, &["invite-sent"])?;
+    let (_, body) = messages.recv_timeout(Duration::from_secs(30))?;
+    assert!(body.starts_with("To=%2B8613812345678&") && body.contains(&server.meeting), "{body}");
+
+    // A call: a number there is none of, then one that rings until it is stopped, is called again, and comes in.
+    let dial = |state: &str| format!("{}[data-state={state}]", by_id("dial"));
+    page.click("invite-by-phone")?;
+    is_within_reach(&mut page, &["call-number", "call-name", "call-submit"])?;
+    page.fill("call-number", "138 0000 0000")?;
+    page.click("call-submit")?;
+    page.see(&dial("no_such_number"))?;
+    page.fill("call-number", "138 1234 5678")?;
+    page.fill("call-name", "李雷")?;
+    page.click("call-submit")?;
+    page.see(&dial("ringing"))?;
+    is_within_reach(&mut page, &["dial", "dial-stop"])?;
+    page.click("dial-stop")?;
+    page.see(&dial("stopped"))?;
+    phone.wait_for("CALL_CLOSED")?;
+    is_within_reach(&mut page, &["dial-again"])?;
+    page.click("dial-again")?;
+    page.see(&dial("ringing"))?;
+    phone.take_call()?;
+    page.see(&dial("answered"))?;
+    phone.wait_for_sound()?;
+    phone.press("1")?;
+    page.see(&dial("joined"))?;
+    page.click_at("[role=dialog] header button")?;
+    page.miss("[role=dialog]")?;
+    page.see("[data-testid=tile][data-via=phone][data-name='李雷']")
 }

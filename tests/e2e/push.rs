@@ -48,7 +48,7 @@ fn shows_the_host(film: &Path) -> Result<()> {
 }
 
 /// Ends with the story.
-struct Listener(Child);
+pub(crate) struct Listener(Child);
 
 impl Drop for Listener {
     fn drop(&mut self) {
@@ -59,7 +59,7 @@ impl Drop for Listener {
 }
 
 /// ffmpeg waits for somebody who sends by SRT.
-fn listen_by_srt(film: &Path) -> Result<(Listener, String)> {
+pub(crate) fn listen_by_srt(film: &Path) -> Result<(Listener, String)> {
     listen_by_srt_for(film, "")
 }
 
@@ -87,7 +87,7 @@ fn listen_by_srt_for(film: &Path, word: &str) -> Result<(Listener, String)> {
     Ok((Listener(child), url))
 }
 
-fn add(host: &mut Browser, url: &str, name: &str) -> Result<()> {
+pub(crate) fn add(host: &mut Browser, url: &str, name: &str) -> Result<()> {
     host.fill("push-url", url)?;
     host.fill("push-name", name)?;
     host.click("push-submit")?;
@@ -95,7 +95,7 @@ fn add(host: &mut Browser, url: &str, name: &str) -> Result<()> {
 }
 
 /// A script that is true when the push of this name is in this state.
-fn is(name: &str, state: &str) -> String {
+pub(crate) fn is(name: &str, state: &str) -> String {
     format!(
         "[...document.querySelectorAll('[data-testid=push]')].some(push => push.dataset.state === '{state}' && \
          push.textContent.includes('{name}'))"

@@ -13,7 +13,10 @@ use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
 use tests::{Baresip, Browser, Client, Codec, Colour, Heard, PocketSphinx, Recogniser, S3, Server, User, http};
 
-use crate::web::{is_sound, segment};
+use crate::{
+    watching::is_without_errors,
+    web::{is_sound, segment},
+};
 
 const HOST: f32 = 700.0;
 const PHONE: f32 = 1_600.0;
@@ -190,6 +193,7 @@ async fn a_meeting_is_recorded_and_can_be_had_and_watched() -> Result<()> {
         if let Some(folder) = std::env::var_os("HUITONG_PICTURES") {
             viewer.screenshot(&Path::new(&folder).join("captions.png"))?;
         }
+        is_without_errors(&mut viewer)?;
         let heard = recogniser.heard();
         for hz in [HOST, PHONE] {
             let tone = heard.tone(hz, 2.0);

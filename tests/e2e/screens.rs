@@ -72,7 +72,7 @@ impl Visitor {
     }
 
     /// What is looked at, and whose soundness is another story's: it costs a check nothing.
-    fn glance(&self, page: &mut Browser, screen: &str) -> Result<()> {
+    pub(crate) fn glance(&self, page: &mut Browser, screen: &str) -> Result<()> {
         if matches!(self.doing, Doing::Shoot) { self.shoot(page, screen) } else { Ok(()) }
     }
 

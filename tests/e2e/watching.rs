@@ -23,6 +23,14 @@ fn how_it_plays(viewer: &mut Browser) -> String {
     viewer.evaluate(&state).map_or_else(|error| error.to_string(), |state| state.to_string())
 }
 
+/// The page's console has no error on it.
+pub(crate) fn is_without_errors(viewer: &mut Browser) -> Result<()> {
+    let is_error = |line: &String| line.starts_with("error") || line.starts_with("thrown");
+    let errors: Vec<_> = viewer.said()?.into_iter().filter(is_error).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    Ok(())
+}
+
 /// A host who is live, and the watch page's address.
 pub(crate) fn live(server: &Server) -> Result<(Browser, String)> {
     let mut host = Browser::start(700.0, Colour::Red)?;
@@ -88,7 +96,8 @@ fn a_viewer_goes_back_comes_to_the_edge_again_and_chooses() -> Result<()> {
     let large = viewer.evaluate(&format!("{options}.find(one => one.text === '720p').value"))?;
     viewer.choose("watch-quality", large.as_str().unwrap_or_default())?;
     viewer.until(&format!("{VIDEO}.videoHeight === 720"))?;
-    viewer.choose("watch-quality", "-1")
+    viewer.choose("watch-quality", "-1")?;
+    is_without_errors(&mut viewer)
 }
 
 // product: B6

@@ -56,8 +56,9 @@ const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// Scripts, styles and connections of our own alone; nothing inline but styles (the player and the design system set
 /// some). WebAssembly decodes documents' pictures and clears voices and backgrounds. Frames hold pages that are shared:
-/// they are sandboxed, and fetched by whoever asks for them.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; frame-src 'self' http: https:; img-src 'self' data: blob:; media-src 'self' blob:; \
+/// they are sandboxed, and fetched by whoever asks for them. Captions of livestreams begin as an empty track, which hls.js
+/// has as `data:`: nothing in it runs, or is fetched.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; frame-src 'self' http: https:; img-src 'self' data: blob:; media-src 'self' data: blob:; \
      style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; worker-src 'self' blob:; \
      base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'self'";
 

@@ -140,6 +140,7 @@ problems! {
     KeyReused = "key_reused", UNPROCESSABLE_ENTITY, "同一Idempotency-Key用于了不同的请求", "The Idempotency-Key was already used for a different request";
     WrongOrigin = "wrong_origin", FORBIDDEN, "请求来自其他网站，已拒绝", "The request came from another site and was rejected";
     WatchPasswordNeeded = "watch_password_needed", FORBIDDEN, "观看此直播需要密码", "This livestream requires a password";
+    BadWatchPassword = "bad_watch_password", BAD_REQUEST, "观看密码应为4至10位数字", "The livestream password must be 4 to 10 digits";
     WrongWatchPassword = "wrong_watch_password", FORBIDDEN, "观看密码错误", "Wrong livestream password";
     WrongLink = "wrong_link", FORBIDDEN, "观看链接无效，请向主持人索取新的链接", "This link isn’t valid; ask the host for a new one";
     TooFast = "too_fast", TOO_MANY_REQUESTS, "发言过于频繁，请稍候再发", "You’re sending messages too quickly; wait a moment";

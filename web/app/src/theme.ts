@@ -51,6 +51,7 @@ export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     '--mantine-color-dimmed': '#5d6a70',
+    '--mantine-color-placeholder': '#68757c',
     '--mantine-color-teal-light-color': '#066649',
     '--mantine-color-yellow-light-color': '#7a4d00',
     '--mantine-color-red-light-color': '#a61e1e',
@@ -60,6 +61,7 @@ export const variables: CSSVariablesResolver = () => ({
   },
   dark: {
     '--mantine-color-dimmed': '#9aa5ad',
+    '--mantine-color-placeholder': '#919ca4',
     '--mantine-color-red-6': '#ff8f8f',
     '--mantine-color-error': '#ff8f8f',
     // The chosen one of several beside each other.

@@ -1,10 +1,13 @@
 //! A livestream's audience: who may watch (B5), and each viewer's word that he is there (B4).
 
-use conference::{Credentials, PASS_LASTS, WatchAbout, WatchRefused, WatchSettings};
-use model::WatchAccess;
+use conference::{BookRefused, Credentials, PASS_LASTS, WatchAbout, WatchRefused, WatchSettings};
+use model::{BadBooking, WatchAccess};
 
 use super::*;
-use crate::{live, rest::meetings::book_problem};
+use crate::{
+    live,
+    rest::{accounts::text_detail, meetings::book_problem},
+};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(broadcast)).routes(routes!(attend)).routes(routes!(settings, set))
@@ -241,6 +244,11 @@ async fn set(
     let account = caller.logged_in(&app).await?;
     let id: MeetingId = caller.id(&id)?;
     let set = app.conference.set_watch_settings(&account, id, body.access, body.password).await;
-    let set = set.map_err(|refused| book_problem(&caller, refused))?;
+    let set = set.map_err(|refused| match refused {
+        BookRefused::Bad(BadBooking::Password(invalid)) => {
+            caller.problem(Code::BadWatchPassword).because(text_detail(caller.language, &invalid))
+        }
+        other => book_problem(&caller, other),
+    })?;
     Ok(Json(SettingsView::new(&app, &caller, id, set)))
 }

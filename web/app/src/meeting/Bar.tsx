@@ -164,6 +164,7 @@ function LeaveButton() {
       <BarButton
         icon={<LogOut size={22} />}
         label={t('meeting.leave')}
+        short={t('bar.leave')}
         tone="danger"
         onClick={() => void meeting.leave()}
         data-testid="leave"

@@ -46,7 +46,7 @@ function Open() {
       <Text fz="sm" c="dimmed">
         {t('breakouts.hint')}
       </Text>
-      <Group grow align="flex-start">
+      <Group grow align="flex-end">
         <NumberInput
           label={t('breakouts.rooms')}
           min={1}

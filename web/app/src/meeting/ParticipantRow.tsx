@@ -141,7 +141,7 @@ function RowMenu({
   const isSelf = id === meeting.you;
   const isPinned = pinned === id;
   return (
-    <Menu position="bottom-end" width={210} shadow="md">
+    <Menu position="bottom-end" width={240} shadow="md">
       <Menu.Target>
         <ActionIcon
           variant="subtle"

@@ -247,7 +247,7 @@ function Bar({ text, votes, share, isOwn }: BarProps) {
         <span className={styles.fill} style={{ width: `${share * 100}%` }} />
         <span className={styles.label}>
           <bdi>{text}</bdi>
-          {isOwn && ` ${t('polls.mine')}`}
+          {isOwn && t('polls.mine')}
         </span>
       </div>
       <span className={styles.figure}>

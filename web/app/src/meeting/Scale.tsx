@@ -59,7 +59,7 @@ function Form() {
             {t('scale.endsAt', { time: time.format(ends) })}
           </Text>
           <Group justify="space-between">
-            <Group gap="xs">
+            <Group gap={6}>
               <ActionIcon
                 variant="default"
                 size={36}
@@ -69,7 +69,7 @@ function Form() {
               >
                 <Minus size={16} />
               </ActionIcon>
-              <Text w={92} ta="center" fw={600} aria-live="polite">
+              <Text w={84} ta="center" fw={600} aria-live="polite">
                 {t('scale.hours', { hours: (minutes / 60).toLocaleString(i18n.language) })}
               </Text>
               <ActionIcon
@@ -106,7 +106,7 @@ function Form() {
         </Text>
         {growth.problem !== null && <Retry problem={growth.problem} onRetry={growth.again} />}
         <Group justify="space-between">
-          <Group gap="xs">
+          <Group gap={6}>
             <ActionIcon
               variant="default"
               size={36}
@@ -117,7 +117,7 @@ function Form() {
               <Minus size={16} />
             </ActionIcon>
             <NumberInput
-              w={92}
+              w={84}
               hideControls
               min={1}
               max={Math.max(1, room)}

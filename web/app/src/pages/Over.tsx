@@ -84,7 +84,7 @@ export function Over({ ended, been, entry, onAgain }: OverProps) {
             </Button>
           )}
           {BY_PHONE.has(ended.reason) && !isEmbedded && (
-            <ByPhone number={entry.door.number} password={entry.password} />
+            <ByPhone size="sm" number={entry.door.number} password={entry.password} />
           )}
         </Group>
       </Stack>

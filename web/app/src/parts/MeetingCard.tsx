@@ -123,7 +123,7 @@ export function MeetingCard({
             </Button>
           </>
         )}
-        <Menu position="bottom-end" width={210} shadow="md">
+        <Menu position="bottom-end" width={240} shadow="md">
           <Menu.Target>
             <ActionIcon
               variant="subtle"

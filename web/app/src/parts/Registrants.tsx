@@ -83,25 +83,29 @@ function OneRegistrant({ one, onDecide }: OneProps) {
   const details = [
     organisation,
     email,
-    watched > 0 && t('audience.watched', { time: inUnits(watched * 1_000, i18n.language) }),
+    watched > 0 ? t('audience.watched', { time: inUnits(watched * 1_000, i18n.language) }) : '',
   ].filter(Boolean);
   return (
+    // Where there is no room beside who it is, what is done stands below.
     <Group
-      justify="space-between"
-      wrap="nowrap"
+      gap="4px 16px"
+      pb="xs"
+      style={{ borderBottom: '1px solid var(--line)' }}
       data-testid="registrant"
       data-email={email}
       data-state={state}
     >
-      <div style={{ minWidth: 0 }}>
+      <div style={{ flex: '1 1 215px', minWidth: 0 }}>
         <Text fz="sm" truncate>
           <Written text={name} />
         </Text>
-        <Text fz="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-          {details.join(' · ')}
-        </Text>
+        {details.map(detail => (
+          <Text key={detail} fz="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+            {detail}
+          </Text>
+        ))}
       </div>
-      <Group gap="xs" wrap="nowrap" style={{ flexShrink: 0 }}>
+      <Group gap="xs" wrap="nowrap" ml="auto">
         {state === 'waiting' ? (
           <>
             <Button size="compact-sm" onClick={() => onDecide(true)} data-testid="registrant-approve">
