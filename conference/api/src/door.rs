@@ -24,9 +24,10 @@ use hyper::body::Incoming;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{Instant, Sleep, sleep_until},
 };
-use tokio_util::{sync::{CancellationToken, WaitForCancellationFuture},
+use tokio_util::{
+    sync::{CancellationToken, WaitForCancellationFuture},
     task::TaskTracker,
 };
 use tower_service::Service;
@@ -151,15 +152,16 @@ struct Line {
 impl<F: Files, S: Rest> Keeper<F, S> {
     async fn serve(&self, stream: TcpStream, peer: SocketAddr, stop: &CancellationToken) -> io::Result<()> {
         let mut line = Line { stream, said: BytesMut::with_capacity(HEAD_BYTES) };
-        let mut patience = self.patience.first_request;
+        let mut until = Instant::now() + self.patience.first_request;
+        let mut alarm = pin!(sleep_until(until));
         let mut stopped = pin!(stop.cancelled());
         loop {
             let head = tokio::select! {
                 biased;
-                head = timeout(patience, line.head()) => head??,
+                head = line.head() => head?,
+                () = rung(alarm.as_mut(), until) => return Ok(()),
                 () = &mut stopped => return Ok(()),
             };
-            patience = self.patience.head;
             match head {
                 None => return Ok(()),
                 Some(Head::File(asked)) => {
@@ -184,7 +186,19 @@ impl<F: Files, S: Rest> Keeper<F, S> {
                     }
                 }
             }
+            until = Instant::now() + self.patience.head;
         }
+    }
+}
+
+/// Until then. The clock is set anew when it rings, and not for each request: there are many.
+async fn rung(mut alarm: Pin<&mut Sleep>, until: Instant) {
+    loop {
+        alarm.as_mut().await;
+        if alarm.deadline() >= until {
+            return;
+        }
+        alarm.as_mut().reset(until);
     }
 }
 

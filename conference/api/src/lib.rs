@@ -199,7 +199,8 @@ impl Web {
         let in_use = |error| WebError::Bind(config.http, error);
         let listener = bind(config.http, PATIENCE)?;
         let http = listener.local_addr().map_err(in_use)?;
-        let door = Door::open(listener, PATIENCE, app.clone(), Front::new(app.clone(), router.clone())).map_err(in_use)?;
+        let door =
+            Door::open(listener, PATIENCE, app.clone(), Front::new(app.clone(), router.clone())).map_err(in_use)?;
         let mut web = Self { http, https: None, door, handles: Vec::new() };
         if let Some((address, certificate)) = config.https {
             let mut tls = certificate.server_config();
@@ -239,7 +240,8 @@ impl Web {
             handle.graceful_shutdown(Some(at_most));
         }
         let all_gone = async {
-            let is_open = || self.handles.iter().map(Handle::connection_count).sum::<usize>() + self.door.connection_count() > 0;
+            let is_open =
+                || self.handles.iter().map(Handle::connection_count).sum::<usize>() + self.door.connection_count() > 0;
             while is_open() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

@@ -70,7 +70,8 @@ mod tests {
     #[test]
     fn requests_for_files_are_told_from_all_others() {
         let id = BroadcastId::from_u128(7);
-        let ask = |line: &str, fields: &str| format!("{line}\r\nHost: a\r\n{fields}\r\n").replace("ID", &id.to_string());
+        let ask =
+            |line: &str, fields: &str| format!("{line}\r\nHost: a\r\n{fields}\r\n").replace("ID", &id.to_string());
         let file = "GET /live/ID/video.m3u8?_HLS_msn=3 HTTP/1.1";
         let (head, rest) = taken(&(ask(file, "Connection: Keep-Alive\r\n") + "GET"));
         assert!(matches!(head, Some(Head::File(_))) && rest == 3, "{head:?}");

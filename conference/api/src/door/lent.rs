@@ -124,7 +124,8 @@ impl AsyncRead for Lent {
             self.said.advance(length);
             return Poll::Ready(Ok(()));
         }
-        if let Some(turn) = self.turn.as_ref().filter(|turn| turn.is_whole.load(Relaxed) && turn.is_sent.load(Relaxed)) {
+        if let Some(turn) = self.turn.as_ref().filter(|turn| turn.is_whole.load(Relaxed) && turn.is_sent.load(Relaxed))
+        {
             // Who polls hyper sees this, and doesn't again.
             turn.is_back.store(true, Relaxed);
             return Poll::Pending;

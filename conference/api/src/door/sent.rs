@@ -6,7 +6,7 @@ use std::{
     collections::VecDeque,
     fmt::Write as _,
     fs::File,
-    io::{self, IoSlice, Write as _},
+    io::{self, Write as _},
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -31,8 +31,8 @@ const READY: usize = 32;
 /// Of what is said instead of a file.
 const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
-/// Room for an answer's head.
-const HEAD_BYTES: usize = 512;
+/// Room for an answer: its head, and a playlist that is packed or a part of sound.
+const ANSWER_BYTES: usize = 4 << 10;
 
 /// What was sent lately.
 #[derive(Default)]
@@ -60,10 +60,16 @@ impl ReadyMade {
         let mut head = self.head(answer.status, body.len());
         answer.fields(|name, value| field(&mut head, name.as_str(), value));
         head.push_str("\r\n");
-        let ready = if (LARGE..=READY_MAX).contains(&body.len()) { self.ready(&head, body) } else { None };
+        if body.len() < LARGE {
+            return send_both(stream, head, body).await;
+        }
+        let ready = if body.len() <= READY_MAX { self.ready(&head, body) } else { None };
         match ready {
             Some(file) => send_file(stream, &file, head.len() + body.len()).await,
-            None => send_bytes(stream, head.as_bytes(), body).await,
+            None => {
+                send_bytes(stream, head.as_bytes()).await?;
+                send_bytes(stream, body).await
+            }
         }
     }
 
@@ -75,12 +81,12 @@ impl ReadyMade {
             field(&mut head, name.as_str(), value.to_str().unwrap_or_default());
         }
         head.push_str("\r\n");
-        send_bytes(stream, head.as_bytes(), &body).await
+        send_both(stream, head, &body).await
     }
 
     /// What HTTP itself has in a head.
     fn head(&self, status: StatusCode, length: usize) -> String {
-        let mut head = String::with_capacity(HEAD_BYTES);
+        let mut head = String::with_capacity(ANSWER_BYTES);
         let (code, reason) = (status.as_u16(), status.canonical_reason().unwrap_or_default());
         let _ = write!(head, "HTTP/1.1 {code} {reason}\r\n");
         // It would be of what is not sent (RFC 9110 §8.6).
@@ -144,15 +150,18 @@ async fn send_file(stream: &TcpStream, file: &File, length: usize) -> io::Result
     Ok(())
 }
 
-async fn send_bytes(stream: &TcpStream, head: &[u8], body: &[u8]) -> io::Result<()> {
-    let mut sent = 0;
-    while sent < head.len() + body.len() {
-        let from = |bytes: &'_ [u8], start: usize| start.min(bytes.len())..bytes.len();
-        let slices =
-            [IoSlice::new(&head[from(head, sent)]), IoSlice::new(&body[from(body, sent.saturating_sub(head.len()))])];
-        match stream.async_io(Interest::WRITABLE, || stream.try_write_vectored(&slices)).await? {
+/// By one call.
+async fn send_both(stream: &TcpStream, head: String, body: &[u8]) -> io::Result<()> {
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    send_bytes(stream, &bytes).await
+}
+
+async fn send_bytes(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.async_io(Interest::WRITABLE, || stream.try_write(bytes)).await? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
-            more => sent += more,
+            sent => bytes = &bytes[sent..],
         }
     }
     Ok(())

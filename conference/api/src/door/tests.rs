@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncWriteExt, BufReader},
     net::TcpSocket,
     sync::Notify,
+    time::timeout,
 };
 
 use super::*;
@@ -308,12 +309,14 @@ async fn who_says_nothing_and_who_takes_nothing_is_let_go() {
 #[tokio::test]
 async fn nonsense_is_refused_and_harms_nobody() {
     let served = Served::new(PATIENCE);
-    let long = format!("GET {} HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", file("video.m3u8"), "a".repeat(HEAD_BYTES_MAX));
+    let long =
+        format!("GET {} HTTP/1.1\r\nHost: a\r\nX-Long: {}\r\n\r\n", file("video.m3u8"), "a".repeat(HEAD_BYTES_MAX));
     let mut player = served.connect().await;
     player.say(&long).await;
     assert_eq!(player.hear_text().await, "by hyper");
     let endless = format!("GET / HTTP/1.1\r\n{}", "X-Field: a\r\n".repeat(50_000));
-    for nonsense in ["\0\0\0\0", "\x16\x03\x01\x02\0\x01", "GET\r\n\r\n", "GET /live/ HTTP/1.1\r\n:\r\n\r\n", &endless] {
+    for nonsense in ["\0\0\0\0", "\x16\x03\x01\x02\0\x01", "GET\r\n\r\n", "GET /live/ HTTP/1.1\r\n:\r\n\r\n", &endless]
+    {
         let mut player = served.connect().await;
         // It may be closed before it has said all.
         let _ = player.0.write_all(nonsense.as_bytes()).await;
@@ -343,8 +346,7 @@ async fn who_begins_with_http_2_is_answered_by_it() {
     };
     timeout(SOON, page).await.expect("the page comes");
     assert_eq!(heard[3], 4, "settings come first: {heard:?}");
-    served.door.stop();
-    player.rest().await;
+    drop(player);
     served.all_are_gone().await;
 }
 
