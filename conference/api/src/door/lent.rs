@@ -18,7 +18,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, Request},
-    http::Response,
+    http::{Response, StatusCode},
 };
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
@@ -185,6 +185,10 @@ impl<S: Rest> hyper::service::Service<Request<Incoming>> for Served<S> {
         Box::pin(async move {
             poll_fn(|context| rest.poll_ready(context)).await?;
             let answer = rest.call(request).await?;
+            // What follows is no request of ours or of hyper's (RFC 9110 §7.8).
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                turn.is_whole.store(false, Relaxed);
+            }
             Ok(answer.map(|body| Ending { body, turn }))
         })
     }

@@ -10,6 +10,7 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
+use hyper_util::rt::TokioIo;
 use model::BroadcastId;
 use tokio::{
     io::{AsyncWriteExt, BufReader},
@@ -86,6 +87,17 @@ fn rest() -> Router {
         .route("/form", post(|body: String| async move { format!("a form with {body}") }))
         .route("/unread", post(|| async { "not read" }))
         .route("/live/{id}/{file}", get(|| async { "by hyper" }))
+        .route("/echo", get(echo))
+}
+
+/// Says back what it hears, by another protocol.
+async fn echo(mut request: Request) -> Response {
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let (mut heard, mut said) = tokio::io::split(TokioIo::new(upgraded.await.unwrap()));
+        tokio::io::copy(&mut heard, &mut said).await.unwrap();
+    });
+    (StatusCode::SWITCHING_PROTOCOLS, [("connection", "upgrade"), ("upgrade", "echo")]).into_response()
 }
 
 /// A served port.
@@ -225,6 +237,23 @@ async fn what_a_form_says_is_never_taken_for_a_request() {
     // It may be closed already.
     let _ = player.0.write_all(hidden.as_bytes()).await;
     assert_eq!(player.rest().await, 0);
+}
+
+// RFC 9110 §7.8
+#[tokio::test]
+async fn a_connection_may_become_another_thing() {
+    let served = Served::new(PATIENCE);
+    let mut player = served.connect().await;
+    player.ask(&file("video.m3u8")).await;
+    assert_eq!(player.hear_text().await, "#EXTM3U\n");
+    player.say("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
+    assert_eq!(player.hear().await.0, 101);
+    for said in [&get_of(&file("video.m3u8")), "anything"] {
+        player.say(said).await;
+        let mut heard = vec![0; said.len()];
+        timeout(SOON, player.0.read_exact(&mut heard)).await.expect("it is said back").unwrap();
+        assert_eq!(heard, said.as_bytes());
+    }
 }
 
 #[tokio::test]
