@@ -2,6 +2,7 @@
 //!
 //! Routes are in `docs/reference/api.md`, the WebSocket in `docs/reference/client-protocol.md`.
 
+mod door;
 mod idle;
 mod listen;
 mod live;
@@ -41,6 +42,7 @@ use tokio::sync::mpsc;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
+use door::Door;
 use idle::H2;
 use listen::{PATIENCE, bind, guard};
 use live::Front;
@@ -159,6 +161,7 @@ impl App {
 pub struct Web {
     http: SocketAddr,
     https: Option<SocketAddr>,
+    door: Door,
     handles: Vec<Handle<SocketAddr>>,
 }
 
@@ -194,14 +197,12 @@ impl Web {
             tokio::spawn(rtmp::serve(listener, app.clone(), streaming.clone()));
         }
         let router = router(app.clone());
-        let mut web = Self { http: config.http, https: None, handles: Vec::new() };
+        let in_use = |error| WebError::Bind(config.http, error);
         let listener = bind(config.http, PATIENCE)?;
-        web.http = listener.local_addr().map_err(|error| WebError::Bind(config.http, error))?;
-        let handle = Handle::new();
-        web.handles.push(handle.clone());
-        let service = Front::new(app.clone(), router.clone()).into_make_service();
-        let server = axum_server::from_tcp(listener).map_err(|error| WebError::Bind(config.http, error))?;
-        tokio::spawn(report(guard(server, PATIENCE).handle(handle).serve(service)));
+        let http = listener.local_addr().map_err(in_use)?;
+        let door =
+            Door::open(listener, PATIENCE, app.clone(), Front::new(app.clone(), router.clone())).map_err(in_use)?;
+        let mut web = Self { http, https: None, door, handles: Vec::new() };
         if let Some((address, certificate)) = config.https {
             let mut tls = certificate.server_config();
             // Apple's players play with low latency by HTTP/2 alone. WebSockets are an upgrade of HTTP/1.1: browsers make a connection of
@@ -235,11 +236,14 @@ impl Web {
 
     /// Takes no new connections and waits at most so long for those that are.
     pub async fn stop(&self, at_most: Duration) {
+        self.door.stop();
         for handle in &self.handles {
             handle.graceful_shutdown(Some(at_most));
         }
         let all_gone = async {
-            while self.handles.iter().any(|handle| handle.connection_count() > 0) {
+            let is_open =
+                || self.handles.iter().map(Handle::connection_count).sum::<usize>() + self.door.connection_count() > 0;
+            while is_open() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

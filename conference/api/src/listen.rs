@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum_server::{Server, tls_rustls::RustlsAcceptor};
+use hyper_util::server::conn::auto::Http2Builder;
 use socket2::SockRef;
 
 use crate::{WebError, idle::Idle};
@@ -63,36 +64,21 @@ pub(crate) fn bind(address: SocketAddr, patience: Patience) -> Result<TcpListene
 pub(crate) fn guard<A>(mut server: Server<SocketAddr, A>, patience: Patience) -> Server<SocketAddr, A> {
     let http = server.http_builder();
     http.http1().header_read_timeout(patience.head);
-    let mut h2 = http.http2();
+    bound_h2(&mut http.http2());
+    server.first_request_timeout(patience.first_request)
+}
+
+/// Of HTTP/2.
+pub(crate) fn bound_h2<E>(h2: &mut Http2Builder<'_, E>) {
     h2.max_concurrent_streams(STREAMS_MAX).max_header_list_size(HEAD_BYTES_MAX);
     h2.max_pending_accept_reset_streams(RESETS_MAX).max_local_error_reset_streams(RESETS_MAX);
-    server.first_request_timeout(patience.first_request)
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, routing::get};
-    use axum_server::Handle;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::{TcpSocket, TcpStream},
-        time::timeout,
-    };
-
     use super::*;
 
     const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-
-    /// Longer than any patience of this test.
-    const SOON: Duration = Duration::from_secs(30);
-
-    /// What a connection still gives until it is closed.
-    async fn rest(connection: &mut TcpStream) -> usize {
-        let mut bytes = Vec::new();
-        // Closed is closed, politely or not.
-        let _ = timeout(SOON, connection.read_to_end(&mut bytes)).await.expect("it is closed");
-        bytes.len()
-    }
 
     #[test]
     fn what_is_written_leaves_at_once() {
@@ -101,45 +87,5 @@ mod tests {
         // It is there: the connection was made before.
         let (accepted, _) = listener.accept().unwrap();
         assert!(accepted.nodelay().unwrap());
-    }
-
-    #[tokio::test]
-    async fn who_says_nothing_and_who_takes_nothing_is_let_go() {
-        let short = Duration::from_secs(2);
-        let patience = Patience { first_request: short, head: short, taking: short };
-        let listener = bind(LOOPBACK, patience).unwrap();
-        let address = listener.local_addr().unwrap();
-        let handle = Handle::new();
-        let server = guard(axum_server::from_tcp(listener).unwrap(), patience).handle(handle.clone());
-        let router =
-            Router::new().route("/", get(|| async { "small" })).route("/large", get(|| async { vec![0_u8; 64 << 20] }));
-        tokio::spawn(server.serve(router.into_make_service()));
-
-        let mut idle = Vec::new();
-        for _ in 0..200 {
-            idle.push(TcpStream::connect(address).await.unwrap());
-        }
-        let mut slow = TcpStream::connect(address).await.unwrap();
-        slow.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nX-").await.unwrap();
-        let mut kept = TcpStream::connect(address).await.unwrap();
-        kept.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        // A reader whose own buffer is small and stays full.
-        let reader = TcpSocket::new_v4().unwrap();
-        reader.set_recv_buffer_size(4 << 10).unwrap();
-        let mut reader = reader.connect(address).await.unwrap();
-        reader.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-
-        assert!(rest(&mut kept).await > 0, "it was answered before");
-        rest(&mut slow).await;
-        for connection in &mut idle {
-            assert_eq!(rest(connection).await, 0);
-        }
-        let all_gone = async {
-            while handle.connection_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(SOON, all_gone).await.expect("who reads nothing is gone too");
-        assert!(rest(&mut reader).await < 64 << 20);
     }
 }

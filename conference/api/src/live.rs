@@ -8,9 +8,9 @@ use std::{
 
 use axum::{
     BoxError, Router, ServiceExt,
-    body::{Body, Bytes, HttpBody},
+    body::{Bytes, HttpBody},
     extract::{ConnectInfo, Path, Request, State, connect_info::IntoMakeServiceWithConnectInfo},
-    http::{self, HeaderMap, HeaderValue, Method, StatusCode, header, request},
+    http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
     routing::future::RouteFuture,
@@ -24,15 +24,16 @@ use tower_service::Service;
 
 use crate::{
     App,
+    door::Files,
     problem::{Code, Language, Problem},
-    rest::cookie,
+    rest::{cookie, cookie_of},
     tally::Who,
 };
 
 /// The cookie with a viewer's pass. It is sent with the files of its own livestream, to renew it, and with nothing else.
 const PASS: &str = "huitong-watch";
 
-/// A pass never leaves the browser it was given to, so pages of other sites may play what is public only.
+/// Of any other site.
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
 /// Of what is refused: in a moment it may be there, or for somebody else.
@@ -43,6 +44,13 @@ const AGAIN: HeaderValue = HeaderValue::from_static("1");
 
 /// Header fields of an answer, and what HTTP adds.
 const FIELDS: usize = 12;
+
+/// What is on every answer here: a pass never leaves the browser it was given to, so pages of other sites may play what is public only.
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
 
 /// For its files, and for who asks at this address for another pass.
 pub(crate) fn pass_cookies(broadcast: BroadcastId, address: BroadcastId, pass: &str, tls: bool) -> [HeaderValue; 2] {
@@ -70,7 +78,7 @@ pub(crate) async fn gate(
     let id = path.get("broadcast").and_then(|id| id.parse::<BroadcastId>().ok());
     let refused = match id {
         None => Some(Code::NotFound),
-        Some(id) => admission(&app, id, request.headers()).await.err(),
+        Some(id) => admission(&app, id, shown_pass(request.headers()).as_deref()).await.err(),
     };
     let mut response = match refused {
         None => next.run(request).await,
@@ -113,13 +121,12 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        let is_file = request.method() == Method::GET && media_path(request.uri().path()).is_some();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-        match peer.filter(|_| is_file) {
-            Some(peer) => {
+        let asked = (request.method() == Method::GET).then(|| Asked::of_request(request.uri(), request.headers()));
+        match peer.zip(asked.flatten()) {
+            Some((peer, asked)) => {
                 let app = self.app.clone();
-                let (head, _) = request.into_parts();
-                Either::Left(Box::pin(async move { Ok(media(&app, peer, &head).await) }))
+                Either::Left(Box::pin(async move { Ok(media(&app, peer, &asked).await) }))
             }
             None => {
                 name_host(&mut request);
@@ -146,29 +153,125 @@ fn media_path(path: &str) -> Option<(BroadcastId, &str)> {
     id.parse().ok().filter(|_| is_media).map(|id| (id, name))
 }
 
-async fn media(app: &App, peer: SocketAddr, head: &request::Parts) -> Response {
-    let mut response = match find(app, peer, head).await {
-        Ok((file, gate)) => serve(file, gate, &head.headers),
-        Err(refused) => {
-            let response = match refused {
-                Refused::Plainly(status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)) => {
-                    (status, [(header::RETRY_AFTER, AGAIN)]).into_response()
-                }
-                Refused::Plainly(status) => status.into_response(),
-                Refused::Elsewhere(id) => {
-                    let there = [(header::LOCATION, text(format!("/live/{id}/{MULTIVARIANT}")))];
-                    (StatusCode::TEMPORARY_REDIRECT, there).into_response()
-                }
-                Refused::Because(code) => Problem::new(code, Language::of(&head.headers)).into_response(),
-            };
-            ([(header::CACHE_CONTROL, NOT_KEPT)], response).into_response()
+/// What a player asks for, and what his request says of himself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    broadcast: BroadcastId,
+    name: String,
+    query: Option<String>,
+    pass: Option<String>,
+    coding: Option<Coding>,
+    /// What he has already (RFC 9110 §13.1.2).
+    known: Option<String>,
+    language: Language,
+}
+
+/// The fields of a request's head, in the order they came.
+pub(crate) trait Fields {
+    /// All values of a field that are text; its name is in lower case.
+    fn all<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a str>;
+}
+
+impl Fields for HeaderMap {
+    fn all<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        self.get_all(name).iter().filter_map(|value| value.to_str().ok())
+    }
+}
+
+impl Asked {
+    /// None where it is something else.
+    pub(crate) fn of(path: &str, query: Option<&str>, fields: &impl Fields) -> Option<Self> {
+        let (broadcast, name) = media_path(path)?;
+        let pass = cookie_of(fields.all("cookie"), &[PASS]);
+        Some(Self {
+            broadcast,
+            name: name.to_owned(),
+            query: query.map(str::to_owned),
+            pass,
+            coding: fields.all("accept-encoding").next().and_then(coding_of),
+            known: fields.all("if-none-match").next().map(str::to_owned),
+            language: fields.all("accept-language").next().map_or(Language::Chinese, Language::from_tag),
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn of_request(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+        Self::of(uri.path(), uri.query(), headers)
+    }
+}
+
+/// A file as this player gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+    content_type: &'static str,
+    cache: String,
+    /// With its quotes.
+    etag: String,
+    coding: Option<Coding>,
+}
+
+impl Answer {
+    /// Its header fields, but those of HTTP itself.
+    pub(crate) fn fields(&self, mut each: impl FnMut(&HeaderName, &str)) {
+        each(&header::CONTENT_TYPE, self.content_type);
+        each(&header::CACHE_CONTROL, &self.cache);
+        each(&header::ETAG, &self.etag);
+        each(&header::VARY, "accept-encoding");
+        if let Some(coding) = self.coding {
+            each(&header::CONTENT_ENCODING, token(coding));
         }
+        ALWAYS.iter().for_each(|(name, value)| each(name, value.to_str().unwrap_or_default()));
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut fields = HeaderMap::with_capacity(FIELDS);
+        self.fields(|name, value| {
+            fields.insert(name, text(value));
+        });
+        let mut response = Response::new(self.body.into());
+        (*response.status_mut(), *response.headers_mut()) = (self.status, fields);
+        response
+    }
+}
+
+impl Files for App {
+    fn answer(&self, peer: SocketAddr, asked: &Asked) -> impl Future<Output = Result<Answer, Response>> + Send {
+        answer(self, peer, asked)
+    }
+}
+
+async fn media(app: &App, peer: SocketAddr, asked: &Asked) -> Response {
+    answer(app, peer, asked).await.map_or_else(|refused| refused, IntoResponse::into_response)
+}
+
+/// The file, or what is said instead. What is about to come is waited for.
+async fn answer(app: &App, peer: SocketAddr, asked: &Asked) -> Result<Answer, Response> {
+    let refused = match find(app, peer, asked).await {
+        Ok((file, gate)) => return Ok(serve(file, gate, asked)),
+        Err(refused) => refused,
     };
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+    let response = match refused {
+        Refused::Plainly(status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)) => {
+            (status, [(header::RETRY_AFTER, AGAIN)]).into_response()
+        }
+        Refused::Plainly(status) => status.into_response(),
+        Refused::Elsewhere(id) => {
+            let there = [(header::LOCATION, text(&format!("/live/{id}/{MULTIVARIANT}")))];
+            (StatusCode::TEMPORARY_REDIRECT, there).into_response()
+        }
+        Refused::Because(code) => Problem::new(code, asked.language).into_response(),
+    };
+    let mut response = ([(header::CACHE_CONTROL, NOT_KEPT)], response).into_response();
+    response.headers_mut().extend(ALWAYS);
+    Err(response)
 }
 
 /// Why there is no file: in words, or by a status that players know.
@@ -179,9 +282,9 @@ enum Refused {
     Elsewhere(BroadcastId),
 }
 
-async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<(HlsFile, Gate), Refused> {
-    let (id, name) = media_path(head.uri.path()).ok_or(Refused::Because(Code::NotFound))?;
-    let (pass, gate) = admission(app, id, &head.headers).await.map_err(Refused::Because)?;
+async fn find(app: &App, peer: SocketAddr, asked: &Asked) -> Result<(HlsFile, Gate), Refused> {
+    let (id, name, pass) = (asked.broadcast, asked.name.as_str(), asked.pass.as_deref());
+    let gate = admission(app, id, pass).await.map_err(Refused::Because)?;
     if name == MULTIVARIANT {
         // What names its parts never has two meanings, so that proxies can't mix two livestreams up; this alone stands for the meeting.
         let now = app.conference.livestream_at(id);
@@ -189,10 +292,10 @@ async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<(Hls
             return Err(Refused::Elsewhere(now));
         }
     }
-    let who = [Some(Who::Network(model::network_of(peer.ip()))), pass.as_deref().and_then(viewer_of).map(Who::Viewer)];
+    let who = [Some(Who::Network(model::network_of(peer.ip()))), pass.and_then(viewer_of).map(Who::Viewer)];
     let waiting = app.tally.enter(who);
     let _waiting = waiting.ok_or(Refused::Plainly(StatusCode::TOO_MANY_REQUESTS))?;
-    let found = app.origin.get(id, name, head.uri.query()).await.map_err(|error| match error {
+    let found = app.origin.get(id, name, asked.query.as_deref()).await.map_err(|error| match error {
         OriginError::NotFound => Refused::Because(Code::NotFound),
         OriginError::Gone => Refused::Plainly(StatusCode::GONE),
         // The draft's word for a part that is too far ahead, and for one that did not come in time (RFC 8216bis §6.2.5.2).
@@ -202,12 +305,11 @@ async fn find(app: &App, peer: SocketAddr, head: &request::Parts) -> Result<(Hls
     Ok((found?, gate))
 }
 
-/// The pass of who may watch, if he has one, and whether he needs it.
-async fn admission(app: &App, id: BroadcastId, headers: &HeaderMap) -> Result<(Option<String>, Gate), Code> {
-    let pass = shown_pass(headers);
-    match app.conference.may_watch(id, pass.as_deref()).await {
+/// Whether who may watch needs a pass.
+async fn admission(app: &App, id: BroadcastId, pass: Option<&str>) -> Result<Gate, Code> {
+    match app.conference.may_watch(id, pass).await {
         Ok(Gate::Shut) => Err(Code::NoPass),
-        Ok(gate) => Ok((pass, gate)),
+        Ok(gate) => Ok(gate),
         Err(error) => {
             tracing::error!(%error, "a viewer can't be looked up");
             Err(Code::Failed)
@@ -221,8 +323,15 @@ pub(crate) async fn file(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let (head, _) = request.into_parts();
-    media(&app, peer, &head).await
+    match Asked::of_request(request.uri(), request.headers()) {
+        Some(asked) => media(&app, peer, &asked).await,
+        None => {
+            let problem = Problem::new(Code::NotFound, Language::of(request.headers()));
+            let mut response = ([(header::CACHE_CONTROL, NOT_KEPT)], problem).into_response();
+            response.headers_mut().extend(ALWAYS);
+            response
+        }
+    }
 }
 
 /// Where the operator's picture is, which watch pages show while they wait.
@@ -247,42 +356,32 @@ pub(crate) async fn preflight() -> impl IntoResponse {
     (StatusCode::NO_CONTENT, [(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN)])
 }
 
-fn serve(file: HlsFile, gate: Gate, headers: &HeaderMap) -> Response {
+fn serve(file: HlsFile, gate: Gate, asked: &Asked) -> Answer {
     // What one has a pass for is kept by his own browser alone: a cache on the way asks nobody for a pass (RFC 9111 §5.2.2.7).
     let whose = if gate == Gate::Open { "" } else { "private, " };
     let cache = match file.cache {
-        CacheFor::Nothing => text(format!("{whose}no-cache")),
-        CacheFor::Seconds(seconds) => text(format!("{whose}max-age={seconds}")),
+        CacheFor::Nothing => format!("{whose}no-cache"),
+        CacheFor::Seconds(seconds) => format!("{whose}max-age={seconds}"),
     };
-    let says = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let packed = file.packed.as_ref().and_then(|packed| Some((packed, coding_of(says(header::ACCEPT_ENCODING))?)));
+    let packed = file.packed.as_ref().zip(asked.coding);
     // The forms of a file are told apart (RFC 9110 §8.8.3.3).
     let etag = match packed {
         Some((_, coding)) => format!("\"{}-{}\"", file.etag, token(coding)),
         None => format!("\"{}\"", file.etag),
     };
-    let is_known = says(header::IF_NONE_MATCH).split(',').any(|known| known.trim().trim_start_matches("W/") == etag);
-    let mut fields = HeaderMap::with_capacity(FIELDS);
-    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
-    fields.insert(header::CACHE_CONTROL, cache);
-    fields.insert(header::ETAG, text(etag));
-    fields.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let (status, body) = match packed {
-        _ if is_known => (StatusCode::NOT_MODIFIED, Body::empty()),
-        Some((packed, coding)) => {
-            fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static(token(coding)));
-            (StatusCode::OK, packed.bytes(coding).into())
-        }
-        None => (StatusCode::OK, file.body.into()),
+    let mut known = asked.known.as_deref().unwrap_or_default().split(',');
+    let is_known = known.any(|known| known.trim().trim_start_matches("W/") == etag);
+    let (status, body, coding) = match packed {
+        _ if is_known => (StatusCode::NOT_MODIFIED, Bytes::new(), None),
+        Some((packed, coding)) => (StatusCode::OK, packed.bytes(coding), Some(coding)),
+        None => (StatusCode::OK, file.body, None),
     };
-    let mut response = Response::new(body);
-    (*response.status_mut(), *response.headers_mut()) = (status, fields);
-    response
+    Answer { status, body, content_type: file.content_type, cache, etag, coding }
 }
 
 /// Of our own making.
-fn text(value: String) -> HeaderValue {
-    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static(""))
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// The best of what an Accept-Encoding (RFC 9110 §12.5.3) has, and not with a weight of nothing.
@@ -311,8 +410,14 @@ fn token(coding: Coding) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// An answer with these bytes.
+    pub(crate) fn answer_with(body: Bytes) -> Answer {
+        let (cache, etag) = ("max-age=300".to_owned(), format!("\"video-1.m4s-{:x}\"", body.len()));
+        Answer { status: StatusCode::OK, body, content_type: "video/mp4", cache, etag, coding: None }
+    }
 
     // RFC 9110 §12.5.3
     #[test]
@@ -348,17 +453,18 @@ mod tests {
     // RFC 9110 §13.1.2
     #[test]
     fn what_is_known_already_is_not_sent_again() {
-        let asked = |known: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_str(known).unwrap());
-            serve(file(), Gate::Open, &headers).status()
+        let ask = |known: Option<&str>| {
+            let known = known.map(|known| (header::IF_NONE_MATCH, HeaderValue::from_str(known).unwrap()));
+            let path = format!("/live/{}/video-1.m4s", BroadcastId::from_u128(7));
+            Asked::of(&path, None, &HeaderMap::from_iter(known)).unwrap()
         };
+        let asked = |known: &str| serve(file(), Gate::Open, &ask(Some(known))).status;
         assert_eq!(asked("\"other\", W/\"video-1.m4s-4\""), StatusCode::NOT_MODIFIED);
         assert_eq!(asked("\"video-1.m4s-4-gzip\""), StatusCode::OK);
-        let plain = serve(file(), Gate::Open, &HeaderMap::new());
+        let plain = serve(file(), Gate::Open, &ask(None)).into_response();
         assert_eq!(plain.headers()[header::CACHE_CONTROL], "max-age=300");
         // RFC 9111 §5.2.2.7
-        let closed = serve(file(), Gate::Passed, &HeaderMap::new());
+        let closed = serve(file(), Gate::Passed, &ask(None)).into_response();
         assert_eq!(closed.headers()[header::CACHE_CONTROL], "private, max-age=300");
         assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
     }

@@ -217,9 +217,13 @@ fn seat_of(headers: &HeaderMap) -> Option<String> {
 }
 
 pub(crate) fn cookie(headers: &HeaderMap, names: &[&str]) -> Option<String> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.into_iter().find(|(name, _)| names.contains(name)).map(|(_, token)| token.to_owned())
+    cookie_of(headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()), names)
+}
+
+/// The same, where the fields are at hand.
+pub(crate) fn cookie_of<'a>(fields: impl Iterator<Item = &'a str>, names: &[&str]) -> Option<String> {
+    let mut pairs = fields.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| names.contains(name)).map(|(_, token)| token.to_owned())
 }
 
 /// A cookie of ours. The token is made of what cookies may have (RFC 6265 §4.1.1).

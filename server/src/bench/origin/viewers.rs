@@ -112,7 +112,7 @@ async fn follow(track: &str, shared: &RefCell<Shared>) -> anyhow::Result<()> {
         lists.ask(&path).await?;
         let ahead = parts.as_mut().zip(playlist.hinted.clone());
         let came = if let Some((parts, name)) = ahead {
-            let (status, _) = parts.get(&format!("{folder}/{name}")).await?;
+            let status = parts.skip(&format!("{folder}/{name}")).await?;
             anyhow::ensure!(status == 200, "{name} is answered by {status}");
             Some((name, parts.came()))
         } else {
@@ -128,7 +128,7 @@ async fn follow(track: &str, shared: &RefCell<Shared>) -> anyhow::Result<()> {
                 Some((ahead, at)) if ahead == name => *at,
                 _ => {
                     let connection = parts.as_mut().unwrap_or(&mut lists);
-                    let (status, _) = connection.get(&format!("{folder}/{name}")).await?;
+                    let status = connection.skip(&format!("{folder}/{name}")).await?;
                     anyhow::ensure!(status == 200, "{name} is answered by {status}");
                     connection.came()
                 }

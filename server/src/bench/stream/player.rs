@@ -2,6 +2,7 @@
 //! (RFC 8216bis §6.2.5.2) and notes when it could be fetched. It decodes nothing.
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     io::{self, IoSliceMut},
     net::SocketAddr,
@@ -27,7 +28,10 @@ const TICKS_PER_MS: f64 = 90.0;
 const HEAD_MAX: usize = 8 << 10;
 
 /// Read at once.
-const READ_BYTES: usize = 16 << 10;
+const READ_BYTES: usize = 4 << 10;
+
+/// Thrown away at once.
+const SKIPPED_BYTES: usize = 256 << 10;
 
 /// Longest body of an answer: a segment at ten times our bit rate.
 const BODY_MAX: usize = 8 << 20;
@@ -64,6 +68,28 @@ impl Connection {
 
     /// The status and the body of what was asked for.
     pub(in crate::bench) async fn answer(&mut self) -> anyhow::Result<(u16, &[u8])> {
+        let (status, head, length) = self.head().await?;
+        while self.bytes.len() < head + length {
+            self.more(head + length).await?;
+        }
+        self.taken = head + length;
+        Ok((status, &self.bytes[head..head + length]))
+    }
+
+    /// The status alone: what else comes is not looked at, nor copied by the kernel (MSG_TRUNC in tcp(7)).
+    pub(in crate::bench) async fn skip(&mut self, path: &str) -> anyhow::Result<u16> {
+        self.ask(path).await?;
+        let (status, head, length) = self.head().await?;
+        let mut left = (head + length).saturating_sub(self.bytes.len());
+        self.taken = self.bytes.len().min(head + length);
+        while left > 0 {
+            left -= self.receive(|stream| SKIPPED.with_borrow_mut(|place| skip(stream, place, left))).await?;
+        }
+        Ok(status)
+    }
+
+    /// Status, and lengths of head and body.
+    async fn head(&mut self) -> anyhow::Result<(u16, usize, usize)> {
         self.bytes.drain(..std::mem::take(&mut self.taken));
         let head = loop {
             if let Some(end) = self.bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -78,11 +104,7 @@ impl Connection {
         if length > BODY_MAX {
             bail!("an answer of {length} bytes");
         }
-        while self.bytes.len() < head + length {
-            self.more(head + length).await?;
-        }
-        self.taken = head + length;
-        Ok((status, &self.bytes[head..head + length]))
+        Ok((status, head, length))
     }
 
     async fn more(&mut self, most: usize) -> anyhow::Result<()> {
@@ -90,22 +112,24 @@ impl Connection {
             bail!("an answer without end");
         }
         let start = self.bytes.len();
-        self.bytes.resize(start + READ_BYTES, 0);
-        let read = loop {
-            self.stream.readable().await?;
-            let place = &mut self.bytes[start..];
-            match self.stream.try_io(Interest::READABLE, || read(&self.stream, place)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => break read,
-            }
-        };
-        let (length, came) = read?;
-        self.bytes.truncate(start + length);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.resize(start + READ_BYTES, 0);
+        let length = self.receive(|stream| read(stream, &mut bytes[start..], MsgFlags::empty())).await?;
+        bytes.truncate(start + length);
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    async fn receive(
+        &mut self,
+        mut read: impl FnMut(&TcpStream) -> io::Result<(usize, Option<Duration>)>,
+    ) -> anyhow::Result<usize> {
+        let (length, came) = self.stream.async_io(Interest::READABLE, || read(&self.stream)).await?;
         self.came = came.unwrap_or(self.came);
         if length == 0 {
             bail!("the server has closed the connection");
         }
-        Ok(())
+        Ok(length)
     }
 
     /// When the kernel had the end of the last answer, since 1970: however late it was read.
@@ -115,11 +139,21 @@ impl Connection {
 }
 
 /// How much, and when the last of it came.
-fn read(stream: &TcpStream, place: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
+fn read(stream: &TcpStream, place: &mut [u8], flags: MsgFlags) -> io::Result<(usize, Option<Duration>)> {
     let mut space = [0; cmsg_space::<TimeSpec>()];
     let mut slices = [IoSliceMut::new(place)];
-    let read = recvmsg::<()>(stream.as_raw_fd(), &mut slices, Some(&mut space), MsgFlags::empty())?;
+    let read = recvmsg::<()>(stream.as_raw_fd(), &mut slices, Some(&mut space), flags)?;
     Ok((read.bytes, plane::stamp_of(&read)?))
+}
+
+thread_local! {
+    static SKIPPED: RefCell<Vec<u8>> = RefCell::new(vec![0; SKIPPED_BYTES]);
+}
+
+/// The same, not more than so much, of what nobody wants to see.
+fn skip(stream: &TcpStream, place: &mut [u8], most: usize) -> io::Result<(usize, Option<Duration>)> {
+    let most = most.min(place.len());
+    read(stream, &mut place[..most], MsgFlags::MSG_TRUNC)
 }
 
 /// A playlist's parts and where it ends.
