@@ -58,7 +58,7 @@ deny: ## licences, duplicate versions and sources of all dependencies
 
 test: unit e2e ## everything: what it needs is installed first
 
-HARNESSES := allocations attack crowd dtls line lines malformed openssl quiet speech subscriber
+HARNESSES := allocations attack crowd dtls line lines malformed memory openssl quiet room_system speech subscriber
 # Real pictures and sound in real time, which a busy machine spoils.
 LIVE := broadcast
 

@@ -234,8 +234,10 @@ async fn whatever_a_telephone_calls_itself_stays_text_in_the_roster_the_list_of_
         .iter()
         .fold(server.log(), |log, code| log.replace(&format!("\u{1b}[{code}m"), ""));
     assert!(is_harmless(&log), "{log:?}");
+    // More nines than any figure has.
+    let long = "9".repeat(20);
     assert!(
-        log.lines().all(|line| line.len() < 2_000 && !line.contains("window.run=1") && !line.contains("99999999")),
+        log.lines().all(|line| line.len() < 2_000 && !line.contains("window.run=1") && !line.contains(&long)),
         "{log}"
     );
     Ok(())

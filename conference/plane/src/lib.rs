@@ -241,7 +241,7 @@ impl Plane {
 
     /// Another pair of ports for a leg that is here.
     fn allocate_beside(&self, local: SocketAddr) -> Result<RtpSockets, PlaneError> {
-        self.ports_of(local.ip()).ok_or(PlaneError::NoFamily(local.ip()))?.allocate(Instant::now())
+        self.ports_of(local.ip()).ok_or_else(|| PlaneError::NoFamily(local.ip()))?.allocate(Instant::now())
     }
 
     /// The leg with this address is closed.

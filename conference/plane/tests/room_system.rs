@@ -1,4 +1,5 @@
 //! A room system's pictures on a media worker: by a port of their own, wherever its call has moved to.
+#![expect(clippy::unwrap_used, reason = "a world that can't be made fails its test")]
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
@@ -45,10 +46,11 @@ async fn until_published(from: &UdpSocket, to: SocketAddr, facts: &mut mpsc::Rec
     let come = async {
         loop {
             tokio::select! {
-                fact = facts.recv() => match fact.unwrap() {
-                    MeetingFact::Published { participant: ROOM, kind: TrackKind::Camera, active: true } => return,
-                    _ => {}
-                },
+                fact = facts.recv() => {
+                    if let MeetingFact::Published { participant: ROOM, kind: TrackKind::Camera, active: true } = fact.unwrap() {
+                        return;
+                    }
+                }
                 _ = every.tick() => send(from, to, seq),
             }
         }
