@@ -212,10 +212,12 @@ impl Caller {
         if line.on_hold() {
             let _ = self.handle.command(self.me, Action::OnHold { on: true }).await;
         }
-        if line.shows() {
-            let _ = self.handle.command(self.me, Action::SendsVideo { on: true }).await;
-        }
         let me = self.me()?;
+        let on = line.shows();
+        // The call this one takes over may have had pictures.
+        if on || me.video {
+            let _ = self.handle.command(self.me, Action::SendsVideo { on }).await;
+        }
         let mut words = vec![if self.handle.people() == 1 { Prompt::OnlyYou } else { Prompt::Joined }];
         if me.role == Role::Host {
             words.push(Prompt::YouAreHost);

