@@ -71,7 +71,7 @@ E2E := cargo test --locked --workspace --test e2e -- --test-threads=1
 # are measured are among the servers' and in a lane of their own.
 TELEPHONES := calls carriers dial_out doctor encryption guessing heard keypad names phone redirects sip spray strangers tones transfer
 SERVERS := access admin api authorization chat doors embed hands hosting keyboard limits lines operation pocket rebooked reminder sign_on spoken touch upkeep web webinar
-PAGES := audience breakout devices push returning sharing taking_part troubles
+PAGES := audience breakout devices livestreams push returning screens sharing taking_part troubles
 LANES := $(TELEPHONES) $(SERVERS) $(PAGES)
 
 e2e: setup-test web ## the real server with real phones and strangers; T=name picks one
