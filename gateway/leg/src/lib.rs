@@ -28,7 +28,7 @@ pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
 pub use pictures::{KeyframeAsked, KeyframeBy, PictureLeg, PictureSettings, PictureStats};
 pub use protection::Component;
-use protection::{Greeted, Protection, Way};
+use protection::{Greeted, Protection, Refused, Way};
 pub use rtcp::Reported;
 use rtcp::Reports;
 use silence::SilenceEar;
@@ -531,18 +531,15 @@ impl Leg {
         }
     }
 
-    /// Takes a datagram of the RTCP socket; only where it comes from the same address as the sound.
+    /// Takes a datagram of the RTCP socket.
     pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         if dtls::is_dtls(datagram) {
             return self.handle_dtls(Component::Rtcp, from, datagram, now);
         }
-        if from.ip() != self.latch.remote().ip() {
-            self.stats.dropped_stranger += 1;
-            return;
-        }
-        let Some(datagram) = self.protection.open_rtcp(datagram) else {
-            self.stats.dropped_forged += 1;
-            return;
+        let datagram = match self.protection.take_rtcp(&self.latch, from, datagram) {
+            Ok(datagram) => datagram,
+            Err(Refused::Stranger) => return self.stats.dropped_stranger += 1,
+            Err(Refused::Forged) => return self.stats.dropped_forged += 1,
         };
         if self.reports.read(datagram, now) {
             // Who is muted or suppresses silence sends no sound, and is there.

@@ -12,7 +12,7 @@ use crate::{
     Component, Keying, dtls,
     latch::{Latch, Verdict},
     port_above,
-    protection::{Greeted, Protection, Way},
+    protection::{Greeted, Protection, Refused, Way},
     rtcp::Reports,
     rtcp_to,
 };
@@ -242,18 +242,15 @@ impl PictureLeg {
         left.is_some()
     }
 
-    /// Takes a datagram of the RTCP socket; only where it comes from the same address as the pictures.
+    /// Takes a datagram of the RTCP socket.
     pub fn handle_rtcp(&mut self, from: SocketAddr, datagram: &mut [u8], now: Instant) {
         if dtls::is_dtls(datagram) {
             return self.handle_dtls(Component::Rtcp, from, datagram, now);
         }
-        if from.ip() != self.latch.remote().ip() {
-            self.stats.dropped_stranger += 1;
-            return;
-        }
-        let Some(datagram) = self.protection.open_rtcp(datagram) else {
-            self.stats.dropped_forged += 1;
-            return;
+        let datagram = match self.protection.take_rtcp(&self.latch, from, datagram) {
+            Ok(datagram) => datagram,
+            Err(Refused::Stranger) => return self.stats.dropped_stranger += 1,
+            Err(Refused::Forged) => return self.stats.dropped_forged += 1,
         };
         if !self.reports.read(datagram, now) {
             self.stats.dropped_nonsense += 1;

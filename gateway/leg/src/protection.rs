@@ -30,6 +30,13 @@ pub(crate) enum Greeted {
     Keyed,
 }
 
+/// Why a datagram of RTCP is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Stranger,
+    Forged,
+}
+
 /// RTP, or RTCP where it has a port of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Component {
@@ -158,7 +165,20 @@ impl Protection {
         }
     }
 
-    pub(crate) fn open_rtcp<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
+    /// Takes a datagram of RTCP: only where it comes from the same address as the media.
+    pub(crate) fn take_rtcp<'a>(
+        &mut self,
+        latch: &Latch,
+        from: SocketAddr,
+        datagram: &'a mut [u8],
+    ) -> Result<&'a [u8], Refused> {
+        if from.ip() != latch.remote().ip() {
+            return Err(Refused::Stranger);
+        }
+        self.open_rtcp(datagram).ok_or(Refused::Forged)
+    }
+
+    fn open_rtcp<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
         let wanted = self.wanted;
         match &mut self.of_rtcp().contexts {
             Some(Contexts(_, receiver)) => receiver.open_rtcp(datagram),
