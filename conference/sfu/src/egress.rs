@@ -442,7 +442,8 @@ impl Egress {
         let stamp = Stamp::new(self.began, now);
         let takes = self.round_trip.unwrap_or_default().clamp(RESENT_AGAIN.0, RESENT_AGAIN.1);
         // Where there is room an earlier picture may come in time to be seen before it.
-        let was_full = self.estimator.as_ref().is_some_and(|estimator| estimator.capacity().is_some());
+        let was_full =
+            self.estimator.as_ref().map_or_else(|| self.bound.was_full(), |estimator| estimator.capacity().is_some());
         for seq in seqs {
             let stream = &mut self.streams[slot];
             let keyframe = stream.keyframe;
@@ -492,7 +493,11 @@ impl Egress {
         let streams = &self.streams;
         let is_listed = |index: usize| streams.get(index).is_some_and(|stream| stream.is_any_of(ssrcs));
         let is_known = (0..streams.len()).any(is_listed);
-        self.bound.say(bitrate, |index| !is_known || is_listed(index), now);
+        let (line, round_trip) = (self.estimate(), self.round_trip);
+        let is_under_way = |keyframe: KeyFrame| keyframe.is_under_way(line, round_trip, now);
+        let has_keyframe = streams.iter().any(|stream| stream.keyframe.is_some_and(is_under_way));
+        self.bound.say(bitrate, |index| !is_known || is_listed(index), has_keyframe, now);
+        tracing::trace!(bitrate, bound = ?self.bound, "a receiver says what comes");
     }
 
     fn note_jitter(&mut self, ssrc: u32, jitter: u32, now: Instant) {
@@ -520,6 +525,7 @@ impl Egress {
         self.passed.missed += lost;
         self.passed.arrived += all - lost;
         self.bound.report(lost, all, self.passed.bytes, now);
+        tracing::trace!(lost, all, bound = ?self.bound, "a receiver reports");
     }
 
     fn arrived(&mut self, arrivals: &Arrivals, now: Instant) {

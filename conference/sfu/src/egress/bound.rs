@@ -18,8 +18,16 @@ use super::{
 const FULL: f64 = 0.9;
 const FULL_AT_FIRST: f64 = 0.7;
 
-/// What is sent is measured over about so long: less than receivers do (1 s), so that less coming of less being sent is no full line.
-const SENT_OVER: Duration = Duration::from_millis(300);
+/// What is sent is measured over about so long: over the second of receivers, and over less, so that less coming of less being sent is no
+/// full line.
+const SENT_OVER: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+
+/// Of what comes a receiver says so much where a queue grows.
+const SAID_OF: f64 = 0.85;
+/// All that is sent has come where so much of it has: headers count in the one and may not in the other.
+const ALL_CAME: f64 = 0.8;
+/// Losses of the same time are reported no later.
+const CAME_LATELY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Bound {
@@ -33,21 +41,30 @@ pub(super) struct Bound {
     looked: Option<(u64, Instant)>,
     /// The latest that was heard of it allows less than what was before.
     is_falling: bool,
+    /// Bits per second that came when he last said that a queue grows, and when that was.
+    came: Option<(f64, Instant)>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Stream {
-    /// Bits per second, and when that was.
-    sent: Option<(f64, Instant)>,
+    /// Bits per second over each of [`SENT_OVER`], and when that was.
+    sent: Option<([f64; 2], Instant)>,
     /// What he said last of it and others together.
     said: Option<f64>,
 }
 
 impl Stream {
-    /// Bits per second that are sent of it.
+    /// Bits per second that are sent of it, over each of [`SENT_OVER`].
+    fn rates(&self, now: Instant) -> [f64; 2] {
+        let Some((rates, at)) = self.sent else { return [0.0; 2] };
+        let since = now.saturating_duration_since(at);
+        std::array::from_fn(|index| rates[index] * (-since.div_duration_f64(SENT_OVER[index])).exp())
+    }
+
+    /// The least of them.
     fn rate(&self, now: Instant) -> f64 {
-        let left = |at| (-now.saturating_duration_since(at).div_duration_f64(SENT_OVER)).exp();
-        self.sent.map_or(0.0, |(rate, at)| rate * left(at))
+        let [short, long] = self.rates(now);
+        short.min(long)
     }
 }
 
@@ -56,6 +73,11 @@ impl Bound {
     pub(super) fn rate(&self) -> f64 {
         let lossless = if self.has_lost { self.losses.allowed() } else { f64::INFINITY };
         self.line.unwrap_or(f64::INFINITY).min(lossless)
+    }
+
+    /// It is known how much it carries.
+    pub(super) fn was_full(&self) -> bool {
+        self.line.is_some()
     }
 
     /// What is sent only to find out whether the line carries it is no more than this: nothing where he doesn't say when it is full
@@ -70,30 +92,40 @@ impl Bound {
             self.streams.resize(stream + 1, Stream::default());
         }
         let stream = &mut self.streams[stream];
-        let rate = stream.rate(now) + bytes as f64 * 8.0 / SENT_OVER.as_secs_f64();
-        stream.sent = Some((rate, now));
+        let mut rates = stream.rates(now);
+        for (rate, over) in rates.iter_mut().zip(SENT_OVER) {
+            *rate += bytes as f64 * 8.0 / over.as_secs_f64();
+        }
+        stream.sent = Some((rates, now));
     }
 
-    /// He says that the line carries so many bits per second of the streams that he lists.
-    pub(super) fn say(&mut self, bitrate: u64, is_listed: impl Fn(usize) -> bool, now: Instant) {
+    /// He says that the line carries so many bits per second of the streams that he lists. While a key frame is on its way the queue is its own
+    /// and drains by itself.
+    pub(super) fn say(&mut self, bitrate: u64, is_listed: impl Fn(usize) -> bool, has_keyframe: bool, now: Instant) {
         let said = (bitrate as f64).max(LEAST_BPS);
         let (mut sent, mut beside, mut before) = (0.0, 0.0, None);
         for (index, stream) in self.streams.iter_mut().enumerate() {
-            let rate = stream.rate(now);
             if is_listed(index) {
-                sent += rate;
+                sent += stream.rate(now);
                 before = stream.said.replace(said).or(before);
             } else {
-                beside += rate;
+                beside += stream.rate(now);
             }
         }
         self.is_falling = before.map_or(said < FULL_AT_FIRST * sent, |before| said < before && said < FULL * sent);
-        let carries = said + beside;
-        if self.is_falling {
-            self.line = Some(carries);
-        } else {
-            self.line = self.line.map(|line| line.max(carries));
+        if !self.is_falling {
+            self.line = self.line.map(|line| line.max(said + beside));
+            return;
         }
+        let came = said / SAID_OF;
+        self.came = Some((came + beside, now));
+        if has_keyframe {
+            return;
+        }
+        // Where all that was sent has come, and a little later, the line carries that: a key frame alone makes a queue for a moment.
+        let step = self.line.map_or(0.0, |line| SAID_OF * line);
+        let is_moment = came > ALL_CAME * sent;
+        self.line = Some(beside + if is_moment { came.max(step - beside) } else { said });
     }
 
     /// A second has passed in which more was wanted than is known to be carried, and nothing could be sent to find out: he hears of more
@@ -110,7 +142,10 @@ impl Bound {
         let (before, at) = *self.looked.get_or_insert((sent, now));
         let seconds = now.saturating_duration_since(at).as_secs_f64();
         let rate = (sent - before) as f64 * 8.0 / seconds.max(0.001);
-        if let Some(is_lower) = self.losses.look(self.line.unwrap_or(f64::INFINITY), rate, 0.0, now) {
+        // What came is carried, whatever got lost of what was beyond it.
+        let lately = |(_, at): &(f64, Instant)| now.saturating_duration_since(*at) < CAME_LATELY;
+        let came = self.came.filter(lately).map_or(0.0, |(came, _)| SAID_OF * came);
+        if let Some(is_lower) = self.losses.look(self.line.unwrap_or(f64::INFINITY), rate, came, now) {
             self.looked = Some((sent, now));
             self.has_lost |= is_lower;
             self.is_falling = is_lower;
@@ -153,7 +188,7 @@ mod tests {
 
     /// Of the picture alone.
     fn say(bound: &mut Bound, bitrate: u64, now: Instant) -> f64 {
-        bound.say(bitrate, |stream| stream == 1, now);
+        bound.say(bitrate, |stream| stream == 1, false, now);
         bound.rate()
     }
 
@@ -184,12 +219,12 @@ mod tests {
         let mut now = Instant::now();
         for (of_voice, of_picture) in [(60_000, 400_000), (55_000, 410_000)] {
             now = send(&mut bound, now, 400_000);
-            bound.say(of_voice, |stream| stream == 0, now);
-            bound.say(of_picture, |stream| stream == 1, now);
+            bound.say(of_voice, |stream| stream == 0, false, now);
+            bound.say(of_picture, |stream| stream == 1, false, now);
             assert_eq!(bound.rate(), f64::INFINITY, "neither is less than is sent of it");
         }
-        bound.say(200_000, |stream| stream == 1, now);
-        assert!((235_000.0..245_000.0).contains(&bound.rate()), "{}", bound.rate());
+        bound.say(200_000, |stream| stream == 1, false, now);
+        assert!((230_000.0..245_000.0).contains(&bound.rate()), "{}", bound.rate());
     }
 
     #[test]
@@ -197,13 +232,15 @@ mod tests {
         let (start, mut bound) = (Instant::now(), Bound::default());
         let all = |_| true;
         send(&mut bound, start, 1_000_000);
-        bound.say(300_000, all, start + Duration::from_secs(1));
+        bound.say(300_000, all, false, start + Duration::from_secs(1));
         assert_eq!(bound.rate(), 300_000.0);
         report(&mut bound, start, 0..2, 20);
-        assert!((269_000.0..271_000.0).contains(&bound.rate()), "{}", bound.rate());
+        assert_eq!(bound.rate(), 300_000.0, "so much came beside what was lost");
+        report(&mut bound, start, 2..4, 20);
+        assert!((242_000.0..271_000.0).contains(&bound.rate()), "{}", bound.rate());
         assert_eq!(bound.trial(), 0.0);
-        bound.say(400_000, all, start + Duration::from_secs(3));
-        report(&mut bound, start, 2..20, 0);
+        bound.say(400_000, all, false, start + Duration::from_secs(5));
+        report(&mut bound, start, 4..24, 0);
         assert_eq!((bound.rate(), bound.trial()), (400_000.0, 400_000.0));
     }
 
@@ -213,7 +250,7 @@ mod tests {
         bound.hope();
         assert_eq!(bound.rate(), f64::INFINITY, "nothing is known");
         send(&mut bound, start, 1_000_000);
-        bound.say(0, |_| true, start + Duration::from_secs(1));
+        bound.say(0, |_| true, false, start + Duration::from_secs(1));
         bound.hope();
         assert_eq!(bound.rate(), LEAST_BPS, "it is full");
         report(&mut bound, start, 0..2, 0);
