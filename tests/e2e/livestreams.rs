@@ -76,6 +76,8 @@ async fn on_air(visitor: &Visitor) -> Result<()> {
         ("HUITONG_WEB__RTMP", &format!("[\"{rtmp}\"]")),
         ("HUITONG_WEB__ORIGINS", &format!("[\"{}\"]", integrator.origin)),
         ("HUITONG_PUSH__PRIVATE", "true"),
+        // Room for one livestream.
+        ("HUITONG_LIVESTREAM__CORES", "1"),
     ])?;
     Integrator::serve(listener, &server, visitor.say("李雷", "Grace Hopper"), visitor.language);
     let mut host = visitor.somebody(&server, "0x2f6f7e")?;
@@ -85,8 +87,8 @@ async fn on_air(visitor: &Visitor) -> Result<()> {
     in_a_frame(visitor, &server, &integrator, &mut host)?;
     starting(visitor, &mut host)?;
     pushes(visitor, &rtmp, &mut host)?;
-    watched(visitor, &server, &mut host).await?;
-    another(visitor, &server)
+    another(visitor, &server)?;
+    watched(visitor, &server, &mut host).await
 }
 
 /// Lets a page hear nothing more from the moment it has heard these words, until it is to go on.
@@ -155,7 +157,7 @@ fn pushes(visitor: &Visitor, rtmp: &str, host: &mut Browser) -> Result<()> {
     host.miss(&by_id("push-url"))
 }
 
-/// Another host's meeting may be longer.
+/// Another host's livestream has no room beside this one; his meeting may be longer.
 fn another(visitor: &Visitor, server: &Server) -> Result<()> {
     let mut other = visitor.somebody(server, "0x86795c")?;
     other.login(server.web, "concurrent", PASSWORD)?;
@@ -163,6 +165,9 @@ fn another(visitor: &Visitor, server: &Server) -> Result<()> {
     other.click("instant-start")?;
     other.click("prejoin-join")?;
     other.see(&by_id("room"))?;
+    other.click("start-broadcast")?;
+    other.see("[data-notice=no_room_on_air]")?;
+    visitor.at(&mut other, "live-refused")?;
     other.evaluate("window.ends = window.huitong.state.meeting.ends_ms")?;
     other.click("more")?;
     other.click("open-scale")?;
