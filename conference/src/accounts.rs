@@ -328,7 +328,7 @@ impl Conference {
             account.email = check_email(email)?;
         }
         if let Some(mobile) = change.mobile {
-            account.mobile = check_mobile(mobile)?;
+            account.mobile = check_mobile(&mobile)?;
         }
         account.role = change.role.unwrap_or(account.role);
         account.mode = change.mode.unwrap_or(account.mode);
@@ -562,7 +562,7 @@ async fn make_account(
         mode: new.mode,
         capacity: check_capacity(new.capacity)?,
         email: new.email.map_or(Ok(None), check_email)?,
-        mobile: new.mobile.map_or(Ok(None), check_mobile)?,
+        mobile: new.mobile.map_or(Ok(None), |mobile| check_mobile(&mobile))?,
         avatar: None,
         disabled: false,
         version: 1,
@@ -614,8 +614,9 @@ pub(crate) fn check_email(text: String) -> Result<Option<String>, AccountRefused
     Ok(Some(text))
 }
 
-/// Digits, as E.164 or the country writes them.
-pub(crate) fn check_mobile(text: String) -> Result<Option<String>, AccountRefused> {
+/// Digits, as E.164 or the country writes them, without what people write between them.
+pub(crate) fn check_mobile(text: &str) -> Result<Option<String>, AccountRefused> {
+    let text = sipconf::without_spaces(text);
     if text.is_empty() {
         return Ok(None);
     }

@@ -221,7 +221,7 @@ impl Conference {
         for invitee in invitees {
             let (kind, address) = match invitee {
                 Invitee::Email(address) => (Kind::Email, check_email(address.clone()).ok().flatten().ok_or(address)),
-                Invitee::Sms(number) => (Kind::Sms, check_mobile(number.clone()).ok().flatten().ok_or(number)),
+                Invitee::Sms(number) => (Kind::Sms, check_mobile(&number).ok().flatten().ok_or(number)),
             };
             invitations.push(Invitation {
                 id: Uuid::now_v7().to_string(),

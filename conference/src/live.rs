@@ -266,7 +266,10 @@ impl Live {
                 _ = ticks.tick() => self.tick(),
             }
             while let Some(participant) = self.chairs.next_gone() {
-                self.try_decide(Command::Lost(participant));
+                // Whoever has just come back is still told by his old line that he has; it is replaced in a moment.
+                if self.seated.iter().all(|(seated, _)| *seated != participant) {
+                    self.try_decide(Command::Lost(participant));
+                }
             }
             // Before his voice comes: a recording's track bears the name there is when it begins.
             self.show();

@@ -12,6 +12,7 @@ use model::{MeetingId, Object, Permission, SiteId, is_public};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use sipconf::Dialled;
 use store::{OutboxItem, StoreError, Webhook};
 use streaming::{Recording, RecordingNews, Removed};
 use tokio::sync::mpsc;
@@ -45,6 +46,8 @@ pub struct OutboxConfig {
     pub mail_from: String,
     /// Where short messages are posted to.
     pub sms: Option<SmsConfig>,
+    /// Calling code of mobile numbers that are written without one, as calls have it; without it they are sent to as they are written.
+    pub country: Option<String>,
     /// Webhooks may go to private addresses too: for tests and for networks of one's own.
     pub private_webhooks: bool,
 }
@@ -388,6 +391,7 @@ struct Senders {
     smtp: Option<AsyncSmtpTransport<Tokio1Executor>>,
     mail_from: Option<lettre::message::Mailbox>,
     sms: Option<SmsConfig>,
+    country: Option<String>,
     /// For what operators set.
     http: reqwest::Client,
     private_webhooks: bool,
@@ -407,6 +411,7 @@ impl Senders {
             smtp,
             mail_from: mail_from.map_err(|error| format!("mail.from: {error}"))?,
             sms: config.sms.clone(),
+            country: config.country.clone(),
             http: http().build().map_err(|error| error.to_string())?,
             private_webhooks: config.private_webhooks,
         })
@@ -447,8 +452,10 @@ impl Senders {
     async fn short_message(&self, message: &Value) -> Result<(), String> {
         let sms = self.sms.as_ref().ok_or("no service for short messages is configured")?;
         let mut body = sms.body.clone();
-        for name in ["to", "text", "code"] {
-            let value = message[name].as_str().unwrap_or_default();
+        let field = |name: &str| message[name].as_str().unwrap_or_default();
+        let to = Dialled::read(field("to"), self.country.as_deref());
+        let to = to.as_ref().map_or_else(|| field("to"), Dialled::reveal);
+        for (name, value) in [("to", to), ("text", field("text")), ("code", field("code"))] {
             let escaped = if sms.form {
                 percent_encoded(value)
             } else {

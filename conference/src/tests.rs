@@ -385,6 +385,24 @@ async fn a_seat_is_had_again_by_its_secret() {
     assert_eq!(newest.participant, participant);
 }
 
+// product: J6
+#[tokio::test]
+async fn who_loads_his_page_anew_before_anybody_has_noticed_that_his_line_is_gone_is_there() {
+    let house = House::open().await;
+    let (mut host, mut guest) = (house.join_host().await, house.join("李雷").await);
+    let participant = guest.participant;
+    for _ in 0..5 {
+        guest.handle.command(participant, Action::Away).await.unwrap();
+        changed(&mut host, participant, |person| !person.connected).await;
+        drop(guest.events);
+        let request = JoinRequest { resume: Some(guest.resume), password: None, ..house.request("李雷") };
+        guest = house.conference.join(request).await.unwrap();
+        let own = guest.snapshot.participants.iter().find(|person| person.id == participant).unwrap();
+        assert!(own.connected, "{own:?}");
+        changed(&mut host, participant, |person| person.connected).await;
+    }
+}
+
 // product: C6
 #[tokio::test]
 async fn who_was_removed_has_no_way_back() {

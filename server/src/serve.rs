@@ -265,6 +265,7 @@ impl Config {
                 form: self.sms.form,
                 authorization: self.sms.authorization.clone(),
             }),
+            country: self.sip.country.clone(),
             private_webhooks: self.webhooks.private,
         }
     }

@@ -31,5 +31,5 @@ pub use numbers::{Numbers, NumbersError, Route};
 pub use prompts::{PromptError, Prompts, greeting, join};
 pub use site_prompts::SitePrompts;
 pub use tolls::{Barred, BarredError, Price, PriceError};
-pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError};
+pub use trunks::{DialPlan, Dialled, Transport, Trunk, TrunkError, without_spaces};
 pub use upload::{Taken, UPLOAD_BYTES_MAX, UploadError, take as take_prompt};

@@ -239,6 +239,31 @@ impl TryFrom<Written> for Trunk {
 pub struct Dialled(String);
 
 impl Dialled {
+    /// What somebody wrote, with the spaces and dashes people write, where numbers without a calling code are of `country` (`86`, with a
+    /// plus or without one; without it they are extensions); none where it is no number.
+    #[must_use]
+    pub fn read(text: &str, country: Option<&str>) -> Option<Self> {
+        let country = country.map(|code| code.trim_start_matches('+'));
+        let written = without_spaces(text);
+        let digits = written.strip_prefix('+').unwrap_or(&written);
+        let is_number =
+            (DIGITS_MIN..=DIGITS_MAX + 3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if !is_number {
+            return None;
+        }
+        let abroad = INTERNATIONAL.iter().find(|(code, _)| country == Some(*code));
+        let international = written
+            .strip_prefix('+')
+            .or_else(|| written.strip_prefix(abroad?.1))
+            .or_else(|| written.strip_prefix("00"));
+        let dialled = match (international, country) {
+            (Some(digits), _) => format!("+{digits}"),
+            (None, Some(country)) if digits.len() > EXTENSION_MAX => in_country(country, digits),
+            (None, _) => digits.to_owned(),
+        };
+        (dialled.len() <= DIGITS_MAX + 1).then_some(Self(dialled))
+    }
+
     /// The whole of it.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -266,7 +291,6 @@ impl DialPlan {
     #[must_use]
     pub fn new(mut trunks: Vec<Trunk>, country: Option<String>) -> Self {
         trunks.sort_by_key(|trunk| trunk.priority);
-        let country = country.map(|code| code.trim_start_matches('+').to_owned());
         Self { trunks, country, prices: Vec::new(), barred: Barred::default() }
     }
 
@@ -294,27 +318,10 @@ impl DialPlan {
         &self.trunks
     }
 
-    /// What somebody wrote, with the spaces and dashes people write, as it is dialled; none where it is no number.
+    /// What somebody wrote, as it is dialled here ([`Dialled::read`]).
     #[must_use]
     pub fn read(&self, text: &str) -> Option<Dialled> {
-        let written: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '\u{a0}')).collect();
-        let digits = written.strip_prefix('+').unwrap_or(&written);
-        let is_number =
-            (DIGITS_MIN..=DIGITS_MAX + 3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        if !is_number {
-            return None;
-        }
-        let abroad = INTERNATIONAL.iter().find(|(country, _)| self.country.as_deref() == Some(*country));
-        let international = written
-            .strip_prefix('+')
-            .or_else(|| written.strip_prefix(abroad?.1))
-            .or_else(|| written.strip_prefix("00"));
-        let dialled = match (international, &self.country) {
-            (Some(digits), _) => format!("+{digits}"),
-            (None, Some(country)) if digits.len() > EXTENSION_MAX => in_country(country, digits),
-            (None, _) => digits.to_owned(),
-        };
-        (dialled.len() <= DIGITS_MAX + 1).then_some(Dialled(dialled))
+        Dialled::read(text, self.country.as_deref())
     }
 
     /// Carriers by which a number goes as it was written, with its country's code or not, so that no list of premium numbers knows it.
@@ -347,6 +354,12 @@ impl Trunk {
     pub fn user_part<'a>(&self, number: &'a Dialled) -> &'a str {
         if self.plus { &number.0 } else { number.0.trim_start_matches('+') }
     }
+}
+
+/// A number without what people write between its digits: `138 1234-5678`.
+#[must_use]
+pub fn without_spaces(number: &str) -> String {
+    number.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '\u{a0}')).collect()
 }
 
 /// A number without an international prefix, as the world dials it. People of some countries write their own code without a plus too.

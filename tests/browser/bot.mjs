@@ -263,6 +263,8 @@ async function axe(rules) {
     await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
   }
   return page.evaluate(async rules => {
+    // A page hears of another light with the next frame, and what changes its colours begins then.
+    await new Promise(shown => requestAnimationFrame(() => requestAnimationFrame(shown)));
     // What is on its way in or out has colours of its own; what turns for ever is not waited for.
     const ending = document.getAnimations().filter(one => Number.isFinite(one.effect?.getComputedTiming().endTime));
     await Promise.all(ending.map(one => one.finished.catch(() => undefined)));

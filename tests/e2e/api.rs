@@ -554,10 +554,11 @@ async fn a_new_password_comes_by_short_message() -> Result<()> {
         ("HUITONG_SMS__FORM", "true"),
         ("HUITONG_SMS__BODY", "To={to}&Code={code}&Body={text}"),
         ("HUITONG_SMS__AUTHORIZATION", "Basic QUM6dG9rZW4="),
+        ("HUITONG_SIP__COUNTRY", "\"+86\""),
     ])?;
     let sent = receive(listener, &[201]);
     let user = User::login(&server, "shared").await?;
-    user.ask(Method::PATCH, "/me", json!({"mobile": "+8613812345678"}), &[]).await?;
+    user.ask(Method::PATCH, "/me", json!({"mobile": "138 1234-5678"}), &[]).await?;
     let mut page = Browser::start(0.0, Colour::Blue)?;
     page.open(&format!("http://{}/forgot", server.web))?;
     // There is one way, and nothing to choose.

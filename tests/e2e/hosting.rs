@@ -174,7 +174,26 @@ async fn a_host_leads_by_the_page_and_hands_over() -> Result<()> {
 
     // What goes over the line, and who speaks in a window of his own.
     guest.press("t")?;
+    guest.until(
+        "document.querySelectorAll('[data-testid=graph]').length === 5 && \
+         [...document.querySelectorAll('[data-testid=graph]')].every(({ dataset }) => dataset.values > 1)",
+    )?;
+    let host_name = host.evaluate("window.huitong.me.name")?;
+    guest.until(&format!(
+        "[...document.querySelectorAll('[data-testid=statistics-page] tbody tr')]\
+         .some(({{ innerText }}) => innerText.includes({host_name}) && /\\d+ × \\d+/.test(innerText))"
+    ))?;
+    guest.press("Escape")?;
+    guest.miss(&by_id("graph"))?;
+    // The bars in the head lead there, too.
+    guest.see("[data-testid=quality][data-grade=good]")?;
+    guest.click("quality")?;
+    guest.until("/\\d ms/.test(document.querySelector('[data-testid=statistics]')?.innerText)")?;
+    guest.click("more-statistics")?;
     guest.see(&by_id("graph"))?;
+    guest.miss(&by_id("statistics"))?;
+    guest
+        .until("!!document.activeElement?.closest('[role=dialog]')?.querySelector('[data-testid=statistics-page]')")?;
     guest.press("Escape")?;
     guest.miss(&by_id("graph"))?;
     guest.click("more")?;

@@ -76,6 +76,8 @@ async fn on_air(visitor: &Visitor) -> Result<()> {
         ("HUITONG_WEB__RTMP", &format!("[\"{rtmp}\"]")),
         ("HUITONG_WEB__ORIGINS", &format!("[\"{}\"]", integrator.origin)),
         ("HUITONG_PUSH__PRIVATE", "true"),
+        // Room for one livestream.
+        ("HUITONG_LIVESTREAM__CORES", "1"),
     ])?;
     Integrator::serve(listener, &server, visitor.say("李雷", "Grace Hopper"), visitor.language);
     let mut host = visitor.somebody(&server, "0x2f6f7e")?;
@@ -83,10 +85,17 @@ async fn on_air(visitor: &Visitor) -> Result<()> {
     host.login(server.web, "host", PASSWORD)?;
     host.join(server.web, &server.meeting, visitor.say("韩梅梅", "Ada Lovelace"), "")?;
     in_a_frame(visitor, &server, &integrator, &mut host)?;
-    starting(visitor, &mut host)?;
+    let mut other = visitor.somebody(&server, "0x86795c")?;
+    other.login(server.web, "concurrent", PASSWORD)?;
+    other.click("instant-open")?;
+    other.click("instant-start")?;
+    other.click("prejoin-join")?;
+    other.see(&by_id("room"))?;
+    starting(visitor, &mut host, &mut other)?;
+    extended(visitor, &mut other)?;
+    drop(other);
     pushes(visitor, &rtmp, &mut host)?;
-    watched(visitor, &server, &mut host).await?;
-    another(visitor, &server)
+    watched(visitor, &server, &mut host).await
 }
 
 /// Lets a page hear nothing more from the moment it has heard these words, until it is to go on.
@@ -120,11 +129,14 @@ fn in_a_frame(visitor: &Visitor, server: &Server, integrator: &Integrator, host:
     page.until("window.told.at(-1)[0] === 'ended'")
 }
 
-/// While the studio is made ready.
-fn starting(visitor: &Visitor, host: &mut Browser) -> Result<()> {
+/// While the studio is made ready; until it is measured it is taken to leave no room for another host's.
+fn starting(visitor: &Visitor, host: &mut Browser, other: &mut Browser) -> Result<()> {
     host.evaluate("window.holdAt('\"state\":\"starting\"')")?;
     host.click("start-broadcast")?;
     host.see("[data-testid=broadcast][data-state=starting]")?;
+    other.click("start-broadcast")?;
+    other.see("[data-notice=no_room_on_air]")?;
+    visitor.at(other, "live-refused")?;
     visitor.at(host, "live-starting")?;
     host.evaluate("window.goOn()")?;
     host.see("[data-testid=broadcast][data-state=live]")
@@ -155,21 +167,15 @@ fn pushes(visitor: &Visitor, rtmp: &str, host: &mut Browser) -> Result<()> {
     host.miss(&by_id("push-url"))
 }
 
-/// Another host's meeting may be longer.
-fn another(visitor: &Visitor, server: &Server) -> Result<()> {
-    let mut other = visitor.somebody(server, "0x86795c")?;
-    other.login(server.web, "concurrent", PASSWORD)?;
-    other.click("instant-open")?;
-    other.click("instant-start")?;
-    other.click("prejoin-join")?;
-    other.see(&by_id("room"))?;
+/// A meeting that may be longer, and is.
+fn extended(visitor: &Visitor, other: &mut Browser) -> Result<()> {
     other.evaluate("window.ends = window.huitong.state.meeting.ends_ms")?;
     other.click("more")?;
     other.click("open-scale")?;
     other.click("extend-more")?;
     other.click("extend")?;
     other.until("window.huitong.state.meeting.ends_ms > window.ends")?;
-    visitor.at(&mut other, "scale-extended")
+    visitor.at(other, "scale-extended")
 }
 
 /// Live: what the host reads of those who watch, and what they see.

@@ -5,11 +5,12 @@ use std::{net::TcpListener, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Baresip, Browser, Client, Codec, Devices, Kamailio, PASSWORD, Server, Sitter, User, by_id};
+use tests::{Baresip, Browser, Client, Codec, Colour, Devices, Kamailio, PASSWORD, Server, Sitter, User, by_id};
 
 use crate::{
     api::{MailServer, read_mail, receive},
     dial_out::trunk,
+    pictures::ffmpeg,
     sharing::write_pages,
     touch::is_at_hand,
     troubles::door,
@@ -270,6 +271,16 @@ async fn a_host_with_a_telephone_shows_a_document_divides_invites_and_looks_at_t
     page.click("more")?;
     page.click("stop-sharing")?;
     page.miss(&by_id("shown"))?;
+    // A photograph.
+    let photo = folder.path().join("photo.png");
+    ffmpeg(&["-f", "lavfi", "-i", "color=c=0x00cc00:s=640x360", "-frames:v", "1"], &photo)?;
+    page.click("more")?;
+    page.click("share")?;
+    page.upload("input[accept*='image/png']", &photo)?;
+    page.see_colour(&by_id("shown-picture"), Colour::Green)?;
+    page.click("more")?;
+    page.click("stop-sharing")?;
+    page.miss(&by_id("shown"))?;
     page.click("more")?;
     page.click("share")?;
     page.fill("share-address", "example.com/plan")?;
@@ -332,10 +343,25 @@ async fn a_host_with_a_telephone_shows_a_document_divides_invites_and_looks_at_t
     page.miss("[role=dialog]")?;
     page.click("more")?;
     page.click("open-statistics")?;
-    page.see(&by_id("graph"))?;
+    page.until(
+        "[...document.querySelectorAll('[data-testid=statistics-page] tbody tr')]\
+         .some(({ cells }) => Number(cells[2].innerText.replace(/\\D/g, '')) > 0)",
+    )?;
     assert_eq!(page.evaluate("document.documentElement.scrollWidth")?, 390);
     page.click_at("[role=dialog] header button")?;
     page.miss("[role=dialog]")?;
+    page.click("quality")?;
+    is_at_hand(&mut page, &["more-statistics"])?;
+    page.click("more-statistics")?;
+    page.see(&by_id("graph"))?;
+    page.click_at("[role=dialog] header button")?;
+    page.miss("[role=dialog]")?;
+    // Who speaks in a window of his own, and back.
+    for is_open in [true, false] {
+        page.click("more")?;
+        page.click("toggle-float")?;
+        page.until(&format!("(document.pictureInPictureElement !== null) === {is_open}"))?;
+    }
     page.click("more")?;
     page.click("open-devices")?;
     is_within_reach(&mut page, &["device-camera", "setting-language"])?;
@@ -385,6 +411,7 @@ async fn a_host_with_a_telephone_invites_by_mail_by_short_message_and_by_a_call(
         ("HUITONG_SMS__BODY", "To={to}&Body={text}"),
         ("HUITONG_SIP__TRUNKS", &format!("[{}]", trunk(&carrier, ""))),
         ("HUITONG_SIP__COUNTRY", r#""86""#),
+        ("HUITONG_SIP__ACCOUNTS", r#"[{user="8001",password="long-enough"}]"#),
     ])?;
     let messages = receive(listener, &[201]);
     server.wait_for_log("trunk is up")?;
@@ -413,7 +440,8 @@ async fn a_host_with_a_telephone_invites_by_mail_by_short_message_and_by_a_call(
     }
     page.click("invite-by-sms")?;
     page.miss(&by_id("invite-sent"))?;
-    page.fill("invite-addresses", "+8613812345678")?;
+    // As people write it where everybody has that country: calls are made to it as they are.
+    page.fill("invite-addresses", "138 1234 5678")?;
     is_within_reach(&mut page, &["invite-send"])?;
     page.click("invite-send")?;
     is_within_reach(&mut page, &["invite-sent"])?;
@@ -443,7 +471,22 @@ async fn a_host_with_a_telephone_invites_by_mail_by_short_message_and_by_a_call(
     phone.wait_for_sound()?;
     phone.press("1")?;
     page.see(&dial("joined"))?;
+
+    // A room system of the house, by its extension.
+    let mut system = Baresip::start_registering("8001", "long-enough", server.sip, Codec::Pcma, 900.0)?;
+    system.wait_for("REGISTER_OK")?;
+    page.click("invite-by-room")?;
+    is_within_reach(&mut page, &["call-number", "call-name", "call-submit"])?;
+    page.fill("call-number", "8001")?;
+    page.fill("call-name", "三楼会议室")?;
+    page.click("call-submit")?;
+    page.see(&dial("ringing"))?;
+    system.take_call()?;
+    system.wait_for_sound()?;
+    system.press("1")?;
+    page.until("document.querySelectorAll('[data-testid=dial][data-state=joined]').length === 2")?;
     page.click_at("[role=dialog] header button")?;
     page.miss("[role=dialog]")?;
-    page.see("[data-testid=tile][data-via=phone][data-name='李雷']")
+    page.see("[data-testid=tile][data-via=phone][data-name='李雷']")?;
+    page.see("[data-testid=tile][data-name='三楼会议室']")
 }

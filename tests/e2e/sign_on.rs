@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
-use tests::{Browser, Colour, Server, http, python};
+use tests::{Browser, Colour, Devices, Server, http, python};
 
 /// The provider lives as long as this does.
 struct Provider {
@@ -108,13 +108,14 @@ fn the_page_leads_to_the_companys_login_and_back() -> Result<()> {
         ("HUITONG_SIGN_ON__CLIENT_SECRET", "company secret"),
         ("HUITONG_SIGN_ON__SITE", "会通演示"),
     ])?;
-    let mut page = Browser::start(700.0, Colour::Red)?;
-    page.open(&format!("http://{}/?sign_on=expired", server.web))?;
-    page.see("[data-testid=sign-on-problem]")?;
-    page.click("sign-on")?;
-    page.see("[data-testid=account-menu]")?;
-    let account = page.evaluate("fetch('/api/v1/me').then(r => r.json()).then(me => me.account.name)")?;
-    assert_eq!(account, "lucy");
+    for mut page in [Browser::start(700.0, Colour::Red)?, Browser::start_on(Devices::Phone)?] {
+        page.open(&format!("http://{}/?sign_on=expired", server.web))?;
+        page.see("[data-testid=sign-on-problem]")?;
+        page.click("sign-on")?;
+        page.see("[data-testid=account-menu]")?;
+        let account = page.evaluate("fetch('/api/v1/me').then(r => r.json()).then(me => me.account.name)")?;
+        assert_eq!(account, "lucy");
+    }
     Ok(())
 }
 

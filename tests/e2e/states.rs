@@ -264,6 +264,14 @@ async fn among_others(visitor: &Visitor, server: &Server, host: &mut Browser, gu
 fn lines(visitor: &Visitor) -> Result<()> {
     let server = Server::start_with(&[("HUITONG_SIP__NUMBERS", r#"[{number="+861088886666"}]"#)])?;
     let name = visitor.say("李雷", "Grace Hopper");
+    let mut cut = visitor.somebody(&server, "0x2f6f7e")?;
+    cut.before_each_page(BY_RELAY_ALONE)?;
+    cut.open(&door(&server))?;
+    to_mirror(&mut cut, visitor.say("韩梅梅", "Ada Lovelace"))?;
+    cut.click("prejoin-join")?;
+    cut.see("[data-testid=media-connecting] [data-testid=by-phone]")?;
+    visitor.at(&mut cut, "no-media")?;
+
     let mut page = visitor.somebody(&server, "0x7a5c86")?;
     page.open(&door(&server))?;
     page.enter(name, "")?;
@@ -274,20 +282,13 @@ fn lines(visitor: &Visitor) -> Result<()> {
     page.see("[data-testid=over][data-reason=unreachable]")?;
     visitor.at(&mut page, "unreachable")?;
     page.set_offline(false)?;
-
-    let mut cut = visitor.somebody(&server, "0x7a5c86")?;
-    cut.before_each_page(BY_RELAY_ALONE)?;
-    cut.open(&door(&server))?;
-    to_mirror(&mut cut, name)?;
-    cut.click("prejoin-join")?;
-    cut.see("[data-testid=media-connecting] [data-testid=by-phone]")?;
-    visitor.at(&mut cut, "no-media")?;
+    drop(page);
 
     let mut silent = Browser::start_on(Devices::Silent)?;
     silent.before_each_page(TELLS_WHAT_IS_NOT_PLAYED)?;
     silent.open(&door(&server))?;
     speak(&mut silent, visitor.language)?;
-    silent.enter(name, "")?;
+    silent.enter(visitor.say("林涛", "Alan Turing"), "")?;
     plays_nothing_untouched(&mut silent)?;
     visitor.at(&mut silent, "enable-sound")
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use tests::{Browser, Client, Devices, Server, by_id};
 
-use crate::sharing::see_ink;
+use crate::{sharing::see_ink, web::BAR};
 
 /// Nothing is wider than the screen, and what is to be touched lies within it and under nothing else.
 pub(crate) fn is_at_hand(page: &mut Browser, ids: &[&str]) -> Result<()> {
@@ -43,6 +43,8 @@ async fn a_host_with_a_telephone_shares_draws_and_mutes_by_touch() -> Result<()>
     let mut guest = Client::join(server.web, &server.meeting, join, None).await?;
     page.see("[data-testid=tile][data-name='李雷']")?;
     is_at_hand(&mut page, &["toggle-mic", "toggle-camera", "toggle-participants", "toggle-chat", "more", "leave"])?;
+    let bar = ["toggle-mic", "toggle-camera", "toggle-participants", "toggle-chat", "reactions", "more", "leave"];
+    assert_eq!(page.evaluate(BAR)?, json!(bar));
     // On the narrowest, too, every word of the bar is whole.
     page.resize(360, 780)?;
     let cut = page.evaluate(

@@ -75,6 +75,9 @@ pub(crate) fn from_row(page: &mut Browser, name: &str, item: &str) -> Result<()>
     page.click(item)
 }
 
+/// What the meeting's bar has, in its order.
+pub(crate) const BAR: &str = "[...document.querySelectorAll('nav button')].map(button => button.dataset.testid)";
+
 /// A number on the page.
 fn seen(page: &mut Browser, expression: &str) -> Result<i64> {
     Ok(page.evaluate(expression)?.as_i64().unwrap_or(-1))
@@ -102,6 +105,18 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.resize(1440, 900)?;
     host.see(&by_id("participants"))?;
     assert!(host.text("[data-notice=ends_soon]")?.contains("15 min. Extend it?"));
+    let bar = [
+        "toggle-mic",
+        "toggle-camera",
+        "share",
+        "toggle-participants",
+        "toggle-chat",
+        "reactions",
+        "start-broadcast",
+        "more",
+        "leave",
+    ];
+    assert_eq!(host.evaluate(BAR)?, json!(bar));
     is_sound(&mut host, "asked whether to extend")?;
     host.click("notice-accept")?;
     host.see(&by_id("extend"))?;
@@ -210,6 +225,9 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     from_row(&mut guest, "魏华", "row-pin")?;
     guest.until(&format!("{large} === '魏华'"))?;
     host.until(&format!("{large} === 'Ada King'"))?;
+    // By the picture as by the row.
+    guest.click_at("[data-testid=tile][data-name='魏华'] [data-testid=tile-pin]")?;
+    guest.until(&format!("{large} === 'Ada King'"))?;
     guest.press("w")?;
     guest.see("[data-testid=stage][data-layout=gallery]")?;
 
@@ -263,8 +281,15 @@ async fn people_talk_vote_and_are_led_through_a_meeting_by_its_page() -> Result<
     host.click("enlarge")?;
     guest.until("window.huitong.state.meeting.capacity === 15")?;
     host.until("document.querySelector('[data-testid=capacity]')?.innerText.includes('185')")?;
-    // More than there is can't be asked for.
-    host.fill("enlarge-by", "186")?;
+    // Five more than offered, or as many as one types; more than there is can't be asked for.
+    host.click("enlarge-more")?;
+    host.click("enlarge")?;
+    guest.until("window.huitong.state.meeting.capacity === 25")?;
+    host.fill("enlarge-by", "7")?;
+    host.click("enlarge")?;
+    guest.until("window.huitong.state.meeting.capacity === 32")?;
+    host.until("document.querySelector('[data-testid=capacity]')?.innerText.includes('168')")?;
+    host.fill("enlarge-by", "169")?;
     host.see(&format!("{}:disabled", by_id("enlarge")))?;
     host.press("Escape")?;
     host.miss(&by_id("extend"))?;
@@ -373,6 +398,16 @@ fn own_an_account(mut page: Browser) -> Result<()> {
     page.click("profile-save")?;
     page.until("document.querySelector('[data-testid=account-menu]').innerText.includes('李小雷')")?;
     is_sound(&mut page, "the profile")?;
+    page.click("avatar-remove")?;
+    page.miss("[data-testid=account-menu] img")?;
+    // Whose site it is stands beside the account; what he keys on a telephone to be the host is drawn, and drawn anew.
+    page.until("['member', '会通演示'].every(fact => document.querySelector('main').innerText.includes(fact))")?;
+    page.miss(&by_id("phone-pin"))?;
+    page.click("phone-pin-draw")?;
+    let pin = page.text(&by_id("phone-pin"))?;
+    assert!(pin.len() >= 4 && pin.bytes().all(|digit| digit.is_ascii_digit()), "{pin}");
+    page.click("phone-pin-draw")?;
+    page.until(&format!("document.querySelector('[data-testid=phone-pin]').innerText !== '{pin}'"))?;
     page.fill("profile-email", "nonsense")?;
     page.evaluate("document.querySelector('[data-testid=profile-email]').type = 'text'")?;
     page.click("profile-save")?;
@@ -456,6 +491,17 @@ fn own_an_account(mut page: Browser) -> Result<()> {
     type_login(&mut page, "member", "Fifth-2026")?;
     page.see(&by_id("account-menu"))?;
     page.miss(&by_id("initial-password"))?;
+
+    // Logged in, he needs a meeting's ID alone: his name is there.
+    page.click("join-open")?;
+    page.fill("join-number", &server.meeting)?;
+    page.see(&by_id("join-title"))?;
+    page.until("document.querySelector('[data-testid=join-name]').value === '李小雷'")?;
+    is_sound(&mut page, "joining by ID")?;
+    page.fill("join-password", &server.password)?;
+    page.click("join-submit")?;
+    page.see(&by_id("prejoin-join"))?;
+    assert_eq!(page.evaluate("location.pathname")?, format!("/j/{}", server.meeting));
 
     // The camera stays off, as the settings have it.
     page.open(&format!("{home}j/{}#p={}", server.meeting, server.password))?;
@@ -595,6 +641,11 @@ fn book_in_each_mode(mut page: Browser, is_phone: bool) -> Result<()> {
     page.press("Escape")?;
     page.miss(&by_id("invite-code"))?;
     is_sound(&mut page, "my meetings")?;
+    // Any time later, too.
+    page.click_at(&format!("{} [data-testid=meeting-invite]", item("评审会")))?;
+    page.until("document.querySelector('[data-testid=invite-text]')?.value.includes('评审会')")?;
+    page.press("Escape")?;
+    page.miss(&by_id("invite-text"))?;
     page.set_dark(true)?;
     is_sound(&mut page, "my meetings, dark")?;
     page.set_dark(false)?;
@@ -682,11 +733,27 @@ fn book_in_each_mode(mut page: Browser, is_phone: bool) -> Result<()> {
     page.click("account-menu")?;
     page.click("logout")?;
     page.login(server.web, "host", PASSWORD)?;
+    // At once in one's own room: by its number, for as long and for as many as it has.
+    page.click("instant-open")?;
+    page.see(&by_id("instant-password"))?;
+    page.miss("[data-testid=instant-capacity], [data-testid=book-duration], [data-testid=room-choice]")?;
+    page.click("instant-start")?;
+    page.click("prejoin-join")?;
+    page.see(&by_id("room"))?;
+    assert_eq!(page.evaluate("window.huitong.state.meeting.number")?, server.meeting);
+    page.click("leave")?;
+    page.click("end-meeting")?;
+    page.see(&by_id("over"))?;
+    page.open(&home)?;
     page.click("book-open")?;
     page.fill("book-title", "例会")?;
     page.fill("book-day", &day)?;
     page.fill("book-time", "09:00")?;
     page.choose("book-repeat", "DAILY")?;
+    // Until the tenth day.
+    page.choose("book-ends", "until")?;
+    let last = day.parse::<jiff::civil::Date>()?.checked_add(jiff::Span::new().days(9))?;
+    page.fill("book-until", &last.to_string())?;
     page.click("book-submit")?;
     page.see(&by_id("invite-text"))?;
     page.press("Escape")?;

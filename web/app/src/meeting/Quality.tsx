@@ -1,4 +1,5 @@
 import { ActionIcon, Button, Popover, Table } from '@mantine/core';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Bars } from './Bars';
 import { type Sample, gradeOf, isCut } from './quality';
@@ -17,15 +18,25 @@ export function Quality({ onMore }: { onMore: () => void }) {
   const isOut = useMeetingState(state => isCut(state, newest !== undefined));
   const isPoor = useIsPoor();
   const grade = gradeOf(sample, isPoor || isOut);
+  const [isOpen, setOpen] = useState(false);
   const figure = (value: number, unit: string, digits = 0) =>
     `${value.toLocaleString(i18n.language, { maximumFractionDigits: digits })} ${unit}`;
   return (
-    <Popover position="bottom-end" shadow="md" withArrow trapFocus returnFocus>
+    <Popover
+      opened={isOpen}
+      onChange={setOpen}
+      position="bottom-end"
+      shadow="md"
+      withArrow
+      trapFocus
+      returnFocus
+    >
       <Popover.Target>
         <ActionIcon
           variant="subtle"
           color={grade === 'good' ? 'gray' : grade === 'fair' ? 'yellow' : 'red'}
           size="lg"
+          onClick={() => setOpen(!isOpen)}
           aria-label={t(`quality.${grade}`)}
           data-testid="quality"
           data-grade={grade}
@@ -48,7 +59,11 @@ export function Quality({ onMore }: { onMore: () => void }) {
           size="compact-sm"
           fullWidth
           mt={6}
-          onClick={onMore}
+          onClick={() => {
+            // It would lie over the other.
+            setOpen(false);
+            onMore();
+          }}
           data-testid="more-statistics"
         >
           {t('quality.more')}

@@ -84,7 +84,12 @@ export function Over({ ended, been, entry, onAgain }: OverProps) {
             </Button>
           )}
           {BY_PHONE.has(ended.reason) && !isEmbedded && (
-            <ByPhone size="sm" number={entry.door.number} password={entry.password} />
+            <ByPhone
+              size="sm"
+              style={{ alignSelf: 'center' }}
+              number={entry.door.number}
+              password={entry.password}
+            />
           )}
         </Group>
       </Stack>

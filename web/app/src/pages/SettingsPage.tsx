@@ -90,7 +90,13 @@ function Profile({ account }: { account: Account }) {
             {t('profile.picture')}
           </ChooseFile>
           {account.avatar && (
-            <Button variant="subtle" color="gray" size="sm" onClick={() => void change({ avatar: '' })}>
+            <Button
+              variant="subtle"
+              color="gray"
+              size="sm"
+              onClick={() => void change({ avatar: '' })}
+              data-testid="avatar-remove"
+            >
               {t('profile.noPicture')}
             </Button>
           )}

@@ -3,6 +3,7 @@ import { CalendarDays, Check, Copy } from 'lucide-react';
 import { QRCodeSVG } from 'qrcode.react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { mailsIn, phonesIn } from '../addresses';
 import { zone } from '../booking/zone';
 import { useInfo } from '../info';
 import { joinLink } from '../numbers';
@@ -178,7 +179,7 @@ function Send({ meeting, tongue, by }: WayProps & { by: 'emails' | 'sms' }) {
   const [sent, setSent] = useState<number | null>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  const addresses = typed.split(/[\s,;，；、]+/u).filter(Boolean);
+  const addresses = by === 'sms' ? phonesIn(typed) : mailsIn(typed);
 
   const send = async () => {
     setBusy(true);

@@ -1,5 +1,7 @@
-import { GlobalWorkerOptions, type PDFDocumentLoadingTask, getDocument, version } from 'pdfjs-dist';
-import workerUrl from 'pdfjs-dist/build/pdf.worker.min.mjs?url';
+import type { PDFDocumentLoadingTask } from 'pdfjs-dist';
+// The other build takes browsers of this year for granted.
+import { GlobalWorkerOptions, getDocument, version } from 'pdfjs-dist/legacy/build/pdf.mjs';
+import workerUrl from 'pdfjs-dist/legacy/build/pdf.worker.min.mjs?url';
 
 GlobalWorkerOptions.workerSrc = workerUrl;
 
