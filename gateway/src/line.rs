@@ -225,6 +225,7 @@ impl Line {
                             return Ok(Happening::Digit(key));
                         }
                     }
+                    Some(Signal::KeyframeWanted) => self.leg.keyframe_wanted(),
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
                         self.change = Some((Change::Answer(answer), self.on_hold()));
                     }

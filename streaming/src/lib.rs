@@ -15,6 +15,7 @@ mod child;
 mod feed;
 mod hls;
 mod ingest;
+mod life;
 mod moving;
 mod ogg;
 mod origin;
@@ -23,6 +24,7 @@ mod patience;
 mod push;
 mod recording;
 mod recordings;
+mod rooms;
 mod scene;
 mod shelf;
 mod spool;
@@ -46,8 +48,10 @@ pub use recording::RecordingFailed;
 pub use recordings::{
     Film, NewRecording, RecordedTrack, Recording, RecordingConfig, RecordingNews, Recordings, Removed, StoredFilm,
 };
+pub use rooms::{RoomPicture, RoomView};
 pub use scene::{Scene, Tile, TileKind};
 pub use storage::{Storage, StorageConfig, StorageError};
+pub use wire::RoomRates;
 
 /// What broadcasts need of this machine.
 #[derive(Debug, Clone, Default)]

@@ -7,6 +7,7 @@ mod dtls;
 mod dtmf;
 mod jitter;
 mod latch;
+mod outgoing;
 mod pictures;
 mod protection;
 mod rtcp;
@@ -26,6 +27,7 @@ pub use dtls::{CertificateFingerprint, CertificateHash, DtlsError, DtlsIdentity,
 use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
+pub use outgoing::{PicturePiece, Sends};
 pub use pictures::{KeyframeAsked, KeyframeBy, PictureLeg, PictureSettings, PictureStats};
 pub use protection::Component;
 use protection::{Greeted, Protection, Refused, Way};
@@ -315,6 +317,13 @@ impl Leg {
             config,
             ssrc,
         }
+    }
+
+    /// Times in reports are counted from there: its pictures have the same.
+    #[must_use]
+    pub fn counting_from(mut self, epoch: Instant) -> Self {
+        self.reports.count_from(epoch);
+        self
     }
 
     /// The call was spoken in another codec until now: what was seen then counts on, as do where the peer is and the keys.

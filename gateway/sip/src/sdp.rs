@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 pub use crypto::{Crypto, Mki, Suite};
 use crypto::{SUITES, crypto};
 pub use dtls::{Dtls, Fingerprint, Hash};
-pub use video::{Lines, Video, VideoFormat};
+pub use video::{Lines, PictureRoom, Video, VideoFormat};
 
 /// Static number of comfort noise (RFC 3389 §5).
 const COMFORT_NOISE: u8 = 13;
@@ -167,10 +167,11 @@ struct Media<'a> {
     /// Of its own, none where that can't be read.
     address: Option<Option<IpAddr>>,
     rtpmaps: Vec<(u8, String)>,
-    /// Of pictures alone, as is what follows: parameters of formats, feedback, and whether they are slides (RFC 4796).
+    /// Of pictures alone, as is what follows: parameters of formats, feedback, whether they are slides (RFC 4796), and the most bits a second.
     fmtps: Vec<(u8, &'a str)>,
     feedback: Vec<(Option<u8>, &'a str)>,
     is_slides: bool,
+    bits_per_second: Option<u32>,
     direction: Option<Direction>,
     cryptos: Vec<Crypto>,
     dtls: dtls::Said,
@@ -529,6 +530,7 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
                 fmtps,
                 feedback,
                 is_slides,
+                bits_per_second: None,
                 direction,
                 cryptos,
                 dtls,

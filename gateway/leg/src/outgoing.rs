@@ -1,0 +1,297 @@
+//! The pictures of one call as they go: of those that are made for all room systems its own stream, begun with a picture that needs no other.
+
+use std::{sync::Arc, time::Instant};
+
+use media::{RtpPacket, Ssrc, VideoCodec, h264};
+
+use crate::{
+    pictures::{FIR, PAYLOAD_FEEDBACK, PLI},
+    rtcp::packets,
+};
+
+/// What a peer is sent of pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sends {
+    /// Of the two that are made, the large one.
+    pub is_large: bool,
+    /// The most bits a second.
+    pub bits_per_second: u32,
+    /// It takes no NAL units in pieces (RFC 6184 §6.2).
+    pub single_units: bool,
+}
+
+/// A packet's worth of a picture.
+#[derive(Debug, Clone)]
+pub struct PicturePiece {
+    /// Of RFC 6184, as [`h264::payloads`] makes it.
+    pub payload: Arc<[u8]>,
+    /// When the picture was put together.
+    pub composed: Instant,
+    /// The last of its picture.
+    pub marker: bool,
+    /// The first of one that needs no other.
+    pub begins_keyframe: bool,
+}
+
+pub(crate) struct Outgoing {
+    ssrc: Ssrc,
+    next_seq: u16,
+    epoch: Instant,
+    first_timestamp: u32,
+    /// Nothing has gone yet that what comes next could refer to.
+    waits: bool,
+    /// The peer has lost something.
+    wanted: bool,
+}
+
+impl Outgoing {
+    /// From a random place in both number spaces, taken from `ssrc` (RFC 3550 §5.1).
+    pub(crate) fn new(ssrc: Ssrc, epoch: Instant) -> Self {
+        let (next_seq, first_timestamp) = (ssrc.0.rotate_left(11) as u16, ssrc.0.rotate_left(7));
+        Self { ssrc, next_seq, epoch, first_timestamp, waits: true, wanted: false }
+    }
+
+    /// What comes next begins anew.
+    pub(crate) fn pause(&mut self) {
+        (self.waits, self.wanted) = (true, false);
+    }
+
+    pub(crate) fn wants_keyframe(&self) -> bool {
+        self.waits || self.wanted
+    }
+
+    pub(crate) fn want_keyframe(&mut self) {
+        self.wanted = true;
+    }
+
+    /// True where a key frame is asked for in it: by PLI (RFC 4585 §6.3.1), or by FIR (RFC 5104 §4.3.1).
+    pub(crate) fn read_feedback(&mut self, datagram: &[u8]) -> bool {
+        let own = self.ssrc.0.to_be_bytes();
+        let asks = |(format, kind, packet): (u8, u8, &[u8])| {
+            let is_about = |at: usize| packet.get(at..at + 4) == Some(&own);
+            let entries = (12..packet.len()).step_by(8);
+            kind == PAYLOAD_FEEDBACK
+                && (format == PLI && is_about(8) || format == FIR && entries.into_iter().any(is_about))
+        };
+        let is_asked = packets(datagram).any(asks);
+        self.wanted |= is_asked;
+        is_asked
+    }
+
+    /// Of a picture that is put together now.
+    pub(crate) fn timestamp(&self, now: Instant) -> u32 {
+        let micros = now.saturating_duration_since(self.epoch).as_micros();
+        let ticks = micros * u128::from(VideoCodec::CLOCK_RATE) / 1_000_000;
+        self.first_timestamp.wrapping_add(ticks as u32)
+    }
+
+    /// Its timestamp; none where it is of no use to the peer.
+    pub(crate) fn write(
+        &mut self,
+        piece: &PicturePiece,
+        sends: Sends,
+        payload_type: u8,
+        out: &mut Vec<u8>,
+    ) -> Option<u32> {
+        if piece.begins_keyframe {
+            (self.waits, self.wanted) = (false, false);
+        }
+        if self.waits || sends.single_units && h264::is_fragment(&piece.payload) {
+            return None;
+        }
+        let timestamp = self.timestamp(piece.composed);
+        let packet = RtpPacket {
+            payload_type,
+            marker: piece.marker,
+            seq: self.next_seq,
+            timestamp,
+            ssrc: self.ssrc,
+            payload: &piece.payload,
+        };
+        packet.write(out);
+        self.next_seq = self.next_seq.wrapping_add(1);
+        Some(timestamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, time::Duration};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Component, KeyframeBy, Keying, PictureLeg, PictureSettings, SrtpKey, SrtpKeys, SrtpSuite, srtp};
+
+    const THEM: &str = "192.0.2.1:5000";
+    const OWN: Ssrc = Ssrc(0x0102_0304);
+    const SENDS: Sends = Sends { is_large: true, bits_per_second: 1_000_000, single_units: false };
+
+    fn settings() -> PictureSettings {
+        PictureSettings {
+            codec: VideoCodec::H264,
+            payload_type: 97,
+            remote: THEM.parse().unwrap(),
+            signalling: "192.0.2.1".parse().unwrap(),
+            srtp: None,
+            rtcp_mux: false,
+            rtcp: None,
+            keyframe_by: KeyframeBy::Pli,
+            bits_per_second: 1_000_000,
+            taken: true,
+            sends: Some(SENDS),
+        }
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn piece(composed: Instant, begins_keyframe: bool) -> PicturePiece {
+        PicturePiece { payload: [0x41, 1, 2].into(), composed, marker: true, begins_keyframe }
+    }
+
+    /// Sequence number and timestamp of what is sent.
+    fn sent(leg: &mut PictureLeg, piece: &PicturePiece) -> Option<(u16, u32)> {
+        let mut out = Vec::new();
+        let to = leg.send(piece, &mut out)?;
+        assert_eq!(to, THEM.parse::<SocketAddr>().unwrap());
+        let packet = RtpPacket::parse(&out).unwrap();
+        assert_eq!((packet.payload_type, packet.marker, packet.ssrc), (97, true, OWN));
+        assert_eq!(packet.payload, &*piece.payload);
+        Some((packet.seq, packet.timestamp))
+    }
+
+    /// PLI, FIR about us; FIR about another, PLI about another.
+    fn feedback() -> [Vec<u8>; 4] {
+        let pli = |about: u32| [&[0x81, 206, 0, 2, 0, 0, 0, 9][..], &about.to_be_bytes()].concat();
+        let fir =
+            |about: u32| [&[0x84, 206, 0, 4, 0, 0, 0, 9, 0, 0, 0, 0][..], &about.to_be_bytes(), &[1, 0, 0, 0]].concat();
+        [pli(OWN.0), fir(OWN.0), fir(7), pli(7)]
+    }
+
+    // product: R1, R3, RFC 4585 §6.3.1, RFC 5104 §4.3.1, RFC 5168
+    #[test]
+    fn it_begins_with_a_key_frame_and_another_is_wanted_as_he_asks() {
+        let (now, them) = (Instant::now(), THEM.parse().unwrap());
+        let mut leg = PictureLeg::new(settings(), OWN, now, now);
+        assert!(leg.wants_keyframe());
+        assert_eq!(sent(&mut leg, &piece(now, false)), None, "it would refer to what he never got");
+        let (first, at) = sent(&mut leg, &piece(now + ms(100), true)).unwrap();
+        assert!(!leg.wants_keyframe());
+        assert_eq!(sent(&mut leg, &piece(now + ms(200), false)), Some((first.wrapping_add(1), at.wrapping_add(9_000))));
+        let [pli, fir, fir_about_another, pli_about_another] = feedback();
+        for asks in [pli.clone(), fir] {
+            // Behind a report, as it goes (RFC 4585 §3.1).
+            let mut compound = [&[0x80, 201, 0, 1, 0, 0, 0, 9][..], &asks].concat();
+            leg.handle_rtcp(them, &mut compound, now);
+            assert!(leg.wants_keyframe(), "{asks:02x?}");
+            assert!(sent(&mut leg, &piece(now, false)).is_some(), "he may be able to show some of it");
+            assert!(leg.wants_keyframe());
+            sent(&mut leg, &piece(now, true)).unwrap();
+            assert!(!leg.wants_keyframe());
+        }
+        for mut other in [fir_about_another, pli_about_another] {
+            leg.handle_rtcp(them, &mut other, now);
+        }
+        leg.handle_rtcp("203.0.113.9:5001".parse().unwrap(), &mut pli.clone(), now);
+        assert!(!leg.wants_keyframe(), "of another stream, and of a stranger");
+        leg.keyframe_wanted();
+        assert!(leg.wants_keyframe());
+        assert_eq!((leg.stats().keyframes_wanted, leg.stats().sent), (3, 6));
+    }
+
+    // product: R1
+    #[test]
+    fn on_hold_nothing_goes_and_afterwards_it_begins_anew() {
+        let now = Instant::now();
+        let mut leg = PictureLeg::new(settings(), OWN, now, now);
+        let (first, _) = sent(&mut leg, &piece(now, true)).unwrap();
+        leg.reconfigure(PictureSettings { sends: None, ..settings() }, now);
+        assert_eq!(leg.sends(), None);
+        assert_eq!(sent(&mut leg, &piece(now, true)), None);
+        leg.reconfigure(settings(), now);
+        assert!(leg.wants_keyframe());
+        assert_eq!(sent(&mut leg, &piece(now, false)), None);
+        assert_eq!(sent(&mut leg, &piece(now, true)).map(|(seq, _)| seq), Some(first.wrapping_add(1)), "it counts on");
+    }
+
+    // reliability: A10
+    #[test]
+    fn who_has_not_shown_that_he_is_there_is_sent_nothing() {
+        let now = Instant::now();
+        let elsewhere = PictureSettings { signalling: "203.0.113.9".parse().unwrap(), ..settings() };
+        let leg = || PictureLeg::new(elsewhere.clone(), OWN, now, now);
+        let mut by_rtp = leg();
+        assert_eq!(by_rtp.sends(), None);
+        let packet =
+            RtpPacket { payload_type: 97, marker: true, seq: 1, timestamp: 0, ssrc: Ssrc(9), payload: &[0x65, 1] };
+        let mut datagram = Vec::new();
+        packet.write(&mut datagram);
+        by_rtp.handle_rtp("198.51.100.7:5000".parse().unwrap(), &mut datagram.clone(), now);
+        assert_eq!(by_rtp.sends(), None, "a stranger was there");
+        by_rtp.handle_rtp(THEM.parse().unwrap(), &mut datagram, now);
+        assert_eq!(by_rtp.sends(), Some(SENDS));
+        let mut by_rtcp = leg();
+        by_rtcp.handle_rtcp("192.0.2.1:5001".parse().unwrap(), &mut [0x80, 201, 0, 1, 0, 0, 0, 9], now);
+        assert_eq!(by_rtcp.sends(), Some(SENDS));
+        let nowhere = PictureSettings { remote: "0.0.0.0:5000".parse().unwrap(), ..settings() };
+        assert_eq!(PictureLeg::new(nowhere, OWN, now, now).sends(), None);
+    }
+
+    // RFC 6184 §6.2
+    #[test]
+    fn who_takes_whole_units_alone_gets_no_pieces_of_them() {
+        let now = Instant::now();
+        let sends = Some(Sends { single_units: true, ..SENDS });
+        let mut leg = PictureLeg::new(PictureSettings { sends, ..settings() }, OWN, now, now);
+        let (first, _) = sent(&mut leg, &piece(now, true)).unwrap();
+        let fragment = PicturePiece { payload: [0x7c, 0x85, 1].into(), ..piece(now, false) };
+        assert_eq!(sent(&mut leg, &fragment), None);
+        assert_eq!(sent(&mut leg, &piece(now, false)).map(|(seq, _)| seq), Some(first.wrapping_add(1)));
+    }
+
+    // product: R1, P3, RFC 3550 §6.4.1
+    #[test]
+    fn reports_tell_which_voice_a_picture_goes_with() {
+        let start = Instant::now();
+        let later = start + ms(7_000);
+        let mut leg = PictureLeg::new(settings(), OWN, start, later);
+        assert!(leg.poll_rtcp(later + ms(60_000), &mut Vec::new()).is_none(), "nothing was sent");
+        let (_, timestamp) = sent(&mut leg, &piece(later, true)).unwrap();
+        let (mut out, now) = (Vec::new(), later + ms(20_000));
+        let (component, _) = leg.poll_rtcp(now, &mut out).unwrap();
+        assert_eq!((component, out[1]), (Component::Rtcp, 200));
+        let word = |at: usize| u32::from_be_bytes(out[at..at + 4].try_into().unwrap());
+        assert_eq!(word(8), 27 + 1, "seconds since the call began, as its sound has them");
+        assert_eq!(word(16), timestamp.wrapping_add(20 * 90_000), "of a picture of that moment");
+        assert_eq!((word(20), word(24)), (1, 3));
+    }
+
+    // product: P7, R1
+    #[test]
+    fn it_goes_encrypted_where_that_was_agreed_on() {
+        let now = Instant::now();
+        let suite = SrtpSuite::AesCm128HmacSha1Tag80;
+        let keys = SrtpKeys::new(suite, SrtpKey([1; 30]), SrtpKey([2; 30]));
+        let mut leg = PictureLeg::new(PictureSettings { srtp: Some(Keying::Sdes(keys)), ..settings() }, OWN, now, now);
+        let mut out = Vec::new();
+        leg.send(&piece(now, true), &mut out).unwrap();
+        assert_ne!(out[12..15], [0x41, 1, 2]);
+        let mut theirs = srtp::Receiver::new(suite, &SrtpKey([1; 30]), None);
+        assert_eq!(RtpPacket::parse(theirs.open(&mut out).unwrap()).unwrap().payload, [0x41, 1, 2]);
+    }
+
+    proptest! {
+        // reliability: A10
+        #[test]
+        fn no_feedback_is_too_strange(mut bytes in prop::collection::vec(any::<u8>(), 0..80), kind in 200_u8..210) {
+            if let Some([first, second, ..]) = bytes.get_mut(..2).map(|two| <&mut [u8; 2]>::try_from(two).unwrap()) {
+                (*first, *second) = (*first & 0x1f | 0x80, kind);
+            }
+            let now = Instant::now();
+            let mut leg = PictureLeg::new(settings(), OWN, now, now);
+            leg.handle_rtcp(THEM.parse().unwrap(), &mut bytes, now);
+        }
+    }
+}
