@@ -96,7 +96,7 @@ impl Live {
         if let Some(livestream) = &mut self.livestream {
             livestream.show(&snapshot, self.meeting.layout(), &self.speaking, active);
         }
-        self.rooms.show(&snapshot, self.meeting.layout(), &self.speaking, active);
+        self.rooms.show(&snapshot, self.meeting.room_layout(), &self.speaking, active);
     }
 
     fn studio_is_lost(&mut self, why: Notice) {
