@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use media::VideoCodec;
-use plane::{KeyframeBy, LegMedia, PictureSettings, Sends};
+use plane::{KeyframeBy, LARGE_BITS_MIN, LegMedia, PictureSettings, SMALL_BITS_MIN, Sends};
 use sip::sdp::{Agreed, Video, VideoFormat};
 
 use crate::{House, offer, security::Security};
@@ -12,13 +12,6 @@ use crate::{House, offer, security::Security};
 const LARGE: (u32, u32) = (1280, 720);
 const SMALL: (u32, u32) = (640, 360);
 const PER_SECOND: u32 = 30;
-
-/// Bits a second from which on the large one is better than the small one, and what that has at most.
-const LARGE_MIN: u32 = 700_000;
-const SMALL_MAX: u32 = 700_000;
-
-/// With fewer there would be nothing to be seen.
-const BITS_MIN: u32 = 128_000;
 
 /// Opens a port for pictures that are offered; where that can't be, they are refused, and the call has its sound.
 pub(crate) async fn take(agreed: &mut Agreed, leg: &LegMedia, house: &House) {
@@ -52,9 +45,9 @@ fn may_take(video: &Video, leg: &LegMedia, house: &House) -> bool {
 fn sends(video: &Video, house: &House) -> Option<Sends> {
     let VideoFormat::H264 { mode, room, .. } = video.format else { return None };
     let bits = video.bits_per_second.unwrap_or(u32::MAX).min(house.video_bits_per_second);
-    let is_large = bits >= LARGE_MIN && room.is_for(LARGE, PER_SECOND);
-    let bits_per_second = if is_large { bits } else { bits.min(SMALL_MAX) };
-    let fits = is_large || bits >= BITS_MIN && room.is_for(SMALL, PER_SECOND);
+    let is_large = bits >= LARGE_BITS_MIN && room.is_for(LARGE, PER_SECOND);
+    let bits_per_second = if is_large { bits } else { bits.min(LARGE_BITS_MIN) };
+    let fits = is_large || bits >= SMALL_BITS_MIN && room.is_for(SMALL, PER_SECOND);
     fits.then_some(Sends { is_large, bits_per_second, single_units: mode == 0 })
 }
 

@@ -124,8 +124,9 @@ impl Legs {
     }
 
     /// What a leg's peer is to be sent of pictures, where anything.
-    pub(crate) fn sends_pictures(&self, id: LegId) -> Option<Sends> {
-        self.slots.get(&id)?.pictures.as_ref()?.leg.as_ref()?.sends()
+    pub(crate) fn sends_pictures(&mut self, id: LegId) -> Option<Sends> {
+        let now = self.receiver.now();
+        self.slots.get_mut(&id)?.pictures.as_mut()?.leg.as_mut()?.sends(now)
     }
 
     /// It needs a key frame of that.

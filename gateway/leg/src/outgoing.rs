@@ -7,9 +7,15 @@ use media::{RtpPacket, Ssrc, VideoCodec, h264};
 use crate::{
     pictures::{FIR, PAYLOAD_FEEDBACK, PLI},
     rtcp::packets,
+    width::Width,
 };
 
-/// What a peer is sent of pictures.
+/// Feedback about transport, with a limit to bits, and the answer to that (RFC 5104 §4.2).
+const TRANSPORT_FEEDBACK: u8 = 205;
+const TMMBR: u8 = 3;
+const TMMBN: u8 = 4;
+
+/// What a peer is sent of pictures, at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sends {
     /// Of the two that are made, the large one.
@@ -42,18 +48,49 @@ pub(crate) struct Outgoing {
     waits: bool,
     /// The peer has lost something.
     wanted: bool,
+    width: Width,
+    /// Which of the two it is sent.
+    is_large: Option<bool>,
+    /// A limit it has set, who it is, and in which words: they are given back.
+    limited: Option<[u8; 8]>,
 }
 
 impl Outgoing {
     /// From a random place in both number spaces, taken from `ssrc` (RFC 3550 §5.1).
     pub(crate) fn new(ssrc: Ssrc, epoch: Instant) -> Self {
         let (next_seq, first_timestamp) = (ssrc.0.rotate_left(11) as u16, ssrc.0.rotate_left(7));
-        Self { ssrc, next_seq, epoch, first_timestamp, waits: true, wanted: false }
+        Self {
+            ssrc,
+            next_seq,
+            epoch,
+            first_timestamp,
+            waits: true,
+            wanted: false,
+            width: Width::default(),
+            is_large: None,
+            limited: None,
+        }
     }
 
     /// What comes next begins anew.
     pub(crate) fn pause(&mut self) {
         (self.waits, self.wanted) = (true, false);
+    }
+
+    /// Of what was agreed on what goes now.
+    pub(crate) fn sends(&mut self, agreed: Option<Sends>, now: Instant) -> Option<Sends> {
+        let sends = agreed.and_then(|agreed| self.width.of(agreed, now));
+        let is_large = sends.map(|sends| sends.is_large);
+        if std::mem::replace(&mut self.is_large, is_large) != is_large {
+            // The one refers to nothing of the other.
+            self.pause();
+        }
+        sends
+    }
+
+    /// How many percent were lost of what was sent.
+    pub(crate) fn reported(&mut self, lost: u8, now: Instant) {
+        self.width.reported(lost, now);
     }
 
     pub(crate) fn wants_keyframe(&self) -> bool {
@@ -66,6 +103,7 @@ impl Outgoing {
 
     /// True where a key frame is asked for in it: by PLI (RFC 4585 §6.3.1), or by FIR (RFC 5104 §4.3.1).
     pub(crate) fn read_feedback(&mut self, datagram: &[u8]) -> bool {
+        self.read_limit(datagram);
         let own = self.ssrc.0.to_be_bytes();
         let asks = |(format, kind, packet): (u8, u8, &[u8])| {
             let is_about = |at: usize| packet.get(at..at + 4) == Some(&own);
@@ -76,6 +114,47 @@ impl Outgoing {
         let is_asked = packets(datagram).any(asks);
         self.wanted |= is_asked;
         is_asked
+    }
+
+    /// Takes the most bits a second that the peer wants of us, from a request like this:
+    ///
+    /// ```text
+    ///  0                   1                   2                   3
+    ///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+    /// |V=2|P| FMT=3   |      205      |          length               |
+    /// |                  SSRC of packet sender                        |
+    /// |                               0                               |
+    /// |                              SSRC                             |  once for each of whom
+    /// | MxTBR Exp |  MxTBR Mantissa                 |Measured Overhead|  something is wanted
+    /// ```
+    fn read_limit(&mut self, datagram: &[u8]) {
+        for (format, kind, packet) in packets(datagram) {
+            let Some((head, entries)) = packet.split_at_checked(12) else { continue };
+            if (format, kind) != (TMMBR, TRANSPORT_FEEDBACK) {
+                continue;
+            }
+            let own = self.ssrc.0.to_be_bytes();
+            let Some(entry) = entries.as_chunks::<8>().0.iter().find(|entry| entry[..4] == own) else { continue };
+            let [.., a, b, c, d] = *entry;
+            let word = u32::from_be_bytes([a, b, c, d]);
+            let bits = u64::from(word >> 9 & 0x1_ffff).checked_shl(word >> 26).unwrap_or(u64::MAX);
+            // With what carries them: of full packets a twentieth.
+            self.width.limit(u32::try_from(bits / 20 * 19).unwrap_or(u32::MAX));
+            self.limited = head[4..8].iter().chain(&entry[4..]).copied().collect::<Vec<_>>().try_into().ok();
+        }
+    }
+
+    /// Appends what says that a limit is kept to, where one was set (RFC 5104 §4.2.2).
+    pub(crate) fn write_limit(&mut self, out: &mut Vec<u8>) {
+        let Some(limited) = self.limited.take() else { return };
+        out.extend([0x80 | TMMBN, TRANSPORT_FEEDBACK, 0, 4]);
+        out.extend(self.ssrc.0.to_be_bytes());
+        out.extend([0; 4]);
+        out.extend(limited);
+    }
+
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited.is_some()
     }
 
     /// Of a picture that is put together now.
@@ -154,6 +233,7 @@ mod tests {
     /// Sequence number and timestamp of what is sent.
     fn sent(leg: &mut PictureLeg, piece: &PicturePiece) -> Option<(u16, u32)> {
         let mut out = Vec::new();
+        leg.sends(piece.composed)?;
         let to = leg.send(piece, &mut out)?;
         assert_eq!(to, THEM.parse::<SocketAddr>().unwrap());
         let packet = RtpPacket::parse(&out).unwrap();
@@ -208,7 +288,7 @@ mod tests {
         let mut leg = PictureLeg::new(settings(), OWN, now, now);
         let (first, _) = sent(&mut leg, &piece(now, true)).unwrap();
         leg.reconfigure(PictureSettings { sends: None, ..settings() }, now);
-        assert_eq!(leg.sends(), None);
+        assert_eq!(leg.sends(now), None);
         assert_eq!(sent(&mut leg, &piece(now, true)), None);
         leg.reconfigure(settings(), now);
         assert!(leg.wants_keyframe());
@@ -223,20 +303,63 @@ mod tests {
         let elsewhere = PictureSettings { signalling: "203.0.113.9".parse().unwrap(), ..settings() };
         let leg = || PictureLeg::new(elsewhere.clone(), OWN, now, now);
         let mut by_rtp = leg();
-        assert_eq!(by_rtp.sends(), None);
+        assert_eq!(by_rtp.sends(now), None);
         let packet =
             RtpPacket { payload_type: 97, marker: true, seq: 1, timestamp: 0, ssrc: Ssrc(9), payload: &[0x65, 1] };
         let mut datagram = Vec::new();
         packet.write(&mut datagram);
         by_rtp.handle_rtp("198.51.100.7:5000".parse().unwrap(), &mut datagram.clone(), now);
-        assert_eq!(by_rtp.sends(), None, "a stranger was there");
+        assert_eq!(by_rtp.sends(now), None, "a stranger was there");
         by_rtp.handle_rtp(THEM.parse().unwrap(), &mut datagram, now);
-        assert_eq!(by_rtp.sends(), Some(SENDS));
+        assert_eq!(by_rtp.sends(now), Some(SENDS));
         let mut by_rtcp = leg();
         by_rtcp.handle_rtcp("192.0.2.1:5001".parse().unwrap(), &mut [0x80, 201, 0, 1, 0, 0, 0, 9], now);
-        assert_eq!(by_rtcp.sends(), Some(SENDS));
+        assert_eq!(by_rtcp.sends(now), Some(SENDS));
         let nowhere = PictureSettings { remote: "0.0.0.0:5000".parse().unwrap(), ..settings() };
-        assert_eq!(PictureLeg::new(nowhere, OWN, now, now).sends(), None);
+        assert_eq!(PictureLeg::new(nowhere, OWN, now, now).sends(now), None);
+    }
+
+    // product: R3, RFC 5104 §4.2
+    #[test]
+    fn who_wants_fewer_bits_has_the_small_picture_from_a_key_frame_on_and_is_told_so() {
+        let (now, them) = (Instant::now(), THEM.parse().unwrap());
+        let mut leg = PictureLeg::new(settings(), OWN, now, now);
+        sent(&mut leg, &piece(now, true)).unwrap();
+        // 2^4 times 20,000 bits, with 40 bytes a packet.
+        let wish = (4_u32 << 26 | 20_000 << 9 | 40).to_be_bytes();
+        let request = |about: u32| {
+            let head = [0x83, 205, 0, 4, 0, 0, 0, 9, 0, 0, 0, 0];
+            [&head[..], &about.to_be_bytes(), &wish].concat()
+        };
+        leg.handle_rtcp(them, &mut request(7), now);
+        assert_eq!(leg.sends(now), Some(SENDS), "of another");
+        leg.handle_rtcp(them, &mut request(OWN.0), now);
+        let small = Sends { is_large: false, bits_per_second: 304_000, ..SENDS };
+        assert_eq!(leg.sends(now), Some(small));
+        assert_eq!(sent(&mut leg, &piece(now, false)), None);
+        assert!(leg.wants_keyframe() && sent(&mut leg, &piece(now, true)).is_some());
+        let mut out = Vec::new();
+        leg.poll_rtcp(now, &mut out).unwrap();
+        // A report, a source description, and what is kept to.
+        assert_eq!((out[1], out.len()), (200, 28 + 20 + 20));
+        assert_eq!(out[48..], [&[0x84, 205, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 9][..], &wish].concat());
+        assert!(leg.poll_rtcp(now, &mut Vec::new()).is_none(), "once");
+    }
+
+    // product: R3, RFC 3550 §6.4.1
+    #[test]
+    fn who_loses_much_of_the_large_picture_is_sent_the_small_one() {
+        let (now, them) = (Instant::now(), THEM.parse().unwrap());
+        let mut leg = PictureLeg::new(settings(), OWN, now, now);
+        sent(&mut leg, &piece(now, true)).unwrap();
+        let report = |lost: u8| {
+            let head = [0x81, 201, 0, 7, 0, 0, 0, 9];
+            [&head[..], &OWN.0.to_be_bytes(), &[lost], &[0; 19]].concat()
+        };
+        leg.handle_rtcp(them, &mut report(60), now);
+        assert!(leg.sends(now).unwrap().is_large);
+        leg.handle_rtcp(them, &mut report(60), now);
+        assert!(!leg.sends(now).unwrap().is_large);
     }
 
     // RFC 6184 §6.2
@@ -276,6 +399,7 @@ mod tests {
         let keys = SrtpKeys::new(suite, SrtpKey([1; 30]), SrtpKey([2; 30]));
         let mut leg = PictureLeg::new(PictureSettings { srtp: Some(Keying::Sdes(keys)), ..settings() }, OWN, now, now);
         let mut out = Vec::new();
+        leg.sends(now).unwrap();
         leg.send(&piece(now, true), &mut out).unwrap();
         assert_ne!(out[12..15], [0x41, 1, 2]);
         let mut theirs = srtp::Receiver::new(suite, &SrtpKey([1; 30]), None);

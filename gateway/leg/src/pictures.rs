@@ -278,16 +278,18 @@ impl PictureLeg {
         if !self.reports.read(datagram, now) {
             self.stats.dropped_nonsense += 1;
         }
+        if let Some(lost) = self.reports.take_reported_loss() {
+            self.outgoing.reported(lost, now);
+        }
     }
 
     /// What the peer is to be sent now. Nothing, before it has shown that it is there: a picture has thirty times what sound has, for whomever
     /// a stranger names (reliability: A10).
-    #[must_use]
-    pub fn sends(&self) -> Option<Sends> {
+    pub fn sends(&mut self, now: Instant) -> Option<Sends> {
         let remote = self.latch.remote();
         let is_there = self.latch.has_heard() || self.is_reported_to || remote.ip() == self.settings.signalling;
         let may = is_there && !remote.ip().is_unspecified() && remote.port() != 0 && self.protection.may_send();
-        self.settings.sends.filter(|_| may)
+        self.outgoing.sends(self.settings.sends.filter(|_| may), now)
     }
 
     /// The peer needs a picture that needs no other, of those it is sent.
@@ -302,9 +304,10 @@ impl PictureLeg {
         self.outgoing.want_keyframe();
     }
 
-    /// Appends the datagram of a piece to `out`, and says where it goes; nowhere, where it is of no use there.
+    /// Appends the datagram of a piece, of the size that [`Self::sends`] says, to `out`, and says where it goes; nowhere, where it is of no
+    /// use there.
     pub fn send(&mut self, piece: &PicturePiece, out: &mut Vec<u8>) -> Option<SocketAddr> {
-        let sends = self.sends()?;
+        let sends = self.settings.sends.filter(|_| self.protection.may_send())?;
         let start = out.len();
         let timestamp = self.outgoing.write(piece, sends, self.settings.payload_type, out)?;
         self.protection.protect(out, start);
@@ -357,10 +360,12 @@ impl PictureLeg {
         let start = out.len();
         // The voice of the same moment is told of by the same time.
         self.reports.set_timestamp(self.outgoing.timestamp(now));
-        if let Some(about) = self.their_ssrc.filter(|_| std::mem::take(&mut self.asks)) {
+        let asks = self.their_ssrc.filter(|_| std::mem::take(&mut self.asks));
+        if asks.is_some() || self.outgoing.is_limited() {
             // Feedback goes behind a report (RFC 4585 §3.1).
             self.reports.write(now, out);
-            self.write_request(about, out);
+            asks.into_iter().for_each(|about| self.write_request(about, out));
+            self.outgoing.write_limit(out);
         } else if !self.reports.write_if_due(now, out) {
             return None;
         }

@@ -106,6 +106,8 @@ pub struct Video {
     pub pli: bool,
     /// And by FIR (RFC 5104 §3.5.1).
     pub fir: bool,
+    /// He may say how many bits a second he wants at the most (RFC 5104 §3.5.4).
+    pub tmmbr: bool,
     /// The most bits a second he wants, without what carries them (RFC 3890), where he says.
     pub bits_per_second: Option<u32>,
     /// He is sent pictures where he takes them.
@@ -143,6 +145,7 @@ pub(super) fn agree(
             rtcp: media.rtcp_at(address),
             pli: media.has_feedback(payload_type, "nack pli"),
             fir: media.has_feedback(payload_type, "ccm fir"),
+            tmmbr: media.has_feedback(payload_type, "ccm tmmbr"),
             bits_per_second: media.bits_per_second,
             gives: false,
             taken: None,
@@ -212,7 +215,12 @@ impl<'a> Media<'a> {
 
     fn has_feedback(&self, number: u8, wanted: &str) -> bool {
         let is_for = |of: &Option<u8>| of.is_none_or(|of| of == number);
-        self.feedback.iter().any(|(of, kind)| is_for(of) && kind.eq_ignore_ascii_case(wanted))
+        // TMMBR has parameters (RFC 5104 §7.1).
+        let is_it = |kind: &str| {
+            let (said, rest) = kind.split_at_checked(wanted.len()).unwrap_or_default();
+            said.eq_ignore_ascii_case(wanted) && (rest.is_empty() || rest.starts_with(' '))
+        };
+        self.feedback.iter().any(|(of, kind)| is_for(of) && is_it(kind))
     }
 }
 
@@ -329,7 +337,8 @@ impl Video {
         if self.rtcp_mux {
             text.push_str("a=rtcp-mux\r\n");
         }
-        for (is_on, kind) in [(self.pli, "nack pli"), (self.fir, "ccm fir")] {
+        let tmmbr = self.tmmbr && self.gives;
+        for (is_on, kind) in [(self.pli, "nack pli"), (self.fir, "ccm fir"), (tmmbr, "ccm tmmbr")] {
             if is_on {
                 let _ = write!(text, "a=rtcp-fb:{number} {kind}\r\n");
             }
@@ -497,6 +506,9 @@ mod tests {
             "a=rtcp-fb:100 nack pli\na=rtcp-fb:100 ccm fir\na=recvonly\n",
         );
         check("a=rtcp-fb:98 nack pli\r\n", "a=recvonly\n");
+        let h264 = "m=video 5000 RTP/AVPF 97\r\na=rtpmap:97 H264/90000\r\na=rtcp-fb:97 ccm tmmbr smaxpr=120\r\na=rtcp-fb:* ccm fir\r\n";
+        let limited = answered(h264);
+        assert!(limited.ends_with("a=rtcp-fb:97 ccm fir\na=rtcp-fb:97 ccm tmmbr\na=sendrecv\n"), "{limited}");
         let whole = answer(&offer(&video("")));
         assert!(whole.contains("m=video 20002 RTP/AVPF 100\r\nb=AS:2000\r\nb=TIAS:2000000\r\na=rtpmap"), "{whole}");
         // A hold as before RFC 3264: he sends on, and nobody is there to be told.
