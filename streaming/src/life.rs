@@ -76,7 +76,7 @@ pub(crate) struct Life<P> {
 
 impl<P: Product> Life<P> {
     pub(crate) async fn run(mut self, first: Studio) {
-        tracing::info!("broadcast started");
+        tracing::info!("composing begins");
         let mut next: Result<_, StreamingError> = Ok(first);
         let mut failures = 0;
         let last = loop {
@@ -105,11 +105,11 @@ impl<P: Product> Life<P> {
             next = self.product.start(failures > SOFTWARE_AFTER).await;
         };
         if let BroadcastFact::Failed(reason) = &last {
-            tracing::error!(reason, "broadcast given up");
+            tracing::error!(reason, "composing is given up");
         }
         self.product.end(last);
         let report = self.product.report();
-        tracing::info!(?report, "broadcast ended");
+        tracing::info!(?report, "composing ended");
     }
 
     async fn follow(&mut self, mut studio: Studio) -> End {

@@ -129,6 +129,28 @@ fn a_room_system_sees_the_meeting_and_shows_itself_however_it_encrypts() -> Resu
     Ok(())
 }
 
+// product: R1, P4
+#[test]
+fn a_room_system_chooses_by_its_keys_how_it_sees_the_meeting() -> Result<()> {
+    let (server, _host) = server()?;
+    let mut guest = Browser::start(1_100.0, Colour::Green)?;
+    guest.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let mut room = Baresip::start_room("13812345678", "h264", RED, "")?;
+    room.dial(&server.meeting, server.sip, "udp")?;
+    room.enter(&server.password)?;
+    let is_one_large = |seen| Colour::Blue.is(seen) || Colour::Green.is(seen);
+    // Each has a quarter of the picture.
+    let are_alike = |[_, green, blue]: [f32; 3]| green.min(blue) > 40.0 && (green - blue).abs() < 40.0;
+    room.see_such("one of them large", is_one_large)?;
+    room.press("*8")?;
+    room.see_such("both alike", are_alike)?;
+    for _ in ["picture in picture", "speaker"] {
+        room.press("*8")?;
+        room.see_such("one of them large", is_one_large)?;
+    }
+    room.hang_up().map(drop)
+}
+
 /// Takes what is sent to a room's camera port until a parameter set of a sequence comes, which a key frame begins with: its numbers. All of it
 /// is NAL units as they are.
 fn until_keyframe(screen: &UdpSocket) -> Result<(Ssrc, u16)> {

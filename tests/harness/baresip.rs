@@ -216,15 +216,20 @@ impl Baresip {
 
     /// Waits until the picture that a room system receives has this colour, all in all.
     pub fn see_colour(&mut self, colour: Colour) -> Result<()> {
+        self.see_such(&format!("{colour:?}"), |seen| colour.is(seen))
+    }
+
+    /// Waits until the mean colour of what it receives is as wished.
+    pub fn see_such(&mut self, what: &str, wish: impl Fn([f32; 3]) -> bool) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(30);
         let mut last = None;
         while Instant::now() < deadline {
             last = self.seen()?;
-            if last.is_some_and(|seen| colour.is(seen)) {
+            if last.is_some_and(&wish) {
                 return Ok(());
             }
         }
-        bail!("the room sees {last:?}, not {colour:?}")
+        bail!("the room sees {last:?}, not {what}")
     }
 
     /// Keeps the picture that a room system receives, for people to look at.
@@ -234,7 +239,7 @@ impl Baresip {
     }
 
     /// The mean colour of what a room system receives now; none while nothing comes.
-    pub fn seen(&mut self) -> Result<Option<[f32; 3]>> {
+    fn seen(&mut self) -> Result<Option<[f32; 3]>> {
         let path = self.folder.path().join("seen.png");
         let _ = fs::remove_file(&path);
         self.snapshot(&path)?;

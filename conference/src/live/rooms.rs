@@ -78,17 +78,14 @@ impl Live {
     /// Begins what is wanted, and ends what isn't.
     pub(super) fn look_after_rooms(&mut self) {
         let rooms = &mut self.rooms;
+        let may_start = || rooms.failed.is_none_or(|failed| failed.elapsed() >= TRY_AGAIN_AFTER);
         match &rooms.view {
             Some(_) if !rooms.is_wanted() => {
                 rooms.view = None;
                 self.media.stop_feed(Audience::Rooms);
             }
             Some(View { view, .. }) => view.set_rates(rooms.rates),
-            None if rooms.is_wanted() && !rooms.is_starting => {
-                if rooms.failed.is_none_or(|failed| failed.elapsed() >= TRY_AGAIN_AFTER) {
-                    self.start_room_view();
-                }
-            }
+            None if rooms.is_wanted() && !rooms.is_starting && may_start() => self.start_room_view(),
             None => {}
         }
     }

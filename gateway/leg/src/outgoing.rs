@@ -260,7 +260,7 @@ mod tests {
         let (first, at) = sent(&mut leg, &piece(now + ms(100), true)).unwrap();
         assert!(!leg.wants_keyframe());
         assert_eq!(sent(&mut leg, &piece(now + ms(200), false)), Some((first.wrapping_add(1), at.wrapping_add(9_000))));
-        let [pli, fir, fir_about_another, pli_about_another] = feedback();
+        let [mut pli, fir, fir_about_another, pli_about_another] = feedback();
         for asks in [pli.clone(), fir] {
             // Behind a report, as it goes (RFC 4585 §3.1).
             let mut compound = [&[0x80, 201, 0, 1, 0, 0, 0, 9][..], &asks].concat();
@@ -274,7 +274,7 @@ mod tests {
         for mut other in [fir_about_another, pli_about_another] {
             leg.handle_rtcp(them, &mut other, now);
         }
-        leg.handle_rtcp("203.0.113.9:5001".parse().unwrap(), &mut pli.clone(), now);
+        leg.handle_rtcp("203.0.113.9:5001".parse().unwrap(), &mut pli, now);
         assert!(!leg.wants_keyframe(), "of another stream, and of a stranger");
         leg.keyframe_wanted();
         assert!(leg.wants_keyframe());

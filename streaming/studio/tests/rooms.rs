@@ -66,6 +66,17 @@ impl Drop for Camera {
     }
 }
 
+/// Of the process this one has started for room systems.
+fn studio_pid() -> u32 {
+    let is_it = |pid: &u32| {
+        let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        words.contains("--rooms") && status.contains(&format!("PPid:\t{}\n", std::process::id()))
+    };
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.into_iter().find(is_it).unwrap()
+}
+
 async fn next(pictures: &mut mpsc::Receiver<RoomPicture>) -> RoomPicture {
     timeout(Duration::from_secs(20), pictures.recv()).await.expect("pictures come").expect("the studio is there")
 }
@@ -91,6 +102,7 @@ fn seen(pictures: &[RoomPicture]) -> [u8; 3] {
 // product: R1, R3
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_cut_into_packets_keeps_to_its_rate_and_has_key_frames_when_they_are_asked_for() {
+    tracing_subscriber::fmt().with_env_filter("streaming=info").with_test_writer().init();
     let studio = PathBuf::from(env!("CARGO_BIN_EXE_huitong-studio"));
     let streaming = Streaming::new(StreamingConfig { studio, ..StreamingConfig::default() });
     let (view, mut facts, mut pictures) = streaming.show_rooms("例会".to_owned()).await.unwrap();
@@ -122,10 +134,12 @@ async fn it_is_cut_into_packets_keeps_to_its_rate_and_has_key_frames_when_they_a
 
     // Noise is as much as a picture can be.
     camera.see("snow");
-    let mut noise: Vec<RoomPicture> = Vec::new();
+    let (mut noise, mut ages): (Vec<RoomPicture>, Vec<Duration>) = (Vec::new(), Vec::new());
     while noise.len() < 200 {
         noise.push(next(&mut pictures).await);
+        ages.extend(noise.last().map(|picture| picture.composed.elapsed()));
     }
+    ages.sort_unstable();
     let longest = noise.iter().flat_map(|picture| &picture.units).map(|unit| unit.len()).max().unwrap();
     assert!(longest <= PAYLOAD_BYTES_MAX, "{longest}");
     let settled = &noise[60..];
@@ -133,6 +147,7 @@ async fn it_is_cut_into_packets_keeps_to_its_rate_and_has_key_frames_when_they_a
     let seconds = (settled[139].composed - settled[0].composed).as_secs_f64();
     let kbit = bits as f64 / seconds / 1_000.0;
     println!("{kbit:.0} kbit/s over {seconds:.1} s, the longest slice has {longest} bytes");
+    println!("a picture is here {:?} after it was put together, at most {:?}", ages[100], ages[199]);
     assert!((300.0..1_300.0).contains(&kbit), "{kbit}");
     assert!(noise.iter().all(|picture| !picture.keyframe), "none that nobody has asked for");
     let kinds = noise.iter().flat_map(|picture| &picture.units).map(|unit| unit[0] & 0x1f);
@@ -157,6 +172,11 @@ async fn it_is_cut_into_packets_keeps_to_its_rate_and_has_key_frames_when_they_a
     for _ in 0..30 {
         assert!(!next(&mut pictures).await.is_large);
     }
+    // It dies, and the next one begins with a picture that needs none of its own.
+    let killed = Command::new("kill").args(["-KILL", &studio_pid().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let again = async { while !next(&mut pictures).await.keyframe {} };
+    timeout(Duration::from_secs(10), again).await.expect("another studio");
     drop(view);
     let ended = async { while pictures.recv().await.is_some() {} };
     timeout(Duration::from_secs(10), ended).await.expect("it ends");
