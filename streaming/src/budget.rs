@@ -163,7 +163,7 @@ impl Budget {
     /// Room for what a meeting's room systems see; none where there isn't any.
     pub(crate) fn take_rooms(&self) -> Option<Room> {
         let mut ledger = self.lock();
-        if !ledger.admits(ROOMS) {
+        if !ledger.entries.is_empty() && !ledger.has_room_for(ROOMS) {
             return None;
         }
         Some(self.enter(&mut ledger, Entry { cost: ROOMS, used: ROOMS, full_hd: None, is_of_rooms: true }))
@@ -197,7 +197,11 @@ impl Ledger {
     /// Whether there is room for so much more, for which others may have to give way. One always runs, however small or busy the
     /// machine, and whatever room systems see: it leaves pictures out where it must.
     fn admits(&mut self, wanted: f64) -> bool {
-        self.entries.values().all(|entry| entry.is_of_rooms) || self.has_time_for(wanted) && self.make_room(wanted)
+        self.entries.values().all(|entry| entry.is_of_rooms) || self.has_room_for(wanted)
+    }
+
+    fn has_room_for(&mut self, wanted: f64) -> bool {
+        self.has_time_for(wanted) && self.make_room(wanted)
     }
 
     /// Whether the machine has time for so many cores more, when all that run take what they may come to take.
@@ -402,6 +406,7 @@ mod tests {
         let (place, room) = budget.take().unwrap();
         assert!(budget.take_rooms().is_none() && budget.take().is_err());
         drop((place, room));
+        assert!(budget.take_rooms().is_none(), "of one meeting's rooms, and not of all");
         assert!(budget.take().is_ok());
         drop(rooms);
         assert!(budget.take_rooms().is_some());

@@ -108,8 +108,9 @@ impl Live {
         let (view, facts, mut pictures) = match started {
             Ok(started) => started,
             Err(error) => {
-                tracing::warn!(%error, "room systems see nothing of the meeting");
-                self.rooms.failed = Some(Instant::now());
+                if self.rooms.failed.replace(Instant::now()).is_none() {
+                    tracing::warn!(%error, "room systems see nothing of the meeting; it is tried again");
+                }
                 return;
             }
         };

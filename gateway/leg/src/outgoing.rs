@@ -197,10 +197,13 @@ impl Outgoing {
 mod tests {
     use std::{net::SocketAddr, time::Duration};
 
+    use media::AudioCodec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Component, KeyframeBy, Keying, PictureLeg, PictureSettings, SrtpKey, SrtpKeys, SrtpSuite, srtp};
+    use crate::{
+        Component, KeyframeBy, Keying, Leg, LegConfig, PictureLeg, PictureSettings, SrtpKey, SrtpKeys, SrtpSuite, srtp,
+    };
 
     const THEM: &str = "192.0.2.1:5000";
     const OWN: Ssrc = Ssrc(0x0102_0304);
@@ -389,6 +392,18 @@ mod tests {
         assert_eq!(word(8), 27 + 1, "seconds since the call began, as its sound has them");
         assert_eq!(word(16), timestamp.wrapping_add(20 * 90_000), "of a picture of that moment");
         assert_eq!((word(20), word(24)), (1, 3));
+        // The sound of the call, whose codec has changed since it began.
+        let config = LegConfig::new(AudioCodec::Pcma, 8, THEM.parse().unwrap());
+        let mut sound = Leg::new(config, Ssrc(1), later).counting_from(start);
+        let voice =
+            RtpPacket { payload_type: 8, marker: true, seq: 1, timestamp: 0, ssrc: Ssrc(9), payload: &[0xd5; 160] };
+        let mut datagram = Vec::new();
+        voice.write(&mut datagram);
+        sound.handle_rtp(THEM.parse().unwrap(), &mut datagram, later);
+        sound.send(&[0xd5; 160], &mut Vec::new()).unwrap();
+        let mut of_sound = Vec::new();
+        sound.poll_rtcp(now, &mut of_sound).unwrap();
+        assert_eq!(of_sound[8..16], out[8..16]);
     }
 
     // product: P7, R1

@@ -497,6 +497,7 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
     let mut session_address = None;
     let mut session_direction = None;
     let mut session_dtls = dtls::Said::default();
+    let mut session_bits = None;
     let mut medias: Vec<Media<'_>> = Vec::new();
     if !text.trim_start().starts_with("v=0") {
         return Err(OfferError::Malformed);
@@ -537,6 +538,8 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
                 rtcp_mux,
                 rtcp,
             });
+        } else if let Some(value) = line.strip_prefix("b=").filter(|_| medias.is_empty()) {
+            session_bits = video::bandwidth(value).into_iter().chain(session_bits).min();
         } else if let Some(value) = line.strip_prefix("c=") {
             // The address may have a TTL behind it.
             let address = value.split_whitespace().nth(2).and_then(|text| text.split('/').next()?.parse().ok());
@@ -570,7 +573,11 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             }
         }
     }
-    medias.iter_mut().for_each(|media| media.dtls.inherit(&session_dtls));
+    for media in &mut medias {
+        media.dtls.inherit(&session_dtls);
+        // Of all of it together: there is hardly anything beside pictures.
+        media.bits_per_second = media.bits_per_second.or(session_bits);
+    }
     Ok((session_address, session_direction, medias))
 }
 

@@ -225,7 +225,7 @@ impl<'a> Media<'a> {
 }
 
 /// Bits a second of media, of a `b=` line; none where it is about something else.
-fn bandwidth(value: &str) -> Option<u32> {
+pub(super) fn bandwidth(value: &str) -> Option<u32> {
     let (kind, amount) = value.split_once(':')?;
     let amount: u32 = amount.trim().parse().ok()?;
     match kind {
@@ -569,6 +569,13 @@ mod tests {
         assert_eq!(wants("b=AS:1000\r\nb=TIAS:2000000\r\n"), Some(950_000));
         assert_eq!(wants("b=RR:0\r\nb=AS:x\r\nb=AS\r\n"), None);
         assert_eq!(wants("b=AS:4294967295\r\n"), Some(u32::MAX));
+        // Some say it of the session, as a whole.
+        let of_session = |more: &str| {
+            let lines = format!("m=video 5000 RTP/AVP 97\r\n{more}a=rtpmap:97 H264/90000\r\n");
+            let offer = format!("{}b=AS:1000\r\nt=0 0\r\n{SOUND}{lines}", HEAD.trim_end_matches("t=0 0\r\n"));
+            sdp::agree(offer.as_bytes()).unwrap().video.unwrap().bits_per_second
+        };
+        assert_eq!((of_session(""), of_session("b=TIAS:2000000\r\n")), (Some(950_000), Some(2_000_000)));
     }
 
     // RFC 3264 §6: as many m-lines as there were, in their places
