@@ -5,6 +5,8 @@
 //! segments here (`hls`) and served from memory by the [`Origin`]. The media worker puts packets into a [`Feed`],
 //! whoever runs the meeting says by [`Broadcast::show`] what is seen, and listens to [`BroadcastFact`]s.
 //!
+//! A [`RoomView`] does the same for a meeting's room systems, at once and without sound; nothing of it is kept.
+//!
 //! HTTP belongs to `api`, composing to `studio`, which shares nothing with this crate but [`wire`] and [`cadence`].
 
 mod broadcast;

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, atomic::AtomicU32},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -27,6 +27,9 @@ const PICTURES_QUEUE: usize = 30;
 
 /// The kind of NAL unit that says where a picture begins (ITU-T H.264 §7.4.1).
 const DELIMITER: u8 = 9;
+
+/// A picture that seems to be older is as old as this: the clock on the wall was set.
+const AGE_MAX: Duration = Duration::from_secs(1);
 
 /// A coded picture for room systems: H.264 in constrained baseline.
 #[derive(Debug, Clone)]
@@ -68,6 +71,7 @@ impl Streaming {
             facts,
             sets: Default::default(),
             started: None,
+            last: [None; 2],
             report: Report::default(),
             _room: room,
         };
@@ -114,6 +118,8 @@ struct ForRooms {
     sets: [Vec<Bytes>; 2],
     /// The studio's time 0.
     started: Option<SystemTime>,
+    /// When the last small one and the last large one were put together.
+    last: [Option<Instant>; 2],
     report: Report,
     _room: Room,
 }
@@ -136,7 +142,8 @@ impl Product for ForRooms {
                 Ok(FromStudio::Format(_, Format::Audio { .. })) => {}
                 Ok(FromStudio::Unit(unit)) => {
                     // Nobody takes them once the meeting is over, and the studio is stopped.
-                    let _ = self.pictures.send(self.picture(&unit)).await;
+                    let picture = self.picture(&unit);
+                    let _ = self.pictures.send(picture).await;
                 }
                 Ok(FromStudio::KeyframeWanted(participant, kind)) => {
                     if self.facts.capacity() > FACTS_QUEUE / 4 {
@@ -165,21 +172,21 @@ impl Product for ForRooms {
 }
 
 impl ForRooms {
-    fn picture(&self, unit: &AccessUnit) -> RoomPicture {
+    fn picture(&mut self, unit: &AccessUnit) -> RoomPicture {
         let is_large = unit.track == Track::Video;
         let sets = self.sets[usize::from(is_large)].iter().filter(|_| unit.keyframe).cloned();
         // That a picture begins is seen by its time: a packet to say so is one too many.
         let units = h264::units(&unit.data).filter(|nal| nal.first().is_some_and(|first| first & 0x1f != DELIMITER));
         let units = units.map(|nal| unit.data.slice_ref(nal));
-        // By the clock on the wall, which both processes have: as old as it is now.
+        let units = sets.chain(units).collect();
+        // By the clock on the wall, which both processes have: as old as it is now, and never older than the one before.
         let age = self.started.and_then(|zero| SystemTime::now().duration_since(zero + unit.pts).ok());
         let now = Instant::now();
-        RoomPicture {
-            is_large,
-            keyframe: unit.keyframe,
-            composed: age.and_then(|age| now.checked_sub(age)).unwrap_or(now),
-            units: sets.chain(units).collect(),
-        }
+        let composed = now.checked_sub(age.unwrap_or_default().min(AGE_MAX)).unwrap_or(now);
+        let last = &mut self.last[usize::from(is_large)];
+        let composed = last.map_or(composed, |last| composed.max(last));
+        *last = Some(composed);
+        RoomPicture { is_large, keyframe: unit.keyframe, composed, units }
     }
 
     fn tell(&self, fact: BroadcastFact) {
