@@ -129,7 +129,7 @@ pub(crate) fn state_of(fact: &BroadcastFact) -> BroadcastState {
 /// Who has which place in a gallery that has fewer places than there are people: who speaks is seen, and takes the place of who has
 /// been silent longest.
 #[derive(Default)]
-struct Gallery {
+pub(crate) struct Gallery {
     /// Who spoke last is first; who never did isn't here.
     spoke: Vec<ParticipantId>,
     places: Vec<ParticipantId>,
@@ -169,7 +169,7 @@ impl Gallery {
 }
 
 /// Who is seen: a shared screen first, then who speaks, then the others in the order they came.
-fn scene(
+pub(crate) fn scene(
     layout: Layout,
     participants: &[Participant],
     speaking: &[ParticipantId],

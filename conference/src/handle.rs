@@ -271,6 +271,8 @@ pub(crate) enum Request {
     Decided(Command),
     /// A livestream that was being started, or why it can't be.
     Livestream(Result<Livestream, StreamingError>),
+    /// The studio that was asked for what room systems see.
+    RoomView(Result<crate::live::Started, StreamingError>),
     Stop,
     #[cfg(test)]
     Panic,

@@ -2,6 +2,7 @@
 
 mod on_air;
 mod opening;
+mod rooms;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -43,6 +44,8 @@ use crate::{
 };
 use on_air::broadcast_fact;
 use opening::{Opened, open};
+pub(crate) use rooms::Started;
+use rooms::{Rooms, room_fact};
 
 /// An empty meeting stays open for so long: for the seat of who comes back, and for the next one not to wait.
 const EMPTY_KEPT: Duration = Duration::from_secs(30);
@@ -174,6 +177,7 @@ struct Live {
     saving: Arc<Mutex<()>>,
     past: Past,
     livestream: Option<Livestream>,
+    rooms: Rooms,
     /// The livestream that is wanted.
     broadcast: Option<BroadcastId>,
     /// Where it is to be pushed to.
@@ -233,6 +237,7 @@ impl Live {
             saving: Arc::default(),
             past: Past::default(),
             livestream: None,
+            rooms: Rooms::default(),
             broadcast: None,
             pushes: BTreeMap::new(),
             recording: false,
@@ -263,6 +268,7 @@ impl Live {
                     }
                 },
                 fact = broadcast_fact(&mut self.livestream) => self.take_broadcast_fact(fact),
+                fact = room_fact(&mut self.rooms) => self.take_room_fact(fact),
                 _ = ticks.tick() => self.tick(),
             }
             while let Some(participant) = self.chairs.next_gone() {
@@ -358,6 +364,7 @@ impl Live {
             }
             Request::Decided(command) => self.try_decide(command),
             Request::Livestream(livestream) => self.livestream_is_there(livestream),
+            Request::RoomView(view) => self.room_view_is_there(view),
             Request::Stop => self.try_decide(Command::Stop),
             #[cfg(test)]
             Request::Panic => panic!("asked for by a test"),
@@ -751,6 +758,7 @@ impl Live {
                 self.try_decide(Command::Line(participant, trouble));
             }
             MeetingFact::Network { participant, poor } => self.try_decide(Command::Network(participant, poor)),
+            MeetingFact::RoomsSee { rates, alone } => self.rooms_see(rates, alone),
             MeetingFact::Slots { participant, slots } => self.chairs.tell(participant, SeatEvent::Slots(slots)),
         }
     }
@@ -764,20 +772,12 @@ impl Live {
             self.try_decide(Command::GaveUp(participant));
         }
         self.save_whiteboard();
+        self.look_after_rooms();
         self.try_decide(Command::Tick);
         if !self.meeting.is_idle(self.begun.elapsed()) {
             self.empty_since = None;
         } else if self.empty_since.get_or_insert_with(Instant::now).elapsed() >= EMPTY_KEPT {
             self.try_decide(Command::Stop);
-        }
-    }
-
-    fn show(&mut self) {
-        if let Some(livestream) = &mut self.livestream {
-            let snapshot = self.meeting.snapshot();
-            // Who the host put in the spotlight is large for the audience too.
-            let active = snapshot.meeting.spotlight.or(self.active);
-            livestream.show(&snapshot, self.meeting.layout(), &self.speaking, active);
         }
     }
 }

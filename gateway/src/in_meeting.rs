@@ -392,6 +392,9 @@ impl Caller {
                 line.turn(command == KeypadCommand::Louder);
                 return Vec::new();
             }
+            KeypadCommand::OtherLayout if !line.sees() => return Vec::new(),
+            // It is seen that it was done.
+            KeypadCommand::OtherLayout => (Action::OtherRoomLayout, None),
             KeypadCommand::Help if manages => {
                 return say(&[Prompt::HelpHost, Prompt::HelpHostMore, Prompt::Help, Prompt::HelpMore]);
             }

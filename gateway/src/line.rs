@@ -47,7 +47,9 @@ pub(crate) struct Line {
     pub(crate) direction: Direction,
     /// What else the session has than sound.
     lines: Option<Box<Lines>>,
-    /// He shows his picture, and whether he did when that was told last.
+    /// He is sent the meeting's picture.
+    sees: bool,
+    /// He shows his own, and whether he did when that was told last.
     shows: bool,
     told_shows: bool,
     /// What he has said of that and is not done yet, and whether he was on hold before.
@@ -165,6 +167,7 @@ impl Line {
             direction,
             lines: None,
             shows: false,
+            sees: false,
             told_shows: false,
             change: None,
             keys: Keys::default(),
@@ -225,6 +228,7 @@ impl Line {
                             return Ok(Happening::Digit(key));
                         }
                     }
+                    Some(Signal::KeyframeWanted) => self.leg.keyframe_wanted(),
                     Some(Signal::Confirmed(answer)) if !answer.is_empty() => {
                         self.change = Some((Change::Answer(answer), self.on_hold()));
                     }
@@ -307,8 +311,14 @@ impl Line {
     pub(crate) async fn show(&mut self, agreed: &Agreed) -> Result<(), plane::PlaneError> {
         let settings = pictures::settings(agreed, self.signalling, &self.security, self.on_hold(), &self.house);
         self.shows = settings.as_ref().is_some_and(|settings| settings.taken);
+        self.sees = settings.as_ref().is_some_and(|settings| settings.sends.is_some());
         self.lines = agreed.lines().map(Box::new);
         self.leg.set_pictures(settings).await
+    }
+
+    /// He is sent the meeting's picture.
+    pub(crate) fn sees(&self) -> bool {
+        self.sees
     }
 
     /// Whether he shows his picture now; only what changes from here on is told.

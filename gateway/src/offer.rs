@@ -39,7 +39,7 @@ pub(crate) fn agree(description: &[u8], signalling: IpAddr, ours: &Ours) -> Resu
         refused(&agreed);
         return Err(OfferError::NotAcceptable);
     }
-    // Of pictures nothing goes there but reports and handshakes. Where they may not, the call has its sound.
+    // Where pictures, or reports of them, may not go, the call has its sound.
     agreed.video =
         agreed.video.filter(|video| may_send(video.remote) && (video.rtcp_mux || video.rtcp.is_none_or(may_send)));
     Ok(agreed)

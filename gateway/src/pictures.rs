@@ -3,10 +3,15 @@
 use std::net::IpAddr;
 
 use media::VideoCodec;
-use plane::{KeyframeBy, LegMedia, PictureSettings};
+use plane::{KeyframeBy, LARGE_BITS_MIN, LegMedia, PictureSettings, SMALL_BITS_MIN, Sends};
 use sip::sdp::{Agreed, Video, VideoFormat};
 
 use crate::{House, offer, security::Security};
+
+/// The pictures that are made for room systems, in pixels, and how many a second.
+const LARGE: (u32, u32) = (1280, 720);
+const SMALL: (u32, u32) = (640, 360);
+const PER_SECOND: u32 = 30;
 
 /// Opens a port for pictures that are offered; where that can't be, they are refused, and the call has its sound.
 pub(crate) async fn take(agreed: &mut Agreed, leg: &LegMedia, house: &House) {
@@ -17,7 +22,12 @@ pub(crate) async fn take(agreed: &mut Agreed, leg: &LegMedia, house: &House) {
     }
     match leg.open_pictures().await {
         // Whoever calls again and again can tell which port comes next: it is asked again whether it is one of ours.
-        Ok(local) if may_take(video, leg, house) => video.take(local.port(), house.video_bits_per_second),
+        Ok(local) if may_take(video, leg, house) => {
+            video.take(local.port(), house.video_bits_per_second);
+            if sends(video, house).is_some() {
+                video.give();
+            }
+        }
         Ok(_) => agreed.video = None,
         Err(error) => {
             tracing::warn!(%error, "call can't have pictures");
@@ -29,6 +39,16 @@ pub(crate) async fn take(agreed: &mut Agreed, leg: &LegMedia, house: &House) {
 fn may_take(video: &Video, leg: &LegMedia, house: &House) -> bool {
     let is_way = video.remote.ip().is_unspecified() || video.remote.is_ipv4() == leg.local().is_ipv4();
     house.video_bits_per_second > 0 && is_way && !offer::is_ours_too(video, &house.ours)
+}
+
+/// What he can be sent of the meeting: the largest picture that he can decode and has the bits for. There is none of VP8.
+fn sends(video: &Video, house: &House) -> Option<Sends> {
+    let VideoFormat::H264 { mode, room, .. } = video.format else { return None };
+    let bits = video.bits_per_second.unwrap_or(u32::MAX).min(house.video_bits_per_second);
+    let is_large = bits >= LARGE_BITS_MIN && room.is_for(LARGE, PER_SECOND);
+    let bits_per_second = if is_large { bits } else { bits.min(LARGE_BITS_MIN) };
+    let fits = is_large || bits >= SMALL_BITS_MIN && room.is_for(SMALL, PER_SECOND);
+    fits.then_some(Sends { is_large, bits_per_second, single_units: mode == 0 })
 }
 
 /// What the leg is to do about them. On hold what comes is not his.
@@ -58,5 +78,6 @@ pub(crate) fn settings(
         },
         bits_per_second: house.video_bits_per_second,
         taken: video.comes() && !on_hold,
+        sends: sends(video, house).filter(|_| video.goes() && !on_hold),
     })
 }

@@ -77,6 +77,8 @@ pub(crate) enum Signal {
     Reoffered(Vec<u8>),
     /// A key by INFO.
     Digit(char),
+    /// He asks for a key frame (RFC 5168).
+    KeyframeWanted,
     /// He wants to be put through to somebody. Rare and large: each call has room for many signals.
     Referred(Box<Referral>),
     /// Another call has taken this one over.
@@ -363,6 +365,7 @@ impl Switchboard {
             Event::Referred(call, referral) => board.signal(call, Signal::Referred(Box::new(referral)), now),
             // Nobody presses keys faster than they are taken.
             Event::Digit(call, key) => board.mention(call, Signal::Digit(key)),
+            Event::KeyframeWanted(call) => board.mention(call, Signal::KeyframeWanted),
             Event::Ended(call) => {
                 board.signal(call, Signal::Ended, now);
                 board.signals.remove(&call);

@@ -30,6 +30,8 @@ pub enum KeypadCommand {
     Louder,
     /// Hear the others softer: `*3`.
     Softer,
+    /// A room system: see the meeting put together otherwise: `*8`.
+    OtherLayout,
     /// Hear the keys: `**`.
     Help,
     /// Host: mute or unmute all: `*5`.
@@ -81,6 +83,7 @@ struct Pairs {
     who: String,
     louder: String,
     softer: String,
+    layout: String,
     help: String,
     mute_all: String,
     lock: String,
@@ -101,6 +104,7 @@ impl Default for Pairs {
             who: "*1".into(),
             louder: "*2".into(),
             softer: "*3".into(),
+            layout: "*8".into(),
             help: "**".into(),
             mute_all: "*5".into(),
             lock: "*7".into(),
@@ -125,6 +129,7 @@ impl TryFrom<Pairs> for KeyMap {
             (pairs.who, KeypadCommand::WhoIsHere),
             (pairs.louder, KeypadCommand::Louder),
             (pairs.softer, KeypadCommand::Softer),
+            (pairs.layout, KeypadCommand::OtherLayout),
             (pairs.help, KeypadCommand::Help),
             (pairs.mute_all, KeypadCommand::ToggleMuteAll),
             (pairs.lock, KeypadCommand::ToggleLock),
@@ -223,12 +228,13 @@ fn is_key(key: char) -> bool {
 mod tests {
     use super::*;
 
-    const COMMANDS: [(&str, &[KeypadCommand]); 15] = [
+    const COMMANDS: [(&str, &[KeypadCommand]); 16] = [
         ("*6", &[KeypadCommand::ToggleMute]),
         ("*9", &[KeypadCommand::ToggleHand]),
         ("*1", &[KeypadCommand::WhoIsHere]),
         ("*2", &[KeypadCommand::Louder]),
         ("*3", &[KeypadCommand::Softer]),
+        ("*8", &[KeypadCommand::OtherLayout]),
         ("**", &[KeypadCommand::Help]),
         ("*5", &[KeypadCommand::ToggleMuteAll]),
         ("*7", &[KeypadCommand::ToggleLock]),
@@ -323,7 +329,7 @@ mod tests {
     #[test]
     fn stray_keys_do_nothing() {
         assert_eq!(press("1234567890"), []);
-        assert_eq!(press("*8"), []);
+        assert_eq!(press("*4"), []);
         assert_eq!(press("*46"), []);
         assert_eq!(press("*x6"), []);
         assert_eq!(press("5*#*6"), [KeypadCommand::ToggleMute]);

@@ -1,4 +1,4 @@
-//! A broadcast's life: a studio runs, is followed, and is started again when it dies, until somebody stops it.
+//! A broadcast: what its handle says to whom it makes of it.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use media::TrackKind;
@@ -14,7 +13,6 @@ use model::{BroadcastId, ParticipantId, PushState, PushUrl};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
@@ -23,8 +21,8 @@ use crate::{
     Feed, NewRecording, Origin, Recordings, Scene, StreamingConfig, StreamingError,
     budget::{Place, Room},
     captions,
-    child::{Hangup, Studio},
-    feed::FeedQueues,
+    child::Studio,
+    life::Life,
     outlets::{Order, Outlets},
     recording::{Recorder, RecordingFailed},
     wire::Stage,
@@ -35,26 +33,6 @@ pub(crate) const FACTS_QUEUE: usize = 64;
 
 /// Orders that wait to be carried out. Names come with every change of who is there.
 const ORDERS_QUEUE: usize = 64;
-
-/// How long a studio may take to hand out what it holds when the broadcast is stopped.
-const FINISH_MAX: Duration = Duration::from_secs(2);
-
-/// A studio that lived this long was well: the next one after it starts at once.
-const WELL_AFTER: Duration = Duration::from_secs(5);
-
-/// How long to wait before each next try in a row, and by the length of the list how many there are. The first is at
-/// once: viewers have about a second and a half buffered.
-const RETRIES: [Duration; 6] = [
-    Duration::ZERO,
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
-
-/// After so many studios that died soon in a row, the next doesn't use hardware: its driver may be what they die of.
-const SOFTWARE_AFTER: usize = 2;
 
 /// What happens to a broadcast.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,27 +81,18 @@ impl Broadcast {
         let studio = Studio::spawn(&config, rungs, config.encoder.as_deref()).await?;
         let tracks = config.recording.folder.is_some() && config.recording.tracks;
         let (feed, queues, ears) = Feed::new(config.captions.is_some(), tracks);
-        let (stage, stages) = watch::channel(Stage { title, scene: Scene::default(), full_hd: rungs.full_hd });
+        let (stage, stages) = watch::channel(Stage { title, full_hd: rungs.full_hd, ..Stage::default() });
         let (facts, told) = mpsc::channel(FACTS_QUEUE);
         let (orders, ordered) = mpsc::channel(ORDERS_QUEUE);
         let stop = CancellationToken::new();
         let heard = config.captions.clone().zip(ears.sound);
         let cues = heard.map(|(config, sound)| captions::listen(config, sound, stop.clone()));
         let studio_pid = Arc::new(AtomicU32::new(0));
-        let outlets_config = Arc::clone(&config);
         let life = Life {
-            config,
             queues,
             stages,
             stop: stop.clone(),
-            outlets: Outlets::new(
-                outlets_config,
-                origin.clone(),
-                (place, stage.clone()),
-                facts,
-                ordered,
-                (cues, ears.voices),
-            ),
+            product: Outlets::new(config, origin.clone(), (place, stage.clone()), facts, ordered, (cues, ears.voices)),
             studio_pid: Arc::clone(&studio_pid),
         };
         let life = tokio::spawn(life.run(studio).instrument(tracing::info_span!("broadcast")));
@@ -216,89 +185,5 @@ impl Broadcast {
 impl std::fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Broadcast").field("studio_pid", &self.studio_pid()).finish_non_exhaustive()
-    }
-}
-
-/// How one studio ended.
-enum End {
-    Stopped,
-    Died(Hangup),
-}
-
-struct Life {
-    config: Arc<StreamingConfig>,
-    queues: FeedQueues,
-    stages: watch::Receiver<Stage>,
-    stop: CancellationToken,
-    outlets: Outlets,
-    studio_pid: Arc<AtomicU32>,
-}
-
-impl Life {
-    async fn run(mut self, first: Studio) {
-        tracing::info!("broadcast started");
-        let mut next: Result<_, StreamingError> = Ok(first);
-        let mut failures = 0;
-        let last = loop {
-            let since = Instant::now();
-            let reason = match next {
-                Ok(studio) => match self.follow(studio).await {
-                    End::Stopped => break BroadcastFact::Ended,
-                    End::Died(hangup) => hangup.to_string(),
-                },
-                Err(error) => error.to_string(),
-            };
-            self.outlets.studio_died();
-            if since.elapsed() >= WELL_AFTER {
-                failures = 0;
-            }
-            let Some(wait) = RETRIES.get(failures) else { break BroadcastFact::Failed(reason) };
-            failures += 1;
-            tracing::warn!(reason, ?wait, "studio died, starting another");
-            metrics::counter!("streaming_studio_restarts_total").increment(1);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => break BroadcastFact::Ended,
-                () = sleep(*wait) => {}
-            }
-            self.queues.clear();
-            let wished = self.config.encoder.as_deref();
-            let encoder = if failures > SOFTWARE_AFTER { Some("software") } else { wished };
-            next = Studio::spawn(&self.config, self.outlets.rungs(), encoder).await;
-        };
-        if let BroadcastFact::Failed(reason) = &last {
-            tracing::error!(reason, "broadcast given up");
-        }
-        self.outlets.end(last);
-        let report = self.outlets.report();
-        tracing::info!(?report, "broadcast ended");
-    }
-
-    async fn follow(&mut self, mut studio: Studio) -> End {
-        self.studio_pid.store(studio.pid().unwrap_or(0), Ordering::Release);
-        tracing::debug!(pid = studio.pid(), "studio started");
-        let end = {
-            let writing = studio.to.pass_on(&mut self.stages, &mut self.queues, &self.stop);
-            let reading = self.outlets.listen(&mut studio.from);
-            tokio::pin!(reading);
-            tokio::select! {
-                hangup = &mut reading => End::Died(hangup),
-                written = writing => {
-                    // What the studio still holds, or what a dying one had said before its end.
-                    let hangup = timeout(FINISH_MAX, &mut reading).await.unwrap_or(Hangup::Silent(FINISH_MAX));
-                    match written {
-                        Ok(()) => End::Stopped,
-                        Err(error) if matches!(hangup, Hangup::Silent(_)) => End::Died(Hangup::Socket(error)),
-                        Err(_) => End::Died(hangup),
-                    }
-                }
-            }
-        };
-        self.studio_pid.store(0, Ordering::Release);
-        match studio.leave().await {
-            Ok(status) => tracing::debug!(%status, "studio left"),
-            Err(error) => tracing::warn!(%error, "studio can't be waited for"),
-        }
-        end
     }
 }

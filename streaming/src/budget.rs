@@ -28,6 +28,9 @@ const FULL_HD: f64 = 0.65;
 /// Cores that one encoder takes that comes by RTMP: 720 lines decoded and coded anew.
 const INGEST: f64 = 0.45;
 
+/// Cores that the picture for a meeting's room systems is taken to need: four cameras, put together and coded once.
+const ROOMS: f64 = 0.45;
+
 /// What is measured may grow: another layout, more cameras.
 const HEADROOM: f64 = 1.15;
 
@@ -71,6 +74,8 @@ struct Entry {
     used: f64,
     /// It makes the largest picture, and this tells it to leave that.
     full_hd: Option<CancellationToken>,
+    /// It is what room systems see.
+    is_of_rooms: bool,
 }
 
 /// The pictures a broadcast makes beside the one of 720 lines.
@@ -125,7 +130,10 @@ impl Budget {
         let full_hd = ledger.full_hd && free >= 2.0 * (LARGE + LOW) + FULL_HD;
         let lowered = CancellationToken::new();
         let cost = LARGE + if low { LOW } else { 0.0 } + if full_hd { FULL_HD } else { 0.0 };
-        let room = self.enter(&mut ledger, Entry { cost, used: 0.0, full_hd: full_hd.then(|| lowered.clone()) });
+        let room = self.enter(
+            &mut ledger,
+            Entry { cost, used: 0.0, full_hd: full_hd.then(|| lowered.clone()), is_of_rooms: false },
+        );
         metrics::gauge!("streaming_broadcasts").increment(1);
         let place = Place {
             budget: self.clone(),
@@ -138,13 +146,27 @@ impl Budget {
         Ok((place, room))
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
     /// Room for one encoder more; none where there isn't any.
     pub(crate) fn take_ingest(&self) -> Option<Room> {
         let mut ledger = self.lock();
         if !ledger.admits(INGEST) {
             return None;
         }
-        Some(self.enter(&mut ledger, Entry { cost: INGEST, used: INGEST, full_hd: None }))
+        Some(self.enter(&mut ledger, Entry { cost: INGEST, used: INGEST, full_hd: None, is_of_rooms: false }))
+    }
+
+    /// Room for what a meeting's room systems see; none where there isn't any.
+    pub(crate) fn take_rooms(&self) -> Option<Room> {
+        let mut ledger = self.lock();
+        if !ledger.entries.is_empty() && !ledger.has_room_for(ROOMS) {
+            return None;
+        }
+        Some(self.enter(&mut ledger, Entry { cost: ROOMS, used: ROOMS, full_hd: None, is_of_rooms: true }))
     }
 
     fn enter(&self, ledger: &mut Ledger, entry: Entry) -> Room {
@@ -173,9 +195,13 @@ impl Ledger {
     }
 
     /// Whether there is room for so much more, for which others may have to give way. One always runs, however small or busy the
-    /// machine: it leaves pictures out where it must.
+    /// machine, and whatever room systems see: it leaves pictures out where it must.
     fn admits(&mut self, wanted: f64) -> bool {
-        self.entries.is_empty() || self.has_time_for(wanted) && self.make_room(wanted)
+        self.entries.values().all(|entry| entry.is_of_rooms) || self.has_room_for(wanted)
+    }
+
+    fn has_room_for(&mut self, wanted: f64) -> bool {
+        self.has_time_for(wanted) && self.make_room(wanted)
     }
 
     /// Whether the machine has time for so many cores more, when all that run take what they may come to take.
@@ -370,6 +396,20 @@ mod tests {
         drop(room);
         assert!(budget.take().is_ok());
         drop(place);
+    }
+
+    // product: R1
+    #[test]
+    fn what_room_systems_see_has_its_room_and_keeps_no_livestream_away() {
+        let budget = Budget::new(1, false);
+        let rooms = budget.take_rooms().unwrap();
+        let (place, room) = budget.take().unwrap();
+        assert!(budget.take_rooms().is_none() && budget.take().is_err());
+        drop((place, room));
+        assert!(budget.take_rooms().is_none(), "of one meeting's rooms, and not of all");
+        assert!(budget.take().is_ok());
+        drop(rooms);
+        assert!(budget.take_rooms().is_some());
     }
 
     // product: B2

@@ -91,6 +91,15 @@ impl Studio {
         if let Some(encoder) = encoder {
             arguments.extend([OsStr::new("--encoder"), OsStr::new(encoder)]);
         }
+        Self::start(config, arguments).await
+    }
+
+    /// Makes what room systems see.
+    pub(crate) async fn spawn_for_rooms(config: &StreamingConfig) -> Result<Self, StreamingError> {
+        Self::start(config, vec!["--rooms".as_ref()]).await
+    }
+
+    async fn start<'a>(config: &'a StreamingConfig, mut arguments: Vec<&'a OsStr>) -> Result<Self, StreamingError> {
         let files = [
             ("--font", &config.font),
             ("--logo", &config.logo),
@@ -184,6 +193,7 @@ impl StudioWriter {
                     Err(_) => return self.socket.shutdown().await,
                 },
                 Some(sound) = queues.program.recv() => ToStudio::write_program(&sound, &mut self.pending),
+                Some(track) = queues.wishes.recv() => ToStudio::write_keyframe(track, &mut self.pending),
                 Some(packet) = queues.video.recv() => self.video(&packet),
             }
             // One write for all that waits.

@@ -17,6 +17,7 @@ use crate::{
     Scene,
     captions::{SOUND_MAX, Sound},
     tracks::{VOICES_QUEUE, Voices},
+    wire::Track,
 };
 
 /// Packets on their way to the studio. At six tiles of 150 packets a second it lasts half a second, at sixteen small ones of 60 as long, which outlives
@@ -27,6 +28,9 @@ const VIDEO_QUEUE: usize = 512;
 /// Frames of sound on their way to the studio: half a second, for the same reason.
 const PROGRAM_QUEUE: usize = 25;
 
+/// Wishes for key frames on their way to the studio: one of each size. More would be the same.
+const WISHES_QUEUE: usize = 2;
+
 /// Where a meeting's media worker puts what the audience sees and hears. Clones feed the same broadcast; what is fed
 /// after its end is dropped.
 #[derive(Clone)]
@@ -34,6 +38,7 @@ pub struct Feed {
     shown: Arc<RwLock<HashMap<(ParticipantId, TrackKind), u32>>>,
     video: mpsc::Sender<VideoPacket>,
     program: mpsc::Sender<Box<Frame>>,
+    wishes: mpsc::Sender<Track>,
     /// Where captions are made of it.
     captions: Option<mpsc::Sender<Sound>>,
     /// Where each voice is kept by itself, and how many ticks there were.
@@ -73,6 +78,12 @@ impl Feed {
         }
     }
 
+    /// Who sees what the studio makes for room systems needs a picture of this size that needs no other.
+    pub fn want_keyframe(&self, is_large: bool) {
+        // One that finds no room is asked for again.
+        let _ = self.wishes.try_send(if is_large { Track::Video } else { Track::Low });
+    }
+
     /// Each voice is wanted by itself as well.
     #[must_use]
     pub fn wants_tracks(&self) -> bool {
@@ -93,11 +104,12 @@ impl Feed {
     pub(crate) fn new(captions: bool, tracks: bool) -> (Self, FeedQueues, Ears) {
         let (video, video_queue) = mpsc::channel(VIDEO_QUEUE);
         let (program, program_queue) = mpsc::channel(PROGRAM_QUEUE);
+        let (wishes, wished) = mpsc::channel(WISHES_QUEUE);
         let (captions, sound) = captions.then(|| mpsc::channel(SOUND_MAX)).unzip();
         let (tracks, voices) = tracks.then(|| mpsc::channel(VOICES_QUEUE)).unzip();
         let tracks = tracks.map(|tracks| (tracks, Arc::default()));
-        let feed = Self { shown: Arc::default(), video, program, captions, tracks };
-        (feed, FeedQueues { video: video_queue, program: program_queue }, Ears { sound, voices })
+        let feed = Self { shown: Arc::default(), video, program, wishes, captions, tracks };
+        (feed, FeedQueues { video: video_queue, program: program_queue, wishes: wished }, Ears { sound, voices })
     }
 
     /// Only these tracks are let through from now on, for a picture of so many lines.
@@ -133,6 +145,7 @@ pub(crate) struct VideoPacket {
 pub(crate) struct FeedQueues {
     pub(crate) video: mpsc::Receiver<VideoPacket>,
     pub(crate) program: mpsc::Receiver<Box<Frame>>,
+    pub(crate) wishes: mpsc::Receiver<Track>,
 }
 
 impl FeedQueues {
@@ -140,6 +153,7 @@ impl FeedQueues {
     pub(crate) fn clear(&mut self) {
         while self.video.try_recv().is_ok() {}
         while self.program.try_recv().is_ok() {}
+        while self.wishes.try_recv().is_ok() {}
     }
 }
 

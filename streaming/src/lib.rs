@@ -5,6 +5,8 @@
 //! segments here (`hls`) and served from memory by the [`Origin`]. The media worker puts packets into a [`Feed`],
 //! whoever runs the meeting says by [`Broadcast::show`] what is seen, and listens to [`BroadcastFact`]s.
 //!
+//! A [`RoomView`] does the same for a meeting's room systems, at once and without sound; nothing of it is kept.
+//!
 //! HTTP belongs to `api`, composing to `studio`, which shares nothing with this crate but [`wire`] and [`cadence`].
 
 mod broadcast;
@@ -15,6 +17,7 @@ mod child;
 mod feed;
 mod hls;
 mod ingest;
+mod life;
 mod moving;
 mod ogg;
 mod origin;
@@ -23,6 +26,7 @@ mod patience;
 mod push;
 mod recording;
 mod recordings;
+mod rooms;
 mod scene;
 mod shelf;
 mod spool;
@@ -46,8 +50,10 @@ pub use recording::RecordingFailed;
 pub use recordings::{
     Film, NewRecording, RecordedTrack, Recording, RecordingConfig, RecordingNews, Recordings, Removed, StoredFilm,
 };
+pub use rooms::{RoomPicture, RoomView};
 pub use scene::{Scene, Tile, TileKind};
 pub use storage::{Storage, StorageConfig, StorageError};
+pub use wire::RoomRates;
 
 /// What broadcasts need of this machine.
 #[derive(Debug, Clone, Default)]

@@ -13,11 +13,12 @@ use tokio::{
 };
 
 use crate::{
-    BroadcastFact, Origin, StreamingConfig,
+    BroadcastFact, Origin, StreamingConfig, StreamingError,
     broadcast::FACTS_QUEUE,
-    budget::{Burden, Place, Rungs},
-    child::{Hangup, StudioReader},
+    budget::{Burden, Place},
+    child::{Hangup, Studio, StudioReader},
     hls::Packager,
+    life::Product,
     push::Pusher,
     recording::{Recorder, RecordingFailed},
     shelf::Shelf,
@@ -105,19 +106,19 @@ impl Outlets {
             report,
         }
     }
+}
 
-    /// What the last studio did.
-    pub(crate) fn report(&self) -> Report {
+impl Product for Outlets {
+    fn report(&self) -> Report {
         self.report
     }
 
-    /// What the next studio is to make.
-    pub(crate) fn rungs(&self) -> Rungs {
-        self.place.rungs()
+    async fn start(&self, software: bool) -> Result<Studio, StreamingError> {
+        let encoder = if software { Some("software") } else { self.config.encoder.as_deref() };
+        Studio::spawn(&self.config, self.place.rungs(), encoder).await
     }
 
-    /// Passes on what a studio makes, until it is gone.
-    pub(crate) async fn listen(&mut self, studio: &mut StudioReader) -> Hangup {
+    async fn listen(&mut self, studio: &mut StudioReader) -> Hangup {
         loop {
             let said = tokio::select! {
                 said = studio.next() => said,
@@ -171,6 +172,33 @@ impl Outlets {
         }
     }
 
+    fn studio_died(&mut self) {
+        self.heard = None;
+        if let Some(published) = &mut self.published {
+            published.shelf.change(Packager::end_run);
+            published.live = false;
+        }
+        let ended = self.recorder.as_ref().map(Recorder::run_ended);
+        self.recorded(ended);
+        self.pushers.values().for_each(Pusher::run_ended);
+        self.formats.clear();
+        self.started = None;
+        self.report = Report::default();
+        self.tell(BroadcastFact::Restarting);
+    }
+
+    fn end(&mut self, last: BroadcastFact) {
+        while let Ok(order) = self.orders.try_recv() {
+            self.carry_out(order);
+        }
+        self.unpublish();
+        self.recorder = None;
+        self.pushers.clear();
+        self.tell(last);
+    }
+}
+
+impl Outlets {
     fn measure(&mut self, cpu_ms: u64) {
         let now = Instant::now();
         let used = cpu_ms.saturating_sub(self.report.cpu_ms) as f64 / 1e3;
@@ -187,31 +215,6 @@ impl Outlets {
         metrics::counter!("streaming_lowered_total").increment(1);
         self.place.lower();
         self.stage.send_modify(|stage| stage.full_hd = false);
-    }
-
-    pub(crate) fn studio_died(&mut self) {
-        self.heard = None;
-        if let Some(published) = &mut self.published {
-            published.shelf.change(Packager::end_run);
-            published.live = false;
-        }
-        let ended = self.recorder.as_ref().map(Recorder::run_ended);
-        self.recorded(ended);
-        self.pushers.values().for_each(Pusher::run_ended);
-        self.formats.clear();
-        self.started = None;
-        self.report = Report::default();
-        self.tell(BroadcastFact::Restarting);
-    }
-
-    pub(crate) fn end(&mut self, last: BroadcastFact) {
-        while let Ok(order) = self.orders.try_recv() {
-            self.carry_out(order);
-        }
-        self.unpublish();
-        self.recorder = None;
-        self.pushers.clear();
-        self.tell(last);
     }
 
     fn carry_out(&mut self, order: Order) {

@@ -8,6 +8,7 @@
 //! to the studio     1 stage    JSON of Stage
 //!                   2 video    participant (128) | kind (8) | codec (8) | RTP packet
 //!                   3 program  20 ms of mono sound at 48 kHz, 960 samples of 16 bits
+//!                   4 key frame  track (8)
 //! from the studio  16 video format  track (8) | width (16) | height (16) | AVCDecoderConfigurationRecord (ISO 14496-15)
 //!                  17 sound format  rate (32) | channels (8) | AudioSpecificConfig (ISO 14496-3)
 //!                  18 unit     track (8) | key frame (8) | presentation time in ns (64) | coded picture or sound
@@ -61,6 +62,25 @@ pub struct Stage {
     pub scene: Scene,
     /// On a large picture, where the studio was started for one. Once it isn't, it stays so.
     pub full_hd: bool,
+    /// Of a studio for room systems, what it is to make.
+    pub rooms: RoomRates,
+}
+
+/// The pictures that room systems are sent, each with its thousands of bits a second; one of 0 is not made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomRates {
+    /// 720 lines: [`Track::Video`].
+    pub large_kbit: u32,
+    /// 360 lines: [`Track::Low`].
+    pub small_kbit: u32,
+}
+
+impl RoomRates {
+    /// Of the large one, or of the small one.
+    #[must_use]
+    pub fn of(self, is_large: bool) -> u32 {
+        if is_large { self.large_kbit } else { self.small_kbit }
+    }
 }
 
 /// Said to the studio.
@@ -83,6 +103,8 @@ pub enum ToStudio {
     },
     /// The next 20 ms of all voices.
     Program(Vec<i16>),
+    /// The next picture of this track is to need no other; said to studios for room systems.
+    Keyframe(Track),
 }
 
 /// Said by the studio.
@@ -252,6 +274,7 @@ impl ToStudio {
     const VIDEO: u8 = 2;
     const LEAD_UNKNOWN: i16 = i16::MIN;
     const PROGRAM: u8 = 3;
+    const KEYFRAME: u8 = 4;
 
     /// Appends a stage to `out`.
     pub fn write_stage(stage: &Stage, out: &mut Vec<u8>) {
@@ -284,6 +307,11 @@ impl ToStudio {
         });
     }
 
+    /// Appends a wish to `out`.
+    pub fn write_keyframe(track: Track, out: &mut Vec<u8>) {
+        frame(Self::KEYFRAME, out, |out| out.push(track.number()));
+    }
+
     /// Reads a frame without its length.
     pub fn read(mut frame: Bytes) -> Result<Self, WireError> {
         let tag = frame.try_get_u8().map_err(|_| WireError::Short { tag: 0 })?;
@@ -307,6 +335,7 @@ impl ToStudio {
                 Ok(Self::Program(frame.as_chunks::<2>().0.iter().map(|bytes| i16::from_be_bytes(*bytes)).collect()))
             }
             Self::PROGRAM => Err(WireError::Short { tag }),
+            Self::KEYFRAME => Ok(Self::Keyframe(Track::read(tag, &mut frame)?)),
             other => Err(WireError::Tag(other)),
         }
     }
@@ -621,7 +650,8 @@ mod tests {
         let kind = TileKind::Video(TrackKind::Screen);
         let tile = Tile { participant: who(), name: "李雷".to_owned(), kind, speaking: true, phone: true };
         let scene = Scene { layout: model::Layout::Gallery, tiles: vec![tile] };
-        let stage = Stage { title: "例会".to_owned(), scene, full_hd: true };
+        let rooms = RoomRates { large_kbit: 2_000, small_kbit: 0 };
+        let stage = Stage { title: "例会".to_owned(), scene, full_hd: true, rooms };
         let packet = RtpPacket {
             payload_type: PAYLOAD_TYPE,
             marker: true,
@@ -637,6 +667,7 @@ mod tests {
         ToStudio::write_stage(&stage, &mut out);
         ToStudio::write_video((who(), TrackKind::Camera), Some(-40), VideoCodec::Vp8, &packet, &mut out);
         ToStudio::write_program(&loud, &mut out);
+        ToStudio::write_keyframe(Track::Low, &mut out);
         let read: Vec<_> = frames(&out).into_iter().map(|frame| ToStudio::read(frame).unwrap()).collect();
 
         assert_eq!(read[0], ToStudio::Stage(stage));
@@ -644,6 +675,7 @@ mod tests {
         assert_eq!((*participant, *kind, *lead, *codec), (who(), TrackKind::Camera, Some(-40), VideoCodec::Vp8));
         assert_eq!(RtpPacket::parse(rtp).unwrap(), packet);
         let ToStudio::Program(samples) = &read[2] else { panic!("{:?}", read[2]) };
+        assert_eq!(read[3], ToStudio::Keyframe(Track::Low));
         assert_eq!((samples.len(), &samples[..4]), (FRAME_SAMPLES, &[32_767, -16_384, 32_767, 0][..]));
     }
 
@@ -680,7 +712,21 @@ mod tests {
             assert!(ToStudio::read(Bytes::from_static(bytes)).is_err(), "{bytes:?}");
             assert!(FromStudio::read(Bytes::from_static(bytes)).is_err(), "{bytes:?}");
         };
-        for bytes in [&[][..], &[0], &[1, b'{'], &[2, 0], &[3, 0], &[16], &[17, 0], &[18, 9, 0], &[19], &[20], &[99]] {
+        for bytes in [
+            &[][..],
+            &[0],
+            &[1, b'{'],
+            &[2, 0],
+            &[3, 0],
+            &[4],
+            &[4, 9],
+            &[16],
+            &[17, 0],
+            &[18, 9, 0],
+            &[19],
+            &[20],
+            &[99],
+        ] {
             check(bytes);
         }
         assert!(read_frame(&mut &[0xff; 8][..]).is_err());

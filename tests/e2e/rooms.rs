@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -107,6 +107,116 @@ fn what_a_room_system_shows_is_in_the_livestream() -> Result<()> {
 /// Of a description, the m-line of pictures.
 fn video_line(reply: &Reply) -> Result<&str> {
     reply.text.lines().find(|line| line.starts_with("m=video")).context("a line")
+}
+
+// product: R1, R3, P7
+#[test]
+fn a_room_system_sees_the_meeting_and_shows_itself_however_it_encrypts() -> Result<()> {
+    let server = Server::start()?;
+    let mut host = Browser::start(700.0, Colour::Blue)?;
+    host.login(server.web, "host", "Huitong-2026")?;
+    host.join(server.web, &server.meeting, "韩梅梅", "")?;
+    for more in ["", ";mediaenc=srtp-mand", ";mediaenc=dtls_srtp"] {
+        let mut room = Baresip::start_room("13812345678", "h264", RED, more)?;
+        room.dial(&server.meeting, server.sip, "udp")?;
+        room.enter(&server.password)?;
+        host.see_colour(PICTURE, Colour::Red)?;
+        // The other one alone: not itself.
+        room.see_colour(Colour::Blue)?;
+        room.hang_up()?;
+        host.until("!document.querySelector('[data-testid=tile][data-via=phone]')")?;
+    }
+    Ok(())
+}
+
+// product: R1, P4
+#[test]
+fn a_room_system_chooses_by_its_keys_how_it_sees_the_meeting() -> Result<()> {
+    let (server, _host) = server()?;
+    let mut guest = Browser::start(1_100.0, Colour::Green)?;
+    guest.join(server.web, &server.meeting, "李雷", &server.password)?;
+    let mut room = Baresip::start_room("13812345678", "h264", RED, "")?;
+    room.dial(&server.meeting, server.sip, "udp")?;
+    room.enter(&server.password)?;
+    let is_one_large = |seen| Colour::Blue.is(seen) || Colour::Green.is(seen);
+    // Each has a quarter of the picture.
+    let are_alike = |[_, green, blue]: [f32; 3]| green.min(blue) > 40.0 && (green - blue).abs() < 40.0;
+    room.see_such("one of them large", is_one_large)?;
+    room.press("*8")?;
+    room.see_such("both alike", are_alike)?;
+    for _ in ["picture in picture", "speaker"] {
+        room.press("*8")?;
+        room.see_such("one of them large", is_one_large)?;
+    }
+    room.hang_up().map(drop)
+}
+
+/// Takes what is sent to a room's camera port until a parameter set of a sequence comes, which a key frame begins with: its numbers. All of it
+/// is NAL units as they are.
+fn until_keyframe(screen: &UdpSocket) -> Result<(Ssrc, u16)> {
+    let mut bytes = [0; 2_048];
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let length = screen.recv(&mut bytes).context("pictures come")?;
+        anyhow::ensure!(Instant::now() < deadline, "no key frame comes");
+        // Reports share the port.
+        if matches!(bytes[1], 192..=223) {
+            continue;
+        }
+        let packet = RtpPacket::parse(&bytes[..length])?;
+        let kind = packet.payload[0] & 0x1f;
+        anyhow::ensure!(packet.payload_type == 97 && (1..24).contains(&kind), "{packet:?}");
+        if kind == 7 {
+            return Ok((packet.ssrc, packet.seq));
+        }
+    }
+}
+
+// product: R1, R3; RFC 6184 §6.2, RFC 3264 §8.4, RFC 4585 §6.3.1, RFC 5168
+#[test]
+fn a_room_that_takes_whole_units_alone_sees_the_meeting_and_has_key_frames_as_it_asks() -> Result<()> {
+    let server = Server::start()?;
+    let mut phone = RawPhone::new(server.sip, Ipv4Addr::LOCALHOST)?;
+    let screen = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    screen.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let offer = |phone: &RawPhone, direction: &str| -> Result<String> {
+        Ok(format!(
+            "{}m=video {} RTP/AVPF 97\r\nb=TIAS:600000\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 profile-level-id=42e01e\r\n\
+             a=rtcp-mux\r\na=rtcp-fb:97 nack pli\r\na={direction}\r\n",
+            phone.description()?,
+            screen.local_addr()?.port()
+        ))
+    };
+    let reply = phone.call(&format!("{}**{}", server.meeting, server.password), &offer(&phone, "recvonly")?, "")?;
+    let video = &reply.text[reply.text.find("m=video").context("a line")?..];
+    assert!(video.contains("packetization-mode=0") && video.contains("a=sendonly"), "{video}");
+    let port: u16 = video_line(&reply)?.split(' ').nth(1).context("a port")?.parse()?;
+    let to = tag(&reply);
+    phone.press(&to, "1")?;
+    let (ssrc, first) = until_keyframe(&screen)?;
+
+    let wish =
+        "<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>";
+    phone.send("INFO", &to, "Content-Type: application/media_control+xml\r\n", wish)?;
+    assert_eq!(phone.answer()?.code, 200);
+    let (same, second) = until_keyframe(&screen)?;
+    let pli = [&[0x81, 206, 0, 2, 0, 0, 0, 9][..], &ssrc.0.to_be_bytes()].concat();
+    screen.send_to(&pli, (Ipv4Addr::LOCALHOST, port))?;
+    let (_, third) = until_keyframe(&screen)?;
+    assert!(ssrc == same && first != second && second != third, "{first} {second} {third}");
+
+    // It looks away, and again: its stream goes on from a key frame.
+    for (direction, answered) in [("inactive", "inactive"), ("recvonly", "sendonly")] {
+        phone.send("INVITE", &to, "", &offer(&phone, direction)?)?;
+        let reply = phone.answer()?;
+        let video = &reply.text[reply.text.find("m=video").context("a line")?..];
+        assert!(video.contains(&format!("a={answered}\r\n")), "{video}");
+        phone.acknowledge(&reply, "")?;
+    }
+    assert_eq!(until_keyframe(&screen)?.0, ssrc);
+    phone.send("BYE", &to, "", "")?;
+    assert_eq!(phone.answer()?.code, 200);
+    Ok(())
 }
 
 // product: R1, R3; RFC 3264 §8, RFC 5168

@@ -153,7 +153,7 @@ impl World {
                 | Event::Answered(call, _) => {
                     assert!(!self.over.contains(&call), "{call:?} is over");
                 }
-                Event::Responded(..) | Event::Registered(_) => {}
+                Event::KeyframeWanted(_) | Event::Responded(..) | Event::Registered(_) => {}
             }
         }
         while let Some(transmit) = self.endpoint.poll_transmit() {

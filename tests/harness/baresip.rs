@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use mixer::tones::{amplitude, sine};
 use tempfile::TempDir;
 
-use crate::server::last_words;
+use crate::{browser::Colour, server::last_words};
 
 const RATE: u32 = 48_000;
 
@@ -206,12 +206,52 @@ impl Baresip {
             bail!("there is no picture");
         }
         let video = format!(
-            "module avcodec.so\nmodule avformat.so\nmodule vp8.so\nmodule fakevideo.so\nvideo_source avformat,{}\nvideo_display fakevideo\nvideo_size 640x360\n\
+            "module avcodec.so\nmodule avformat.so\nmodule vp8.so\nmodule fakevideo.so\nmodule snapshot.so\nvideo_source avformat,{}\nvideo_display fakevideo\nvideo_size 640x360\n\
              video_bitrate 600000\nvideo_fps 15\n",
             picture.display()
         );
         let more = format!(";regint=0;video_codecs={format}{more}");
         Self::start_in(folder, number, "127.0.0.1", Codec::Pcma, tone(900.0, RATE), &more, &video)
+    }
+
+    /// Waits until the picture that a room system receives has this colour, all in all.
+    pub fn see_colour(&mut self, colour: Colour) -> Result<()> {
+        self.see_such(&format!("{colour:?}"), |seen| colour.is(seen))
+    }
+
+    /// Waits until the mean colour of what it receives is as wished.
+    pub fn see_such(&mut self, what: &str, wish: impl Fn([f32; 3]) -> bool) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut last = None;
+        while Instant::now() < deadline {
+            last = self.seen()?;
+            if last.is_some_and(&wish) {
+                return Ok(());
+            }
+        }
+        bail!("the room sees {last:?}, not {what}")
+    }
+
+    /// Keeps the picture that a room system receives, for people to look at.
+    pub fn snapshot(&mut self, path: &Path) -> Result<()> {
+        self.command("snapshot_recv", &path.display().to_string())?;
+        self.talk(Duration::from_millis(500))
+    }
+
+    /// The mean colour of what a room system receives now; none while nothing comes.
+    fn seen(&mut self) -> Result<Option<[f32; 3]>> {
+        let path = self.folder.path().join("seen.png");
+        let _ = fs::remove_file(&path);
+        self.snapshot(&path)?;
+        let decoded = Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(&path)
+            .args(["-vf", "scale=1:1:flags=area", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"])
+            .output()
+            .context("ffmpeg doesn't start; scripts/setup.sh test installs it")?;
+        // It is written while the phone goes on: a part of a file is none yet.
+        let [red, green, blue] = decoded.stdout[..] else { return Ok(None) };
+        Ok(Some([red, green, blue].map(f32::from)))
     }
 
     fn command(&mut self, command: &str, params: &str) -> Result<()> {

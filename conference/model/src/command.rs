@@ -508,6 +508,9 @@ pub enum Action {
         /// They come.
         on: bool,
     },
+    /// A room system sees the meeting put together otherwise, and so do all of them (P4). Not from the wire.
+    #[serde(skip)]
+    OtherRoomLayout,
     /// Nothing comes from a telephone any more, be it sound or reports, or it comes again. Not from the wire.
     #[serde(skip)]
     Stalled {

@@ -507,6 +507,18 @@ pub enum Layout {
     PictureInPicture,
 }
 
+impl Layout {
+    /// The one after it, and after the last the first.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Speaker => Self::Gallery,
+            Self::Gallery => Self::PictureInPicture,
+            Self::PictureInPicture => Self::Speaker,
+        }
+    }
+}
+
 /// How a livestream does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]

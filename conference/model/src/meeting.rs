@@ -45,6 +45,8 @@ pub struct Meeting {
     broadcast: Option<BroadcastView>,
     /// What was chosen last: for a recording, and for the next livestream.
     layout: Layout,
+    /// Another one of room systems, once one of them has chosen.
+    room_layout: Option<Layout>,
     /// Targets it was pushed to in its life.
     pushes_ever: u32,
     tries: Tries,
@@ -137,6 +139,7 @@ impl Meeting {
             seq: 0,
             broadcast: None,
             layout: Layout::default(),
+            room_layout: None,
             pushes_ever: 0,
             tries: Tries::default(),
             banned: BTreeSet::new(),
@@ -639,6 +642,12 @@ impl Meeting {
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// How room systems see it: as livestreams do, until one of them has chosen.
+    #[must_use]
+    pub fn room_layout(&self) -> Layout {
+        self.room_layout.unwrap_or(self.layout)
     }
 
     fn start_broadcast(&mut self, id: BroadcastId) -> Vec<Effect> {

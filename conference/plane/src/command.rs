@@ -12,7 +12,7 @@ use leg::{LegConfig, LegStats, PictureSettings};
 use media::{Clip, MediaPacket, TrackKind};
 use mixer::{PlayId, Recording};
 use model::{LineTrouble, MeetingId, ParticipantId};
-use streaming::Feed;
+use streaming::{Feed, RoomPicture, RoomRates};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{Freezes, PlaneError, Quality, Shown, legs::LegSlot, ports::RtpSockets, worker::PeerRole};
@@ -81,6 +81,13 @@ pub enum MeetingFact {
         /// He will have noticed.
         poor: bool,
     },
+    /// Other room systems see the meeting than before, or at other rates.
+    RoomsSee {
+        /// Of the pictures that are made for them; none is, where both are 0.
+        rates: RoomRates,
+        /// The one that does, where it is one alone.
+        alone: Option<ParticipantId>,
+    },
     /// A subscriber's slots carry other participants than before.
     Slots {
         /// The subscriber.
@@ -88,6 +95,15 @@ pub enum MeetingFact {
         /// All of his slots.
         slots: Vec<SlotAssigned>,
     },
+}
+
+/// For whom a meeting's pictures are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Of a livestream, or a recording.
+    Viewers,
+    /// Room systems, which have their sound by their calls.
+    Rooms,
 }
 
 /// What one receiving m-line carries.
@@ -254,9 +270,15 @@ pub(crate) enum MeetingCommand {
     #[cfg(test)]
     Panic,
     StartFeed {
+        audience: Audience,
         feed: Feed,
     },
-    StopFeed,
+    StopFeed {
+        audience: Audience,
+    },
+    Composed {
+        picture: RoomPicture,
+    },
     RequestKeyframe {
         participant: ParticipantId,
         kind: TrackKind,
@@ -290,6 +312,8 @@ pub(crate) enum LegCommand {
     SetPictures {
         settings: Option<Box<PictureSettings>>,
     },
+    /// He needs a key frame of what he is sent.
+    KeyframeWanted,
     IgnoreTones {
         unless_used: bool,
     },

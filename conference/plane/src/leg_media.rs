@@ -88,6 +88,11 @@ impl LegMedia {
         self.tell(LegCommand::IgnoreTones { unless_used });
     }
 
+    /// He has asked for a key frame of what he is sent, otherwise than by RTCP (RFC 5168).
+    pub fn keyframe_wanted(&self) {
+        self.tell(LegCommand::KeyframeWanted);
+    }
+
     /// Keeps what the caller says from now on, three seconds at most: [`LegFact::RecordingFull`] is told then.
     ///
     /// [`LegFact::RecordingFull`]: crate::LegFact::RecordingFull

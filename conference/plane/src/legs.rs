@@ -225,8 +225,8 @@ pub(crate) struct LegSlot {
     pub(crate) leg: Option<Leg>,
     /// Of a room system.
     pub(crate) pictures: Option<Box<Pictures>>,
-    /// What came before was meant for nobody.
-    started: Instant,
+    /// What came before was meant for nobody; times in reports are counted from there.
+    pub(crate) started: Instant,
     pub(crate) place: Place,
     /// Of the meeting, to him.
     pub(crate) volume: f32,

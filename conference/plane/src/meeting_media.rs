@@ -5,11 +5,11 @@ use std::sync::Arc;
 use leg::LegStats;
 use media::{MediaPacket, TrackKind};
 use model::{MeetingId, ParticipantId};
-use streaming::Feed;
+use streaming::{Feed, RoomPicture};
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    Freezes, LegId, Plane, PlaneError, Quality, Shown,
+    Audience, Freezes, LegId, Plane, PlaneError, Quality, Shown,
     command::{Command, LegCommand, MeetingCommand, Reply, SeatLeg},
     worker::PeerRole,
 };
@@ -135,14 +135,20 @@ impl MeetingMedia {
         stats
     }
 
-    /// Hands the program sound and all pictures to a broadcast.
-    pub fn start_feed(&self, feed: Feed) {
-        self.tell(MeetingCommand::StartFeed { feed });
+    /// Hands all pictures to a studio, and to that of viewers the program sound.
+    pub fn start_feed(&self, audience: Audience, feed: Feed) {
+        self.tell(MeetingCommand::StartFeed { audience, feed });
     }
 
     /// Ends what [`Self::start_feed`] began.
-    pub fn stop_feed(&self) {
-        self.tell(MeetingCommand::StopFeed);
+    pub fn stop_feed(&self, audience: Audience) {
+        self.tell(MeetingCommand::StopFeed { audience });
+    }
+
+    /// Sends a picture that was made for room systems to those that see the meeting. Waits for room.
+    pub async fn send_composed(&self, picture: RoomPicture) -> Result<(), PlaneError> {
+        let command = MeetingCommand::Composed { picture };
+        self.plane.worker(self.worker).send_unhurried(Command::Meeting { id: self.id, command }).await
     }
 
     /// Asks the sender of a picture for a key frame; more than two a second are one.

@@ -1,5 +1,5 @@
 //! The pictures of room systems: a pair of sockets beside their sound's, read once a tick at their meeting's turn. What comes is their
-//! camera track, as a browser's is.
+//! camera track, as a browser's is; what goes there is in `room/composed`.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use leg::{Component, KeyframeAsked, PictureLeg, PictureSettings, PictureStats};
+use leg::{Component, KeyframeAsked, PictureLeg, PicturePiece, PictureSettings, PictureStats, Sends};
 use media::{MediaPacket, Ssrc, TrackKind};
 use model::ParticipantId;
 use sfu::{Layer, Sfu};
@@ -58,16 +58,21 @@ impl Pictures {
         Self { rtp, rtcp, leg: None, started: now, renewed: false }
     }
 
-    /// As was agreed on now; none where there are to be none.
-    pub(crate) fn set(&mut self, settings: Option<PictureSettings>, now: Instant) {
+    /// As was agreed on now; none where there are to be none. The times of the call are counted from `epoch`.
+    pub(crate) fn set(&mut self, settings: Option<PictureSettings>, epoch: Instant, now: Instant) {
         match (settings, &mut self.leg) {
             (None, leg) => *leg = None,
             (Some(settings), Some(leg)) => leg.reconfigure(settings, now),
             (Some(settings), None) => {
-                self.leg = Some(PictureLeg::new(settings, Ssrc(rand::random()), now));
+                self.leg = Some(PictureLeg::new(settings, Ssrc(rand::random()), epoch, now));
                 (self.started, self.renewed) = (now, true);
             }
         }
+    }
+
+    /// He needs one, by his signalling.
+    pub(crate) fn keyframe_wanted(&mut self) {
+        self.leg.iter_mut().for_each(PictureLeg::keyframe_wanted);
     }
 
     pub(crate) fn stats(&self) -> Option<PictureStats> {
@@ -115,6 +120,28 @@ impl Legs {
         let (receiver, out) = (&mut self.receiver, &mut self.out);
         if catch_unwind(AssertUnwindSafe(|| pictures.read(receiver, with_rtcp, out, take))).is_err() {
             self.broken.push(id);
+        }
+    }
+
+    /// What a leg's peer is to be sent of pictures, where anything.
+    pub(crate) fn sends_pictures(&mut self, id: LegId) -> Option<Sends> {
+        let now = self.receiver.now();
+        self.slots.get_mut(&id)?.pictures.as_mut()?.leg.as_mut()?.sends(now)
+    }
+
+    /// It needs a key frame of that.
+    pub(crate) fn wants_keyframe(&self, id: LegId) -> bool {
+        let pictures = self.slots.get(&id).and_then(|slot| slot.pictures.as_ref());
+        pictures.and_then(|pictures| pictures.leg.as_ref()).is_some_and(PictureLeg::wants_keyframe)
+    }
+
+    /// Sends it a packet.
+    pub(crate) fn send_picture(&mut self, id: LegId, piece: &PicturePiece) {
+        let Some(pictures) = self.slots.get_mut(&id).and_then(|slot| slot.pictures.as_mut()) else { return };
+        let Some(leg) = &mut pictures.leg else { return };
+        self.out.clear();
+        if let Some(to) = leg.send(piece, &mut self.out) {
+            count(&pictures.rtp.send_to(&self.out, to));
         }
     }
 

@@ -11,7 +11,6 @@ use media::{AudioCodec, AudioLevel, Codec, MediaPacket, TrackKind};
 use mixer::{Incoming, LineCare, LineEvent, Mixer, Playing, SeatConfig, SeatKey, SeatMap, Speakers};
 use model::{LineTrouble, MeetingId, ParticipantId};
 use sfu::{Delivery, Layer, PeerKey, Sfu, Slot, SourceId, forward};
-use streaming::Feed;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -30,9 +29,14 @@ use crate::{
 /// How often it is looked who still waits for a key frame: the request, or the key frame, may have been lost.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
+mod composed;
 mod networks;
 mod receivers;
 mod senders;
+mod studios;
+
+use composed::Composed;
+use studios::Studios;
 
 pub(crate) struct Room {
     id: MeetingId,
@@ -45,9 +49,8 @@ pub(crate) struct Room {
     pub(crate) routes: HashMap<SourceId, Vec<(PeerKey, usize)>>,
     /// What has come and was not forwarded yet, by source.
     pending: BTreeMap<SourceId, Vec<(Layer, Arc<MediaPacket>)>>,
-    feed: Option<Feed>,
-    /// What the studio gets: of each camera the layer that fits its tile, as one stream.
-    feed_tracks: HashMap<SourceId, forward::Rewriter>,
+    studios: Studios,
+    composed: Composed,
     /// What viewers hear, while there are any.
     pub(crate) stage: Option<Stage>,
     members_ever: u64,
@@ -183,8 +186,8 @@ impl Room {
             members: BTreeMap::new(),
             routes: HashMap::new(),
             pending: BTreeMap::new(),
-            feed: None,
-            feed_tracks: HashMap::new(),
+            studios: Studios::default(),
+            composed: Composed::default(),
             stage: None,
             members_ever: 0,
             numbers: HashMap::new(),
@@ -374,7 +377,7 @@ impl Room {
             self.look_for_viewers();
         }
         for kind in TrackKind::ALL {
-            self.feed_tracks.remove(&member.source(kind));
+            self.studios.forget(member.source(kind));
             self.pending.remove(&member.source(kind));
         }
         self.stale = true;
@@ -421,24 +424,6 @@ impl Room {
         self.tell(MeetingFact::Disconnected(participant));
     }
 
-    pub(crate) fn start_feed(&mut self, feed: Feed) {
-        self.set_program(true, feed.wants_tracks());
-        self.feed = Some(feed);
-    }
-
-    pub(crate) fn stop_feed(&mut self) {
-        self.set_program(false, false);
-        self.feed = None;
-        self.feed_tracks.clear();
-    }
-
-    fn set_program(&mut self, wanted: bool, tracks: bool) {
-        if let Some(main) = self.parts.get_mut(&MAIN) {
-            main.mixer.set_program(wanted);
-            main.mixer.set_tracks(tracks);
-        }
-    }
-
     pub(crate) fn connected(&mut self, participant: ParticipantId, role: PeerRole) {
         let Some(member) = self.members.get_mut(&participant) else { return };
         if let Some(subscriber) = member.subscriber.as_mut().filter(|_| role == PeerRole::Subscriber) {
@@ -465,14 +450,6 @@ impl Room {
         }
     }
 
-    /// The studio needs one.
-    pub(crate) fn want_keyframe(&mut self, participant: ParticipantId, kind: TrackKind, now: Instant) {
-        let Some((member, feed)) = self.members.get(&participant).zip(self.feed.as_ref()) else { return };
-        let track = &member.tracks[kind as usize];
-        let enough = track.enough(feed.height(participant, kind).unwrap_or_default());
-        self.wanting.insert((member.source(kind), track.best(enough, now).unwrap_or_default()));
-    }
-
     /// A subscriber lost a picture.
     pub(crate) fn keyframe_wanted(&mut self, subscriber: ParticipantId, slot: usize) {
         let sent = || self.members.get(&subscriber)?.subscriber.as_ref()?.source(slot);
@@ -490,8 +467,7 @@ impl Room {
                     self.wanting.extend(source.zip(sfu.waits_for_keyframe(subscriber.peer, slot)));
                 }
             }
-            let studio = self.feed_tracks.iter();
-            self.wanting.extend(studio.filter_map(|(source, track)| Some((*source, track.waits_for_keyframe()?))));
+            self.wanting.extend(self.studios.waiting());
         }
         for (source, layer) in std::mem::take(&mut self.wanting) {
             let Some((participant, kind)) = self.find(source) else { continue };
@@ -553,21 +529,12 @@ impl Room {
                     // Whoever waited for one has it.
                     self.wanting.remove(&(source, layer));
                 }
-                if let Some(feed) = self.feed.as_ref().filter(|_| member.part == MAIN) {
-                    let studio = self.feed_tracks.entry(source).or_default();
-                    let track = &member.tracks[kind as usize];
-                    if let Some(needed) = feed_studio(
-                        feed,
-                        (participant, kind),
-                        (source, layer),
-                        track,
-                        member.lead(),
-                        studio,
-                        &packet,
-                        now,
-                    ) {
+                if member.part == MAIN {
+                    let (track, lead) = (&member.tracks[kind as usize], member.lead());
+                    let of = (participant, kind, source);
+                    self.studios.feed(of, layer, track, lead, &packet, now, |needed| {
                         self.wanting.insert((source, needed));
-                    }
+                    });
                 }
             }
         }
@@ -629,7 +596,7 @@ impl Room {
             if let (MAIN, Some(stage)) = (*number, &mut self.stage) {
                 mix = stage.packet(tick, self.ticks);
             }
-            if let (MAIN, Some(feed), Some(frame)) = (*number, &self.feed, &tick.program) {
+            if let (MAIN, Some(feed), Some(frame)) = (*number, self.studios.of_viewers(), &tick.program) {
                 feed.program(frame);
                 let voices = tick.tracks.iter();
                 feed.tracks(voices.filter_map(|(seat, frame)| Some((part.seats.get(*seat)?.participant, frame))));
@@ -659,6 +626,7 @@ impl Room {
         }
         self.allocate(sfu, now);
         self.request_keyframes(legs, sfu, now);
+        self.send_composed(&rooms, legs, now);
         if now.saturating_duration_since(self.judged) >= quality::LOOK_INTERVAL {
             self.judged = now;
             self.judge_networks(legs, sfu, now);
@@ -699,35 +667,6 @@ impl Room {
             }
         }
     }
-}
-
-/// Hands a packet to the studio where it is of the layer that fits its tile; says whose key frame is missing for it.
-fn feed_studio(
-    feed: &Feed,
-    (participant, kind): (ParticipantId, TrackKind),
-    (source, layer): (SourceId, Layer),
-    track: &Track,
-    lead: Option<i16>,
-    studio: &mut forward::Rewriter,
-    packet: &Arc<MediaPacket>,
-    now: Instant,
-) -> Option<Layer> {
-    let height = feed.height(participant, kind)?;
-    studio.assign(Some(source));
-    let waited = studio.waits_for_keyframe();
-    // Nothing is known of its size at the moment the scene changes.
-    if height > 0 {
-        studio.select(track.best(track.enough(height), now));
-    }
-    studio.take(layer, packet, now, |packet, forwarded| {
-        let payload = match forwarded.ids {
-            Some(ids) => forward::with_ids(packet.codec, &packet.payload, ids),
-            None => packet.payload.clone(),
-        };
-        let (seq, timestamp) = (forwarded.seq, forwarded.timestamp);
-        feed.video(participant, kind, lead, &MediaPacket { seq, timestamp, payload, ..**packet });
-    });
-    studio.waits_for_keyframe().filter(|waits| waited != Some(*waits))
 }
 
 impl Voice {

@@ -371,8 +371,9 @@ impl Worker {
             }
             #[cfg(test)]
             MeetingCommand::Panic => panic!("as it was told"),
-            MeetingCommand::StartFeed { feed } => room.start_feed(feed),
-            MeetingCommand::StopFeed => room.stop_feed(),
+            MeetingCommand::StartFeed { audience, feed } => room.start_feed(audience, feed),
+            MeetingCommand::StopFeed { audience } => room.stop_feed(audience),
+            MeetingCommand::Composed { picture } => room.take_composed(&picture),
             MeetingCommand::RequestKeyframe { participant, kind } => {
                 room.want_keyframe(participant, kind, now);
             }
@@ -488,9 +489,16 @@ impl Worker {
                 }
             }
             LegCommand::SetPictures { settings } => {
-                if let Some(pictures) = self.legs.get_mut(id).and_then(|slot| slot.pictures.as_mut()) {
-                    pictures.set(settings.map(|settings| *settings), now);
+                if let Some(slot) = self.legs.get_mut(id)
+                    && let Some(pictures) = &mut slot.pictures
+                {
+                    pictures.set(settings.map(|settings| *settings), slot.started, now);
                 }
+            }
+            LegCommand::KeyframeWanted => {
+                self.legs.get_mut(id).and_then(|slot| slot.pictures.as_mut()).into_iter().for_each(|pictures| {
+                    pictures.keyframe_wanted();
+                });
             }
             LegCommand::IgnoreTones { unless_used } => {
                 if let Some(leg) = self.legs.get_mut(id).and_then(|slot| slot.leg.as_mut()) {
@@ -559,7 +567,7 @@ impl Worker {
     fn begin_leg(&mut self, id: LegId, config: LegConfig, now: Instant) -> Result<(), PlaneError> {
         let codec = config.codec;
         let slot = self.legs.get_mut(id).ok_or(PlaneError::NoLeg(id))?;
-        let leg = Leg::new(config, Ssrc(rand::random()), now);
+        let leg = Leg::new(config, Ssrc(rand::random()), now).counting_from(slot.started);
         slot.leg = Some(match slot.leg.take() {
             Some(before) => leg.following(before, now),
             None => leg,

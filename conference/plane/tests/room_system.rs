@@ -4,12 +4,13 @@
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use media::{AudioCodec, RtpPacket, Ssrc, TrackKind, VideoCodec};
 use model::{MeetingId, ParticipantId};
-use plane::{KeyframeBy, LegFact, LegSettings, LineCare, MeetingFact, PictureSettings, Plane, PlaneConfig};
+use plane::{KeyframeBy, LegFact, LegSettings, LineCare, MeetingFact, PictureSettings, Plane, PlaneConfig, Sends};
+use streaming::{RoomPicture, RoomRates};
 use tokio::{
     sync::{Notify, mpsc},
     time::{interval, timeout},
@@ -37,6 +38,7 @@ fn settings(from: &UdpSocket, keyframe_by: KeyframeBy) -> PictureSettings {
         keyframe_by,
         bits_per_second: 2_000_000,
         taken: true,
+        sends: None,
     }
 }
 
@@ -140,4 +142,78 @@ async fn a_room_system_s_pictures_come_by_a_port_of_their_own_and_follow_its_cal
     until_gone(&mut facts).await;
     assert!(!plane.listens_at(local));
     assert!(std::iter::from_fn(|| told.try_recv().ok()).all(|fact| fact != LegFact::NoMedia));
+}
+
+async fn until_seen(facts: &mut mpsc::Receiver<MeetingFact>, large: u32, small: u32, who: Option<ParticipantId>) {
+    let told = async {
+        let expected = RoomRates { large_kbit: large, small_kbit: small };
+        while !matches!(
+            facts.recv().await.unwrap(),
+            MeetingFact::RoomsSee { rates, alone } if (rates, alone) == (expected, who)
+        ) {}
+    };
+    timeout(PATIENCE, told).await.expect("it is told");
+}
+
+// product: R1, RFC 6184
+#[tokio::test]
+async fn room_systems_are_sent_what_is_made_for_their_size_from_a_key_frame_on() {
+    let plane = Plane::start(PlaneConfig {
+        workers: 2,
+        rtp_ports: 20_020..=20_039,
+        rtp_bind: HERE,
+        rtp_announced: vec![HERE],
+        care: LineCare::default(),
+        loudest: plane::LOUDEST,
+        webrtc_bind: SocketAddr::new(HERE, 0),
+        webrtc_announced: vec![HERE],
+    })
+    .unwrap();
+    let (meeting, mut facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
+    let mut rooms = Vec::new();
+    for (number, is_large, kbit) in [(1, true, 2_000), (2, false, 500), (3, true, 1_500)] {
+        let (leg, _told) = plane.open_leg(HERE).await.unwrap();
+        let socket = UdpSocket::bind((HERE, 0)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        leg.start(LegSettings::new(AudioCodec::Pcma, 8, SocketAddr::new(HERE, 9))).await.unwrap();
+        leg.open_pictures().await.unwrap();
+        let sends = Some(Sends { is_large, bits_per_second: kbit * 1_000, single_units: false });
+        leg.set_pictures(Some(PictureSettings { sends, ..settings(&socket, KeyframeBy::Pli) })).await.unwrap();
+        meeting.seat_leg(ParticipantId::from_u128(number), leg.id()).await.unwrap();
+        rooms.push((leg, socket));
+        match number {
+            1 => until_seen(&mut facts, 2_000, 0, Some(ROOM)).await,
+            2 => until_seen(&mut facts, 2_000, 500, None).await,
+            _ => until_seen(&mut facts, 1_500, 500, None).await,
+        }
+    }
+    let picture = |is_large, keyframe, units: &[&'static [u8]]| RoomPicture {
+        is_large,
+        keyframe,
+        composed: Instant::now(),
+        units: units.iter().map(|unit| (*unit).into()).collect(),
+    };
+    meeting.send_composed(picture(true, false, &[&[0x41, 9]])).await.unwrap();
+    meeting.send_composed(picture(true, true, &[&[0x67, 1], &[0x65; 2_000]])).await.unwrap();
+    meeting.send_composed(picture(false, true, &[&[0x65, 7]])).await.unwrap();
+    let heard = |socket: &UdpSocket| {
+        let mut bytes = [0; 2_048];
+        let length = socket.recv(&mut bytes).unwrap();
+        let packet = RtpPacket::parse(&bytes[..length]).unwrap();
+        (packet.payload[0], packet.payload.len(), packet.marker)
+    };
+    for (_, socket) in [&rooms[0], &rooms[2]] {
+        let packets = [heard(socket), heard(socket), heard(socket)];
+        assert_eq!(packets, [(0x67, 2, false), (0x7c, 1_200, false), (0x7c, 803, true)], "from the key frame on");
+    }
+    assert_eq!(heard(&rooms[1].1), (0x65, 2, true));
+    // Who is in a breakout room sees nothing of the main one; nor does who holds, or has hung up.
+    meeting.set_part(ROOM, 1);
+    let on_hold = settings(&rooms[1].1, KeyframeBy::Pli);
+    rooms[1].0.set_pictures(Some(on_hold)).await.unwrap();
+    until_seen(&mut facts, 1_500, 0, Some(ParticipantId::from_u128(3))).await;
+    rooms.pop();
+    until_seen(&mut facts, 0, 0, None).await;
+    meeting.set_part(ROOM, 0);
+    until_seen(&mut facts, 2_000, 0, Some(ROOM)).await;
 }

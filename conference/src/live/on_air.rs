@@ -1,6 +1,7 @@
 //! A meeting's livestream and recording: when their studio runs, and what becomes of it.
 
 use model::{BroadcastId, Command, Notice, Snapshot};
+use plane::Audience;
 use streaming::{BroadcastFact, NewRecording, RecordingFailed, StreamingError};
 use tracing::Instrument;
 
@@ -57,7 +58,7 @@ impl Live {
         self.is_starting = false;
         match livestream {
             Ok(livestream) if self.broadcast.is_some() || self.recording => {
-                self.media.start_feed(livestream.feed());
+                self.media.start_feed(Audience::Viewers, livestream.feed());
                 self.livestream = Some(livestream);
                 self.apply_wishes();
             }
@@ -82,6 +83,20 @@ impl Live {
             let of_disk = if let StreamingError::Recording(error) = &error { Some(error) } else { None };
             self.recording_failed(of_disk.map_or(RecordingFailed::Disk, RecordingFailed::of));
         }
+    }
+
+    /// What is seen of the meeting is brought up to date.
+    pub(super) fn show(&mut self) {
+        if self.livestream.is_none() && !self.rooms.is_shown() {
+            return;
+        }
+        let snapshot = self.meeting.snapshot();
+        // Who the host put in the spotlight is large for the audience too.
+        let active = snapshot.meeting.spotlight.or(self.active);
+        if let Some(livestream) = &mut self.livestream {
+            livestream.show(&snapshot, self.meeting.layout(), &self.speaking, active);
+        }
+        self.rooms.show(&snapshot, self.meeting.room_layout(), &self.speaking, active);
     }
 
     fn studio_is_lost(&mut self, why: Notice) {
@@ -111,7 +126,7 @@ impl Live {
         self.set_broadcast(None);
         self.pushes.clear();
         if let Some(livestream) = self.livestream.take() {
-            self.media.stop_feed();
+            self.media.stop_feed(Audience::Viewers);
             self.end_in_peace(livestream);
         }
     }

@@ -69,6 +69,11 @@ impl Latch {
         self.certain
     }
 
+    /// Something has come from where we send.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.heard
+    }
+
     /// Where to send.
     pub(crate) fn remote(&self) -> SocketAddr {
         self.remote

@@ -7,12 +7,14 @@ mod dtls;
 mod dtmf;
 mod jitter;
 mod latch;
+mod outgoing;
 mod pictures;
 mod protection;
 mod rtcp;
 mod silence;
 mod srtp;
 mod tones;
+mod width;
 
 use std::{
     collections::VecDeque,
@@ -26,6 +28,7 @@ pub use dtls::{CertificateFingerprint, CertificateHash, DtlsError, DtlsIdentity,
 use dtmf::KeyReader;
 pub use jitter::{JitterBuffer, JitterStats, Pulled};
 use latch::{Latch, Verdict};
+pub use outgoing::{PicturePiece, Sends};
 pub use pictures::{KeyframeAsked, KeyframeBy, PictureLeg, PictureSettings, PictureStats};
 pub use protection::Component;
 use protection::{Greeted, Protection, Refused, Way};
@@ -34,6 +37,7 @@ use rtcp::Reports;
 use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpMki, SrtpSuite};
 use tones::ToneReader;
+pub use width::{LARGE_BITS_MIN, SMALL_BITS_MIN};
 
 /// A leg that has sent nothing at all for this long is told as dead: its sound has no way to us.
 const NO_MEDIA_FIRST: Duration = Duration::from_secs(10);
@@ -315,6 +319,13 @@ impl Leg {
             config,
             ssrc,
         }
+    }
+
+    /// Times in reports are counted from there: its pictures have the same.
+    #[must_use]
+    pub fn counting_from(mut self, epoch: Instant) -> Self {
+        self.reports.count_from(epoch);
+        self
     }
 
     /// The call was spoken in another codec until now: what was seen then counts on, as do where the peer is and the keys.

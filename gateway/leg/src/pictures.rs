@@ -1,5 +1,5 @@
 //! The pictures of one call as they come: whom to believe, how much of it, what to report, how a key frame is asked for. They are decoded
-//! nowhere here and wait for nothing: a packet that is believed goes on as it is.
+//! nowhere here and wait for nothing: a packet that is believed goes on as it is. What the peer is sent is in `outgoing`.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,6 +11,7 @@ use media::{Codec, MediaPacket, RtpPacket, SeqExtender, Ssrc, VideoCodec};
 use crate::{
     Component, Keying, dtls,
     latch::{Latch, Verdict},
+    outgoing::{Outgoing, PicturePiece, Sends},
     port_above,
     protection::{Greeted, Protection, Refused, Way},
     rtcp::Reports,
@@ -33,9 +34,9 @@ const OVER: u64 = 3;
 const BURST_S: u64 = 2;
 
 /// Feedback about media, and the two kinds of it (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
-const PAYLOAD_FEEDBACK: u8 = 206;
-const PLI: u8 = 1;
-const FIR: u8 = 4;
+pub(crate) const PAYLOAD_FEEDBACK: u8 = 206;
+pub(crate) const PLI: u8 = 1;
+pub(crate) const FIR: u8 = 4;
 
 /// How the peer is asked for a key frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct PictureSettings {
     pub bits_per_second: u32,
     /// They are taken. Where they aren't, as on hold, reports alone are.
     pub taken: bool,
+    /// What the peer is sent; none where it takes nothing.
+    pub sends: Option<Sends>,
 }
 
 impl PictureSettings {
@@ -108,6 +111,10 @@ pub struct PictureStats {
     pub dropped_flood: u64,
     /// Key frames asked for.
     pub keyframes_asked: u64,
+    /// Packets sent.
+    pub sent: u64,
+    /// Key frames the peer has asked for.
+    pub keyframes_wanted: u64,
 }
 
 /// Pictures of one call.
@@ -128,25 +135,32 @@ pub struct PictureLeg {
     asked: Option<Instant>,
     asks: bool,
     fir_seq: u8,
+    outgoing: Outgoing,
+    /// Reports have come from where pictures go.
+    is_reported_to: bool,
     stats: PictureStats,
 }
 
 impl PictureLeg {
-    /// Reports as `ssrc`.
+    /// Sends and reports as `ssrc`. Times are told as the sound of the call has them, from `epoch` on.
     #[must_use]
-    pub fn new(settings: PictureSettings, ssrc: Ssrc, now: Instant) -> Self {
+    pub fn new(settings: PictureSettings, ssrc: Ssrc, epoch: Instant, now: Instant) -> Self {
+        let mut reports = Reports::of_receiver(ssrc, VideoCodec::CLOCK_RATE, now);
+        reports.count_from(epoch);
         Self {
             latch: Latch::new(settings.remote, settings.signalling, now),
             protection: Protection::new(settings.way(), now),
             sequence: SeqExtender::default(),
             their_ssrc: None,
-            reports: Reports::of_receiver(ssrc, VideoCodec::CLOCK_RATE, now),
+            reports,
             renewed: false,
             allowance: burst(&settings),
             allowed: now,
             asked: None,
             asks: false,
             fir_seq: 0,
+            outgoing: Outgoing::new(ssrc, epoch),
+            is_reported_to: false,
             stats: PictureStats::default(),
             settings,
             ssrc,
@@ -157,14 +171,19 @@ impl PictureLeg {
     pub fn reconfigure(&mut self, settings: PictureSettings, now: Instant) {
         let before = &self.settings;
         let is_there = (settings.remote, settings.signalling) == (before.remote, before.signalling);
+        let before_number = before.payload_type;
         if !is_there {
             self.latch = Latch::new(settings.remote, settings.signalling, now);
+            self.is_reported_to = false;
         } else if settings.srtp != before.srtp || !self.latch.is_certain() {
             self.latch.reopen(now);
         }
         self.protection.change(before.way(), settings.way(), now);
         if (settings.codec, settings.payload_type) != (before.codec, before.payload_type) {
             self.begin_stream();
+        }
+        if settings.sends.is_none() || settings.payload_type != before_number {
+            self.outgoing.pause();
         }
         self.settings = settings;
     }
@@ -252,9 +271,49 @@ impl PictureLeg {
             Err(Refused::Stranger) => return self.stats.dropped_stranger += 1,
             Err(Refused::Forged) => return self.stats.dropped_forged += 1,
         };
+        self.is_reported_to = true;
+        if self.outgoing.read_feedback(datagram) {
+            self.stats.keyframes_wanted += 1;
+        }
         if !self.reports.read(datagram, now) {
             self.stats.dropped_nonsense += 1;
         }
+        if let Some(lost) = self.reports.take_reported_loss() {
+            self.outgoing.reported(lost, now);
+        }
+    }
+
+    /// What the peer is to be sent now. Nothing, before it has shown that it is there: a picture has thirty times what sound has, for whomever
+    /// a stranger names (reliability: A10).
+    pub fn sends(&mut self, now: Instant) -> Option<Sends> {
+        let remote = self.latch.remote();
+        let is_there = self.latch.has_heard() || self.is_reported_to || remote.ip() == self.settings.signalling;
+        let may = is_there && !remote.ip().is_unspecified() && remote.port() != 0 && self.protection.may_send();
+        self.outgoing.sends(self.settings.sends.filter(|_| may), now)
+    }
+
+    /// The peer needs a picture that needs no other, of those it is sent.
+    #[must_use]
+    pub fn wants_keyframe(&self) -> bool {
+        self.outgoing.wants_keyframe()
+    }
+
+    /// It has said so by its signalling (RFC 5168).
+    pub fn keyframe_wanted(&mut self) {
+        self.stats.keyframes_wanted += 1;
+        self.outgoing.want_keyframe();
+    }
+
+    /// Appends the datagram of a piece, of the size that [`Self::sends`] says, to `out`, and says where it goes; nowhere, where it is of no
+    /// use there.
+    pub fn send(&mut self, piece: &PicturePiece, out: &mut Vec<u8>) -> Option<SocketAddr> {
+        let sends = self.settings.sends.filter(|_| self.protection.may_send())?;
+        let start = out.len();
+        let timestamp = self.outgoing.write(piece, sends, self.settings.payload_type, out)?;
+        self.protection.protect(out, start);
+        self.reports.sent(timestamp, piece.payload.len());
+        self.stats.sent += 1;
+        Some(self.latch.remote())
     }
 
     fn handle_dtls(&mut self, component: Component, from: SocketAddr, datagram: &[u8], now: Instant) {
@@ -294,12 +353,19 @@ impl PictureLeg {
 
     /// Appends a compound RTCP packet when one is due, or a key frame is asked for; and says by which socket it goes, and where.
     pub fn poll_rtcp(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<(Component, SocketAddr)> {
-        let about = self.their_ssrc.filter(|_| self.protection.may_send_rtcp())?;
+        let is_any = self.their_ssrc.is_some() || self.reports.has_sent();
+        if !is_any || !self.protection.may_send_rtcp() {
+            return None;
+        }
         let start = out.len();
-        if std::mem::take(&mut self.asks) {
+        // The voice of the same moment is told of by the same time.
+        self.reports.set_timestamp(self.outgoing.timestamp(now));
+        let asks = self.their_ssrc.filter(|_| std::mem::take(&mut self.asks));
+        if asks.is_some() || self.outgoing.is_limited() {
             // Feedback goes behind a report (RFC 4585 §3.1).
             self.reports.write(now, out);
-            self.write_request(about, out);
+            asks.into_iter().for_each(|about| self.write_request(about, out));
+            self.outgoing.write_limit(out);
         } else if !self.reports.write_if_due(now, out) {
             return None;
         }
@@ -364,11 +430,12 @@ mod tests {
             keyframe_by: KeyframeBy::Pli,
             bits_per_second: 1_000_000,
             taken: true,
+            sends: None,
         }
     }
 
     fn leg(settings: PictureSettings, now: Instant) -> PictureLeg {
-        PictureLeg::new(settings, Ssrc(7), now)
+        PictureLeg::new(settings, Ssrc(7), now, now)
     }
 
     fn datagram(ssrc: u32, seq: u16, bytes: usize) -> Vec<u8> {

@@ -19,7 +19,7 @@ const SOURCE_DESCRIPTION: u8 = 202;
 
 pub(crate) struct Reports {
     ssrc: Ssrc,
-    /// Nothing is sent but reports.
+    /// Nothing is sent but reports, until something is.
     receives: bool,
     clock_rate: f64,
     start: Instant,
@@ -102,7 +102,12 @@ impl Reports {
         }
     }
 
-    /// Of one that is received alone.
+    /// Times in reports are counted from there: two streams of one source have to have the same, to be played together (RFC 3550 §6.4.1).
+    pub(crate) fn count_from(&mut self, epoch: Instant) {
+        self.start = epoch;
+    }
+
+    /// Of one that is received, and maybe sent.
     pub(crate) fn of_receiver(ssrc: Ssrc, clock_rate: u32, now: Instant) -> Self {
         Self { receives: true, ..Self::new(ssrc, clock_rate, now) }
     }
@@ -119,7 +124,18 @@ impl Reports {
         self.last_report = None;
     }
 
+    /// Something has been.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.packets_sent > 0
+    }
+
+    /// What a sample of this moment would have.
+    pub(crate) fn set_timestamp(&mut self, timestamp: u32) {
+        self.last_sent_timestamp = timestamp;
+    }
+
     pub(crate) fn sent(&mut self, timestamp: u32, bytes: usize) {
+        self.receives = false;
         self.packets_sent = self.packets_sent.wrapping_add(1);
         self.bytes_sent = self.bytes_sent.wrapping_add(bytes as u32);
         self.last_sent_timestamp = timestamp;
@@ -182,13 +198,10 @@ impl Reports {
 
     /// False when the datagram is no RTCP.
     pub(crate) fn read(&mut self, datagram: &[u8], now: Instant) -> bool {
-        let mut rest = datagram;
         let mut any = false;
-        while let Some(([first, kind, len0, len1], _)) = rest.split_first_chunk::<4>() {
-            let len = 4 + 4 * usize::from(u16::from_be_bytes([*len0, *len1]));
-            let (Some(packet), true) = (rest.get(..len), first >> 6 == 2 && (192..=223).contains(kind)) else { break };
+        for (count, kind, packet) in packets(datagram) {
             any = true;
-            let blocks = match *kind {
+            let blocks = match kind {
                 SENDER_REPORT => {
                     if let Some([n0, n1, n2, n3]) = packet.get(10..14).and_then(|ntp| ntp.first_chunk::<4>()) {
                         self.last_report = Some((u32::from_be_bytes([*n0, *n1, *n2, *n3]), now));
@@ -198,10 +211,9 @@ impl Reports {
                 RECEIVER_REPORT => packet.get(8..),
                 _ => None,
             };
-            for block in blocks.unwrap_or_default().chunks_exact(24).take(usize::from(first & 0x1f)) {
+            for block in blocks.unwrap_or_default().chunks_exact(24).take(usize::from(count)) {
                 self.read_block(block, now);
             }
-            rest = &rest[len..];
         }
         any
     }
@@ -305,6 +317,17 @@ impl Reports {
         out.extend(last.to_be_bytes());
         out.extend(delay.to_be_bytes());
     }
+}
+
+/// The packets of a compound one, as far as they are whole (RFC 3550 §6.1): the five bits of each behind its version, its kind, and all of it.
+pub(crate) fn packets(datagram: &[u8]) -> impl Iterator<Item = (u8, u8, &[u8])> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let ([first, kind, len0, len1], _) = rest.split_first_chunk::<4>()?;
+        let (packet, after) = rest.split_at_checked(4 + 4 * usize::from(u16::from_be_bytes([*len0, *len1])))?;
+        rest = after;
+        (first >> 6 == 2 && (192..=223).contains(kind)).then_some((first & 0x1f, *kind, packet))
+    })
 }
 
 /// From a report to the next, from half to one and a half of the interval: those who came at once, or whom a network kept back at once,

@@ -201,6 +201,8 @@ pub enum Event {
     Reoffered(CallKey, Vec<u8>),
     /// A key by INFO, each press once: `0`–`9`, `*`, `#`, `A`–`D`.
     Digit(CallKey, char),
+    /// He needs a picture that needs no other (RFC 5168).
+    KeyframeWanted(CallKey),
     /// The other side wants to be put through to somebody else: [`Endpoint::answer_refer`] says whether it is.
     Referred(CallKey, Referral),
     /// The other side hung up, does not acknowledge, or lets the session expire.

@@ -16,7 +16,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 pub use crypto::{Crypto, Mki, Suite};
 use crypto::{SUITES, crypto};
 pub use dtls::{Dtls, Fingerprint, Hash};
-pub use video::{Lines, Video, VideoFormat};
+pub use video::{Lines, PictureRoom, Video, VideoFormat};
 
 /// Static number of comfort noise (RFC 3389 §5).
 const COMFORT_NOISE: u8 = 13;
@@ -167,10 +167,11 @@ struct Media<'a> {
     /// Of its own, none where that can't be read.
     address: Option<Option<IpAddr>>,
     rtpmaps: Vec<(u8, String)>,
-    /// Of pictures alone, as is what follows: parameters of formats, feedback, and whether they are slides (RFC 4796).
+    /// Of pictures alone, as is what follows: parameters of formats, feedback, whether they are slides (RFC 4796), and the most bits a second.
     fmtps: Vec<(u8, &'a str)>,
     feedback: Vec<(Option<u8>, &'a str)>,
     is_slides: bool,
+    bits_per_second: Option<u32>,
     direction: Option<Direction>,
     cryptos: Vec<Crypto>,
     dtls: dtls::Said,
@@ -496,6 +497,7 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
     let mut session_address = None;
     let mut session_direction = None;
     let mut session_dtls = dtls::Said::default();
+    let mut session_bits = None;
     let mut medias: Vec<Media<'_>> = Vec::new();
     if !text.trim_start().starts_with("v=0") {
         return Err(OfferError::Malformed);
@@ -529,12 +531,15 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
                 fmtps,
                 feedback,
                 is_slides,
+                bits_per_second: None,
                 direction,
                 cryptos,
                 dtls,
                 rtcp_mux,
                 rtcp,
             });
+        } else if let Some(value) = line.strip_prefix("b=").filter(|_| medias.is_empty()) {
+            session_bits = video::bandwidth(value).into_iter().chain(session_bits).min();
         } else if let Some(value) = line.strip_prefix("c=") {
             // The address may have a TTL behind it.
             let address = value.split_whitespace().nth(2).and_then(|text| text.split('/').next()?.parse().ok());
@@ -568,7 +573,11 @@ fn read(text: &str) -> Result<Read<'_>, OfferError> {
             }
         }
     }
-    medias.iter_mut().for_each(|media| media.dtls.inherit(&session_dtls));
+    for media in &mut medias {
+        media.dtls.inherit(&session_dtls);
+        // Of all of it together: there is hardly anything beside pictures.
+        media.bits_per_second = media.bits_per_second.or(session_bits);
+    }
     Ok((session_address, session_direction, medias))
 }
 

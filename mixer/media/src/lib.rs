@@ -6,6 +6,7 @@
 mod audio;
 mod codec;
 mod g711;
+pub mod h264;
 mod jitter;
 mod packet;
 mod replay;

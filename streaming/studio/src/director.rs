@@ -10,7 +10,7 @@ use std::{
 
 use streaming::{
     cadence::{self, ticks_in, time_of},
-    wire::{FromStudio, Report},
+    wire::{FromStudio, Report, RoomRates, Track},
 };
 
 use crate::{
@@ -35,6 +35,8 @@ const BEHIND_MAX: u64 = 2 * cadence::TICKS_PER_SECOND as u64;
 pub(crate) enum Cue {
     Scene(Set),
     Program(Vec<i16>),
+    /// Of what room systems see.
+    Keyframe(Track),
 }
 
 /// What is to be seen, on a picture of what size.
@@ -42,6 +44,7 @@ pub(crate) struct Set {
     pub(crate) title: String,
     pub(crate) roles: Vec<Role>,
     pub(crate) size: Size,
+    pub(crate) rooms: RoomRates,
 }
 
 /// Runs until the cues end.
@@ -71,6 +74,7 @@ impl Director {
                 match cues.recv_timeout(due.saturating_duration_since(Instant::now())) {
                     Ok(Cue::Scene(set)) => scene = Some(set),
                     Ok(Cue::Program(frame)) => program.push(frame),
+                    Ok(Cue::Keyframe(track)) => self.encoder.force_keyframe(track),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return self.encoder.finish(),
                 }
@@ -120,11 +124,12 @@ impl Director {
 }
 
 impl Director {
-    fn set(&mut self, Set { title, roles, size }: Set) -> anyhow::Result<()> {
+    fn set(&mut self, Set { title, roles, size, rooms }: Set) -> anyhow::Result<()> {
         if size != self.composer.size() {
             self.encoder.resize(size)?;
         }
         self.composer.set(&title, roles, size);
+        self.encoder.set_rates(rooms);
         Ok(())
     }
 }

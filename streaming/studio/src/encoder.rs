@@ -15,11 +15,11 @@ use gstreamer_video as gst_video;
 use media::SAMPLE_RATE;
 use streaming::{
     cadence,
-    wire::{AccessUnit, Format, FromStudio, Track},
+    wire::{AccessUnit, Format, FromStudio, RoomRates, Track},
 };
 
 use crate::{
-    h264::{self, Profile},
+    h264::{self, Cut, Known, Profile},
     input::element,
     layout::Size,
 };
@@ -54,11 +54,20 @@ const ROOM_MAX: Duration = Duration::from_secs(2);
 /// How long the encoders may take to hand out what they hold.
 const FINISH_MAX: Duration = Duration::from_millis(1_500);
 
+/// For room systems: key frames as they are asked for, and for who can't ask one in ten seconds, which costs a tenth of the bits; key frames
+/// small enough to be there in a moment; and slices that fit a packet each, so that a lost one costs a strip of the picture, and who takes whole
+/// ones alone (RFC 6184 §6.2) has them. With headers a packet of 1,150 bytes goes everywhere.
+const OF_ROOMS: Cut =
+    Cut { keyframe_every: Duration::from_secs(10), buffer: Duration::from_millis(400), slice_bytes_max: Some(1_150) };
+
 /// Encoders in one pipeline. What they make is said to the parent at once.
 pub(crate) struct Encoder {
     pipeline: gst::Pipeline,
     pictures: AppSrc,
-    sound: AppSrc,
+    /// Room systems have theirs otherwise.
+    sound: Option<AppSrc>,
+    /// For room systems: the large picture, and the small one.
+    rungs: Vec<Rung>,
     /// Before the largest picture's encoder, where there is one.
     largest: Option<gst::Element>,
     pool: gst::BufferPool,
@@ -68,6 +77,43 @@ pub(crate) struct Encoder {
     /// Pictures that came too late to be coded.
     pub(crate) dropped: u64,
     ends: Receiver<End>,
+}
+
+/// A picture that is made while somebody sees it.
+struct Rung {
+    track: Track,
+    codec: &'static Known,
+    encoder: gst::Element,
+    valve: gst::Element,
+    kbits: u32,
+}
+
+impl Rung {
+    fn find(pipeline: &gst::Pipeline, codec: &'static Known, track: Track, name: &str) -> anyhow::Result<Self> {
+        let (encoder, valve) = (element(pipeline, &format!("h264{name}"))?, element(pipeline, &format!("open{name}"))?);
+        Ok(Self { track, codec, encoder, valve, kbits: 0 })
+    }
+
+    /// The next picture needs no other.
+    fn force_keyframe(&self) {
+        if let Some(src) = self.encoder.static_pad("src") {
+            src.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build());
+        }
+    }
+
+    fn set_rate(&mut self, kbits: u32) {
+        if std::mem::replace(&mut self.kbits, kbits) == kbits {
+            return;
+        }
+        if kbits > 0 {
+            self.codec.set_rate(&self.encoder, kbits);
+            if self.valve.property::<bool>("drop") {
+                // Whoever sees it now has nothing of what was before.
+                self.force_keyframe();
+            }
+        }
+        self.valve.set_property("drop", kbits == 0);
+    }
 }
 
 /// Why there will be no more.
@@ -125,12 +171,7 @@ impl Encoder {
         let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("a pipeline is a pipeline")?;
         let pictures: AppSrc = element(&pipeline, "pictures")?;
         pictures.set_caps(Some(&caps(size)));
-        // One word is enough: who waits looks again.
-        let (told, taken) = sync_channel(1);
-        let tell = move |_: &AppSrc, _| {
-            let _told_already = told.try_send(());
-        };
-        pictures.set_callbacks(AppSrcCallbacks::builder().need_data(tell).build());
+        let taken = tell_taken(&pictures);
         let sound: AppSrc = element(&pipeline, "sound")?;
         let mut tracks = vec![("video", Track::Video), ("audio", Track::Audio)];
         force_keyframes(&element(&pipeline, "h264")?)?;
@@ -149,6 +190,51 @@ impl Encoder {
             sink.set_callbacks(units(track, said.clone()));
         }
 
+        let largest = is_full_hd.then(|| element(&pipeline, "largest")).transpose()?;
+        Self::play(pipeline, pictures, Some(sound), size, (taken, largest, Vec::new()))
+    }
+
+    /// Of pictures of 720 lines what room systems see of them: nothing yet. Always by the processor: few others cut slices as short as packets.
+    pub(crate) fn for_rooms(said: &SyncSender<FromStudio>) -> anyhow::Result<Self> {
+        let profile = Profile::ConstrainedBaseline;
+        let codec = h264::choose(Some(h264::SOFTWARE), profile, &[(Size::HD, VIDEO_KBITS), (LOW, LOW_KBITS)])?;
+        // Whoever reads it is there, and the queue is empty.
+        let _full = said.try_send(FromStudio::Encoder(codec.name.to_owned()));
+        let coded = |name: &str, kbits| codec.pipeline_of(&format!("h264{name}"), profile, kbits, &OF_ROOMS);
+        let closed = "drop=true drop-mode=forward-sticky-events";
+        let pipeline = gst::parse::launch(&format!(
+            "appsrc name=pictures is-live=true format=time max-buffers={PICTURES_MAX} max-bytes=0 min-percent=50 \
+             ! tee name=split ! valve name=openlarge {closed} ! {} ! appsink name=video sync=false async=false \
+             split. ! valve name=openlow {closed} \
+               ! queue name=before_low max-size-buffers={PARTS_MAX} max-size-bytes=0 max-size-time=0 ! videoscale \
+               ! video/x-raw,width={},height={} ! {} ! appsink name=low sync=false async=false",
+            coded("large", VIDEO_KBITS),
+            LOW.width,
+            LOW.height,
+            coded("low", LOW_KBITS)
+        ));
+        let pipeline = pipeline.context("encoders for room systems")?;
+        let pipeline = pipeline.downcast::<gst::Pipeline>().ok().context("a pipeline is a pipeline")?;
+        let pictures: AppSrc = element(&pipeline, "pictures")?;
+        pictures.set_caps(Some(&caps(Size::HD)));
+        let taken = tell_taken(&pictures);
+        thin(&element(&pipeline, "before_low")?)?;
+        let mut rungs = Vec::new();
+        for (name, sink, track) in [("large", "video", Track::Video), ("low", "low", Track::Low)] {
+            rungs.push(Rung::find(&pipeline, codec, track, name)?);
+            let sink: AppSink = element(&pipeline, sink)?;
+            sink.set_callbacks(units(track, said.clone()));
+        }
+        Self::play(pipeline, pictures, None, Size::HD, (taken, None, rungs))
+    }
+
+    fn play(
+        pipeline: gst::Pipeline,
+        pictures: AppSrc,
+        sound: Option<AppSrc>,
+        size: Size,
+        (taken, largest, rungs): (Receiver<()>, Option<gst::Element>, Vec<Rung>),
+    ) -> anyhow::Result<Self> {
         let (end, ends) = sync_channel(8);
         let bus = pipeline.bus().context("a pipeline has a bus")?;
         bus.set_sync_handler(move |_, message| {
@@ -163,9 +249,8 @@ impl Encoder {
         });
 
         let pool = pool(size)?;
-        let largest = is_full_hd.then(|| element(&pipeline, "largest")).transpose()?;
         pipeline.set_state(gst::State::Playing).context("encoders don't start")?;
-        Ok(Self { pipeline, pictures, sound, largest, pool, last: None, taken, dropped: 0, ends })
+        Ok(Self { pipeline, pictures, sound, rungs, largest, pool, last: None, taken, dropped: 0, ends })
     }
 
     /// There is a picture that can be shown again.
@@ -230,15 +315,28 @@ impl Encoder {
         Ok(())
     }
 
+    /// Makes these of what room systems may see.
+    pub(crate) fn set_rates(&mut self, rates: RoomRates) {
+        for rung in &mut self.rungs {
+            rung.set_rate(rates.of(rung.track == Track::Video));
+        }
+    }
+
+    /// Who sees this track needs a picture that needs no other.
+    pub(crate) fn force_keyframe(&self, track: Track) {
+        self.rungs.iter().filter(|rung| rung.track == track).for_each(Rung::force_keyframe);
+    }
+
     /// The next stretch of sound.
     pub(crate) fn sound(&self, samples: &[i16], at: Duration) -> anyhow::Result<()> {
+        let Some(sound) = &self.sound else { return Ok(()) };
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let mut buffer = gst::Buffer::from_mut_slice(bytes);
         let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(SAMPLE_RATE));
         let writable = buffer.get_mut().context("a fresh buffer has one owner")?;
         writable.set_pts(clock_time(at));
         writable.set_duration(clock_time(length));
-        match self.sound.push_buffer(buffer) {
+        match sound.push_buffer(buffer) {
             Ok(_) => Ok(()),
             // It is behind: a leaky source of GStreamer 1.22 answers that with EOS.
             Err(gst::FlowError::Eos) => Ok(()),
@@ -257,7 +355,9 @@ impl Encoder {
     /// Has everything said that was put in.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         self.pictures.end_of_stream().context("the picture can't be ended")?;
-        self.sound.end_of_stream().context("the sound can't be ended")?;
+        if let Some(sound) = &self.sound {
+            sound.end_of_stream().context("the sound can't be ended")?;
+        }
         match self.ends.recv_timeout(FINISH_MAX) {
             Ok(End::Finished) => Ok(()),
             Ok(End::Failed(reason)) => anyhow::bail!("encoding fails at its end: {reason}"),
@@ -273,6 +373,16 @@ impl Drop for Encoder {
         }
         let _inactive = self.pool.set_active(false);
     }
+}
+
+/// Tells when a source takes one more; one word is enough: who waits looks again.
+fn tell_taken(pictures: &AppSrc) -> Receiver<()> {
+    let (told, taken) = sync_channel(1);
+    let tell = move |_: &AppSrc, _| {
+        let _told_already = told.try_send(());
+    };
+    pictures.set_callbacks(AppSrcCallbacks::builder().need_data(tell).build());
+    taken
 }
 
 /// Of the pictures that are coded.

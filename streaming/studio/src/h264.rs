@@ -41,8 +41,9 @@ pub(crate) struct Known {
     is_hardware: bool,
     /// What comes before it: all of ours is I420.
     before: &'static str,
-    /// Its properties, with `KBITS` (thousands of bits a second), `BITS` and `INTERVAL` (pictures from one key frame to the
-    /// next one that it makes by itself).
+    /// Its properties, with `KBITS` (thousands of bits a second), `BITS`, `INTERVAL` (pictures from one key frame to the
+    /// next one that it makes by itself), `BUFFER` (milliseconds of bits that may come at once) and `SLICES` (how long a slice may be,
+    /// where that can be said).
     settings: &'static str,
     /// What comes after it: all that we say has lengths before its NAL units.
     after: &'static str,
@@ -55,6 +56,26 @@ pub(crate) enum Profile {
     Main,
     /// Browsers in a meeting, by WebRTC: this one is what each has to take (RFC 7742 §6.2).
     ConstrainedBaseline,
+}
+
+/// Where pictures can be begun with, and how they are cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// The encoder makes a key frame by itself after so long.
+    pub(crate) keyframe_every: Duration,
+    /// A picture, and those after it, may take the bits of so much time at once.
+    pub(crate) buffer: Duration,
+    /// No slice is longer, where the encoder can do that.
+    pub(crate) slice_bytes_max: Option<usize>,
+}
+
+impl Cut {
+    /// One key frame is forced in each segment; the encoder adds one by itself only if that went wrong.
+    pub(crate) const SEGMENTS: Self = Self {
+        keyframe_every: cadence::SEGMENT.saturating_mul(2),
+        buffer: Duration::from_secs(1),
+        slice_bytes_max: None,
+    };
 }
 
 /// Those that take nothing but NV12, where the colours lie beside each other.
@@ -111,8 +132,8 @@ const KNOWN: [Known; 8] = [
         name: "x264enc",
         is_hardware: false,
         before: "",
-        settings: "tune=zerolatency speed-preset=superfast threads=1 bitrate=KBITS vbv-buf-capacity=1000 \
-                   key-int-max=INTERVAL option-string=scenecut=0",
+        settings: "tune=zerolatency speed-preset=superfast threads=1 bitrate=KBITS vbv-buf-capacity=BUFFER \
+                   key-int-max=INTERVAL option-string=scenecut=0SLICES",
         after: "! video/x-h264,stream-format=avc,alignment=au,profile=main",
     },
     Known {
@@ -171,11 +192,20 @@ fn rank(name: &str) -> Option<u32> {
 impl Known {
     /// A part of a pipeline from raw pictures to coded ones; the encoder in it has the name.
     pub(crate) fn pipeline(&self, element: &str, profile: Profile, kbits: u32) -> String {
-        // One key frame is forced in each segment; the encoder adds one by itself only if that went wrong.
-        let interval = 2 * cadence::SEGMENT.as_secs() * u64::from(cadence::TICKS_PER_SECOND);
-        let settings = self.settings.replace("KBITS", &kbits.to_string());
-        let settings =
-            settings.replace("BITS", &(kbits * 1_000).to_string()).replace("INTERVAL", &interval.to_string());
+        self.pipeline_of(element, profile, kbits, &Cut::SEGMENTS)
+    }
+
+    /// The same, cut otherwise.
+    pub(crate) fn pipeline_of(&self, element: &str, profile: Profile, kbits: u32, cut: &Cut) -> String {
+        let interval = cut.keyframe_every.as_secs() * u64::from(cadence::TICKS_PER_SECOND);
+        let slices = cut.slice_bytes_max.map(|bytes| format!(":slice-max-size={bytes}")).unwrap_or_default();
+        let settings = self
+            .settings
+            .replace("KBITS", &kbits.to_string())
+            .replace("BITS", &(kbits * 1_000).to_string())
+            .replace("INTERVAL", &interval.to_string())
+            .replace("BUFFER", &cut.buffer.as_millis().to_string())
+            .replace("SLICES", &slices);
         let after = match profile {
             Profile::Main => self.after.to_owned(),
             Profile::ConstrainedBaseline => {
@@ -183,6 +213,12 @@ impl Known {
             }
         };
         format!("{} {} name={element} {settings} {after}", self.before, self.name)
+    }
+
+    /// Has an encoder of this kind keep to another rate from now on.
+    pub(crate) fn set_rate(&self, encoder: &gst::Element, kbits: u32) {
+        let is_in_bits = self.settings.contains("bitrate=BITS");
+        encoder.set_property("bitrate", if is_in_bits { kbits * 1_000 } else { kbits });
     }
 
     /// Whether it really codes so many pictures at once, of these sizes and thousands of bits a second: at once, without

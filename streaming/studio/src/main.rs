@@ -94,7 +94,11 @@ fn main() -> anyhow::Result<()> {
     let dress = Dress { logo: image(files.logo), background: image(files.background), poster: image(files.poster) };
     let size = if files.full_hd { Size::FULL_HD } else { Size::HD };
     let composer = Composer::new(lettering, dress, size);
-    let encoder = Encoder::start(&said, size, files.low, files.encoder.as_deref())?;
+    let encoder = if files.rooms {
+        Encoder::for_rooms(&said)?
+    } else {
+        Encoder::start(&said, size, files.low, files.encoder.as_deref())?
+    };
     let director = Director { composer, encoder, said: said.clone() };
     let director = {
         let socket = socket.try_clone().context("socket")?;
@@ -125,7 +129,7 @@ fn tell_missing_decoders() -> anyhow::Result<()> {
 }
 
 /// What the arguments say: `--font FILE`, `--logo FILE`, `--background FILE`, `--poster FILE`, `--low` for the small
-/// picture as well, `--full-hd` for a large one, and `--encoder NAME` for what codes them.
+/// picture as well, `--full-hd` for a large one, and `--encoder NAME` for what codes them; or `--rooms` for what room systems see.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Files {
     font: Option<PathBuf>,
@@ -134,6 +138,7 @@ struct Files {
     poster: Option<PathBuf>,
     low: bool,
     full_hd: bool,
+    rooms: bool,
     encoder: Option<String>,
 }
 
@@ -148,6 +153,10 @@ impl Files {
                 "--poster" => &mut files.poster,
                 "--low" => {
                     files.low = true;
+                    continue;
+                }
+                "--rooms" => {
+                    files.rooms = true;
                     continue;
                 }
                 "--full-hd" => {
@@ -179,10 +188,15 @@ fn read(socket: UnixStream, mut inputs: Inputs, size: Size, cues: &SyncSender<Cu
                     break;
                 }
             }
+            ToStudio::Keyframe(track) => {
+                if let Err(TrySendError::Disconnected(_)) = cues.try_send(Cue::Keyframe(track)) {
+                    break;
+                }
+            }
             ToStudio::Stage(stage) => {
                 let size = if stage.full_hd { size } else { Size::HD };
                 let roles = inputs.set_scene(&stage.scene, size);
-                if cues.send(Cue::Scene(Set { title: stage.title, roles, size })).is_err() {
+                if cues.send(Cue::Scene(Set { title: stage.title, roles, size, rooms: stage.rooms })).is_err() {
                     break;
                 }
             }
@@ -221,6 +235,7 @@ mod tests {
         assert_eq!((files.logo, files.font), (Some("a.png".into()), Some("b.ttf".into())));
         assert!(!files.low && parse(&["--low"]).unwrap().low);
         assert!(!files.full_hd && parse(&["--full-hd"]).unwrap().full_hd);
+        assert!(!files.rooms && parse(&["--rooms"]).unwrap().rooms);
         assert_eq!(parse(&["--encoder", "x264enc"]).unwrap().encoder.as_deref(), Some("x264enc"));
         assert!(
             parse(&["--encoder"]).is_err()

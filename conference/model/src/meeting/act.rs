@@ -310,6 +310,11 @@ impl Meeting {
                 allowed(is_phone)?;
                 Ok(self.sends_video(by, on))
             }
+            Action::OtherRoomLayout => {
+                allowed(is_phone)?;
+                self.room_layout = Some(self.room_layout().next());
+                Ok(Vec::new())
+            }
             Action::Stalled { on } => {
                 self.stalled(by, on);
                 Ok(Vec::new())

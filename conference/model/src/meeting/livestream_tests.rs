@@ -104,6 +104,21 @@ fn the_host_records_and_everyone_is_told() {
     assert_eq!(effects[3..], last, "one film, not another one of what was said after the livestream");
 }
 
+// product: R1, P4
+#[test]
+fn a_room_system_chooses_how_rooms_see_the_meeting_and_livestreams_stay_as_they_are() {
+    let (mut meeting, [host, guest, room]) = three();
+    act(&mut meeting, host, Action::Layout { layout: Layout::Gallery }).unwrap();
+    assert_eq!(meeting.room_layout(), Layout::Gallery, "none has chosen");
+    assert_eq!(act(&mut meeting, guest, Action::OtherRoomLayout), Err(Refusal::NotAllowed));
+    let layouts = [(); 4].map(|()| {
+        assert_eq!(act(&mut meeting, room, Action::OtherRoomLayout), Ok(vec![]));
+        meeting.room_layout()
+    });
+    let expected = [Layout::PictureInPicture, Layout::Speaker, Layout::Gallery, Layout::PictureInPicture];
+    assert_eq!((layouts, meeting.layout()), (expected, Layout::Gallery));
+}
+
 // product: B2
 #[test]
 fn the_host_chooses_the_livestreams_layout_and_all_are_told() {

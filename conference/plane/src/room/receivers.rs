@@ -146,9 +146,8 @@ impl Room {
             for kind in [TrackKind::Camera, TrackKind::Screen] {
                 let source = member.source(kind);
                 let to = self.routes.get(&source).map(Vec::as_slice).unwrap_or_default();
-                let studio = self.feed_tracks.get(&source);
-                let followed = Layer::ALL
-                    .map(|layer| sfu.is_followed(to, layer) || studio.is_some_and(|track| track.follows(layer)));
+                let followed =
+                    Layer::ALL.map(|layer| sfu.is_followed(to, layer) || self.studios.follows(source, layer));
                 sfu.set_followed(publisher, kind, followed);
             }
         }

@@ -60,9 +60,7 @@ impl Room {
         member.tracks[kind as usize].renew();
         let source = member.source(kind);
         self.pending.remove(&source);
-        if let Some(track) = self.feed_tracks.get_mut(&source) {
-            track.renew();
-        }
+        self.studios.renew(source);
         if let Some(to) = self.routes.get(&source) {
             sfu.renew(to);
         }
@@ -79,9 +77,7 @@ impl Room {
             }
             self.pending.remove(&source);
             // What is missed until it is shown again can't be referred to.
-            if let Some(track) = self.feed_tracks.get_mut(&source) {
-                track.renew();
-            }
+            self.studios.renew(source);
             self.stale = true;
             self.tell(MeetingFact::Published { participant, kind, active: false });
         }

@@ -142,14 +142,18 @@ impl Endpoint {
             return self.answer_plainly(source, message, key, 200, "OK", now);
         }
         let kind = message.header("content-type").map(media_type).unwrap_or_default();
-        let digit = digit_of(&kind, &String::from_utf8_lossy(&message.body));
-        match digit {
+        let body = String::from_utf8_lossy(&message.body);
+        if kind == MEDIA_CONTROL && body.contains("picture_fast_update") {
+            self.answer_plainly(source, message, key, 200, "OK", now);
+            return self.events.push_back(Event::KeyframeWanted(call));
+        }
+        match digit_of(&kind, &body) {
             Some(digit) => {
                 self.answer_plainly(source, message, key, 200, "OK", now);
                 self.events.push_back(Event::Digit(call, digit));
             }
             None => {
-                let accepts = "Accept: application/dtmf-relay, application/dtmf\r\n";
+                let accepts = "Accept: application/dtmf-relay, application/dtmf, application/media_control+xml\r\n";
                 self.answer_with(source, message, key, 415, "Unsupported Media Type", accepts, now);
             }
         }

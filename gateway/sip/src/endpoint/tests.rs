@@ -402,6 +402,17 @@ fn keys_by_info_are_told_once_each() {
     }
     endpoint.handle(source(Transport::Udp), with_lines("INFO", 2, "other", "", ""), now);
     assert_eq!(lines(&mut endpoint), ["200"], "a retransmission, by its branch");
+    // product: R3, RFC 5168 §3
+    let wish =
+        "<media_control><vc_primitive><to_encoder><picture_fast_update/></to_encoder></vc_primitive></media_control>";
+    let xml = "Content-Type: application/media_control+xml\r\n";
+    endpoint.handle(source(Transport::Udp), with_lines("INFO", 90, &tag, xml, wish), now);
+    assert_eq!(
+        (lines(&mut endpoint), events(&mut endpoint)),
+        (vec!["200".to_owned()], vec![Event::KeyframeWanted(call)])
+    );
+    endpoint.handle(source(Transport::Udp), with_lines("INFO", 91, &tag, xml, "<media_control/>"), now);
+    assert_eq!(lines(&mut endpoint), ["415"]);
     endpoint.handle(source(Transport::Udp), with_lines("INFO", 99, "other", "", ""), now);
     assert_eq!(lines(&mut endpoint), ["481"]);
 }

@@ -16,6 +16,21 @@ const LEVEL: u8 = 40;
 const FRAME_BLOCKS: u32 = 8_192;
 const BLOCKS_PER_SECOND: u32 = 245_760;
 
+/// Of each level by its `level_idc`: macroblocks a second and macroblocks a picture (ITU-T H.264 table A-1). Level 1b has those of 1.
+const LEVELS: [(u8, u32, u32); 11] = [
+    (10, 1_485, 99),
+    (11, 3_000, 396),
+    (12, 6_000, 396),
+    (13, 11_880, 396),
+    (20, 11_880, 396),
+    (21, 19_800, 792),
+    (22, 20_250, 1_620),
+    (30, 40_500, 1_620),
+    (31, 108_000, 3_600),
+    (32, 216_000, 5_120),
+    (LEVEL, BLOCKS_PER_SECOND, FRAME_BLOCKS),
+];
+
 /// What is meant by an H.264 format that doesn't say (RFC 6184 §8.1): baseline at level 1.
 const PROFILE_UNSAID: [u8; 3] = [0x42, 0, 10];
 
@@ -37,9 +52,35 @@ pub enum VideoFormat {
         profile: [u8; 3],
         /// `level-asymmetry-allowed`: each side has a level of its own.
         is_asymmetric: bool,
+        /// What the offerer can decode.
+        room: PictureRoom,
     },
     /// RFC 7741.
     Vp8,
+}
+
+/// How much of a picture somebody can decode: by his level, or more where he says so (RFC 6184 §8.1, `max-fs`, `max-mbps`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureRoom {
+    /// Macroblocks, of 16 x 16 pixels, in a picture.
+    blocks: u32,
+    /// And in a second.
+    blocks_per_second: u32,
+}
+
+impl PictureRoom {
+    fn of_level(level: u8) -> Self {
+        // One between two levels is the lower of them.
+        let known = LEVELS.iter().rev().find(|(known, ..)| *known <= level).unwrap_or(&LEVELS[0]);
+        Self { blocks: known.2, blocks_per_second: known.1 }
+    }
+
+    /// There is room for so many pictures a second of this size.
+    #[must_use]
+    pub fn is_for(self, (width, height): (u32, u32), pictures_per_second: u32) -> bool {
+        let blocks = width.div_ceil(16) * height.div_ceil(16);
+        blocks <= self.blocks && blocks * pictures_per_second <= self.blocks_per_second
+    }
 }
 
 /// What offer and answer agree on about pictures.
@@ -65,6 +106,12 @@ pub struct Video {
     pub pli: bool,
     /// And by FIR (RFC 5104 §3.5.1).
     pub fir: bool,
+    /// He may say how many bits a second he wants at the most (RFC 5104 §3.5.4).
+    pub tmmbr: bool,
+    /// The most bits a second he wants, without what carries them (RFC 3890), where he says.
+    pub bits_per_second: Option<u32>,
+    /// He is sent pictures where he takes them.
+    gives: bool,
     /// Our port, and how many bits a second we take there; refused while there is none.
     taken: Option<(u16, u32)>,
     /// Its m-line.
@@ -98,6 +145,9 @@ pub(super) fn agree(
             rtcp: media.rtcp_at(address),
             pli: media.has_feedback(payload_type, "nack pli"),
             fir: media.has_feedback(payload_type, "ccm fir"),
+            tmmbr: media.has_feedback(payload_type, "ccm tmmbr"),
+            bits_per_second: media.bits_per_second,
+            gives: false,
             taken: None,
             line,
         })
@@ -115,6 +165,8 @@ impl<'a> Media<'a> {
             self.feedback.extend(feedback(value).filter(|_| self.feedback.len() < LINES_MAX));
         } else if let Some(value) = line.strip_prefix("a=content:") {
             self.is_slides = value.split(',').any(|content| content.trim() == "slides");
+        } else if let Some(value) = line.strip_prefix("b=") {
+            self.bits_per_second = bandwidth(value).into_iter().chain(self.bits_per_second).min();
         } else {
             return false;
         }
@@ -151,12 +203,36 @@ impl<'a> Media<'a> {
         };
         let mode = value("packetization-mode").map_or(Some(0), |mode| mode.parse().ok())?;
         let is_asymmetric = value("level-asymmetry-allowed") == Some("1");
-        (mode <= 1 && PROFILES.contains(&profile[0])).then_some(VideoFormat::H264 { mode, profile, is_asymmetric })
+        let least = PictureRoom::of_level(profile[2]);
+        let more = |name: &str| value(name).and_then(|more| more.parse().ok()).unwrap_or(0);
+        let room = PictureRoom {
+            blocks: least.blocks.max(more("max-fs")),
+            blocks_per_second: least.blocks_per_second.max(more("max-mbps")),
+        };
+        let is_known = mode <= 1 && PROFILES.contains(&profile[0]);
+        is_known.then_some(VideoFormat::H264 { mode, profile, is_asymmetric, room })
     }
 
     fn has_feedback(&self, number: u8, wanted: &str) -> bool {
         let is_for = |of: &Option<u8>| of.is_none_or(|of| of == number);
-        self.feedback.iter().any(|(of, kind)| is_for(of) && kind.eq_ignore_ascii_case(wanted))
+        // TMMBR has parameters (RFC 5104 §7.1).
+        let is_it = |kind: &str| {
+            let (said, rest) = kind.split_at_checked(wanted.len()).unwrap_or_default();
+            said.eq_ignore_ascii_case(wanted) && (rest.is_empty() || rest.starts_with(' '))
+        };
+        self.feedback.iter().any(|(of, kind)| is_for(of) && is_it(kind))
+    }
+}
+
+/// Bits a second of media, of a `b=` line; none where it is about something else.
+pub(super) fn bandwidth(value: &str) -> Option<u32> {
+    let (kind, amount) = value.split_once(':')?;
+    let amount: u32 = amount.trim().parse().ok()?;
+    match kind {
+        // With the headers of its packets (RFC 8866 §5.8): of full ones, as a twentieth.
+        "AS" => Some(amount.saturating_mul(950)),
+        "TIAS" => Some(amount),
+        _ => None,
     }
 }
 
@@ -188,7 +264,7 @@ impl VideoFormat {
     }
 
     fn write_parameters(self, number: u8, text: &mut String) {
-        let Self::H264 { mode, profile: [profile, constraints, level], is_asymmetric } = self else { return };
+        let Self::H264 { mode, profile: [profile, constraints, level], is_asymmetric, .. } = self else { return };
         let (level, asymmetry) =
             if is_asymmetric { (level.max(LEVEL), ";level-asymmetry-allowed=1") } else { (level, "") };
         let _ = write!(
@@ -207,6 +283,17 @@ impl Video {
     /// They are taken at this port, so many bits a second at most.
     pub fn take(&mut self, port: u16, bits_per_second: u32) {
         self.taken = Some((port, bits_per_second));
+    }
+
+    /// He is sent pictures of this format, where he takes them.
+    pub fn give(&mut self) {
+        self.gives = true;
+    }
+
+    /// He takes them, and they are sent.
+    #[must_use]
+    pub fn goes(&self) -> bool {
+        self.gives && matches!(self.direction, Direction::SendRecv | Direction::RecvOnly)
     }
 
     /// He sends them.
@@ -250,13 +337,20 @@ impl Video {
         if self.rtcp_mux {
             text.push_str("a=rtcp-mux\r\n");
         }
-        for (is_on, kind) in [(self.pli, "nack pli"), (self.fir, "ccm fir")] {
+        let tmmbr = self.tmmbr && self.gives;
+        for (is_on, kind) in [(self.pli, "nack pli"), (self.fir, "ccm fir"), (tmmbr, "ccm tmmbr")] {
             if is_on {
                 let _ = write!(text, "a=rtcp-fb:{number} {kind}\r\n");
             }
         }
-        // Nothing is sent there.
-        let direction = if self.comes() || offered.is_some() { "recvonly" } else { "inactive" };
+        // Where it is offered anew he may have been on hold.
+        let (comes, goes) = (self.comes() || offered.is_some(), self.goes() || offered.is_some() && self.gives);
+        let direction = match (comes, goes) {
+            (true, true) => "sendrecv",
+            (true, false) => "recvonly",
+            (false, true) => "sendonly",
+            (false, false) => "inactive",
+        };
         let _ = write!(text, "a={direction}\r\n");
         true
     }
@@ -310,6 +404,9 @@ mod tests {
         let mut agreed = sdp::agree(offer.as_bytes()).unwrap();
         if let Some(video) = &mut agreed.video {
             video.take(20_002, RATE);
+            if matches!(video.format, VideoFormat::H264 { .. }) {
+                video.give();
+            }
         }
         agreed
     }
@@ -328,11 +425,8 @@ mod tests {
     #[test]
     fn pictures_are_answered_in_a_format_that_all_browsers_can_show() {
         let check = |media: &str, expected: &str| {
-            let expected = if expected.starts_with("m=") {
-                expected.to_owned()
-            } else {
-                format!("m=video 20002 RTP/AVP {expected}\na=recvonly\n")
-            };
+            let direction = if expected.contains("H264") { "sendrecv" } else { "recvonly" };
+            let expected = format!("m=video 20002 RTP/AVP {expected}\na={direction}\n");
             assert_eq!(answered(media), expected, "{media}");
         };
         let h264 =
@@ -412,11 +506,76 @@ mod tests {
             "a=rtcp-fb:100 nack pli\na=rtcp-fb:100 ccm fir\na=recvonly\n",
         );
         check("a=rtcp-fb:98 nack pli\r\n", "a=recvonly\n");
+        let h264 = "m=video 5000 RTP/AVPF 97\r\na=rtpmap:97 H264/90000\r\na=rtcp-fb:97 ccm tmmbr smaxpr=120\r\na=rtcp-fb:* ccm fir\r\n";
+        let limited = answered(h264);
+        assert!(limited.ends_with("a=rtcp-fb:97 ccm fir\na=rtcp-fb:97 ccm tmmbr\na=sendrecv\n"), "{limited}");
         let whole = answer(&offer(&video("")));
         assert!(whole.contains("m=video 20002 RTP/AVPF 100\r\nb=AS:2000\r\nb=TIAS:2000000\r\na=rtpmap"), "{whole}");
         // A hold as before RFC 3264: he sends on, and nobody is there to be told.
         let held = agreed(&offer(&video("c=IN IP4 0.0.0.0\r\na=rtcp:5005\r\n"))).video.unwrap();
         assert_eq!((held.direction, held.rtcp), (Direction::SendOnly, Some("0.0.0.0:5005".parse().unwrap())));
+    }
+
+    // product: R1, RFC 3264 §6.1
+    #[test]
+    fn who_takes_pictures_is_sent_them_where_there_are_some_for_him() {
+        let check = |direction: &str, expected: &str, gives: bool| {
+            let h264 = format!("m=video 5000 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n{direction}");
+            let mut agreed = sdp::agree(offer(&h264).as_bytes()).unwrap();
+            let video = agreed.video.as_mut().unwrap();
+            video.take(20_002, RATE);
+            if gives {
+                video.give();
+            }
+            let text = agreed.answer("192.0.2.1:20000".parse().unwrap(), 7, 1);
+            assert!(text.ends_with(&format!("a={expected}\r\n")), "{direction}: {text}");
+        };
+        for (offered, answered, refused) in [
+            ("", "sendrecv", "recvonly"),
+            ("a=sendonly\r\n", "recvonly", "recvonly"),
+            ("a=recvonly\r\n", "sendonly", "inactive"),
+            ("a=inactive\r\n", "inactive", "inactive"),
+            ("c=IN IP4 0.0.0.0\r\n", "recvonly", "recvonly"),
+        ] {
+            check(offered, answered, true);
+            check(offered, refused, false);
+        }
+    }
+
+    // product: R1, R3, RFC 6184 §8.1, RFC 8866 §5.8, RFC 3890
+    #[test]
+    fn what_he_can_decode_and_wants_at_most_is_read() {
+        let video = |parameters: &str, more: &str| {
+            let lines =
+                format!("m=video 5000 RTP/AVP 97\r\n{more}a=rtpmap:97 H264/90000\r\na=fmtp:97 {parameters}\r\n");
+            sdp::agree(offer(&lines).as_bytes()).unwrap().video.unwrap()
+        };
+        let can = |parameters: &str| {
+            let VideoFormat::H264 { room, .. } = video(parameters, "").format else { panic!("{parameters}") };
+            [(1280, 720), (640, 360), (320, 180)].map(|size| room.is_for(size, 30))
+        };
+        assert_eq!(can("profile-level-id=42e01f"), [true; 3]);
+        assert_eq!(can("profile-level-id=42e028"), [true; 3]);
+        assert_eq!(can("profile-level-id=42e0ff"), [true; 3]);
+        assert_eq!(can("profile-level-id=42e01e"), [false, true, true]);
+        assert_eq!(can("profile-level-id=42e015"), [false, false, true]);
+        assert_eq!(can("profile-level-id=42e009"), [false; 3]);
+        assert_eq!(can("profile-level-id=42e00d;max-fs=3600;max-mbps=108000"), [true; 3]);
+        assert_eq!(can("profile-level-id=42e00d;max-fs=3600;max-mbps=107999"), [false, true, true]);
+        assert_eq!(can("profile-level-id=42e01f;max-fs=1"), [true; 3], "no less than the level has");
+        let wants = |more: &str| video("profile-level-id=42e01f", more).bits_per_second;
+        assert_eq!(wants(""), None);
+        assert_eq!(wants("b=TIAS:600000\r\n"), Some(600_000));
+        assert_eq!(wants("b=AS:1000\r\nb=TIAS:2000000\r\n"), Some(950_000));
+        assert_eq!(wants("b=RR:0\r\nb=AS:x\r\nb=AS\r\n"), None);
+        assert_eq!(wants("b=AS:4294967295\r\n"), Some(u32::MAX));
+        // Some say it of the session, as a whole.
+        let of_session = |more: &str| {
+            let lines = format!("m=video 5000 RTP/AVP 97\r\n{more}a=rtpmap:97 H264/90000\r\n");
+            let offer = format!("{}b=AS:1000\r\nt=0 0\r\n{SOUND}{lines}", HEAD.trim_end_matches("t=0 0\r\n"));
+            sdp::agree(offer.as_bytes()).unwrap().video.unwrap().bits_per_second
+        };
+        assert_eq!((of_session(""), of_session("b=TIAS:2000000\r\n")), (Some(950_000), Some(2_000_000)));
     }
 
     // RFC 3264 §6: as many m-lines as there were, in their places
