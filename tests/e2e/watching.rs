@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use tests::{Browser, Colour, PASSWORD, Server, by_id};
+use tests::{Browser, Colour, Devices, PASSWORD, Server, by_id};
 
 use crate::web::{is_sound, segment};
 
@@ -274,22 +274,24 @@ fn a_booking_has_its_watch_address_at_once_and_its_poster_tells_when() -> Result
     let link = "[data-testid=meeting-item][data-title='新品发布会'] a[href*='/watch/']";
     host.see(link)?;
     let watch = host.evaluate(&format!("document.querySelector(\"{link}\").href"))?;
-    let mut viewer = Browser::start(0.0, Colour::Green)?;
-    viewer.open(watch.as_str().unwrap_or_default())?;
-    viewer.see("[data-testid=watch-state][data-state=waiting]")?;
-    viewer.until("document.querySelector('[data-testid=watch-poster]').innerText === '新品发布会'")?;
-    let told = viewer.text("[data-testid=watch-planned]")?;
-    assert!(told.starts_with("Scheduled for ") && told.contains("9:05"), "{told}");
-    // Behind it is the operator's picture.
-    viewer.until(
-        "(async () => {
-           const picture = new Image();
-           picture.src = document.querySelector('video').poster;
-           await picture.decode();
-           return picture.naturalWidth === 320;
-         })()",
-    )?;
-    is_sound(&mut viewer, "the poster over a picture")
+    for mut viewer in [Browser::start(0.0, Colour::Green)?, Browser::start_on(Devices::Phone)?] {
+        viewer.open(watch.as_str().unwrap_or_default())?;
+        viewer.see("[data-testid=watch-state][data-state=waiting]")?;
+        viewer.until("document.querySelector('[data-testid=watch-poster]').innerText === '新品发布会'")?;
+        let told = viewer.text("[data-testid=watch-planned]")?;
+        assert!(told.starts_with("Scheduled for ") && told.contains("9:05"), "{told}");
+        // Behind it is the operator's picture.
+        viewer.until(
+            "(async () => {
+               const picture = new Image();
+               picture.src = document.querySelector('video').poster;
+               await picture.decode();
+               return picture.naturalWidth === 320;
+             })()",
+        )?;
+        is_sound(&mut viewer, "the poster over a picture")?;
+    }
+    Ok(())
 }
 
 // product: B4, B6
