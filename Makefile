@@ -60,7 +60,7 @@ test: unit e2e ## everything: what it needs is installed first
 
 HARNESSES := allocations attack crowd dtls line lines malformed memory openssl quiet room_system speech subscriber
 # Real pictures and sound in real time, which a busy machine spoils.
-LIVE := broadcast
+LIVE := broadcast rooms
 
 unit: setup-test web ## units, pure harnesses, the web client's own tests
 	cd web && npm test --silent
