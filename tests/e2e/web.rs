@@ -669,6 +669,19 @@ fn book_in_each_mode(mut page: Browser, is_phone: bool) -> Result<()> {
     page.see(&by_id("over"))?;
     page.open(&home)?;
 
+    // Once its time is over, too, it is found among what is past, and can't be started.
+    let held = page.evaluate(
+        "fetch('/api/v1/meetings').then(answer => answer.json()) \
+         .then(({ items }) => items.find(({ title }) => title !== '评审会').id)",
+    )?;
+    server.bring_end_near(held.as_str().context("an id")?, Duration::ZERO)?;
+    segment(&mut page, "meetings-period", "Past")?;
+    page.see(&by_id("meeting-item"))?;
+    page.miss("[data-testid=meeting-start], [data-testid=meeting-invite]")?;
+    is_sound(&mut page, "past meetings")?;
+    segment(&mut page, "meetings-period", "Upcoming")?;
+    page.see(&item("评审会"))?;
+
     // The room is taken now; what is free is shown.
     page.click("book-open")?;
     page.fill("book-day", &day)?;
