@@ -11,6 +11,7 @@ mod calls;
 mod carriers;
 mod chat;
 mod codecs;
+mod days;
 mod devices;
 mod dial_out;
 mod doctor;
