@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use media::VideoCodec;
-use plane::{KeyframeBy, LARGE_BITS_MIN, LegMedia, PictureSettings, SMALL_BITS_MIN, Sends};
+use plane::{KeyframeBy, LegMedia, PictureSettings, Sends};
 use sip::sdp::{Agreed, Video, VideoFormat};
 
 use crate::{House, offer, security::Security};
@@ -44,11 +44,13 @@ fn may_take(video: &Video, leg: &LegMedia, house: &House) -> bool {
 /// What he can be sent of the meeting: the largest picture that he can decode and has the bits for. There is none of VP8.
 fn sends(video: &Video, house: &House) -> Option<Sends> {
     let VideoFormat::H264 { mode, room, .. } = video.format else { return None };
-    let bits = video.bits_per_second.unwrap_or(u32::MAX).min(house.video_bits_per_second);
-    let is_large = bits >= LARGE_BITS_MIN && room.is_for(LARGE, PER_SECOND);
-    let bits_per_second = if is_large { bits } else { bits.min(LARGE_BITS_MIN) };
-    let fits = is_large || bits >= SMALL_BITS_MIN && room.is_for(SMALL, PER_SECOND);
-    fits.then_some(Sends { is_large, bits_per_second, single_units: mode == 0 })
+    let most = Sends {
+        is_large: room.is_for(LARGE, PER_SECOND),
+        bits_per_second: house.video_bits_per_second,
+        single_units: mode == 0,
+    };
+    let sends = most.with_at_most(video.bits_per_second.unwrap_or(u32::MAX));
+    sends.filter(|sends| sends.is_large || room.is_for(SMALL, PER_SECOND))
 }
 
 /// What the leg is to do about them. On hold what comes is not his.

@@ -49,9 +49,8 @@ use tokio::sync::mpsc;
 
 pub use command::{Audience, LegFact, LegId, LegReport, LineFindings, MeetingFact, SlotAssigned};
 pub use leg::{
-    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, KeyframeBy, Keying, LARGE_BITS_MIN, LegCodec,
-    LegConfig as LegSettings, LegStats, PictureSettings, Reported, SMALL_BITS_MIN, Sends, SrtpKey, SrtpKeys, SrtpMki,
-    SrtpSuite,
+    CertificateFingerprint, CertificateHash, DtlsIdentity, DtlsSettings, KeyframeBy, Keying, LegCodec,
+    LegConfig as LegSettings, LegStats, PictureSettings, Reported, Sends, SrtpKey, SrtpKeys, SrtpMki, SrtpSuite,
 };
 pub use leg_media::LegMedia;
 pub use meeting_media::MeetingMedia;

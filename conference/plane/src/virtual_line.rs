@@ -59,6 +59,12 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], port))
 }
 
+/// Below a thousand: by Knuth's MMIX, so the same luck each time.
+fn per_mille(random: &mut u64) -> u64 {
+    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*random >> 33) % 1_000
+}
+
 /// Makes one: for so many voices and pictures.
 type Viewer = fn(&LoadIdentity, SocketAddr, usize, usize, Instant) -> Result<(LoadClient, String), sfu::SfuError>;
 
@@ -272,9 +278,7 @@ impl World {
         let mut arrives = self.now + WAY;
         if from == address(2) {
             self.large_sent += usize::from(bytes.len() > LAYERS[2].1);
-            // Knuth's MMIX: the same luck each time.
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            if (self.random >> 33) % 1_000 < self.loss {
+            if per_mille(&mut self.random) < self.loss {
                 return;
             }
         }

@@ -496,9 +496,9 @@ impl Worker {
                 }
             }
             LegCommand::KeyframeWanted => {
-                self.legs.get_mut(id).and_then(|slot| slot.pictures.as_mut()).into_iter().for_each(|pictures| {
+                if let Some(pictures) = self.legs.get_mut(id).and_then(|slot| slot.pictures.as_mut()) {
                     pictures.keyframe_wanted();
-                });
+                }
             }
             LegCommand::IgnoreTones { unless_used } => {
                 if let Some(leg) = self.legs.get_mut(id).and_then(|slot| slot.leg.as_mut()) {

@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
+    ops::RangeInclusive,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -75,6 +76,20 @@ fn send(from: &UdpSocket, to: SocketAddr, seq: &mut u16) {
     *seq = seq.wrapping_add(1);
 }
 
+fn start(rtp_ports: RangeInclusive<u16>) -> Plane {
+    Plane::start(PlaneConfig {
+        workers: 2,
+        rtp_ports,
+        rtp_bind: HERE,
+        rtp_announced: vec![HERE],
+        care: LineCare::default(),
+        loudest: plane::LOUDEST,
+        webrtc_bind: SocketAddr::new(HERE, 0),
+        webrtc_announced: vec![HERE],
+    })
+    .unwrap()
+}
+
 async fn until_gone(facts: &mut mpsc::Receiver<MeetingFact>) {
     let gone = async {
         while !matches!(
@@ -88,17 +103,7 @@ async fn until_gone(facts: &mut mpsc::Receiver<MeetingFact>) {
 // product: R1, R3
 #[tokio::test]
 async fn a_room_system_s_pictures_come_by_a_port_of_their_own_and_follow_its_call() {
-    let plane = Plane::start(PlaneConfig {
-        workers: 2,
-        rtp_ports: 20_000..=20_011,
-        rtp_bind: HERE,
-        rtp_announced: vec![HERE],
-        care: LineCare::default(),
-        loudest: plane::LOUDEST,
-        webrtc_bind: SocketAddr::new(HERE, 0),
-        webrtc_announced: vec![HERE],
-    })
-    .unwrap();
+    let plane = start(20_000..=20_011);
     let (leg, mut told) = plane.open_leg(HERE).await.unwrap();
     // The meeting is on the other worker.
     let (other, _other_facts) = plane.open_meeting(MeetingId::from_u128(2)).await.unwrap();
@@ -158,17 +163,7 @@ async fn until_seen(facts: &mut mpsc::Receiver<MeetingFact>, large: u32, small: 
 // product: R1, RFC 6184
 #[tokio::test]
 async fn room_systems_are_sent_what_is_made_for_their_size_from_a_key_frame_on() {
-    let plane = Plane::start(PlaneConfig {
-        workers: 2,
-        rtp_ports: 20_020..=20_039,
-        rtp_bind: HERE,
-        rtp_announced: vec![HERE],
-        care: LineCare::default(),
-        loudest: plane::LOUDEST,
-        webrtc_bind: SocketAddr::new(HERE, 0),
-        webrtc_announced: vec![HERE],
-    })
-    .unwrap();
+    let plane = start(20_020..=20_039);
     let (meeting, mut facts) = plane.open_meeting(MeetingId::from_u128(1)).await.unwrap();
     let mut rooms = Vec::new();
     for (number, is_large, kbit) in [(1, true, 2_000), (2, false, 500), (3, true, 1_500)] {

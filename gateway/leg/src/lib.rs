@@ -37,7 +37,6 @@ use rtcp::Reports;
 use silence::SilenceEar;
 pub use srtp::{SrtpKey, SrtpKeys, SrtpMki, SrtpSuite};
 use tones::ToneReader;
-pub use width::{LARGE_BITS_MIN, SMALL_BITS_MIN};
 
 /// A leg that has sent nothing at all for this long is told as dead: its sound has no way to us.
 const NO_MEDIA_FIRST: Duration = Duration::from_secs(10);

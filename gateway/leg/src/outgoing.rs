@@ -7,7 +7,7 @@ use media::{RtpPacket, Ssrc, VideoCodec, h264};
 use crate::{
     pictures::{FIR, PAYLOAD_FEEDBACK, PLI},
     rtcp::packets,
-    width::Width,
+    width::{LARGE_BITS_MIN, SMALL_BITS_MIN, Width},
 };
 
 /// Feedback about transport, with a limit to bits, and the answer to that (RFC 5104 §4.2).
@@ -53,6 +53,18 @@ pub(crate) struct Outgoing {
     is_large: Option<bool>,
     /// A limit it has set, who it is, and in which words: they are given back.
     limited: Option<[u8; 8]>,
+}
+
+impl Sends {
+    /// The same with no more bits a second than these: where they are too few for the large picture, of the small one; nothing, where they are
+    /// too few for that.
+    #[must_use]
+    pub fn with_at_most(self, bits_per_second: u32) -> Option<Self> {
+        let bits = self.bits_per_second.min(bits_per_second);
+        let is_large = self.is_large && bits >= LARGE_BITS_MIN;
+        let bits_per_second = if is_large { bits } else { bits.min(LARGE_BITS_MIN) };
+        (bits >= SMALL_BITS_MIN).then_some(Self { is_large, bits_per_second, ..self })
+    }
 }
 
 impl Outgoing {
@@ -202,7 +214,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Component, KeyframeBy, Keying, Leg, LegConfig, PictureLeg, PictureSettings, SrtpKey, SrtpKeys, SrtpSuite, srtp,
+        Component, Keying, Leg, LegConfig, PictureLeg, PictureSettings, SrtpKey, SrtpKeys, SrtpSuite, pictures, srtp,
     };
 
     const THEM: &str = "192.0.2.1:5000";
@@ -210,19 +222,7 @@ mod tests {
     const SENDS: Sends = Sends { is_large: true, bits_per_second: 1_000_000, single_units: false };
 
     fn settings() -> PictureSettings {
-        PictureSettings {
-            codec: VideoCodec::H264,
-            payload_type: 97,
-            remote: THEM.parse().unwrap(),
-            signalling: "192.0.2.1".parse().unwrap(),
-            srtp: None,
-            rtcp_mux: false,
-            rtcp: None,
-            keyframe_by: KeyframeBy::Pli,
-            bits_per_second: 1_000_000,
-            taken: true,
-            sends: Some(SENDS),
-        }
+        PictureSettings { sends: Some(SENDS), ..pictures::tests::settings() }
     }
 
     fn ms(ms: u64) -> Duration {

@@ -410,7 +410,7 @@ fn burst(settings: &PictureSettings) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -418,7 +418,7 @@ mod tests {
 
     const THEM: &str = "192.0.2.1:5000";
 
-    fn settings() -> PictureSettings {
+    pub(crate) fn settings() -> PictureSettings {
         PictureSettings {
             codec: VideoCodec::H264,
             payload_type: 97,

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::Sends;
 
 /// Bits a second from which on the large picture is better than the small one, which has no more.
-pub const LARGE_BITS_MIN: u32 = 700_000;
+pub(crate) const LARGE_BITS_MIN: u32 = 700_000;
 
 /// With fewer there would be nothing to be seen.
-pub const SMALL_BITS_MIN: u32 = 128_000;
+pub(crate) const SMALL_BITS_MIN: u32 = 128_000;
 
 /// Percent of packets lost, from which on a report tells of a line that is too narrow: each packet is a strip of the picture, and stays
 /// broken until the next key frame.
@@ -61,10 +61,7 @@ impl Width {
     /// Of what was agreed on what he is to be sent now.
     pub(crate) fn of(&self, agreed: Sends, now: Instant) -> Option<Sends> {
         let is_narrow = self.narrow_until.is_some_and(|until| now < until);
-        let bits = agreed.bits_per_second.min(self.limit.unwrap_or(u32::MAX));
-        let is_large = agreed.is_large && !is_narrow && bits >= LARGE_BITS_MIN;
-        let bits_per_second = if is_large { bits } else { bits.min(LARGE_BITS_MIN) };
-        (bits >= SMALL_BITS_MIN).then_some(Sends { is_large, bits_per_second, ..agreed })
+        Sends { is_large: agreed.is_large && !is_narrow, ..agreed }.with_at_most(self.limit.unwrap_or(u32::MAX))
     }
 }
 

@@ -76,9 +76,7 @@ impl Receiver {
         let &[first, kind, _, _, _, _, _, _, a, b, c, d, ..] = datagram else { return };
         if (128..=191).contains(&first) && !(192..=223).contains(&kind) && kind & 0x7f != OPUS {
             let bytes = datagram.len().saturating_sub(AROUND);
-            // Knuth's MMIX: the same luck each time.
-            self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let late = self.late * ((self.random >> 33) % 1_000) as u32 / 1_000;
+            let late = self.late * per_mille(&mut self.random) as u32 / 1_000;
             let (arrives, waited) = (arrives + late, waited + late);
             self.on_the_way.push_back(Packet { arrives, waited, bytes, ssrc: u32::from_be_bytes([a, b, c, d]) });
         }
